@@ -1,0 +1,153 @@
+"""What was heard, on its way to the stream: in order, in bounded memory, until Redis has it."""
+
+import logging
+import random
+from collections import deque
+from collections.abc import Callable
+
+import hiredis
+
+from channels_app.listening.outlet import Outlet, Reply
+from relaycore import envelope
+from relaycore.backoff import Backoff
+from relaycore.capture import Piece
+from relayproject.wire import Argument
+
+log = logging.getLogger(__name__)
+
+_REPORT_EVERY_SECONDS = 5.0
+
+
+class Appender:
+    """Appends pieces to one stream, one at a time.
+
+    `memory_bytes` bounds what waits: beyond it new messages are given up and counted by
+    `give_up`. `announce` is called with the documents of each piece that stands.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        stream: str,
+        epoch: int,
+        memory_bytes: int,
+        give_up: Callable[[int], None],
+        announce: Callable[[list[bytes]], None],
+    ) -> None:
+        self._outlet = outlet
+        self._stream = stream
+        self._epoch = epoch
+        self._memory_bytes = memory_bytes
+        self._give_up = give_up
+        self._announce = announce
+        self._waiting: deque[Piece] = deque()
+        self._waiting_bytes = 0
+        self._under_way = False
+        self._backoff = Backoff()
+        self._not_before = 0.0
+        self._refusal: Exception | None = None
+        self._given_up = 0
+        self._reported_at = float("-inf")
+        self.appended = 0
+        self.confirmed = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything that was added stands on the stream, or was given up."""
+        return not self._waiting
+
+    @property
+    def waiting_messages(self) -> int:
+        """How many messages are not yet on the stream."""
+        return sum(len(piece.documents) for piece in self._waiting)
+
+    def add(self, pieces: list[Piece], now: float) -> None:
+        """Take over what one read brought."""
+        for piece in pieces:
+            if self._waiting_bytes + piece.size > self._memory_bytes:
+                self._lose(len(piece.documents), now)
+                continue
+            self._waiting_bytes += piece.size
+            if self._can_join(piece):
+                last = self._waiting[-1]
+                last.documents += piece.documents
+                last.size += piece.size
+                last.mark = piece.mark or last.mark
+            else:
+                self._waiting.append(piece)
+
+    def mark(self, tick: int) -> None:
+        """This tick was heard: it is `confirmed` once everything that was added so far stands."""
+        if self._waiting:
+            self._waiting[-1].mark = tick
+        else:
+            self.confirmed = tick
+
+    def turn(self, now: float) -> None:
+        """Append what waits, if nothing is under way."""
+        if self._refusal is not None:
+            self._put_off(now, self._refusal)
+            self._refusal = None
+        if self._waiting and not self._under_way and self._outlet.is_open and now >= self._not_before:
+            self._under_way = True
+            self._outlet.call(self._command(self._waiting[0]), self._answer)
+
+    def abandon(self) -> int:
+        """Give up what still waits; how many messages."""
+        abandoned = self.waiting_messages
+        self._waiting.clear()
+        if abandoned:
+            self._give_up(abandoned)
+        return abandoned
+
+    def _can_join(self, piece: Piece) -> bool:
+        # The first one may be under way: what was sent must be what is sent again.
+        first_open = 2 if self._under_way else 1
+        return len(self._waiting) >= first_open and not self._waiting[-1].is_full and not piece.reason
+
+    def _command(self, piece: Piece) -> tuple[Argument, ...]:
+        source = f"{self._epoch}.{self._outlet.connections}"
+        command = (
+            *("XADD", self._stream, "*"),
+            *(envelope.F_MESSAGES, len(piece.documents)),
+            *(envelope.F_SOURCE, source),
+            *(envelope.F_BSON, b"".join(piece.documents)),
+        )
+        return (*command, envelope.F_REASON, piece.reason) if piece.reason else command
+
+    def _answer(self, reply: Reply) -> None:
+        self._under_way = False
+        if isinstance(reply, Exception):
+            self._refusal = reply
+            return
+        self._backoff.reset()
+        piece = self._waiting.popleft()
+        self._waiting_bytes -= piece.size
+        self.appended += len(piece.documents)
+        self.confirmed = piece.mark or self.confirmed
+        self._announce(piece.documents)
+
+    def _put_off(self, now: float, why: Exception) -> None:
+        wait = self._backoff.next(random.random())
+        self._not_before = now + wait
+        if isinstance(why, hiredis.ReplyError):
+            log.warning(
+                "%s: Redis refuses to append (%s); %d messages wait, next try in %.1f s",
+                self._stream,
+                why,
+                self.waiting_messages,
+                wait,
+            )
+
+    def _lose(self, messages: int, now: float) -> None:
+        self._give_up(messages)
+        self._given_up += messages
+        if now - self._reported_at >= _REPORT_EVERY_SECONDS:
+            self._reported_at = now
+            log.error(
+                "%s: %d messages were given up so far: %d MiB wait for Redis, and "
+                "RELAY_LISTENER_MEMORY_BYTES allows no more",
+                self._stream,
+                self._given_up,
+                self._waiting_bytes >> 20,
+            )

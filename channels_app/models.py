@@ -1,0 +1,100 @@
+"""The channel table."""
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import Case, Exists, OuterRef, Value, When
+
+from leases_app.models import Lease
+from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
+from relaycore.errors import BadChannelName, BadPolicy
+from relaycore.policy import Policy, parse
+
+
+def validate_name(name: str) -> None:
+    """As a Django validator."""
+    try:
+        check_name(name)
+    except BadChannelName as exc:
+        raise ValidationError(str(exc)) from exc
+
+
+def validate_policy(value: object) -> None:
+    """As a Django validator."""
+    try:
+        parse(value)
+    except BadPolicy as exc:
+        raise ValidationError(str(exc)) from exc
+
+
+def content() -> str:
+    """The default policy, as JSON."""
+    return "content"
+
+
+class ChannelQuerySet(models.QuerySet["Channel"]):
+    """Channels with what can be said of them at this moment."""
+
+    def with_status(self) -> "ChannelQuerySet":
+        """Add `status`: ACTIVE only while the partition's listener is alive.
+
+        The column says what a listener found out. When all processes are killed at once
+        nobody is left to correct it, so a row counts only together with a live lease.
+        """
+        return self.annotate(
+            status=Case(When(_led(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
+        )
+
+    def orphaned(self) -> "ChannelQuerySet":
+        """Said to be ACTIVE in a partition that nobody listens to."""
+        return self.filter(~_led(), subscription_status=Channel.Status.ACTIVE)
+
+
+def _led() -> Exists:
+    """As a condition on a channel: its partition has a listener that is alive."""
+    return Exists(Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=OuterRef("partition")))
+
+
+class Channel(models.Model):
+    """A Redis Pub/Sub channel that an operator asked to be relayed."""
+
+    class Status(models.TextChoices):
+        """Whether the channel is heard."""
+
+        ACTIVE = "ACTIVE", "active"
+        INACTIVE = "INACTIVE", "inactive"
+
+    channel = models.CharField(max_length=MAX_NAME_BYTES, unique=True, validators=[validate_name])
+    partition = models.PositiveIntegerField(editable=False, db_index=True)
+    subscription_status = models.CharField(
+        max_length=8, choices=Status, default=Status.INACTIVE, editable=False
+    )
+    active_since = models.DateTimeField(null=True, editable=False)
+    deduplicate = models.JSONField(
+        default=content,
+        validators=[validate_policy],
+        help_text='"content": the same text once. {"field": "id"}: once for each id. "every": each publish.',
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ChannelQuerySet.as_manager()
+
+    class Meta:
+        db_table = "channels"
+        ordering: ClassVar[list[str]] = ["channel"]
+
+    def __str__(self) -> str:
+        return self.channel
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, in the partition that the name belongs to."""
+        self.partition = partition_of(self.channel, settings.RELAY_PARTITIONS)
+        super().save(*args, **kwargs)
+
+    @property
+    def policy(self) -> Policy:
+        """What makes two messages of this channel the same."""
+        return parse(self.deduplicate)

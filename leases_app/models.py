@@ -1,0 +1,76 @@
+"""The lease table."""
+
+from typing import Any, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Func
+
+
+class ClockTimestamp(Func):
+    """PostgreSQL's clock, now: not the start of the transaction, as `Now()` may be."""
+
+    function = "clock_timestamp"
+    output_field = models.DateTimeField()
+
+
+class Seconds(Func):
+    """A number of seconds as an interval."""
+
+    function = "make_interval"
+    template = "%(function)s(secs => %(expressions)s)"
+    output_field = models.DurationField()
+
+
+class LeaseQuerySet(models.QuerySet["Lease"]):
+    """Leases by what PostgreSQL's clock says of them."""
+
+    def live(self) -> Self:
+        """Held, and renewed within the time to live."""
+        return self.filter(
+            heartbeat_at__gt=ClockTimestamp() - Seconds(models.Value(settings.RELAY_LEASE_TTL_SECONDS))
+        ).exclude(holder="")
+
+    def free(self) -> Self:
+        """Never held, released, or lapsed: the opposite of `live`."""
+        return self.exclude(pk__in=self.model.objects.live().values("pk"))
+
+
+class Lease(models.Model):
+    """Who leads, or writes, one partition. One row for each role and partition."""
+
+    class Role(models.TextChoices):
+        """What the holder does."""
+
+        LISTENER = "listener", "listener"
+        WRITER = "writer", "writer"
+
+    role = models.CharField(max_length=16, choices=Role)
+    partition = models.PositiveIntegerField()
+    epoch = models.PositiveBigIntegerField(default=0, help_text="Grows by one with each term.")
+    holder = models.CharField(
+        max_length=64, blank=True, default="", help_text="Unique to one term; empty when released."
+    )
+    host = models.CharField(max_length=255, blank=True, default="")
+    pid = models.PositiveIntegerField(default=0)
+    task_id = models.CharField(max_length=64, blank=True, default="", help_text="Empty in the foreground.")
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    given_up = models.PositiveBigIntegerField(
+        default=0, help_text="Messages that were heard and had to be let go, over all terms."
+    )
+
+    objects = LeaseQuerySet.as_manager()
+
+    class Meta:
+        db_table = "leases"
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["role", "partition"], name="one_lease_per_role_and_partition")
+        ]
+        ordering: ClassVar[list[str]] = ["role", "partition"]
+
+    def __str__(self) -> str:
+        return f"{self.role} of partition {self.partition}"
+
+
+__all__ = ["ClockTimestamp", "F", "Lease", "LeaseQuerySet", "Seconds"]

@@ -1,0 +1,61 @@
+"""What is stored in MongoDB. Only the writer writes it (`messages_app.writing`)."""
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django_mongodb_backend.fields import ObjectIdAutoField
+
+
+class PayloadField(models.Field):  # type: ignore[type-arg]
+    """A payload as it is stored: `str` if it is UTF-8, `bytes` if it is not."""
+
+    def get_internal_type(self) -> str:
+        """Unknown to every backend, so that no conversion takes place."""
+        return "PayloadField"
+
+    def db_type(self, connection: Any) -> str:
+        """MongoDB has no column types; the name is for messages."""
+        return "string or binData"
+
+
+class Message(models.Model):
+    """A message, stored once. Its id is the deduplication key."""
+
+    id = ObjectIdAutoField(primary_key=True, db_column="_id")
+    channel = models.TextField()
+    message = PayloadField()
+    received_at = models.DateTimeField()
+    position = models.CharField(max_length=30)
+
+    class Meta:
+        db_table = "messages"
+        # The only index besides _id: a channel's history, read from either end.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["channel", "position"], name="channel_position")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Quarantined(models.Model):
+    """What came over the stream and could not be stored, with the reason."""
+
+    id = ObjectIdAutoField(primary_key=True, db_column="_id")
+    channel = models.TextField(null=True, help_text="Empty where the entry could not be read at all.")
+    payload = models.BinaryField()
+    size = models.BigIntegerField(help_text="Bytes of the whole payload; what is kept may be cut.")
+    reason = models.TextField()
+    position = models.CharField(max_length=30)
+    received_at = models.DateTimeField(null=True)
+    quarantined_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "quarantine"
+        verbose_name_plural = "quarantine"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["quarantined_at"], name="quarantined_at")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,30 @@
+"""Writer tasks, and beat's proposals of them."""
+
+import signal
+
+from celery import Task, shared_task
+from django.conf import settings
+
+from leases_app.leasing import unheld
+from leases_app.models import Lease
+from messages_app.writing.writer import write as keep
+from relayproject import stopping
+from relayproject.celery import propose
+
+
+@shared_task(bind=True)
+def write(self: Task, partition: int) -> None:
+    """Write one partition until the worker stops. Ends at once if somebody writes it already."""
+    stopping.listen_to_signals(signal.SIGTERM)
+    keep(partition, stopping.asked, task_id=self.request.id or "")
+    if not stopping.asked():
+        return  # Somebody else has the lease: nothing has changed.
+    propose(propose_writers.name)
+    stopping.leave_if_signalled()
+
+
+@shared_task
+def propose_writers() -> None:
+    """Send a task for each partition without a writer."""
+    for partition in unheld(Lease.Role.WRITER, set(range(settings.RELAY_PARTITIONS))):
+        write.apply_async((partition,), expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS)

@@ -1,0 +1,56 @@
+"""KEEP: the writer of one partition.
+
+Purpose
+    Moves the entries of one partition's stream into MongoDB, each message once.
+
+Deliberately absent
+    Any state of its own. What is stored is in MongoDB, what is not is pending in the
+    consumer group, and a writer that dies at any point between two instructions is
+    followed by one that finds out the rest from those two.
+
+Who does what
+    ::
+
+        main loop (`writer`)      XREADGROUP ──► batch ──► pool of inserts ──► settle
+        pool threads (`store`)                              insert_many           │
+        thread `heartbeat`        renews the lease       XACK + counts + XTRIM ◄──┘
+
+    Two inserts are in flight, so that MongoDB works while the next batch is read. They
+    may end in any order; they are settled in the order of the stream.
+
+Durability
+    An entry is acknowledged only after MongoDB has said that every message of it is
+    durable (`w: majority, j: true`), was stored before (duplicate key: success), or is
+    in quarantine. Whatever is not known counts as not stored and is done again: the
+    `_id` makes a second attempt harmless.
+
+Order
+    A message that stands twice on the stream must be stored with its first position. It
+    can stand twice only where the `source` of an entry differs from the one before
+    (`relaycore.envelope`), so there the writer waits until nothing is in flight.
+
+Recovery
+    The consumer has one name, whoever writes: what a dead writer left pending is read
+    first, one entry at a time. An entry that was delivered more than `MOST_DELIVERIES`
+    times has probably killed its writer: its messages are then stored one by one, each
+    noted before it is tried (`Stream.suspect`); the one that is still noted at the next
+    start is the culprit and goes into quarantine. Entries that some other consumer of
+    the group left pending are claimed after `_FOREIGN_IDLE_SECONDS`.
+
+Failure
+    transient (MongoDB away, disk full, election): the same messages again, with
+    back-off, for ever; the stream waits, and is never trimmed above what is stored.
+    permanent (a document that MongoDB refuses, an entry that cannot be read): quarantine
+    with the reason, and on with the rest.
+
+Trimming
+    Never by length: only below the oldest entry that is not acknowledged, and only what
+    is older than `RELAY_STREAM_KEEP_SECONDS`, so that other readers of the stream have
+    time for it.
+
+Counts
+    How many messages of a channel are stored stands in a Redis hash that is updated in
+    the transaction that acknowledges. An insert that was done twice is told from a true
+    duplicate by the stored position: its own means that this message was counted as
+    stored by nobody yet.
+"""

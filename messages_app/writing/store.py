@@ -1,0 +1,168 @@
+"""Into MongoDB: each document once, durably, or refused with the reason."""
+
+import logging
+import random
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from bson import ObjectId
+from bson.errors import InvalidBSON, InvalidDocument
+from bson.raw_bson import RawBSONDocument
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
+
+from relaycore import envelope
+from relaycore.backoff import Backoff
+
+log = logging.getLogger(__name__)
+
+DUPLICATE_KEY: Final = 11000
+
+# Server error codes that speak of the document and not of the moment
+# (mongo/src/mongo/base/error_codes.yml). Whatever is not here is tried again.
+PERMANENT: Final = frozenset(
+    {
+        2,  # BadValue
+        9,  # FailedToParse
+        14,  # TypeMismatch
+        15,  # Overflow: nested too deep
+        22,  # InvalidBSON
+        52,  # DollarPrefixedFieldName
+        55,  # InvalidDBRef
+        56,  # EmptyFieldName
+        57,  # DottedFieldName
+        121,  # DocumentValidationFailure
+        10334,  # BSONObjectTooLarge
+        17280,  # KeyTooLong
+        17419,  # BSONObjectTooLarge, on update
+    }
+)
+
+
+class Interrupted(Exception):
+    """The writer was asked to stop before MongoDB answered: nothing is known of the batch."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch; the rest of its documents was stored by it.
+
+    duplicates: indices of documents that were stored before
+    refused:    index → why that document goes into quarantine
+    """
+
+    duplicates: set[int] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
+
+
+class Store:
+    """Inserts documents until each is durable, known, or refused."""
+
+    def __init__(self, collection: Collection[Any], stopping: Callable[[], bool]) -> None:
+        self._collection = collection
+        self._stopping = stopping
+        self._resting = threading.Event()  # Never set: its wait is a sleep that costs no signal handler.
+
+    def insert(self, documents: Sequence[bytes], *, doubtful: bool = False) -> Outcome:
+        """Insert. `doubtful`: an earlier attempt may have stored some of them.
+
+        Raises:
+            Interrupted: stopping, and MongoDB has not taken all of them yet.
+        """
+        outcome = Outcome()
+        todo = list(range(len(documents)))
+        backoff = Backoff(first=0.1, longest=5.0)
+        while todo:
+            todo, why = self._attempt(documents, todo, outcome)
+            if not todo:
+                break
+            doubtful = True
+            wait = backoff.next(random.random())
+            log.warning("%d messages are not stored yet, next try in %.1f s: %s", len(todo), wait, why)
+            self._rest(wait)
+        if doubtful and outcome.duplicates:
+            outcome.duplicates -= self._own(documents, outcome.duplicates)
+        return outcome
+
+    def _attempt(
+        self, documents: Sequence[bytes], todo: list[int], outcome: Outcome
+    ) -> tuple[list[int], str]:
+        """One insert; the indices to try again, and why."""
+        try:
+            self._collection.insert_many([RawBSONDocument(documents[i]) for i in todo], ordered=False)
+        except BulkWriteError as exc:
+            return self._sort(exc.details or {}, todo, outcome)
+        except (DocumentTooLarge, InvalidBSON, InvalidDocument, OperationFailure) as exc:
+            if isinstance(exc, OperationFailure) and exc.code not in PERMANENT:
+                return todo, _line(exc)
+            # The whole command was refused for the sake of one document: find out which.
+            if len(todo) == 1:
+                outcome.refused[todo[0]] = f"MongoDB refuses it: {_line(exc)}"
+                return [], ""
+            return self._attempt_each(documents, todo, outcome)
+        except PyMongoError as exc:
+            return todo, _line(exc)
+        return [], ""
+
+    def _attempt_each(
+        self, documents: Sequence[bytes], todo: list[int], outcome: Outcome
+    ) -> tuple[list[int], str]:
+        again, why = [], ""
+        for index in todo:
+            left, said = self._attempt(documents, [index], outcome)
+            again += left
+            why = said or why
+        return again, why
+
+    def _sort(self, details: Any, todo: list[int], outcome: Outcome) -> tuple[list[int], str]:
+        """Sort the errors of an unordered bulk write: each names the index of its document."""
+        again: set[int] = set()
+        why = ""
+        for error in details.get("writeErrors", ()):
+            index, code = todo[error["index"]], error.get("code")
+            text = f"{error.get('errmsg', '')} (code {code})"
+            if code == DUPLICATE_KEY:
+                outcome.duplicates.add(index)
+            elif code in PERMANENT:
+                outcome.refused[index] = f"MongoDB refuses it: {text}"
+            else:
+                again.add(index)
+                why = text
+        concerns = details.get("writeConcernErrors", ())
+        if concerns:
+            # Stored, but not known to be durable: only the same insert again can say so.
+            again.update(index for index in todo if index not in outcome.refused)
+            why = str(concerns[-1].get("errmsg", "write concern"))
+        outcome.duplicates -= again
+        return sorted(again), why
+
+    def _own(self, documents: Sequence[bytes], duplicates: set[int]) -> set[int]:
+        """Those of `duplicates` that stand there from an earlier attempt of this very message."""
+        by_key = {ObjectId(envelope.key_of(documents[i])): i for i in sorted(duplicates, reverse=True)}
+        backoff = Backoff(first=0.1, longest=5.0)
+        while True:
+            try:
+                found = list(self._collection.find({"_id": {"$in": list(by_key)}}, {"position": 1}))
+                break
+            except PyMongoError as exc:
+                log.warning("stored positions cannot be read: %s", _line(exc))
+                self._rest(backoff.next(random.random()))
+        return {
+            by_key[document["_id"]]
+            for document in found
+            if document.get("position") == envelope.position_of(documents[by_key[document["_id"]]])
+        }
+
+    def _rest(self, seconds: float) -> None:
+        waited = 0.0
+        while waited < seconds:
+            if self._stopping():
+                raise Interrupted
+            self._resting.wait(0.05)
+            waited += 0.05
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:300] or type(exc).__name__

@@ -1,0 +1,50 @@
+"""Everything Relay itself can raise, as one tree.
+
+    RelayError
+    ├── BadChannelName     the name cannot be relayed; the text says why
+    ├── BadPolicy          the deduplication policy is not one of the three
+    ├── ChannelExists      the channel is relayed already
+    ├── ChannelUnknown     no such channel is relayed
+    ├── BadEntry           a stream entry is not in the documented format
+    ├── LeaseLost          somebody else holds the lease, or it was let lapse
+    ├── Disconnected       a server connection ended or could not be made
+    └── UnfitServer        a server is set up in a way that loses messages
+
+The HTTP answers for them stand in one table: `relayproject.problems`.
+"""
+
+
+class RelayError(Exception):
+    """Base of every error that Relay raises on purpose."""
+
+
+class BadChannelName(RelayError, ValueError):
+    """A channel name that cannot or must not be relayed."""
+
+
+class BadPolicy(RelayError, ValueError):
+    """A deduplication policy that is not `content`, `every` or `{"field": name}`."""
+
+
+class ChannelExists(RelayError):
+    """A channel that was to be started is in the table already."""
+
+
+class ChannelUnknown(RelayError, LookupError):
+    """A channel that is not in the table."""
+
+
+class BadEntry(RelayError, ValueError):
+    """A stream entry, or a document in it, that is not in the format of `relaycore.envelope`."""
+
+
+class LeaseLost(RelayError):
+    """The holder of a lease found that the lease is no longer its own."""
+
+
+class Disconnected(RelayError, ConnectionError):
+    """A connection to a server ended, or could not be made. Try again."""
+
+
+class UnfitServer(RelayError):
+    """A server answers, but its settings would lose messages."""

@@ -1,0 +1,49 @@
+"""Where a message stands in its partition: stream entry id and index in the entry.
+
+Written as text of fixed width, so that text order is stream order in every
+database and every language: `1732190000000-0000000003-00012` is the message with
+index 12 of the stream entry `1732190000000-3`.
+"""
+
+import re
+from typing import Final
+
+MAX_MESSAGES_PER_ENTRY: Final = 100_000
+"""The index has five digits. `relaycore.capture` closes an entry long before."""
+
+POSITION_CHARS: Final = 30
+
+START: Final = "0000000000000-0000000000-00000"
+"""Before every message."""
+
+_ENTRY_ID: Final = re.compile(r"(\d{1,13})-(\d{1,10})\Z")
+_POSITION: Final = re.compile(r"\d{13}-\d{10}-\d{5}\Z")
+
+
+def entry_prefix(entry_id: str) -> str:
+    """The part of a position that all messages of one entry share, with its last dash.
+
+    `entry_id` is what Redis answers to XADD: milliseconds, dash, sequence number.
+
+    Raises:
+        ValueError: for anything else, and for milliseconds after the year 2286.
+    """
+    match = _ENTRY_ID.match(entry_id)
+    if match is None:
+        raise ValueError(f"not a stream entry id: {entry_id!r}")
+    return f"{int(match[1]):013d}-{int(match[2]):010d}-"
+
+
+def first_of(entry_id: str) -> str:
+    """The position of the first message of an entry."""
+    return entry_prefix(entry_id) + "00000"
+
+
+def milliseconds_of(entry_id: str) -> int:
+    """When an entry was appended, by Redis's clock: milliseconds since 1970."""
+    return int(entry_id.partition("-")[0])
+
+
+def is_position(text: str) -> bool:
+    """Whether `text` is a position as this module writes it."""
+    return _POSITION.match(text) is not None

@@ -1,0 +1,111 @@
+"""The Celery application.
+
+Listener and writer tasks are endless. What that asks of Celery:
+
+* acknowledged early: an acknowledgement at the end would never come, and after the
+  visibility timeout the broker would start a second copy of what still runs;
+* no prefetching: a message that waits behind an endless task is stuck, and is given
+  out again after the visibility timeout;
+* stopped by a flag that the loops look at (`relayproject.stopping`): a warm shutdown
+  waits for tasks to end, so they must.
+"""
+
+import logging
+import os
+from typing import Any
+
+from celery import Celery, signals
+from django.conf import settings
+from kombu import Queue
+from kombu.transport import redis as redis_transport
+
+from relayproject import stopping
+from relayproject.processes import DEFAULT, LISTENERS, QUEUES, WRITERS
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
+
+log = logging.getLogger(__name__)
+
+_PROPOSALS = ("channels_app.tasks.propose_listeners", "messages_app.tasks.propose_writers")
+
+app = Celery("relay")
+
+
+@app.on_configure.connect
+def _configure(sender: Celery, **_: Any) -> None:
+    """Not at import: `import relayproject` must work where no server is configured."""
+    interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
+    sender.conf.update(
+        broker_url=settings.CELERY_BROKER_URL,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "socket_timeout": 30,
+            "socket_connect_timeout": 5,
+            "socket_keepalive": True,
+            "visibility_timeout": 3600,
+        },
+        task_queues=[Queue(name) for name in QUEUES],
+        task_default_queue=DEFAULT,
+        task_create_missing_queues=False,
+        task_routes={
+            "channels_app.tasks.listen": {"queue": LISTENERS},
+            "messages_app.tasks.write": {"queue": WRITERS},
+        },
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_track_started=True,
+        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=True,  # Flower and `celery events` show what runs.
+        beat_max_loop_interval=interval,
+        beat_schedule={
+            name.rpartition(".")[2].replace("_", " "): {
+                "task": name,
+                "schedule": interval,
+                "options": {"expires": interval},
+            }
+            for name in _PROPOSALS
+        },
+        timezone="UTC",
+    )
+
+
+app.autodiscover_tasks(["channels_app", "messages_app"])
+
+
+class _QoS(redis_transport.QoS):
+    """Survives a broker that is down while a message is not yet acknowledged.
+
+    Stock kombu 5.7.0 raises AttributeError there, and the worker then stays connected
+    to nothing for ever. What could not be put back comes back by the visibility timeout.
+    """
+
+    def restore_unacked(self, client: Any = None) -> Any:
+        try:
+            return super().restore_unacked(client)
+        except Exception as exc:
+            log.warning("Unacknowledged tasks were not put back, the broker is away: %r", exc)
+            return []
+
+
+redis_transport.Channel.QoS = _QoS
+
+
+def propose(*names: str) -> None:
+    """Have proposals made now, not at beat's next turn. Whether that works is beat's concern."""
+    for name in names:
+        try:
+            app.send_task(name, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
+        except Exception as exc:
+            log.info("%s was not sent, beat will send it: %r", name, exc)
+
+
+@signals.worker_ready.connect
+def _fill_slots(**_: Any) -> None:
+    propose(*_PROPOSALS)
+
+
+@signals.worker_shutting_down.connect
+def _stop_loops(**_: Any) -> None:
+    stopping.ask_all()

@@ -1,0 +1,29 @@
+"""The endless loops without Celery, for debugging: `manage.py listen`, `manage.py write`."""
+
+import signal
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from relayproject import stopping
+
+
+class LoopCommand(BaseCommand):
+    """Runs one loop until Ctrl-C or SIGTERM. Subclasses say which."""
+
+    loop: ClassVar[Callable[[int, Callable[[], bool]], bool]]
+    """Takes a partition and what says when to stop; False if the lease is held elsewhere."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Which partition."""
+        parser.add_argument("--partition", type=int, default=0)
+
+    def handle(self, *args: Any, partition: int, **options: Any) -> None:
+        """Run the loop."""
+        stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
+        if not type(self).loop(partition, stopping.asked):
+            raise CommandError(
+                f"Partition {partition} is taken: another process holds its lease (see Leases in the admin). "
+                "Stop that one, or wait until its lease lapses."
+            )

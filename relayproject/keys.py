@@ -1,0 +1,51 @@
+"""The only module that spells Redis keys and internal channels.
+
+All keys of a partition carry its hash tag, so a Redis Cluster keeps them on one node
+and one script or transaction may use them together.
+"""
+
+from relaycore.channels import INTERNAL_PREFIX, STREAM
+
+GROUP = "writers"
+"""The consumer group through which the writers read the stream."""
+
+CONSUMER = "writer"
+"""All writers of a partition have one name: what one left pending is the next one's at once."""
+
+LEGACY_CHANNEL = STREAM
+"""The Pub/Sub channel on which consumers of the older kind hear each message as JSON."""
+
+
+def stream(partition: int) -> str:
+    """The stream of a partition."""
+    return f"{STREAM}:{{{partition}}}"
+
+
+def tick_counter(partition: int) -> str:
+    """Counts the ticks of a partition."""
+    return f"{STREAM}:{{{partition}}}:ticks"
+
+
+def stored(partition: int) -> str:
+    """A hash: messages stored in MongoDB, by channel."""
+    return f"{STREAM}:{{{partition}}}:stored"
+
+
+def last_at(partition: int) -> str:
+    """A hash: when the newest stored message was received (ms since 1970), by channel."""
+    return f"{STREAM}:{{{partition}}}:last_at"
+
+
+def suspect(partition: int) -> str:
+    """The position of a message that is tried by itself because it may kill its writer."""
+    return f"{STREAM}:{{{partition}}}:suspect"
+
+
+def tick_channel(partition: int) -> str:
+    """The Pub/Sub channel of a partition's ticks."""
+    return f"{INTERNAL_PREFIX}:{{{partition}}}:tick"
+
+
+def control_channel(partition: int) -> str:
+    """The Pub/Sub channel that tells a partition's listeners to look at the channel table."""
+    return f"{INTERNAL_PREFIX}:{{{partition}}}:control"

@@ -1,0 +1,15 @@
+"""The database wrapper that Django loads for `ENGINE = "relayproject.mongo"`."""
+
+from django_mongodb_backend import base
+
+
+class DatabaseOperations(base.DatabaseWrapper.ops_class):  # type: ignore[misc]
+    """The stock operations with the compiler beside this module."""
+
+    compiler_module = "relayproject.mongo.compiler"
+
+
+class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
+    """The stock wrapper with these operations."""
+
+    ops_class = DatabaseOperations

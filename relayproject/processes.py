@@ -1,0 +1,69 @@
+"""The processes of a deployment: which there are, and which Celery worker serves what.
+
+This is the one place. The one-command stack starts what stands here, and the
+deployment files are tested against it. Standard library only: the stack reads it
+before there is a database to configure Django with.
+
+==========  ===========  ======================================================
+process     queue        what it does
+==========  ===========  ======================================================
+web         –            API, admin
+beat        –            sends the proposals, every few seconds
+default     `default`    looks which partitions lack a loop, and proposes tasks
+listeners   `listeners`  endless: one listener a slot (`channels_app.listening`)
+writers     `writers`    endless: one writer a slot (`messages_app.writing`)
+==========  ===========  ======================================================
+
+A slot is one pool process, since both loops are bound by CPU. A worker has a slot for
+each partition, so that any one host can carry all of them.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+DEFAULT, LISTENERS, WRITERS = QUEUES = ("default", "listeners", "writers")
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A name, and the arguments after `python`."""
+
+    name: str
+    arguments: tuple[str, ...]
+
+    def argv(self, python: str) -> list[str]:
+        """The whole command."""
+        return [python, *self.arguments]
+
+
+def processes(environ: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
+    """All processes of one host, in the order in which they may start."""
+    slots = environ.get("RELAY_PARTITIONS", "1")
+    host = environ.get("RELAY_WEB_HOST", "127.0.0.1")
+    port = environ.get("RELAY_WEB_PORT", "8000")
+    return (
+        Process(
+            "web",
+            ("-m", "uvicorn", "relayproject.asgi:application", "--host", host, "--port", port)
+            # Without a limit an open stream holds up SIGTERM for ever.
+            + ("--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"),
+        ),
+        _worker(LISTENERS, "--concurrency", slots),
+        _worker(WRITERS, "--concurrency", slots),
+        # Its tasks are short: they run in the worker itself, which saves a process.
+        _worker(DEFAULT, "--pool", "solo"),
+        Process(
+            "beat",
+            ("-m", "celery", "-A", "relayproject", "beat", "--loglevel", "WARNING")
+            + ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile="),
+        ),
+    )
+
+
+def _worker(queue: str, *options: str) -> Process:
+    return Process(
+        queue,
+        ("-m", "celery", "-A", "relayproject", "worker", "--queues", queue, "--hostname", f"{queue}@%h")
+        + ("--loglevel", "INFO", "--without-gossip", "--without-mingle", *options),
+    )

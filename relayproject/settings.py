@@ -1,0 +1,149 @@
+"""Every setting of Relay. Values come from the environment; `docs/settings.md` explains them."""
+
+from pathlib import Path
+
+import environ
+
+from relayproject import env, servers
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SERVERS = servers.find()
+
+# --- Relay ---------------------------------------------------------------------------
+
+RELAY_PARTITIONS = env.whole("RELAY_PARTITIONS", 1, least=1, most=4096)
+
+RELAY_LEASE_TTL_SECONDS = env.seconds("RELAY_LEASE_TTL_SECONDS", 3.0, least=0.5)
+RELAY_LEASE_HEARTBEAT_SECONDS = env.seconds("RELAY_LEASE_HEARTBEAT_SECONDS", 1.0, least=0.05)
+RELAY_PROPOSE_INTERVAL_SECONDS = env.seconds("RELAY_PROPOSE_INTERVAL_SECONDS", 5.0, least=0.5)
+
+RELAY_LISTENER_TICK_SECONDS = env.seconds("RELAY_LISTENER_TICK_SECONDS", 0.1, least=0.01)
+RELAY_LISTENER_MEMORY_BYTES = env.whole("RELAY_LISTENER_MEMORY_BYTES", 256 << 20, least=1 << 20)
+RELAY_LISTENER_REFRESH_SECONDS = env.seconds("RELAY_LISTENER_REFRESH_SECONDS", 5.0, least=0.1)
+RELAY_MESSAGE_MAX_BYTES = env.whole("RELAY_MESSAGE_MAX_BYTES", 1 << 20, least=1, most=15 << 20)
+
+RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least=0.0)
+
+RELAY_WRITER_BATCH_MESSAGES = env.whole("RELAY_WRITER_BATCH_MESSAGES", 2000, least=1, most=50_000)
+RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, least=1, most=16)
+RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
+
+# --- Django --------------------------------------------------------------------------
+
+SECRET_KEY = env.text("RELAY_SECRET_KEY", "")
+DEBUG = env.flag("RELAY_DEBUG", default=False)
+ALLOWED_HOSTS = env.listing("RELAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.listing("RELAY_CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_celery_beat",
+    "relayproject",
+    "leases_app",
+    "channels_app",
+    "messages_app",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "relayproject.urls"
+ASGI_APPLICATION = "relayproject.asgi.application"
+APPEND_SLASH = False  # The API answers with and without one by itself.
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {
+    "default": {
+        **environ.Env.db_url_config(SERVERS.database_url),
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,  # A link that swallows everything is noticed in 10 s, not in 15 min.
+            "options": "-c statement_timeout=15000",
+        },
+    },
+    "messages": {
+        "ENGINE": "relayproject.mongo",
+        "HOST": SERVERS.mongo_url,
+        "NAME": env.text("RELAY_MONGO_DATABASE", "relay"),
+        "OPTIONS": {
+            "appname": "relay-web",
+            "serverSelectionTimeoutMS": 5000,
+            "timeoutMS": int(RELAY_MONGO_TIMEOUT_SECONDS * 1000),
+        },
+    },
+}
+DATABASE_ROUTERS = ["relayproject.routers.MessagesRouter", "django_mongodb_backend.routers.MongoRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = SERVERS.data_dir / "static"
+WHITENOISE_USE_FINDERS = True  # No collectstatic: the files are few, and all from packages.
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "relayproject.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["relayproject.parsers.GuardedJSONParser"],
+    "EXCEPTION_HANDLER": "relayproject.problems.answer",
+}
+
+# --- Celery --------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", SERVERS.redis_url)
+
+# --- Logs ----------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "pymongo": {"level": "WARNING"},
+        # Two lines for each proposal, day and night, would hide everything else.
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,113 @@
+"""One connection to Redis, without a client's manners.
+
+A client that reconnects by itself hides the very thing a listener must know: that it
+was deaf for a moment. And one that waits for each reply cannot hear and append at the
+same time. A `Wire` never reconnects, never blocks, and hands out replies just as they
+came: a reply that is an error is a value (`hiredis.ReplyError`), not an exception.
+"""
+
+import errno
+import ssl
+from collections.abc import Iterable
+from typing import Any, Final, Protocol
+
+import hiredis
+
+from relaycore.errors import Disconnected
+
+_READ_BYTES: Final = 1 << 17
+_WAIT: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+Argument = str | bytes | int
+
+
+class Connection(Protocol):
+    """What is used of a redis-py connection: that it was made, and its socket."""
+
+    _sock: Any
+
+    def disconnect(self) -> None:
+        """Close it."""
+
+
+class Wire:
+    """A made connection, taken over from redis-py."""
+
+    def __init__(self, connection: Connection) -> None:
+        # redis-py has no public access to the socket; its version is pinned and a test
+        # (tests/integration/test_wire.py) would show a change.
+        self._connection = connection
+        self._socket = connection._sock
+        self._socket.setblocking(False)
+        self._pending = getattr(self._socket, "pending", int)
+        self._parser = hiredis.Reader()
+        self._unsent = bytearray()
+
+    def fileno(self) -> int:
+        """For a selector."""
+        return int(self._socket.fileno())
+
+    @property
+    def wants_to_write(self) -> bool:
+        """Whether something waits for room in the socket's buffer."""
+        return bool(self._unsent)
+
+    def send(self, *commands: Iterable[Argument]) -> None:
+        """Send commands, as much as goes out at once; `flush` sends the rest.
+
+        Raises:
+            Disconnected: the connection ended.
+        """
+        for command in commands:
+            self._unsent += hiredis.pack_command(tuple(command))
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what still waits.
+
+        Raises:
+            Disconnected: the connection ended.
+        """
+        while self._unsent:
+            try:
+                sent = self._socket.send(self._unsent)
+            except _WAIT:
+                return
+            except OSError as exc:
+                raise Disconnected(f"Redis ended the connection: {_name(exc)}") from exc
+            del self._unsent[:sent]
+
+    def receive(self) -> list[Any]:
+        """The replies that have come whole, after one read of at most 128 KiB.
+
+        Raises:
+            Disconnected: the connection ended, or what came is not a reply.
+        """
+        try:
+            data = self._socket.recv(_READ_BYTES)
+            # TLS hands out one record at a time; what it keeps back, no selector announces.
+            while self._pending():
+                data += self._socket.recv(_READ_BYTES)
+        except _WAIT:
+            return []
+        except OSError as exc:
+            raise Disconnected(f"Redis ended the connection: {_name(exc)}") from exc
+        if not data:
+            raise Disconnected("Redis ended the connection.")
+        replies: list[Any] = []
+        try:
+            self._parser.feed(data)
+            take, get = replies.append, self._parser.gets
+            while (reply := get()) is not False:
+                take(reply)
+        except hiredis.ProtocolError as exc:
+            raise Disconnected("Redis sent something that is not a reply.") from exc
+        return replies
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.disconnect()
+
+
+def _name(exc: OSError) -> str:
+    return errno.errorcode.get(exc.errno or 0, type(exc).__name__)
