@@ -1,0 +1,1 @@
+"""HEAR: which channels are relayed, and the listeners that hear them."""

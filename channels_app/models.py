@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, Value, When
 
 from leases_app.models import Lease
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
@@ -43,9 +43,13 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         The column says what a listener found out. When all processes are killed at once
         nobody is left to correct it, so a row counts only together with a live lease.
         """
-        return self.annotate(
-            status=Case(When(_led(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
-        )
+        live = Case(When(_led(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
+        return self.annotate(status=live)  # type: ignore[no-redef]
+
+    def in_status(self, status: str) -> "ChannelQuerySet":
+        """Those whose live status is `status`."""
+        heard = Q(_led(), subscription_status=Channel.Status.ACTIVE)
+        return self.filter(heard if status == Channel.Status.ACTIVE else ~heard)
 
     def orphaned(self) -> "ChannelQuerySet":
         """Said to be ACTIVE in a partition that nobody listens to."""
@@ -79,6 +83,9 @@ class Channel(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    status: str
+    """Not a column: `ChannelQuerySet.with_status` adds it."""
 
     objects = ChannelQuerySet.as_manager()
 

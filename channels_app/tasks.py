@@ -1,5 +1,6 @@
 """Listener tasks, and beat's proposals of them."""
 
+import logging
 import signal
 
 from celery import Task, shared_task
@@ -10,15 +11,21 @@ from channels_app.listening.listener import listen as lead
 from channels_app.models import Channel
 from leases_app.leasing import unheld
 from leases_app.models import Lease
+from relaycore.errors import RelayError
 from relayproject import stopping
 from relayproject.celery import propose
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(bind=True)
 def listen(self: Task, partition: int) -> None:
     """Lead one partition until the worker stops. Ends at once if somebody leads it already."""
     stopping.listen_to_signals(signal.SIGTERM)
-    lead(partition, stopping.asked, task_id=self.request.id or "")
+    try:
+        lead(partition, stopping.asked, task_id=self.request.id or "")
+    except RelayError as exc:
+        log.error("partition %d: %s", partition, exc)
     if not stopping.asked():
         return  # Somebody else has the lease: nothing has changed.
     propose(propose_listeners.name)

@@ -1,0 +1,1 @@
+"""KEEP: what was heard, stored once in MongoDB, and read again."""

@@ -1,5 +1,6 @@
 """Writer tasks, and beat's proposals of them."""
 
+import logging
 import signal
 
 from celery import Task, shared_task
@@ -8,15 +9,21 @@ from django.conf import settings
 from leases_app.leasing import unheld
 from leases_app.models import Lease
 from messages_app.writing.writer import write as keep
+from relaycore.errors import RelayError
 from relayproject import stopping
 from relayproject.celery import propose
+
+log = logging.getLogger(__name__)
 
 
 @shared_task(bind=True)
 def write(self: Task, partition: int) -> None:
     """Write one partition until the worker stops. Ends at once if somebody writes it already."""
     stopping.listen_to_signals(signal.SIGTERM)
-    keep(partition, stopping.asked, task_id=self.request.id or "")
+    try:
+        keep(partition, stopping.asked, task_id=self.request.id or "")
+    except RelayError as exc:
+        log.error("partition %d: %s", partition, exc)
     if not stopping.asked():
         return  # Somebody else has the lease: nothing has changed.
     propose(propose_writers.name)

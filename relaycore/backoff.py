@@ -13,7 +13,7 @@ class Backoff:
 
     def next(self, chance: float) -> float:
         """Count one more failure; the seconds to wait. `chance` is in [0, 1)."""
-        wait = min(self.longest, self.first * 2 ** min(self.failures, 32))
+        wait = min(self.longest, self.first * 2.0 ** min(self.failures, 32))
         self.failures += 1
         return wait * (0.5 + chance / 2)
 

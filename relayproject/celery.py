@@ -16,7 +16,7 @@ from typing import Any
 
 from celery import Celery, signals
 from django.conf import settings
-from kombu import Queue
+from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
 
 from relayproject import stopping

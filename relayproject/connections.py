@@ -2,6 +2,7 @@
 
 import functools
 import threading
+from typing import Any, cast
 
 import redis
 from django.conf import settings
@@ -12,7 +13,7 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from relaycore.errors import Disconnected
-from relayproject.wire import Wire
+from relayproject.wire import Connection, Wire
 
 COMMAND_TIMEOUT_SECONDS = 5.0
 
@@ -58,14 +59,14 @@ def open_wire(name: str) -> Wire:
         connection.connect()
     except (redis.RedisError, OSError) as exc:
         raise Disconnected(f"Redis cannot be reached: {exc}") from exc
-    return Wire(connection)
+    return Wire(cast(Connection, connection))
 
 
 _mongo_lock = threading.Lock()
 
 
 @functools.lru_cache(maxsize=1)
-def _mongo_client() -> MongoClient:
+def _mongo_client() -> MongoClient[dict[str, Any]]:
     return MongoClient(
         settings.SERVERS.mongo_url,
         appname="relay-writer",
@@ -77,7 +78,7 @@ def _mongo_client() -> MongoClient:
     )
 
 
-def mongo_collection(name: str) -> Collection:
+def mongo_collection(name: str) -> Collection[dict[str, Any]]:
     """A collection of the messages database with the durable write concern.
 
     `w: majority` and `j: true`: acknowledged means that a kill of any one server loses

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from relaycore.errors import RelayError
 from relayproject import stopping
 
 
@@ -22,7 +23,11 @@ class LoopCommand(BaseCommand):
     def handle(self, *args: Any, partition: int, **options: Any) -> None:
         """Run the loop."""
         stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
-        if not type(self).loop(partition, stopping.asked):
+        try:
+            done = type(self).loop(partition, stopping.asked)
+        except RelayError as exc:
+            raise CommandError(str(exc)) from exc
+        if not done:
             raise CommandError(
                 f"Partition {partition} is taken: another process holds its lease (see Leases in the admin). "
                 "Stop that one, or wait until its lease lapses."

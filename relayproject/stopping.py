@@ -16,8 +16,13 @@ import signal
 from types import FrameType
 
 _shared = mmap.mmap(-1, 1)
-_signalled = False
-_parent = os.getppid()
+
+
+class _Own:
+    """What this process alone knows."""
+
+    signalled = False
+    parent = os.getppid()
 
 
 def ask_all() -> None:
@@ -27,7 +32,7 @@ def ask_all() -> None:
 
 def asked() -> bool:
     """Whether the loop should end."""
-    return bool(_signalled or _shared[0] or os.getppid() != _parent)
+    return bool(_Own.signalled or _shared[0] or os.getppid() != _Own.parent)
 
 
 def leave_if_signalled() -> None:
@@ -36,7 +41,7 @@ def leave_if_signalled() -> None:
     Raises:
         SystemExit: which a pool process of Celery takes as its end.
     """
-    if _signalled:
+    if _Own.signalled:
         raise SystemExit(0)
 
 
@@ -46,12 +51,10 @@ def listen_to_signals(*signals: signal.Signals) -> None:
     Not before: a pool process of Celery installs a handler of its own when it starts, which
     ends whatever runs at any instruction.
     """
-    global _parent
-    _parent = os.getppid()
+    _Own.parent = os.getppid()
     for number in signals:
         signal.signal(number, _on_signal)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:
-    global _signalled
-    _signalled = True
+    _Own.signalled = True

@@ -8,7 +8,6 @@ came: a reply that is an error is a value (`hiredis.ReplyError`), not an excepti
 
 import errno
 import ssl
-from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
 import hiredis
@@ -52,14 +51,15 @@ class Wire:
         """Whether something waits for room in the socket's buffer."""
         return bool(self._unsent)
 
-    def send(self, *commands: Iterable[Argument]) -> None:
+    def send(self, *commands: tuple[Argument, ...]) -> None:
         """Send commands, as much as goes out at once; `flush` sends the rest.
 
         Raises:
             Disconnected: the connection ended.
         """
         for command in commands:
-            self._unsent += hiredis.pack_command(tuple(command))
+            # hiredis takes any mixture; its stub names tuples of one length only.
+            self._unsent += hiredis.pack_command(command)  # type: ignore[arg-type]
         self.flush()
 
     def flush(self) -> None:

@@ -17,7 +17,8 @@ from leases_app.leasing import Contender
 from leases_app.models import Lease
 from relaycore import legacy
 from relaycore.capture import Capture, Controlled, Event, Subscribed, Ticked
-from relayproject import keys
+from relayproject import fitness, keys
+from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,13 @@ _DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
 
 
 def listen(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
-    """Lead one partition until `stopping()`; False at once if somebody else leads it."""
+    """Lead one partition until `stopping()`; False at once if somebody else leads it.
+
+    Raises:
+        UnfitServer: Redis is set up so that it would lose what it was given.
+        Disconnected: Redis does not answer, so nothing can be heard.
+    """
+    fitness.require_redis(shared_redis())
     term = Contender(task_id).claim(Lease.Role.LISTENER, partition)
     if term is None:
         return False

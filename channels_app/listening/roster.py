@@ -4,6 +4,7 @@ All PostgreSQL of a listener, but for the heartbeat, happens in this thread. Whe
 table cannot be read the listener goes on with the channels that it knows.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -174,10 +175,8 @@ class Roster:
             if self._known.get(name) != wanted:
                 self._known[name] = wanted
                 self._changes.put(wanted)
-        try:
+        with contextlib.suppress(BlockingIOError):  # Full of earlier calls: it wakes anyway.
             os.write(self._wake_write, b"!")
-        except BlockingIOError:
-            pass  # The pipe is full of earlier calls that were not yet answered: it wakes anyway.
 
     def _disown(self) -> None:
         """What another term said of its channels does not hold in this one."""

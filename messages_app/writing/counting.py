@@ -19,7 +19,7 @@ def count_stored(messages: Collection[Any], partition: int, below: str | None) -
     Raises:
         PyMongoError: MongoDB does not answer.
     """
-    pipeline = [
+    pipeline: list[dict[str, Any]] = [
         {"$match": {"position": {"$lt": below}} if below else {}},
         {"$group": {"_id": "$channel", "stored": {"$sum": 1}}},
     ]

@@ -76,7 +76,7 @@ class Stream:
             self._key, keys.GROUP, min="-", max="+", count=1, consumername=keys.CONSUMER
         )
         for id, fields in self._read("0", 1, None):
-            deliveries = pending[0]["times_delivered"] + 1 if pending else 1
+            deliveries = int(pending[0]["times_delivered"]) + 1 if pending else 1
             if fields:
                 return Entry(id, fields, deliveries)
             # Its entry is gone from the stream (deleted by hand): there is nothing left to store.
@@ -88,7 +88,7 @@ class Stream:
     def claim_foreign(self, idle_seconds: float) -> int:
         """Take over what other consumers of the group left pending; how many entries."""
         claimed = 0
-        for consumer in cast(list[dict[str, Any]], self._redis.xinfo_consumers(self._key, keys.GROUP)):
+        for consumer in self._redis.xinfo_consumers(self._key, keys.GROUP):
             if consumer["name"] != keys.CONSUMER.encode() and consumer["pending"]:
                 break
         else:
@@ -117,7 +117,7 @@ class Stream:
         with self._redis.pipeline(transaction=True) as pipe:
             pipe.xack(self._key, keys.GROUP, *ids)
             for channel, count in stored.items():
-                pipe.hincrby(self._stored_key, channel, count)  # type: ignore[arg-type]
+                pipe.hincrby(self._stored_key, channel, count)
             if last_at:
                 pipe.hset(self._last_at_key, mapping=cast(Any, dict(last_at)))
             pipe.execute()
@@ -147,7 +147,7 @@ class Stream:
 
     def oldest_pending(self) -> str | None:
         """The id of the oldest entry that was delivered and not acknowledged."""
-        summary = cast(dict[str, Any], self._redis.xpending(self._key, keys.GROUP))
+        summary = self._redis.xpending(self._key, keys.GROUP)
         return summary["min"].decode() if summary["pending"] else None
 
     def _read(self, start: str, count: int, block_ms: int | None) -> list[tuple[str, Mapping[bytes, bytes]]]:

@@ -25,6 +25,7 @@ from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
 from relaycore.position import first_of
+from relayproject import fitness
 from relayproject.connections import mongo_collection, redis_client
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,11 @@ _PARTING_SECONDS = 5.0
 
 
 def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
-    """Write one partition until `stopping()`; False at once if somebody else writes it."""
+    """Write one partition until `stopping()`; False at once if somebody else writes it.
+
+    Raises:
+        UnfitServer: MongoDB is set up so that it would not keep what it was given.
+    """
     term = Contender(task_id).claim(Lease.Role.WRITER, partition)
     if term is None:
         return False
@@ -152,8 +157,10 @@ class Writer:
                 one = self._store.insert([document], doubtful=True)
             finally:
                 self._stream.note_suspect("")
-            outcome.duplicates |= {index for _ in one.duplicates}
-            outcome.refused |= {index: reason for reason in one.refused.values()}
+            if one.duplicates:
+                outcome.duplicates.add(index)
+            if one.refused:
+                outcome.refused[index] = one.refused[0]
         return outcome
 
     def _settle(self) -> None:
@@ -181,6 +188,7 @@ class Writer:
 
     def _recover(self) -> None:
         """Bring to an end everything that was delivered and not acknowledged."""
+        fitness.require(fitness.mongo_findings(mongo_collection("messages")))
         self._stream.prepare()
         self._source = b""
         if not self._stream.has_counts():

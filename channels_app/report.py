@@ -1,0 +1,81 @@
+"""What can be said of channels at this moment, from three places with a query each.
+
+The row and its live status are in PostgreSQL, and so is the lease that says who
+listens. What was stored is counted by the writer, in Redis.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import redis
+
+from channels_app.models import Channel
+from leases_app.models import Lease
+from relayproject import keys
+from relayproject.connections import shared_redis
+
+log = logging.getLogger(__name__)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored of a channel. Both are None where Redis could not be asked."""
+
+    messages: int | None = None
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A channel, its status, who listens to it (None: nobody) and what is stored of it."""
+
+    channel: Channel
+    status: str
+    listener: Lease | None
+    stored: Stored
+
+
+def reports(channels: Sequence[Channel]) -> list[Report]:
+    """The reports on channels that were read by `Channel.objects.with_status()`, in their order."""
+    leases = listeners({channel.partition for channel in channels})
+    counts = stored(channels)
+    return [
+        Report(channel, channel.status, leases.get(channel.partition), counts.get(channel.channel, Stored()))
+        for channel in channels
+    ]
+
+
+def listeners(partitions: Iterable[int]) -> dict[int, Lease]:
+    """The live lease of each of these partitions that has a listener."""
+    leases = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition__in=partitions)
+    return {lease.partition: lease for lease in leases}
+
+
+def stored(channels: Iterable[Channel]) -> dict[str, Stored]:
+    """What is stored, by channel; empty while Redis is away."""
+    names: dict[int, list[str]] = defaultdict(list)
+    for channel in channels:
+        names[channel.partition].append(channel.channel)
+    try:
+        with shared_redis().pipeline(transaction=False) as pipeline:
+            for partition, of_partition in names.items():
+                pipeline.hmget(keys.stored(partition), of_partition)
+                pipeline.hmget(keys.last_at(partition), of_partition)
+            answers = iter(pipeline.execute())
+    except redis.RedisError as exc:
+        log.warning("Redis does not answer, so nobody knows how many messages are stored: %s", exc)
+        return {}
+    found = {}
+    for of_partition in names.values():
+        for name, messages, last_at in zip(of_partition, next(answers), next(answers), strict=True):
+            found[name] = Stored(int(messages or 0), _time(last_at))
+    return found
+
+
+def _time(milliseconds: bytes | None) -> datetime | None:
+    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=int(milliseconds))

@@ -1,0 +1,52 @@
+"""Django system checks: contradictions between settings, and servers that are set up badly."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from pymongo.errors import PyMongoError
+
+from relayproject import fitness
+from relayproject.connections import mongo_collection, shared_redis
+
+
+@register()
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Settings that are fine each by itself, and not together."""
+    found: list[CheckMessage] = []
+    if not settings.SECRET_KEY:
+        found.append(Error("RELAY_SECRET_KEY is not set.", hint="Set 50 random characters.", id="relay.E001"))
+    if settings.RELAY_LEASE_TTL_SECONDS < 2 * settings.RELAY_LEASE_HEARTBEAT_SECONDS:
+        found.append(
+            Error(
+                "A lease lapses when a single heartbeat is late.",
+                hint="Make RELAY_LEASE_TTL_SECONDS at least twice RELAY_LEASE_HEARTBEAT_SECONDS.",
+                id="relay.E002",
+            )
+        )
+    if settings.RELAY_LISTENER_MEMORY_BYTES < 2 * settings.RELAY_MESSAGE_MAX_BYTES:
+        found.append(
+            Error(
+                "The listener's memory has no room for two of the largest messages.",
+                hint="Raise RELAY_LISTENER_MEMORY_BYTES or lower RELAY_MESSAGE_MAX_BYTES.",
+                id="relay.E003",
+            )
+        )
+    return found
+
+
+@register(Tags.database)
+def check_servers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Redis with `--database default`, MongoDB with `--database messages`."""
+    findings: list[fitness.Finding] = []
+    try:
+        if databases and "default" in databases:
+            findings += fitness.redis_findings(shared_redis())
+        if databases and "messages" in databases:
+            findings += fitness.mongo_findings(mongo_collection("messages"))
+    except (redis.RedisError, PyMongoError) as exc:
+        return [Error(f"A server does not answer: {exc}", id="relay.server")]
+    kinds = {True: Error, False: Warning}
+    return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in findings]
