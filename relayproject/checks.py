@@ -16,14 +16,12 @@ from relayproject.connections import mongo_collection, shared_redis
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Settings that are fine each by itself, and not together."""
     found: list[CheckMessage] = []
-    if not settings.SECRET_KEY:
-        found.append(Error("RELAY_SECRET_KEY is not set.", hint="Set 50 random characters.", id="relay.E001"))
     if settings.RELAY_LEASE_TTL_SECONDS < 2 * settings.RELAY_LEASE_HEARTBEAT_SECONDS:
         found.append(
             Error(
                 "A lease lapses when a single heartbeat is late.",
                 hint="Make RELAY_LEASE_TTL_SECONDS at least twice RELAY_LEASE_HEARTBEAT_SECONDS.",
-                id="relay.E002",
+                id="relay.E001",
             )
         )
     if settings.RELAY_LISTENER_MEMORY_BYTES < 2 * settings.RELAY_MESSAGE_MAX_BYTES:
@@ -31,7 +29,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
             Error(
                 "The listener's memory has no room for two of the largest messages.",
                 hint="Raise RELAY_LISTENER_MEMORY_BYTES or lower RELAY_MESSAGE_MAX_BYTES.",
-                id="relay.E003",
+                id="relay.E002",
             )
         )
     return found

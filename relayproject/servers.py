@@ -16,16 +16,17 @@ from relayproject import env
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The URLs of the three servers, and the directory in which a local stack keeps its data."""
+    """The URLs of the three servers, the secret key, and where a local stack keeps its data."""
 
     database_url: str
     redis_url: str
     mongo_url: str
+    secret_key: str
     data_dir: Path
 
 
 def find() -> Servers:
-    """Read the three URLs.
+    """Read what names the servers.
 
     Raises:
         ImproperlyConfigured: naming the variables that are missing.
@@ -41,12 +42,22 @@ def find() -> Servers:
             f"{' and '.join(missing)} must be set. "
             f"(Or start everything with `make run`: its {data_dir / 'stack.json'} is read then.)"
         )
-    return Servers(found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"], data_dir)
+    secret_key = env.text("RELAY_SECRET_KEY", "") or _read(data_dir / "secret_key")
+    if not secret_key:
+        raise ImproperlyConfigured("RELAY_SECRET_KEY must be set, to 50 random characters.")
+    return Servers(found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"], secret_key, data_dir)
 
 
 def _read_stack(path: Path) -> dict[str, str]:
     try:
-        stack = json.loads(path.read_text())
-    except (OSError, ValueError):
+        stack = json.loads(_read(path) or "{}")
+    except ValueError:
         return {}
     return {key: value for key, value in stack.items() if isinstance(value, str)}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""

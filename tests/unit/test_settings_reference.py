@@ -1,0 +1,18 @@
+"""docs/settings.md names every setting, and no other."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+READ_ELSEWHERE = {"RELAY_DATA_DIR", "RELAY_OPERATOR_USER", "RELAY_OPERATOR_PASSWORD"}
+
+
+def test_every_setting_is_explained_and_every_explanation_is_of_a_setting() -> None:
+    sources = [ROOT / "relayproject" / name for name in ("settings.py", "servers.py", "processes.py")]
+    read = {
+        name
+        for source in sources
+        for name in re.findall(r'"((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)"', source.read_text())
+    }
+    explained = set(re.findall(r"`((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)`", (ROOT / "docs/settings.md").read_text()))
+    assert explained == read | READ_ELSEWHERE
