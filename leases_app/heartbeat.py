@@ -17,10 +17,13 @@ _PARTING_SECONDS = 2.0
 
 
 class Heartbeat:
-    """Renews a term every second until it is closed or the term is lost.
+    """Renews a term every `RELAY_LEASE_HEARTBEAT_SECONDS` until it is closed or the term is lost.
 
-    A context manager: it begins to beat on entry, and releases the term on exit. `lost`
-    is read by the loop that works under the term.
+    A context manager: it begins to beat on entry, and releases the term on exit. All its
+    PostgreSQL happens in its thread, so that neither the work nor the exit waits for it.
+
+    lost:              nobody renews the term any more; the loop that works under it looks here
+    unconfirmed_since: monotonic seconds, while PostgreSQL does not answer
     """
 
     def __init__(self, term: Term) -> None:
@@ -28,9 +31,8 @@ class Heartbeat:
         self.lost = False
         self.unconfirmed_since: float | None = None
         self._given_up = 0
-        self._counting = threading.Lock()
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Heartbeat":
         self._thread.start()
@@ -40,49 +42,47 @@ class Heartbeat:
         self._closed.set()
         self._thread.join(_PARTING_SECONDS)
         if self._thread.is_alive():
-            return  # It hangs on PostgreSQL, and so would a release: the lease lapses.
-        try:
-            self._renew()
-            self.term.release()
-        except (DatabaseError, LeaseLost) as exc:
-            log.warning("%s %d: not released, it lapses: %s", self.term.role, self.term.partition, exc)
-        finally:
-            connection.close()
+            log.warning("%s: PostgreSQL hangs. The lease is not released, it lapses.", self.term)
 
     def give_up(self, messages: int) -> None:
-        """Report messages that were heard and had to be let go."""
-        with self._counting:
-            self._given_up += messages
+        """Report messages that were heard and had to be let go. For one thread: the one that works."""
+        self._given_up += messages
+
+    def _run(self) -> None:
+        try:
+            while not self._closed.wait(settings.RELAY_LEASE_HEARTBEAT_SECONDS):
+                self._beat()
+            self._release()
+        except LeaseLost as exc:
+            log.warning("%s", exc)
+        finally:
+            # Whatever ended the thread: a term that nobody renews must not be worked under.
+            self.lost = True
+            connection.close()
 
     def _beat(self) -> None:
-        while not self._closed.wait(settings.RELAY_LEASE_HEARTBEAT_SECONDS):
-            try:
-                self._renew()
-            except LeaseLost as exc:
-                log.warning("%s", exc)
-                self.lost = True
-                break
-            except DatabaseError as exc:
-                self._doubt(exc)
-        connection.close()
-
-    def _renew(self) -> None:
-        with self._counting:
-            reported = self._given_up
-        self.term.renew(reported)
-        with self._counting:
-            self._given_up -= reported
+        try:
+            self.term.renew(self._given_up)
+        except DatabaseError as exc:
+            self._doubt(exc)
+            return
         if self.unconfirmed_since is not None:
             self.unconfirmed_since = None
-            log.info("%s %d: the term is confirmed again", self.term.role, self.term.partition)
+            log.info("%s: the term is confirmed again", self.term)
 
     def _doubt(self, exc: DatabaseError) -> None:
         connection.close()  # The next beat begins with a new one.
         if self.unconfirmed_since is None:
             self.unconfirmed_since = time.monotonic()
-            log.warning(
-                "%s %d: PostgreSQL does not answer, the term is unconfirmed: %s",
-                self.term.role,
-                self.term.partition,
-                str(exc).strip() or type(exc).__name__,
-            )
+            log.warning("%s: PostgreSQL does not answer, the term is unconfirmed: %s", self.term, _line(exc))
+
+    def _release(self) -> None:
+        try:
+            self.term.renew(self._given_up)
+            self.term.release()
+        except DatabaseError as exc:
+            log.warning("%s: not released, it lapses: %s", self.term, _line(exc))
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__

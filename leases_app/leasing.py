@@ -7,36 +7,45 @@ from dataclasses import dataclass, field
 
 from django.db.models import Exists, F
 
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
 from relaycore.errors import LeaseLost
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A lease that was claimed: a role, a partition, the epoch and its holder."""
+    """A lease that was claimed: a role, a partition, the epoch and its holder.
+
+    `given_up_before`: messages that earlier terms had to give up.
+    """
 
     role: str
     partition: int
     epoch: int
     holder: str
+    given_up_before: int = 0
 
-    def _row(self) -> "Lease.objects.__class__":  # type: ignore[name-defined]
+    def __str__(self) -> str:
+        return f"{self.role} of partition {self.partition}, epoch {self.epoch}"
+
+    def _row(self) -> LeaseQuerySet:
         return Lease.objects.filter(
             role=self.role, partition=self.partition, epoch=self.epoch, holder=self.holder
         )
 
     def holds(self) -> Exists:
-        """As a condition of another statement: this term is still the current one."""
+        """As a condition of another statement: this term is the current one when it begins."""
         return Exists(self._row())
 
-    def renew(self, given_up: int = 0) -> None:
-        """Say that the holder lives, and how many more messages it had to give up.
+    def renew(self, given_up: int) -> None:
+        """Say that the holder lives, and how many messages it had to give up in this term.
 
         Raises:
             LeaseLost: somebody else holds the lease now.
         """
-        if not self._row().update(heartbeat_at=ClockTimestamp(), given_up=F("given_up") + given_up):
-            raise LeaseLost(f"The lease {self.role} {self.partition}, epoch {self.epoch}, is over.")
+        # The total, not what is new: a renewal whose answer was lost is sent again, and must not count twice.
+        total = self.given_up_before + given_up
+        if not self._row().update(heartbeat_at=ClockTimestamp(), given_up=total):
+            raise LeaseLost(f"{self}: the term is over.")
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
@@ -53,30 +62,23 @@ class Contender:
     def claim(self, role: str, partition: int) -> Term | None:
         """Take the lease if it is free; None if somebody holds it or was quicker."""
         Lease.objects.bulk_create([Lease(role=role, partition=partition)], ignore_conflicts=True)
-        seen = (
-            Lease.objects.free()
-            .filter(role=role, partition=partition)
-            .values_list("epoch", flat=True)
-            .first()
-        )
+        free = Lease.objects.free().filter(role=role, partition=partition)
+        seen = free.values_list("epoch", "given_up").first()
         if seen is None:
             return None
-        # The epoch that was seen is the whole condition: any claim in between has raised it.
-        # (A heartbeat in between has not, so the row must still be free as well.)
-        won = (
-            Lease.objects.free()
-            .filter(role=role, partition=partition, epoch=seen)
-            .update(
-                epoch=F("epoch") + 1,
-                holder=self.name,
-                host=socket.gethostname()[:255],
-                pid=os.getpid(),
-                task_id=self.task_id,
-                claimed_at=ClockTimestamp(),
-                heartbeat_at=ClockTimestamp(),
-            )
+        epoch, given_up = seen
+        # Any claim in between has raised the epoch. A renewal in between has not (the holder had only
+        # let the lease lapse), so the row must still be free as well.
+        won = free.filter(epoch=epoch, given_up=given_up).update(
+            epoch=F("epoch") + 1,
+            holder=self.name,
+            host=socket.gethostname()[:255],
+            pid=os.getpid(),
+            task_id=self.task_id,
+            claimed_at=ClockTimestamp(),
+            heartbeat_at=ClockTimestamp(),
         )
-        return Term(role, partition, seen + 1, self.name) if won else None
+        return Term(role, partition, epoch + 1, self.name, given_up) if won else None
 
 
 def unheld(role: str, partitions: set[int]) -> set[int]:

@@ -4,7 +4,8 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Func
+from django.db.models import Func, Q
+from django.db.models.expressions import CombinedExpression
 
 
 class ClockTimestamp(Func):
@@ -27,13 +28,17 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
 
     def live(self) -> Self:
         """Held, and renewed within the time to live."""
-        return self.filter(
-            heartbeat_at__gt=ClockTimestamp() - Seconds(models.Value(settings.RELAY_LEASE_TTL_SECONDS))
-        ).exclude(holder="")
+        return self.filter(heartbeat_at__gt=_oldest_live()).exclude(holder="")
 
     def free(self) -> Self:
         """Never held, released, or lapsed: the opposite of `live`."""
-        return self.exclude(pk__in=self.model.objects.live().values("pk"))
+        # Conditions on columns only. An UPDATE that has waited for a row looks at its columns again, but
+        # answers a subquery from before the wait: it would take a lease that was renewed meanwhile.
+        return self.filter(Q(holder="") | Q(heartbeat_at=None) | Q(heartbeat_at__lte=_oldest_live()))
+
+
+def _oldest_live() -> CombinedExpression:
+    return ClockTimestamp() - Seconds(models.Value(settings.RELAY_LEASE_TTL_SECONDS))
 
 
 class Lease(models.Model):
@@ -71,6 +76,3 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"
-
-
-__all__ = ["ClockTimestamp", "F", "Lease", "LeaseQuerySet", "Seconds"]

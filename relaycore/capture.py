@@ -108,7 +108,7 @@ class Capture:
         self._control_channel = control_channel
         self._max_bytes = max_bytes
         self._channels: dict[bytes, _Channel] = {}
-        self._let_go: dict[bytes, _Channel] = {}
+        self._earlier: dict[tuple[bytes, Policy], _Channel] = {}
         self._clock = identity.Clock(b"")
 
     def begin(self, connection: bytes) -> None:
@@ -117,18 +117,21 @@ class Capture:
 
     def want(self, channel: bytes, policy: Policy) -> None:
         """Take the messages of `channel` from now on, or change its policy."""
-        # A channel that is wanted again within one tick goes on counting where it was:
-        # counting from 1 again would take a new message for one that was heard before.
-        known = self._channels.get(channel) or self._let_go.get(channel)
-        if known is None or known.policy != policy:
-            known = _Channel(channel, policy, identity.make_key(policy, channel, self._clock))
-        self._channels[channel] = known
+        known = self._channels.get(channel)
+        if known is not None and known.policy == policy:
+            return
+        self.let_go(channel)
+        # What is wanted again within one tick goes on counting where it was: counting
+        # from 1 again would take a new message for one that was heard before.
+        self._channels[channel] = self._earlier.get((channel, policy)) or _Channel(
+            channel, policy, identity.make_key(policy, channel, self._clock)
+        )
 
     def let_go(self, channel: bytes) -> None:
         """Take the messages of `channel` no more."""
         gone = self._channels.pop(channel, None)
         if gone is not None:
-            self._let_go[channel] = gone
+            self._earlier[channel, gone.policy] = gone
 
     def hear(self, pushes: Iterable[Push], now_ms: int) -> Heard:
         """Turn the replies of one read into what they mean. `now_ms`: since 1970, UTC."""
@@ -181,4 +184,4 @@ class Capture:
 
     def _roll(self, tick: bytes) -> None:
         self._clock.tick = tick
-        self._let_go.clear()
+        self._earlier.clear()

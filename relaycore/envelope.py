@@ -30,6 +30,7 @@ from one entry to the next, or the connection counts up, what follows may repeat
 what was just before: a retry after a cut reply, or a take-over.
 """
 
+import re
 import struct
 from collections.abc import Mapping
 from typing import Final
@@ -48,15 +49,24 @@ MAX_CARRIED_BYTES: Final = 15 * 1024 * 1024
 _int32 = struct.Struct("<i").pack
 _int64 = struct.Struct("<q").pack
 _read_int32 = struct.Struct("<i").unpack_from
+_read_head = struct.Struct("<i5s12s9si").unpack_from
+_read_body = struct.Struct("<9si").unpack_from
 
 # Offsets in a document: the fixed order above is what makes the channel readable without decoding.
 _ID_NAME: Final = b"\x07_id\x00"
 _CHANNEL_NAME: Final = b"\x02channel\x00"
+_TEXT_NAME: Final = b"\x02message\x00"
+_BINARY_NAME: Final = b"\x05message\x00"
+_RECEIVED_NAME: Final = b"\x09received_at\x00"
+_SIZE_NAME: Final = b"\x12size\x00"
 _ID_AT: Final = 4 + len(_ID_NAME)
 _CHANNEL_AT: Final = _ID_AT + 12
 _CHANNEL_SIZE_AT: Final = _CHANNEL_AT + len(_CHANNEL_NAME)
 _CHANNEL_TEXT_AT: Final = _CHANNEL_SIZE_AT + 4
-_SHORTEST: Final = _CHANNEL_TEXT_AT + 2
+_BEFORE_PAYLOAD: Final = len(_TEXT_NAME) + 4
+_TAIL: Final = len(_RECEIVED_NAME) + 8 + 1
+_SIZE: Final = len(_SIZE_NAME) + 8
+_SHORTEST: Final = _CHANNEL_TEXT_AT + 1 + _BEFORE_PAYLOAD + 1 + _TAIL
 
 
 class Encoder:
@@ -67,10 +77,10 @@ class Encoder:
     def __init__(self, channel: bytes) -> None:
         self.channel = channel
         named = _CHANNEL_NAME + _int32(len(channel) + 1) + channel + b"\x00"
-        self._text = named + b"\x02message\x00"
-        self._binary = named + b"\x05message\x00"
-        # length, _id, head, payload length, NUL or subtype, tail (22 bytes), end
-        self._fixed = _CHANNEL_AT + len(self._text) + 4 + 1 + 21 + 1
+        self._text = named + _TEXT_NAME
+        self._binary = named + _BINARY_NAME
+        # length and _id, channel and name of the message, its length, NUL or subtype, the rest
+        self._fixed = _CHANNEL_AT + len(self._text) + 4 + 1 + _TAIL
 
     def encode(self, key: bytes, payload: bytes, received_at: bytes) -> bytes:
         """The document of one message. `received_at` comes from `timestamp`."""
@@ -107,41 +117,71 @@ class Encoder:
         document = self.encode(key, carried, received_at)
         if len(carried) == len(payload):
             return document
-        return _append(document, b"\x12size\x00" + _int64(len(payload)))
+        return _append(document, _SIZE_NAME + _int64(len(payload)))
 
 
 def timestamp(milliseconds: int) -> bytes:
     """The `received_at` element for a time in milliseconds since 1970, UTC."""
-    return b"\x09received_at\x00" + _int64(milliseconds)
+    return _RECEIVED_NAME + _int64(milliseconds)
 
 
 def split(fields: Mapping[bytes, bytes]) -> list[bytes]:
-    """The documents of one entry, given its fields.
+    """The documents of one entry, given its fields. All that the functions below read is there.
 
     Raises:
         BadEntry: for anything that is not in the format above.
     """
-    try:
-        blob, announced = fields[F_BSON], int(fields[F_MESSAGES])
-    except (KeyError, ValueError) as exc:
-        raise BadEntry("no such fields as `messages` and `bson`") from exc
+    blob, announced = fields.get(F_BSON, b""), fields.get(F_MESSAGES, b"")
+    if not re.fullmatch(rb"[0-9]{1,6}", announced):
+        raise BadEntry("no such fields as `messages` and `bson`")
     documents: list[bytes] = []
     at, end = 0, len(blob)
     while at < end:
         size = _read_int32(blob, at)[0] if at + 4 <= end else 0
         document = blob[at : at + size]
-        if (
-            size < _SHORTEST
-            or len(document) != size
-            or document[4:_ID_AT] != _ID_NAME
-            or document[_CHANNEL_AT:_CHANNEL_SIZE_AT] != _CHANNEL_NAME
-        ):
+        if size < _SHORTEST or len(document) != size or not _is_message(document):
             raise BadEntry(f"no message document at byte {at} of {end}")
         documents.append(document)
         at += size
-    if len(documents) != announced or announced > MAX_MESSAGES_PER_ENTRY:
-        raise BadEntry(f"{announced} messages announced, {len(documents)} found")
+    if len(documents) != int(announced) or len(documents) > MAX_MESSAGES_PER_ENTRY:
+        raise BadEntry(f"{int(announced)} messages announced, {len(documents)} found")
     return documents
+
+
+def _is_message(document: bytes) -> bool:
+    """Whether a document of the right length has the elements above, in that order, and no others."""
+    # Once for every message: one look at each element, and no call where none is needed.
+    _, id_name, _, channel_name, channel_size = _read_head(document)
+    message_at, end = _CHANNEL_TEXT_AT + channel_size, len(document) - _TAIL
+    if not document.startswith(_RECEIVED_NAME, end):
+        end -= _SIZE
+        after = end + _TAIL - 1
+        if not (document.startswith(_RECEIVED_NAME, end) and document.startswith(_SIZE_NAME, after)):
+            return False
+    payload_at = message_at + _BEFORE_PAYLOAD
+    if not _CHANNEL_TEXT_AT < message_at < payload_at < end:
+        return False
+    name, size = _read_body(document, message_at)
+    is_text = name == _TEXT_NAME
+    channel, text = document[_CHANNEL_TEXT_AT : message_at - 1], document[payload_at : end - 1]
+    return (
+        id_name == _ID_NAME
+        and channel_name == _CHANNEL_NAME
+        and (is_text or name == _BINARY_NAME)
+        and size == end - payload_at - (not is_text)
+        and document[message_at - 1] == document[end - 1 if is_text else payload_at] == document[-1] == 0
+        and (channel.isascii() or _is_utf8(channel))
+        and (text.isascii() or not is_text or _is_utf8(text))
+    )
+
+
+def _is_utf8(text: bytes) -> bool:
+    # MongoDB would store a string that is none, and no driver could read the page that has it.
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def key_of(document: bytes) -> bytes:

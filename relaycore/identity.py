@@ -13,8 +13,10 @@ policy     hashed
            big-endian, from 1), payload: its k-th occurrence in that tick
 =========  ===================================================================
 
-Canonical JSON is ASCII, with sorted keys and without spaces. A message that has no
-such field (not JSON, not an object, field absent) is identified by its content.
+Canonical JSON is ASCII, with sorted keys and without spaces; `1`, `1.0`, `"1"` and
+`true` are four values, and a number with a fraction or an exponent is compared as a
+double. A message that has no such field (not JSON, not an object, field absent or
+null, or with a number that JSON does not have) is identified by its content.
 """
 
 import json
@@ -25,6 +27,11 @@ from typing import Final
 from relaycore.policy import Policy
 
 KEY_BYTES: Final = 12
+
+_COUNTED_BYTES: Final = 1024
+"""A longer payload is counted by its hash: what a channel counted last stays in memory while it is silent."""
+
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 Key = Callable[[bytes], bytes]
 """From a payload to its 12-byte key."""
@@ -61,12 +68,14 @@ def canonical_field(payload: bytes, field: str) -> bytes | None:
     """The field of a JSON object as canonical JSON; None if there is none."""
     try:
         decoded = json.loads(payload)
-        if not isinstance(decoded, dict) or field not in decoded:
+        # null, and below NaN, are what many messages have by accident: to take them for
+        # an id would store only the first of these messages.
+        if not isinstance(decoded, dict) or decoded.get(field) is None:
             return None
-        return json.dumps(decoded[field], sort_keys=True, separators=(",", ":")).encode("ascii")
+        return _canonical(decoded[field]).encode("ascii")
     except (ValueError, RecursionError):
-        # ValueError is bad JSON, bad UTF-8 and integers of over 4,300 digits;
-        # RecursionError is nesting of thousands of levels.
+        # ValueError is bad JSON, bad UTF-8, integers of over 4,300 digits, and NaN or
+        # infinity in the field; RecursionError is nesting of thousands of levels.
         return None
 
 
@@ -87,7 +96,7 @@ class EveryKey:
     def __init__(self, channel: bytes, clock: Clock) -> None:
         self._prefix = _prefix(b"e", channel)
         self._clock = clock
-        self._tick = b""
+        self._tick: bytes | None = None
         self._named = b""
         self._heard: dict[bytes, int] = {}
 
@@ -97,7 +106,8 @@ class EveryKey:
             self._tick = self._clock.tick
             self._named = self._prefix + self._tick + b" "
             self._heard = {}
-        k = self._heard[payload] = self._heard.get(payload, 0) + 1
+        counted = payload if len(payload) <= _COUNTED_BYTES else blake2b(payload).digest()
+        k = self._heard[counted] = self._heard.get(counted, 0) + 1
         return blake2b(self._named + k.to_bytes(8) + payload, digest_size=KEY_BYTES).digest()
 
 

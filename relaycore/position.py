@@ -16,8 +16,8 @@ POSITION_CHARS: Final = 30
 START: Final = "0000000000000-0000000000-00000"
 """Before every message."""
 
-_ENTRY_ID: Final = re.compile(r"(\d{1,13})-(\d{1,10})\Z")
-_POSITION: Final = re.compile(r"\d{13}-\d{10}-\d{5}\Z")
+_ENTRY_ID: Final = re.compile(r"([0-9]{1,13})-([0-9]{1,10})\Z")
+_POSITION: Final = re.compile(r"[0-9]{13}-[0-9]{10}-[0-9]{5}\Z")
 
 
 def entry_prefix(entry_id: str) -> str:

@@ -10,8 +10,11 @@ the policy `every`.
 On the wire: `NUMBER EPOCH CONFIRMED RUN_ID`, ASCII, one space between.
 """
 
+import re
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
+
+_WIRE: Final = re.compile(rb"([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) ([!-~]+)\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +35,10 @@ class Tick:
     @classmethod
     def parse(cls, payload: bytes) -> Self | None:
         """Read a tick; None for anything that is not one, since anybody may publish."""
-        parts = payload.split(b" ")
-        if len(parts) != 4:
+        match = _WIRE.match(payload)
+        if match is None:
             return None
-        try:
-            return cls(int(parts[0]), int(parts[1]), int(parts[2]), parts[3].decode("ascii"))
-        except ValueError:
-            return None
+        return cls(int(match[1]), int(match[2]), int(match[3]), match[4].decode("ascii"))
 
     @property
     def name(self) -> bytes:

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -13,8 +13,9 @@ from relayproject import stopping
 class LoopCommand(BaseCommand):
     """Runs one loop until Ctrl-C or SIGTERM. Subclasses say which."""
 
-    loop: ClassVar[Callable[[int, Callable[[], bool]], bool]]
-    """Takes a partition and what says when to stop; False if the lease is held elsewhere."""
+    def loop(self, partition: int, stopping: Callable[[], bool]) -> bool:
+        """Run until `stopping()`; False if the lease is held elsewhere."""
+        raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which partition."""
@@ -24,7 +25,7 @@ class LoopCommand(BaseCommand):
         """Run the loop."""
         stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
         try:
-            done = type(self).loop(partition, stopping.asked)
+            done = self.loop(partition, stopping.asked)
         except RelayError as exc:
             raise CommandError(str(exc)) from exc
         if not done:

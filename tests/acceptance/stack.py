@@ -16,7 +16,7 @@ import httpx2
 import psutil
 import psycopg2
 import redis
-from psycopg2.extensions import connection as PostgresConnection
+from psycopg2 import extensions
 
 ROOT = Path(__file__).parents[2]
 PYTHON_PROCESSES = ("web", "listeners", "writers", "default", "beat")
@@ -130,7 +130,7 @@ class Stack:
         return [message["message"] for message in self.messages(channel)]
 
     @contextmanager
-    def postgres(self) -> Iterator[PostgresConnection]:
+    def postgres(self) -> Iterator[extensions.connection]:
         """A connection to PostgreSQL, to look at what the API does not show."""
         connection = psycopg2.connect(self.info["database_url"])
         connection.autocommit = True

@@ -51,7 +51,7 @@ def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, w
     ended = psutil.Process(stack.pids[name])
     family = [ended, *ended.children(recursive=True)]
     ended.terminate()
-    gone, alive = psutil.wait_procs(family, timeout=10)
+    _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive, alive
     wait_until(lambda: stack.pids.get(name) not in {None, ended.pid}, what="another one in its place")
     wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS)
@@ -83,7 +83,7 @@ def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, role: str, w
 
 def test_a_broker_that_is_cut_off_does_not_stop_the_workers(stack: Stack, wait_until: Wait) -> None:
     stack.listen_to("cut")
-    cut = sum(stack.redis.client_kill_filter(_type=kind) for kind in ("normal", "pubsub"))  # type: ignore[no-untyped-call]
+    cut = sum(stack.redis.client_kill_filter(_type=kind) for kind in ("normal", "pubsub"))
     assert cut >= 6, "no connections were cut"
     relays(stack, "cut", "heard again", wait_until)
     epoch, pid, _ = stack.lease("listener")

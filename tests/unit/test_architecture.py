@@ -39,7 +39,10 @@ NEVER = [
     (r"channels_app\.listening\.", ("channels_app.api", "channels_app.tasks", "channels_app.admin")),
     (r"messages_app\.writing\.", ("messages_app.api", "messages_app.tasks", "messages_app.searching")),
     (r"messages_app\.searching\.", ("messages_app.api", "messages_app.tasks", "messages_app.writing")),
-    (r"(channels|messages|leases)_app\.models$", ("channels_app.listening", "messages_app.writing", "celery")),
+    (
+        r"(channels|messages|leases)_app\.models$",
+        ("channels_app.listening", "messages_app.writing", "celery"),
+    ),
 ]
 
 
@@ -56,7 +59,9 @@ def test_only_one_module_makes_clients(path: Path) -> None:
     name = name_of(path)
     if name == "relayproject.connections" or name.startswith("relayproject.stack"):
         return  # The stack asks servers whether they answer, before there are settings.
-    made = re.findall(r"\b(MongoClient|ConnectionPool|redis\.Redis(?:\.from_url)?|StrictRedis)\(", path.read_text())
+    made = re.findall(
+        r"\b(MongoClient|ConnectionPool|redis\.Redis(?:\.from_url)?|StrictRedis)\(", path.read_text()
+    )
     assert not made
 
 

@@ -14,5 +14,7 @@ def test_every_setting_is_explained_and_every_explanation_is_of_a_setting() -> N
         for source in sources
         for name in re.findall(r'"((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)"', source.read_text())
     }
-    explained = set(re.findall(r"`((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)`", (ROOT / "docs/settings.md").read_text()))
+    explained = set(
+        re.findall(r"`((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)`", (ROOT / "docs/settings.md").read_text())
+    )
     assert explained == read | READ_ELSEWHERE

@@ -1,5 +1,7 @@
 """`manage.py listen`: a listener in the foreground."""
 
+from collections.abc import Callable
+
 from channels_app.listening.listener import listen
 from relayproject.foreground import LoopCommand
 
@@ -8,4 +10,7 @@ class Command(LoopCommand):
     """The same loop as the Celery task."""
 
     help = "Listen to one partition in the foreground, until Ctrl-C."
-    loop = staticmethod(listen)
+
+    def loop(self, partition: int, stopping: Callable[[], bool]) -> bool:
+        """Run until `stopping()`; False if the lease is held elsewhere."""
+        return listen(partition, stopping)

@@ -1,5 +1,7 @@
 """`manage.py write`: a writer in the foreground."""
 
+from collections.abc import Callable
+
 from messages_app.writing.writer import write
 from relayproject.foreground import LoopCommand
 
@@ -8,4 +10,7 @@ class Command(LoopCommand):
     """The same loop as the Celery task."""
 
     help = "Write one partition's stream into MongoDB in the foreground, until Ctrl-C."
-    loop = staticmethod(write)
+
+    def loop(self, partition: int, stopping: Callable[[], bool]) -> bool:
+        """Run until `stopping()`; False if the lease is held elsewhere."""
+        return write(partition, stopping)

@@ -1,0 +1,50 @@
+# Everything here needs python3 (3.11 or newer) and make, nothing else. `make help` lists the targets.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+
+# The first of these that is new enough, and if possible complete. `make run PYTHON=...` chooses another.
+find_python = for modules in sys,ensurepip sys; do \
+	for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+		"$$python" -c "import $$modules; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && break 2; \
+		python=; \
+	done; done; \
+	test -n "$$python" || { echo "relay: Python 3.11 or newer is needed, and not found." >&2; exit 1; }
+install = @$(find_python); exec "$$python" -I relayproject/stack/virtualenv.py .
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format types check clean venv venv-dev
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
+
+run: venv  ## start everything, until Ctrl-C
+	@exec $(BIN)/python -m relayproject.stack
+
+test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" runs some of them)
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: venv-dev  ## style and suspicious code
+	@$(BIN)/python -m ruff check .
+	@$(BIN)/python -m ruff format --check .
+
+format: venv-dev  ## mend the style
+	@$(BIN)/python -m ruff check --fix .
+	@$(BIN)/python -m ruff format .
+
+types: venv-dev  ## static types
+	@# The Django plugin reads the settings. It connects to nothing.
+	@DATABASE_URL=postgres://x/x REDIS_URL=redis://x MONGO_URL=mongodb://x RELAY_SECRET_KEY=x \
+		$(BIN)/python -m mypy .
+
+check: lint types test  ## all of these
+
+clean:  ## remove what was installed and cached; the data in var/ stay
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv:
+	$(install) requirements.txt
+
+venv-dev:
+	$(install) requirements-dev.txt

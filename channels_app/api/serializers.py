@@ -1,0 +1,93 @@
+"""What clients may send, and what a channel looks like to them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.reverse import reverse
+
+from channels_app.report import Report
+from relaycore.policy import CONTENT, Policy, parse
+from relayproject.addresses import quoted
+
+
+class Strict(serializers.Serializer):  # type: ignore[type-arg]
+    """Refuses fields that it does not know: a misspelt option must not be taken for its default."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
+            known = ", ".join(self.fields)
+            raise serializers.ValidationError({name: [f"Unknown; there are: {known}."] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Text(serializers.CharField):
+    """Text that is text already: the stock field makes it of numbers, and strips it."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Validate."""
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class Deduplicate(serializers.Field):  # type: ignore[type-arg]
+    """A deduplication policy."""
+
+    def to_internal_value(self, data: Any) -> Policy:
+        """Validate; BadPolicy says by itself which field is meant."""
+        return parse(data)
+
+
+class Start(Strict):
+    """The body of start-listening. `initial` is what the browser's form proposes."""
+
+    channel = Text(trim_whitespace=False, allow_blank=True, initial="orders")
+    deduplicate = Deduplicate(default=CONTENT, initial=CONTENT.as_json())
+
+
+class Change(Strict):
+    """The body of a PATCH."""
+
+    deduplicate = Deduplicate(initial=CONTENT.as_json())
+
+
+class Rows:
+    """Channels as JSON, with addresses for this request."""
+
+    def __init__(self, request: Request) -> None:
+        self._channels = reverse("channels", request=request)
+        self._messages = reverse("messages", request=request)
+
+    def address(self, name: str) -> str:
+        """Where the channel is."""
+        return f"{self._channels}/{quoted(name)}"
+
+    def row(self, report: Report) -> dict[str, Any]:
+        """One channel."""
+        channel, lease = report.channel, report.listener
+        is_active = report.status == channel.Status.ACTIVE
+        return {
+            "id": channel.pk,
+            "channel": channel.channel,
+            "subscription_status": report.status,
+            "deduplicate": channel.deduplicate,
+            "partition": channel.partition,
+            "created_at": channel.created_at,
+            "updated_at": channel.updated_at,
+            "active_since": channel.active_since if is_active else None,
+            "listener": lease
+            and {
+                "host": lease.host,
+                "pid": lease.pid,
+                "task_id": lease.task_id,
+                "epoch": lease.epoch,
+                "since": lease.claimed_at,
+            },
+            "messages_stored": report.stored.messages,
+            "last_message_at": report.stored.last_at,
+            "url": self.address(channel.channel),
+            "messages_url": f"{self._messages}?channel={quoted(channel.channel)}",
+        }

@@ -1,0 +1,135 @@
+"""The channels at `/api/v1/`."""
+
+from typing import Any
+
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from channels_app import registration
+from channels_app.api.serializers import Change, Rows, Start
+from channels_app.api.waiting import MOST_SECONDS, wait_until_active, why_not_active
+from channels_app.models import Channel
+from channels_app.report import Report, reports
+from relayproject import cursors
+from relayproject.addresses import readings
+from relayproject.parameters import Parameters
+
+PAGE = 100
+MOST_PER_PAGE = 1000
+
+
+class StartListening(GenericAPIView):  # type: ignore[type-arg]
+    """Start to relay a channel.
+
+    `deduplicate` says which messages are the same and stored once: "content" (the same
+    text, this is the default), {"field": "id"} (the same value of that JSON field) or
+    "every" (none: each publish is stored). With ?wait=SECONDS, up to 30, the answer
+    comes once the channel is heard, or after that time.
+    """
+
+    name = "Start listening"
+    serializer_class = Start
+
+    def get(self, request: Request) -> Response:
+        """What to send."""
+        return Response({"detail": "POST a channel to start listening to it.", "example": Start().data})
+
+    def post(self, request: Request) -> Response:
+        """Start."""
+        seconds = Parameters(request, "wait").seconds("wait", most=MOST_SECONDS)
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        name: str = asked.validated_data["channel"]
+        registration.start(name, asked.validated_data["deduplicate"])
+        if seconds:
+            wait_until_active(name, seconds)
+        report = _report([name])
+        rows = Rows(request)
+        row = rows.row(report)
+        if seconds and report.status != Channel.Status.ACTIVE:
+            row["detail"] = why_not_active(report)
+        return Response(row, status.HTTP_201_CREATED, headers={"Location": rows.address(name)})
+
+
+class StopListening(APIView):
+    """Stop relaying a channel. What is stored of it stays.
+
+    GET shows the channel, DELETE stops it.
+    """
+
+    name = "Stop listening"
+
+    def get(self, request: Request, name: str) -> Response:
+        """The channel."""
+        Parameters(request)
+        return Response(Rows(request).row(_report(readings(request, name))))
+
+    def delete(self, request: Request, name: str) -> Response:
+        """Stop."""
+        Parameters(request)
+        registration.stop(_report(readings(request, name)).channel.channel)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
+    """A channel: whether it is heard, by whom, and what is stored of it.
+
+    PATCH changes `deduplicate` from the next message on; DELETE stops listening.
+    """
+
+    name = "Channel"
+    serializer_class = Change
+
+    def patch(self, request: Request, name: str) -> Response:
+        """Change the policy."""
+        Parameters(request)
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        name = _report(readings(request, name)).channel.channel
+        registration.change(name, asked.validated_data["deduplicate"])
+        return Response(Rows(request).row(_report([name])))
+
+
+class ChannelList(APIView):
+    """The channels that are relayed, by name.
+
+    ?status=ACTIVE or INACTIVE, ?search=TEXT (a part of the name), ?limit= up to 1000.
+    """
+
+    name = "Channels"
+
+    def get(self, request: Request) -> Response:
+        """A page."""
+        parameters = Parameters(request, "status", "search", "limit", cursors.PARAMETER)
+        found = Channel.objects.with_status().order_by("channel")
+        if (wanted := parameters.one_of("status", Channel.Status.values)) is not None:
+            found = found.in_status(wanted)
+        if (search := parameters.text("search")) is not None:
+            found = found.filter(channel__icontains=search)
+        count = found.count()
+        if (cursor := parameters.text(cursors.PARAMETER)) is not None:
+            found = found.filter(channel__gt=cursors.decode(cursor))
+        limit = parameters.whole("limit", PAGE, most=MOST_PER_PAGE)
+        page = list(found[: limit + 1])
+        last = page[limit - 1].channel if len(page) > limit else None
+        rows = Rows(request)
+        results: list[dict[str, Any]] = [rows.row(report) for report in reports(page[:limit])]
+        return Response({"count": count, "next": cursors.next_link(request, last), "results": results})
+
+
+def _report(names: list[str]) -> Report:
+    """The report on the first of `names` that is relayed.
+
+    Raises:
+        ChannelUnknown: none of them is.
+    """
+    # PostgreSQL has no text with NUL in it, so nothing can have such a name.
+    askable = [name for name in names if "\0" not in name]
+    rows = {row.channel: row for row in Channel.objects.with_status().filter(channel__in=askable)}
+    for name in askable:
+        if name in rows:
+            return reports([rows[name]])[0]
+    raise registration.unknown(names[0])

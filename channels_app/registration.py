@@ -1,0 +1,103 @@
+"""Adding and removing channels: the one place for the API, the admin and commands.
+
+The row is the truth, a listener hears what the table says. Once the row is committed a
+control message with the channel's name wakes the partition's listener. It is a hint
+only: whoever gets it looks the row up. So it may be lost, come late or come twice, and
+while Redis is away the request goes on: listeners look at the table by themselves every
+`RELAY_LISTENER_REFRESH_SECONDS`.
+"""
+
+import logging
+from collections.abc import Iterable
+from functools import partial
+
+import redis
+from django.db import IntegrityError, transaction
+
+from channels_app.models import Channel, ChannelQuerySet
+from leases_app.models import ClockTimestamp
+from relaycore.channels import check_name
+from relaycore.errors import ChannelExists, ChannelUnknown
+from relaycore.policy import CONTENT, Policy
+from relayproject import keys
+from relayproject.connections import shared_redis
+
+log = logging.getLogger(__name__)
+
+Place = tuple[int, str]
+"""A partition, and a channel in it."""
+
+
+def start(name: str, policy: Policy = CONTENT) -> Channel:
+    """Ask that a channel be relayed; its row, INACTIVE until a listener hears it.
+
+    Raises:
+        BadChannelName: it cannot be relayed.
+        ChannelExists: it is relayed already.
+    """
+    channel = Channel(channel=check_name(name), deduplicate=policy.as_json())
+    try:
+        # The unique constraint decides between two who start the same channel at once.
+        with transaction.atomic():
+            channel.save(force_insert=True)
+    except IntegrityError as exc:
+        raise ChannelExists(f'The channel "{name}" is relayed already.') from exc
+    _wake_after_commit([(channel.partition, name)])
+    return channel
+
+
+def change(name: str, policy: Policy) -> None:
+    """Give a channel another deduplication policy, from the next message on.
+
+    Raises:
+        ChannelUnknown: it is not relayed.
+    """
+    rows = Channel.objects.filter(channel=name)
+    partition = rows.values_list("partition", flat=True).first()
+    # A listener that missed the hint finds the change by the newest updated_at of all rows,
+    # so that has to be the one clock that all hosts share.
+    changed = rows.update(deduplicate=policy.as_json(), updated_at=ClockTimestamp())
+    if partition is None or not changed:
+        raise unknown(name)
+    _wake_after_commit([(partition, name)])
+
+
+def stop(name: str) -> None:
+    """Ask that a channel be relayed no more. What is stored stays.
+
+    Raises:
+        ChannelUnknown: it is not relayed.
+    """
+    if not stop_all(Channel.objects.filter(channel=name)):
+        raise unknown(name)
+
+
+def stop_all(channels: ChannelQuerySet) -> int:
+    """Ask that these channels be relayed no more; how many there were."""
+    places = list(channels.values_list("partition", "channel"))
+    stopped, _ = Channel.objects.filter(channel__in=[name for _, name in places]).delete()
+    if stopped:
+        _wake_after_commit(places)
+    return stopped
+
+
+def wake(places: Iterable[Place]) -> bool:
+    """Have the listeners look these channels up now; False if Redis could not be told."""
+    try:
+        with shared_redis().pipeline(transaction=False) as pipeline:
+            for partition, name in places:
+                pipeline.publish(keys.control_channel(partition), name)
+            pipeline.execute()
+    except redis.RedisError as exc:
+        log.warning("Redis does not answer, listeners will look at the channel table later: %s", exc)
+        return False
+    return True
+
+
+def unknown(name: str) -> ChannelUnknown:
+    """The error for a channel that is not in the table."""
+    return ChannelUnknown(f'The channel "{name}" is not relayed.')
+
+
+def _wake_after_commit(places: list[Place]) -> None:
+    transaction.on_commit(partial(wake, places))

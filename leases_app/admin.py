@@ -1,0 +1,67 @@
+"""Leases in Django's admin, to look at: who leads each partition, and since when."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef
+from django.http import HttpRequest
+
+from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
+
+
+@admin.register(Lease)
+class LeaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Read-only: a lease is taken and let go by its holder alone."""
+
+    list_display = (
+        "role",
+        "partition",
+        "is_live",
+        "host",
+        "pid",
+        "task_id",
+        "epoch",
+        "heartbeat_age",
+        "claimed_at",
+        "given_up",
+    )
+    list_filter = ("role",)
+    search_fields = ("host", "task_id")
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> LeaseQuerySet:
+        """With what PostgreSQL's clock says: this host's may differ."""
+        return Lease.objects.annotate(
+            is_live=Exists(Lease.objects.live().filter(pk=OuterRef("pk"))),
+            heartbeat_age=ExpressionWrapper(
+                ClockTimestamp() - F("heartbeat_at"), output_field=DurationField()
+            ),
+        )
+
+    def get_fields(self, request: HttpRequest, obj: Lease | None = None) -> Any:
+        """Everything, in the order of the list."""
+        return (*self.list_display, "holder")
+
+    @admin.display(boolean=True, description="live", ordering="is_live")
+    def is_live(self, lease: Any) -> bool:
+        """Held, and renewed within the time to live."""
+        return bool(lease.is_live)
+
+    @admin.display(description="last heartbeat", ordering="heartbeat_at")
+    def heartbeat_age(self, lease: Any) -> str | None:
+        """How long ago the holder renewed it."""
+        age: timedelta | None = lease.heartbeat_age
+        return None if age is None else f"{age.total_seconds():.1f} s ago"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Lease | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Lease | None = None) -> bool:
+        """Nobody: the epoch must never begin again."""
+        return False

@@ -1,0 +1,1 @@
+"""The messages over HTTP, for programs and for people."""

@@ -1,0 +1,45 @@
+"""Cursors of lists: where the next page begins, as one word for a URL.
+
+A cursor holds the key of the last row that was given out. So a page costs the same
+however deep it is, and rows that come or go meanwhile neither shift nor repeat others.
+"""
+
+import base64
+
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
+
+PARAMETER = "cursor"
+
+
+def encode(key: str) -> str:
+    """A cursor for the rows after `key`. Opaque to clients: what is in it may change."""
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str) -> str:
+    """The key in a cursor.
+
+    Raises:
+        ParseError: the API did not give out such a cursor.
+    """
+    try:
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except ValueError as exc:
+        raise bad_cursor() from exc
+    if "\0" in key:
+        raise bad_cursor()
+    return key
+
+
+def bad_cursor() -> ParseError:
+    """The answer to a cursor that the API did not give out."""
+    return ParseError(f"This {PARAMETER} is not one that a `next` link gave. Begin again without it.")
+
+
+def next_link(request: Request, last: str | None) -> str | None:
+    """The address of the page after the row with the key `last`; None where there is none."""
+    if last is None:
+        return None
+    return replace_query_param(request.build_absolute_uri(), PARAMETER, encode(last))

@@ -1,0 +1,56 @@
+"""The query parameters of a request, read strictly: a misspelt filter must not list everything."""
+
+import re
+
+from rest_framework.exceptions import ParseError
+from rest_framework.request import Request
+from rest_framework.settings import api_settings
+
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What no server here keeps as text: NUL, and half a surrogate pair."""
+
+
+class Parameters:
+    """What comes after the question mark.
+
+    All of it raises ParseError, the answer 400, with a sentence that says what to give.
+    """
+
+    def __init__(self, request: Request, *known: str) -> None:
+        self._given = request.query_params
+        # `?format=json` chooses the renderer, at every address.
+        unknown = sorted(set(self._given) - {*known, api_settings.URL_FORMAT_OVERRIDE})
+        if unknown:
+            raise ParseError(f"Unknown parameter {_listed(unknown)}. Here one can give: {_listed(known)}.")
+
+    def text(self, name: str) -> str | None:
+        """As it is; None if it is not given."""
+        value = self._given.get(name)
+        if value is not None and _NOT_TEXT.search(value):
+            raise ParseError(f"{name} must be text without NUL.")
+        return value
+
+    def one_of(self, name: str, choices: list[str]) -> str | None:
+        """One of `choices`; None if it is not given."""
+        value = self.text(name)
+        if value is not None and value not in choices:
+            raise ParseError(f"{name} must be {' or '.join(choices)}.")
+        return value
+
+    def whole(self, name: str, default: int, *, most: int) -> int:
+        """A whole number from 1 to `most`."""
+        value = self._given.get(name, str(default))
+        if not re.fullmatch("[0-9]{1,9}", value) or not 1 <= int(value) <= most:
+            raise ParseError(f"{name} must be a whole number from 1 to {most}.")
+        return int(value)
+
+    def seconds(self, name: str, *, most: float) -> float:
+        """A number of seconds from 0 to `most`; 0 if it is not given."""
+        value = self._given.get(name, "0")
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) or float(value) > most:
+            raise ParseError(f"{name} must be a number of seconds from 0 to {most:g}.")
+        return float(value)
+
+
+def _listed(names: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(repr(name) for name in names) or "nothing"

@@ -1,0 +1,90 @@
+"""Errors as HTTP answers: the one place that maps the ones to the others.
+
+Every answer that is an error has `detail`, one or more sentences for a reader. Where
+fields of the body are to blame, `errors` has the sentences by field as well.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import redis
+from django.db import DatabaseError, InterfaceError, OperationalError
+from pymongo.errors import ConnectionFailure, PyMongoError
+from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from relaycore import errors
+
+log = logging.getLogger(__name__)
+
+STATUSES: Final[Mapping[type[errors.RelayError], int]] = {
+    errors.BadChannelName: 400,
+    errors.BadPolicy: 400,
+    errors.BadEntry: 400,
+    errors.ChannelUnknown: 404,
+    errors.ChannelExists: 409,
+    errors.LeaseLost: 409,
+    errors.Disconnected: 503,
+    errors.UnfitServer: 503,
+}
+
+RETRY_AFTER_SECONDS: Final = 2
+"""What a 503 asks for: the servers' own restarts take about as long."""
+
+
+class Problem(APIException):
+    """An error of Relay, or of a server behind it, as DRF understands it."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status_code = status
+        if status == 503:
+            self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
+
+
+def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. None for what nobody expected: Django then logs it and says 500."""
+    if (server := _server_away(exc)) is not None:
+        log.warning("%s does not answer: %s", server, _line(exc.__cause__ or exc))
+        # Without the page around it: that would ask PostgreSQL again who is logged in.
+        context["request"].accepted_renderer = JSONRenderer()
+        context["request"].accepted_media_type = JSONRenderer.media_type
+        exc = Problem(503, f"{server} does not answer. Try again in a few seconds.")
+    elif isinstance(exc, errors.RelayError) and type(exc) in STATUSES:
+        exc = Problem(STATUSES[type(exc)], str(exc))
+    elif isinstance(exc, UnsupportedMediaType):
+        exc = Problem(exc.status_code, f"{exc.detail} Send JSON, with Content-Type: application/json.")
+    response = exception_handler(exc, context)
+    if response is not None and not (isinstance(response.data, dict) and "detail" in response.data):
+        response.data = {"detail": _sentences(response.data), "errors": response.data}
+    return response
+
+
+def _server_away(exc: Exception) -> str | None:
+    """The server whose absence is the error, if that is what it is."""
+    if isinstance(exc, redis.ConnectionError | redis.TimeoutError):
+        return "Redis"
+    # Django's MongoDB backend wraps the driver's errors, but for those of a cursor's later batches.
+    cause = exc.__cause__ if isinstance(exc, DatabaseError) else exc
+    if isinstance(cause, PyMongoError):
+        return "MongoDB" if isinstance(cause, ConnectionFailure) or cause.timeout else None
+    if isinstance(exc, OperationalError | InterfaceError):
+        return "PostgreSQL"
+    return None
+
+
+def _sentences(data: Any) -> str:
+    """The errors of a serializer, one after another, each with its field in front."""
+    if isinstance(data, Mapping):
+        return " ".join(
+            _sentences(found) if field == "non_field_errors" else f"{field}: {_sentences(found)}"
+            for field, found in data.items()
+        )
+    return " ".join(map(_sentences, data)) if isinstance(data, list) else str(data)
+
+
+def _line(exc: BaseException) -> str:
+    return " ".join(str(exc).split()) or type(exc).__name__

@@ -1,0 +1,34 @@
+"""The API's first page, and its answer where there is none."""
+
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse as path_of
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.views import APIView
+
+
+class Root(APIView):
+    """Relay keeps what is published on Redis channels.
+
+    Start listening to a channel, look at the channels, read their messages.
+    """
+
+    name = "Relay"
+
+    def get(self, request: Request) -> Response:
+        """The addresses."""
+        return Response(
+            {
+                "start_listening": reverse("start-listening", request=request),
+                "stop_listening": reverse("stop-listening", ["orders"], request=request),
+                "channels": reverse("channels", request=request),
+                "messages": reverse("messages", request=request) + "?channel=orders",
+            }
+        )
+
+
+def unknown(request: HttpRequest) -> JsonResponse:
+    """Nothing is at this address."""
+    root = request.build_absolute_uri(path_of("root"))
+    return JsonResponse({"detail": f"Nothing is at this address. See {root}"}, status=404)

@@ -1,0 +1,75 @@
+"""`python -m relayproject.stack`: start everything, and stop it with Ctrl-C."""
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from relayproject.stack.datadir import DataDirectory
+from relayproject.stack.errors import StackError, StopRequested
+from relayproject.stack.interrupts import Interrupts
+from relayproject.stack.options import Options, read_options
+from relayproject.stack.stack import Stack
+from relayproject.stack.summary import summary
+
+
+class Narrator:
+    """Prints what happens, with the seconds since the start."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    def __call__(self, text: str) -> None:
+        """Print one line."""
+        with suppress(OSError):  # The terminal may be gone; the processes still want to be looked after.
+            print(f"{time.monotonic() - self._start:5.1f} s  {text}", flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the stack. 0 after Ctrl-C, SIGTERM or SIGHUP, 1 after one sentence about what is wrong."""
+    interrupts = Interrupts()
+    interrupts.install()
+    try:
+        options = read_options(arguments, os.environ)
+        data = DataDirectory(options.data_dir)
+        data.hold(interrupts.pause)
+        try:
+            keep_running(options, data, interrupts, Narrator())
+        finally:
+            data.release()
+    except StopRequested:
+        return 0
+    except StackError as error:
+        return fail(str(error))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            return fail("The disk is full: make room and start again.")
+        return fail(f"{error.filename or 'The system'}: {error.strerror}.")
+    return 0
+
+
+def keep_running(options: Options, data: DataDirectory, interrupts: Interrupts, say: Narrator) -> None:
+    """From the first server to the last process stopped."""
+    stack = Stack(options, data, interrupts, say)
+    try:
+        stack.start()
+        say("Relay is up.")
+        with suppress(OSError):
+            print(summary(options, stack.user, stack.password, stack.token), flush=True)
+        stack.run()
+    finally:
+        say("Stopping. (Ctrl-C again kills.)")
+        stack.stop()
+        say("Stopped.")
+
+
+def fail(sentence: str) -> int:
+    """Say it."""
+    print(f"relay: {sentence}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

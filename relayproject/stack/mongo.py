@@ -1,0 +1,77 @@
+"""The embedded MongoDB.
+
+A single server and not a replica set of one: with `j: true` both keep what they have acknowledged, and the
+single one, which writes no oplog, stores half as much again (measured: 145,000 against 98,000 documents/s).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from relayproject.stack.binaries import mongod
+from relayproject.stack.failures import Rule
+from relayproject.stack.process import Command
+from relayproject.stack.server import ANSWER_TIMEOUT_SECONDS, Server
+
+OTHER_VERSION = (
+    "{directory} was made by another version of MongoDB than the one installed: "
+    "use that version (MONGO_URL), or move the directory away."
+)
+
+
+class Mongo(Server):
+    """mongod for local use; production brings its own MongoDB."""
+
+    name: ClassVar[str] = "mongo"
+    title: ClassVar[str] = "MongoDB"
+    setting: ClassVar[str] = "MONGO_URL"
+    rules: ClassVar[Sequence[Rule]] = (
+        (r"UPGRADE PROBLEM|Wrong mongod version", OTHER_VERSION),
+        (r"unsupported WiredTiger file version|under any compatibility version", OTHER_VERSION),
+    )
+
+    @property
+    def url(self) -> str:
+        """Without a user: it listens on the loopback address only."""
+        return f"mongodb://127.0.0.1:{self.port}/"
+
+    def program(self) -> Path:
+        """`mongod`."""
+        return mongod()
+
+    def command(self) -> Command:
+        """Runs mongod in the foreground, with its log on stdout."""
+        address = (
+            "--bind_ip",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+            "--nounixsocket",
+            "--dbpath",
+            self.directory,
+        )
+        # Left to itself it takes half of the memory, and writes a diagnosis every second.
+        thrift = ("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false")
+        return self.make_command((self.program(), *address, *thrift, *self.extra))
+
+    def answers(self) -> bool:
+        """Whether it tells our process id."""
+        # The driver rests for half a second after a refused connection, so try without it first.
+        if not self.accepts_connections():
+            return False
+        timeout_ms = ANSWER_TIMEOUT_SECONDS * 1000
+        try:
+            client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+                self.url,
+                directConnection=True,
+                serverSelectionTimeoutMS=timeout_ms,
+                socketTimeoutMS=timeout_ms,
+            )
+            with client:
+                status = client.admin.command("serverStatus", repl=0, metrics=0, locks=0)
+        except PyMongoError:
+            return False
+        return self.process is not None and status["pid"] == self.process.pid

@@ -1,0 +1,98 @@
+"""What the operator asked for: from the command line, else from the environment."""
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from relayproject.stack import ports
+from relayproject.stack.errors import PortTaken, StackError
+
+URL_NAMES = ("DATABASE_URL", "REDIS_URL", "MONGO_URL")
+
+DESCRIPTION = """\
+Start everything Relay needs, and keep it running until Ctrl-C: PostgreSQL, Valkey and
+MongoDB, the web server, the Celery workers and beat.
+
+Set DATABASE_URL, REDIS_URL or MONGO_URL to use a server of your own instead.
+Each option can also be set by the variable in brackets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`urls` are the servers to be used instead of embedded ones; `environment` is what all children get."""
+
+    data_dir: Path
+    host: str
+    port: int
+    urls: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    @property
+    def web_host(self) -> str:
+        """Where a client on this machine finds the web server."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 -- not binding
+
+    @property
+    def web_address(self) -> str:
+        """The base URL, without a slash at its end."""
+        host = f"[{self.web_host}]" if ":" in self.web_host else self.web_host
+        return f"http://{host}:{self.port}"
+
+
+def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Options:
+    """Read and check them.
+
+    Raises:
+        StackError: a value cannot be read, or the web port is taken.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m relayproject.stack",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data-dir", metavar="DIRECTORY", help="default var [RELAY_DATA_DIR]")
+    parser.add_argument(
+        "--host", metavar="ADDRESS", help="of the web server, default 127.0.0.1 [RELAY_WEB_HOST]"
+    )
+    parser.add_argument(
+        "--port", metavar="PORT", help="of the web server, default 8000, 0 = any [RELAY_WEB_PORT]"
+    )
+    given = parser.parse_args(arguments)
+    host = given.host or environ.get("RELAY_WEB_HOST") or "127.0.0.1"
+    return Options(
+        data_dir=Path(given.data_dir or environ.get("RELAY_DATA_DIR") or "var").absolute(),
+        host=host,
+        port=_web_port(host, given.port or environ.get("RELAY_WEB_PORT") or "8000"),
+        urls={name: url for name in URL_NAMES if (url := read_text(environ, name))},
+        environment={
+            key: value for key, value in environ.items() if key.removesuffix("_FILE") not in URL_NAMES
+        },
+    )
+
+
+def read_text(environ: Mapping[str, str], name: str) -> str:
+    """The variable, or the content of the file that `NAME_FILE` names, or nothing."""
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name, "")
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise StackError(f"{name}_FILE: {path} cannot be read: {error.strerror}.") from error
+
+
+def _web_port(host: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise StackError(f"RELAY_WEB_PORT must be a port, a number from 0 to 65535, not {text!r}.")
+    try:
+        port = int(text) or ports.free_port(host)
+        free = ports.is_free(port, host)
+    except OSError as error:
+        raise StackError(
+            f"The web server cannot listen on {host}, port {text}: {os.strerror(error.errno or 0)}."
+        ) from error
+    if not free:
+        raise PortTaken(f"Port {port} is taken: free it or set RELAY_WEB_PORT.")
+    return port

@@ -1,0 +1,33 @@
+"""All addresses."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from django.views.generic import RedirectView
+
+from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
+from messages_app.api.views import MessageDetail, MessageList
+from relayproject.addresses import NAME, both
+from relayproject.root import Root, unknown
+
+API = "api/v1"
+
+admin.site.site_header = admin.site.site_title = "Relay"
+admin.site.index_title = "Channels, leases, schedules"
+
+to_admin = RedirectView.as_view(pattern_name="admin:index")
+
+urlpatterns = [
+    path("", to_admin),
+    path("admin", to_admin),
+    path("admin/", admin.site.urls),
+    # Log in and out: where the API's pages for browsers link to.
+    path("api/session/", include("rest_framework.urls")),
+    both(API, Root.as_view(), "root"),
+    both(f"{API}/start-listening", StartListening.as_view(), "start-listening"),
+    both(f"{API}/stop-listening/{NAME}", StopListening.as_view(), "stop-listening"),
+    both(f"{API}/channels", ChannelList.as_view(), "channels"),
+    both(f"{API}/channels/{NAME}", ChannelDetail.as_view(), "channel"),
+    both(f"{API}/messages", MessageList.as_view(), "messages"),
+    both(f"{API}/messages/(?P<key>[^/]+)", MessageDetail.as_view(), "message"),
+    re_path(f"^{API}/", unknown),
+]

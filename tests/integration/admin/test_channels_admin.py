@@ -1,0 +1,192 @@
+"""Channels in Django's admin."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from channels_app.models import Channel
+from channels_app.registration import start
+from leases_app.models import Lease
+from relayproject import keys
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/channels_app/channel/"
+ADD = LIST + "add/"
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The channels that listeners were told of."""
+    names: list[str] = []
+
+    def wake(places: Any) -> bool:
+        names.extend(name for _, name in places)
+        return True
+
+    monkeypatch.setattr("channels_app.registration.wake", wake)
+    return names
+
+
+def _act(browser: Client, action: str, *channels: Channel) -> str:
+    data = {"action": action, "_selected_action": [channel.pk for channel in channels]}
+    return browser.post(LIST, data, follow=True).content.decode()
+
+
+def test_the_site_leads_to_the_admin(browser: Client) -> None:
+    for address in ("/", "/admin"):
+        assert browser.get(address)["Location"] == "/admin/"
+    page = browser.get("/admin/").content.decode()
+    assert "Relay" in page
+    for name in ("Channels", "Leases", "Periodic tasks"):
+        assert name in page
+
+
+def test_adding_a_channel_starts_it(
+    browser: Client, told: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        answer = browser.post(ADD, {"channel": "a/b c", "deduplicate": '{"field": "id"}'})
+
+    assert answer["Location"] == LIST
+    assert Channel.objects.get().deduplicate == {"field": "id"}
+    assert told == ["a/b c"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "deduplicate", "about"),
+    [
+        ("orders", '"content"', "already exists"),
+        ("orchestrator_channel", '"content"', "cannot be relayed"),
+        ("a\nb", '"content"', "control characters"),
+        ("", '"content"', "required"),
+        ("bills", '"never"', "deduplicate must be"),
+        ("bills", '{"field": "a\\u0000"}', "deduplicate must be"),
+        ("bills", "{", "valid JSON"),
+    ],
+)
+def test_the_form_says_what_is_wrong(browser: Client, channel: str, deduplicate: str, about: str) -> None:
+    start("orders")
+
+    answer = browser.post(ADD, {"channel": channel, "deduplicate": deduplicate})
+
+    assert answer.status_code == 200
+    assert about in answer.content.decode()
+    assert Channel.objects.count() == 1
+
+
+def test_somebody_who_was_quicker_is_an_error_on_the_page(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start("orders")
+    monkeypatch.setattr("django.forms.ModelForm.validate_unique", lambda form: None)
+
+    answer = browser.post(ADD, {"channel": "orders", "deduplicate": '"content"'}, follow=True)
+
+    assert "is relayed already" in answer.content.decode()
+
+
+def test_a_channel_is_not_renamed_but_its_policy_changes(
+    browser: Client, told: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    channel = start("orders")
+    address = reverse("admin:channels_app_channel_change", args=[channel.pk])
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(address, {"channel": "bills", "deduplicate": '"every"'})
+
+    channel.refresh_from_db()
+    assert (channel.channel, channel.deduplicate) == ("orders", "every")
+    assert told == ["orders"]
+
+
+def test_a_channels_page_says_who_listens_and_what_is_stored(
+    browser: Client, listener: Any, relay_keys: Any
+) -> None:
+    channel = start("orders")
+    relay_keys.hset(keys.stored(0), "orders", 1234)
+
+    page = browser.get(reverse("admin:channels_app_channel_change", args=[channel.pk])).content.decode()
+
+    lease = Lease.objects.get()
+    assert f"{lease.host}, pid {lease.pid}" in page
+    assert "1234" in page
+
+
+def test_a_channels_page_says_when_redis_is_away(browser: Client, redis_away: None) -> None:
+    channel = start("orders")
+
+    page = browser.get(reverse("admin:channels_app_channel_change", args=[channel.pk])).content.decode()
+
+    assert "unknown: Redis does not answer" in page
+    assert "nobody" in page
+
+
+def test_the_list_shows_the_live_status_and_filters_by_it(browser: Client, listener: Any) -> None:
+    start("heard")
+    start("deaf")
+    Channel.objects.filter(channel="heard").update(subscription_status="ACTIVE")
+
+    assert "heard" in browser.get(f"{LIST}?status=ACTIVE").content.decode()
+    assert "deaf" not in browser.get(f"{LIST}?status=ACTIVE").content.decode()
+    listener.release()
+    assert "heard" not in browser.get(f"{LIST}?status=ACTIVE").content.decode()
+    assert "heard" in browser.get(f"{LIST}?status=INACTIVE&q=hea&partition=0").content.decode()
+
+
+def test_the_list_takes_as_many_queries_for_many_as_for_one(
+    browser: Client, listener: Any, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(90):
+        start(f"channel {number}")
+
+    with django_assert_max_num_queries(6):
+        assert "channel 89" in browser.get(LIST).content.decode()
+
+
+def test_deleting_one_channel_stops_it(
+    browser: Client, told: list[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    channel = start("orders")
+    address = reverse("admin:channels_app_channel_delete", args=[channel.pk])
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(address, {"post": "yes"})
+
+    assert not Channel.objects.exists()
+    assert told == ["orders"]
+
+
+@pytest.mark.parametrize("action", ["delete_selected", "stop"])
+def test_deleting_several_channels_stops_them(
+    browser: Client, told: list[str], action: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    stopped = [start("a"), start("b")]
+    start("c")
+    data = {"action": action, "_selected_action": [channel.pk for channel in stopped], "post": "yes"}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post(LIST, data)
+
+    assert [channel.channel for channel in Channel.objects.all()] == ["c"]
+    assert sorted(told) == ["a", "b"]
+
+
+def test_stopping_is_in_the_log_of_the_admin(browser: Client, operator: Any) -> None:
+    page = _act(browser, "stop", start("orders"))
+
+    assert "Stopped listening to 1 channels." in page
+    assert operator.logentry_set.get().object_repr == "orders"
+
+
+def test_start_again_has_the_listeners_look(browser: Client, told: list[str]) -> None:
+    page = _act(browser, "start_again", start("a"), start("b"))
+
+    assert "The listeners look at these channels now." in page
+    assert sorted(told) == ["a", "b"]
+
+
+def test_start_again_says_when_redis_is_away(browser: Client, redis_away: None) -> None:
+    assert "Redis does not answer" in _act(browser, "start_again", start("a"))

@@ -1,0 +1,63 @@
+"""Leases in Django's admin."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from leases_app.leasing import Contender
+from leases_app.models import Lease
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/leases_app/lease/"
+
+
+def test_a_lease_says_who_holds_it_and_whether_it_is_live(browser: Client, listener: Any) -> None:
+    Lease.objects.update(heartbeat_at=timezone.now() - timedelta(seconds=7), given_up=41)
+
+    page = browser.get(LIST).content.decode()
+
+    lease = Lease.objects.get()
+    for shown in (lease.host, str(lease.pid), "task-1", "41", 'alt="True"'):
+        assert shown in page
+    assert "7." in page
+    assert "s ago" in page
+
+
+def test_a_lease_that_lapsed_or_was_released_is_not_live(
+    browser: Client, listener: Any, settings: Any
+) -> None:
+    settings.RELAY_LEASE_TTL_SECONDS = 0.0
+    assert 'alt="False"' in browser.get(LIST).content.decode()
+    settings.RELAY_LEASE_TTL_SECONDS = 60.0
+    assert 'alt="True"' in browser.get(LIST).content.decode()
+    listener.release()
+    assert 'alt="False"' in browser.get(LIST).content.decode()
+
+
+def test_a_lease_can_only_be_looked_at(browser: Client, listener: Any) -> None:
+    lease = Lease.objects.get()
+    change = reverse("admin:leases_app_lease_change", args=[lease.pk])
+
+    page = browser.get(change)
+    assert page.status_code == 200
+    assert lease.holder in page.content.decode()
+    assert browser.post(change, {"holder": "me"}).status_code == 403
+    assert browser.get(LIST + "add/").status_code == 403
+    delete = reverse("admin:leases_app_lease_delete", args=[lease.pk])
+    assert browser.post(delete, {"post": "yes"}).status_code == 403
+    assert Lease.objects.get().holder == lease.holder
+
+
+def test_the_list_takes_as_many_queries_for_many_as_for_one(
+    browser: Client, django_assert_max_num_queries: Any
+) -> None:
+    for partition in range(50):
+        Contender().claim(Lease.Role.WRITER, partition)
+
+    with django_assert_max_num_queries(6):
+        browser.get(LIST)

@@ -1,0 +1,145 @@
+"""GET, PATCH and DELETE of /api/v1/channels."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from channels_app.models import Channel
+from channels_app.registration import start
+from leases_app.models import Lease
+from relaycore.policy import EVERY
+from relayproject import keys
+
+pytestmark = pytest.mark.django_db
+
+CHANNELS = "/api/v1/channels"
+
+
+def _names(answer: Any) -> list[str]:
+    return [row["channel"] for row in answer.json()["results"]]
+
+
+def _hear(*names: str) -> None:
+    Channel.objects.filter(channel__in=names).update(
+        subscription_status="ACTIVE", active_since=timezone.now()
+    )
+
+
+def test_a_channel_says_who_hears_it_since_when_and_what_is_stored(
+    api: Any, listener: Any, relay_keys: Any
+) -> None:
+    start("orders")
+    _hear("orders")
+    relay_keys.hset(keys.stored(0), "orders", 12)
+    relay_keys.hset(keys.last_at(0), "orders", 1_795_000_000_123)
+
+    row = api.get(f"{CHANNELS}/orders").json()
+
+    lease = Lease.objects.get()
+    assert row["subscription_status"] == "ACTIVE"
+    assert parse_datetime(row["active_since"]) == Channel.objects.get().active_since
+    assert parse_datetime(row["listener"].pop("since")) == lease.claimed_at
+    assert row["listener"] == {"host": lease.host, "pid": lease.pid, "task_id": "task-1", "epoch": 1}
+    assert row["messages_stored"] == 12
+    assert parse_datetime(row["last_message_at"]) == datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=UTC)
+
+
+def test_a_channel_is_not_active_once_its_listener_is_gone(api: Any, listener: Any) -> None:
+    start("orders")
+    _hear("orders")
+    listener.release()
+
+    row = api.get(f"{CHANNELS}/orders").json()
+
+    assert (row["subscription_status"], row["active_since"], row["listener"]) == ("INACTIVE", None, None)
+
+
+def test_the_counts_are_null_while_redis_is_away(api: Any, redis_away: None) -> None:
+    start("orders")
+
+    answer = api.get(CHANNELS)
+
+    assert answer.status_code == 200
+    assert answer.json()["results"][0]["messages_stored"] is None
+    assert answer.json()["results"][0]["last_message_at"] is None
+
+
+def test_the_list_goes_on_page_by_page_by_name(api: Any) -> None:
+    for name in ("b", "é", "a", "d/e", "c d"):
+        start(name)
+
+    seen, address = [], f"{CHANNELS}/?limit=2"
+    while address:
+        answer = api.get(address)
+        assert answer.json()["count"] == 5
+        assert len(answer.json()["results"]) <= 2
+        seen += _names(answer)
+        address = answer.json()["next"]
+
+    assert seen == ["a", "b", "c d", "d/e", "é"]
+
+
+def test_a_last_page_that_is_full_has_no_next(api: Any) -> None:
+    start("a")
+    start("b")
+
+    assert api.get(f"{CHANNELS}?limit=2").json()["next"] is None
+
+
+def test_the_list_is_filtered_by_live_status_and_by_a_part_of_the_name(api: Any, listener: Any) -> None:
+    for name in ("orders.eu", "orders.us", "100%"):
+        start(name)
+    _hear("orders.eu")
+
+    assert _names(api.get(f"{CHANNELS}?status=ACTIVE")) == ["orders.eu"]
+    assert _names(api.get(f"{CHANNELS}?status=INACTIVE")) == ["100%", "orders.us"]
+    assert _names(api.get(f"{CHANNELS}?search=ORDERS&status=INACTIVE")) == ["orders.us"]
+    assert _names(api.get(f"{CHANNELS}?search=%25")) == ["100%"]
+    listener.release()
+    assert _names(api.get(f"{CHANNELS}?status=ACTIVE")) == []
+
+
+@pytest.mark.parametrize("channels", [1, 60])
+def test_the_list_takes_four_queries_whatever_its_length(
+    api: Any, listener: Any, channels: int, django_assert_num_queries: Any
+) -> None:
+    for number in range(channels):
+        start(f"channel {number}")
+
+    # The token, the count, the rows, the leases.
+    with django_assert_num_queries(4):
+        assert len(_names(api.get(CHANNELS))) == channels
+
+
+def test_a_patch_changes_the_policy_and_nothing_else(api: Any) -> None:
+    before = start("orders")
+
+    answer = api.patch(f"{CHANNELS}/orders", {"deduplicate": {"field": "id"}}, format="json")
+
+    after = Channel.objects.get()
+    assert answer.status_code == 200
+    assert answer.json()["deduplicate"] == after.deduplicate == {"field": "id"}
+    assert after.updated_at > before.updated_at
+    assert (after.pk, after.channel, after.created_at) == (before.pk, "orders", before.created_at)
+
+
+@pytest.mark.parametrize("body", [{}, {"deduplicate": "never"}, {"channel": "x", "deduplicate": "every"}])
+def test_a_bad_patch_changes_nothing(api: Any, body: object) -> None:
+    start("orders", EVERY)
+
+    assert api.patch(f"{CHANNELS}/orders", body, format="json").status_code == 400
+    assert Channel.objects.get().deduplicate == "every"
+
+
+def test_a_patch_of_an_unknown_channel_is_404(api: Any) -> None:
+    assert api.patch(f"{CHANNELS}/orders", {"deduplicate": "every"}, format="json").status_code == 404
+
+
+def test_deleting_a_channel_stops_it(api: Any) -> None:
+    start("orders")
+
+    assert api.delete(f"{CHANNELS}/orders/").status_code == 204
+    assert not Channel.objects.exists()

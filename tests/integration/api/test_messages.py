@@ -1,0 +1,158 @@
+"""GET /api/v1/messages."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from messages_app.searching import history
+from relayproject import keys
+
+pytestmark = pytest.mark.django_db
+
+MESSAGES = "/api/v1/messages"
+AT = datetime(2026, 11, 21, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+def _position(entry: int, index: int = 0) -> str:
+    return f"{entry:013d}-0000000000-{index:05d}"
+
+
+def _store(archive: Any, channel: str, message: str | bytes, position: str) -> str:
+    document = {"channel": channel, "message": message, "received_at": AT, "position": position}
+    return str(archive.insert_one({"_id": ObjectId(), **document}).inserted_id)
+
+
+@pytest.mark.parametrize(
+    ("payload", "shown", "encoding"),
+    [
+        ("hello", "hello", "utf-8"),
+        ("", "", "utf-8"),
+        ("naïve \0 🚌", "naïve \0 🚌", "utf-8"),
+        (b"\xff\x00\xfe", "/wD+", "base64"),
+    ],
+)
+def test_a_message_comes_back_as_it_was_stored(
+    api: Any, archive: Any, relay_keys: Any, payload: str | bytes, shown: str, encoding: str
+) -> None:
+    key = _store(archive, "orders", payload, _position(1))
+
+    listed = api.get(f"{MESSAGES}/?channel=orders").json()["results"]
+
+    assert listed == [
+        {
+            "id": key,
+            "channel": "orders",
+            "message": shown,
+            "encoding": encoding,
+            "received_at": "2026-11-21T12:00:00.123000Z",
+            "position": _position(1),
+        }
+    ]
+    assert api.get(f"{MESSAGES}/{key}").json() == listed[0]
+    assert api.get(f"{MESSAGES}/{key.upper()}/").json() == listed[0]
+
+
+@pytest.mark.parametrize("key", ["x", "0" * 23, "0" * 25, "g" * 24, "0" * 24, "%00", "é" * 24])
+def test_an_unknown_id_is_404_and_says_what_an_id_is(api: Any, archive: Any, key: str) -> None:
+    answer = api.get(f"{MESSAGES}/{key}")
+
+    assert answer.status_code == 404
+    assert "24 hexadecimal digits" in answer.json()["detail"]
+
+
+def test_pages_go_from_the_newest_to_the_oldest_without_a_gap(
+    api: Any, archive: Any, relay_keys: Any
+) -> None:
+    stored = [_store(archive, "a b/c", str(n), _position(n // 3, n % 3)) for n in range(10)]
+    _store(archive, "another", "not mine", _position(2, 7))
+
+    seen, sizes, address = [], [], f"{MESSAGES}?channel=a+b%2Fc&limit=4"
+    while address:
+        page = api.get(address).json()
+        seen += [row["id"] for row in page["results"]]
+        sizes.append(len(page["results"]))
+        address = page["next"]
+
+    assert seen == stored[::-1]
+    assert sizes == [4, 4, 2]
+
+
+def test_what_arrives_meanwhile_does_not_shift_the_next_page(api: Any, archive: Any, relay_keys: Any) -> None:
+    stored = [_store(archive, "orders", str(n), _position(n)) for n in range(4)]
+    first = api.get(f"{MESSAGES}?channel=orders&limit=2").json()
+    _store(archive, "orders", "newer", _position(9))
+
+    second = api.get(first["next"]).json()
+
+    assert [row["id"] for row in second["results"]] == [stored[1], stored[0]]
+
+
+def test_a_page_ends_early_when_its_messages_are_large(
+    api: Any, archive: Any, relay_keys: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(history, "PAGE_SIZE", 100)
+    for n in range(5):
+        _store(archive, "orders", "x" * 60, _position(n))
+
+    page = api.get(f"{MESSAGES}?channel=orders").json()
+
+    assert len(page["results"]) == 2
+    assert len(api.get(page["next"]).json()["results"]) == 2
+
+
+def test_nothing_above_the_watermark_is_shown(api: Any, archive: Any, relay_keys: Any) -> None:
+    relay_keys.xadd(keys.stream(0), {"a": "b"}, id="5-0")
+    below = _store(archive, "orders", "stored", _position(4, 9))
+    _store(archive, "orders", "newer than one that is still missing", _position(6))
+
+    page = api.get(f"{MESSAGES}?channel=orders").json()
+
+    assert page["watermark"] == _position(5)
+    assert [row["id"] for row in page["results"]] == [below]
+
+
+def test_a_cursor_does_not_lead_past_the_watermark(api: Any, archive: Any, relay_keys: Any) -> None:
+    for n in (8, 9):
+        _store(archive, "orders", str(n), _position(n))
+    first = api.get(f"{MESSAGES}?channel=orders&limit=1").json()
+    relay_keys.xadd(keys.stream(0), {"a": "b"}, id="5-0")
+
+    assert api.get(first["next"]).json()["results"] == []
+
+
+def test_without_redis_there_is_no_watermark_and_the_answer_says_so(
+    api: Any, archive: Any, redis_away: None
+) -> None:
+    _store(archive, "orders", "hello", _position(1))
+    page = api.get(f"{MESSAGES}?channel=orders").json()
+
+    assert page["watermark"] is None
+    assert len(page["results"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "about"),
+    [
+        ("", "?channel=NAME"),
+        ("?channel=", "?channel=NAME"),
+        ("?chanel=orders", "'chanel'"),
+        ("?channel=a%00b", "NUL"),
+        ("?channel=a&limit=0", "from 1 to 1000"),
+        ("?channel=a&limit=1001", "from 1 to 1000"),
+        ("?channel=a&limit=-1", "from 1 to 1000"),
+        ("?channel=a&limit=ten", "from 1 to 1000"),
+        ("?channel=a&limit=" + "9" * 5000, "from 1 to 1000"),
+        ("?channel=a&cursor=", "cursor"),
+        ("?channel=a&cursor=x", "cursor"),
+        ("?channel=a&cursor=%F0%9F%9A%8C", "cursor"),
+        ("?channel=a&cursor=b3JkZXJz", "cursor"),  # "orders", which is no position
+        ("?channel=a&cursor=_w", "cursor"),  # a byte that is not UTF-8
+    ],
+)
+def test_says_what_is_wrong_with_a_question(api: Any, query: str, about: str) -> None:
+    answer = api.get(MESSAGES + query)
+
+    assert answer.status_code == 400
+    assert about in answer.json()["detail"]

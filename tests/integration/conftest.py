@@ -1,0 +1,157 @@
+"""What the tests on real servers share: an operator, clean servers, a listener, a web process."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+from django.test import Client
+from rest_framework.authtoken.models import Token
+from rest_framework.test import APIClient
+
+from leases_app.leasing import Contender, Term
+from leases_app.models import Lease
+from relayproject.connections import mongo_collection, shared_redis
+
+API = "/api/v1"
+
+
+@pytest.fixture
+def operator(db: None, django_user_model: Any) -> Any:
+    """A user who may do everything, without a password: hashing one would take longer than a test."""
+    return django_user_model.objects.create_superuser("operator")
+
+
+@pytest.fixture
+def token(operator: Any) -> str:
+    """The operator's token."""
+    return str(Token.objects.create(user=operator).key)
+
+
+@pytest.fixture
+def api(token: str) -> APIClient:
+    """A program that uses the API."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    return client
+
+
+@pytest.fixture
+def browser(operator: Any) -> Client:
+    """The operator's browser, logged in."""
+    client = Client(headers={"accept": "text/html,*/*;q=0.8"})
+    client.force_login(operator)
+    return client
+
+
+@pytest.fixture
+def relay_keys() -> Iterator[Any]:
+    """Redis, with none of Relay's keys before and after."""
+    _forget_keys()
+    yield shared_redis()
+    _forget_keys()
+
+
+def _forget_keys() -> None:
+    if found := list(shared_redis().scan_iter("orchestrator_channel*")):
+        shared_redis().delete(*found)
+
+
+@pytest.fixture
+def redis_away(settings: Any) -> Iterator[None]:
+    """Nobody answers where Redis should be."""
+    settings.SERVERS = replace(settings.SERVERS, redis_url="redis://127.0.0.1:1/0")
+    shared_redis.cache_clear()
+    yield
+    shared_redis.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def messages_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """MongoDB's test database.
+
+    pytest-django makes it for tests whose mark names it, and then flushes both databases
+    after each of them. So tests do not name it, and clean up by themselves.
+    """
+    connection = connections["messages"]
+    name = connection.settings_dict["NAME"]
+    if name.startswith("test_"):
+        yield name
+        return
+    with django_db_blocker.unblock():
+        yield connection.creation.create_test_db(verbosity=0, autoclobber=True)
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+@pytest.fixture
+def archive(messages_database: str) -> Iterator[Any]:
+    """The collection of messages, empty before and after."""
+    messages = mongo_collection("messages")
+    messages.delete_many({})
+    yield messages
+    messages.delete_many({})
+
+
+@pytest.fixture
+def listener(db: None, settings: Any) -> Term:
+    """A live lease on partition 0."""
+    settings.RELAY_LEASE_TTL_SECONDS = 60.0
+    term = Contender(task_id="task-1").claim(Lease.Role.LISTENER, 0)
+    assert term is not None
+    return term
+
+
+@pytest.fixture(scope="module")
+def serve(messages_database: str) -> Iterator[Callable[..., str]]:
+    """Starts real web processes on the test databases; `serve(NAME="value")` gives a base URL."""
+    running: list[subprocess.Popen[bytes]] = []
+
+    def start(**environment: str) -> str:
+        process, url = _web(environment)
+        running.append(process)
+        return url
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(10)
+
+
+def _web(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+    databases = django_settings.DATABASES
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "uvicorn", "relayproject.asgi:application", "--port", str(port)]
+        + ["--log-level", "warning"],
+        env={
+            **os.environ,
+            "DATABASE_URL": urlsplit(django_settings.SERVERS.database_url)
+            ._replace(path="/" + databases["default"]["NAME"])
+            .geturl(),
+            "RELAY_MONGO_DATABASE": databases["messages"]["NAME"],
+            **environment,
+        },
+    )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(300):
+        assert process.poll() is None, "the web process ended"
+        try:
+            urllib.request.urlopen(url + "/nothing")
+        except urllib.error.HTTPError:
+            return process, url
+        except OSError:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError("the web process did not answer within 30 s")

@@ -1,0 +1,1 @@
+"""The one-command stack: real servers, real processes, real signals."""

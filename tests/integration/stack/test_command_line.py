@@ -1,0 +1,143 @@
+"""`python -m relayproject.stack`, up to the point where Relay's own programs begin."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from relayproject.stack.datadir import DataDirectory
+from relayproject.stack.external import UNREADABLE, without_password
+from relayproject.stack.server import Server
+from relayproject.stack.servers import start_all
+
+Spawn = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def refusal(spawn: Spawn, tmp_path: Path) -> Callable[..., str]:
+    """Start, and expect to be refused with one sentence."""
+
+    def start(**environment: str) -> str:
+        settings = {"RELAY_DATA_DIR": str(tmp_path / "var"), "RELAY_WEB_PORT": "0"}
+        process = spawn("relayproject.stack", **(settings | environment))
+        _, errors = process.communicate(timeout=30)
+        assert process.returncode == 1
+        assert errors.startswith("relay: ")
+        assert errors.count("\n") == 1
+        return errors.removeprefix("relay: ").rstrip()
+
+    return start
+
+
+def test_second_start_on_the_same_data_is_refused(refusal: Callable[..., str], tmp_path: Path) -> None:
+    data = DataDirectory(tmp_path / "var")
+    data.hold()
+    assert "var is in use by process " in refusal()
+    data.release()
+
+
+def test_a_taken_web_port_is_refused_before_anything_is_made(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        sentence = refusal(RELAY_WEB_PORT=str(port))
+    assert sentence == f"Port {port} is taken: free it or set RELAY_WEB_PORT."
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("port", ["http", "65536", "-1", "²"])
+def test_what_is_no_port_is_refused(port: str, refusal: Callable[..., str]) -> None:
+    assert "RELAY_WEB_PORT must be a port, a number from 0 to 65535" in refusal(RELAY_WEB_PORT=port)
+
+
+def test_an_address_of_another_machine_is_refused(refusal: Callable[..., str]) -> None:
+    assert "The web server cannot listen on 192.0.2.1, port 0" in refusal(RELAY_WEB_HOST="192.0.2.1")
+
+
+def test_a_file_in_place_of_the_data_directory_is_refused(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    assert refusal(RELAY_DATA_DIR=str(tmp_path / "file" / "var")) == f"{tmp_path}/file/var: Not a directory."
+
+
+@pytest.mark.parametrize(
+    ("setting", "title", "scheme"),
+    [
+        ("DATABASE_URL", "PostgreSQL", "postgresql"),
+        ("REDIS_URL", "Redis", "redis"),
+        ("MONGO_URL", "MongoDB", "mongodb"),
+    ],
+)
+def test_a_given_server_that_is_away_is_named_without_its_password(
+    setting: str, title: str, scheme: str, refusal: Callable[..., str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        sentence = refusal(**{setting: f"{scheme}://somebody:s3cret@{place}/relay"})
+    assert sentence.startswith(f"{title} at {scheme}://{place} does not answer")
+    assert sentence.endswith(f"correct that or {setting}, or unset {setting} to use the embedded server.")
+    assert "s3cret" not in sentence
+    assert "somebody" not in sentence
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "postgresql://u:s3c/ret@host:5x/relay", "postgresql://[::1/relay"]
+)
+def test_a_url_that_cannot_be_read_is_not_repeated(url: str, refusal: Callable[..., str]) -> None:
+    sentence = refusal(DATABASE_URL=url)
+    assert "correct that or DATABASE_URL" in sentence
+    assert "s3c" not in sentence
+
+
+def test_a_wrong_password_is_told_from_a_server_that_is_away(
+    refusal: Callable[..., str], make_server: Callable[..., Server]
+) -> None:
+    server = make_server("postgres")
+    start_all([server])
+    sentence = refusal(DATABASE_URL=f"postgresql://relay:wrong@127.0.0.1:{server.port}/relay")
+    assert "refuses the user or the password" in sentence
+
+
+def test_a_url_may_be_in_a_file(refusal: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://127.0.0.1:1/0\n")
+    assert "Redis at redis://127.0.0.1:1 does not answer" in refusal(REDIS_URL_FILE=str(tmp_path / "url"))
+    assert "REDIS_URL_FILE: /nothing cannot be read: No such file" in refusal(REDIS_URL_FILE="/nothing")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:secret@cache:6379/0?password=secret", "redis://cache:6379"),
+        ("rediss://user:se%2Fcret@[::1]:6379", "rediss://[::1]:6379"),
+        ("mongodb://user:secret@one:27017,two:27018/?replicaSet=secret", "mongodb://one:27017,two:27018"),
+        ("postgres://user:1234/5678@host/relay", UNREADABLE),
+        ("postgres://user:secret/word@host/relay", UNREADABLE),
+        ("postgres://user:1234#5678@host/relay", UNREADABLE),
+        ("secret", UNREADABLE),
+    ],
+)
+def test_only_the_place_is_shown_of_a_url(url: str, shown: str) -> None:
+    assert without_password(url) == shown
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_start_can_be_broken_off(number: int, spawn: Spawn, tmp_path: Path) -> None:
+    process = spawn("relayproject.stack", RELAY_DATA_DIR=str(tmp_path / "var"), RELAY_WEB_PORT="0")
+    assert process.stdout is not None
+    assert "Starting PostgreSQL, Valkey, MongoDB." in process.stdout.readline()
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=25)
+    assert (process.returncode, errors) == (0, "")
+    assert not psutil.wait_procs(children, timeout=1)[1]
+    assert json.loads((tmp_path / "var" / "stack.json").read_text())["pids"] == {}

@@ -1,0 +1,107 @@
+"""`manage.py ensure_operator` and `manage.py publish`."""
+
+import io
+import sys
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from rest_framework.authtoken.models import Token
+
+from relayproject.connections import shared_redis
+
+
+def _run(*arguments: str) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    call_command(*arguments, stdout=out, stderr=err)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.fixture
+def quick_hashes(settings: Any) -> None:
+    """Passwords are hashed in no time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.mark.django_db
+class TestEnsureOperator:
+    @pytest.fixture(autouse=True)
+    def _environment(self, quick_hashes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("RELAY_OPERATOR_USER", raising=False)
+        monkeypatch.setenv("RELAY_OPERATOR_PASSWORD", "first password")
+
+    def test_makes_an_operator_and_prints_the_token_and_nothing_else(self) -> None:
+        out, err = _run("ensure_operator", "--skip-checks")
+
+        user = get_user_model().objects.get(username="admin")
+        assert (user.is_superuser, user.is_staff, user.is_active) == (True, True, True)
+        assert user.check_password("first password")
+        assert (out, err) == (Token.objects.get(user=user).key + "\n", "")
+
+    def test_changes_nothing_the_second_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = _run("ensure_operator")
+        before = get_user_model().objects.values().get()
+        assert _run("ensure_operator") == first
+        monkeypatch.delenv("RELAY_OPERATOR_PASSWORD")
+        assert _run("ensure_operator") == first
+        assert get_user_model().objects.values().get() == before
+
+    def test_sets_another_password_and_keeps_the_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first = _run("ensure_operator")
+        monkeypatch.setenv("RELAY_OPERATOR_PASSWORD", "second password")
+
+        assert _run("ensure_operator") == first
+        assert get_user_model().objects.get().check_password("second password")
+
+    def test_lets_an_operator_in_again(self) -> None:
+        get_user_model().objects.create_user("admin", is_active=False)
+        _run("ensure_operator")
+
+        user = get_user_model().objects.get()
+        assert (user.is_superuser, user.is_staff, user.is_active) == (True, True, True)
+
+    def test_takes_another_name(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RELAY_OPERATOR_USER", "ops")
+        _run("ensure_operator")
+
+        assert get_user_model().objects.get().get_username() == "ops"
+
+    def test_without_a_password_says_what_to_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("RELAY_OPERATOR_PASSWORD")
+        with pytest.raises(CommandError, match="Set RELAY_OPERATOR_PASSWORD"):
+            _run("ensure_operator")
+        assert not get_user_model().objects.exists()
+
+
+class TestPublish:
+    def test_says_how_many_received_it(self) -> None:
+        with shared_redis().pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.subscribe("naïve")
+            pubsub.get_message(timeout=5)
+
+            assert _run("publish", "naïve", "hé") == ("1\n", "")
+            message = pubsub.get_message(timeout=5)
+            assert message is not None
+            assert message["data"] == "hé".encode()
+
+    def test_reads_bytes_from_stdin(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"\xff\x00\n")))
+        with shared_redis().pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.subscribe("orders")
+            pubsub.get_message(timeout=5)
+
+            _run("publish", "orders", "-")
+            message = pubsub.get_message(timeout=5)
+            assert message is not None
+            assert message["data"] == b"\xff\x00\n"
+
+    def test_says_when_nobody_listened(self) -> None:
+        out, err = _run("publish", "nobody hears this", "hello")
+
+        assert out == "0\n"
+        assert "Nobody listened" in err
+
+    def test_says_when_redis_is_away(self, redis_away: None) -> None:
+        with pytest.raises(CommandError, match="Redis did not take the message"):
+            _run("publish", "orders", "hello")
