@@ -11,12 +11,14 @@ Deliberately absent
 Who does what
     ::
 
-        main loop (`writer`)      XREADGROUP ──► batch ──► pool of inserts ──► settle
-        pool threads (`store`)                              insert_many           │
-        thread `heartbeat`        renews the lease       XACK + counts + XTRIM ◄──┘
+        main loop (`writer`)      XREADGROUP ──► batch ──► inserts in flight ──► settle
+        a thread each (`store`)                              insert_many           │
+        thread `heartbeat`        renews the lease        XACK + counts + XTRIM ◄──┘
 
     Two inserts are in flight, so that MongoDB works while the next batch is read. They
-    may end in any order; they are settled in the order of the stream.
+    may end in any order; they are settled in the order of the stream. Nobody waits for
+    MongoDB but the threads in the background, so a writer stops while MongoDB hangs.
+    A batch is bounded in messages and in bytes.
 
 Durability
     An entry is acknowledged only after MongoDB has said that every message of it is
@@ -35,7 +37,9 @@ Recovery
     times has probably killed its writer: its messages are then stored one by one, each
     noted before it is tried (`Stream.suspect`); the one that is still noted at the next
     start is the culprit and goes into quarantine. Entries that some other consumer of
-    the group left pending are claimed after `_FOREIGN_IDLE_SECONDS`.
+    the group left pending are claimed after `_FOREIGN_IDLE_SECONDS`. When the group is
+    gone, what is in flight is settled and the group made anew, at 0: whatever stands on
+    the stream is delivered again, and stored once.
 
 Failure
     transient (MongoDB away, disk full, election): the same messages again, with
@@ -46,11 +50,14 @@ Failure
 Trimming
     Never by length: only below the oldest entry that is not acknowledged, and only what
     is older than `RELAY_STREAM_KEEP_SECONDS`, so that other readers of the stream have
-    time for it.
+    time for it. Redis out of memory: the writer goes on, as it is the one who makes room
+    (`scripts`).
 
 Counts
-    How many messages of a channel are stored stands in a Redis hash that is updated in
-    the transaction that acknowledges. An insert that was done twice is told from a true
+    How many messages of a channel are stored stands in a Redis hash. Whoever acknowledges
+    an entry counts its messages, in the same step, so two writers that both believe in
+    their term count nothing twice. An insert that was done twice is told from a true
     duplicate by the stored position: its own means that this message was counted as
-    stored by nobody yet.
+    stored by nobody yet. When Redis has lost the hash, what was stored before is counted
+    anew beside the writing (`counting`).
 """

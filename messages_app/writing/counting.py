@@ -1,26 +1,80 @@
 """Counting anew what is stored, when Redis has lost its counts."""
 
+import logging
+import uuid
+from concurrent.futures import Future, wait
 from typing import Any
 
 import pymongo
 from django.conf import settings
 from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
 
+from messages_app.writing.background import in_background
+from messages_app.writing.stream import Stream
 from relaycore.channels import partition_of
 
-_SECONDS = 600.0
+log = logging.getLogger(__name__)
+
+_SECONDS = 3600.0
+_PATIENCE_SECONDS = 1.0
+"""So long the writer waits for the counts. Those of a small archive are there within it."""
 
 
-def count_stored(messages: Collection[Any], partition: int, below: str | None) -> dict[bytes, int]:
-    """Messages by channel in one partition; only positions below `below`, if it is given.
+class Recount:
+    """Counts beside the writing, since it takes a second for each million messages.
 
-    Scans the index (channel, position) once, about a second for each million messages.
+    What is stored from `begin` on is counted as ever. Added to it is what was stored
+    before, once that is known; the two do not overlap, as a position divides them.
+    """
+
+    def __init__(self, stream: Stream, messages: Collection[Any], partition: int) -> None:
+        self._stream = stream
+        self._messages = messages
+        self._partition = partition
+        self._below = self._token = ""
+        self._counting: Future[dict[bytes, int]] | None = None
+
+    def begin(self) -> None:
+        """If the counts are lost, count. Nothing may be in flight or pending."""
+        if self._counting is None and not self._stream.has_counts():
+            log.warning("partition %d: Redis has no complete counts, counting", self._partition)
+            self._below = self._stream.horizon()
+            self._token = uuid.uuid4().hex
+            self._stream.reset_counts(self._token)
+            wait([self._start()], _PATIENCE_SECONDS)
+            self.turn()
+
+    def turn(self) -> None:
+        """Take over the result, if it is there."""
+        if self._counting is None or not self._counting.done():
+            return
+        try:
+            counts = self._counting.result()
+        except PyMongoError as exc:
+            log.warning("partition %d: not counted yet: %s", self._partition, exc)
+            self._start()
+            return
+        whole = self._stream.complete_counts(self._token, counts)
+        self._counting = None
+        if whole:
+            log.info("partition %d: counted %d messages anew", self._partition, sum(counts.values()))
+
+    def _start(self) -> "Future[dict[bytes, int]]":
+        self._counting = in_background(count_stored, self._messages, self._partition, self._below)
+        return self._counting
+
+
+def count_stored(messages: Collection[Any], partition: int, below: str) -> dict[bytes, int]:
+    """Messages by channel in one partition, of those with a position below `below`.
+
+    Scans the index (channel, position) once.
 
     Raises:
         PyMongoError: MongoDB does not answer.
     """
     pipeline: list[dict[str, Any]] = [
-        {"$match": {"position": {"$lt": below}} if below else {}},
+        {"$match": {"position": {"$lt": below}}},
         {"$group": {"_id": "$channel", "stored": {"$sum": 1}}},
     ]
     with pymongo.timeout(_SECONDS):

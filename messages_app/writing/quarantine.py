@@ -4,7 +4,6 @@ import datetime
 import hashlib
 import logging
 import random
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,8 +11,9 @@ import bson
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from messages_app.writing.store import Interrupted
+from messages_app.writing.background import rest
 from relaycore.backoff import Backoff
+from relaycore.channels import MAX_NAME_BYTES
 from relaycore.envelope import MAX_CARRIED_BYTES
 from relaycore.position import first_of
 
@@ -28,25 +28,14 @@ class Quarantine:
     def __init__(self, collection: Collection[Any], stopping: Callable[[], bool]) -> None:
         self._collection = collection
         self._stopping = stopping
-        self._resting = threading.Event()
 
     def put_message(self, document: bytes, position: str, reason: str) -> None:
-        """Put aside one message, given its envelope. A broken envelope is kept as it is.
+        """Put aside one message, given its envelope. An envelope that cannot be read is kept as it is.
 
         Raises:
             Interrupted: stopping, and MongoDB has not taken it yet.
         """
-        try:
-            envelope = bson.decode(document)
-            payload = envelope["message"]
-            payload = payload.encode() if isinstance(payload, str) else bytes(payload)
-            known = {
-                "channel": str(envelope["channel"]),
-                "received_at": envelope["received_at"],
-                "size": int(envelope.get("size", len(payload))),
-            }
-        except Exception:  # Whatever is wrong with it, its bytes are what there is to keep.
-            payload, known = document, {"channel": None, "received_at": None, "size": len(document)}
+        payload, known = _open(document)
         self._put(position, payload, known, reason)
 
     def put_entry(self, entry_id: str, fields: Mapping[bytes, bytes], reason: str) -> None:
@@ -78,6 +67,21 @@ class Quarantine:
                 return
             except PyMongoError as exc:
                 log.warning("quarantine cannot be written: %s", exc)
-            if self._stopping():
-                raise Interrupted
-            self._resting.wait(backoff.next(random.random()))
+            rest(backoff.next(random.random()), self._stopping)
+
+
+def _open(document: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The payload of an envelope, and what else is known of it."""
+    try:
+        envelope = bson.decode(document)
+    except Exception:
+        log.exception("an envelope of %d bytes cannot be read", len(document))
+        envelope = {}
+    match envelope:
+        case {"channel": str(channel), "message": str() | bytes() as payload, "received_at": at} if len(
+            channel.encode()
+        ) <= MAX_NAME_BYTES and isinstance(at, datetime.datetime):
+            payload = payload.encode() if isinstance(payload, str) else payload
+            size = envelope.get("size", len(payload))
+            return payload, {"channel": channel, "received_at": at, "size": size}
+    return document, {"channel": None, "received_at": None, "size": len(document)}

@@ -2,7 +2,6 @@
 
 import logging
 import random
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +12,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
+from messages_app.writing.background import rest
 from relaycore import envelope
 from relaycore.backoff import Backoff
 
@@ -41,10 +41,6 @@ PERMANENT: Final = frozenset(
 )
 
 
-class Interrupted(Exception):
-    """The writer was asked to stop before MongoDB answered: nothing is known of the batch."""
-
-
 @dataclass(slots=True)
 class Outcome:
     """What became of a batch; the rest of its documents was stored by it.
@@ -63,7 +59,6 @@ class Store:
     def __init__(self, collection: Collection[Any], stopping: Callable[[], bool]) -> None:
         self._collection = collection
         self._stopping = stopping
-        self._resting = threading.Event()  # Never set: its wait is a sleep that costs no signal handler.
 
     def insert(self, documents: Sequence[bytes], *, doubtful: bool = False) -> Outcome:
         """Insert. `doubtful`: an earlier attempt may have stored some of them.
@@ -81,7 +76,7 @@ class Store:
             doubtful = True
             wait = backoff.next(random.random())
             log.warning("%d messages are not stored yet, next try in %.1f s: %s", len(todo), wait, why)
-            self._rest(wait)
+            rest(wait, self._stopping)
         if doubtful and outcome.duplicates:
             outcome.duplicates -= self._own(documents, outcome.duplicates)
         return outcome
@@ -109,12 +104,12 @@ class Store:
     def _attempt_each(
         self, documents: Sequence[bytes], todo: list[int], outcome: Outcome
     ) -> tuple[list[int], str]:
-        again, why = [], ""
-        for index in todo:
-            left, said = self._attempt(documents, [index], outcome)
-            again += left
-            why = said or why
-        return again, why
+        for at, index in enumerate(todo):
+            again, why = self._attempt(documents, [index], outcome)
+            if again:
+                return todo[at:], why  # It is the moment and not the document: the others can wait as well.
+            rest(0, self._stopping)
+        return [], ""
 
     def _sort(self, details: Any, todo: list[int], outcome: Outcome) -> tuple[list[int], str]:
         """Sort the errors of an unordered bulk write: each names the index of its document."""
@@ -148,20 +143,12 @@ class Store:
                 break
             except PyMongoError as exc:
                 log.warning("stored positions cannot be read: %s", _line(exc))
-                self._rest(backoff.next(random.random()))
+                rest(backoff.next(random.random()), self._stopping)
         return {
             by_key[document["_id"]]
             for document in found
             if document.get("position") == envelope.position_of(documents[by_key[document["_id"]]])
         }
-
-    def _rest(self, seconds: float) -> None:
-        waited = 0.0
-        while waited < seconds:
-            if self._stopping():
-                raise Interrupted
-            self._resting.wait(0.05)
-            waited += 0.05
 
 
 def _line(exc: Exception) -> str:

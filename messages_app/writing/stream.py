@@ -3,32 +3,21 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import redis
 
+from messages_app.writing import scripts
+from relaycore.position import first_of
 from relayproject import keys
 
 log = logging.getLogger(__name__)
 
-# Everything below `bound` is acknowledged. What Redis counts as pending decides, not what this
-# process remembers, and nothing can happen between the look and the cut.
-_TRIM = """
-local pending = redis.call('XPENDING', KEYS[1], ARGV[1])
-local bound = pending[2]
-if pending[1] == 0 then
-  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    local info = {}
-    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
-    if info['name'] == ARGV[1] then bound = info['last-delivered-id'] end
-  end
-end
-local now = redis.call('TIME')
-local old = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2]
-local dash = string.find(bound, '-')
-if tonumber(string.sub(bound, 1, dash - 1)) > old then bound = string.format('%.0f-0', math.max(0, old)) end
-return redis.call('XTRIM', KEYS[1], 'MINID', '~', bound)
-"""
+_PAGE: Final = 500
+
+
+class GroupLost(Exception):
+    """The consumer group is gone, and with it the knowledge of what is pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,79 +42,98 @@ class Stream:
     def prepare(self) -> None:
         """Make the consumer group if it is missing, from the very beginning of the stream."""
         try:
-            # From 0, never from $: whatever stands there was not written yet.
-            self._redis.xgroup_create(self._key, keys.GROUP, id="0", mkstream=True)
+            self._redis.eval(scripts.PREPARE, 1, self._key, keys.GROUP)
             log.info("%s: made the consumer group %s", self._key, keys.GROUP)
         except redis.ResponseError as exc:
-            if not str(exc).startswith("BUSYGROUP"):
+            if "BUSYGROUP" not in str(exc):
                 raise
 
     def read(self, count: int, block_ms: int | None) -> list[Entry]:
-        """The next entries that no writer has seen; waits `block_ms` for the first one."""
+        """The next entries that no writer has seen; waits `block_ms` for the first one.
+
+        Raises:
+            GroupLost: `prepare` makes it anew.
+        """
         try:
             return [Entry(id, fields) for id, fields in self._read(">", count, block_ms)]
         except redis.ResponseError as exc:
             if not str(exc).startswith("NOGROUP"):
                 raise
-            self.prepare()
-            return []
+            raise GroupLost from exc
 
     def read_pending(self) -> Entry | None:
         """The oldest entry that was delivered and not acknowledged, delivered once more."""
-        pending = self._redis.xpending_range(
-            self._key, keys.GROUP, min="-", max="+", count=1, consumername=keys.CONSUMER
-        )
-        for id, fields in self._read("0", 1, None):
-            deliveries = int(pending[0]["times_delivered"]) + 1 if pending else 1
+        while True:
+            pending = self._redis.xpending_range(
+                self._key, keys.GROUP, min="-", max="+", count=1, consumername=keys.CONSUMER
+            )
+            delivered = self._read("0", 1, None)
+            if not delivered:
+                return None
+            id, fields = delivered[0]
             if fields:
-                return Entry(id, fields, deliveries)
+                return Entry(id, fields, int(pending[0]["times_delivered"]) + 1 if pending else 1)
             # Its entry is gone from the stream (deleted by hand): there is nothing left to store.
             log.error("%s: entry %s was deleted before it was stored", self._key, id)
             self._redis.xack(self._key, keys.GROUP, id)
-            return self.read_pending()
-        return None
 
     def claim_foreign(self, idle_seconds: float) -> int:
         """Take over what other consumers of the group left pending; how many entries."""
-        claimed = 0
-        for consumer in self._redis.xinfo_consumers(self._key, keys.GROUP):
-            if consumer["name"] != keys.CONSUMER.encode() and consumer["pending"]:
-                break
-        else:
-            return 0
-        cursor: Any = "0-0"
+        claimed, start = 0, "-"
+        idle = int(idle_seconds * 1000)
         while True:
-            cursor, ids, *_ = cast(
-                Any,
-                self._redis.xautoclaim(
-                    self._key,
-                    keys.GROUP,
-                    keys.CONSUMER,
-                    min_idle_time=int(idle_seconds * 1000),
-                    start_id=cursor,
-                    justid=True,
-                ),
+            page = cast(
+                list[dict[str, Any]],
+                self._redis.xpending_range(self._key, keys.GROUP, start, "+", _PAGE, idle=idle),
             )
-            claimed += len(ids)
-            if cursor in (b"0-0", "0-0"):
+            ids = [row["message_id"] for row in page if row["consumer"] != keys.CONSUMER.encode()]
+            if ids:
+                # Only the ids, so that taking them over does not count as a delivery.
+                claimed += len(
+                    self._redis.xclaim(self._key, keys.GROUP, keys.CONSUMER, idle, ids, justid=True)
+                )
+            if len(page) < _PAGE:
                 return claimed
+            start = "(" + page[-1]["message_id"].decode()
 
     def acknowledge(
-        self, ids: Sequence[str], stored: Mapping[bytes, int], last_at: Mapping[bytes, int]
-    ) -> None:
-        """The entries are durable. `stored`: new messages by channel; `last_at`: ms since 1970."""
-        with self._redis.pipeline(transaction=True) as pipe:
-            pipe.xack(self._key, keys.GROUP, *ids)
-            for channel, count in stored.items():
-                pipe.hincrby(self._stored_key, channel, count)
-            if last_at:
-                pipe.hset(self._last_at_key, mapping=cast(Any, dict(last_at)))
-            pipe.execute()
+        self, stored: Sequence[tuple[str, Mapping[bytes, int]]], last_at: Mapping[bytes, int]
+    ) -> int:
+        """These entries are durable; how many messages were counted.
+
+        stored:  for each entry its id, and how many messages of each channel it brought
+        last_at: when the newest message of a channel came, ms since 1970
+
+        The messages of an entry are counted by whoever acknowledges it: a writer that slept
+        through its term and was followed by another one counts nothing twice.
+        """
+        arguments: list[Any] = []
+        for id, counts in stored:
+            arguments += (id, len(counts))
+            for channel, count in counts.items():
+                arguments += (channel, count)
+        for channel, at in last_at.items():
+            arguments += (channel, at)
+        return int(
+            cast(
+                int,
+                self._redis.eval(
+                    scripts.ACKNOWLEDGE,
+                    3,
+                    self._key,
+                    self._stored_key,
+                    self._last_at_key,
+                    keys.GROUP,
+                    len(stored),
+                    *arguments,
+                ),
+            )
+        )
 
     def trim(self, keep_seconds: float) -> int:
         """Cut off what is acknowledged and old enough; how many entries."""
         return int(
-            cast(int, self._redis.eval(_TRIM, 1, self._key, keys.GROUP, str(int(keep_seconds * 1000))))
+            cast(int, self._redis.eval(scripts.TRIM, 1, self._key, keys.GROUP, str(int(keep_seconds * 1000))))
         )
 
     def suspect(self) -> str:
@@ -134,21 +142,39 @@ class Stream:
 
     def note_suspect(self, position: str) -> None:
         """Note a position before its message is tried by itself; empty when all is well."""
-        self._redis.set(self._suspect_key, position)
+        self._redis.eval(scripts.NOTE, 1, self._suspect_key, position)
 
     def has_counts(self) -> bool:
-        """Whether the counts of stored messages are there."""
-        return bool(self._redis.exists(self._stored_key))
+        """Whether the counts of stored messages are there, and whole."""
+        return self._redis.hget(self._stored_key, scripts.STATE) == scripts.WHOLE
 
-    def set_counts(self, counts: Mapping[bytes, int]) -> None:
-        """Begin with these counts of stored messages."""
-        if counts:
-            self._redis.hset(self._stored_key, mapping=cast(Any, dict(counts)))
+    def reset_counts(self, token: str) -> None:
+        """Count from nothing: what `acknowledge` has counted is not the whole."""
+        self._redis.eval(scripts.RESET_COUNTS, 1, self._stored_key, token)
 
-    def oldest_pending(self) -> str | None:
-        """The id of the oldest entry that was delivered and not acknowledged."""
-        summary = self._redis.xpending(self._key, keys.GROUP)
-        return summary["min"].decode() if summary["pending"] else None
+    def complete_counts(self, token: str, counts: Mapping[bytes, int]) -> bool:
+        """Add what was stored before the reset with this token; False if there was another one since."""
+        arguments = [part for pair in counts.items() for part in pair]
+        answer = self._redis.eval(
+            scripts.COMPLETE_COUNTS, 1, self._stored_key, token, *cast(list[Any], arguments)
+        )
+        return bool(answer)
+
+    def horizon(self) -> str:
+        """A position: what was delivered so far is below it, what comes later is not."""
+        # The clock first: what is appended after this look is not below it.
+        seconds, microseconds = self._redis.time()
+        (delivered,) = (
+            group["last-delivered-id"].decode()
+            for group in self._redis.xinfo_groups(self._key)
+            if group["name"] == keys.GROUP.encode()
+        )
+        waiting = cast(list[Any], self._redis.xrange(self._key, min=f"({delivered}", count=1))
+        if waiting:
+            return first_of(waiting[0][0].decode())
+        milliseconds, _, number = delivered.partition("-")
+        now = f"{seconds * 1000 + microseconds // 1000}-0"
+        return max(first_of(now), first_of(f"{milliseconds}-{int(number) + 1}"))
 
     def _read(self, start: str, count: int, block_ms: int | None) -> list[tuple[str, Mapping[bytes, bytes]]]:
         answer = self._redis.xreadgroup(

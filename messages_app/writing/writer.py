@@ -6,8 +6,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as StillRunning
+from concurrent.futures import Future, wait
+from typing import TypeVar
 
 import redis
 from django.conf import settings
@@ -16,24 +16,30 @@ from pymongo.errors import PyMongoError
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender
 from leases_app.models import Lease
+from messages_app.writing.background import Interrupted, in_background
 from messages_app.writing.batch import MOST_DELIVERIES, Batch
-from messages_app.writing.counting import count_stored
+from messages_app.writing.counting import Recount
 from messages_app.writing.quarantine import Quarantine
-from messages_app.writing.store import Interrupted, Outcome, Store
-from messages_app.writing.stream import Entry, Stream
+from messages_app.writing.store import Outcome, Store
+from messages_app.writing.stream import Entry, GroupLost, Stream
 from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
-from relaycore.position import first_of
 from relayproject import fitness
 from relayproject.connections import mongo_collection, redis_client
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _BLOCK_MS = 500
+_MOST_ENTRIES = 256
+"""One read brings no more entries. Each may have a message of 1 MiB, all of them in memory at once."""
+
 _TRIM_SECONDS = 1.0
 _FOREIGN_IDLE_SECONDS = 60.0
-_PARTING_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
+_PARTING_SECONDS = 3.0
 """An insert that takes longer when the writer stops is left to its successor."""
 
 
@@ -61,16 +67,18 @@ class Writer:
         self._partition = partition
         self._asked_to_stop = stopping
         self._leaving = threading.Event()
-        self._stream = Stream(redis_client(), partition)
+        self._redis = redis_client()
+        self._stream = Stream(self._redis, partition)
         self._store = Store(mongo_collection("messages"), self._stopping)
         self._quarantine = Quarantine(mongo_collection("quarantine"), self._stopping)
         self._most_in_flight = settings.RELAY_WRITER_INSERTS_IN_FLIGHT
-        self._pool = ThreadPoolExecutor(self._most_in_flight, thread_name_prefix="insert")
+        self._recount = Recount(self._stream, mongo_collection("messages"), partition)
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
-        self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES)
+        self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
         self._source = b""
+        self._suspect: str | None = None
         self._trimmed_at = float("-inf")
-        self._claimed_at = float("-inf")
+        self._recovered_at = float("-inf")
         self.stored = 0
 
     def run(self) -> None:
@@ -96,13 +104,17 @@ class Writer:
             log.info("partition %d: what is not settled stays pending", self._partition)
         finally:
             self._leaving.set()
-            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._redis.close()
 
     def step(self) -> None:
         """Read what is new and begin to insert it, or settle the oldest insert."""
         if len(self._in_flight) >= self._most_in_flight:
             self._settle()
-        entries = self._stream.read(self._read_size.entries, None if self._in_flight else _BLOCK_MS)
+        try:
+            entries = self._stream.read(self._read_size.entries, None if self._in_flight else _BLOCK_MS)
+        except GroupLost:
+            self._recover()
+            return
         if entries:
             self._begin(entries)
         elif self._in_flight:
@@ -112,7 +124,7 @@ class Writer:
     # --- inserting -------------------------------------------------------------------
 
     def _begin(self, entries: list[Entry]) -> None:
-        batch, messages = Batch(), 0
+        batch, weight = Batch(), 0
         for entry in entries:
             source = entry.fields.get(F_SOURCE, b"")
             if source != self._source:
@@ -120,16 +132,16 @@ class Writer:
                 self._submit(batch)
                 self._settle_all()
                 batch, self._source = Batch(), source
-            messages += batch.add(entry)
+            weight += batch.add(entry)
         self._submit(batch)
-        self._read_size.learn(len(entries), messages)
+        self._read_size.learn(len(entries), weight)
 
     def _submit(self, batch: Batch) -> None:
         if batch.ids:
-            self._in_flight.append((batch, self._pool.submit(self._insert, batch)))
+            self._in_flight.append((batch, in_background(self._insert, batch)))
 
     def _insert(self, batch: Batch) -> Outcome:
-        """In a thread of the pool: returns when everything in the batch is durable somewhere."""
+        """In the background: returns when everything in the batch is durable somewhere."""
         if batch.careful:
             outcome = self._insert_each(batch)
         else:
@@ -146,10 +158,9 @@ class Writer:
     def _insert_each(self, batch: Batch) -> Outcome:
         """One message at a time, each noted before: if this process dies, the note says of what."""
         outcome = Outcome()
-        suspect = self._stream.suspect()
         for index, document in enumerate(batch.documents):
             position = position_of(document)
-            if position == suspect:
+            if position == self._suspect:
                 outcome.refused[index] = f"The writer died more than {MOST_DELIVERIES} times with it."
                 continue
             self._stream.note_suspect(position)
@@ -167,18 +178,21 @@ class Writer:
         """Acknowledge the oldest insert, once it is durable."""
         batch, insert = self._in_flight[0]
         outcome = self._result(insert)
-        stored, last_at = batch.counts(outcome)
-        self._stream.acknowledge(batch.ids, stored, last_at)
+        self.stored += self._stream.acknowledge(batch.stored(outcome), batch.last_at)
         self._in_flight.popleft()
-        self.stored += stored.total()
 
-    def _result(self, insert: Future[Outcome]) -> Outcome:
-        while True:
-            try:
-                return insert.result(timeout=_PARTING_SECONDS)
-            except StillRunning:
-                if self._stopping():
-                    raise Interrupted from None
+    def _result(self, work: "Future[T]") -> T:
+        """What work in the background came to.
+
+        Raises:
+            Interrupted: stopping, and it takes too long.
+        """
+        while not self._stopping():
+            if wait([work], _LOOK_SECONDS).done:
+                return work.result()
+        if not wait([work], _PARTING_SECONDS).done:
+            raise Interrupted
+        return work.result()
 
     def _settle_all(self) -> None:
         while self._in_flight:
@@ -188,17 +202,23 @@ class Writer:
 
     def _recover(self) -> None:
         """Bring to an end everything that was delivered and not acknowledged."""
-        fitness.require(fitness.mongo_findings(mongo_collection("messages")))
-        self._stream.prepare()
+        self._settle_all()  # What is in flight must not be taken for what was left behind.
+        self._recovered_at = time.monotonic()
         self._source = b""
-        if not self._stream.has_counts():
-            pending = self._stream.oldest_pending()
-            below = first_of(pending) if pending else None
-            self._stream.set_counts(count_stored(mongo_collection("messages"), self._partition, below))
+        self._result(in_background(self._require_durability))
+        self._stream.prepare()
+        if self._suspect is None:
+            # Only what was noted before this writer began has killed one.
+            self._suspect = self._stream.suspect()
         self._stream.claim_foreign(_FOREIGN_IDLE_SECONDS)
         while not self._stopping() and (entry := self._stream.read_pending()):
             self._begin([entry])
             self._settle_all()
+        if not self._stopping():
+            self._recount.begin()
+
+    def _require_durability(self) -> None:
+        fitness.require(fitness.mongo_findings(mongo_collection("messages")))
 
     def _stopping(self) -> bool:
         return self._leaving.is_set() or self._asked_to_stop()
@@ -207,7 +227,6 @@ class Writer:
         if now - self._trimmed_at >= _TRIM_SECONDS:
             self._trimmed_at = now
             self._stream.trim(settings.RELAY_STREAM_KEEP_SECONDS)
-        if now - self._claimed_at >= _FOREIGN_IDLE_SECONDS:
-            self._claimed_at = now
-            self._settle_all()  # What is in flight must not be taken for what was left behind.
+            self._recount.turn()
+        if now - self._recovered_at >= _FOREIGN_IDLE_SECONDS:
             self._recover()

@@ -20,8 +20,13 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Non
     # a failpoint does not, so here the driver asks, and often.
     url = settings.SERVERS.mongo_url + "?serverMonitoringMode=poll&heartbeatFrequencyMS=500"
     settings.SERVERS = replace(settings.SERVERS, mongo_url=url)
-    connections._mongo_client.cache_clear()
+    _forget_client()
     yield
+    _forget_client()
+
+
+def _forget_client() -> None:
+    """The next client is a new one. One that nobody closes complains when it is collected."""
     connections._mongo_client().close()
     connections._mongo_client.cache_clear()
 

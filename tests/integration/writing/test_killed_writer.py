@@ -59,5 +59,6 @@ def test_a_successor_finishes_what_a_killed_writer_began(
     finally:
         stop.set()
         thread.join(15)
-    assert world.stored() == ["text 0", "the same in every entry", *texts[1:]]
+    # Which of equal texts is the stored one is not promised: two inserts are in flight.
+    assert sorted(world.stored()) == sorted([*texts, "the same in every entry"])
     assert world.counts() == {"orders": 21}

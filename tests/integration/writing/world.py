@@ -103,7 +103,11 @@ class World:
     def counts(self) -> dict[str, int]:
         """Messages stored by channel, as the writers counted them; channels with none left out."""
         counted = self.redis.hgetall(keys.stored(0))
-        return {name.decode(): int(count) for name, count in counted.items() if int(count)}
+        return {name.decode(): int(count) for name, count in counted.items() if name and int(count)}
+
+    def counts_are_whole(self) -> bool:
+        """Whether nothing is still being counted anew."""
+        return bool(self.redis.hget(keys.stored(0), "") == b"whole")
 
     def position(self, text: Text, channel: str = "orders") -> str:
         """Where the one stored copy of this message stands."""

@@ -1,0 +1,50 @@
+"""Work that waits for MongoDB, in threads that nobody has to wait for."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.05
+
+
+class Interrupted(Exception):
+    """The writer was asked to stop before MongoDB answered: what became of the work is not known."""
+
+
+def in_background(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+    """Do some work in a thread of its own; its result.
+
+    Not in a `ThreadPoolExecutor`: Python waits for its threads when a process ends, and
+    while MongoDB does not answer that would take longer than a writer has for stopping.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*args, **kwargs))
+        except BaseException as exc:
+            future.set_exception(exc)
+
+    threading.Thread(target=run, name=f"writer {work.__name__}", daemon=True).start()
+    return future
+
+
+def rest(seconds: float, stopping: Callable[[], bool]) -> None:
+    """Wait before trying again.
+
+    Raises:
+        Interrupted: as soon as `stopping()`.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        if stopping():
+            raise Interrupted
+        left = until - time.monotonic()
+        if left <= 0:
+            return
+        time.sleep(min(left, _LOOK_SECONDS))

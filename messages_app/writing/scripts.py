@@ -1,0 +1,81 @@
+"""What Redis does for a writer in one step.
+
+When its memory is full, Redis refuses whatever might need more, and it is the writer
+who makes room: by acknowledging, so that the stream can be trimmed. A script is let
+through if its first write needs no memory, so here each one begins with such a write.
+"""
+
+from typing import Final
+
+PREPARE: Final = """
+redis.call('PERSIST', KEYS[1])
+-- From 0, never from $: whatever stands there was not written yet.
+return redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+"""
+
+# ARGV: group, number of entries; for each entry its id, the number of its channels, and
+# for each channel its name and count; then names of channels and times.
+ACKNOWLEDGE: Final = """
+-- Without a group nobody else can have acknowledged: what was stored is counted now or never.
+local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
+local counted, at = 0, 3
+for _ = 1, tonumber(ARGV[2]) do
+  local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[at])
+  local first, last = at + 2, at + 1 + 2 * ARGV[at + 1]
+  if acknowledged == 1 or group_lost then
+    for i = first, last, 2 do
+      redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
+      counted = counted + ARGV[i + 1]
+    end
+  end
+  at = last + 1
+end
+for i = at, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+return counted
+"""
+
+# Everything below `bound` is acknowledged. What Redis counts as pending decides, not what this
+# process remembers, and nothing can happen between the look and the cut. Without a group
+# nobody knows what is acknowledged, and nothing is cut.
+TRIM: Final = """
+local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
+if pending.err then return 0 end
+local bound = pending[2]
+if pending[1] == 0 then
+  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+    local info = {}
+    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
+    if info['name'] == ARGV[1] then bound = info['last-delivered-id'] end
+  end
+end
+local now = redis.call('TIME')
+local old = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2]
+local dash = string.find(bound, '-')
+if tonumber(string.sub(bound, 1, dash - 1)) > old then bound = string.format('%.0f-0', math.max(0, old)) end
+return redis.call('XTRIM', KEYS[1], 'MINID', '~', bound)
+"""
+
+NOTE: Final = """
+redis.call('DEL', KEYS[1])
+if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
+
+STATE: Final = ""
+"""This field of the counts says whether they are whole. No channel has such a name."""
+
+WHOLE: Final = b"whole"
+
+RESET_COUNTS: Final = """
+redis.call('DEL', KEYS[1])
+redis.call('HSET', KEYS[1], '', ARGV[1])
+"""
+
+# ARGV: what RESET_COUNTS was given, then names of channels and counts. If somebody has reset
+# the counts since then, or they are whole already, this is not what is missing in them.
+COMPLETE_COUNTS: Final = """
+redis.call('PERSIST', KEYS[1])
+if redis.call('HGET', KEYS[1], '') ~= ARGV[1] then return 0 end
+for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
+redis.call('HSET', KEYS[1], '', 'whole')
+return 1
+"""

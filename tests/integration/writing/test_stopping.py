@@ -1,0 +1,83 @@
+"""A writer stops soon, whatever MongoDB and Redis do."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pymongo
+import pytest
+
+from leases_app.models import Lease
+
+from .world import Failpoint, Wait, World, running
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
+
+
+@pytest.fixture
+def hanging_mongod(settings: Any) -> Iterator[Any]:
+    """Calling it stops mongod in its tracks: connections stay open, and nothing is answered."""
+    with pymongo.MongoClient[dict[str, Any]](settings.SERVERS.mongo_url) as client:
+        pid = client.admin.command("serverStatus", repl=0, metrics=0, locks=0)["pid"]
+    yield lambda: os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGCONT)
+
+
+def test_an_idle_writer_stops_at_once(world: World, wait_until: Wait) -> None:
+    with running() as run:
+        world.append("hello")
+        wait_until(world.is_settled)
+        assert run.stop() < 1
+
+
+def test_a_writer_finishes_an_insert_that_does_not_take_long(world: World, wait_until: Wait) -> None:
+    world.append("slow")
+    with Failpoint(times=1, blockConnection=True, blockTimeMS=800) as failpoint, running() as run:
+        wait_until(lambda: failpoint.entered)
+        run.stop()
+
+    assert world.is_settled()
+    world.assert_each_stored_once()
+
+
+def test_a_writer_does_not_try_each_message_while_mongodb_hangs(
+    impatient: None, world: World, wait_until: Wait
+) -> None:
+    """The command was refused for the sake of one document, and then MongoDB does not answer any more."""
+    world.append(*(f"text {n}" for n in range(200)), "x" * (17 << 20))
+    with running() as run:
+        wait_until(lambda: world.messages.count_documents({}) > 0 or world.pending())
+        with Failpoint(blockConnection=True, blockTimeMS=2000) as failpoint:
+            wait_until(lambda: failpoint.entered > 1 or world.is_settled(), seconds=20)
+            assert run.stop() < 4
+
+
+def test_a_process_ends_within_ten_seconds_while_mongodb_hangs(
+    world: World, wait_until: Wait, settings: Any, hanging_mongod: Any
+) -> None:
+    databases = settings.DATABASES
+    url = urlsplit(settings.SERVERS.database_url)._replace(path=f"/{databases['default']['NAME']}").geturl()
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "write"],
+        env={**os.environ, "DATABASE_URL": url, "RELAY_MONGO_DATABASE": databases["messages"]["NAME"]},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        world.append("before")
+        wait_until(world.is_settled, seconds=30)
+        hanging_mongod()
+        world.append("during")
+        wait_until(lambda: world.pending() == 1)
+        asked_at = time.monotonic()
+        process.terminate()
+        assert process.wait(15) == 0
+        assert time.monotonic() - asked_at < 10
+        assert not Lease.objects.live().exists()
+    finally:
+        process.kill()
+        process.wait()
