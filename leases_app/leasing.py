@@ -61,7 +61,7 @@ class Contender:
 
     def claim(self, role: str, partition: int) -> Term | None:
         """Take the lease if it is free; None if somebody holds it or was quicker."""
-        Lease.objects.bulk_create([Lease(role=role, partition=partition)], ignore_conflicts=True)
+        Lease.objects.get_or_create(role=role, partition=partition)
         free = Lease.objects.free().filter(role=role, partition=partition)
         seen = free.values_list("epoch", "given_up").first()
         if seen is None:

@@ -1,0 +1,336 @@
+"""A lease is taken by one conditional UPDATE, by PostgreSQL's clock."""
+
+import datetime
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from leases_app.leasing import Contender, Term, unheld
+from leases_app.models import ClockTimestamp, Lease
+from relaycore.errors import LeaseLost
+from tests.integration.leases.conftest import InThread
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WRITER, LISTENER = Lease.Role.WRITER, Lease.Role.LISTENER
+Lapse = Callable[[], None]
+
+
+def claim(partition: int = 0, role: str = WRITER) -> Term | None:
+    return Contender().claim(role, partition)
+
+
+def claimed(partition: int = 0, role: str = WRITER) -> Term:
+    term = claim(partition, role)
+    assert term is not None
+    return term
+
+
+def row() -> Lease:
+    return Lease.objects.get()
+
+
+# --- claiming ----------------------------------------------------------------------------
+
+
+def test_a_lease_that_was_never_held_is_taken() -> None:
+    term = Contender("task-1").claim(WRITER, 3)
+
+    assert term is not None
+    lease = row()
+    assert (term.role, term.partition, term.epoch, term.holder) == (WRITER, 3, 1, lease.holder)
+    assert (lease.role, lease.partition, lease.epoch) == (WRITER, 3, 1)
+    assert (lease.host, lease.pid, lease.task_id) == (socket.gethostname(), os.getpid(), "task-1")
+    assert lease.claimed_at is not None
+    assert lease.heartbeat_at is not None
+    assert abs(lease.heartbeat_at - lease.claimed_at) < datetime.timedelta(seconds=1)
+
+
+def test_a_held_lease_is_refused_and_left_as_it_is() -> None:
+    claimed()
+    before = Lease.objects.values().get()
+    assert claim() is None
+    assert Lease.objects.values().get() == before
+
+
+def test_its_holder_is_refused_as_well() -> None:
+    contender = Contender()
+    assert contender.claim(WRITER, 0)
+    assert contender.claim(WRITER, 0) is None
+
+
+def test_a_released_lease_is_taken_at_once_with_the_next_epoch() -> None:
+    claimed().release()
+    assert claimed().epoch == 2
+
+
+def test_a_lapsed_lease_is_taken_with_the_next_epoch(lapse: Lapse) -> None:
+    old = claimed()
+    lapse()
+    new = claimed()
+    assert (old.epoch, new.epoch) == (1, 2)
+    assert new.holder != old.holder
+    assert row().holder == new.holder
+
+
+def test_a_lease_lapses_after_its_time_to_live_and_not_before(
+    settings: Any, wait_until: Callable[..., None]
+) -> None:
+    settings.RELAY_LEASE_TTL_SECONDS = 0.5
+    begin = time.monotonic()
+    claimed()
+    assert claim() is None
+    wait_until(claim, seconds=5)
+    assert 0.45 < time.monotonic() - begin < 4
+
+
+def test_roles_and_partitions_have_leases_of_their_own() -> None:
+    terms = [claimed(partition, role) for partition in (0, 1) for role in (WRITER, LISTENER)]
+    assert [term.epoch for term in terms] == [1, 1, 1, 1]
+    terms[0].release()
+    assert claim(0, LISTENER) is None
+    assert claim(1, WRITER) is None
+
+
+def test_unheld_are_those_that_were_never_held_released_or_let_lapse(lapse: Lapse) -> None:
+    claimed(1)
+    lapse()
+    claimed(2).release()
+    claimed(3)
+    claimed(4, LISTENER)
+    assert unheld(WRITER, {0, 1, 2, 3, 4}) == {0, 1, 2, 4}
+    assert unheld(LISTENER, {3, 4}) == {3}
+    assert unheld(WRITER, set()) == set()
+
+
+def test_every_lease_is_either_live_or_free(lapse: Lapse) -> None:
+    claimed(1)
+    lapse()
+    claimed(2).release()
+    claimed(3)
+    Lease.objects.create(role=WRITER, partition=4)
+    Lease.objects.create(role=WRITER, partition=5, holder="somebody")  # as no code writes it
+    Lease.objects.create(role=WRITER, partition=6, heartbeat_at=timezone.now())
+    live = set(Lease.objects.live().values_list("partition", flat=True))
+    free = set(Lease.objects.free().values_list("partition", flat=True))
+    assert live == {3}
+    assert free == {1, 2, 4, 5, 6}
+
+
+# --- renewing and releasing --------------------------------------------------------------
+
+
+def test_a_renewed_lease_does_not_lapse(lapse: Lapse) -> None:
+    term = claimed()
+    lapse()
+    term.renew(0)  # nobody has taken it meanwhile
+    assert claim() is None
+    assert row().epoch == term.epoch
+
+
+def test_renewing_a_lease_that_somebody_else_took_says_that_it_is_lost(lapse: Lapse) -> None:
+    old = claimed()
+    lapse()
+    new = claimed()
+    before = Lease.objects.values().get()
+
+    with pytest.raises(LeaseLost, match="writer of partition 0, epoch 1"):
+        old.renew(7)
+    assert Lease.objects.values().get() == before
+    new.renew(0)
+
+
+def test_a_released_lease_cannot_be_renewed() -> None:
+    term = claimed()
+    assert term.release()
+    with pytest.raises(LeaseLost):
+        term.renew(0)
+    assert not term.release()
+
+
+def test_only_the_holder_releases(lapse: Lapse) -> None:
+    old = claimed()
+    lapse()
+    new = claimed()
+    assert not old.release()
+    assert row().holder == new.holder
+    assert new.release()
+
+
+@pytest.mark.parametrize("other", [{"epoch": 2}, {"holder": "x"}, {"partition": 1}, {"role": LISTENER}])
+def test_a_term_is_role_partition_epoch_and_holder(other: dict[str, Any]) -> None:
+    term = claimed()
+    known = {"role": WRITER, "partition": 0, "epoch": 1, "holder": term.holder}
+    stranger = Term(**(known | other))
+    with pytest.raises(LeaseLost):
+        stranger.renew(0)
+    assert not stranger.release()
+    assert not Lease.objects.filter(stranger.holds()).exists()
+
+
+def test_what_a_term_decides_is_written_only_while_it_lasts(lapse: Lapse) -> None:
+    old = claimed()
+    assert Lease.objects.filter(old.holds()).update(task_id="written") == 1
+    lapse()
+    assert Lease.objects.filter(old.holds()).exists(), "silent, but nobody else has it"
+    new = claimed()
+    assert Lease.objects.filter(old.holds()).update(task_id="too late") == 0
+    assert Lease.objects.filter(new.holds()).exists()
+
+
+def test_messages_that_were_given_up_are_added_over_all_terms(lapse: Lapse) -> None:
+    first = claimed()
+    first.renew(3)
+    first.renew(3)  # the same three, said again
+    first.renew(5)
+    lapse()
+    second = claimed()
+    assert row().given_up == 5
+    second.renew(0)
+    assert row().given_up == 5
+    second.renew(2)
+    assert row().given_up == 7
+
+
+# --- the database's clock ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("years", [-30, 0, 30])
+def test_the_clock_of_the_host_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, lapse: Lapse, years: int
+) -> None:
+    frozen = time.time() + years * 365 * 86_400
+    now = datetime.datetime.fromtimestamp(frozen, datetime.UTC)
+    term = claimed()
+    monkeypatch.setattr(time, "time", lambda: frozen)
+    monkeypatch.setattr(time, "time_ns", lambda: int(frozen * 1e9))
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+    assert claim() is None
+    assert unheld(WRITER, {0}) == set()
+    term.renew(0)
+    assert claim() is None
+    lapse()
+    assert unheld(WRITER, {0}) == {0}
+    assert claimed().epoch == 2
+
+
+def test_no_statement_carries_a_time_of_the_host(lapse: Lapse) -> None:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
+        term = claimed()
+        term.renew(0)
+        claim()
+        unheld(WRITER, {0})
+        term.release()
+    updates = [query["sql"] for query in captured if query["sql"].startswith("UPDATE")]
+    assert len(updates) == 3
+    year = str(timezone.now().year)
+    for query in captured:
+        assert f"{year}-" not in query["sql"]
+    assert sum("clock_timestamp()" in sql for sql in updates) == 2  # a release needs none
+
+
+def test_the_time_is_that_of_the_statement_and_not_of_the_transaction() -> None:
+    term = claimed()
+    with transaction.atomic():
+        term.renew(0)
+        first = row().heartbeat_at
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(0.05)")
+        term.renew(0)
+        second = row().heartbeat_at
+    assert first is not None
+    assert second is not None
+    assert second - first >= datetime.timedelta(seconds=0.05)
+
+
+# --- at the same time --------------------------------------------------------------------
+
+
+def test_a_holder_that_wakes_up_and_renews_first_keeps_its_lease(
+    lapse: Lapse, in_thread: InThread, somebody_waits: Callable[[], bool], wait_until: Callable[..., None]
+) -> None:
+    """The contender's UPDATE has seen the lapsed row and waits for the renewal: then it must look again."""
+    term = claimed()
+    lapse()
+    with transaction.atomic():
+        term.renew(0)
+        contender = in_thread(
+            lambda: Lease.objects.free().filter(epoch=term.epoch).update(epoch=F("epoch") + 1, holder="x")
+        )
+        wait_until(somebody_waits)
+    assert contender.result(10) == 0
+    term.renew(0)
+
+
+@pytest.mark.parametrize("is_committed", [True, False], ids=["before the UPDATE", "while the UPDATE waits"])
+def test_a_claim_that_has_seen_a_lapsed_lease_leaves_it_to_a_holder_that_renews_it(
+    lapse: Lapse,
+    in_thread: InThread,
+    somebody_waits: Callable[[], bool],
+    wait_until: Callable[..., None],
+    is_committed: bool,
+) -> None:
+    term = claimed()
+    lapse()
+    has_seen, may_write = threading.Event(), threading.Event()
+
+    def pause(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith("UPDATE"):
+            has_seen.set()
+            assert may_write.wait(10)
+        return execute(sql, *rest)
+
+    def claim_slowly() -> Term | None:
+        with connection.execute_wrapper(pause):
+            return claim()
+
+    contender = in_thread(claim_slowly)
+    assert has_seen.wait(10)
+    if is_committed:
+        term.renew(0)
+        may_write.set()
+    else:
+        with transaction.atomic():
+            term.renew(0)
+            may_write.set()
+            wait_until(somebody_waits)
+    assert contender.result(10) is None
+    term.renew(0)
+
+
+def test_of_two_that_have_seen_the_same_free_lease_the_first_to_write_has_it(
+    in_thread: InThread, somebody_waits: Callable[[], bool], wait_until: Callable[..., None]
+) -> None:
+    claimed().release()
+    with transaction.atomic():
+        won = Lease.objects.free().update(epoch=F("epoch") + 1, holder="first", heartbeat_at=ClockTimestamp())
+        second = in_thread(claim)
+        wait_until(somebody_waits)
+    assert won == 1
+    assert second.result(10) is None
+    assert (row().holder, row().epoch) == ("first", 2)
+
+
+def test_the_first_row_of_a_partition_is_made_once(in_thread: InThread) -> None:
+    at_once = threading.Barrier(8)
+
+    def contend() -> Term | None:
+        connection.ensure_connection()
+        at_once.wait(10)
+        return claim()
+
+    won = [contender.result(10) for contender in [in_thread(contend) for _ in range(8)]]
+    assert sum(term is not None for term in won) == 1
+    assert row().epoch == 1
