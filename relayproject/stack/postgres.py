@@ -16,6 +16,7 @@ from relayproject.stack.binaries import postgres_programs
 from relayproject.stack.errors import StackError
 from relayproject.stack.failures import Rule
 from relayproject.stack.files import write_private
+from relayproject.stack.postmaster import bury
 from relayproject.stack.process import Command, Pause, run
 from relayproject.stack.server import ANSWER_TIMEOUT_SECONDS, Server
 
@@ -39,6 +40,11 @@ class Postgres(Server):
             r"initialized by PostgreSQL version (\S+),\s+which is not compatible with this version (\S+)\.",
             "{directory} was made by PostgreSQL {0} and this is PostgreSQL {1}: "
             "carry the data over with pg_dumpall of the old version, or move the directory away.",
+        ),
+        (
+            r"could not look up effective user ID (\d+)",
+            "{title} has to know the name of user {0}, which has none: "
+            "add it to /etc/passwd, or set {setting} to a server of your own.",
         ),
         (
             r'lock file "postmaster.pid" already exists(?s:.*)PID (\d+)',
@@ -72,6 +78,7 @@ class Postgres(Server):
         self.make_directory()
         if not self.data.exists():
             self._initialise(pause)
+        bury(self.data)
         super().start(pause)
 
     def command(self) -> Command:

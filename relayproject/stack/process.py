@@ -57,6 +57,7 @@ class Command:
             str(int(self.death_signal)),
         ]
         with self.log.open("ab") as log:
+            start = log.tell()  # now: the child shares our position in the file, and moves it
             popen = subprocess.Popen(
                 [*launcher, str(self.account or "-"), *self.argv],
                 stdin=subprocess.DEVNULL,
@@ -67,7 +68,7 @@ class Command:
                 pass_fds=self.inherited,
                 start_new_session=True,  # else Ctrl-C would reach all processes at once, databases first
             )
-            return Process(self, popen, log.tell())
+            return Process(self, popen, start)
 
 
 class Process:

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import psycopg2
 import pymongo
 import pytest
@@ -177,6 +178,35 @@ def test_two_servers_never_run_on_one_postgres_directory(make_server: Callable[.
     start(first)
     with pytest.raises(StackError, match=rf"already runs on .*\(process {pid_of(first)}\): stop it first\."):
         start(make_server("postgres"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_postgres_starts_although_its_dead_predecessor_is_not_collected(
+    make_server: Callable[..., Server], wait_until: Callable[..., None]
+) -> None:
+    """As in a container whose first process collects nobody: our own zombie stands for it."""
+    first = make_server("postgres")
+    start(first)
+    os.kill(pid_of(first), signal.SIGKILL)
+    wait_until(lambda: not is_running(pid_of(first)))
+    second = make_server("postgres")
+    start(second)
+    assert psutil.Process(pid_of(first)).status() == psutil.STATUS_ZOMBIE
+
+
+def test_postgres_starts_although_a_stranger_has_the_number_of_its_predecessor(
+    make_server: Callable[..., Server],
+) -> None:
+    first = make_server("postgres")
+    start(first)
+    file = first.directory / "data" / "postmaster.pid"
+    content = file.read_text()
+    first.stop()
+    stranger = make_server("redis")
+    start(stranger)
+    file.write_text(content.replace(str(pid_of(first)), str(pid_of(stranger)), 1))
+    os.chown(file, first.directory.stat().st_uid, first.directory.stat().st_gid)
+    start(make_server("postgres"))
 
 
 def test_an_initialisation_that_was_broken_off_is_done_again(make_server: Callable[..., Server]) -> None:
