@@ -64,11 +64,13 @@ def test_does_not_fall_when_stored_entries_are_trimmed(relay_keys: Any) -> None:
 
 
 def test_does_not_look_at_other_groups_and_partitions(relay_keys: Any) -> None:
-    relay_keys.xgroup_create(STREAM, "others", id="0", mkstream=True)
+    # Redis lists groups by name: one before and one after, with nothing and with all to do.
+    relay_keys.xgroup_create(STREAM, "a group", id="0", mkstream=True)
+    relay_keys.xgroup_create(STREAM, "z group", id="0")
     relay_keys.xgroup_create(STREAM, keys.GROUP, id="0")
     relay_keys.xadd(keys.stream(1), {"a": "b"}, id="3-0")
     relay_keys.xadd(STREAM, {"a": "b"}, id="5-0")
-    relay_keys.xreadgroup("others", "somebody", {STREAM: ">"})
+    relay_keys.xreadgroup("a group", "somebody", {STREAM: ">"})
     before = _now(relay_keys)
     _deliver(relay_keys, 1)
     relay_keys.xack(STREAM, keys.GROUP, "5-0")

@@ -51,10 +51,13 @@ def test_a_channel_has_a_form_for_its_policy(browser: Client) -> None:
 
 
 def test_a_stranger_finds_the_way_to_log_in() -> None:
-    answer = Client(headers={"accept": "text/html,*/*;q=0.8"}).get("/api/v1/channels")
+    stranger = Client(headers={"accept": "text/html,*/*;q=0.8"})
+    answer = stranger.get("/api/v1/channels")
 
     assert answer.status_code == 401
-    assert "/api/session/login/?next=/api/v1/channels" in answer.content.decode()
+    login = "/api/session/login/?next=/api/v1/channels"
+    assert login in answer.content.decode()
+    assert stranger.get(login).status_code == 200
 
 
 def test_a_page_can_be_had_as_json(browser: Client) -> None:

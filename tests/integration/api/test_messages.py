@@ -12,6 +12,7 @@ from relayproject import keys
 pytestmark = pytest.mark.django_db
 
 MESSAGES = "/api/v1/messages"
+MAX_TIME_EXPIRED = 50  # MongoDB's error code.
 AT = datetime(2026, 11, 21, 12, 0, 0, 123000, tzinfo=UTC)
 
 
@@ -156,3 +157,19 @@ def test_says_what_is_wrong_with_a_question(api: Any, query: str, about: str) ->
 
     assert answer.status_code == 400
     assert about in answer.json()["detail"]
+
+
+def test_mongodb_that_takes_too_long_is_503(api: Any, archive: Any, relay_keys: Any) -> None:
+    archive.database.client.admin.command(
+        "configureFailPoint",
+        "failCommand",
+        mode={"times": 1},
+        data={"failCommands": ["aggregate"], "errorCode": MAX_TIME_EXPIRED},
+    )
+
+    answer = api.get(f"{MESSAGES}?channel=orders")
+
+    assert answer.status_code == 503
+    assert answer.json() == {"detail": "MongoDB does not answer. Try again in a few seconds."}
+    assert int(answer["Retry-After"]) > 0
+    assert api.get(f"{MESSAGES}?channel=orders").status_code == 200

@@ -84,6 +84,16 @@ def test_a_quoted_slash_at_the_end_never_means_the_name_without_it(web: str, tok
     assert program("DELETE", "/api/v1/stop-listening/a/")[0] == 204
 
 
+def test_the_location_of_one_name_never_means_another(web: str, token: str) -> None:
+    program = Program(web, token)
+    start("a")
+
+    location = program("POST", "/api/v1/start-listening", {"channel": "a/"})[2]["Location"]
+    assert program("DELETE", urlsplit(location).path)[0] == 204
+    assert program("DELETE", urlsplit(location).path)[0] == 404
+    assert Channel.objects.get().channel == "a"
+
+
 def test_a_slash_after_a_quoted_one_ends_the_address(web: str, token: str) -> None:
     program = Program(web, token)
     start("a/")

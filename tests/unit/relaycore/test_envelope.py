@@ -263,11 +263,10 @@ def reads_as_a_message(document: bytes) -> bool:
         read = bson.decode(document, ANY_TIME)
     except bson.errors.InvalidBSON:
         return False
-    kinds = {"_id": bson.ObjectId, "channel": str, "message": (str, bytes), "size": bson.Int64}
-    return list(read) in (
-        ["_id", "channel", "message", "received_at"],
-        [*kinds][:3] + ["received_at", "size"],
-    ) and all(isinstance(read[name], kind) for name, kind in kinds.items() if name in read)
+    kinds = {"_id": bson.ObjectId, "channel": str, "message": (str, bytes), "received_at": bson.DatetimeMS}
+    if "size" in read:
+        kinds["size"] = bson.Int64
+    return list(read) == list(kinds) and all(isinstance(read[name], kind) for name, kind in kinds.items())
 
 
 REFUSED = envelope._append(document_of("größer".encode()), b"\x12size\x00" + bytes(8))

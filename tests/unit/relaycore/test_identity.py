@@ -230,7 +230,7 @@ def test_order_of_members_spaces_and_escapes_do_not_matter(
 def test_numbers_with_a_fraction_are_compared_as_doubles(number: float) -> None:
     assert by_id(number) == keys_of(BY_ID)(f'{{"id":{number:.17e}}}'.encode())
     above = math.nextafter(number, math.inf)
-    assert math.isinf(above) or by_id(number) != by_id(above) or number == above
+    assert math.isinf(above) or by_id(number) != by_id(above)
 
 
 @given(payloads | json_values.map(lambda value: json.dumps(value).encode()), st.text(min_size=1, max_size=5))
