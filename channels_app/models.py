@@ -105,3 +105,54 @@ class Channel(models.Model):
     def policy(self) -> Policy:
         """What makes two messages of this channel the same."""
         return parse(self.deduplicate)
+
+
+class Gap(models.Model):
+    """A window in which a partition, or one channel of it, was not heard by any listener.
+
+    Open while `ended_at` is empty. `missed_at_most` is an upper bound of the messages that
+    were published meanwhile; empty where it cannot be known. `covered`: another listener
+    heard all of it, so that nothing is missing.
+    """
+
+    class Cause(models.TextChoices):
+        """Why nobody heard."""
+
+        NO_LISTENER = "no listener", "no listener"
+        CONNECTION_LOST = "connection lost", "connection lost"
+        REDIS_RESTARTED = "Redis restarted", "Redis restarted"
+        MEMORY_FULL = "memory full", "memory full"
+        LATE = "subscribed late", "the listener that took over had only just subscribed"
+
+    partition = models.PositiveIntegerField()
+    channel = models.CharField(
+        max_length=MAX_NAME_BYTES, blank=True, default="", help_text="Empty: every channel of the partition."
+    )
+    cause = models.CharField(max_length=32, choices=Cause)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    missed_at_most = models.PositiveBigIntegerField(null=True, blank=True)
+    covered = models.BooleanField(default=False)
+
+    class Meta:
+        db_table = "gaps"
+        ordering: ClassVar[list[str]] = ["-began_at", "-id"]
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["partition", "channel"],
+                condition=Q(ended_at=None),
+                name="one_open_gap_per_partition_and_channel",
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("began_at")),
+                name="a_gap_ends_after_it_began",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["partition", "-began_at"], name="gaps_of_a_partition")
+        ]
+
+    def __str__(self) -> str:
+        return (
+            f"gap in {self.channel or f'partition {self.partition}'} from {self.began_at:%Y-%m-%d %H:%M:%S}"
+        )

@@ -2,15 +2,15 @@
 
 import logging
 import signal
+import time
 
 from celery import Task, shared_task
 from django.conf import settings
 
 from channels_app import placement
-from channels_app.listening.listener import listen as lead
+from channels_app.listening.listener import listen as hear
 from channels_app.models import Channel
-from leases_app.leasing import unheld
-from leases_app.models import Lease
+from leases_app.leasing import vacancies
 from relaycore.errors import RelayError
 from relayproject import stopping
 from relayproject.celery import propose
@@ -19,26 +19,31 @@ log = logging.getLogger(__name__)
 
 
 @shared_task(bind=True)
-def listen(self: Task, partition: int) -> None:
-    """Lead one partition until the worker stops. Ends at once if somebody leads it already."""
+def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
+    """Listen to one partition until the worker stops. Ends at once if it has listeners enough."""
     stopping.listen_to_signals(signal.SIGTERM)
     try:
-        lead(partition, stopping.asked, task_id=self.request.id or "")
+        hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc)
     if not stopping.asked():
-        return  # Somebody else has the lease: nothing has changed.
+        return  # There are listeners enough: nothing has changed.
     propose(propose_listeners.name)
     stopping.leave_if_signalled()
 
 
 @shared_task
 def propose_listeners() -> None:
-    """Send a task for each partition without a listener; its channels are INACTIVE until then.
+    """Send a task for each seat that nobody holds; channels that nobody hears are INACTIVE.
 
-    A partition without channels gets one too: its first channel is then ACTIVE at once.
+    A partition without channels gets its listeners too: its first channel is then ACTIVE at once.
     """
     placement.settle()
     Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
-    for partition in unheld(Lease.Role.LISTENER, set(range(settings.RELAY_PARTITIONS))):
-        listen.apply_async((partition,), expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS)
+    interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
+    # Each third time a host may take a seat although another host would be better.
+    elsewhere = int(time.time() / interval) % 3 != 0
+    seats = vacancies(set(range(settings.RELAY_PARTITIONS)), settings.RELAY_LISTENERS_PER_PARTITION)
+    for partition, vacant in seats.items():
+        for _ in range(vacant):
+            listen.apply_async((partition, elsewhere), expires=interval)

@@ -31,18 +31,32 @@ class Heartbeat:
         self.lost = False
         self.unconfirmed_since: float | None = None
         self._given_up = 0
+        self._releases = True
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Heartbeat":
-        self._thread.start()
+        self.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._closed.set()
+        self.close()
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End, and wait a moment for the release."""
+        self.end()
         self._thread.join(_PARTING_SECONDS)
         if self._thread.is_alive():
             log.warning("%s: PostgreSQL hangs. The lease is not released, it lapses.", self.term)
+
+    def end(self, *, release: bool = True) -> None:
+        """Beat no more, without waiting for it. A term that is not released lapses, or is taken over."""
+        self._releases = release
+        self._closed.set()
 
     def give_up(self, messages: int) -> None:
         """Report messages that were heard and had to be let go. For one thread: the one that works."""
@@ -79,7 +93,8 @@ class Heartbeat:
     def _release(self) -> None:
         try:
             self.term.renew(self._given_up)
-            self.term.release()
+            if self._releases:
+                self.term.release()
         except DatabaseError as exc:
             log.warning("%s: not released, it lapses: %s", self.term, _line(exc))
 

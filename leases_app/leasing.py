@@ -5,7 +5,7 @@ import socket
 import uuid
 from dataclasses import dataclass, field
 
-from django.db.models import Exists, F
+from django.db.models import Count, Exists, F
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
 from relaycore.errors import LeaseLost
@@ -13,7 +13,7 @@ from relaycore.errors import LeaseLost
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A lease that was claimed: a role, a partition, the epoch and its holder.
+    """A lease that was claimed: a role, a partition, a slot, the epoch and its holder.
 
     `given_up_before`: messages that earlier terms had to give up.
     """
@@ -23,13 +23,14 @@ class Term:
     epoch: int
     holder: str
     given_up_before: int = 0
+    slot: int = 0
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}, epoch {self.epoch}"
 
     def _row(self) -> LeaseQuerySet:
         return Lease.objects.filter(
-            role=self.role, partition=self.partition, epoch=self.epoch, holder=self.holder
+            role=self.role, partition=self.partition, slot=self.slot, epoch=self.epoch, holder=self.holder
         )
 
     def holds(self) -> Exists:
@@ -59,17 +60,22 @@ class Contender:
     task_id: str = ""
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def claim(self, role: str, partition: int) -> Term | None:
-        """Take the lease if it is free; None if somebody holds it or was quicker."""
-        Lease.objects.get_or_create(role=role, partition=partition)
-        free = Lease.objects.free().filter(role=role, partition=partition)
-        seen = free.values_list("epoch", "given_up").first()
+    def claim(self, role: str, partition: int, slot: int = 0, *, beyond: int | None = None) -> Term | None:
+        """Take the lease if it is free; None if somebody holds it or was quicker.
+
+        `beyond`: take it as well if its epoch is this one, although it is not free: who
+        held it then is known to be gone.
+        """
+        Lease.objects.get_or_create(role=role, partition=partition, slot=slot)
+        claimable = Lease.objects.filter(role=role, partition=partition, slot=slot)
+        claimable = claimable.free() if beyond is None else claimable.free(or_of_epoch=beyond)
+        seen = claimable.values_list("epoch", "given_up").first()
         if seen is None:
             return None
         epoch, given_up = seen
         # Any claim in between has raised the epoch. A renewal in between has not (the holder had only
-        # let the lease lapse), so the row must still be free as well.
-        won = free.filter(epoch=epoch, given_up=given_up).update(
+        # let the lease lapse), so the row must still be claimable as well.
+        won = claimable.filter(epoch=epoch, given_up=given_up).update(
             epoch=F("epoch") + 1,
             holder=self.name,
             host=socket.gethostname()[:255],
@@ -78,7 +84,14 @@ class Contender:
             claimed_at=ClockTimestamp(),
             heartbeat_at=ClockTimestamp(),
         )
-        return Term(role, partition, epoch + 1, self.name, given_up) if won else None
+        return Term(role, partition, epoch + 1, self.name, given_up, slot) if won else None
+
+    def take_seat(self, partition: int, seats: int) -> Term | None:
+        """One of the seats for listeners of a partition; None if all are taken."""
+        for slot in range(seats):
+            if term := self.claim(Lease.Role.SEAT, partition, slot):
+                return term
+        return None
 
 
 def unheld(role: str, partitions: set[int]) -> set[int]:
@@ -87,3 +100,18 @@ def unheld(role: str, partitions: set[int]) -> set[int]:
         Lease.objects.live().filter(role=role, partition__in=partitions).values_list("partition", flat=True)
     )
     return partitions - set(held)
+
+
+def vacancies(partitions: set[int], seats: int) -> dict[int, int]:
+    """How many seats for listeners nobody holds, by partition; only where there are any."""
+    held = Lease.objects.live().filter(role=Lease.Role.SEAT, partition__in=partitions, slot__lt=seats)
+    taken = dict(held.values_list("partition").annotate(Count("id")))
+    vacant = {partition: seats - taken.get(partition, 0) for partition in partitions}
+    return {partition: count for partition, count in vacant.items() if count > 0}
+
+
+def prefers_elsewhere(partition: int) -> bool:
+    """Whether another listener of this partition is on this host, and some listener is on another one."""
+    live = Lease.objects.live().filter(role=Lease.Role.SEAT)
+    here = socket.gethostname()[:255]
+    return live.filter(partition=partition, host=here).exists() and live.exclude(host=here).exists()

@@ -30,11 +30,12 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
         """Held, and renewed within the time to live."""
         return self.filter(heartbeat_at__gt=_oldest_live()).exclude(holder="")
 
-    def free(self) -> Self:
-        """Never held, released, or lapsed: the opposite of `live`."""
+    def free(self, or_of_epoch: int | None = None) -> Self:
+        """Never held, released, or lapsed: the opposite of `live`. With an epoch, those of it as well."""
         # Conditions on columns only. An UPDATE that has waited for a row looks at its columns again, but
         # answers a subquery from before the wait: it would take a lease that was renewed meanwhile.
-        return self.filter(Q(holder="") | Q(heartbeat_at=None) | Q(heartbeat_at__lte=_oldest_live()))
+        free = Q(holder="") | Q(heartbeat_at=None) | Q(heartbeat_at__lte=_oldest_live())
+        return self.filter(free if or_of_epoch is None else free | Q(epoch=or_of_epoch))
 
 
 def _oldest_live() -> CombinedExpression:
@@ -42,16 +43,21 @@ def _oldest_live() -> CombinedExpression:
 
 
 class Lease(models.Model):
-    """Who leads, or writes, one partition. One row for each role and partition."""
+    """Who leads, listens to, or writes one partition. One row for each role, partition and slot.
+
+    A listener holds two: its seat, which says that it lives, and, if it leads, the leadership.
+    """
 
     class Role(models.TextChoices):
         """What the holder does."""
 
-        LISTENER = "listener", "listener"
+        LISTENER = "listener", "leading listener"
+        SEAT = "seat", "listener"
         WRITER = "writer", "writer"
 
     role = models.CharField(max_length=16, choices=Role)
     partition = models.PositiveIntegerField()
+    slot = models.PositiveSmallIntegerField(default=0, help_text="Which of a partition's listeners.")
     epoch = models.PositiveBigIntegerField(default=0, help_text="Grows by one with each term.")
     holder = models.CharField(
         max_length=64, blank=True, default="", help_text="Unique to one term; empty when released."
@@ -70,9 +76,9 @@ class Lease(models.Model):
     class Meta:
         db_table = "leases"
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["role", "partition"], name="one_lease_per_role_and_partition")
+            models.UniqueConstraint(fields=["role", "partition", "slot"], name="one_lease_per_slot")
         ]
-        ordering: ClassVar[list[str]] = ["role", "partition"]
+        ordering: ClassVar[list[str]] = ["role", "partition", "slot"]
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"

@@ -6,9 +6,10 @@ documents ready for the stream, and with everything else that it heard as events
 the same order. It knows which channels are wanted; what comes on another one is let
 go, since nobody asked for it (the last messages after an UNSUBSCRIBE was sent).
 
-Until the first tick after `begin`, the connection has joined in the middle of one:
-no other listener agrees on what came before in it. Messages of that time get a name
-that is this connection's alone.
+Under the policy `every` a key names the tick. What is heard in a tick that was not heard
+from its beginning (the connection or the subscription is newer, or the channel is wanted
+only now) gets a name that is this connection's alone. Whoever relays it must be the only
+one: see `shared` of `hear`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,13 +65,13 @@ class Piece:
 
     size:   bytes of all documents
     reason: why its only message cannot be stored; empty for messages that can
-    mark:   the last tick heard before the end of this piece, 0 if there was none
+    mark:   the last tick heard before the end of this piece, None if there was none
     """
 
     documents: list[bytes] = field(default_factory=list)
     size: int = 0
     reason: str = ""
-    mark: int = 0
+    mark: Tick | None = None
 
     @property
     def is_full(self) -> bool:
@@ -80,10 +81,14 @@ class Piece:
 
 @dataclass(slots=True)
 class Heard:
-    """What one read brought: pieces for the stream, in order, and everything else, in order."""
+    """What one read brought: pieces for the stream, in order, and everything else, in order.
+
+    left_out: messages that nobody else gives the same name, where that matters
+    """
 
     pieces: list[Piece] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    left_out: int = 0
 
 
 class _Channel:
@@ -95,57 +100,73 @@ class _Channel:
         self.encoder = Encoder(name)
         self.encode = self.encoder.encode
 
+    def restart(self, name: bytes) -> None:
+        """The channel joins in the middle of a tick."""
+        if isinstance(self.key, identity.EveryKey):
+            self.key.restart(name)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether no other listener gives the next message the same key."""
+        return isinstance(self.key, identity.EveryKey) and self.key.partial
+
 
 class Capture:
     """The channels that one listener wants, and the tick in which it hears.
 
     `tick_channel` and `control_channel` are the partition's internal ones;
-    `max_bytes` is the largest payload that may be stored.
+    `seal_key` is the key of genuine ticks, `max_bytes` the largest payload that may be stored.
     """
 
-    def __init__(self, tick_channel: bytes, control_channel: bytes, max_bytes: int) -> None:
-        self._tick_channel = tick_channel
-        self._control_channel = control_channel
+    def __init__(self, tick_channel: bytes, control_channel: bytes, seal_key: bytes, max_bytes: int) -> None:
+        self.tick_channel = tick_channel
+        self.control_channel = control_channel
+        self._seal_key = seal_key
         self._max_bytes = max_bytes
         self._channels: dict[bytes, _Channel] = {}
-        self._earlier: dict[tuple[bytes, Policy], _Channel] = {}
         self._clock = identity.Clock(b"")
+        self._connection = b""
+        self._joined = 0
 
     def begin(self, connection: bytes) -> None:
         """A new connection, which has not heard a tick yet. `connection` names it uniquely."""
-        self._roll(b"joined " + connection)
+        self._connection = connection
+        self._clock.tick = self._name()
+        self._clock.whole = False
 
     def want(self, channel: bytes, policy: Policy) -> None:
         """Take the messages of `channel` from now on, or change its policy."""
         known = self._channels.get(channel)
-        if known is not None and known.policy == policy:
-            return
-        self.let_go(channel)
-        # What is wanted again within one tick goes on counting where it was: counting
-        # from 1 again would take a new message for one that was heard before.
-        self._channels[channel] = self._earlier.get((channel, policy)) or _Channel(
-            channel, policy, identity.make_key(policy, channel, self._clock)
-        )
+        if known is None or known.policy != policy:
+            wanted = _Channel(channel, policy, identity.make_key(policy, channel, self._clock))
+            wanted.restart(self._name())
+            self._channels[channel] = wanted
 
     def let_go(self, channel: bytes) -> None:
         """Take the messages of `channel` no more."""
-        gone = self._channels.pop(channel, None)
-        if gone is not None:
-            self._earlier[channel, gone.policy] = gone
+        self._channels.pop(channel, None)
 
-    def hear(self, pushes: Iterable[Push], now_ms: int) -> Heard:
-        """Turn the replies of one read into what they mean. `now_ms`: since 1970, UTC."""
+    def hear(self, pushes: Iterable[Push], now_ms: int, *, shared: bool = False) -> Heard:
+        """Turn the replies of one read into what they mean. `now_ms`: since 1970, UTC.
+
+        `shared`: somebody else may have relayed the same. Then what has a name of this
+        connection alone is left out and counted, as it might be stored twice.
+        """
         heard = Heard()
         piece = Piece()
         channels = self._channels
         received_at = timestamp(now_ms)
         # One message after another: this loop is the hot path of the listener.
-        for kind, name, payload in pushes:
+        for push in pushes:
+            kind, name, payload = push
             channel = channels.get(name) if kind == b"message" else None
             if channel is None:
-                event = self._event(kind, name, payload)
+                event = self.read(push)
                 if event is not None:
+                    self._follow(event)
                     heard.events.append(event)
+            elif shared and channel.is_partial:
+                heard.left_out += 1
             elif len(payload) <= self._max_bytes:
                 document = channel.encode(channel.key(payload), payload, received_at)
                 if piece.is_full:
@@ -167,14 +188,13 @@ class Capture:
         reason = f"{len(payload)} bytes, and at most {self._max_bytes} are stored (RELAY_MESSAGE_MAX_BYTES)"
         return Piece([document], len(document), reason)
 
-    def _event(self, kind: bytes, name: bytes, payload: Any) -> Event | None:
-        if kind == b"message" and name == self._tick_channel:
-            tick = Tick.parse(payload)
-            if tick is None:
-                return None
-            self._roll(tick.name)
-            return Ticked(tick)
-        if kind == b"message" and name == self._control_channel:
+    def read(self, push: Push) -> Event | None:
+        """What a reply means that is not a message of a wanted channel. Changes nothing."""
+        kind, name, payload = push
+        if kind == b"message" and name == self.tick_channel:
+            tick = Tick.parse(payload, self._seal_key)
+            return None if tick is None else Ticked(tick)
+        if kind == b"message" and name == self.control_channel:
             return Controlled(payload)
         if kind == b"subscribe":
             return Subscribed(name)
@@ -182,6 +202,14 @@ class Capture:
             return Unsubscribed(name)
         return None
 
-    def _roll(self, tick: bytes) -> None:
-        self._clock.tick = tick
-        self._earlier.clear()
+    def _follow(self, event: Event) -> None:
+        if isinstance(event, Ticked):
+            self._clock.tick = event.tick.name
+            self._clock.whole = True
+        elif isinstance(event, Subscribed) and event.channel in self._channels:
+            self._channels[event.channel].restart(self._name())
+
+    def _name(self) -> bytes:
+        """A name that nobody else gives, and this connection only once."""
+        self._joined += 1
+        return b"joined %s %d" % (self._connection, self._joined)

@@ -80,35 +80,57 @@ def canonical_field(payload: bytes, field: str) -> bytes | None:
 
 
 class Clock:
-    """The tick in which a connection hears, shared by the keys of all its channels."""
+    """The tick in which a connection hears, shared by the keys of all its channels.
 
-    __slots__ = ("tick",)
+    whole: the connection has heard this tick from its beginning, as others have
+    """
+
+    __slots__ = ("tick", "whole")
 
     def __init__(self, tick: bytes) -> None:
         self.tick = tick
+        self.whole = False
 
 
 class EveryKey:
-    """Keys under the policy `every`: they depend on the tick and on what it brought before."""
+    """Keys under the policy `every`: they depend on the tick and on what it brought before.
 
-    __slots__ = ("_clock", "_heard", "_named", "_prefix", "_tick")
+    partial: these keys are no other listener's, since this one has not heard the whole tick
+    """
+
+    __slots__ = ("_clock", "_heard", "_named", "_prefix", "_tick", "_whole")
 
     def __init__(self, channel: bytes, clock: Clock) -> None:
         self._prefix = _prefix(b"e", channel)
         self._clock = clock
         self._tick: bytes | None = None
+        self._whole = False
         self._named = b""
         self._heard: dict[bytes, int] = {}
 
     def __call__(self, payload: bytes) -> bytes:
         if self._tick is not self._clock.tick:
             # Noticed here, not announced: a tick then costs nothing for the channels that are silent.
-            self._tick = self._clock.tick
-            self._named = self._prefix + self._tick + b" "
-            self._heard = {}
+            self._begin(self._clock.tick, whole=self._clock.whole)
         counted = payload if len(payload) <= _COUNTED_BYTES else blake2b(payload).digest()
         k = self._heard[counted] = self._heard.get(counted, 0) + 1
         return blake2b(self._named + k.to_bytes(8) + payload, digest_size=KEY_BYTES).digest()
+
+    @property
+    def partial(self) -> bool:
+        """Whether the next key is this listener's alone."""
+        return not (self._whole if self._tick is self._clock.tick else self._clock.whole)
+
+    def restart(self, name: bytes) -> None:
+        """The channel joins in the middle of a tick. `name`, which is unique, stands for the tick."""
+        self._begin(name, whole=False)
+        self._tick = self._clock.tick
+
+    def _begin(self, name: bytes, *, whole: bool) -> None:
+        self._tick = name
+        self._whole = whole
+        self._named = self._prefix + name + b" "
+        self._heard = {}
 
 
 def make_key(policy: Policy, channel: bytes, clock: Clock) -> Key:

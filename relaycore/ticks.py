@@ -4,17 +4,35 @@ One Redis node writes to all its subscribers in the order in which it executes, 
 all connections that hear the same ticks agree on the tick in which a message fell.
 The leader of a partition publishes one every 100 ms on the partition's internal
 channel. A tick proves that the path publisher → Redis → listener works, it is the
-leader's heartbeat for the standbys, and it is part of a message's identity under
-the policy `every`.
+leader's heartbeat for the standbys, it tells them what they need not hold any more,
+and it is part of a message's identity under the policy `every`.
 
-On the wire: `NUMBER EPOCH CONFIRMED RUN_ID`, ASCII, one space between.
+On the wire, ASCII, one space between::
+
+    NUMBER EPOCH CONFIRMED STATE AT CALLS RUN_ID SEAL
+
+Anybody may publish on a channel of Redis, and a forged tick could depose a leader or
+make two messages one. So a tick is sealed: `SEAL` is the SHA-1 of key, what stands before
+it, and key, in hex. That is what a script in Redis can compute; the key on both sides
+keeps the length extension of SHA-1 out.
 """
 
+import hmac
 import re
 from dataclasses import dataclass
-from typing import Final, Self
+from hashlib import sha1
+from typing import Final, Literal, Self, cast
 
-_WIRE: Final = re.compile(rb"([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) ([!-~]+)\Z")
+LEADING: Final = "leading"
+LEAVING: Final = "leaving"
+LEFT: Final = "left"
+
+State = Literal["leading", "leaving", "left"]
+
+_WIRE: Final = re.compile(
+    rb"([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) (leading|leaving|left) "
+    rb"([0-9]{1,19}) (-1|[0-9]{1,19}) ([!-~]+) ([0-9a-f]{40})\Z"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +43,45 @@ class Tick:
     epoch:     of the lease under which the leader published it
     confirmed: everything heard before the tick of this number is on the stream
     run_id:    of the Redis server; another one means that Redis restarted between
+    state:     `leading`; `leaving`: whoever hears the first such tick holds what comes
+               after it; `left`: whatever came before that tick is on the stream, lead now
+    at:        when Redis published it, in ms since 1970, by its clock
+    calls:     how often Redis had executed PUBLISH by then, this one included; -1: not known
     """
 
     number: int
     epoch: int
     confirmed: int
     run_id: str
+    state: State = "leading"
+    at: int = 0
+    calls: int = -1
 
     @classmethod
-    def parse(cls, payload: bytes) -> Self | None:
-        """Read a tick; None for anything that is not one, since anybody may publish."""
+    def parse(cls, payload: bytes, key: bytes) -> Self | None:
+        """Read a tick; None for anything that is not one, or is not sealed with this key."""
         match = _WIRE.match(payload)
-        if match is None:
+        if match is None or not hmac.compare_digest(match[8], seal(payload[: match.end(7)], key)):
             return None
-        return cls(int(match[1]), int(match[2]), int(match[3]), match[4].decode("ascii"))
+        number, epoch, confirmed, state, at, calls, run_id = map(bytes.decode, match.groups()[:7])
+        return cls(int(number), int(epoch), int(confirmed), run_id, cast("State", state), int(at), int(calls))
 
     @property
     def name(self) -> bytes:
         """What tells this tick from every other one, also across restarts of Redis."""
         return b"%s %d" % (self.run_id.encode(), self.number)
+
+
+def seal(body: bytes, key: bytes) -> bytes:
+    """The seal of what stands before it."""
+    return sha1(key + body + key).hexdigest().encode()  # noqa: S324 -- all that a script in Redis has
+
+
+def missed_at_most(before: Tick, after: Tick) -> int | None:
+    """How many messages Redis has published between two ticks, at most; None if it cannot be known.
+
+    Redis counts what is published on any channel, so this is a bound and not a number.
+    """
+    if before.run_id != after.run_id or before.calls < 0 or after.calls < before.calls:
+        return None
+    return max(0, after.calls - before.calls - (after.number - before.number))

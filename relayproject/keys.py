@@ -26,6 +26,11 @@ def tick_counter(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:ticks"
 
 
+def confirmed_tick(partition: int) -> str:
+    """A hash: the last tick up to which everything heard is on the stream."""
+    return f"{STREAM}:{{{partition}}}:confirmed"
+
+
 def stored(partition: int) -> str:
     """A hash: messages stored in MongoDB, by channel."""
     return f"{STREAM}:{{{partition}}}:stored"

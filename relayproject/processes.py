@@ -14,8 +14,9 @@ listeners   `listeners`  endless: one listener a slot (`channels_app.listening`)
 writers     `writers`    endless: one writer a slot (`messages_app.writing`)
 ==========  ===========  ======================================================
 
-A slot is one pool process, since both loops are bound by CPU. A worker has a slot for
-each partition, so that any one host can carry all of them.
+A slot is one pool process, since both loops are bound by CPU. A worker has a slot for each
+writer and each listener, so that any one host can carry all of them. Where there are
+several hosts, RELAY_LISTENER_SLOTS may be smaller.
 """
 
 import os
@@ -39,7 +40,9 @@ class Process:
 
 def processes(environ: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
     """All processes of one host, in the order in which they may start."""
-    slots = environ.get("RELAY_PARTITIONS", "1")
+    partitions = int(environ.get("RELAY_PARTITIONS", "1"))
+    seats = int(environ.get("RELAY_LISTENERS_PER_PARTITION", "2"))
+    slots = environ.get("RELAY_LISTENER_SLOTS") or str(partitions * seats)
     host = environ.get("RELAY_WEB_HOST", "127.0.0.1")
     port = environ.get("RELAY_WEB_PORT", "8000")
     return (
@@ -50,7 +53,7 @@ def processes(environ: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
             + ("--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"),
         ),
         _worker(LISTENERS, "--concurrency", slots),
-        _worker(WRITERS, "--concurrency", slots),
+        _worker(WRITERS, "--concurrency", str(partitions)),
         # Its tasks are short: they run in the worker itself, which saves a process.
         _worker(DEFAULT, "--pool", "solo"),
         Process(

@@ -14,7 +14,7 @@ import hiredis
 
 from relaycore.errors import Disconnected
 
-_READ_BYTES: Final = 1 << 17
+READ_BYTES: Final = 1 << 17
 _WAIT: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 Argument = str | bytes | int
@@ -41,6 +41,7 @@ class Wire:
         self._pending = getattr(self._socket, "pending", int)
         self._parser = hiredis.Reader()
         self._unsent = bytearray()
+        self.received_bytes = 0
 
     def fileno(self) -> int:
         """For a selector."""
@@ -84,16 +85,17 @@ class Wire:
             Disconnected: the connection ended, or what came is not a reply.
         """
         try:
-            data = self._socket.recv(_READ_BYTES)
+            data = self._socket.recv(READ_BYTES)
             # TLS hands out one record at a time; what it keeps back, no selector announces.
             while self._pending():
-                data += self._socket.recv(_READ_BYTES)
+                data += self._socket.recv(READ_BYTES)
         except _WAIT:
             return []
         except OSError as exc:
             raise Disconnected(f"Redis ended the connection: {_name(exc)}") from exc
         if not data:
             raise Disconnected("Redis ended the connection.")
+        self.received_bytes += len(data)
         replies: list[Any] = []
         try:
             self._parser.feed(data)

@@ -1,9 +1,13 @@
 """What tests of every kind share."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.db import connections
+
+from relayproject.connections import mongo_collection, shared_redis
 
 
 @pytest.fixture
@@ -17,3 +21,42 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def relay_keys() -> Iterator[Any]:
+    """Redis, with none of Relay's keys before and after."""
+    _forget_keys()
+    yield shared_redis()
+    _forget_keys()
+
+
+def _forget_keys() -> None:
+    if found := list(shared_redis().scan_iter("orchestrator_channel*")):
+        shared_redis().delete(*found)
+
+
+@pytest.fixture(scope="session")
+def messages_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """MongoDB's test database.
+
+    pytest-django makes it for tests whose mark names it, and then flushes both databases
+    after each of them. So tests do not name it, and clean up by themselves.
+    """
+    connection = connections["messages"]
+    name = connection.settings_dict["NAME"]
+    if name.startswith("test_"):
+        yield name
+        return
+    with django_db_blocker.unblock():
+        yield connection.creation.create_test_db(verbosity=0, autoclobber=True)
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+@pytest.fixture
+def archive(messages_database: str) -> Iterator[Any]:
+    """The collection of messages, empty before and after."""
+    messages = mongo_collection("messages")
+    messages.delete_many({})
+    yield messages
+    messages.delete_many({})

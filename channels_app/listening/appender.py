@@ -2,6 +2,7 @@
 
 import logging
 import random
+import uuid
 from collections import deque
 from collections.abc import Callable
 
@@ -11,6 +12,7 @@ from channels_app.listening.outlet import Outlet, Reply
 from relaycore import envelope
 from relaycore.backoff import Backoff
 from relaycore.capture import Piece
+from relaycore.ticks import Tick
 from relayproject.wire import Argument
 
 log = logging.getLogger(__name__)
@@ -23,20 +25,23 @@ class Appender:
 
     `memory_bytes` bounds what waits: beyond it new messages are given up and counted by
     `give_up`. `announce` is called with the documents of each piece that stands.
+
+    epoch:     of the term in which is appended
+    confirmed: everything heard before this tick stands, or was given up
     """
 
     def __init__(
         self,
         outlet: Outlet,
         stream: str,
-        epoch: int,
         memory_bytes: int,
         give_up: Callable[[int], None],
         announce: Callable[[list[bytes]], None],
     ) -> None:
         self._outlet = outlet
         self._stream = stream
-        self._epoch = epoch
+        self.epoch = 0
+        self._name = uuid.uuid4().hex[:8]
         self._memory_bytes = memory_bytes
         self._give_up = give_up
         self._announce = announce
@@ -49,7 +54,7 @@ class Appender:
         self._given_up = 0
         self._reported_at = float("-inf")
         self.appended = 0
-        self.confirmed = 0
+        self.confirmed: Tick | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -76,7 +81,7 @@ class Appender:
             else:
                 self._waiting.append(piece)
 
-    def mark(self, tick: int) -> None:
+    def mark(self, tick: Tick) -> None:
         """This tick was heard: it is `confirmed` once everything that was added so far stands."""
         if self._waiting:
             self._waiting[-1].mark = tick
@@ -106,7 +111,7 @@ class Appender:
         return len(self._waiting) >= first_open and not self._waiting[-1].is_full and not piece.reason
 
     def _command(self, piece: Piece) -> tuple[Argument, ...]:
-        source = f"{self._epoch}.{self._outlet.connections}"
+        source = f"{self.epoch}.{self._name}.{self._outlet.connections}"
         command = (
             *("XADD", self._stream, "*"),
             *(envelope.F_MESSAGES, len(piece.documents)),

@@ -1,4 +1,4 @@
-"""The main loop: read, append, tick, and follow the channel table."""
+"""The main loop of a listener: hear, append or hold, tick, and follow the channel table."""
 
 import logging
 import select
@@ -8,17 +8,21 @@ from collections.abc import Callable, Iterable
 from django.conf import settings
 
 from channels_app.listening.appender import Appender
+from channels_app.listening.coverage import Coverage
+from channels_app.listening.leadership import Leadership
 from channels_app.listening.outlet import Outlet, Reply
-from channels_app.listening.roster import Roster, Wanted
+from channels_app.listening.roster import Roster
 from channels_app.listening.subscription import Subscription
-from channels_app.listening.ticker import DEAF_SECONDS, Ticker
+from channels_app.listening.ticker import DEAF_SECONDS, Ticker, seal_key
 from leases_app.heartbeat import Heartbeat
-from leases_app.leasing import Contender
-from leases_app.models import Lease
+from leases_app.leasing import Contender, prefers_elsewhere
 from relaycore import legacy
-from relaycore.capture import Capture, Controlled, Event, Subscribed, Ticked
+from relaycore.capture import Capture, Controlled, Event, Heard, Subscribed, Ticked
+from relaycore.election import Action, State
+from relaycore.hearing import Hearing
 from relayproject import fitness, keys
 from relayproject.connections import shared_redis
+from relayproject.wire import READ_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,10 @@ _BUSY_MESSAGES = 16
 _FULL_READ_BYTES = 64 << 10
 """A read that brought so much was not thin: more is waiting, and resting would only let it grow."""
 
+_STANDBY_REST_SECONDS = 0.02
+"""A standby is in no hurry: fewer, larger reads are what makes it cheap."""
+
+_LONGEST_WAIT_SECONDS = 0.1
 _SILENCE_SECONDS = 10.0
 """A command connection on which Redis does not answer for so long is given up."""
 
@@ -36,55 +44,61 @@ _DRAIN_SECONDS = 5.0
 _DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
 
 
-def listen(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
-    """Lead one partition until `stopping()`; False at once if somebody else leads it.
+def listen(
+    partition: int, stopping: Callable[[], bool], task_id: str = "", *, elsewhere: bool = False
+) -> bool:
+    """Listen to one partition until `stopping()`; False at once if it has listeners enough.
+
+    `elsewhere`: leave it to another host, if there is one and this one has a listener of it.
 
     Raises:
         UnfitServer: Redis is set up so that it would lose what it was given.
         Disconnected: Redis does not answer, so nothing can be heard.
     """
     fitness.require_redis(shared_redis())
-    term = Contender(task_id).claim(Lease.Role.LISTENER, partition)
-    if term is None:
+    if elsewhere and prefers_elsewhere(partition):
         return False
-    log.info("partition %d: listening, epoch %d", partition, term.epoch)
-    with Heartbeat(term) as heartbeat, Roster(term) as roster:
-        listener = Listener(partition, term.epoch, roster, heartbeat.give_up)
+    contender = Contender(task_id)
+    seat = contender.take_seat(partition, settings.RELAY_LISTENERS_PER_PARTITION)
+    if seat is None:
+        return False
+    log.info("partition %d: listening in seat %d", partition, seat.slot)
+    with Heartbeat(seat) as presence, Roster(partition) as roster:
+        listener = Listener(partition, contender, roster, presence.give_up)
         try:
-            listener.run(lambda: stopping() or heartbeat.lost)
+            listener.run(lambda: stopping() or presence.lost)
         finally:
             listener.close()
-    log.info(
-        "partition %d: stopped, epoch %d, %d messages appended", partition, term.epoch, listener.appended
-    )
+    log.info("partition %d: stopped, %d messages appended", partition, listener.appended)
     return True
 
 
 class Listener:
-    """One listener in one term. `step` does whatever can be done now."""
+    """One listener. `step` does whatever can be done now."""
 
-    def __init__(self, partition: int, epoch: int, roster: Roster, give_up: Callable[[int], None]) -> None:
-        self._epoch = epoch
+    def __init__(
+        self, partition: int, contender: Contender, roster: Roster, report_given_up: Callable[[int], None]
+    ) -> None:
         self._partition = partition
         self._roster = roster
         tick, control = keys.tick_channel(partition).encode(), keys.control_channel(partition).encode()
-        self._capture = Capture(tick, control, settings.RELAY_MESSAGE_MAX_BYTES)
-        self._subscription = Subscription(f"relay-listener-{partition}", (tick, control))
+        interval = settings.RELAY_LISTENER_TICK_SECONDS
+        memory = settings.RELAY_LISTENER_MEMORY_BYTES
+        capture = Capture(tick, control, seal_key(), settings.RELAY_MESSAGE_MAX_BYTES)
+        self._hearing = Hearing(capture, interval, memory)
+        self._election = self._hearing.election
+        self._subscription = Subscription(f"relay-listener-{partition}", (control, tick))
+        self._coverage = Coverage(roster, self._subscription, capture)
         self._outlet = Outlet(f"relay-appender-{partition}")
-        self._ticker = Ticker(self._outlet, partition, epoch, settings.RELAY_LISTENER_TICK_SECONDS)
-        self._appender = Appender(
-            self._outlet,
-            keys.stream(partition),
-            epoch,
-            settings.RELAY_LISTENER_MEMORY_BYTES,
-            give_up,
-            self._announce,
+        self._ticker = Ticker(self._outlet, partition, interval)
+        self._leadership = Leadership(
+            partition, contender, roster, self._coverage, self._hearing, self._ticker, report_given_up
         )
-        self._rows: dict[bytes, int] = {}
-        self._confirmed: set[bytes] = set()
-        self._heard: set[bytes] = set()
-        self._superseded = False
-        self._rest = False
+        self._appender = Appender(
+            self._outlet, keys.stream(partition), memory, self._leadership.give_up, self._announce
+        )
+        self._is_connected = False
+        self._rest = 0.0
 
     @property
     def appended(self) -> int:
@@ -92,27 +106,34 @@ class Listener:
         return self._appender.appended
 
     def run(self, stopping: Callable[[], bool]) -> None:
-        """Step until asked to stop or superseded, then append what was heard."""
-        while not (stopping() or self._superseded):
+        """Step until asked to stop; then hand over, or append what was heard."""
+        self._leadership.stand()
+        while self._election.state is not State.ENDED:
             self.step(time.monotonic())
+            if stopping():
+                now = time.monotonic()
+                self._hear(now)
+                self._do(self._leadership.leave(now), now)
         self._drain(time.monotonic() + _DRAIN_SECONDS)
 
     def step(self, now: float) -> None:
-        """Wait until there is something to do, at most until the next tick, and do it."""
+        """Wait until there is something to do, and do it."""
         if self._rest:
-            time.sleep(_PATIENCE_SECONDS)
-        ready = self._wait(self._ticker.due_in(now))
+            time.sleep(self._rest)
+        due = self._ticker.due_in(now) if self._leadership.is_held else _LONGEST_WAIT_SECONDS
+        ready = self._wait(min(due, _LONGEST_WAIT_SECONDS))
         now = time.monotonic()
-        if _DATA in ready:
-            self._hear(now)
+        read = self._hear(now) if _DATA in ready else 0
         self._exchange(now)
         if _ROSTER in ready:
-            self._follow_roster()
-        self._ticker.turn(now)
+            self._coverage.follow()
+        caught_up = self._is_connected and read < READ_BYTES
+        self._do(self._leadership.turn(now, self._appender, caught_up=caught_up), now)
         self._watch(now)
 
     def close(self) -> None:
-        """End both connections."""
+        """End both connections, and the leadership."""
+        self._leadership.close()
         self._subscription.close()
         self._outlet.close()
 
@@ -132,76 +153,76 @@ class Listener:
                 poll.modify(wire.fileno(), select.POLLIN | select.POLLOUT)
         return {names[number] for number, _ in poll.poll(seconds * 1000)}
 
-    def _hear(self, now: float) -> None:
-        heard = self._capture.hear(self._subscription.receive(), time.time_ns() // 1_000_000)
-        self._ticker.sound()
+    def _hear(self, now: float) -> int:
+        """Read once; how many bytes."""
+        before = self._subscription.received_bytes
+        pushes = self._subscription.receive()
+        size = max(0, self._subscription.received_bytes - before)
+        step = self._hearing.hear(pushes, size, now, time.time_ns() // 1_000_000)
+        if size:
+            self._ticker.sound()
+        if step.overflow:
+            log.error(
+                "partition %d: the leader confirms nothing, and a standby holds no more than "
+                "RELAY_LISTENER_MEMORY_BYTES. It protects again from the next tick on.",
+                self._partition,
+            )
+        self._relay(step.heard, now)
+        for action in step.actions:
+            self._do(action, now)
+        self._rest = self._rest_after(step.heard, size)
+        return size
+
+    def _rest_after(self, heard: Heard, size: int) -> float:
+        if size >= _FULL_READ_BYTES:
+            return 0.0
+        if not self._leadership.is_held:
+            return _STANDBY_REST_SECONDS
+        messages = sum(len(piece.documents) for piece in heard.pieces)
+        return _PATIENCE_SECONDS if messages >= _BUSY_MESSAGES else 0.0
+
+    def _relay(self, heard: Heard, now: float) -> None:
         self._appender.add(heard.pieces, now)
         for event in heard.events:
             self._react(event, now)
-        messages = sum(len(piece.documents) for piece in heard.pieces)
-        size = sum(piece.size for piece in heard.pieces)
-        self._rest = messages >= _BUSY_MESSAGES and size < _FULL_READ_BYTES
 
     def _react(self, event: Event, now: float) -> None:
         match event:
             case Ticked(tick):
-                if tick.epoch > self._epoch:
-                    log.warning("partition %d: epoch %d leads now", self._partition, tick.epoch)
-                    self._superseded = True
-                self._ticker.hear(tick, now)
-                self._appender.mark(tick.number)
-                self._report_heard()
+                self._ticker.hear(now)
+                self._coverage.ticked(leads=self._leadership.is_held)
+                if self._leadership.is_held:
+                    self._appender.mark(tick)
+                    self._leadership.heard(tick)
             case Subscribed(channel):
-                self._confirmed.add(channel)
+                self._coverage.subscribed(channel)
             case Controlled(payload):
                 self._roster.look([payload.decode(errors="replace")] if payload else ())
             case _:
                 pass  # Unsubscribed: nothing depends on the moment.
 
-    def _report_heard(self) -> None:
-        """A tick was heard: what was confirmed before it is ACTIVE."""
-        new = (self._confirmed - self._heard) & self._rows.keys()
-        if new:
-            self._heard |= new
-            self._roster.report((self._rows[channel] for channel in new), heard=True)
-        self._confirmed.clear()
+    def _do(self, action: Action | None, now: float) -> None:
+        match action:
+            case Action.ASK:
+                self._ticker.ask(self._on_counter)
+            case Action.REJOIN:
+                self._subscription.drop("Redis publishes ticks that do not arrive.")
+            case Action.CLAIM:
+                self._leadership.claim()
+            case Action.STEP_DOWN:
+                self._leadership.step_down()
+            case Action.TAKE_BACK:
+                self._relay(self._hearing.take_back(), now)
 
-    # --- the channel table -----------------------------------------------------------
-
-    def _follow_roster(self) -> None:
-        added: list[bytes] = []
-        removed: list[bytes] = []
-        for change in self._roster.take():
-            if isinstance(change, Wanted):
-                self._capture.want(change.channel, change.policy)
-                if self._rows.get(change.channel) != change.row:
-                    self._rows[change.channel] = change.row
-                    self._heard.discard(change.channel)
-                    added.append(change.channel)
-            elif self._rows.pop(change.channel, None) is not None:
-                if added:
-                    self._flush_subscriptions(added, removed)
-                self._capture.let_go(change.channel)
-                self._heard.discard(change.channel)
-                self._confirmed.discard(change.channel)
-                removed.append(change.channel)
-        self._flush_subscriptions(added, removed)
-
-    def _flush_subscriptions(self, added: list[bytes], removed: list[bytes]) -> None:
-        """Send both lists. What was removed came first: an addition ends the run of removals."""
-        if removed:
-            self._subscription.remove(removed)
-            removed.clear()
-        if added:
-            self._subscription.add(added)
-            added.clear()
+    def _on_counter(self, counter: int | None) -> None:
+        now = time.monotonic()
+        self._do(self._election.answered(counter, now), now)
 
     # --- the command connection ------------------------------------------------------
 
     def _exchange(self, now: float) -> None:
         self._outlet.turn(now, _SILENCE_SECONDS)
         self._appender.turn(now)
-        self._ticker.confirmed = self._appender.confirmed
 
     def _announce(self, documents: Iterable[bytes]) -> None:
         """For consumers of the older kind, if there are any."""
@@ -212,17 +233,23 @@ class Listener:
     # --- watching itself -------------------------------------------------------------
 
     def _watch(self, now: float) -> None:
-        if self._ticker.is_deaf(now):
+        leads = self._leadership.is_held
+        if leads and self._ticker.is_deaf(now):
             self._subscription.drop("Redis publishes ticks that do not arrive.")
-        if self._subscription.connect(now):
-            self._capture.begin(self._subscription.identity)
+        if self._is_connected and self._subscription.wire is None:
+            self._is_connected = False
+            self._leadership.deaf(now, self._appender)
+        # Not before the table was read: what is whole has heard every channel.
+        if self._roster.is_read and self._subscription.connect(now):
+            self._is_connected = True
+            self._hearing.joined(self._subscription.identity, now)
             self._ticker.sound()
-        if self._heard and now - self._ticker.heard_at > 2 * DEAF_SECONDS:
-            self._roster.report((self._rows[channel] for channel in self._heard), heard=False)
-            self._heard.clear()
+            if not self._leadership.is_held:
+                self._coverage.forget()
+        if leads and self._coverage.hears and now - self._ticker.heard_at > 2 * DEAF_SECONDS:
+            self._coverage.doubt()
 
     def _drain(self, deadline: float) -> None:
-        self._hear(time.monotonic())
         while not self._appender.is_empty and time.monotonic() < deadline:
             self._wait(0.05)
             self._exchange(time.monotonic())

@@ -1,7 +1,8 @@
 """The channel table, seen from a listener: which channels are wanted, and which are ACTIVE.
 
-All PostgreSQL of a listener, but for the heartbeat, happens in this thread. When the
-table cannot be read the listener goes on with the channels that it knows.
+All PostgreSQL of a listener, but for its leases, happens in this thread. When the
+table cannot be read the listener goes on with the channels that it knows. Every
+listener reads; what is ACTIVE and where the gaps are, the leader writes.
 """
 
 import contextlib
@@ -9,15 +10,19 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max
 
-from channels_app.models import Channel
+from channels_app.listening.gaps import Note, Opened, end_late
+from channels_app.listening.gaps import write as write_note
+from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp
 from relaycore.errors import BadPolicy
@@ -61,19 +66,40 @@ class _Report:
     heard: bool
 
 
-class Roster:
-    """Reads the channel table for one partition and writes the status of its rows.
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """From here on this listener leads, and hears these rows; without a term it leads no more.
 
-    `changes` is what the main loop takes; `fileno` becomes readable when something is there.
+    `since` (ms since 1970): it has taken over without a gap from a leader that had confirmed
+    everything up to there. None: it has not.
     """
 
-    def __init__(self, term: Term) -> None:
-        self._term = term
+    term: Term | None = None
+    rows: tuple[int, ...] = ()
+    since: int | None = None
+
+
+_Job = _Look | _Report | _Lead | Note | None
+
+
+class Roster:
+    """Reads the channel table for one partition, and writes for the leader what it finds out.
+
+    `take` gives the main loop what has changed; `fileno` becomes readable when something is
+    there. `is_read`: the table was read once, so that a new connection begins with all channels.
+    """
+
+    def __init__(self, partition: int) -> None:
+        self.is_read = False
+        self._partition = partition
+        self._term: Term | None = None
         self._known: dict[str, Wanted] = {}
         self._fingerprint: object = None
         self._unwritten: dict[int, bool] = {}
+        self._notes: deque[Note] = deque()
+        self._beginning: _Lead | None = None
         self._changes: queue.SimpleQueue[Wanted | Unwanted] = queue.SimpleQueue()
-        self._jobs: queue.SimpleQueue[_Look | _Report | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -115,51 +141,74 @@ class Roster:
         """Say that these rows are heard now, or that they are not."""
         self._jobs.put(_Report(tuple(rows), heard))
 
+    def lead(self, term: Term, rows: Iterable[int], since: int | None) -> None:
+        """Write from now on, under this term. These rows are heard.
+
+        `since`: what the leader before has heard beside them is a gap from there on (ms since 1970).
+        """
+        self._jobs.put(_Lead(term, tuple(rows), since))
+
+    def follow(self) -> None:
+        """Write statuses no more."""
+        self._jobs.put(_Lead())
+
+    def note(self, note: Note) -> None:
+        """Write down something about a gap."""
+        self._jobs.put(note)
+
     # --- the thread ------------------------------------------------------------------
 
     def _run(self) -> None:
-        self._do(None)
-        while True:
+        job: _Job = _Look()
+        while job is not None:
+            self._do(job)
             try:
-                job: _Look | _Report | None = self._jobs.get(timeout=settings.RELAY_LISTENER_REFRESH_SECONDS)
+                job = self._jobs.get(timeout=settings.RELAY_LISTENER_REFRESH_SECONDS)
             except queue.Empty:
                 job = _Look()
-            if job is None:
-                break
-            self._do(job)
+        if self._notes:
+            self._do(_Look())
         connection.close()
 
-    def _do(self, job: _Look | _Report | None) -> None:
-        """One job; None is the first one of the term."""
-        if isinstance(job, _Report):
-            self._unwritten.update(dict.fromkeys(job.rows, job.heard))
+    def _do(self, job: _Look | _Report | _Lead | Note) -> None:
         try:
-            if job is None:
-                self._disown()
-                self._look_at_all()
-            elif isinstance(job, _Look) and job.names:
-                self._compare(set(job.names), self._read(job.names))
-            elif not isinstance(job, _Report):
-                self._look_at_all()
-            self._write_statuses()
+            match job:
+                case _Report(rows, heard):
+                    self._unwritten.update(dict.fromkeys(rows, heard))
+                case _Lead(term):
+                    self._term = term
+                    self._beginning = None if term is None else job
+                    self._unwritten.clear()
+                case _Look(names) if names:
+                    self._compare(set(names), self._read(names))
+                case _Look():
+                    self._look_at_all()
+                case note:
+                    self._notes.append(note)
+            self._write()
         except DatabaseError as exc:
-            # Nothing is lost: statuses stay unwritten, and the next look compares everything.
+            # Nothing is lost: what is unwritten stays so, and the next look compares everything.
             connection.close()
             self._fingerprint = None
-            log.warning(
-                "partition %d: the channel table cannot be used: %s", self._term.partition, _line(exc)
-            )
+            log.warning("partition %d: the channel table cannot be used: %s", self._partition, _line(exc))
+        except Exception:
+            # For example a name that PostgreSQL cannot even be asked for. Without this thread no
+            # channel would ever be added or removed again.
+            log.exception("partition %d: the channel table", self._partition)
 
     def _look_at_all(self) -> None:
-        rows = Channel.objects.filter(partition=self._term.partition)
+        rows = Channel.objects.filter(partition=self._partition)
         # Additions, removals and changes all show in one of the three, so a full read is rare.
         fingerprint = rows.aggregate(n=Count("id"), newest=Max("id"), changed=Max("updated_at"))
         if fingerprint != self._fingerprint:
             self._compare(set(self._known), self._read())
             self._fingerprint = fingerprint
+        if not self.is_read:
+            self.is_read = True
+            self._wake()
 
     def _read(self, names: tuple[str, ...] = ()) -> dict[str, Wanted]:
-        rows = Channel.objects.filter(partition=self._term.partition)
+        rows = Channel.objects.filter(partition=self._partition)
         if names:
             rows = rows.filter(channel__in=names)
         return {
@@ -175,29 +224,62 @@ class Roster:
             if self._known.get(name) != wanted:
                 self._known[name] = wanted
                 self._changes.put(wanted)
+        self._wake()
+
+    def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # Full of earlier calls: it wakes anyway.
             os.write(self._wake_write, b"!")
 
-    def _disown(self) -> None:
-        """What another term said of its channels does not hold in this one."""
-        self._set_status(Channel.objects.filter(partition=self._term.partition), heard=False)
+    def _write(self) -> None:
+        while self._notes:
+            write_note(self._notes[0], self._partition)
+            self._notes.popleft()
+        if self._term is None:
+            return
+        if self._beginning is not None:
+            self._begin(self._term, self._beginning)
+            self._beginning = None
+        self._write_statuses(self._term)
 
-    def _write_statuses(self) -> None:
+    def _begin(self, term: Term, beginning: _Lead) -> None:
+        """What another term said of channels that are not heard in this one holds no more."""
+        heard = set(beginning.rows)
+        active = Channel.objects.filter(
+            partition=self._partition, subscription_status=Channel.Status.ACTIVE
+        ).values_list("id", "channel")
+        unheard = {row: name for row, name in active if row not in heard}
+        if beginning.since is not None:
+            for name in unheard.values():
+                write_note(Opened(beginning.since, Gap.Cause.LATE, name), self._partition)
+        for rows in _batched(unheard, _ROWS_AT_ONCE):
+            self._set_status(term, rows, heard=False)
+        self._unwritten = dict.fromkeys(beginning.rows, True) | self._unwritten
+
+    def _write_statuses(self, term: Term) -> None:
         for heard in (False, True):
             rows = [row for row, now in self._unwritten.items() if now is heard]
-            for at in range(0, len(rows), _ROWS_AT_ONCE):
-                written = rows[at : at + _ROWS_AT_ONCE]
-                self._set_status(Channel.objects.filter(id__in=written), heard=heard)
+            for written in _batched(rows, _ROWS_AT_ONCE):
+                self._set_status(term, written, heard=heard)
                 for row in written:
                     del self._unwritten[row]
 
-    def _set_status(self, rows: QuerySet[Channel], *, heard: bool) -> None:
+    def _set_status(self, term: Term, rows: Collection[int], *, heard: bool) -> None:
         status = Channel.Status.ACTIVE if heard else Channel.Status.INACTIVE
-        rows.filter(self._term.holds()).exclude(subscription_status=status).update(
+        Channel.objects.filter(term.holds(), id__in=rows).exclude(subscription_status=status).update(
             subscription_status=status,
             active_since=ClockTimestamp() if heard else None,
             updated_at=ClockTimestamp(),
         )
+        if heard:
+            names = Channel.objects.filter(id__in=rows).values("channel")
+            end_late(Gap.objects.filter(partition=self._partition, channel__in=names))
+
+
+def _batched(rows: Iterable[int], size: int) -> Iterator[list[int]]:
+    """As `itertools.batched`, which Python has from 3.12 on."""
+    left = iter(rows)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def _policy(name: str, value: object) -> Policy:

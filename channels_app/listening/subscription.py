@@ -19,20 +19,27 @@ _CHANNELS_AT_ONCE = 500
 class Subscription:
     """Keeps a set of channels subscribed. Every new connection begins with all of them.
 
-    `internal` are the channels that the listener needs for itself.
+    `internal` are the channels that the listener needs for itself. They come last: what hears
+    a tick has heard everything since the tick before.
     """
 
     def __init__(self, name: str, internal: Iterable[bytes]) -> None:
         self._name = name
         self._dialer = Dialer(name)
         self._wire: Wire | None = None
-        self._channels = set(internal)
+        self._internal = list(internal)
+        self._channels: set[bytes] = set()
         self.identity = b""
 
     @property
     def wire(self) -> Wire | None:
         """For a selector."""
         return self._wire
+
+    @property
+    def received_bytes(self) -> int:
+        """What has come in on this connection."""
+        return 0 if self._wire is None else self._wire.received_bytes
 
     def add(self, channels: list[bytes]) -> None:
         """Subscribe. Redis confirms each one, also those that it has already."""
@@ -52,7 +59,7 @@ class Subscription:
         if self._wire is None:
             return False
         self.identity = uuid.uuid4().hex.encode()
-        self._send(b"SUBSCRIBE", list(self._channels))
+        self._send(b"SUBSCRIBE", [*self._channels, *self._internal])
         return self._wire is not None
 
     def receive(self) -> list[Any]:

@@ -1,51 +1,99 @@
 """Publishes the ticks of a leader, and notices when they are not heard."""
 
+from collections.abc import Callable
+
+from django.utils.crypto import salted_hmac
+
 from channels_app.listening.outlet import Outlet, Reply
-from relaycore.ticks import Tick
+from relaycore.ticks import LEADING, LEFT, State, Tick
 from relayproject import keys
 from relayproject.wire import Argument
 
-DEAF_SECONDS = 1.0
+DEAF_SECONDS = 0.7
 """Redis has published a tick, and for so long nothing at all was heard: the connection is dead."""
 
 # One step for Redis: the number that a tick gets is the order in which it is published. The
-# answer also says how many consumers of the older kind there are, so that asking costs nothing.
+# hash says what the last leader had confirmed, for one that has heard none of its ticks. The
+# answer also says who listens, so that asking costs nothing.
 _SCRIPT = """
 local number = redis.call('INCR', KEYS[1])
-redis.call('PUBLISH', ARGV[1], number .. ' ' .. ARGV[2] .. ' ' .. ARGV[3] .. ' ' .. ARGV[4])
-return {number, redis.call('PUBSUB', 'NUMSUB', ARGV[5])[2]}
+local time = redis.call('TIME')
+local at = time[1] * 1000 + math.floor(time[2] / 1000)
+local info = redis.pcall('INFO', 'commandstats')
+local calls = -1
+if type(info) == 'string' then
+  calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1
+end
+local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id')
+if ARGV[3] ~= '' then
+  redis.call('HSET', KEYS[2], 'number', ARGV[3], 'epoch', ARGV[2], 'at', ARGV[4],
+    'calls', ARGV[5], 'run_id', ARGV[6])
+end
+local confirmed = ARGV[3]
+if confirmed == '' then confirmed = '0' end
+local body = string.format('%.0f %s %s %s %.0f %.0f %s',
+  number, ARGV[2], confirmed, ARGV[7], at, calls, ARGV[8])
+redis.call('PUBLISH', ARGV[1], body .. ' ' .. redis.sha1hex(ARGV[10] .. body .. ARGV[10]))
+local audience = redis.call('PUBSUB', 'NUMSUB', ARGV[9], ARGV[1])
+return {number, audience[2], audience[4], before}
 """
 
 
-class Ticker:
-    """One tick each `interval` seconds, never two under way."""
+def seal_key() -> bytes:
+    """What seals the ticks of this deployment: only who knows its secret can lead."""
+    return salted_hmac("relay.ticks", b"", algorithm="sha256").hexdigest().encode()
 
-    def __init__(self, outlet: Outlet, partition: int, epoch: int, interval: float) -> None:
+
+class Ticker:
+    """One tick each `interval` seconds, never two under way.
+
+    legacy_consumers: how many listen to the channel of the older kind
+    standbys:         how many others hear the ticks
+    is_answered:      Redis has published the first tick of the term
+    before:           the last tick that the leader before this one has confirmed, once it is known
+    """
+
+    def __init__(self, outlet: Outlet, partition: int, interval: float) -> None:
         self._outlet = outlet
         self._partition = partition
-        self._epoch = epoch
+        self._channel = keys.tick_channel(partition)
         self._interval = interval
+        self._seal_key = seal_key()
+        self._epoch = 0
         self._under_way = False
         self._next_at = 0.0
         self._published = False
         self._unheard_since: float | None = None
-        self.heard: Tick | None = None
         self.heard_at = float("-inf")
-        self.confirmed = 0
         self.legacy_consumers = 0
+        self.standbys = 0
+        self._others = 0
+        self.is_answered = False
+        self.before: Tick | None = None
 
-    def turn(self, now: float) -> None:
-        """Publish a tick if one is due."""
+    def lead(self, epoch: int) -> None:
+        """Begin a term: the next tick is due now."""
+        self._epoch = epoch
+        self.is_answered = False
+        self._next_at = 0.0
+        self.before = None
+        self.sound()
+
+    def turn(self, now: float, state: State, confirmed: Tick | None) -> None:
+        """Publish a tick if one is due. `confirmed`: everything heard before it is on the stream."""
         if not self._under_way and self._outlet.is_open and now >= self._next_at:
             self._next_at = now + self._interval
             self._under_way = True
-            self._outlet.call(self._command(), self._answer)
+            self._outlet.call(self._command(state, confirmed), self._answer)
         if self._published and self._unheard_since is None:
             self._unheard_since = now
 
-    def hear(self, tick: Tick, now: float) -> None:
+    def resign(self, confirmed: Tick | None) -> None:
+        """Say that this leader has left. Whether it is heard is for the silence to tell."""
+        self._outlet.call(self._command(LEFT, confirmed), _ignore)
+
+    def hear(self, now: float) -> None:
         """A tick came in over the data connection."""
-        self.heard = tick
         self.heard_at = now
 
     def sound(self) -> None:
@@ -65,16 +113,44 @@ class Ticker:
         """Seconds until the next tick."""
         return max(0.0, self._next_at - now)
 
-    def _command(self) -> tuple[Argument, ...]:
+    def ask(self, answer: Callable[[int | None], None]) -> None:
+        """Ask Redis for the number of the last tick; None if it cannot be asked, 0 if there was none."""
+
+        def on_reply(reply: Reply) -> None:
+            answer(None if isinstance(reply, Exception) else int(reply or 0))
+
+        self._outlet.call(("GET", keys.tick_counter(self._partition)), on_reply)
+
+    def _command(self, state: State, confirmed: Tick | None) -> tuple[Argument, ...]:
+        known: tuple[Argument, ...] = ("", "", "", "")
+        if confirmed is not None:
+            known = (confirmed.number, confirmed.at, confirmed.calls, confirmed.run_id)
         return (
-            *("EVAL", _SCRIPT, 1, keys.tick_counter(self._partition)),
-            keys.tick_channel(self._partition),
-            *(self._epoch, self.confirmed, self._outlet.run_id),
-            keys.LEGACY_CHANNEL,
+            *("EVAL", _SCRIPT, 2, keys.tick_counter(self._partition), keys.confirmed_tick(self._partition)),
+            *(self._channel, self._epoch, *known),
+            *(state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
         )
 
     def _answer(self, reply: Reply) -> None:
         self._under_way = False
-        if isinstance(reply, list):
-            self._published = True
-            self.legacy_consumers = int(reply[1])
+        if not isinstance(reply, list):
+            return
+        self._published = True
+        _, self.legacy_consumers, audience, before = reply
+        # The larger of two: when the own connection has just ended, the latest answer is one too low.
+        self.standbys = max(self._others, audience - 1)
+        self._others = audience - 1
+        if not self.is_answered:
+            self.is_answered = True
+            self.before = _tick(before)
+
+
+def _tick(fields: list[bytes | None]) -> Tick | None:
+    number, epoch, at, calls, run_id = fields
+    if number is None or epoch is None or at is None or calls is None or run_id is None:
+        return None
+    return Tick(int(number), int(epoch), int(number), run_id.decode(), LEADING, int(at), int(calls))
+
+
+def _ignore(reply: Reply) -> None:
+    """Nobody waits for it."""

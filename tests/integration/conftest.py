@@ -14,14 +14,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connections
 from django.test import Client
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from relayproject.connections import mongo_collection, shared_redis
+from relayproject.connections import shared_redis
 
 API = "/api/v1"
 
@@ -55,51 +54,12 @@ def browser(operator: Any) -> Client:
 
 
 @pytest.fixture
-def relay_keys() -> Iterator[Any]:
-    """Redis, with none of Relay's keys before and after."""
-    _forget_keys()
-    yield shared_redis()
-    _forget_keys()
-
-
-def _forget_keys() -> None:
-    if found := list(shared_redis().scan_iter("orchestrator_channel*")):
-        shared_redis().delete(*found)
-
-
-@pytest.fixture
 def redis_away(settings: Any) -> Iterator[None]:
     """Nobody answers where Redis should be."""
     settings.SERVERS = replace(settings.SERVERS, redis_url="redis://127.0.0.1:1/0")
     shared_redis.cache_clear()
     yield
     shared_redis.cache_clear()
-
-
-@pytest.fixture(scope="session")
-def messages_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """MongoDB's test database.
-
-    pytest-django makes it for tests whose mark names it, and then flushes both databases
-    after each of them. So tests do not name it, and clean up by themselves.
-    """
-    connection = connections["messages"]
-    name = connection.settings_dict["NAME"]
-    if name.startswith("test_"):
-        yield name
-        return
-    with django_db_blocker.unblock():
-        yield connection.creation.create_test_db(verbosity=0, autoclobber=True)
-        connection.creation.destroy_test_db(name, verbosity=0)
-
-
-@pytest.fixture
-def archive(messages_database: str) -> Iterator[Any]:
-    """The collection of messages, empty before and after."""
-    messages = mongo_collection("messages")
-    messages.delete_many({})
-    yield messages
-    messages.delete_many({})
 
 
 @pytest.fixture

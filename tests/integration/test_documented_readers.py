@@ -22,7 +22,7 @@ def url(settings) -> str:
 
 
 def test_the_python_lines_print_every_message(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    capture = Capture(b"tick", b"control", 1 << 20)
+    capture = Capture(b"tick", b"control", b"key", 1 << 20)
     capture.want(b"orders", CONTENT)
     pushes = [[b"message", b"orders", payload] for payload in (b"hello", b"na\xc3\xafve", b"\xff")]
     [piece] = capture.hear(pushes, 0).pieces

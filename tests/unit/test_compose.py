@@ -11,7 +11,7 @@ SERVICES = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").rea
 
 
 def expected(process: Process) -> list[str]:
-    replaced = {"127.0.0.1": "0.0.0.0", "1": "${RELAY_PARTITIONS:-1}"}
+    replaced = {"127.0.0.1": "0.0.0.0", "1": "${RELAY_PARTITIONS:-1}", "2": "${RELAY_LISTENER_SLOTS:-2}"}
     return [replaced.get(argument, argument) for argument in process.argv("python")]
 
 

@@ -1,26 +1,49 @@
 """The markers that cut the common order of a Redis node into pieces."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.ticks import Tick
+from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, missed_at_most, seal
 
 numbers = st.integers(0, 2**63 - 1)
 run_ids = st.text("0123456789abcdef", min_size=40, max_size=40)
-ticks = st.builds(Tick, number=numbers, epoch=numbers, confirmed=numbers, run_id=run_ids)
+ticks = st.builds(
+    Tick,
+    number=numbers,
+    epoch=numbers,
+    confirmed=numbers,
+    run_id=run_ids,
+    state=st.sampled_from([LEADING, LEAVING, LEFT]),
+    at=numbers,
+    calls=numbers | st.just(-1),
+)
+
+KEY = b"key"
+
+
+def sealed(body: bytes) -> bytes:
+    return body + b" " + seal(body, KEY)
+
 
 RUN_ID = "0123456789abcdef0123456789abcdef01234567"
 
 
 @given(ticks)
 def test_what_the_leader_publishes_is_read(tick: Tick) -> None:
-    wire = f"{tick.number} {tick.epoch} {tick.confirmed} {tick.run_id}".encode()
-    assert Tick.parse(wire) == tick
+    numbers = f"{tick.number} {tick.epoch} {tick.confirmed}"
+    body = f"{numbers} {tick.state} {tick.at} {tick.calls} {tick.run_id}".encode()
+    assert Tick.parse(sealed(body), KEY) == tick
+    assert Tick.parse(body + b" " + seal(body, b"another key"), KEY) is None
+    assert Tick.parse(body, KEY) is None
 
 
-def test_the_order_on_the_wire_is_number_epoch_confirmed_run_id() -> None:
-    assert Tick.parse(f"42 7 41 {RUN_ID}".encode()) == Tick(number=42, epoch=7, confirmed=41, run_id=RUN_ID)
+def test_the_order_on_the_wire() -> None:
+    assert Tick.parse(sealed(f"42 7 41 left 5 6 {RUN_ID}".encode()), KEY) == Tick(
+        number=42, epoch=7, confirmed=41, state=LEFT, at=5, calls=6, run_id=RUN_ID
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,36 +51,44 @@ def test_the_order_on_the_wire_is_number_epoch_confirmed_run_id() -> None:
     [
         b"",
         b"hello",
-        b"1 2 3",
-        b"1 2 3 ",
-        b"1 2 3 run 4",
-        b"1  2 3 run",
-        b" 1 2 3 run",
-        b"1 2 3 run ",
-        b"1 2 3 run\n",
-        b"1\t2 3 run",
-        b"-1 2 3 run",
-        b"+1 2 3 run",
-        b"1_0 2 3 run",
-        b"1.0 2 3 run",
-        b"0x1 2 3 run",
-        b"one 2 3 run",
-        b"1 two 3 run",
-        b"1 2 three run",
-        b"1 2 3 \xff",
-        b"1 2 3 r\x00n",
-        b"1" * 20 + b" 2 3 run",
-        b"1" * 5000 + b" 2 3 run",
+        b"1 2 3 leading 4 5",
+        b"1 2 3 leading 4 5 ",
+        b"1 2 3 leading 4 5 run 6",
+        b"1  2 3 leading 4 5 run",
+        b" 1 2 3 leading 4 5 run",
+        b"1 2 3 leading 4 5 run ",
+        b"1 2 3 leading 4 5 run\n",
+        b"1\t2 3 leading 4 5 run",
+        b"-1 2 3 leading 4 5 run",
+        b"+1 2 3 leading 4 5 run",
+        b"1_0 2 3 leading 4 5 run",
+        b"1.0 2 3 leading 4 5 run",
+        b"0x1 2 3 leading 4 5 run",
+        b"one 2 3 leading 4 5 run",
+        b"1 two 3 leading 4 5 run",
+        b"1 2 three leading 4 5 run",
+        b"1 2 3 lead 4 5 run",
+        b"1 2 3 leading -1 5 run",
+        b"1 2 3 leading 4 -2 run",
+        b"1 2 3 leading 4 5 \xff",
+        b"1 2 3 leading 4 5 r\x00n",
+        b"1" * 20 + b" 2 3 leading 4 5 run",
+        b"1" * 5000 + b" 2 3 leading 4 5 run",
     ],
     ids=lambda payload: repr(payload[:20]),
 )
 def test_what_is_not_a_tick_is_none_and_not_an_error(payload: bytes) -> None:
-    assert Tick.parse(payload) is None
+    assert Tick.parse(sealed(payload), KEY) is None
+
+
+def test_a_seal_is_the_hash_that_a_script_in_redis_computes() -> None:
+    """`redis.sha1hex('k' .. 'a tick' .. 'k')`."""
+    assert seal(b"a tick", b"k") == hashlib.sha1(b"ka tickk").hexdigest().encode()
 
 
 @given(st.binary(max_size=50))
 def test_anybody_may_publish_anything(payload: bytes) -> None:
-    tick = Tick.parse(payload)
+    tick = Tick.parse(sealed(payload), KEY)
     assert tick is None or min(tick.number, tick.epoch, tick.confirmed) >= 0
 
 
@@ -73,3 +104,29 @@ def test_a_restarted_redis_and_a_new_leader_give_other_names_only_where_they_mus
     assert Tick(42, 8, 0, "a").name == tick.name, "all leaders count with the same counter"
     assert Tick(42, 7, 41, "b").name != tick.name
     assert Tick(43, 7, 41, "a").name != tick.name
+
+
+# --- what was published between two ticks ------------------------------------------------
+
+
+def at(number: int, calls: int, run_id: str = "a") -> Tick:
+    return Tick(number, 1, 0, run_id, LEADING, 0, calls)
+
+
+def test_what_was_published_between_two_ticks_is_bounded_without_the_ticks() -> None:
+    assert missed_at_most(at(10, 1000), at(11, 1001)) == 0
+    assert missed_at_most(at(10, 1000), at(13, 1053)) == 50
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (at(10, 1000), at(11, 1001, "b")),
+        (at(10, -1), at(11, 5)),
+        (at(10, 5), at(11, -1)),
+        (at(10, 9), at(11, 3)),
+    ],
+    ids=["restarted", "not known before", "not known after", "counter set back"],
+)
+def test_where_redis_did_not_count_on_nothing_is_known(before: Tick, after: Tick) -> None:
+    assert missed_at_most(before, after) is None

@@ -1,0 +1,141 @@
+"""What a leader finds out about windows in which nobody heard its partition.
+
+Here are only notes; the roster's thread writes them (`write`), since a listener never
+waits for PostgreSQL. Times are those of Redis, which ticks carry.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import F, QuerySet
+from django.db.models.functions import Greatest
+
+from channels_app.models import Gap
+from leases_app.models import ClockTimestamp
+from relaycore.ticks import Tick, missed_at_most
+
+log = logging.getLogger(__name__)
+
+_STRETCH_MS = 1000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Nobody has heard the partition, or the channel, from `at` on (ms since 1970)."""
+
+    at: int
+    cause: Gap.Cause
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Nobody has heard the partition, or the channel, from `began` to `ended` (ms since 1970)."""
+
+    began: int
+    ended: int
+    cause: Gap.Cause
+    missed_at_most: int | None
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Whatever is open in the partition: this listener has heard all of it."""
+
+
+Note = Opened | Closed | Covered
+
+
+def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> Closed:
+    """The window between two ticks."""
+    if before.run_id != after.run_id:
+        cause = Gap.Cause.REDIS_RESTARTED
+    # The clock of Redis may have been set back.
+    return Closed(before.at, max(before.at, after.at), cause, missed_at_most(before, after), channel)
+
+
+class Losses:
+    """Messages that were heard and had to be let go: a gap for each stretch of time in which it happened."""
+
+    def __init__(self) -> None:
+        self._messages = 0
+        self._began = self._latest = 0
+
+    def add(self, messages: int) -> None:
+        """So many more, now."""
+        self._latest = time.time_ns() // 1_000_000
+        self._began = self._began or self._latest
+        self._messages += messages
+
+    def take(self, *, at_end: bool = False) -> Closed | None:
+        """The stretch, when it is over."""
+        quiet = time.time_ns() // 1_000_000 - self._latest
+        if not self._messages or (quiet < _STRETCH_MS and not at_end):
+            return None
+        gap = Closed(self._began, self._latest, Gap.Cause.MEMORY_FULL, self._messages)
+        self._messages = self._began = 0
+        return gap
+
+
+def write(note: Note, partition: int) -> None:
+    """Write one note. Writing it again changes nothing.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    whole = Gap.objects.filter(partition=partition, channel="")
+    still_open = whole.filter(ended_at=None)
+    match note:
+        case Opened(at, cause, channel):
+            if not Gap.objects.filter(partition=partition, channel=channel, ended_at=None).exists():
+                Gap.objects.create(partition=partition, channel=channel, began_at=_time(at), cause=cause)
+        case Covered():
+            still_open.update(ended_at=_now(), covered=True, missed_at_most=0)
+        case Closed():
+            _warn(note, partition)
+            _close(note, partition, still_open)
+
+
+def end_late(gaps: QuerySet[Gap]) -> None:
+    """Channels of these gaps are heard now."""
+    gaps.filter(ended_at=None).update(ended_at=_now())
+
+
+def _now() -> Greatest:
+    """Now, but not before the gap began: that was said by the clock of Redis."""
+    return Greatest(ClockTimestamp(), F("began_at"))
+
+
+def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
+    began_at, ended_at = _time(gap.began), _time(gap.ended)
+    if not gap.channel and gap.cause is not Gap.Cause.MEMORY_FULL:
+        closed = still_open.update(
+            began_at=began_at, ended_at=ended_at, missed_at_most=gap.missed_at_most, cause=gap.cause
+        )
+        if closed:
+            return
+    Gap.objects.get_or_create(
+        partition=partition,
+        channel=gap.channel,
+        began_at=began_at,
+        defaults={"ended_at": ended_at, "missed_at_most": gap.missed_at_most, "cause": gap.cause},
+    )
+
+
+def _warn(gap: Closed, partition: int) -> None:
+    log.warning(
+        "partition %d: %s not heard for %.1f s (%s); missed: %s",
+        partition,
+        f"channel {gap.channel!r}" if gap.channel else "all channels",
+        (gap.ended - gap.began) / 1000,
+        gap.cause.label,
+        "not known" if gap.missed_at_most is None else f"at most {gap.missed_at_most}",
+    )
+
+
+def _time(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,0 +1,223 @@
+"""What a listener does to lead its partition, and what only a leader does.
+
+It claims the lease, ticks, says in the channel table what is heard, and records the
+windows in which nobody heard. Who should lead is decided in `relaycore.election`.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from django.db import Error as DatabaseError
+
+from channels_app.listening.appender import Appender
+from channels_app.listening.candidacy import Candidacy
+from channels_app.listening.coverage import Coverage
+from channels_app.listening.gaps import Covered, Losses, Opened, between
+from channels_app.listening.roster import Roster
+from channels_app.listening.ticker import Ticker
+from channels_app.models import Gap
+from leases_app.heartbeat import Heartbeat
+from leases_app.leasing import Contender, Term
+from relaycore.election import Action, State
+from relaycore.hearing import Hearing, TakeOver
+from relaycore.ticks import LEADING, LEAVING, LEFT, Tick
+from relaycore.ticks import State as TickState
+
+log = logging.getLogger(__name__)
+
+_TICK_STATES: Final[dict[State, TickState]] = {
+    State.LEADING: LEADING,
+    State.LEAVING: LEAVING,
+    State.LEFT: LEFT,
+}
+
+
+class Leadership:
+    """One listener's claims and terms. `turn` does what can be done now; nothing here waits."""
+
+    def __init__(
+        self,
+        partition: int,
+        contender: Contender,
+        roster: Roster,
+        coverage: Coverage,
+        hearing: Hearing,
+        ticker: Ticker,
+        report_given_up: Callable[[int], None],
+    ) -> None:
+        self._partition = partition
+        self._roster = roster
+        self._coverage = coverage
+        self._hearing = hearing
+        self._election = hearing.election
+        self._ticker = ticker
+        self._report_given_up = report_given_up
+        self._candidacy = Candidacy(contender, partition)
+        self._heartbeat: Heartbeat | None = None
+        self._losses = Losses()
+        self._deaf_since: Tick | None = None
+        self._taken: TakeOver | None = None
+        self._since: Tick | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this listener ticks, and writes statuses and gaps."""
+        return self._election.ticks
+
+    def stand(self) -> None:
+        """Claim the lease at once: in a partition that nobody leads there is no silence to wait for."""
+        self._candidacy.begin(None)
+
+    def turn(self, now: float, appender: Appender, *, caught_up: bool) -> Action | None:
+        """Tick, and see whether somebody must be asked or has answered; what that leads to."""
+        if self.is_held:
+            if appender.confirmed is not None:
+                self._election.appended(appender.confirmed.number)
+            self._ticker.turn(now, _TICK_STATES[self._election.state], appender.confirmed)
+        if self._election.state is State.LEADING and self._heartbeat is not None and self._heartbeat.lost:
+            self.resign(now)
+        if self._candidacy.is_over:
+            self._take_outcome(now, appender)
+        elif self._candidacy.is_overdue and not self.is_held:
+            self._lead_unconfirmed(now, appender)
+        lost = self._losses.take()
+        if lost is not None:
+            self._roster.note(lost)
+        return self._election.turn(now, caught_up=caught_up)
+
+    def claim(self) -> None:
+        """Claim the lease beyond the epoch that was heard."""
+        self._candidacy.begin(self._election.seen or None)
+
+    def leave(self, now: float) -> Action | None:
+        """Go, after a hand-over if there is a standby."""
+        return self._election.leave(now, standbys=self._ticker.standbys)
+
+    def step_down(self) -> None:
+        """Somebody else leads. What was heard is appended all the same."""
+        log.info("partition %d: epoch %d leads now", self._partition, self._election.seen)
+        self._end_term()
+
+    def resign(self, now: float) -> None:
+        """Go on as a standby."""
+        self._end_term()
+        self._deaf_since = None
+        self._hearing.resign(now)
+
+    def close(self) -> None:
+        """End the term. The lease is free at once."""
+        lost = self._losses.take(at_end=True)
+        if lost is not None:
+            self._roster.note(lost)
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+
+    # --- what is found out -----------------------------------------------------------
+
+    def give_up(self, messages: int) -> None:
+        """So many messages were heard and had to be let go."""
+        self._losses.add(messages)
+        report = self._report_given_up if self._heartbeat is None else self._heartbeat.give_up
+        report(messages)
+
+    def deaf(self, now: float, appender: Appender) -> None:
+        """The data connection has ended. What comes now is not heard here."""
+        if self._election.state is not State.LEADING:
+            return
+        last = self._election.last
+        if last is not None and not self._coverage.is_empty:
+            self._deaf_since = self._deaf_since or last
+            self._roster.note(Opened(self._deaf_since.at, Gap.Cause.CONNECTION_LOST))
+        if self._ticker.standbys:
+            log.info("partition %d: hands over to a standby, which was not deaf", self._partition)
+            self._ticker.resign(appender.confirmed)
+            self.resign(now)
+
+    def heard(self, tick: Tick) -> None:
+        """A tick was heard: what was not heard before it is known now."""
+        if self._deaf_since is not None:
+            self._roster.note(between(self._deaf_since, tick, Gap.Cause.CONNECTION_LOST))
+            self._deaf_since = None
+        if self._taken is None or tick.epoch != self._election.epoch or not self._ticker.is_answered:
+            return
+        self._account(self._taken, self._ticker.before, tick)
+        self._taken = None
+        self._tell_roster()
+
+    def _account(self, taken: TakeOver, before: Tick | None, tick: Tick) -> None:
+        """What is missing between the leader `before` and this one, whose first tick was heard."""
+        if taken.whole:
+            self._roster.note(Covered())
+            self._since = before
+        if before is None or self._coverage.is_empty:
+            return
+        if not taken.whole:
+            self._roster.note(between(before, tick, Gap.Cause.NO_LISTENER))
+        else:
+            for channel in taken.late:
+                self._roster.note(between(before, tick, Gap.Cause.LATE, channel.decode()))
+
+    # --- the term --------------------------------------------------------------------
+
+    def _take_outcome(self, now: float, appender: Appender) -> None:
+        beyond = self._candidacy.beyond
+        try:
+            term = self._candidacy.take()
+        except DatabaseError as exc:
+            log.warning("partition %d: PostgreSQL cannot be asked who leads: %s", self._partition, exc)
+            self._lead_unconfirmed(now, appender)
+            if self.is_held:
+                self._candidacy.begin(beyond)
+            return
+        if term is None:
+            if self.is_held:  # It has led unconfirmed, and somebody else has the lease.
+                self.resign(now)
+            self._election.refused(now)
+        elif self.is_held and term.epoch == self._election.epoch:
+            self._confirm(term)
+        else:
+            self._lead(term.epoch, term, now, appender)
+
+    def _lead_unconfirmed(self, now: float, appender: Appender) -> None:
+        """PostgreSQL is away: go on from the leader that was heard, and claim the lease when it is back."""
+        if self.is_held:
+            return
+        if self._election.last is None:
+            self._election.refused(now)
+        else:
+            self._lead(self._election.seen + 1, None, now, appender)
+
+    def _lead(self, epoch: int, term: Term | None, now: float, appender: Appender) -> None:
+        taken = self._hearing.take_over(epoch)
+        if taken is None:
+            return
+        log.info("partition %d: leads, epoch %d%s", self._partition, epoch, "" if term else ", unconfirmed")
+        self._taken = taken
+        self._since = None
+        appender.epoch = epoch
+        appender.add(taken.heard.pieces, now)
+        if self._election.last is not None:
+            appender.mark(self._election.last)
+        self._ticker.lead(epoch)
+        self._deaf_since = None
+        if term is not None:
+            self._confirm(term)
+
+    def _confirm(self, term: Term) -> None:
+        self._heartbeat = Heartbeat(term)
+        self._heartbeat.start()
+        self._tell_roster()
+
+    def _tell_roster(self) -> None:
+        """Once the term is confirmed, and it is known where it has begun."""
+        if self._heartbeat is not None and self._taken is None:
+            since = None if self._since is None else self._since.at
+            self._roster.lead(self._heartbeat.term, self._coverage.heard_rows, since)
+
+    def _end_term(self) -> None:
+        """The lease is not released: whoever has heard everything takes it over, nobody else."""
+        if self._heartbeat is not None:
+            self._heartbeat.end(release=False)
+            self._heartbeat = None
+        self._roster.follow()

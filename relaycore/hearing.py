@@ -1,0 +1,171 @@
+"""What one listener does with what it hears: relays it, or holds it.
+
+`Hearing` joins the three parts that decide: the election, the hold and the capture.
+It is fed the replies of the data connection and answers with pieces for the stream,
+in order, with events, and with what is to be done. Sockets, clocks and leases are
+its caller's business, so a simulator can drive any number of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from relaycore.capture import Capture, Heard, Push, Subscribed, Ticked
+from relaycore.election import Action, Election, State
+from relaycore.holding import Hold
+from relaycore.ticks import Tick
+
+__all__ = ["Hearing", "Step", "TakeOver"]
+
+
+@dataclass(slots=True)
+class Step:
+    """What one read led to.
+
+    heard:    pieces for the stream and events, in order
+    actions:  what the election asks for
+    overflow: the hold was full, so this listener is not whole until the next tick
+    """
+
+    heard: Heard
+    actions: list[Action]
+    overflow: bool = False
+
+
+@dataclass(slots=True)
+class TakeOver:
+    """What a new leader begins with.
+
+    heard: pieces for the stream, and the events among which they came
+    since: the tick from which on everything was heard; None if there was none
+    whole: nothing is missing between what the leader before has confirmed and this
+    late:  channels whose subscription is newer than that: they were not heard from there on
+    """
+
+    heard: Heard
+    since: int | None
+    whole: bool
+    late: list[bytes]
+
+
+class Hearing:
+    """The decisions of one listener of one partition."""
+
+    def __init__(self, capture: Capture, interval: float, hold_bytes: int) -> None:
+        self.capture = capture
+        self.election = Election(interval)
+        self.hold = Hold(hold_bytes)
+        self._internal = frozenset((capture.tick_channel, capture.control_channel))
+        self._connection = b""
+
+    def joined(self, connection: bytes, now: float) -> None:
+        """There is a new data connection, and nothing was heard on it yet."""
+        self._connection = connection
+        self._lose_track()
+        self.election.joined(now)
+
+    def hear(self, pushes: Sequence[Push], size: int, now: float, now_ms: int) -> Step:
+        """One read brought these replies, `size` bytes."""
+        if self.election.state is State.LEADING:
+            heard = self.capture.hear(pushes, now_ms)
+            step = Step(heard, [])
+            for event in heard.events:
+                if isinstance(event, Ticked):
+                    self._tick(event.tick, now, step)
+            return step
+        return self._hear_in_parts(pushes, size, now, now_ms)
+
+    def take_over(self, epoch: int) -> TakeOver | None:
+        """The lease is won: from here on this listener relays. None if the term is over already."""
+        last, since = self.election.last, self.hold.whole_from
+        if not self.election.won(epoch):
+            return None
+        whole = last is not None and since is not None and since <= last.confirmed
+        heard = self._relay_hold()
+        late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
+        return TakeOver(heard, since, whole, late)
+
+    def resign(self, now: float) -> None:
+        """Go on as a standby, which is not whole before the next tick."""
+        self._lose_track()
+        self.election.resign(now)
+
+    def take_back(self) -> Heard:
+        """Nobody took over: what was held is to be relayed after all."""
+        return self._relay_hold()
+
+    # --- inside ----------------------------------------------------------------------
+
+    def _hear_in_parts(self, pushes: Sequence[Push], size: int, now: float, now_ms: int) -> Step:
+        """Tick by tick, since each may decide what becomes of what follows it."""
+        step = Step(Heard(), [])
+        begin = 0
+        internal = self._internal
+        for index, push in enumerate(pushes):
+            if push[1] in internal or push[0] != b"message":
+                self._pass_on(pushes[begin:index], now_ms, step)
+                begin = index + 1
+                self._pass_on_one(push, now, now_ms, step)
+        self._pass_on(pushes[begin:], now_ms, step)
+        if not self.election.relays:
+            self._hold((), size, now_ms, step)
+        return step
+
+    def _pass_on(self, pushes: Sequence[Push], now_ms: int, step: Step) -> None:
+        if not pushes:
+            return
+        if self.election.relays:
+            self._relay(pushes, now_ms, step)
+        else:
+            self._hold(pushes, 0, now_ms, step)
+
+    def _hold(self, pushes: Sequence[Push], size: int, now_ms: int, step: Step) -> None:
+        if not self.hold.add(now_ms, pushes, size):
+            self._lose_track()
+            step.overflow = True
+
+    def _lose_track(self) -> None:
+        """What is held begins in the middle of a tick."""
+        self.hold.restart()
+        self.capture.begin(self._connection)
+
+    def _pass_on_one(self, push: Push, now: float, now_ms: int, step: Step) -> None:
+        """One reply that is not a message of a channel."""
+        event = self.capture.read(push)
+        tick = event.tick if isinstance(event, Ticked) else None
+        relayed = self.election.relays
+        if relayed:
+            self._relay([push], now_ms, step)
+        elif event is not None:
+            step.heard.events.append(event)
+        if tick is not None:
+            self._tick(tick, now, step)
+            if not self.election.relays:
+                self.hold.begin(tick.number)
+                self.hold.confirm(tick.confirmed)
+        if not relayed or not self.election.relays:
+            self._hold((push,), 0, now_ms, step)
+
+    def _relay(self, pushes: Sequence[Push], now_ms: int, step: Step, *, shared: bool = False) -> None:
+        _extend(step.heard, self.capture.hear(pushes, now_ms, shared=shared))
+
+    def _relay_hold(self) -> Heard:
+        heard = Heard()
+        for at_ms, pushes in self.hold.take():
+            if pushes:
+                _extend(heard, self.capture.hear(pushes, at_ms, shared=True))
+        return heard
+
+    def _tick(self, tick: Tick, now: float, step: Step) -> None:
+        led = self.election.state is State.LEADING
+        action = self.election.heard(tick, now)
+        if action is not None:
+            step.actions.append(action)
+        if led and not self.election.relays:
+            # The rest of this read went onto the stream as well. The hold is whole from the next tick on.
+            self._lose_track()
+
+
+def _extend(heard: Heard, more: Heard) -> None:
+    heard.pieces += more.pieces
+    heard.events += more.events
+    heard.left_out += more.left_out

@@ -1,0 +1,120 @@
+"""Real listeners and writers as processes of their own, on the servers of the test."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from channels_app.models import Channel
+from leases_app.models import Lease
+from relayproject import keys
+
+MANAGE = Path(__file__).parents[2] / "manage.py"
+Wait = Callable[..., None]
+
+
+class Cluster:
+    """Starts `manage.py listen` and `manage.py write` for partition 0, and does things to them."""
+
+    def __init__(self, settings: Any, redis: Any, wait_until: Wait, log: Path) -> None:
+        databases = settings.DATABASES
+        url = urlsplit(settings.SERVERS.database_url)._replace(path=f"/{databases['default']['NAME']}")
+        self._environment = {
+            **os.environ,
+            "DJANGO_SETTINGS_MODULE": "relayproject.settings",
+            "DATABASE_URL": url.geturl(),
+            "REDIS_URL": settings.SERVERS.redis_url,
+            "MONGO_URL": settings.SERVERS.mongo_url,
+            "RELAY_MONGO_DATABASE": databases["messages"]["NAME"],
+            # A killed process is replaced as soon as its lease has lapsed.
+            "RELAY_LEASE_TTL_SECONDS": "1.0",
+            "RELAY_LEASE_HEARTBEAT_SECONDS": "0.2",
+        }
+        self.redis = redis
+        self.redis_url = settings.SERVERS.redis_url
+        self._wait_until = wait_until
+        self._log = log
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start one process."""
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, str(MANAGE), command],
+                env=self._environment | environment,
+                stdout=log,
+                stderr=log,
+            )
+        self.running.append(process)
+        return process
+
+    def replace_listener(self, **environment: str) -> None:
+        """Start a listener as soon as there is a seat for it, as beat would."""
+        seats = int(environment.get("RELAY_LISTENERS_PER_PARTITION", "2"))
+        held = Lease.objects.live().filter(role=Lease.Role.SEAT, partition=0)
+        self._wait_until(lambda: held.count() < seats, what="a free seat")
+        self.start("listen", **environment)
+
+    def channel(self, name: str, policy: Any = "content") -> Channel:
+        """A channel that is heard."""
+        row = Channel.objects.create(channel=name, deduplicate=policy)
+        self.redis.publish(keys.control_channel(0), name)
+        self._wait_until(lambda: self.is_active(name), seconds=20, what=f"{name} ACTIVE")
+        return row
+
+    def is_active(self, name: str) -> bool:
+        """Whether the API would say so."""
+        return Channel.objects.with_status().get(channel=name).status == Channel.Status.ACTIVE
+
+    @property
+    def listeners(self) -> "list[subprocess.Popen[bytes]]":
+        """Those that run."""
+        return [process for process in self._of("listen") if process.poll() is None]
+
+    def leader(self) -> "subprocess.Popen[bytes] | None":
+        """The process that leads now."""
+        row = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=0).first()
+        pid = None if row is None else row.pid
+        return next((process for process in self.listeners if process.pid == pid), None)
+
+    def _of(self, command: str) -> "list[subprocess.Popen[bytes]]":
+        return [process for process in self.running if list(process.args)[-1] == command]  # type: ignore[arg-type]
+
+    def wait_for(self, listeners: int) -> None:
+        """Until so many listeners protect: each of them has heard two whole ticks."""
+        tick = keys.tick_channel(0)
+        self._wait_until(
+            lambda: self.redis.pubsub_numsub(tick)[0][1] == listeners and self.leader() is not None,
+            seconds=20,
+            what=f"{listeners} listeners, one of which leads",
+        )
+        time.sleep(0.35)
+
+    def signal(self, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+        """Send a signal to a process that must be there."""
+        assert process.poll() is None, "the process had ended before the fault"
+        process.send_signal(number)
+        if number == signal.SIGKILL:
+            process.wait(10)
+            self.running.remove(process)
+
+    def stop(self, process: "subprocess.Popen[bytes]") -> float:
+        """SIGTERM; how many seconds it took to end."""
+        began = time.monotonic()
+        self.signal(process, signal.SIGTERM)
+        assert process.wait(10) == 0
+        self.running.remove(process)
+        return time.monotonic() - began
+
+    def end(self) -> None:
+        """Kill whatever still runs."""
+        for process in self.running:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        for process in self.running:
+            process.wait(10)

@@ -1,0 +1,74 @@
+"""Publishes steadily and notes what Redis has accepted."""
+
+import threading
+import time
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+_BURST_SECONDS = 0.01
+
+
+class Publisher:
+    """A context manager: publishes `rate` messages a second to one channel until it is left.
+
+    attempted: texts that were sent; accepted: those for which Redis has answered;
+    unheard:   of these, how many nobody heard, by Redis's own count
+    """
+
+    def __init__(self, url: str, channel: str, rate: int = 1000, texts: list[str] | None = None) -> None:
+        self._url = url
+        self._channel = channel
+        self._per_burst = max(1, round(rate * _BURST_SECONDS))
+        self._texts = texts
+        self.attempted: list[str] = []
+        self.accepted: list[str] = []
+        self.times: dict[str, float] = {}
+        self.unheard = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="publisher")
+
+    def __enter__(self) -> "Publisher":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._stop.set()
+        self._thread.join(30)
+        assert not self._thread.is_alive()
+
+    def finish(self) -> None:
+        """Wait until all of `texts` are published."""
+        self._thread.join(120)
+
+    def _run(self) -> None:
+        client: Any = redis.Redis.from_url(self._url, socket_timeout=10, retry=Retry(NoBackoff(), 0))
+        due = time.monotonic()
+        while not self._stop.is_set():
+            burst = self._next()
+            if not burst:
+                break
+            self.attempted += burst
+            try:
+                with client.pipeline(transaction=False) as pipe:
+                    for text in burst:
+                        pipe.publish(self._channel, text)
+                    heard = pipe.execute()
+            except redis.RedisError:
+                time.sleep(0.02)  # Whether they were accepted is not known: attempted, not accepted.
+            else:
+                now = time.time()
+                self.accepted += burst
+                self.times.update(dict.fromkeys(burst, now))
+                self.unheard += sum(count == 0 for count in heard)
+            due = max(due + _BURST_SECONDS, time.monotonic() - 0.5)
+            time.sleep(max(0.0, due - time.monotonic()))
+        client.close()
+
+    def _next(self) -> list[str]:
+        at = len(self.attempted)
+        if self._texts is not None:
+            return self._texts[at : at + self._per_burst]
+        return [f"{self._channel} {number}" for number in range(at, at + self._per_burst)]
