@@ -21,7 +21,7 @@ from rest_framework.test import APIClient
 
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from relayproject.connections import mongo_collection, shared_redis
+from relayproject.connections import _mongo_client, mongo_collection, shared_redis
 
 API = "/api/v1"
 
@@ -91,6 +91,9 @@ def messages_database(django_db_setup: None, django_db_blocker: Any) -> Iterator
     with django_db_blocker.unblock():
         yield connection.creation.create_test_db(verbosity=0, autoclobber=True)
         connection.creation.destroy_test_db(name, verbosity=0)
+    # A client that nobody closes complains when it is collected.
+    _mongo_client().close()
+    _mongo_client.cache_clear()
 
 
 @pytest.fixture
