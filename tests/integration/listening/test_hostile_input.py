@@ -10,7 +10,7 @@ from channels_app.models import Channel
 from relaycore.policy import CONTENT, EVERY, Policy
 from relayproject.connections import mongo_collection
 
-from .world import Loop, Wait, is_active, publish, stored
+from .world import Loop, Wait, is_active, is_settled, publish, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,7 +86,7 @@ def test_payloads_arrive_byte_for_byte_and_in_order(
     wait_until(lambda: is_active("bytes"))
     payloads = list(dict.fromkeys(PAYLOADS + JSON))
     publish(relay_keys, "bytes", payloads)
-    wait_until(lambda: len(stored(archive, "bytes")) >= len(payloads), seconds=20)
+    wait_until(lambda: len(stored(archive, "bytes")) >= len(payloads) and is_settled(relay_keys), seconds=20)
     assert [as_bytes(message) for message in stored(archive, "bytes")] == payloads
     assert listening.is_alive
     assert writing.is_alive
@@ -101,7 +101,7 @@ def test_one_byte_too_many_goes_into_quarantine_and_the_others_flow(
     wait_until(lambda: is_active("large"))
     too_long = b"y" * (MAX_BYTES + 1)
     publish(relay_keys, "large", [b"before", too_long, b"between", too_long, b"after"])
-    wait_until(lambda: "after" in stored(archive, "large"))
+    wait_until(lambda: "after" in stored(archive, "large") and is_settled(relay_keys))
     assert stored(archive, "large") == ["before", "between", "after"]
     kept = list(quarantine.find())
     quarantine.delete_many({})
@@ -120,7 +120,7 @@ def test_channels_may_have_any_name_that_the_api_takes(
     wait_until(lambda: active.count() == len(NAMES))
     for name in NAMES:
         publish(relay_keys, name, [f"on {name}"])
-    wait_until(lambda: archive.count_documents({}) == len(NAMES))
+    wait_until(lambda: archive.count_documents({}) == len(NAMES) and is_settled(relay_keys))
     for name in NAMES:
         assert stored(archive, name) == [f"on {name}"]
     registration.stop_all(Channel.objects.all())

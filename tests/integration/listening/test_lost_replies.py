@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from typing import Any
 
+import bson
 import pytest
 import redis
 
@@ -11,7 +12,7 @@ from relaycore.position import entry_prefix
 from relayproject import keys
 from tests.proxy import Proxy
 
-from .world import Loop, Wait, entries, on_stream, publish, start, stored
+from .world import Loop, Wait, entries, is_settled, on_stream, publish, start, stored
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,13 +45,24 @@ def test_nothing_is_stored_twice_and_each_message_at_its_first_position(
             publish(relay_keys, "repeated", repeated[-1:])
             time.sleep(0.005)
     wait_until(lambda: archive.count_documents({}) >= len(distinct) + len(repeated))
-    wait_until(lambda: relay_keys.xpending(keys.stream(0), keys.GROUP)["pending"] == 0)
+    wait_until(lambda: is_settled(relay_keys))
 
     assert len(on_stream(relay_keys)) >= len(distinct) + len(repeated) + CUTS, "nothing was sent again"
     assert stored(archive, "distinct") == distinct
     assert stored(archive, "repeated") == repeated
     assert Counter(stored(archive, "repeated")) == Counter(repeated)
     assert {row["_id"]: row["position"] for row in archive.find()} == _first_positions(relay_keys)
+    assert _are_told_by_source(relay_keys)
+
+
+def _are_told_by_source(redis: Any) -> bool:
+    """Whether what stands twice came under another `source` each time, as consumers are told."""
+    seen = Counter(
+        (document["_id"], fields[b"source"])
+        for _, fields in redis.xrange(keys.stream(0))
+        for document in bson.decode_all(fields[b"bson"])
+    )
+    return set(seen.values()) == {1}
 
 
 def _first_positions(redis: Any) -> dict[Any, str]:

@@ -7,7 +7,7 @@ import pytest
 from channels_app import registration
 from relaycore.policy import CONTENT, EVERY, Policy
 
-from .world import Loop, Wait, entries, is_active, publish, stored, wait_until_heard
+from .world import Loop, Wait, entries, is_active, is_settled, publish, stored, wait_until_heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,7 +24,7 @@ def test_a_policy_that_is_changed_counts_from_then_on(
 
     publish(relay_keys, "changing", ['{"id": 1}'] * 20)
     wait_until_heard(relay_keys, wait_until)
-    wait_until(lambda: stored(archive, "changing") == ['{"id": 1}'])
+    wait_until(lambda: stored(archive, "changing") == ['{"id": 1}'] and is_settled(relay_keys))
 
     registration.change("changing", EVERY)
     _wait_until_followed(relay_keys, wait_until)
@@ -34,7 +34,7 @@ def test_a_policy_that_is_changed_counts_from_then_on(
     registration.change("changing", Policy("field", "id"))
     _wait_until_followed(relay_keys, wait_until)
     publish(relay_keys, "changing", [f'{{"id": 2, "n": {number}}}' for number in range(20)] + ["the end"])
-    wait_until(lambda: "the end" in stored(archive, "changing"))
+    wait_until(lambda: "the end" in stored(archive, "changing") and is_settled(relay_keys))
     assert stored(archive, "changing")[21:] == ['{"id": 2, "n": 0}', "the end"]
 
 

@@ -89,7 +89,11 @@ def test_seconds_without_an_answer_lose_nothing_and_are_not_called_active(
 
 
 def test_a_data_connection_that_is_half_open_is_replaced(
-    redis_proxy: Proxy, listening: Loop, relay_keys: Any, wait_until: Wait
+    redis_proxy: Proxy,
+    listening: Loop,
+    relay_keys: Any,
+    wait_until: Wait,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     start(relay_keys, "half", wait_until)
     with redis_proxy.hole(DATA, existing_only=True):
@@ -99,6 +103,7 @@ def test_a_data_connection_that_is_half_open_is_replaced(
         publish(relay_keys, "half", ["heard again"])
         wait_until(lambda: "heard again" in on_stream_once(relay_keys))
         assert redis_proxy.open_links(DATA) == 2, "the first connection was not half open"
+    assert "not heard for a moment" in caplog.text
 
 
 def test_a_listener_that_stays_deaf_says_so(

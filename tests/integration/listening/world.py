@@ -15,6 +15,7 @@ from django.db import connection
 from channels_app.models import Channel
 from leases_app.models import Lease
 from relayproject import keys
+from tests.integration.writing.world import World
 
 Wait = Callable[..., None]
 DATA, COMMANDS = b"relay-listener", b"relay-appender"
@@ -141,3 +142,8 @@ def on_stream_once(redis: Any) -> list[Any]:
 def stored(archive: Any, channel: str) -> list[Any]:
     """The messages of a channel in MongoDB, in the order of their positions."""
     return [row["message"] for row in archive.find({"channel": channel}).sort("position")]
+
+
+def is_settled(redis: Any) -> bool:
+    """Whether a writer has brought to an end everything that stands on the stream."""
+    return World(redis, None, None).is_settled()
