@@ -13,6 +13,7 @@ import pytest
 from relaycore.errors import Disconnected
 from relayproject.connections import open_wire
 from relayproject.wire import Wire
+from tests.proxy import Proxy
 
 Wait = Callable[..., None]
 LONG = b"x" * (8 << 20)
@@ -55,12 +56,17 @@ def test_nothing_to_read_is_nothing_and_no_wait(wire: Wire) -> None:
     assert wire.receive() == []
 
 
-def test_more_than_the_socket_takes_waits_and_goes_out_bit_by_bit(wire: Wire, wait_until: Wait) -> None:
-    for _ in range(3):
-        wire.send(("ECHO", LONG))
-    assert wire.wants_to_write
-    assert receive(wire, 3, wait_until) == [LONG] * 3
-    assert not wire.wants_to_write
+def test_more_than_the_socket_takes_waits_and_goes_out_bit_by_bit(settings: Any, wait_until: Wait) -> None:
+    with Proxy.to(settings.SERVERS.redis_url) as proxy:
+        settings.SERVERS = replace(settings.SERVERS, redis_url=proxy.url)
+        wire = open_wire("wire-under-test")
+        with proxy.hole():
+            for _ in range(3):
+                wire.send(("ECHO", LONG))
+            assert wire.wants_to_write
+        assert receive(wire, 3, wait_until) == [LONG] * 3
+        assert not wire.wants_to_write
+        wire.close()
 
 
 def test_a_connection_that_redis_ends_is_reported_and_not_made_again(
