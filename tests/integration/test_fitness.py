@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pymongo.errors import OperationFailure
 
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
@@ -15,6 +14,7 @@ from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
 from relayproject import fitness
 from relayproject.connections import mongo_collection
+from tests.integration.writing.world import Failpoint
 
 SOUND = {
     "maxmemory": 0,
@@ -82,21 +82,11 @@ def test_a_redis_that_is_away_is_not_unfit() -> None:
 
 
 def test_a_mongodb_that_takes_no_durable_write_is_refused(archive: Any) -> None:
-    class Refusing:
-        """What a standalone without journal answers, or a user without rights."""
-
-        write_concern = archive.write_concern
-        database = property(lambda self: self)
-
-        def get_collection(self, *args: Any, **kwargs: Any) -> Any:
-            return self
-
-        def update_one(self, *args: Any, **kwargs: Any) -> Any:
-            raise OperationFailure("cannot use 'j' option when a host does not have journaling enabled", 2)
-
-    [finding] = fitness.mongo_findings(Refusing())  # type: ignore[arg-type]
+    # BadValue is what a mongod without a journal says to `j: true`.
+    with Failpoint(collection="probe", failCommands=["update"], errorCode=2):
+        [finding] = fitness.mongo_findings(archive)
     assert finding.serious
-    with pytest.raises(UnfitServer, match="journal"):
+    with pytest.raises(UnfitServer, match="let mongod journal"):
         fitness.require([finding])
 
 
