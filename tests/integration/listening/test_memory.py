@@ -43,6 +43,8 @@ def test_what_is_given_up_is_counted_and_the_rest_arrives_in_order(
     assert lease().given_up == MESSAGES - len(arrived)
     assert MEMORY_BYTES // 2 < sum(map(len, arrived)) <= MEMORY_BYTES
     numbers = [int(text.split()[0]) for text in arrived]
-    assert numbers == list(range(len(arrived))), "the oldest are kept, in order"
+    assert numbers == sorted(set(numbers)), "in order, nothing twice"
+    # What one read brought is kept or given up together, so it is not a row without holes.
+    assert numbers[0] == 0
     assert "RELAY_LISTENER_MEMORY_BYTES" in caplog.text
     assert FILLING not in caplog.text, "a message in the log"
