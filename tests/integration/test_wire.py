@@ -60,9 +60,10 @@ def test_more_than_the_socket_takes_waits_and_goes_out_bit_by_bit(settings: Any,
     with Proxy.to(settings.SERVERS.redis_url) as proxy:
         settings.SERVERS = replace(settings.SERVERS, redis_url=proxy.url)
         wire = open_wire("wire-under-test")
-        with proxy.hole():
+        with proxy.hole() as hole:
             for _ in range(3):
                 wire.send(("ECHO", LONG))
+            wait_until(lambda: hole.held)
             waits = wire.wants_to_write
         assert waits
         assert receive(wire, 3, wait_until) == [LONG] * 3
