@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from relayproject.connections import mongo_collection, shared_redis
+from relayproject.connections import _mongo_client, mongo_collection, shared_redis
 
 
 @pytest.fixture
@@ -60,3 +60,11 @@ def archive(messages_database: str) -> Iterator[Any]:
     messages.delete_many({})
     yield messages
     messages.delete_many({})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_client_is_left_open() -> Iterator[None]:
+    """One that nobody closes complains when it is collected."""
+    yield
+    if _mongo_client.cache_info().currsize:
+        _mongo_client().close()

@@ -13,7 +13,7 @@ Wait = Callable[..., None]
 
 def test_a_published_message_is_in_the_api(stack: Stack, wait_until: Wait) -> None:
     stack.listen_to("arrives")
-    assert stack.redis.publish("arrives", "hello") == 1
+    assert stack.redis.publish("arrives", "hello") >= 1
     wait_until(lambda: stack.texts("arrives") == ["hello"])
     [message] = stack.messages("arrives")
     assert stack.http.get(f"/api/v1/messages/{message['id']}").json()["message"] == "hello"
@@ -109,7 +109,7 @@ def test_a_second_beat_and_a_task_sent_twice_change_nothing(stack: Stack) -> Non
         beat.terminate()
         beat.wait(20)
     assert (stack.lease("listener"), stack.lease("writer")) == before
-    assert stack.redis.pubsub_numsub("calm") == [(b"calm", 1)]
+    assert stack.redis.pubsub_numsub("calm") == [(b"calm", 2)], "the leader and a standby"
 
 
 def environment(stack: Stack) -> dict[str, str]:

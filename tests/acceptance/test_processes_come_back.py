@@ -12,6 +12,7 @@ from tests.acceptance.stack import PYTHON_PROCESSES, SERVERS, Stack
 
 Wait = Callable[..., None]
 
+TERM_LAPSES_SECONDS = 3.0
 REPLACED_SECONDS = 10.0
 
 
@@ -72,14 +73,25 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     relays(stack, f"loop-{role}", "after", wait_until)
 
 
-@pytest.mark.parametrize("role", ["listener", "writer"])
-def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, role: str, wait_until: Wait) -> None:
-    epoch, pid, held = stack.lease(role)
+def test_a_writer_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait) -> None:
+    epoch, pid, held = stack.lease("writer")
     assert held
     os.kill(pid, signal.SIGTERM)
     # Released, not lapsed: a lapsed lease keeps the name of its holder.
-    wait_until(lambda: stack.lease(role) == (epoch, pid, False), seconds=10, what="released")
-    wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
+    wait_until(lambda: stack.lease("writer") == (epoch, pid, False), seconds=10, what="released")
+    wait_until(lambda: stack.lease("writer")[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
+
+
+def test_a_leader_that_is_terminated_hands_over(stack: Stack, wait_until: Wait) -> None:
+    stack.listen_to("handed over")
+    wait_until(lambda: stack.redis.pubsub_numsub("handed over")[0][1] == 2, what="a standby")
+    epoch, pid, _ = stack.lease("listener")
+    os.kill(pid, signal.SIGTERM)
+    began = time.monotonic()
+    wait_until(lambda: stack.lease("listener")[0] == epoch + 1, seconds=10, what="the standby leads")
+    assert time.monotonic() - began < TERM_LAPSES_SECONDS, "nobody handed over, the lease has lapsed"
+    assert stack.lease("listener")[1] != pid
+    relays(stack, "handed over", "afterwards", wait_until)
 
 
 def test_a_broker_that_is_cut_off_does_not_stop_the_workers(stack: Stack, wait_until: Wait) -> None:

@@ -1,60 +1,16 @@
 """A listener on a real Redis, as a thread of the test."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
 from typing import Any
 
-import bson
 import pytest
-from django.db import connection
 
-from channels_app.listening import listener as module
 from channels_app.models import Channel
-from leases_app.models import Lease
 from relayproject import keys
 
+from .world import Wait, is_active, on_stream, start
+
 pytestmark = pytest.mark.django_db(transaction=True)
-Wait = Callable[..., None]
-
-
-@pytest.fixture
-def listening(settings: Any, relay_keys: Any, wait_until: Wait) -> Iterator[None]:
-    """A listener of partition 0, until the end of the test."""
-    stop = threading.Event()
-
-    def run() -> None:
-        try:
-            module.listen(0, stop.is_set)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    wait_until(Lease.objects.live().exists)
-    yield
-    stop.set()
-    thread.join(15)
-    assert not thread.is_alive(), "the listener does not stop"
-
-
-def start(redis: Any, name: str, wait_until: Wait, **more: Any) -> Channel:
-    row = Channel.objects.create(channel=name, **more)
-    redis.publish(keys.control_channel(0), name)
-    wait_until(lambda: is_active(name), what=f"{name} ACTIVE")
-    return row
-
-
-def is_active(name: str) -> bool:
-    return Channel.objects.with_status().get(channel=name).status == Channel.Status.ACTIVE
-
-
-def on_stream(redis: Any) -> list[Any]:
-    return [
-        document["message"]
-        for _, fields in redis.xrange(keys.stream(0))
-        for document in bson.decode_all(fields[b"bson"])
-    ]
 
 
 @pytest.mark.usefixtures("listening")

@@ -1,0 +1,149 @@
+"""What the tests of the listener see of it: the channel table, the lease, the stream, the archive."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from typing import Any
+
+import bson
+import pytest
+import redis
+from django.db import connection
+
+from channels_app.models import Channel
+from leases_app.models import Lease
+from relayproject import keys
+from tests.integration.writing.world import World
+
+Wait = Callable[..., None]
+DATA, COMMANDS = b"relay-listener", b"relay-appender"
+"""What the two connections of a listener say first: how a proxy tells them apart."""
+
+_numbers = count()
+
+
+class Loop:
+    """`listen` or `write` on partition 0, in a thread. What it raised is raised again by `stop`."""
+
+    def __init__(self, loop: Callable[[int, Callable[[], bool]], bool]) -> None:
+        self._asked = threading.Event()
+        self._raised: list[BaseException] = []
+        self._thread = threading.Thread(target=self._run, args=[loop], name="loop under test")
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def ask_to_stop(self) -> None:
+        self._asked.set()
+
+    def stop(self) -> float:
+        """Stop it; the seconds that took."""
+        began = time.monotonic()
+        self.ask_to_stop()
+        self._thread.join(15)
+        assert not self._thread.is_alive(), "the loop does not stop"
+        if self._raised:
+            raise self._raised.pop()
+        return time.monotonic() - began
+
+    def _run(self, loop: Callable[[int, Callable[[], bool]], bool]) -> None:
+        try:
+            assert loop(0, self._asked.is_set), "somebody else holds the lease"
+        except BaseException as exc:
+            self._raised.append(exc)
+        finally:
+            connection.close()
+
+
+# --- what goes in ------------------------------------------------------------------------
+
+
+def start(redis: Any, name: str, wait_until: Wait, **more: Any) -> Channel:
+    """A row in the channel table, and a listener that has heard of it."""
+    row = Channel.objects.create(channel=name, **more)
+    redis.publish(keys.control_channel(0), name)
+    wait_until(lambda: is_active(name), what=f"{name} ACTIVE")
+    return row
+
+
+def publish(redis: Any, channel: str, payloads: Iterable[str | bytes | int]) -> None:
+    """Publish, and make sure that Redis has handed each one to somebody."""
+    with redis.pipeline(transaction=False) as pipe:
+        for payload in payloads:
+            pipe.publish(channel, payload)
+        assert all(pipe.execute()), "published while nobody was subscribed"
+
+
+def wait_until_heard(redis: Any, wait_until: Wait) -> None:
+    """Everything that was published so far has been read by the listener.
+
+    It reads its one data connection in order. So when it follows a control message that
+    came after all that, it has read that too.
+    """
+    name = f"heard/{next(_numbers)}"
+    Channel.objects.create(channel=name)
+    redis.publish(keys.control_channel(0), name)
+    wait_until(lambda: redis.pubsub_numsub(name)[0][1] == 1, what="everything heard")
+
+
+@contextlib.contextmanager
+def full(client: Any) -> Iterator[None]:
+    """Redis is out of memory: it refuses to append, and goes on delivering what is published."""
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(redis.exceptions.OutOfMemoryError):
+            client.xadd("orchestrator_channel:probe", {"no": "room"})
+        yield
+    finally:
+        client.config_set("maxmemory", 0)
+
+
+# --- what comes out ----------------------------------------------------------------------
+
+
+def is_active(name: str) -> bool:
+    return Channel.objects.with_status().get(channel=name).status == Channel.Status.ACTIVE
+
+
+def lease(role: str = Lease.Role.LISTENER) -> Lease:
+    return Lease.objects.get(role=role, partition=0)
+
+
+def is_led(role: str = Lease.Role.LISTENER) -> bool:
+    return Lease.objects.live().filter(role=role, partition=0).exists()
+
+
+def entries(redis: Any) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The ids of the stream's entries with their documents."""
+    return [
+        (entry_id.decode(), bson.decode_all(fields[b"bson"]))
+        for entry_id, fields in redis.xrange(keys.stream(0))
+    ]
+
+
+def on_stream(redis: Any) -> list[Any]:
+    """The messages on the stream, in order, as often as they stand there."""
+    return [document["message"] for _, documents in entries(redis) for document in documents]
+
+
+def on_stream_once(redis: Any) -> list[Any]:
+    """The messages on the stream, in order, each `_id` where it stands first."""
+    first: dict[Any, Any] = {}
+    for _, documents in entries(redis):
+        for document in documents:
+            first.setdefault(document["_id"], document["message"])
+    return list(first.values())
+
+
+def stored(archive: Any, channel: str) -> list[Any]:
+    """The messages of a channel in MongoDB, in the order of their positions."""
+    return [row["message"] for row in archive.find({"channel": channel}).sort("position")]
+
+
+def is_settled(redis: Any) -> bool:
+    """Whether a writer has brought to an end everything that stands on the stream."""
+    return World(redis, None, None).is_settled()

@@ -1,0 +1,112 @@
+"""Servers that would lose messages are refused or warned of, and what is written is durable."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from channels_app.listening.listener import listen
+from leases_app.models import Lease
+from messages_app.writing.store import Store
+from relaycore import envelope
+from relaycore.errors import Disconnected, UnfitServer
+from relaycore.identity import content_key
+from relayproject import fitness
+from relayproject.connections import mongo_collection
+from tests.integration.writing.world import Failpoint
+
+SOUND = {
+    "maxmemory": 0,
+    "maxmemory-policy": "noeviction",
+    "appendonly": "yes",
+    "client-output-buffer-limit": "pubsub 268435456 134217728 60",
+}
+
+
+@pytest.fixture
+def redis(relay_keys: Any) -> Iterator[Any]:
+    """A Redis that nothing speaks against, and that is what it was in the end."""
+    before = {name: relay_keys.config_get(name)[name] for name in SOUND}
+    for name, value in SOUND.items():
+        relay_keys.config_set(name, value)
+    yield relay_keys
+    for name, value in before.items():
+        relay_keys.config_set(name, value)
+
+
+def found(redis: Any) -> dict[str, bool]:
+    """The ids of what was found, and whether it is serious."""
+    return {finding.id: finding.serious for finding in fitness.redis_findings(redis)}
+
+
+def test_nothing_speaks_against_a_sound_redis(redis: Any) -> None:
+    assert found(redis) == {}
+
+
+def test_a_redis_without_append_only_file_is_warned_of(redis: Any) -> None:
+    redis.config_set("appendonly", "no")
+    assert found(redis) == {"relay.redis.aof": False}
+
+
+@pytest.mark.parametrize("limit", ["33554432 8388608 60", "0 8388608 60", "33554432 0 0"])
+def test_a_small_output_buffer_is_warned_of(redis: Any, limit: str, caplog: pytest.LogCaptureFixture) -> None:
+    redis.config_set("client-output-buffer-limit", f"pubsub {limit}")
+    assert found(redis) == {"relay.redis.buffer": False}
+    with caplog.at_level(logging.WARNING):
+        fitness.require_redis(redis)
+    assert "client-output-buffer-limit" in caplog.text
+
+
+def test_an_output_buffer_without_limit_is_sound(redis: Any) -> None:
+    redis.config_set("client-output-buffer-limit", "pubsub 0 0 0")
+    assert found(redis) == {}
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+@pytest.mark.django_db(transaction=True)
+def test_a_redis_that_may_evict_the_stream_is_refused(redis: Any, policy: str) -> None:
+    redis.config_set("maxmemory-policy", policy)
+    assert found(redis) == {"relay.redis.eviction": False}, "without a limit nothing is evicted"
+    redis.config_set("maxmemory", 1 << 30)
+    assert found(redis) == {"relay.redis.eviction": True}
+    with pytest.raises(UnfitServer, match="noeviction"):
+        listen(0, lambda: True)
+    assert not Lease.objects.live().exists()
+
+
+@pytest.mark.usefixtures("redis_away")
+def test_a_redis_that_is_away_is_not_unfit() -> None:
+    with pytest.raises(Disconnected):
+        listen(0, lambda: True)
+
+
+def test_a_mongodb_that_takes_no_durable_write_is_refused(archive: Any) -> None:
+    # BadValue is what a mongod without a journal says to `j: true`.
+    with Failpoint(collection="probe", failCommands=["update"], errorCode=2):
+        [finding] = fitness.mongo_findings(archive)
+    assert finding.serious
+    with pytest.raises(UnfitServer, match="let mongod journal"):
+        fitness.require([finding])
+
+
+def test_a_sound_mongodb_is_taken(archive: Any) -> None:
+    assert list(fitness.mongo_findings(archive)) == []
+
+
+def test_messages_are_inserted_journaled_and_by_majority(archive: Any) -> None:
+    database = archive.database
+    payload = b"durable"
+    document = envelope.Encoder(b"orders").encode(
+        content_key(b"orders")(payload), payload, envelope.timestamp(0)
+    )
+    database.command("profile", 2)
+    try:
+        Store(mongo_collection("messages"), lambda: False).insert(
+            envelope.place([document], "0000000000001-0000000000-"), doubtful=False
+        )
+    finally:
+        database.command("profile", 0)
+    asked = list(database["system.profile"].find({"op": "insert", "ns": archive.full_name}))
+    database.drop_collection("system.profile")
+    assert [entry["command"]["writeConcern"] for entry in asked] == [{"w": "majority", "j": True}]
