@@ -27,7 +27,12 @@ class Verdict:
     @property
     def is_clean(self) -> bool:
         """Nothing lost, nothing twice, nothing strange, and in order."""
-        return not (self.lost or self.twice or self.strange or self.disorder)
+        return self.is_clean_but_for_losses and not self.lost
+
+    @property
+    def is_clean_but_for_losses(self) -> bool:
+        """Nothing twice, nothing strange, and in order."""
+        return not (self.twice or self.strange or self.disorder)
 
     def __str__(self) -> str:
         return (

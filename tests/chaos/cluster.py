@@ -74,16 +74,13 @@ class Cluster:
     @property
     def listeners(self) -> "list[subprocess.Popen[bytes]]":
         """Those that run."""
-        return [process for process in self._of("listen") if process.poll() is None]
+        return [p for p in self.running if self.command_of(p) == "listen" and p.poll() is None]
 
     def leader(self) -> "subprocess.Popen[bytes] | None":
         """The process that leads now."""
         row = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=0).first()
         pid = None if row is None else row.pid
         return next((process for process in self.listeners if process.pid == pid), None)
-
-    def _of(self, command: str) -> "list[subprocess.Popen[bytes]]":
-        return [process for process in self.running if list(process.args)[-1] == command]  # type: ignore[arg-type]
 
     def wait_for(self, listeners: int) -> None:
         """Until so many listeners protect: each of them has heard two whole ticks."""
@@ -102,6 +99,18 @@ class Cluster:
         if number == signal.SIGKILL:
             process.wait(10)
             self.running.remove(process)
+
+    def command_of(self, process: "subprocess.Popen[bytes]") -> str:
+        """`listen` or `write`."""
+        return str(list(process.args)[-1])  # type: ignore[arg-type]
+
+    def data_connections(self) -> list[dict[str, str]]:
+        """Redis's view of the connections on which listeners hear."""
+        return [c for c in self.redis.client_list(_type="pubsub") if c["name"].startswith("relay-listener")]
+
+    def log(self) -> str:
+        """What all processes have said."""
+        return self._log.read_text(errors="replace")
 
     def stop(self, process: "subprocess.Popen[bytes]") -> float:
         """SIGTERM; how many seconds it took to end."""

@@ -2,13 +2,17 @@
 
 import random
 import signal
+import statistics
+import subprocess
 import time
 
 import pytest
 
 from channels_app.models import Gap
+from leases_app.models import Lease
+from tests.proxy import Proxy
 
-from .cluster import Cluster
+from .cluster import Cluster, Wait
 from .conftest import Settle
 from .publisher import Publisher
 
@@ -24,6 +28,13 @@ def pair(cluster: Cluster) -> Cluster:
     cluster.start("listen")
     cluster.wait_for(2)
     return cluster
+
+
+def await_successor(cluster: Cluster, gone: "subprocess.Popen[bytes]", wait_until: Wait) -> float:
+    """Until another process leads; how many seconds it took."""
+    began = time.monotonic()
+    wait_until(lambda: cluster.leader() not in {None, gone}, what="another leader")
+    return time.monotonic() - began
 
 
 def kill_one_after_another(cluster: Cluster, kills: int, **environment: str) -> None:
@@ -85,3 +96,149 @@ def test_control_under_content_equal_payloads_are_stored_once(pair: Cluster, set
     with Publisher(pair.redis_url, "orders", texts=texts) as publisher:
         publisher.finish()
     assert settled(publisher).stored == 6
+
+
+def test_a_standby_leads_within_a_second(pair: Cluster, settled: Settle, wait_until: Wait) -> None:
+    pair.channel("orders")
+    seconds = []
+    with Publisher(pair.redis_url, "orders") as publisher:
+        for _ in range(3):
+            leader = pair.leader()
+            assert leader is not None
+            pair.signal(leader, signal.SIGKILL)
+            seconds.append(await_successor(pair, leader, wait_until))
+            pair.replace_listener()
+            pair.wait_for(2)
+    assert statistics.median(seconds) < 1.0, seconds
+    assert settled(publisher).is_clean
+
+
+def test_both_killed_is_a_gap_with_a_bound(pair: Cluster, settled: Settle) -> None:
+    pair.channel("orders")
+    rate = 1000
+    with Publisher(pair.redis_url, "orders", rate) as publisher:
+        time.sleep(1)
+        for process in pair.listeners:
+            pair.signal(process, signal.SIGKILL)
+        pair.replace_listener()
+        pair.replace_listener()
+        pair.wait_for(2)
+        time.sleep(0.5)
+    verdict = settled(publisher)
+    [gap] = Gap.objects.filter(covered=False)
+    lost = len(verdict.lost)
+    assert lost, "the fault did not happen"
+    assert verdict.is_clean_but_for_losses, str(verdict)
+    assert gap.ended_at is not None
+    assert gap.missed_at_most is not None
+    assert lost <= gap.missed_at_most <= max(2 * lost, lost + rate)
+    for text in verdict.lost:
+        assert gap.began_at.timestamp() - 0.1 <= publisher.times[text] <= gap.ended_at.timestamp() + 0.1
+
+
+def test_every_process_replaced_in_turn(pair: Cluster, settled: Settle) -> None:
+    pair.channel("orders", "every")
+    with Publisher(pair.redis_url, "orders") as publisher:
+        for _ in range(2):
+            for process in list(pair.running):
+                command = pair.command_of(process)
+                assert pair.stop(process) < 10
+                pair.start(command)
+                pair.wait_for(2)
+    verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert not Gap.objects.exists()
+
+
+def test_control_stopped_and_then_started_loses_messages(cluster: Cluster, settled: Settle) -> None:
+    cluster.start("write")
+    process = cluster.start("listen", **ALONE)
+    cluster.wait_for(1)
+    cluster.channel("orders")
+    with Publisher(cluster.redis_url, "orders") as publisher:
+        time.sleep(0.5)
+        cluster.stop(process)
+        cluster.start("listen", **ALONE)
+        cluster.wait_for(1)
+    verdict = settled(publisher)
+    assert verdict.lost
+    [gap] = Gap.objects.all()
+    assert len(verdict.lost) <= (gap.missed_at_most or 0)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_leader_that_is_frozen_and_wakes_up_steps_down(
+    pair: Cluster, settled: Settle, wait_until: Wait, policy: str
+) -> None:
+    pair.channel("orders", policy)
+    with Publisher(pair.redis_url, "orders") as publisher:
+        time.sleep(0.5)
+        frozen = pair.leader()
+        assert frozen is not None
+        pair.signal(frozen, signal.SIGSTOP)
+        await_successor(pair, frozen, wait_until)
+        time.sleep(5)
+        epoch = Lease.objects.get(role=Lease.Role.LISTENER).epoch
+        pair.signal(frozen, signal.SIGCONT)
+        time.sleep(1.5)
+    row = Lease.objects.get(role=Lease.Role.LISTENER)
+    assert (row.epoch, row.pid == frozen.pid) == (epoch, False), "it has decided something"
+    verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert not Gap.objects.filter(covered=False).exists()
+
+
+def test_connections_cut_again_and_again(pair: Cluster, settled: Settle) -> None:
+    pair.channel("orders", "every")
+    with Publisher(pair.redis_url, "orders") as publisher:
+        for number in range(20):
+            clients = sorted(pair.data_connections(), key=lambda client: int(client["id"]))
+            assert len(clients) == 2
+            assert pair.redis.client_kill_filter(_id=clients[number % 2]["id"]) == 1
+            pair.wait_for(2)
+    verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert pair.log().count("not heard for a moment") == 20
+    assert not Gap.objects.filter(covered=False).exists()
+
+
+def test_all_connections_cut_at_once_is_a_gap(pair: Cluster, settled: Settle, wait_until: Wait) -> None:
+    pair.channel("orders")
+    with Publisher(pair.redis_url, "orders") as publisher:
+        time.sleep(0.5)
+        assert pair.redis.client_kill_filter(_type="pubsub") >= 2
+        wait_until(lambda: Gap.objects.filter(covered=False).exclude(ended_at=None).exists(), what="a gap")
+        pair.wait_for(2)
+    verdict = settled(publisher)
+    assert verdict.is_clean_but_for_losses, str(verdict)
+    bound = sum(gap.missed_at_most or 0 for gap in Gap.objects.filter(covered=False))
+    assert len(verdict.lost) <= bound
+
+
+@pytest.mark.parametrize("swallowed", ["leader", "standby"])
+def test_a_path_that_swallows_everything(
+    cluster: Cluster, settled: Settle, wait_until: Wait, swallowed: str
+) -> None:
+    """No reset, no end: the connections of one listener just bring nothing any more."""
+    cluster.start("write")
+    with Proxy.to(cluster.redis_url) as proxy:
+        if swallowed == "leader":
+            behind = cluster.start("listen", REDIS_URL=proxy.url)
+            cluster.wait_for(1)
+            cluster.start("listen")
+        else:
+            cluster.start("listen")
+            cluster.wait_for(1)
+            behind = cluster.start("listen", REDIS_URL=proxy.url)
+        cluster.wait_for(2)
+        cluster.channel("orders")
+        with Publisher(cluster.redis_url, "orders") as publisher:
+            time.sleep(0.5)
+            with proxy.hole():
+                if swallowed == "leader":
+                    assert await_successor(cluster, behind, wait_until) < 2.0
+                time.sleep(3)
+            time.sleep(2)
+        verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert not Gap.objects.filter(covered=False).exists()

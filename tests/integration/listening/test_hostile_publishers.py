@@ -4,9 +4,22 @@ from typing import Any
 
 import pytest
 
+from channels_app.listening.ticker import seal_key
+from relaycore.ticks import Tick, seal
 from relayproject import keys
 
-from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start, wait_until_heard
+from .world import (
+    Loop,
+    Wait,
+    is_active,
+    is_led,
+    lease,
+    on_stream,
+    on_stream_once,
+    publish,
+    start,
+    wait_until_heard,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -27,7 +40,7 @@ def test_noise_on_the_internal_channels_changes_nothing(
     sent = []
     for number, noise in enumerate(NO_TICKS + NO_NAMES):
         publish(relay_keys, keys.tick_channel(0), [noise])
-        publish(relay_keys, keys.control_channel(0), [noise.replace(b"\0", b"")])
+        publish(relay_keys, keys.control_channel(0), [noise])
         sent.append(f"text {number}")
         publish(relay_keys, "target", sent[-1:])
     wait_until_heard(relay_keys, wait_until)
@@ -48,3 +61,40 @@ def test_what_is_published_on_an_internal_channel_is_never_relayed(
     publish(relay_keys, "beside", ["true"])
     wait_until_heard(relay_keys, wait_until)
     wait_until(lambda: on_stream(relay_keys) == ["true"])
+
+
+def forged(redis: Any, key: bytes = b"a guess", **more: Any) -> bytes:
+    """A tick as a leader would publish it, if the key were that of the deployment."""
+    wanted = {"number": 1, "epoch": 0, "confirmed": 0, "run_id": redis.info("server")["run_id"]} | more
+    tick = Tick(**wanted)
+    body = f"{tick.number} {tick.epoch} {tick.confirmed} {tick.state} {tick.at} {tick.calls} {tick.run_id}"
+    return body.encode() + b" " + seal(body.encode(), key)
+
+
+@pytest.mark.parametrize("number", [1, 9_999_999])
+def test_forged_ticks_make_no_two_messages_one(
+    number: int, listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    start(relay_keys, "target", wait_until, deduplicate="every")
+    for _ in range(20):
+        publish(relay_keys, keys.tick_channel(0), [forged(relay_keys, number=number)])
+        publish(relay_keys, "target", ["same"])
+    wait_until_heard(relay_keys, wait_until)
+    wait_until(lambda: on_stream_once(relay_keys) == ["same"] * 20, seconds=3)
+
+
+def test_a_forged_epoch_does_not_end_the_term(listening: Loop, relay_keys: Any, wait_until: Wait) -> None:
+    start(relay_keys, "target", wait_until)
+    publish(relay_keys, keys.tick_channel(0), [forged(relay_keys, epoch=10**18)])
+    wait_until_heard(relay_keys, wait_until)
+    assert is_led()
+    assert listening.is_alive
+    assert lease().epoch == 1
+
+
+def test_control_a_tick_that_is_sealed_with_the_right_key_ends_it(
+    listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    start(relay_keys, "target", wait_until)
+    publish(relay_keys, keys.tick_channel(0), [forged(relay_keys, seal_key(), epoch=5)])
+    wait_until(lambda: lease().epoch != 1, what="another term")

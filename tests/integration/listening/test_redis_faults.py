@@ -88,6 +88,17 @@ def test_seconds_without_an_answer_lose_nothing_and_are_not_called_active(
     assert on_stream_once(relay_keys) == sent
 
 
+def test_after_seconds_without_an_answer_it_is_active_again(
+    redis_proxy: Proxy, listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    start(relay_keys, "silent", wait_until)
+    with redis_proxy.hole(COMMANDS):
+        wait_until(lambda: not is_active("silent"), seconds=5)
+    wait_until(lambda: is_active("silent"), seconds=8)
+    publish(relay_keys, "silent", ["heard"])
+    wait_until(lambda: on_stream_once(relay_keys) == ["heard"])
+
+
 def test_a_data_connection_that_is_half_open_is_replaced(
     redis_proxy: Proxy,
     listening: Loop,
