@@ -1,8 +1,10 @@
-"""HEAR: the listener of one partition.
+"""HEAR: the listeners of one partition.
 
 Purpose
-    One listener hears every channel of its partition on ONE Pub/Sub connection and
-    appends what it hears to the partition's stream. From there on a message is durable.
+    Each listener hears every channel of its partition on ONE Pub/Sub connection. One of
+    them leads: it appends what it hears to the partition's stream. From there on a
+    message is durable. The others stand by: they hold what they hear until the leader has
+    confirmed it, and append it themselves when the leader is gone.
 
 Deliberately absent
     Clients that reconnect by themselves (they hide that something was not heard),
@@ -12,22 +14,63 @@ Deliberately absent
 Who does what
     ::
 
-        main loop (`listener`)        data wire ──► capture ──► appender ──► command wire
-                                          ▲                         │
-                                       ticks ◄──────────────────────┘
-        thread `heartbeat`            renews the lease         (leases_app.heartbeat)
-        thread `roster`               the channel table: what is wanted, what is ACTIVE
+        main loop (`listener`)      data wire ──► hearing ──► appender ──► command wire
+                                        ▲            │ hold                    │
+                                      ticks ◄────────┴────── ticker ◄──────────┘
+        beside it, never waiting    `leadership`: claims, terms, ticks, gaps
+                                    `coverage`: which channels are subscribed and heard
+        thread `heartbeat`          renews the seat; another one the leadership
+        thread `roster`             the channel table: what is wanted, what is ACTIVE, gaps
+        thread `candidacy`          one claim of the leadership
 
-    The main loop owns both connections to Redis and never waits for anything but
-    them: no PostgreSQL, no sleep while something is to be read. The two threads own
-    one connection to PostgreSQL each. They meet in two queues (`roster.Roster`) and
-    one pipe that wakes the main loop.
+    What is decided from what was heard stands in `relaycore` (`election`, `hearing`,
+    `holding`, `capture`), without sockets or clocks. The main loop owns both connections
+    to Redis and never waits for anything but them: no PostgreSQL, no sleep while a leader
+    has something to read. The threads own a connection to PostgreSQL each. They meet in
+    queues and one pipe that wakes the main loop.
+
+Seats and leadership
+    A listener holds a seat of its partition (`RELAY_LISTENERS_PER_PARTITION`), a lease
+    that only says that it lives. Beat proposes a task for each seat that is empty. The
+    leadership is another lease, and its epoch is a term. Two listeners of one partition
+    prefer different hosts.
+
+Ticks
+    The leader publishes one each `RELAY_LISTENER_TICK_SECONDS`, numbered by Redis, on the
+    partition's internal channel. All listeners hear them on their data connection, among
+    the messages, so they agree on what came before a tick and what after it. A tick says
+    up to where everything is on the stream; standbys let go what is older. Ticks are
+    sealed with the deployment's secret: anybody may publish on a channel.
+
+Taking over
+    No tick for five intervals although everything was read: Redis is asked for its
+    counter of ticks. If it has gone on, this connection is deaf, and is made anew. If not,
+    the lease is claimed at the epoch that was heard, without waiting for it to lapse; the
+    winner appends what it holds and ticks. PostgreSQL away: the term goes unconfirmed
+    until it is back. A leader that was frozen appends late what it has (captured data is
+    never fenced, the writer stores it once), hears the higher epoch, and stands by again.
+
+Handing over
+    On SIGTERM a leader with a standby ticks `leaving`. From the first such tick N on it
+    holds what it hears; when everything before N is on the stream it ticks `left`, and
+    the standby claims the lease and begins with N. So the stream carries each message
+    once, in order. If nobody leads within 4 s, or the standby goes too, the leaver
+    appends what it holds. A leader whose data connection ends while there is a standby
+    resigns in the same way: the standby has heard what it has not.
+
+Whole, and gaps
+    A standby is whole from the first tick on that it hears, since the tick channel is
+    subscribed last. A new leader that is whole from the last confirmed tick on has missed
+    nothing. Otherwise a gap is recorded, from that tick (Redis keeps it in a hash) to the
+    leader's own first one, bounded by Redis's counter of PUBLISH, which ticks carry. The
+    same goes for a leader that was deaf and alone, for messages that had to be given up,
+    and for single channels that a new leader had not yet subscribed.
 
 From subscription to ACTIVE
     A channel is ACTIVE when Redis has confirmed the subscription AND a tick that came
-    after it was heard: then the whole path works. The roster writes it to the table
-    under the condition that the lease still has this epoch. A listener that has heard
-    no tick for `DEAF_SECONDS` says that its channels are INACTIVE.
+    after it was heard: then the whole path works. The leader's roster writes it to the
+    table under the condition that its term lasts. While no ticks are heard the channels
+    are INACTIVE.
 
 Appending
     One append is under way at a time, so the stream has the order in which the channel
@@ -40,28 +83,17 @@ Appending
     sent again under a new `source`; the writer stores its messages once, as their ids
     are the same. Redis refuses (out of memory) or is away: the entry stays first in
     line, in bounded memory, and is tried again with back-off. When the memory is full
-    the newest messages are given up, counted, and reported in the lease's `given_up`.
+    messages are given up, counted, and recorded as a gap.
 
-Hearing
-    The data connection ends: a new one is made with back-off and everything is
-    subscribed anew. What was published meanwhile is lost to this listener. Half-open
-    connections show by ticks: Redis has confirmed on the command connection that a tick
-    was published, and the data connection did not bring it within `DEAF_SECONDS`. When
-    Redis itself stalls, neither comes, and nothing is torn down.
-
-Leadership
-    The lease of the partition is claimed before anything is heard. The leader publishes
-    a tick every `RELAY_LISTENER_TICK_SECONDS`, numbered by Redis. A tick of a higher
-    epoch, or a lost lease, ends the term: what was heard so far is still appended
-    (captured data is never fenced), then the loop ends. PostgreSQL away: the term goes
-    on unconfirmed, hearing and appending are not touched.
+Identity
+    Under `every` a message is named by the tick it fell in and its count there. In a tick
+    that a connection has not heard from its beginning, a leader gives names that are its
+    own; a standby that takes over leaves such messages out, since the leader before may
+    have appended them under another name. So under `every` the messages of the very tick
+    in which a channel is subscribed are safe only from its next tick on: it is not ACTIVE
+    before.
 
 Stopping
-    SIGTERM: a last read, everything is appended (at most `_DRAIN_SECONDS`), the lease is
-    released. A new listener is proposed at once, not at beat's next turn.
-
-Room for standbys
-    A standby is a listener whose capture is held instead of appended, until a tick's
-    `confirmed` says that the leader has appended everything up to there. Everything
-    that it needs is in the ticks already.
+    Without a standby: a last read, everything is appended (at most `_DRAIN_SECONDS`), the
+    lease is released. A new listener is proposed at once, not at beat's next turn.
 """
