@@ -41,6 +41,11 @@ def last_at(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:last_at"
 
 
+def rates(partition: int) -> str:
+    """What the keys of counts by time begin with (`relayproject.rates`)."""
+    return f"{STREAM}:{{{partition}}}:rates"
+
+
 def suspect(partition: int) -> str:
     """The position of a message that is tried by itself because it may kill its writer."""
     return f"{STREAM}:{{{partition}}}:suspect"
