@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
-from django_mongodb_backend.fields import ObjectIdAutoField
+from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
 
 class PayloadField(models.Field):  # type: ignore[type-arg]
@@ -42,6 +42,10 @@ class Quarantined(models.Model):
     """What came over the stream and could not be stored, with the reason."""
 
     id = ObjectIdAutoField(primary_key=True, db_column="_id")
+    message_id = ObjectIdField(
+        null=True,
+        help_text="The deduplication key, under which a retry stores it. Empty where it is not known.",
+    )
     channel = models.TextField(null=True, help_text="Empty where the entry could not be read at all.")
     payload = models.BinaryField()
     size = models.BigIntegerField(help_text="Bytes of the whole payload; what is kept may be cut.")
