@@ -16,6 +16,10 @@ LEGACY_CHANNEL = STREAM
 """The Pub/Sub channel on which consumers of the older kind hear each message as JSON."""
 
 
+JOURNAL = f"{STREAM}:journal"
+"""The last warnings and errors of all processes (`relayproject.journal`)."""
+
+
 def stream(partition: int) -> str:
     """The stream of a partition."""
     return f"{STREAM}:{{{partition}}}"
