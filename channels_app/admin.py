@@ -52,6 +52,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     list_display = ("channel", "status", "why", "messages", "minute", "hour", "last_message", "policy")
     search_fields = ("channel",)
+    list_per_page = 50
     show_full_result_count = False
     fields = ("channel", "deduplicate", *SHOWN)
     actions = ("stop", "start_again")
@@ -100,9 +101,9 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         look = "good" if channel.status == Channel.Status.ACTIVE else "warn"
         return format_html('<span class="pill {}">{}</span>', look, channel.status)
 
-    @admin.display(description="why, or who listens")
+    @admin.display(description="listener")
     def why(self, channel: Any) -> str:
-        """Why it is not heard."""
+        """Who hears it, or why nobody does."""
         listener = channel.known.listener
         if channel.status == Channel.Status.ACTIVE:
             return f"{listener.host}, pid {listener.pid}" if listener else ""

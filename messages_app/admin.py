@@ -170,6 +170,7 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     list_display = ("quarantined", "channel", "reason", "of_size", "preview")
     list_per_page = 50
     ordering = ("-quarantined_at",)
+    sortable_by = ()
     search_fields = ("channel__exact",)
     search_help_text = "The whole name of a channel."
     show_full_result_count = False

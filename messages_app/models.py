@@ -58,7 +58,9 @@ class Quarantined(models.Model):
         db_table = "quarantine"
         verbose_name_plural = "quarantine"
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["quarantined_at"], name="quarantined_at")
+            # The orders of the admin's lists, which end with the id.
+            models.Index(fields=["quarantined_at", "id"], name="quarantined_at_id"),
+            models.Index(fields=["channel", "quarantined_at", "id"], name="channel_quarantined_at_id"),
         ]
 
     def __str__(self) -> str:

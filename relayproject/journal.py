@@ -81,17 +81,20 @@ class Handler(logging.Handler):
             threading.Thread(target=self._run, args=(self._awake,), name="journal", daemon=True).start()
 
     def _run(self, awake: threading.Event) -> None:
-        client: Any = redis_client()
+        client: Any = None
         while True:
             awake.wait()
             awake.clear()
             # A storm of lines is one command a second.
             lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if lines:
+                client = client or redis_client()
                 try:
                     with client.pipeline(transaction=True) as pipeline:
                         pipeline.lpush(keys.JOURNAL, *lines).ltrim(keys.JOURNAL, 0, _KEPT - 1).execute()
                 except (redis.RedisError, OSError):
                     self._waiting.extendleft(reversed(lines))
+                    client.close()
+                    client = None
                     awake.set()
             time.sleep(_PAUSE_SECONDS)

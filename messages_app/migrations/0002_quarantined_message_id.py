@@ -1,5 +1,5 @@
 import django_mongodb_backend.fields
-from django.db import migrations
+from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
@@ -13,5 +13,14 @@ class Migration(migrations.Migration):
                 help_text="The deduplication key, under which a retry stores it. Empty where it is not known.",
                 null=True,
             ),
+        ),
+        migrations.RemoveIndex(model_name="quarantined", name="quarantined_at"),
+        migrations.AddIndex(
+            model_name="quarantined",
+            index=models.Index(fields=["quarantined_at", "id"], name="quarantined_at_id"),
+        ),
+        migrations.AddIndex(
+            model_name="quarantined",
+            index=models.Index(fields=["channel", "quarantined_at", "id"], name="channel_quarantined_at_id"),
         ),
     ]

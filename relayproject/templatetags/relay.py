@@ -36,10 +36,8 @@ def grouped(value: int | None) -> str:
 
 
 @register.filter
-def per_second(value: float | None) -> str:
+def per_second(value: float) -> str:
     """A rate with as many digits as mean something."""
-    if value is None:
-        return "–"
     if value >= 100:
         return grouped(round(value))
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}".rstrip("0").rstrip(".")
