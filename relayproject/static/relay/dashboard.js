@@ -61,6 +61,7 @@
       data(latest),
       target,
     );
+    target.plot = plot; // For tests: a canvas cannot be read.
   }
 
   function show(state) {
