@@ -1,20 +1,33 @@
 """Channels in Django's admin: adding one starts it, deleting one stops it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db import transaction
-from django.db.models import OuterRef, Subquery, TextField, Value
-from django.db.models.functions import Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from channels_app import registration, report
 from channels_app.models import Channel, ChannelQuerySet
-from leases_app.models import Lease
 from relaycore.errors import RelayError
 
-SHOWN = ("status", "partition", "active_since", "listener", "stored", "created_at", "updated_at")
+SHOWN = (
+    "status",
+    "why",
+    "partition",
+    "active_since",
+    "stored",
+    "minute",
+    "hour",
+    "last_message",
+    "created_at",
+    "updated_at",
+)
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -37,18 +50,42 @@ class StatusFilter(admin.SimpleListFilter):
 class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """All changes go through `registration`, so that the listeners learn of them."""
 
-    list_display = ("channel", "status", "partition", "policy", "active_since", "listener")
-    list_filter = (StatusFilter, "partition")
+    list_display = ("channel", "status", "why", "messages", "minute", "hour", "last_message", "policy")
     search_fields = ("channel",)
+    list_per_page = 50
     show_full_result_count = False
     fields = ("channel", "deduplicate", *SHOWN)
     actions = ("stop", "start_again")
 
     def get_queryset(self, request: HttpRequest) -> ChannelQuerySet:
-        """With the live status, and who listens."""
-        lease = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=OuterRef("partition"))
-        listener = lease.values_list(Concat("host", Value(", pid "), "pid", output_field=TextField()))[:1]
-        return Channel.objects.with_status().annotate(listener=Subquery(listener))
+        """With the live status."""
+        return Channel.objects.with_status()
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A policy is short."""
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "deduplicate" and field is not None:
+            field.widget.attrs["rows"] = 2
+        return field
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        """Partitions are not a matter where there is one."""
+        return [StatusFilter, "partition"] if settings.RELAY_PARTITIONS > 1 else [StatusFilter]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The page, with what is known of its channels, asked for all of them at once."""
+        changelist = super().get_changelist_instance(request)
+        rows: Any = list(changelist.result_list)
+        changelist.result_list = rows
+        _learn(rows)
+        return changelist
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """One channel, with the same."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            _learn([found])
+        return found
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         """A new channel has nothing to show yet."""
@@ -59,14 +96,45 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ("channel", *SHOWN) if obj else ()
 
     @admin.display(ordering="status")
-    def status(self, channel: Any) -> str:
+    def status(self, channel: Any) -> SafeString:
         """Heard at this moment, or not."""
-        return str(channel.status)
+        look = "good" if channel.status == Channel.Status.ACTIVE else "warn"
+        return format_html('<span class="pill {}">{}</span>', look, channel.status)
 
-    @admin.display(ordering="listener")
-    def listener(self, channel: Any) -> str:
-        """Who listens."""
-        return channel.listener or "nobody"
+    @admin.display(description="listener")
+    def why(self, channel: Any) -> str:
+        """Who hears it, or why nobody does."""
+        listener = channel.known.listener
+        if channel.status == Channel.Status.ACTIVE:
+            return f"{listener.host}, pid {listener.pid}" if listener else ""
+        return report.why_not_heard(channel, listener)
+
+    @admin.display(description="stored")
+    def messages(self, channel: Any) -> str:
+        """How many messages are stored."""
+        return _number(channel.known.stored.messages)
+
+    @admin.display(description="last minute")
+    def minute(self, channel: Any) -> str:
+        """Messages stored lately."""
+        return _number(channel.recent and channel.recent.minute.messages)
+
+    @admin.display(description="last hour")
+    def hour(self, channel: Any) -> str:
+        """Messages stored lately."""
+        return _number(channel.recent and channel.recent.hour.messages)
+
+    @admin.display(description="last message")
+    def last_message(self, channel: Any) -> SafeString | str:
+        """When the newest one came; the way to all of them."""
+        if channel.known.stored.last_at is None:
+            return "–"
+        address = (
+            reverse("admin:messages_app_message_changelist") + "?" + urlencode({"channel": channel.channel})
+        )
+        return format_html(
+            '<a href="{}">{}</a>', address, channel.known.stored.last_at.strftime("%Y-%m-%d %H:%M:%S")
+        )
 
     @admin.display(description="deduplicate")
     def policy(self, channel: Channel) -> str:
@@ -74,10 +142,10 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return str(channel.policy)
 
     @admin.display(description="messages stored")
-    def stored(self, channel: Channel) -> str:
+    def stored(self, channel: Any) -> str:
         """As the writers count."""
-        found = report.stored([channel]).get(channel.channel)
-        return "unknown: Redis does not answer" if found is None else str(found.messages)
+        count = channel.known.stored.messages
+        return "unknown: Redis does not answer" if count is None else f"{count:,}"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Start the channel, or change its policy."""
@@ -128,3 +196,14 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         else:
             text = "Redis does not answer. The listeners will look by themselves a little later."
             self.message_user(request, text, messages.WARNING)
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _learn(channels: Any) -> None:
+    """Give each channel what the columns show, with one question to each server."""
+    recent = report.recent(channels)
+    for channel, known in zip(channels, report.reports(channels), strict=True):
+        channel.known, channel.recent = known, recent.get(channel.channel)

@@ -14,12 +14,14 @@ import redis
 
 from channels_app.models import Channel
 from leases_app.models import Lease
-from relayproject import keys
+from relayproject import keys, rates
 from relayproject.connections import shared_redis
+from relayproject.processes import LISTENERS
 
 log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SOON = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,5 +79,30 @@ def stored(channels: Iterable[Channel]) -> dict[str, Stored]:
     return found
 
 
+def recent(channels: Iterable[Channel]) -> dict[str, rates.Recent]:
+    """What was stored lately, by channel; empty while Redis is away."""
+    names: dict[int, list[str]] = defaultdict(list)
+    for channel in channels:
+        names[channel.partition].append(channel.channel)
+    try:
+        return rates.of_channels(names)
+    except redis.RedisError as exc:
+        log.warning("Redis does not answer, so nobody knows what was stored lately: %s", exc)
+        return {}
+
+
 def _time(milliseconds: bytes | None) -> datetime | None:
     return None if milliseconds is None else _EPOCH + timedelta(milliseconds=int(milliseconds))
+
+
+def why_not_heard(channel: Channel, listener: Lease | None) -> str:
+    """Why a channel is INACTIVE, and what to do, in one sentence."""
+    if listener is None:
+        return (
+            f"Nobody listens to partition {channel.partition}: "
+            f"no worker of the queue “{LISTENERS}” runs, or all its slots are taken."
+        )
+    where = f"The listener on {listener.host}, pid {listener.pid},"
+    if datetime.now(UTC) - channel.updated_at < _SOON:
+        return f"{where} is subscribing."
+    return f"{where} does not hear it: Redis refuses the subscription or does not answer. Its log says which."

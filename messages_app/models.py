@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db import models
-from django_mongodb_backend.fields import ObjectIdAutoField
+from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
 
 class PayloadField(models.Field):  # type: ignore[type-arg]
@@ -42,6 +42,10 @@ class Quarantined(models.Model):
     """What came over the stream and could not be stored, with the reason."""
 
     id = ObjectIdAutoField(primary_key=True, db_column="_id")
+    message_id = ObjectIdField(
+        null=True,
+        help_text="The deduplication key, under which a retry stores it. Empty where it is not known.",
+    )
     channel = models.TextField(null=True, help_text="Empty where the entry could not be read at all.")
     payload = models.BinaryField()
     size = models.BigIntegerField(help_text="Bytes of the whole payload; what is kept may be cut.")
@@ -54,7 +58,9 @@ class Quarantined(models.Model):
         db_table = "quarantine"
         verbose_name_plural = "quarantine"
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["quarantined_at"], name="quarantined_at")
+            # The orders of the admin's lists, which end with the id.
+            models.Index(fields=["quarantined_at", "id"], name="quarantined_at_id"),
+            models.Index(fields=["channel", "quarantined_at", "id"], name="channel_quarantined_at_id"),
         ]
 
     def __str__(self) -> str:

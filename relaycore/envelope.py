@@ -7,7 +7,7 @@ field         value
 ============  ==================================================================
 `messages`    how many, decimal
 `bson`        so many BSON documents (bsonspec.org), one directly after another
-`source`      `EPOCH.CONNECTION` of the listener that appended it
+`source`      `EPOCH.CONNECTION` of the listener that appended it, or `retry.…`
 `reason`      only on an entry with one message that cannot be stored: why
 ============  ==================================================================
 

@@ -6,6 +6,7 @@
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadEntry           a stream entry is not in the documented format
+    ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
     ├── Disconnected       a server connection ended or could not be made
     └── UnfitServer        a server is set up in a way that loses messages
@@ -36,6 +37,10 @@ class ChannelUnknown(RelayError, LookupError):
 
 class BadEntry(RelayError, ValueError):
     """A stream entry, or a document in it, that is not in the format of `relaycore.envelope`."""
+
+
+class NotRetried(RelayError):
+    """A message in quarantine that cannot be put back on the stream as it was."""
 
 
 class LeaseLost(RelayError):

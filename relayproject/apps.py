@@ -1,14 +1,23 @@
 """Django's view of this package."""
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 
 
 class RelayConfig(AppConfig):
     """Commands and checks."""
 
+    default = True
     name = "relayproject"
     verbose_name = "Relay"
 
     def ready(self) -> None:
         """Register the checks."""
         from relayproject import checks  # noqa: F401, PLC0415
+
+
+class AdminConfig(admin_apps.AdminConfig):
+    """Django's admin, with Relay's site."""
+
+    default = False
+    default_site = "relayproject.site.RelaySite"

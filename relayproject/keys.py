@@ -16,6 +16,10 @@ LEGACY_CHANNEL = STREAM
 """The Pub/Sub channel on which consumers of the older kind hear each message as JSON."""
 
 
+JOURNAL = f"{STREAM}:journal"
+"""The last warnings and errors of all processes (`relayproject.journal`)."""
+
+
 def stream(partition: int) -> str:
     """The stream of a partition."""
     return f"{STREAM}:{{{partition}}}"
@@ -39,6 +43,11 @@ def stored(partition: int) -> str:
 def last_at(partition: int) -> str:
     """A hash: when the newest stored message was received (ms since 1970), by channel."""
     return f"{STREAM}:{{{partition}}}:last_at"
+
+
+def rates(partition: int) -> str:
+    """What the keys of counts by time begin with (`relayproject.rates`)."""
+    return f"{STREAM}:{{{partition}}}:rates"
 
 
 def suspect(partition: int) -> str:

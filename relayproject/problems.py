@@ -26,6 +26,7 @@ STATUSES: Final[Mapping[type[errors.RelayError], int]] = {
     errors.BadEntry: 400,
     errors.ChannelUnknown: 404,
     errors.ChannelExists: 409,
+    errors.NotRetried: 409,
     errors.LeaseLost: 409,
     errors.Disconnected: 503,
     errors.UnfitServer: 503,

@@ -38,7 +38,8 @@ ALLOWED_HOSTS = env.listing("RELAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("RELAY_CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "relayproject",  # Before the admin, whose templates it changes.
+    "relayproject.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -47,7 +48,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "rest_framework.authtoken",
     "django_celery_beat",
-    "relayproject",
     "leases_app",
     "channels_app",
     "messages_app",
@@ -114,6 +114,7 @@ LOGIN_URL = "admin:login"
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = "relayproject.formats"
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # No collectstatic: the files are few, and all from packages.
@@ -138,8 +139,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "journal": {"class": "relayproject.journal.Handler"},
+    },
+    "root": {"handlers": ["stderr", "journal"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
     "loggers": {
         "pymongo": {"level": "WARNING"},
         # Two lines for each proposal, day and night, would hide everything else.

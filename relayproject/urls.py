@@ -11,9 +11,6 @@ from relayproject.root import Root, unknown
 
 API = "api/v1"
 
-admin.site.site_header = admin.site.site_title = "Relay"
-admin.site.index_title = "Channels, leases, schedules"
-
 to_admin = RedirectView.as_view(pattern_name="admin:index")
 
 urlpatterns = [

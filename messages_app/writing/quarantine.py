@@ -45,7 +45,7 @@ class Quarantine:
             Interrupted: stopping, and MongoDB has not taken it yet.
         """
         payload = b"\n".join(name + b"=" + value for name, value in fields.items())
-        known = {"channel": None, "received_at": None, "size": len(payload)}
+        known = {"message_id": None, "channel": None, "received_at": None, "size": len(payload)}
         self._put(first_of(entry_id), payload, known, reason)
 
     def _put(self, position: str, payload: bytes, known: Mapping[str, Any], reason: str) -> None:
@@ -78,10 +78,13 @@ def _open(document: bytes) -> tuple[bytes, dict[str, Any]]:
         log.exception("an envelope of %d bytes cannot be read", len(document))
         envelope = {}
     match envelope:
-        case {"channel": str(channel), "message": str() | bytes() as payload, "received_at": at} if len(
-            channel.encode()
-        ) <= MAX_NAME_BYTES and isinstance(at, datetime.datetime):
+        case {
+            "_id": bson.ObjectId() as key,
+            "channel": str(channel),
+            "message": str() | bytes() as payload,
+            "received_at": datetime.datetime() as at,
+        } if len(channel.encode()) <= MAX_NAME_BYTES:
             payload = payload.encode() if isinstance(payload, str) else payload
             size = envelope.get("size", len(payload))
-            return payload, {"channel": channel, "received_at": at, "size": size}
-    return document, {"channel": None, "received_at": None, "size": len(document)}
+            return payload, {"message_id": key, "channel": channel, "received_at": at, "size": size}
+    return document, {"message_id": None, "channel": None, "received_at": None, "size": len(document)}

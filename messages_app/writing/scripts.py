@@ -13,24 +13,43 @@ redis.call('PERSIST', KEYS[1])
 return redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 """
 
+# KEYS: stream, counts, times, prefix of the counts by time (`relayproject.rates`, which names these
+# keys in the same way; all have the hash tag of the partition).
 # ARGV: group, number of entries; for each entry its id, the number of its channels, and
 # for each channel its name and count; then names of channels and times.
 ACKNOWLEDGE: Final = """
 -- Without a group nobody else can have acknowledged: what was stored is counted now or never.
 local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
-local counted, at = 0, 3
+local counted, sums, at = 0, {}, 3
 for _ = 1, tonumber(ARGV[2]) do
   local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[at])
   local first, last = at + 2, at + 1 + 2 * ARGV[at + 1]
   if acknowledged == 1 or group_lost then
     for i = first, last, 2 do
-      redis.call('HINCRBY', KEYS[2], ARGV[i], ARGV[i + 1])
+      sums[ARGV[i]] = (sums[ARGV[i]] or 0) + ARGV[i + 1]
       counted = counted + ARGV[i + 1]
     end
   end
   at = last + 1
 end
-for i = at, #ARGV, 2 do redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1]) end
+for i = at, #ARGV, 2000 do
+  redis.call('HSET', KEYS[3], unpack(ARGV, i, math.min(i + 1999, #ARGV)))
+end
+if counted == 0 then return 0 end
+for channel, sum in pairs(sums) do redis.call('HINCRBY', KEYS[2], channel, sum) end
+local now = tonumber(redis.call('TIME')[1])
+-- By channel, in slots of 10 s, 10 min and 1 h, as long as the last minute, hour and day need them.
+for width, keep in pairs({[10] = 80, [600] = 4800, [3600] = 93600}) do
+  local key = string.format('%s:%d:%d', KEYS[4], width, math.floor(now / width))
+  for channel, sum in pairs(sums) do redis.call('HINCRBY', key, channel, sum) end
+  redis.call('EXPIRE', key, keep)
+end
+-- All channels together: each 5 s in a hash for each 5 min, each minute in one for each hour.
+for width, span in pairs({[5] = 300, [60] = 3600}) do
+  local key = string.format('%s:all:%d:%d', KEYS[4], width, math.floor(now / span))
+  redis.call('HINCRBY', key, math.floor(now / width), counted)
+  redis.call('EXPIRE', key, width * 1500)
+end
 return counted
 """
 

@@ -38,6 +38,7 @@ class Stream:
         self._suspect_key = keys.suspect(partition)
         self._stored_key = keys.stored(partition)
         self._last_at_key = keys.last_at(partition)
+        self._rates_key = keys.rates(partition)
 
     def prepare(self) -> None:
         """Make the consumer group if it is missing, from the very beginning of the stream."""
@@ -119,10 +120,11 @@ class Stream:
                 int,
                 self._redis.eval(
                     scripts.ACKNOWLEDGE,
-                    3,
+                    4,
                     self._key,
                     self._stored_key,
                     self._last_at_key,
+                    self._rates_key,
                     keys.GROUP,
                     len(stored),
                     *arguments,

@@ -112,7 +112,7 @@ def test_a_channels_page_says_who_listens_and_what_is_stored(
 
     lease = Lease.objects.get()
     assert f"{lease.host}, pid {lease.pid}" in page
-    assert "1234" in page
+    assert "1,234" in page
 
 
 def test_a_channels_page_says_when_redis_is_away(browser: Client, redis_away: None) -> None:
@@ -121,7 +121,7 @@ def test_a_channels_page_says_when_redis_is_away(browser: Client, redis_away: No
     page = browser.get(reverse("admin:channels_app_channel_change", args=[channel.pk])).content.decode()
 
     assert "unknown: Redis does not answer" in page
-    assert "nobody" in page
+    assert "Nobody listens to partition 0" in page
 
 
 def test_the_list_shows_the_live_status_and_filters_by_it(browser: Client, listener: Any) -> None:
@@ -139,11 +139,11 @@ def test_the_list_shows_the_live_status_and_filters_by_it(browser: Client, liste
 def test_the_list_takes_as_many_queries_for_many_as_for_one(
     browser: Client, listener: Any, django_assert_max_num_queries: Any
 ) -> None:
-    for number in range(90):
+    for number in range(40):
         start(f"channel {number}")
 
     with django_assert_max_num_queries(6):
-        assert "channel 89" in browser.get(LIST).content.decode()
+        assert "channel 39" in browser.get(LIST).content.decode()
 
 
 def test_deleting_one_channel_stops_it(

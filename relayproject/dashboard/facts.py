@@ -1,0 +1,139 @@
+"""What the home page says, read from the three servers."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import redis
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db.models import Count, Q
+from pymongo.errors import PyMongoError
+
+from channels_app import report
+from channels_app.models import Channel
+from leases_app.models import Lease
+from messages_app.models import Quarantined
+from messages_app.searching import backlog
+from relayproject import journal, rates
+from relayproject.connections import mongo_collection
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+RANGES: Final = {"minutes": (5, 120), "hours": (60, 180), "day": (60, 1440)}
+"""What the chart can show → seconds of a slot, number of slots."""
+
+_SHOWN: Final = 8
+"""So many rows of each list; the whole is one click away."""
+
+_AWAY: Final = {
+    "PostgreSQL": DatabaseError,
+    "Redis": redis.RedisError,
+    "MongoDB": (PyMongoError, DatabaseError),
+}
+
+
+@dataclass(slots=True)
+class Facts:
+    """What is None could not be read. `away`: server → why.
+
+    silent:   (channel, why it is not heard), some of them
+    groups:   role → (live ones, partitions without one)
+    waiting:  entries on all streams; `lag_seconds` is the age of the oldest
+    """
+
+    away: dict[str, str] = field(default_factory=dict)
+    channels: int | None = None
+    active: int = 0
+    silent: list[tuple[Channel, str]] = field(default_factory=list)
+    leases: list[Lease] = field(default_factory=list)
+    unled: list[str] = field(default_factory=list)
+    waiting: int | None = None
+    lag_seconds: float = 0.0
+    minute: rates.Count | None = None
+    hour: int = 0
+    quarantined: int | None = None
+    latest: list[Quarantined] = field(default_factory=list)
+    errors: list[journal.Line] | None = None
+
+    @property
+    def inactive(self) -> int:
+        """Channels that are not heard."""
+        return (self.channels or 0) - self.active
+
+
+def read() -> Facts:
+    """Everything but the chart. Takes as long for 10,000 channels as PostgreSQL takes to count them."""
+    facts = Facts()
+    partitions = _ask("PostgreSQL", facts, lambda: _channels(facts)) or [0]
+    _ask("PostgreSQL", facts, lambda: _loops(facts, partitions))
+    _ask("Redis", facts, lambda: _stream(facts, partitions))
+    _ask("MongoDB", facts, lambda: _quarantine(facts))
+    return facts
+
+
+def chart(name: str) -> dict[str, Any] | None:
+    """Messages per second in each slot of a range; None while Redis is away."""
+    width, slots = RANGES[name]
+    try:
+        first, counts = rates.series(range(settings.RELAY_PARTITIONS), width, slots)
+    except redis.RedisError:
+        return None
+    # The last slot has only begun: its rate would always look like a fall.
+    return {"first": first, "width": width, "rates": [round(n / width, 3) for n in counts[:-1]]}
+
+
+def _ask(server: str, facts: Facts, question: Callable[[], T]) -> T | None:
+    if server in facts.away:
+        return None
+    try:
+        return question()
+    except (DatabaseError, redis.RedisError, PyMongoError) as exc:
+        facts.away[server] = " ".join(str(exc).split())[:200] or type(exc).__name__
+        log.warning("the home page cannot ask %s: %s", server, facts.away[server])
+        return None
+
+
+def _channels(facts: Facts) -> list[int]:
+    heard = Channel.objects.in_status(Channel.Status.ACTIVE)
+    rows = Channel.objects.values("partition").annotate(n=Count("id"))
+    by_partition = {row["partition"]: row["n"] for row in rows.order_by("partition")}
+    facts.channels = sum(by_partition.values())
+    facts.active = heard.count()
+    if facts.inactive:
+        channels = Channel.objects.in_status(Channel.Status.INACTIVE).order_by("-updated_at")[:_SHOWN]
+        listeners = report.listeners({channel.partition for channel in channels})
+        facts.silent = [
+            (channel, report.why_not_heard(channel, listeners.get(channel.partition))) for channel in channels
+        ]
+    return list(by_partition)
+
+
+def _loops(facts: Facts, partitions: list[int]) -> None:
+    leases = list(Lease.objects.live().filter(Q(partition__in=partitions)))
+    facts.leases = leases[:_SHOWN]
+    held = {(lease.role, lease.partition) for lease in leases}
+    for role in Lease.Role:
+        without = [str(partition) for partition in partitions if (role, partition) not in held]
+        if without:
+            more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
+            facts.unled.append(f"No {role.label} for partition {', '.join(without[:_SHOWN])}{more}")
+
+
+def _stream(facts: Facts, partitions: list[int]) -> None:
+    backlogs = backlog.read(partitions).values()
+    facts.waiting = sum(one.entries for one in backlogs)
+    facts.lag_seconds = max(one.lag_seconds for one in backlogs)
+    _, counts = rates.series(partitions, 5, 13)
+    facts.minute = rates.Count(sum(counts[:-1]), 60.0)
+    facts.hour = sum(rates.series(partitions, 60, 61)[1])
+    facts.errors = journal.last(_SHOWN)
+
+
+def _quarantine(facts: Facts) -> None:
+    facts.quarantined = mongo_collection("quarantine").estimated_document_count()
+    if facts.quarantined:
+        facts.latest = list(Quarantined.objects.defer("payload").order_by("-quarantined_at")[:5])

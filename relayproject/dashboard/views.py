@@ -1,0 +1,45 @@
+"""The home page, and what it refreshes from."""
+
+from typing import Any, Final
+
+from django.http import HttpRequest, JsonResponse
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.views.decorators.cache import never_cache
+
+from relayproject.dashboard import facts
+
+_PARTS: Final = ("banner", "tiles", "silent", "loops", "quarantine", "errors")
+_RANGE: Final = "minutes"
+
+
+def first(request: HttpRequest) -> dict[str, Any]:
+    """What the template of the home page needs."""
+    found = facts.read()
+    parts = _parts(request, found)
+    return {
+        "parts": parts,
+        "is_empty": found.channels == 0,
+        "chart": facts.chart(_RANGE),
+        "origin": f"{request.scheme}://{request.get_host()}",
+    }
+
+
+@never_cache
+def state(request: HttpRequest) -> JsonResponse:
+    """The parts as HTML, and the chart; `?range=` is one of `facts.RANGES`."""
+    chosen = request.GET.get("range", _RANGE)
+    if chosen not in facts.RANGES:
+        return JsonResponse({"detail": f"range must be one of {', '.join(facts.RANGES)}."}, status=400)
+    found = facts.read()
+    return JsonResponse(
+        {
+            "parts": _parts(request, found),
+            "is_empty": found.channels == 0,
+            "chart": facts.chart(chosen),
+        }
+    )
+
+
+def _parts(request: HttpRequest, found: facts.Facts) -> dict[str, SafeString]:
+    return {name: render_to_string(f"relay/{name}.html", {"facts": found}, request) for name in _PARTS}

@@ -1,0 +1,263 @@
+"""The home page: what is heard, what is not and why, how much comes, and what went wrong."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from channels_app.models import Channel
+from channels_app.registration import start
+from leases_app.leasing import Contender
+from leases_app.models import Lease
+from messages_app.writing.stream import Stream
+from relayproject import keys
+from relayproject.connections import mongo_collection, shared_redis
+
+pytestmark = pytest.mark.django_db
+
+HOME = reverse("admin:index")
+STATE = reverse("admin:state")
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture(autouse=True)
+def _quarantine_is_empty(messages_database: str) -> Iterator[None]:
+    mongo_collection("quarantine").delete_many({})
+    yield
+    mongo_collection("quarantine").delete_many({})
+
+
+@pytest.fixture
+def writer(db: None, settings: Any) -> None:
+    settings.RELAY_LEASE_TTL_SECONDS = 60.0
+    assert Contender(task_id="task-2").claim(Lease.Role.WRITER, 0)
+
+
+def parts(browser: Client, **query: str) -> dict[str, str]:
+    answer = browser.get(STATE, query)
+    assert answer.status_code == 200
+    return {name: " ".join(html.split()) for name, html in answer.json()["parts"].items()}
+
+
+def hear(*names: str) -> None:
+    for name in names:
+        start(name)
+    Channel.objects.filter(channel__in=names).update(subscription_status="ACTIVE")
+
+
+def test_the_first_start_shows_what_to_do(browser: Client, relay_keys: Any) -> None:
+    html = browser.get(HOME).content.decode()
+
+    assert "Nothing is relayed yet" in html
+    assert re.search(r'<section id="relay-empty" class="card welcome">', html)
+    assert 'curl -X POST "http://testserver/api/v1/start-listening?wait=5"' in html
+    assert reverse("admin:channels_app_channel_add") in html
+
+
+def test_with_a_channel_the_first_steps_are_gone(browser: Client, relay_keys: Any) -> None:
+    start("orders")
+
+    assert re.search(r'id="relay-empty" class="card welcome" hidden>', browser.get(HOME).content.decode())
+    assert browser.get(STATE).json()["is_empty"] is False
+
+
+def test_all_is_well(browser: Client, relay_keys: Any, listener: Any, writer: None) -> None:
+    hear("orders", "audit")
+
+    found = parts(browser)
+
+    assert "Everything listed is heard." in found["banner"]
+    assert "<b>2<i> / 2</i></b>" in found["tiles"]
+    assert "Every channel is heard." in found["silent"]
+    assert "<b>listener</b> of partition 0" in found["loops"]
+    assert "<b>writer</b> of partition 0" in found["loops"]
+
+
+def test_what_is_not_heard_is_named_with_the_reason(browser: Client, relay_keys: Any, listener: Any) -> None:
+    hear("orders")
+    start("deaf")
+
+    found = parts(browser)
+
+    assert "1 of 2 channels is not heard." in found["banner"]
+    assert "No writer for partition 0" in found["banner"]
+    assert "is subscribing." in found["silent"]
+    assert ">deaf</a>" in found["silent"]
+    assert ">orders</a>" not in found["silent"]
+
+
+def test_without_a_listener_nothing_is_heard(browser: Client, relay_keys: Any, listener: Any) -> None:
+    hear("orders")
+    listener.release()
+
+    found = parts(browser)
+
+    assert "1 of 1 channel is not heard." in found["banner"]
+    assert "Nobody listens to partition 0" in found["silent"]
+    assert "No listener for partition 0" in found["loops"]
+
+
+def _store(messages: int) -> None:
+    """Have it counted that so many were stored, now."""
+    redis = shared_redis()
+    redis.xgroup_create(keys.stream(0), keys.GROUP, id="0", mkstream=True)
+    entry: Any = redis.xadd(keys.stream(0), {"a": "b"})
+    redis.xreadgroup(keys.GROUP, keys.CONSUMER, {keys.stream(0): ">"})
+    Stream(redis, 0).acknowledge([(entry.decode(), {b"orders": messages})], {})
+
+
+@pytest.mark.parametrize(
+    ("name", "slots", "width"), [("minutes", 120, 5), ("hours", 180, 60), ("day", 1440, 60)]
+)
+def test_the_chart_has_what_was_stored(
+    browser: Client, relay_keys: Any, name: str, slots: int, width: int
+) -> None:
+    start("orders")
+    _store(500)
+    prefix = f"{keys.rates(0)}:all:{width}:"
+    (key,) = relay_keys.scan_iter(prefix + "*")
+    ((slot, count),) = relay_keys.hgetall(key).items()
+    relay_keys.delete(key)
+    span = {5: 300, 60: 3600}[width]
+    earlier = int(slot) - 1  # As if it had been one slot ago: the one that runs is not shown.
+    relay_keys.hset(f"{prefix}{earlier * width // span}", str(earlier), count)
+
+    chart = browser.get(STATE, {"range": name}).json()["chart"]
+
+    assert len(chart["rates"]) == slots - 1
+    assert chart["width"] == width
+    assert sum(chart["rates"][-2:]) == pytest.approx(500 / width, abs=0.01)
+
+
+def test_the_hour_is_counted_in_the_tile(browser: Client, relay_keys: Any) -> None:
+    start("orders")
+    _store(12_345)
+
+    assert "12 345 in the last hour" in parts(browser)["tiles"]
+
+
+def test_a_range_that_is_not_known_is_refused(browser: Client) -> None:
+    answer = browser.get(STATE, {"range": "years"})
+
+    assert answer.status_code == 400
+    assert "minutes, hours, day" in answer.json()["detail"]
+
+
+def test_the_backlog_and_its_age_are_shown(browser: Client, relay_keys: Any) -> None:
+    start("orders")
+    now = int(relay_keys.time()[0]) * 1000
+    for n in range(3):
+        relay_keys.xadd(keys.stream(0), {"a": "b"}, id=f"{now - 90_000 + n}-0")
+    relay_keys.xgroup_create(keys.stream(0), keys.GROUP, id="0")
+    relay_keys.xreadgroup(keys.GROUP, keys.CONSUMER, {keys.stream(0): ">"}, count=2)
+
+    tiles = parts(browser)["tiles"]
+
+    assert "<span>Stream backlog</span><b>3</b>" in tiles
+    assert "<span>Watermark lag</span><b>1 min</b>" in tiles
+    assert "is the writer keeping up?" in tiles
+
+
+def test_hostile_names_and_reasons_stay_text(browser: Client, relay_keys: Any) -> None:
+    from messages_app.writing.quarantine import Quarantine
+
+    start(HOSTILE)
+    put = Quarantine(mongo_collection("quarantine"), lambda: False).put_entry
+    put("1-1", {b"a": HOSTILE.encode()}, HOSTILE)
+    relay_keys.lpush(
+        keys.JOURNAL, json.dumps({"at": 1.0, "level": "ERROR", "where": HOSTILE, "text": HOSTILE})
+    )
+
+    found = parts(browser)
+    page = browser.get(HOME).content.decode()
+
+    assert "&lt;script&gt;alert(1)" in found["silent"]
+    assert "&lt;script&gt;alert(1)" in found["quarantine"]
+    assert "&lt;script&gt;alert(1)" in found["errors"]
+    for html in [page, *found.values()]:
+        assert "<script>alert" not in html
+
+
+def test_a_server_that_is_away_takes_away_only_what_is_its_own(
+    browser: Client, listener: Any, redis_away: None
+) -> None:
+    start("orders")
+
+    answer = browser.get(STATE)
+
+    assert answer.json()["chart"] is None
+    found = parts(browser)
+    assert "Redis does not answer." in found["banner"]
+    assert "<b>0<i> / 1</i></b>" in found["tiles"]
+    assert "Redis does not answer." in found["errors"]
+    assert "<b>listener</b> of partition 0" in found["loops"]
+    assert browser.get(HOME).status_code == 200
+
+
+def test_nobody_else_sees_it(client: Client, django_user_model: Any) -> None:
+    assert client.get(STATE).status_code == 302
+    client.force_login(django_user_model.objects.create_user("somebody"))
+    assert client.get(STATE).status_code == 302
+
+
+def test_it_takes_as_many_queries_for_many_channels_as_for_one(
+    browser: Client, relay_keys: Any, django_assert_num_queries: Callable[..., Any]
+) -> None:
+    start("one")
+    with django_assert_num_queries(7):
+        browser.get(STATE)
+    for number in range(60):
+        start(f"channel {number}")
+    with django_assert_num_queries(7):
+        browser.get(STATE)
+
+
+PAGES = [
+    HOME,
+    reverse("admin:login"),
+    reverse("admin:channels_app_channel_changelist"),
+    reverse("admin:channels_app_channel_add"),
+    reverse("admin:messages_app_message_changelist"),
+    reverse("admin:messages_app_quarantined_changelist"),
+    reverse("admin:leases_app_lease_changelist"),
+    reverse("admin:django_celery_beat_periodictask_changelist"),
+    reverse("admin:django_celery_beat_periodictask_add"),
+]
+
+
+@pytest.mark.parametrize("address", PAGES)
+def test_pages_bring_no_code_or_style_of_their_own_and_nothing_from_elsewhere(
+    browser: Client, client: Client, relay_keys: Any, archive: Any, address: str
+) -> None:
+    """So a content security policy of `default-src 'self'` holds; but for images in stylesheets."""
+    html = (client if "login" in address else browser).get(address).content.decode()
+
+    for attributes, body in re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL):
+        assert not body.strip() or "application/json" in attributes, body
+    assert not re.findall(r"<style|\sstyle=|\son[a-z]+=|javascript:", html)
+    loaded = re.findall(r'<(?:script|link|img)[^>]*\s(?:src|href)="([^"]+)"', html)
+    assert loaded
+    for source in loaded:
+        if source == reverse("admin:jsi18n"):
+            continue
+        assert source.startswith("/static/"), source
+        assert finders.find(source.removeprefix("/static/")), source
+
+
+def test_the_page_reads_postgres_without_a_scan_of_messages(browser: Client, relay_keys: Any) -> None:
+    assert connection.vendor == "postgresql"
+    database = mongo_collection("messages").database
+    database.command("profile", 2)
+    try:
+        browser.get(STATE)
+    finally:
+        database.command("profile", 0)
+    found = [row["op"] for row in database["system.profile"].find({"ns": f"{database.name}.messages"})]
+    database.drop_collection("system.profile")
+    assert found == []

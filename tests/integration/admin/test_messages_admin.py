@@ -1,0 +1,188 @@
+"""Messages in the admin: to look through, to search, to read; never to change."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from pymongo.errors import ExecutionTimeout
+
+from messages_app.searching import browsing
+
+from .conftest import Store
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:messages_app_message_changelist")
+
+
+def page(browser: Client, **query: str) -> str:
+    answer = browser.get(LIST, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def texts(html: str) -> list[str]:
+    return re.findall(r'<td class="text"><div>(.*?)</div></td>', html, re.DOTALL)
+
+
+def link(html: str, label: str) -> str:
+    (address,) = re.findall(rf'<a href="([^"]*)">{label}</a>', html)
+    return address.replace("&amp;", "&")
+
+
+def test_the_first_page_has_the_newest_of_all_channels(browser: Client, store: Store) -> None:
+    store("orders", "first", "second")
+    store("payments", *[f"payment {n}" for n in range(4)])
+
+    found = texts(page(browser))
+    assert found[:2] == ["payment 3", "payment 2"]
+    assert set(found[2:4]) == {"payment 1", "second"}
+    assert set(found[4:]) == {"payment 0", "first"}
+
+
+def test_where_nothing_is_stored_the_page_says_so(browser: Client, archive: Any, relay_keys: Any) -> None:
+    assert "Nothing is stored yet." in page(browser)
+    assert "No message here matches." in page(browser, channel="orders")
+
+
+def test_pages_go_back_and_forth_and_show_each_message_once(browser: Client, store: Store) -> None:
+    store("orders", *[f"text {n:03d}" for n in range(120)])
+
+    first = page(browser, channel="orders")
+    second = browser.get(LIST + link(first, "Older &rarr;")).content.decode()
+    third = browser.get(LIST + link(second, "Older &rarr;")).content.decode()
+
+    assert texts(first) + texts(second) + texts(third) == [f"text {n:03d}" for n in reversed(range(120))]
+    assert "Older" not in third
+    assert "Newer" not in first
+    back = browser.get(LIST + link(third, "&larr; Newer")).content.decode()
+    assert texts(back) == texts(second)
+    assert texts(browser.get(LIST + link(back, "&larr; Newer")).content.decode()) == texts(first)
+    assert texts(browser.get(LIST + link(third, "Newest")).content.decode()) == texts(first)
+
+
+def test_a_time_narrows_the_list(browser: Client, store: Store) -> None:
+    store("orders", *[f"text {n}" for n in range(10)])
+
+    found = page(browser, channel="orders", since="2026-11-21T12:00:03", until="2026-11-21T12:00:06")
+
+    assert texts(found) == ["text 5", "text 4", "text 3"]
+
+
+def test_a_time_also_holds_on_the_next_page(browser: Client, store: Store) -> None:
+    store("orders", *[f"text {n:03d}" for n in range(120)])
+
+    first = page(browser, channel="orders", since="2026-11-21T12:00:10")
+    second = browser.get(LIST + link(first, "Older &rarr;")).content.decode()
+    third = browser.get(LIST + link(second, "Older &rarr;")).content.decode()
+
+    assert texts(third)[-1] == "text 010"
+
+
+def test_text_is_searched_as_it_is_given(browser: Client, store: Store) -> None:
+    store("orders", "a.c", "abc", "A.C", '{"name": "a.c"}')
+
+    assert texts(page(browser, channel="orders", contains="a.c")) == [
+        "{&quot;name&quot;: &quot;a.c&quot;}",
+        "a.c",
+    ]
+
+
+def test_a_search_that_takes_too_long_says_what_to_do(
+    browser: Client, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(*args: Any, **kwargs: Any) -> None:
+        raise ExecutionTimeout("operation exceeded time limit", 50)
+
+    monkeypatch.setattr(browsing, "browse", late)
+
+    assert "Give a shorter time to search in." in page(browser, channel="orders", contains="a")
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ({"contains": "x"}, "Say in which channel."),
+        ({"since": "2026-11-21T12:00"}, "Say in which channel."),
+        ({"channel": "orders", "since": "yesterday"}, "Enter a valid date/time."),
+        ({"channel": "orders", "below": "$gt"}, "This page is not one that a link gave."),
+        ({"channel": "a\0b"}, "Null characters are not allowed."),
+    ],
+)
+def test_what_cannot_be_asked_says_why(
+    browser: Client, relay_keys: Any, query: dict[str, str], says: str
+) -> None:
+    assert says in page(browser, **query)
+
+
+def test_a_page_says_that_redis_is_away(browser: Client, redis_away: None) -> None:
+    assert "A server does not answer." in page(browser)
+
+
+HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+
+
+def test_hostile_channels_and_messages_stay_text(browser: Client, store: Store) -> None:
+    (key,) = store(HOSTILE, HOSTILE + "\u202e")
+    detail = browser.get(reverse("admin:messages_app_message_change", args=[key])).content.decode()
+    lists = [page(browser), page(browser, channel=HOSTILE), page(browser, channel=HOSTILE, contains=HOSTILE)]
+
+    for html in [detail, *lists]:
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+        assert "&lt;script&gt;alert(1)" in html
+        assert "⟨202E⟩" in html
+
+
+def test_a_messages_page_sets_out_json(browser: Client, store: Store) -> None:
+    key = store("orders", '{"id": 7, "tags": ["a"]}')[0]
+
+    html = browser.get(reverse("admin:messages_app_message_change", args=[key])).content.decode()
+
+    assert '<span class="json-key">&quot;tags&quot;</span>: [\n' in html
+    assert "JSON, 24 B" in html
+
+
+def test_a_messages_page_shows_bytes(browser: Client, store: Store) -> None:
+    key = store("orders", b"\xff\x00")[0]
+
+    html = browser.get(reverse("admin:messages_app_message_change", args=[key])).content.decode()
+
+    assert "bytes, 2 B" in html
+    assert "00000000  ff 00" in html
+    assert '<span class="pill">bytes</span>' in page(browser, channel="orders")
+
+
+@pytest.mark.parametrize("key", ["0" * 24, "none", "_id"])
+def test_there_is_no_page_for_a_message_that_is_not_there(browser: Client, archive: Any, key: str) -> None:
+    assert browser.get(reverse("admin:messages_app_message_change", args=[key])).status_code == 404
+
+
+def test_messages_cannot_be_changed_and_not_everybody_may_look(
+    browser: Client, store: Store, client: Client, django_user_model: Any
+) -> None:
+    key = store("orders", "hello")[0]
+    detail = reverse("admin:messages_app_message_change", args=[key])
+    for name in ("add", "delete"):
+        arguments = [key] if name == "delete" else []
+        assert browser.get(reverse(f"admin:messages_app_message_{name}", args=arguments)).status_code == 403
+
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    client.force_login(clerk)
+    assert [client.get(address).status_code for address in (LIST, detail)] == [403, 403]
+    clerk.user_permissions.add(Permission.objects.get(codename="view_message"))
+    assert [client.get(address).status_code for address in (LIST, detail)] == [200, 200]
+
+
+def test_every_page_comes_from_the_index(store: Store, archive: Any) -> None:
+    store("orders", *[f"text {n}" for n in range(200)])
+    store("payments", *[f"payment {n}" for n in range(200)])
+
+    for wanted in ({"channel": "orders"}, {"channel": {"$in": ["orders", "payments"]}}):
+        plan = archive.find(wanted, hint="channel_position").sort("position", -1).limit(51).explain()
+        statistics = plan["executionStats"]
+        assert statistics["totalDocsExamined"] <= 51
+        assert statistics["totalKeysExamined"] <= 60

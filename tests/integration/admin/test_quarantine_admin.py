@@ -1,0 +1,131 @@
+"""The quarantine in the admin: why, what, and the way back."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from messages_app.models import Quarantined
+from messages_app.writing.writer import Writer
+from relayproject import keys
+
+pytestmark = pytest.mark.django_db
+
+LIST = reverse("admin:messages_app_quarantined_changelist")
+Put = Callable[..., str]
+
+
+def _retry(browser: Client, *ids: str) -> str:
+    data = {"action": "retry", "_selected_action": list(ids)}
+    return browser.post(LIST, data, follow=True).content.decode()
+
+
+def test_the_list_says_why_and_shows_the_beginning(browser: Client, quarantine: Put) -> None:
+    quarantine("orders", b"<script>alert(1)</script>" + b"x" * 200, "MongoDB refuses it: <b>code 121</b>")
+    quarantine("audit", b"\xff\x00", number=2)
+
+    html = browser.get(LIST).content.decode()
+
+    assert "MongoDB refuses it: &lt;b&gt;code 121&lt;/b&gt;" in html
+    assert "<code>&lt;script&gt;alert(1)&lt;/script&gt;xxx" in html
+    assert "<code>ff 00</code>" in html
+    assert "225 bytes" in html
+
+
+def test_a_channel_can_be_searched(browser: Client, quarantine: Put) -> None:
+    quarantine("orders", b"one")
+    quarantine("audit", b"two", number=2)
+
+    html = browser.get(LIST, {"q": "audit"}).content.decode()
+
+    assert "<code>two</code>" in html
+    assert "<code>one</code>" not in html
+
+
+def test_what_is_retried_is_stored_once_by_the_next_writer(
+    browser: Client, quarantine: Put, archive: Any, relay_keys: Any, operator: Any
+) -> None:
+    ids = [quarantine("orders", b"hello"), quarantine("orders", b"world", number=2)]
+
+    page = _retry(browser, *ids)
+
+    assert "2 messages went back on the stream, and will be stored once." in page
+    assert not Quarantined.objects.exists()
+    assert operator.logentry_set.count() == 2
+    writer = Writer(0, lambda: archive.count_documents({}) == 2)
+    writer.run()
+    assert {row["message"] for row in archive.find()} == {"hello", "world"}
+
+
+def test_the_page_of_one_entry_has_its_payload_and_a_button(
+    browser: Client, quarantine: Put, relay_keys: Any
+) -> None:
+    address = reverse("admin:messages_app_quarantined_change", args=[quarantine("orders", b'{"id": 1}')])
+
+    page = browser.get(address).content.decode()
+
+    assert '<span class="json-key">&quot;id&quot;</span>: ' in page
+    assert "Put it back on the stream" in page
+    assert browser.post(address, {"_retry": "1"}, follow=True).status_code == 200
+    assert relay_keys.xlen(keys.stream(0)) == 1
+    assert browser.get(address).status_code == 404
+
+
+def test_what_cannot_be_retried_says_why_and_has_no_button(
+    browser: Client, quarantine: Put, relay_keys: Any, settings: Any
+) -> None:
+    settings.RELAY_MESSAGE_MAX_BYTES = 3
+    key = quarantine("orders", b"hello")
+
+    page = browser.get(reverse("admin:messages_app_quarantined_change", args=[key])).content.decode()
+
+    assert "Raise that first." in page
+    assert "Put it back on the stream" not in page
+    assert "Not retried (1): It has 5 bytes" in _retry(browser, key)
+    assert relay_keys.xlen(keys.stream(0)) == 0
+    assert Quarantined.objects.exists()
+
+
+def test_while_redis_is_away_a_retry_says_so(browser: Client, quarantine: Put, redis_away: None) -> None:
+    assert "Redis does not take it." in _retry(browser, quarantine("orders", b"hello"))
+    assert Quarantined.objects.exists()
+
+
+def test_who_may_only_look_cannot_retry(
+    client: Client, quarantine: Put, relay_keys: Any, django_user_model: Any
+) -> None:
+    key = quarantine("orders", b"hello")
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_quarantined"))
+    client.force_login(clerk)
+    address = reverse("admin:messages_app_quarantined_change", args=[key])
+
+    assert "Put it back" not in client.get(address).content.decode()
+    client.post(address, {"_retry": "1"})
+    _retry(client, key)
+
+    assert relay_keys.xlen(keys.stream(0)) == 0
+    assert Quarantined.objects.exists()
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "orders"}])
+def test_the_list_comes_from_an_index(
+    query: dict[str, str], browser: Client, quarantine: Put, archive: Any
+) -> None:
+    quarantine("orders", b"hello")
+    database = archive.database
+    database.command("profile", 2)
+    try:
+        browser.get(LIST, query)
+    finally:
+        database.command("profile", 0)
+    plans = [
+        row.get("planSummary", "")
+        for row in database["system.profile"].find({"ns": f"{database.name}.quarantine"})
+    ]
+    database.drop_collection("system.profile")
+    assert any("IXSCAN" in plan for plan in plans)
+    assert not any("COLLSCAN" in plan for plan in plans)

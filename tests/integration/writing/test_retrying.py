@@ -1,0 +1,126 @@
+"""What was set aside and is put back arrives once, under the rules that hold for every message."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from messages_app.models import Quarantined
+from messages_app.writing import retrying
+from messages_app.writing.retrying import obstacle, retry
+from relaycore.errors import NotRetried
+from relaycore.identity import content_key
+from relayproject import keys
+
+from .world import Wait, World, document, fields_of, object_id, running
+
+pytestmark = pytest.mark.django_db(databases=["default", "messages"])
+
+REASON = "1048577 bytes, and at most 1048576 are stored (RELAY_MESSAGE_MAX_BYTES)"
+
+
+def _set_aside(world: World, wait_until: Wait, *texts: str | bytes) -> list[Quarantined]:
+    """As the listener refuses a message: with the reason on its entry."""
+    for text in texts:
+        world.append_raw(fields_of([document(text)]) | {b"reason": REASON})
+    with running():
+        wait_until(world.is_settled)
+    return list(Quarantined.objects.order_by("position"))
+
+
+def _settle(world: World, wait_until: Wait) -> None:
+    with running():
+        wait_until(world.is_settled)
+
+
+@pytest.mark.parametrize("text", ["hello", "grüße \0", b"\xff\x00\xfe"])
+def test_what_is_retried_is_stored_as_it_was_published(
+    world: World, wait_until: Wait, text: str | bytes
+) -> None:
+    (entry,) = _set_aside(world, wait_until, text)
+    assert world.stored() == []
+
+    retry(entry)
+    _settle(world, wait_until)
+
+    (stored,) = world.messages.find()
+    assert (stored["channel"], stored["message"]) == ("orders", text)
+    assert stored["received_at"] == entry.received_at
+    payload = text.encode() if isinstance(text, str) else text
+    assert stored["_id"].binary == content_key(b"orders")(payload)
+    assert not Quarantined.objects.exists()
+    assert world.counts() == {"orders": 1}
+
+
+def test_what_is_retried_twice_is_stored_once(world: World, wait_until: Wait) -> None:
+    (entry,) = _set_aside(world, wait_until, "hello")
+    again = Quarantined.objects.get()
+
+    retry(entry)
+    retry(again)
+    _settle(world, wait_until)
+
+    assert world.stored() == ["hello"]
+    assert world.counts() == {"orders": 1}
+
+
+def test_what_was_published_again_meanwhile_is_stored_once(world: World, wait_until: Wait) -> None:
+    (entry,) = _set_aside(world, wait_until, "hello")
+    world.append("hello")
+
+    retry(entry)
+    _settle(world, wait_until)
+
+    assert world.stored() == ["hello"]
+
+
+def test_what_is_refused_again_comes_back_with_the_new_reason(world: World, wait_until: Wait) -> None:
+    validator = {"message": {"$ne": "hello"}}
+    (entry,) = _set_aside(world, wait_until, "hello")
+    world.messages.database.command({"collMod": world.messages.name, "validator": validator})
+    try:
+        retry(entry)
+        _settle(world, wait_until)
+    finally:
+        world.messages.database.command({"collMod": world.messages.name, "validator": {}})
+
+    back = Quarantined.objects.get()
+    assert "MongoDB refuses it" in back.reason
+    assert back.message_id == object_id("hello")
+    retry(back)
+    _settle(world, wait_until)
+    assert world.stored() == ["hello"]
+
+
+def test_what_cannot_come_back_says_why_and_stays(world: World, wait_until: Wait, settings: Any) -> None:
+    (entry,) = _set_aside(world, wait_until, "x" * 2000)
+    world.append_raw({"no": "entry"})
+    _settle(world, wait_until)
+    unread = Quarantined.objects.get(channel=None)
+
+    settings.RELAY_MESSAGE_MAX_BYTES = 1999
+    assert "more than RELAY_MESSAGE_MAX_BYTES (1999)" in obstacle(entry)
+    assert "could not be read" in obstacle(unread)
+    settings.RELAY_MESSAGE_MAX_BYTES = 2000
+    assert not obstacle(entry)
+    entry.size = 3000
+    assert "Only 2000 of its 3000 bytes" in obstacle(entry)
+
+    length = world.redis.xlen(keys.stream(0))
+    for refused in (entry, unread):
+        with pytest.raises(NotRetried):
+            retry(refused)
+    assert world.redis.xlen(keys.stream(0)) == length
+    assert Quarantined.objects.count() == 2
+
+
+def test_while_redis_is_away_it_stays_in_quarantine(
+    world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (entry,) = _set_aside(world, wait_until, "hello")
+    monkeypatch.setattr(retrying, "shared_redis", lambda: redis.Redis(port=1))
+
+    with pytest.raises(redis.RedisError):
+        retry(entry)
+
+    assert Quarantined.objects.get() == entry
