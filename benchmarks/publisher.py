@@ -41,10 +41,10 @@ def main(port: int, load: Load) -> Published:
         while sent < load.count:
             due = load.count
             if load.rate:
+                # What is due goes out once in a tick: in many small pipelines each costs Redis three times as much.
                 passed = time.time() - began
                 due = min(due, int(passed * load.rate) + 1)
-                if due <= sent:
-                    time.sleep(_TICK_SECONDS - passed % _TICK_SECONDS)
+                time.sleep(_TICK_SECONDS - passed % _TICK_SECONDS)
             while sent < due:
                 end = min(due, sent + _PIPELINE)
                 unheard += publish(redis, commands[sent:end])
