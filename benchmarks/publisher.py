@@ -41,7 +41,7 @@ def main(port: int, load: Load) -> Published:
         while sent < load.count:
             due = load.count
             if load.rate:
-                # What is due goes out once in a tick: in many small pipelines each costs Redis three times as much.
+                # Once in each tick: in many small pipelines a message costs Redis three times as much.
                 passed = time.time() - began
                 due = min(due, int(passed * load.rate) + 1)
                 time.sleep(_TICK_SECONDS - passed % _TICK_SECONDS)
