@@ -1,9 +1,13 @@
 """CPU time and memory of groups of processes."""
 
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import psutil
+
+DISTURBING_CORES = 0.15
+"""Of others, spoil a measurement. Less is the kernel's own work for what is measured."""
 
 Groups = Mapping[str, list[psutil.Process]]
 """Processes by what they do."""
@@ -37,6 +41,21 @@ def busy_seconds() -> float:
     """CPU time of everything on this machine, in seconds since it was started."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))
+
+
+class Watch:
+    """Sees how much CPU went to processes that have nothing to do with what is measured."""
+
+    def __init__(self, groups: Groups) -> None:
+        self.before = cpu_seconds(groups)
+        self._busy = busy_seconds()
+        self._own = time.process_time()
+        self._began = time.monotonic()
+
+    def others_cores(self, used: Mapping[str, float], more_seconds: float = 0.0) -> float:
+        """Cores on average, without this process, without `used` and `more_seconds`."""
+        known = sum(used.values()) + more_seconds + time.process_time() - self._own
+        return max(0.0, (busy_seconds() - self._busy - known) / (time.monotonic() - self._began))
 
 
 def end(processes: Iterable[psutil.Process]) -> None:

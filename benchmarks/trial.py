@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from benchmarks.load import Load
-from benchmarks.processes import busy_seconds, cpu_between, cpu_seconds
+from benchmarks.processes import DISTURBING_CORES, Watch, cpu_between, cpu_seconds
 from benchmarks.publisher import Published
 from benchmarks.target import Target, WrongResult
 from tests.acceptance.stack import ROOT
@@ -20,9 +20,6 @@ BACKLOG_SECONDS = 1.0
 _SAMPLE_SECONDS = 0.05
 _PATIENCE_SECONDS = 4.0
 """So long nothing has to happen until the rest counts as lost."""
-
-_DISTURBING_CORES = 0.15
-"""Less is the kernel's own work for what is measured."""
 
 _LEAST_OFFERED = 0.98
 """Of the rate that was asked for: below it, it is Redis or the publisher that was too slow."""
@@ -57,7 +54,7 @@ class Trial:
     @property
     def is_disturbed(self) -> bool:
         """Whether something else on this machine took part of it."""
-        return self.others_cores > _DISTURBING_CORES
+        return self.others_cores > DISTURBING_CORES
 
     @property
     def is_steady(self) -> bool:
@@ -78,8 +75,7 @@ def run(target: Target, load: Load) -> Trial:
     """
     target.wait_until_heard(load.shape)
     with _publisher(target, load) as publisher:
-        base, before = target.stored(), cpu_seconds(target.processes())
-        busy, own, began = busy_seconds(), time.process_time(), time.monotonic()
+        base, watch = target.stored(), Watch(target.processes())
         samples = [(time.time(), 0)]
         _say(publisher, "go\n")
         while publisher.poll() is None:
@@ -87,9 +83,8 @@ def run(target: Target, load: Load) -> Trial:
             samples.append((time.time(), target.stored() - base))
         published = _result(publisher)
         stored_at = _wait(target, base, load.count, samples)
-        cpu = cpu_between(before, cpu_seconds(target.processes()))
-        known = sum(cpu.values()) + published.cpu_seconds + time.process_time() - own
-        others = (busy_seconds() - busy - known) / (time.monotonic() - began)
+        cpu = cpu_between(watch.before, cpu_seconds(target.processes()))
+        others = watch.others_cores(cpu, published.cpu_seconds)
     lost = _check(target, load, published)
     took = published.ended_at - published.began_at
     return Trial(
@@ -102,7 +97,7 @@ def run(target: Target, load: Load) -> Trial:
         settle_seconds=max(0.0, stored_at - published.ended_at),
         cpu_us={name: seconds / load.count * 1e6 for name, seconds in cpu.items()},
         publisher_cores=published.cpu_seconds / took,
-        others_cores=max(0.0, others),
+        others_cores=others,
     )
 
 
