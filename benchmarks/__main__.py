@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +20,15 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured; the figures of the short form say nothing about speed."""
+    """How much is measured; the figures of the short form say nothing about speed.
+
+    apart: two Relays, one after the other, without and with a standby. Else one that has it.
+    """
 
     main: Effort
     varied: Effort
     ceiling: int = 400_000
+    ceilings: int = 10
     probes: int = 1000
     long: int = 2_000_000
     idle_seconds: float = 60.0
@@ -32,14 +36,16 @@ class Plan:
     sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
     stored: int = 10_000_000
     history: int = 1_000_000
+    apart: bool = True
 
 
 FULL = Plan(main=Effort(), varied=Effort(seconds=5.0, confirmations=1))
-_SHORT = Effort(seconds=0.3, burst=1000, bursts=1, fixed_rate=1000.0)
+_SHORT = Effort(seconds=0.3, burst=1000, bursts=1, attempts=1, fixed_rate=1000.0)
 QUICK = Plan(
     main=_SHORT,
     varied=_SHORT,
     ceiling=4000,
+    ceilings=1,
     probes=10,
     long=1000,
     idle_seconds=0.2,
@@ -47,6 +53,7 @@ QUICK = Plan(
     sizes=(10_000,),
     stored=5000,
     history=3000,
+    apart=False,
 )
 
 
@@ -64,9 +71,7 @@ def main(arguments: Sequence[str]) -> int:
     room = Path(tempfile.mkdtemp(prefix="relay-bench-"))
     room.chmod(0o755)  # PostgreSQL runs as another user if we are root.
     try:
-        with running(room / "data") as relay:
-            measure(relay, results, QUICK if given.quick else FULL, only)
-            servers = _servers(relay)
+        servers = measure(room, results, QUICK if given.quick else FULL, only)
     finally:
         shutil.rmtree(room, ignore_errors=True)
     path = results.write(given.results, servers)
@@ -75,23 +80,43 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def measure(relay: Relay, results: Results, plan: Plan, only: str) -> None:
-    """Each section that is in `only`, so that what is compared is measured one after the other."""
-    steps: dict[str, Callable[[], None]] = {
-        "a": lambda: ceiling.measure(relay, results, plan.ceiling),
-        "b": lambda: rates.measure(relay, results, plan.main),
-        "f": lambda: contenders.measure(relay, results, plan.main),
-        "c": lambda: latency.measure(relay, results, plan.probes),
-        "d": lambda: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),
-        "e": lambda: variations.measure(
+def measure(room: Path, results: Results, plan: Plan, only: str) -> dict[str, str]:
+    """Each section that is in `only`; the versions of the servers.
+
+    What is compared is measured one after the other. Listeners are loaded one at a time, since that is what
+    the peers are; then the same with a standby, as Relay runs by default.
+    """
+    alone: dict[str, Callable[[Relay], None]] = {
+        "a": lambda relay: ceiling.measure(relay, results, plan.ceiling, plan.ceilings),
+        "b": lambda relay: rates.measure(relay, results, plan.main),
+        "f": lambda relay: contenders.measure(relay, results, plan.main),
+        "c": lambda relay: latency.measure(relay, results, plan.probes),
+        "e": lambda relay: variations.measure(
             relay, results, plan.varied, list(plan.channels), list(plan.sizes), plan.stored
         ),
-        "g": lambda: history.measure(relay, results, plan.history),
+        "g": lambda relay: history.measure(relay, results, plan.history),
     }
-    for section, step in steps.items():
+    with_standby: dict[str, Callable[[Relay], None]] = {
+        "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),
+        "e": lambda relay: variations.measure_standby(relay, results, plan.varied),
+    }
+    with running(room / "one", RELAY_LISTENERS_PER_PARTITION="1" if plan.apart else "2") as relay:
+        servers = _servers(relay)
+        _measure(relay, only, alone)
+        if not plan.apart:
+            _measure(relay, only, with_standby)
+    if plan.apart and set(only) & with_standby.keys():
+        say("a whole Relay with a standby")
+        with running(room / "two") as relay:
+            _measure(relay, only, with_standby)
+    return servers
+
+
+def _measure(relay: Relay, only: str, sections: Mapping[str, Callable[[Relay], None]]) -> None:
+    for section, measure_section in sections.items():
         if section in only:
             say(f"section {section}")
-            step()
+            measure_section(relay)
 
 
 def _easy(results: Results) -> float:

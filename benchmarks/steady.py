@@ -10,7 +10,6 @@ from benchmarks.target import Target
 from benchmarks.trial import Trial
 
 _STEP = 1.25
-_ATTEMPTS = 4
 _REST_SECONDS = 10.0
 _MOST_BYTES = 500 << 20
 """What one load holds in the publisher at most: large messages are published for a shorter time."""
@@ -25,6 +24,7 @@ class Effort:
     confirmations:   how many of these there are, and all must succeed
     resolution:      the search ends when the rate is known so well
     burst, bursts:   messages of an unthrottled burst, and how many bursts
+    attempts:        how often a try is made that failed while something else took part of the machine
     fixed_rate:      for the quick form: no search, one try at this rate
     """
 
@@ -34,6 +34,7 @@ class Effort:
     resolution: float = 1.04
     burst: int = 200_000
     bursts: int = 10
+    attempts: int = 4
     fixed_rate: float | None = None
 
 
@@ -57,13 +58,13 @@ def burst(target: Target, shape: Shape, count: int, *, keep: bool = False) -> Tr
 def highest_rate(target: Target, shape: Shape, effort: Effort, *, keep: bool = False) -> Steady:
     """Search, then confirm. Nothing was stored before each try unless `keep`."""
     if effort.fixed_rate is not None:
-        one = _try(target, shape, effort.fixed_rate, effort.seconds, keep)
+        one = _try(target, shape, effort.fixed_rate, effort.seconds, effort, keep)
         return Steady(effort.fixed_rate, [one])
     rate = _search(target, shape, effort, keep)
     while True:
         trials = []
         for _ in range(effort.confirmations):
-            trials.append(_try(target, shape, rate, effort.seconds, keep))
+            trials.append(_try(target, shape, rate, effort.seconds, effort, keep))
             if not trials[-1].is_steady:
                 break
         else:
@@ -77,7 +78,7 @@ def _search(target: Target, shape: Shape, effort: Effort, keep: bool) -> float:
     rate = max(10.0, burst(target, shape, effort.burst // 4, keep=keep).rate_stored)
     good, bad = 0.0, float("inf")
     while bad / max(good, 1.0) > effort.resolution:
-        if _try(target, shape, rate, effort.probe_seconds, keep).is_steady:
+        if _try(target, shape, rate, effort.probe_seconds, effort, keep).is_steady:
             good = rate
         else:
             bad = rate
@@ -90,9 +91,9 @@ def _search(target: Target, shape: Shape, effort: Effort, keep: bool) -> float:
     return good
 
 
-def _try(target: Target, shape: Shape, rate: float, seconds: float, keep: bool) -> Trial:
+def _try(target: Target, shape: Shape, rate: float, seconds: float, effort: Effort, keep: bool) -> Trial:
     """Once; and again where it failed while something else took part of the machine."""
-    for attempt in range(_ATTEMPTS):
+    for attempt in range(effort.attempts):
         if not keep:
             target.empty()
         count = _affordable(shape, max(1, int(rate * seconds)))

@@ -28,13 +28,28 @@ def measure(
     _after_many(relay, results, effort, stored)
 
 
+def measure_standby(relay: Relay, results: Results, effort: Effort) -> None:
+    """On a Relay with two listeners: what the second one costs."""
+    shape = Shape("vary-")
+    _one(relay, results, effort, shape, "two listeners", to=BASE)
+    name = "two listeners, policy every"
+    _one(relay, results, effort, shape, name, policy=POLICIES["every"], to="policy every")
+
+
 def _one(
-    relay: Relay, results: Results, effort: Effort, shape: Shape, name: str, policy: str = '"content"'
+    relay: Relay,
+    results: Results,
+    effort: Effort,
+    shape: Shape,
+    name: str,
+    *,
+    policy: str = '"content"',
+    to: str = BASE,
 ) -> None:
     say(f"with {name}")
     relay.empty()
     with relay.listening(shape, policy=policy):
-        _report(results, name, highest_rate(relay, shape, effort).rate, shape)
+        _report(results, name, highest_rate(relay, shape, effort).rate, shape, to)
 
 
 def _after_many(relay: Relay, results: Results, effort: Effort, stored: int) -> None:
@@ -49,5 +64,5 @@ def _after_many(relay: Relay, results: Results, effort: Effort, stored: int) -> 
     relay.empty()
 
 
-def _report(results: Results, name: str, rate: float, shape: Shape) -> None:
-    results.add("e", name, rate, "messages/s", to=BASE, megabytes_per_second=rate * shape.size / 1e6)
+def _report(results: Results, name: str, rate: float, shape: Shape, to: str = BASE) -> None:
+    results.add("e", name, rate, "messages/s", to=to, megabytes_per_second=rate * shape.size / 1e6)
