@@ -13,7 +13,7 @@ find_python = for modules in sys,ensurepip sys; do \
 install = @$(find_python); exec "$$python" -I relayproject/stack/virtualenv.py .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types check clean venv venv-dev
+.PHONY: help run test bench lint format types check clean venv venv-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -23,6 +23,9 @@ run: venv  ## start everything, until Ctrl-C
 
 test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" runs some of them)
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+bench: venv-dev  ## measure how fast it is (ARGS="--only b,c" or "--quick"; benchmarks/README.md)
+	@exec $(BIN)/python -m benchmarks $(ARGS)
 
 lint: venv-dev  ## style and suspicious code
 	@$(BIN)/python -m ruff check .

@@ -16,6 +16,7 @@ from typing import Any
 
 from celery import Celery, signals
 from django.conf import settings
+from django.db import close_old_connections, connections
 from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
 
@@ -27,6 +28,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 log = logging.getLogger(__name__)
 
 _PROPOSALS = ("channels_app.tasks.propose_listeners", "messages_app.tasks.propose_writers")
+
+_KEPT_SECONDS = 300
 
 app = Celery("relay")
 
@@ -57,6 +60,7 @@ def _configure(sender: Celery, **_: Any) -> None:
         worker_disable_prefetch=True,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        CELERY_DB_REUSE_MAX=1_000_000,  # `_look_after_connections` closes what has to be closed.
         worker_send_task_events=True,  # Flower and `celery events` show what runs.
         beat_max_loop_interval=interval,
         beat_schedule={
@@ -99,6 +103,21 @@ def propose(*names: str) -> None:
             app.send_task(name, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
         except Exception as exc:
             log.info("%s was not sent, beat will send it: %r", name, exc)
+
+
+@signals.celeryd_init.connect
+@signals.beat_init.connect
+def _keep_connections(**_: Any) -> None:
+    """Workers and beat ask PostgreSQL every few seconds: a new connection each time costs more than the rest.
+
+    Not in the settings: the web server's threads come and go, and their connections with them.
+    """
+    connections.settings["default"] |= {"CONN_MAX_AGE": _KEPT_SECONDS, "CONN_HEALTH_CHECKS": True}
+
+
+@signals.task_prerun.connect
+def _look_after_connections(**_: Any) -> None:
+    close_old_connections()
 
 
 @signals.worker_ready.connect

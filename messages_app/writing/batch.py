@@ -23,6 +23,7 @@ class Batch:
 
     ids:       of its entries
     ends:      for each entry the number of `documents` up to its end
+    counts:    for each entry how many of its `documents` are of which channel
     documents: with their positions, in the order of the stream
     rejected:  (position, document, reason) of messages that are not to be stored
     unread:    (entry, reason) of entries that are not in the format
@@ -33,6 +34,7 @@ class Batch:
 
     ids: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
+    counts: list[Counter[bytes]] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
     rejected: list[tuple[str, bytes, str]] = field(default_factory=list)
     unread: list[tuple[Entry, str]] = field(default_factory=list)
@@ -51,17 +53,21 @@ class Batch:
             self.unread.append((entry, f"The entry cannot be read: {exc}."))
         else:
             self._take(entry, originals, placed)
+        new = self.documents[sum(self.ends[-1:]) :]
+        # Once, for the counts and the times: a second look into each document would take another 0.2 us.
+        self.counts.append(Counter(map(envelope.channel_of, new)))
+        self.last_at.update(dict.fromkeys(self.counts[-1], milliseconds_of(entry.id)))
         self.ids.append(entry.id)
         self.ends.append(len(self.documents))
         size = sum(map(len, entry.fields.values()))
-        return max(self.ends[-1] - sum(self.ends[-2:-1]), size // _HEAVY_BYTES, 1)
+        return max(len(new), size // _HEAVY_BYTES, 1)
 
     def stored(self, outcome: Outcome) -> list[tuple[str, Counter[bytes]]]:
         """For each entry its id and its newly stored messages by channel."""
         not_stored = outcome.duplicates | outcome.refused.keys()
         counts, begin = [], 0
-        for id, end in zip(self.ids, self.ends, strict=True):
-            counted = Counter(map(envelope.channel_of, self.documents[begin:end]))
+        for id, end, brought in zip(self.ids, self.ends, self.counts, strict=True):
+            counted = Counter(brought)
             for index in not_stored & set(range(begin, end)) if not_stored else ():
                 counted[envelope.channel_of(self.documents[index])] -= 1
             counts.append((id, +counted))
@@ -76,5 +82,3 @@ class Batch:
                 self.rejected.append((position, original, reason.decode(errors="replace")))
         else:
             self.documents += placed
-            at = milliseconds_of(entry.id)
-            self.last_at.update(dict.fromkeys(map(envelope.channel_of, placed), at))

@@ -1,0 +1,11 @@
+"""What is going on, for whoever waits: a full run takes the better part of an hour."""
+
+import sys
+import time
+
+_began = time.monotonic()
+
+
+def say(text: str) -> None:
+    """One line, with the seconds since the start."""
+    print(f"{time.monotonic() - _began:6.0f} s  {text}", file=sys.stderr, flush=True)
