@@ -15,8 +15,8 @@ LEAVING:   was told to go, and there is a standby. Relays what came before its f
            tick of the state `leaving`, and holds what comes after it
 LEFT:      everything before that tick is on the stream. Holds, until somebody leads
 
-Silence: no tick for `SILENT_TICKS` intervals although everything that came in was
-read. Either nobody leads, or this connection is deaf. Redis knows which, so it is
+Silence: no tick for `SILENT_TICKS` intervals (longer, if what is held has a hole)
+although everything that came in was read. Either nobody leads, or this connection is deaf. Redis knows which, so it is
 asked for its counter of ticks: if that is further than what was heard, and stays so,
 the connection is dropped; else the lease is claimed. While Redis itself stands still
 there is no answer, and nothing is done.
@@ -30,6 +30,9 @@ from typing import Final
 from relaycore.ticks import LEAVING, LEFT, Tick
 
 SILENT_TICKS: Final = 5
+_SILENT_TICKS_WITH_A_HOLE: Final = 15
+"""Who would lead with a hole leaves those without one time to be first."""
+
 _HANDOVER_SECONDS: Final = 4.0
 """So long a listener that was told to go waits for a successor. It has 10 s to stop in all."""
 
@@ -68,7 +71,7 @@ class Election:
     state: see the module
     epoch: of its own latest term, 0 if there was none
     seen:  the highest epoch that was heard
-    last:  the latest tick that was heard on this connection
+    last:  the latest tick of the current term that was heard on this connection
     """
 
     def __init__(self, interval: float) -> None:
@@ -77,7 +80,9 @@ class Election:
         self.epoch = 0
         self.seen = 0
         self.last: Tick | None = None
+        self._newest = 0
         self._quiet_since: float | None = None
+        self._patience = SILENT_TICKS * interval
         self._waiting = False
         self._expected: int | None = None
         self._left_at = 0.0
@@ -102,30 +107,38 @@ class Election:
         if self.state is State.FOLLOWING:
             self.state = State.JOINING
 
-    def heard(self, tick: Tick, now: float) -> Action | None:
-        """A tick was heard, and everything before it."""
+    def heard(self, tick: Tick, now: float, *, whole: bool) -> Action | None:
+        """A tick was heard, and everything before it. `whole`: as in `turn`."""
+        self._newest = tick.number
+        if tick.epoch < self.seen:
+            return None  # Of a leader that does not know yet that its term is over.
         self.last = tick
         self._restart(now)
-        self.seen = max(self.seen, tick.epoch)
+        self.seen = tick.epoch
         if self.state is State.JOINING:
             self.state = State.FOLLOWING
         if self.ticks:
             return self._heard_while_ticking(tick)
-        if tick.state == LEFT and tick.epoch == self.seen:
+        if tick.state == LEFT and whole:
             return self._claim()
         return None
 
-    def turn(self, now: float, *, caught_up: bool) -> Action | None:
-        """Look at the time. `caught_up`: everything that has come in was read just now."""
+    def turn(self, now: float, *, caught_up: bool, whole: bool) -> Action | None:
+        """Look at the time.
+
+        `caught_up`: everything that has come in was read just now. `whole`: what is held has no
+        hole since the last confirmed tick.
+        """
         if self.state is State.LEFT and now - self._left_at > _HANDOVER_SECONDS:
             return self._take_back()
         if self.ticks or self.state is State.ENDED or self._waiting:
             return None
         if not caught_up or self._quiet_since is None:
             self._quiet_since = now
-        if now - self._quiet_since <= SILENT_TICKS * self._interval:
+        self._patience = (SILENT_TICKS if whole else _SILENT_TICKS_WITH_A_HOLE) * self._interval
+        if now - self._quiet_since <= self._patience:
             return None
-        if self._expected is not None and self.last is not None and self.last.number < self._expected:
+        if self._expected is not None and self.last is not None and self._newest < self._expected:
             # The tick that Redis has counted had time enough to come.
             return self._rejoin(now)
         self._waiting = True
@@ -142,12 +155,12 @@ class Election:
             before, self._expected = self._expected, counter
             if before is not None:
                 return self._claim() if counter == before else self._rejoin(now)
-        elif counter <= self.last.number:
+        elif counter <= self._newest:
             return self._claim()
         else:
             self._expected = counter
         # Two more intervals: for another question, or for a tick that is on its way.
-        self._quiet_since = now - (SILENT_TICKS - 2) * self._interval
+        self._quiet_since = now - self._patience + 2 * self._interval
         return None
 
     def won(self, epoch: int) -> bool:
@@ -185,10 +198,18 @@ class Election:
             self.state = State.LEFT
 
     def resign(self, now: float) -> None:
-        """Go on as a standby: a leader that has missed something, when there is somebody who has not."""
-        self.state = State.JOINING
+        """Lead no more: go on as a standby, or end if this one was on its way out."""
+        self.state = State.JOINING if self.state is State.LEADING else State.ENDED
         self.last = None
         self._restart(now)
+
+    def deafened(self) -> Action | None:
+        """The data connection has ended, and there is no standby."""
+        return self._take_back() if self.state in {State.LEAVING, State.LEFT} else None
+
+    def confirms(self, tick: Tick) -> bool:
+        """Whether this listener has appended everything before a tick that it has heard."""
+        return self.relays or (self.ticks and self.point is not None and tick.number <= self.point)
 
     # --- inside ----------------------------------------------------------------------
 

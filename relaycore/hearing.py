@@ -57,6 +57,12 @@ class Hearing:
         self._internal = frozenset((capture.tick_channel, capture.control_channel))
         self._connection = b""
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether what is held has no hole since the last tick that was confirmed."""
+        last, since = self.election.last, self.hold.whole_from
+        return last is not None and since is not None and since <= last.confirmed
+
     def joined(self, connection: bytes, now: float) -> None:
         """There is a new data connection, and nothing was heard on it yet."""
         self._connection = connection
@@ -76,10 +82,9 @@ class Hearing:
 
     def take_over(self, epoch: int) -> TakeOver | None:
         """The lease is won: from here on this listener relays. None if the term is over already."""
-        last, since = self.election.last, self.hold.whole_from
+        since, whole = self.hold.whole_from, self.is_whole
         if not self.election.won(epoch):
             return None
-        whole = last is not None and since is not None and since <= last.confirmed
         heard = self._relay_hold()
         late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
         return TakeOver(heard, since, whole, late)
@@ -157,7 +162,8 @@ class Hearing:
 
     def _tick(self, tick: Tick, now: float, step: Step) -> None:
         led = self.election.state is State.LEADING
-        action = self.election.heard(tick, now)
+        since = self.hold.whole_from
+        action = self.election.heard(tick, now, whole=since is not None and since <= tick.confirmed)
         if action is not None:
             step.actions.append(action)
         if led and not self.election.relays:

@@ -84,7 +84,7 @@ class Leadership:
         lost = self._losses.take()
         if lost is not None:
             self._roster.note(lost)
-        return self._election.turn(now, caught_up=caught_up)
+        return self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole)
 
     def claim(self) -> None:
         """Claim the lease beyond the epoch that was heard."""
@@ -121,18 +121,20 @@ class Leadership:
         report = self._report_given_up if self._heartbeat is None else self._heartbeat.give_up
         report(messages)
 
-    def deaf(self, now: float, appender: Appender) -> None:
+    def deaf(self, now: float, appender: Appender) -> Action | None:
         """The data connection has ended. What comes now is not heard here."""
-        if self._election.state is not State.LEADING:
-            return
+        if not self.is_held:
+            return None
         last = self._election.last
         if last is not None and not self._coverage.is_empty:
             self._deaf_since = self._deaf_since or last
             self._roster.note(Opened(self._deaf_since.at, Gap.Cause.CONNECTION_LOST))
-        if self._ticker.standbys:
-            log.info("partition %d: hands over to a standby, which was not deaf", self._partition)
-            self._ticker.resign(appender.confirmed)
-            self.resign(now)
+        if not self._ticker.standbys:
+            return self._election.deafened()
+        log.info("partition %d: hands over to a standby, which was not deaf", self._partition)
+        self._ticker.resign(appender.confirmed)
+        self.resign(now)
+        return None
 
     def heard(self, tick: Tick) -> None:
         """A tick was heard: what was not heard before it is known now."""

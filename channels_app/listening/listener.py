@@ -191,7 +191,7 @@ class Listener:
             case Ticked(tick):
                 self._ticker.hear(now)
                 self._coverage.ticked(leads=self._leadership.is_held)
-                if self._leadership.is_held:
+                if self._election.confirms(tick):
                     self._appender.mark(tick)
                     self._leadership.heard(tick)
             case Subscribed(channel):
@@ -238,7 +238,7 @@ class Listener:
             self._subscription.drop("Redis publishes ticks that do not arrive.")
         if self._is_connected and self._subscription.wire is None:
             self._is_connected = False
-            self._leadership.deaf(now, self._appender)
+            self._do(self._leadership.deaf(now, self._appender), now)
         # Not before the table was read: what is whole has heard every channel.
         if self._roster.is_read and self._subscription.connect(now):
             self._is_connected = True

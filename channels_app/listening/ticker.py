@@ -13,8 +13,9 @@ DEAF_SECONDS = 0.7
 """Redis has published a tick, and for so long nothing at all was heard: the connection is dead."""
 
 # One step for Redis: the number that a tick gets is the order in which it is published. The
-# hash says what the last leader had confirmed, for one that has heard none of its ticks. The
-# answer also says who listens, so that asking costs nothing.
+# hash says what was confirmed last, for a leader that has heard no tick. A leader that was
+# frozen meanwhile says less than stands there already. The answer also says who listens, so
+# that asking costs nothing.
 _SCRIPT = """
 local number = redis.call('INCR', KEYS[1])
 local time = redis.call('TIME')
@@ -25,7 +26,8 @@ if type(info) == 'string' then
   calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1
 end
 local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id')
-if ARGV[3] ~= '' then
+local newer = before[5] ~= ARGV[6] or tonumber(before[1] or 0) < (tonumber(ARGV[3]) or 0)
+if ARGV[3] ~= '' and newer then
   redis.call('HSET', KEYS[2], 'number', ARGV[3], 'epoch', ARGV[2], 'at', ARGV[4],
     'calls', ARGV[5], 'run_id', ARGV[6])
 end

@@ -1,0 +1,127 @@
+"""Whatever happens to listeners, in any order: what is promised holds.
+
+Hypothesis looks for a schedule that breaks a promise and makes it as short as it can.
+`SIMULATION_EXAMPLES=10000` plays a hundred times as many schedules.
+"""
+
+import os
+import random
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relaycore.election import Action, State
+from relaycore.policy import CONTENT, EVERY, Policy
+
+from .world import World
+
+numbers = st.integers(0, 2)
+operations = st.one_of(
+    st.tuples(st.just("publish"), st.integers(1, 8)),
+    st.tuples(st.just("publish"), st.integers(1, 8)),
+    st.tuples(st.just("run"), st.integers(1, 60)),
+    st.tuples(st.just("run"), st.integers(1, 60)),
+    st.tuples(st.just("kill"), numbers),
+    st.tuples(st.just("pause"), numbers, st.integers(1, 300)),
+    st.tuples(st.just("cut"), numbers),
+    st.tuples(st.just("swallow"), numbers),
+    st.tuples(st.just("stop"), numbers),
+    st.tuples(st.just("lose_reply"), numbers),
+    st.just(("start",)),
+)
+schedules = st.lists(operations, max_size=50)
+seeds = st.integers(0, 2**32 - 1)
+
+
+EXAMPLES = int(os.environ.get("SIMULATION_EXAMPLES", "100"))
+explored = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def play(schedule: list[tuple], policy: Policy, seed: int, *, protected: bool, texts: int) -> World:  # type: ignore[type-arg]
+    """`texts`: how many different payloads there are; 0: each is another one."""
+    world = World(policy, seed=seed, protected=protected)
+    for name, *arguments in schedule:
+        if name == "publish":
+            for _ in range(arguments[0]):
+                number = len(world.published)
+                world.publish(b"text %d" % (number % texts if texts else number))
+                world.run(world.random.randint(0, 1))
+        else:
+            getattr(world, name)(*arguments)
+    world.settle()
+    return world
+
+
+@explored
+@given(schedules, seeds)
+def test_with_one_whole_listener_at_each_instant_nothing_is_lost_and_order_is_kept(
+    schedule: list[tuple],  # type: ignore[type-arg]
+    seed: int,
+) -> None:
+    world = play(schedule, CONTENT, seed, protected=True, texts=0)
+    assert world.stored() == [payload for _, payload in world.published]
+
+
+@explored
+@given(schedules, seeds)
+def test_under_every_each_publish_is_stored_once(schedule: list[tuple], seed: int) -> None:  # type: ignore[type-arg]
+    world = play(schedule, EVERY, seed, protected=True, texts=3)
+    assert Counter(world.stored()) == Counter(payload for _, payload in world.published)
+
+
+@pytest.mark.parametrize("policy", [CONTENT, EVERY], ids=["content", "every"])
+@explored
+@given(schedule=schedules, seed=seeds)
+def test_whatever_happens_nothing_is_stored_twice_and_each_loss_lies_in_a_gap(
+    policy: Policy,
+    schedule: list[tuple],  # type: ignore[type-arg]
+    seed: int,
+) -> None:
+    world = play(schedule, policy, seed, protected=False, texts=0)
+    stored = world.stored()
+    assert len(stored) == len(set(stored))
+    kept = set(stored)
+    assert stored == [payload for _, payload in world.published if payload in kept]
+    lost = [at for at, payload in world.published if payload not in kept]
+    for at in lost:
+        assert any(gap.before.calls < at < gap.after.calls for gap in world.gaps), f"publish {at} is missing"
+    for gap in world.gaps:
+        in_gap = [at for at in lost if gap.before.calls < at < gap.after.calls]
+        assert gap.missed_at_most is not None
+        assert len(in_gap) <= gap.missed_at_most
+
+
+def test_control_alone_a_killed_listener_loses_what_nobody_hears() -> None:
+    schedule = [("kill", 0), ("kill", 0), ("publish", 5), ("start",), ("run", 200), ("publish", 1)]
+    world = play(schedule, CONTENT, 1, protected=False, texts=0)
+    assert len(world.published) - len(world.stored()) == 5
+    assert [gap.missed_at_most for gap in world.gaps] == [5]
+
+
+def test_control_under_content_equal_payloads_are_stored_once() -> None:
+    world = play([("publish", 8), ("run", 50)], CONTENT, 1, protected=True, texts=3)
+    assert len(world.stored()) == 3
+
+
+def test_the_schedules_reach_every_state_and_every_action() -> None:
+    """Else the properties above would say little."""
+    chance = random.Random(1)
+    seen: set[object] = set()
+    faults = 0
+    for seed in range(100):
+        world = World(CONTENT, seed=seed, protected=seed % 2 == 0)
+        for _ in range(30):
+            name = chance.choice(["kill", "pause", "cut", "swallow", "stop", "start", "start", "lose_reply"])
+            world.publish(b"text")
+            getattr(world, name)(*{"start": (), "pause": (0, 80)}.get(name, (chance.randint(0, 2),)))
+            world.run(chance.choice([1, 3, 60]))
+        seen |= world.seen
+        faults += world.faults
+    assert faults > 500
+    assert seen >= {*State, *Action}
