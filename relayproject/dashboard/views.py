@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 
 from relayproject.dashboard import facts
 
-_PARTS: Final = ("banner", "tiles", "silent", "loops", "quarantine", "errors")
+_PARTS: Final = ("banner", "tiles", "silent", "loops", "gaps", "quarantine", "errors")
 _RANGE: Final = "minutes"
 
 
