@@ -103,7 +103,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         look = "good" if channel.status == Channel.Status.ACTIVE else "warn"
         return format_html('<span class="pill {}">{}</span>', look, channel.status)
 
-    @admin.display(description="why not heard")
+    @admin.display(description="why not heard", empty_value="")
     def why_not(self, channel: Any) -> str:
         """Empty where it is."""
         heard = channel.status == Channel.Status.ACTIVE

@@ -22,7 +22,6 @@ class LeaseAdmin(ReadOnlyAdmin):
         "is_live",
         "host",
         "pid",
-        "task_id",
         "epoch",
         "heartbeat_age",
         "claimed_at",
@@ -42,7 +41,7 @@ class LeaseAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Lease | None = None) -> Any:
         """Everything, in the order of the list."""
-        return (*self.list_display, "holder")
+        return (*self.list_display, "task_id", "holder")
 
     @admin.display(boolean=True, description="live", ordering="is_live")
     def is_live(self, lease: Any) -> bool:

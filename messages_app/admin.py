@@ -26,6 +26,7 @@ from relaycore.errors import NotRetried
 from relaycore.position import is_position
 from relayproject.connections import mongo_collection
 from relayproject.readonly import ReadOnlyAdmin
+from relayproject.templatetags.relay import size
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     @admin.display(description="size", ordering="size")
     def of_size(self, entry: Quarantined) -> str:
         """Of the whole payload."""
-        return f"{entry.size:,} bytes"
+        return size(entry.size)
 
     @admin.display(description="payload")
     def preview(self, entry: Quarantined) -> SafeString:

@@ -27,6 +27,9 @@ _KEPT: Final = 100
 _CHARACTERS: Final = 500
 _PAUSE_SECONDS: Final = 1.0
 
+_ELSEWHERE: Final = frozenset({"django.request", "messages_app.writing.quarantine"})
+"""Answers such as 404, which are the client's mistake, and what the home page shows in a list of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -63,8 +66,8 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one line; a process that was forked begins with a thread of its own."""
-        if record.name == "django.request" and record.levelno < logging.ERROR:
-            return  # An answer such as 404: the mistake is the client's.
+        if record.levelno < logging.ERROR and record.name in _ELSEWHERE:
+            return
         try:
             text = " ".join(record.getMessage().split())[:_CHARACTERS]
             where = f"{socket.gethostname()} {record.process} {record.name}"

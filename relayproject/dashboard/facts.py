@@ -153,7 +153,7 @@ def _stream(facts: Facts, partitions: list[int]) -> None:
     _, counts = rates.series(partitions, 5, 13)
     facts.minute = rates.Count(sum(counts[:-1]), 60.0)
     facts.hour = sum(rates.series(partitions, 60, 61)[1])
-    facts.errors = journal.last(_SHOWN)
+    facts.errors = journal.last(6)
 
 
 def _quarantine(facts: Facts) -> None:

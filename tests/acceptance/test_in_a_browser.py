@@ -118,6 +118,7 @@ def test_no_page_is_wider_than_a_phone(stack: Stack) -> None:
         ]:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], address
+            assert page.evaluate("document.getElementById('content').clientWidth") > 0.9 * PHONE[0], address
 
 
 def test_the_look_can_be_chosen(stack: Stack) -> None:
