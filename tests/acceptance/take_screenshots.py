@@ -49,11 +49,12 @@ def _look(page: Page, stack: Stack, scheme: str) -> None:
     log_in(page, stack)
     page.wait_for_timeout(3000)
     page.screenshot(path=PICTURES / f"home-{scheme}.png")
-    page.goto("/admin/channels_app/channel/")
+    page.goto("/admin/channels_app/channel/", wait_until="networkidle")
     page.screenshot(path=PICTURES / f"channels-{scheme}.png")
     page.goto("/admin/messages_app/message/?channel=orders")
-    page.screenshot(path=PICTURES / f"messages-{scheme}.png")
     page.locator(".messages tbody a").first.click()
+    page.wait_for_selector("pre.payload")
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=PICTURES / f"message-{scheme}.png")
 
 
