@@ -72,8 +72,8 @@ class Handler(logging.Handler):
             text = " ".join(record.getMessage().split())[:_CHARACTERS]
             where = f"{socket.gethostname()} {record.process} {record.name}"
             line = {"at": record.created, "level": record.levelname, "where": where, "text": text}
-            self._waiting.append(json.dumps(line))
             self._begin()
+            self._waiting.append(json.dumps(line))
             self._awake.set()
         except Exception:
             self.handleError(record)
@@ -81,6 +81,7 @@ class Handler(logging.Handler):
     def _begin(self) -> None:
         if self._pid != os.getpid():
             self._pid, self._awake = os.getpid(), threading.Event()
+            self._waiting.clear()  # What a parent has not sent yet is the parent's.
             threading.Thread(target=self._run, args=(self._awake,), name="journal", daemon=True).start()
 
     def _run(self, awake: threading.Event) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
@@ -243,6 +244,19 @@ def test_nobody_else_sees_it(client: Client, django_user_model: Any) -> None:
     assert client.get(STATE).status_code == 302
     client.force_login(django_user_model.objects.create_user("somebody"))
     assert client.get(STATE).status_code == 302
+
+
+def test_who_may_see_less_sees_less(client: Client, relay_keys: Any, django_user_model: Any) -> None:
+    start("orders")
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_gap"))
+    client.force_login(clerk)
+
+    found = parts(client)
+
+    assert [name for name, html in found.items() if html] == ["banner", "tiles", "gaps"]
+    assert "orders" not in "".join(found.values())
+    assert client.get(HOME).status_code == 200
 
 
 def test_it_takes_as_many_queries_for_many_channels_as_for_one(
