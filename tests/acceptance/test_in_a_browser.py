@@ -56,7 +56,7 @@ def test_a_day_of_an_operator(stack: Stack, wait_until: Callable[..., None]) -> 
         # Publish: the chart moves without the page being loaded again.
         before = sum(rates(page))
         for n in range(50):
-            assert stack.redis.publish(CHANNEL, f'{{"id": {n}, "customer": "Ada"}}') == 1
+            assert stack.redis.publish(CHANNEL, f'{{"id": {n}, "customer": "Ada"}}') >= 1
         stack.redis.publish(CHANNEL, HOSTILE)
         wait_until(lambda: sum(rates(page)) > before, seconds=15)
         assert page.evaluate("window.sameDocument")
