@@ -1,5 +1,6 @@
 """Channels in Django's admin: adding one starts it, deleting one stops it."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,8 +14,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from channels_app import registration, report
-from channels_app.models import Channel, ChannelQuerySet
+from channels_app.models import Channel, ChannelQuerySet, Gap
 from relaycore.errors import RelayError
+from relayproject.readonly import ReadOnlyAdmin
 
 SHOWN = (
     "status",
@@ -50,7 +52,7 @@ class StatusFilter(admin.SimpleListFilter):
 class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """All changes go through `registration`, so that the listeners learn of them."""
 
-    list_display = ("channel", "status", "why", "messages", "minute", "hour", "last_message", "policy")
+    list_display = ("channel", "status", "messages", "minute", "hour", "last_message", "why_not")
     search_fields = ("channel",)
     list_per_page = 50
     show_full_result_count = False
@@ -100,6 +102,12 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Heard at this moment, or not."""
         look = "good" if channel.status == Channel.Status.ACTIVE else "warn"
         return format_html('<span class="pill {}">{}</span>', look, channel.status)
+
+    @admin.display(description="why not heard", empty_value="")
+    def why_not(self, channel: Any) -> str:
+        """Empty where it is."""
+        heard = channel.status == Channel.Status.ACTIVE
+        return "" if heard else report.why_not_heard(channel, channel.known.listener)
 
     @admin.display(description="listener")
     def why(self, channel: Any) -> str:
@@ -196,6 +204,34 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         else:
             text = "Redis does not answer. The listeners will look by themselves a little later."
             self.message_user(request, text, messages.WARNING)
+
+
+@admin.register(Gap)
+class GapAdmin(ReadOnlyAdmin):
+    """When something could not be heard, why, and how much it may have been."""
+
+    list_display = ("began", "ended", "partition", "of_channel", "cause", "missed_at_most", "covered")
+    list_filter = ("cause", "covered")
+    search_fields = ("channel",)
+
+    @admin.display(ordering="began_at")
+    def began(self, gap: Gap) -> str:
+        """To the millisecond."""
+        return _exact(gap.began_at)
+
+    @admin.display(ordering="ended_at", empty_value="not yet")
+    def ended(self, gap: Gap) -> str | None:
+        """To the millisecond."""
+        return _exact(gap.ended_at) if gap.ended_at else None
+
+    @admin.display(description="channel", ordering="channel")
+    def of_channel(self, gap: Gap) -> str:
+        """Or all of them."""
+        return gap.channel or "every channel"
+
+
+def _exact(when: datetime) -> str:
+    return when.isoformat(" ", "milliseconds").removesuffix("+00:00")
 
 
 def _number(value: int | None) -> str:

@@ -8,19 +8,20 @@ from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterR
 from django.http import HttpRequest
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
+from relayproject.readonly import ReadOnlyAdmin
 
 
 @admin.register(Lease)
-class LeaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only: a lease is taken and let go by its holder alone."""
+class LeaseAdmin(ReadOnlyAdmin):
+    """A lease is taken and let go by its holder alone, and never deleted: the epoch must not begin again."""
 
     list_display = (
         "role",
         "partition",
+        "slot",
         "is_live",
         "host",
         "pid",
-        "task_id",
         "epoch",
         "heartbeat_age",
         "claimed_at",
@@ -28,7 +29,6 @@ class LeaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     )
     list_filter = ("role",)
     search_fields = ("host", "task_id")
-    show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> LeaseQuerySet:
         """With what PostgreSQL's clock says: this host's may differ."""
@@ -41,7 +41,7 @@ class LeaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_fields(self, request: HttpRequest, obj: Lease | None = None) -> Any:
         """Everything, in the order of the list."""
-        return (*self.list_display, "holder")
+        return (*self.list_display, "task_id", "holder")
 
     @admin.display(boolean=True, description="live", ordering="is_live")
     def is_live(self, lease: Any) -> bool:
@@ -53,15 +53,3 @@ class LeaseAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """How long ago the holder renewed it."""
         age: timedelta | None = lease.heartbeat_age
         return None if age is None else f"{age.total_seconds():.1f} s ago"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Lease | None = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Lease | None = None) -> bool:
-        """Nobody: the epoch must never begin again."""
-        return False

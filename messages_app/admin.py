@@ -25,26 +25,12 @@ from messages_app.writing import retrying
 from relaycore.errors import NotRetried
 from relaycore.position import is_position
 from relayproject.connections import mongo_collection
+from relayproject.readonly import ReadOnlyAdmin
+from relayproject.templatetags.relay import size
 
 log = logging.getLogger(__name__)
 
 _POSITIONS: Final = ("above", "below")
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What only the writer writes."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody."""
-        return False
 
 
 class Finder(forms.Form):
@@ -78,7 +64,7 @@ class MessageAdmin(ReadOnlyAdmin):
         """A page of previews."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        finder = Finder(request.GET)
+        finder = Finder(request.GET, label_suffix="")
         page, channels = browsing.Page([]), []
         if finder.is_valid():
             try:
@@ -173,7 +159,6 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     sortable_by = ()
     search_fields = ("channel__exact",)
     search_help_text = "The whole name of a channel."
-    show_full_result_count = False
     paginator = EstimatedPaginator
     actions = ("retry",)
     fields = ("channel", "reason", "can_be_retried", "of_size", "received_at", "quarantined", "position")
@@ -236,7 +221,7 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     @admin.display(description="size", ordering="size")
     def of_size(self, entry: Quarantined) -> str:
         """Of the whole payload."""
-        return f"{entry.size:,} bytes"
+        return size(entry.size)
 
     @admin.display(description="payload")
     def preview(self, entry: Quarantined) -> SafeString:

@@ -27,6 +27,9 @@ _KEPT: Final = 100
 _CHARACTERS: Final = 500
 _PAUSE_SECONDS: Final = 1.0
 
+_ELSEWHERE: Final = frozenset({"django.request", "messages_app.writing.quarantine"})
+"""Answers such as 404, which are the client's mistake, and what the home page shows in a list of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -63,14 +66,14 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one line; a process that was forked begins with a thread of its own."""
-        if record.name == "django.request" and record.levelno < logging.ERROR:
-            return  # An answer such as 404: the mistake is the client's.
+        if record.levelno < logging.ERROR and record.name in _ELSEWHERE:
+            return
         try:
             text = " ".join(record.getMessage().split())[:_CHARACTERS]
             where = f"{socket.gethostname()} {record.process} {record.name}"
             line = {"at": record.created, "level": record.levelname, "where": where, "text": text}
-            self._waiting.append(json.dumps(line))
             self._begin()
+            self._waiting.append(json.dumps(line))
             self._awake.set()
         except Exception:
             self.handleError(record)
@@ -78,6 +81,7 @@ class Handler(logging.Handler):
     def _begin(self) -> None:
         if self._pid != os.getpid():
             self._pid, self._awake = os.getpid(), threading.Event()
+            self._waiting.clear()  # What a parent has not sent yet is the parent's.
             threading.Thread(target=self._run, args=(self._awake,), name="journal", daemon=True).start()
 
     def _run(self, awake: threading.Event) -> None:

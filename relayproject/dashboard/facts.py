@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Count, Q
+from django.db.models import Count
 from pymongo.errors import PyMongoError
 
 from channels_app import report
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
+from leases_app.leasing import unheld, vacancies
 from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog
@@ -41,7 +42,7 @@ class Facts:
     """What is None could not be read. `away`: server → why.
 
     silent:   (channel, why it is not heard), some of them
-    groups:   role → (live ones, partitions without one)
+    unled:    sentences on partitions that lack a loop
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
     """
 
@@ -51,6 +52,7 @@ class Facts:
     silent: list[tuple[Channel, str]] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
     unled: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
     waiting: int | None = None
     lag_seconds: float = 0.0
     minute: rates.Count | None = None
@@ -109,18 +111,39 @@ def _channels(facts: Facts) -> list[int]:
         facts.silent = [
             (channel, report.why_not_heard(channel, listeners.get(channel.partition))) for channel in channels
         ]
+    facts.gaps = list(Gap.objects.all()[:_SHOWN])
     return list(by_partition)
 
 
 def _loops(facts: Facts, partitions: list[int]) -> None:
-    leases = list(Lease.objects.live().filter(Q(partition__in=partitions)))
-    facts.leases = leases[:_SHOWN]
-    held = {(lease.role, lease.partition) for lease in leases}
-    for role in Lease.Role:
-        without = [str(partition) for partition in partitions if (role, partition) not in held]
-        if without:
-            more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
-            facts.unled.append(f"No {role.label} for partition {', '.join(without[:_SHOWN])}{more}")
+    leases = list(Lease.objects.live().filter(partition__in=partitions))
+    leading = {(lease.host, lease.pid) for lease in leases if lease.role == Lease.Role.LISTENER}
+    # Who leads has a seat as well, and need not be shown twice.
+    shown = [lease for lease in leases if lease.role != Lease.Role.SEAT or _place(lease) not in leading]
+    facts.leases = shown[:_SHOWN]
+    for role in (Lease.Role.LISTENER, Lease.Role.WRITER):
+        if without := sorted(unheld(role, set(partitions))):
+            facts.unled.append(f"No {role.label} for partition {_listed(without)}")
+    alone = [
+        partition
+        for partition, vacant in sorted(vacancies(set(partitions), _seats()).items())
+        if vacant < _seats()
+    ]
+    if alone:
+        facts.unled.append(f"Fewer than {_seats()} listeners for partition {_listed(alone)}")
+
+
+def _seats() -> int:
+    return int(settings.RELAY_LISTENERS_PER_PARTITION)
+
+
+def _place(lease: Lease) -> tuple[str, int]:
+    return lease.host, lease.pid
+
+
+def _listed(partitions: list[int]) -> str:
+    more = f" and {len(partitions) - _SHOWN} more" if len(partitions) > _SHOWN else ""
+    return ", ".join(map(str, partitions[:_SHOWN])) + more
 
 
 def _stream(facts: Facts, partitions: list[int]) -> None:
@@ -130,7 +153,7 @@ def _stream(facts: Facts, partitions: list[int]) -> None:
     _, counts = rates.series(partitions, 5, 13)
     facts.minute = rates.Count(sum(counts[:-1]), 60.0)
     facts.hour = sum(rates.series(partitions, 60, 61)[1])
-    facts.errors = journal.last(_SHOWN)
+    facts.errors = journal.last(6)
 
 
 def _quarantine(facts: Facts) -> None:

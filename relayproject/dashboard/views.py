@@ -9,7 +9,17 @@ from django.views.decorators.cache import never_cache
 
 from relayproject.dashboard import facts
 
-_PARTS: Final = ("banner", "tiles", "silent", "loops", "quarantine", "errors")
+_PARTS: Final = {
+    "banner": "",
+    "tiles": "",
+    "silent": "channels_app.view_channel",
+    "loops": "leases_app.view_lease",
+    "gaps": "channels_app.view_gap",
+    "quarantine": "messages_app.view_quarantined",
+    "errors": "leases_app.view_lease",
+}
+"""Each part, and the permission without which it stays empty; the first two only count."""
+
 _RANGE: Final = "minutes"
 
 
@@ -42,4 +52,9 @@ def state(request: HttpRequest) -> JsonResponse:
 
 
 def _parts(request: HttpRequest, found: facts.Facts) -> dict[str, SafeString]:
-    return {name: render_to_string(f"relay/{name}.html", {"facts": found}, request) for name in _PARTS}
+    return {
+        name: render_to_string(f"relay/{name}.html", {"facts": found}, request)
+        if not permission or request.user.has_perm(permission)
+        else SafeString()
+        for name, permission in _PARTS.items()
+    }

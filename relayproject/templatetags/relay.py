@@ -30,6 +30,18 @@ def ago(when: datetime | None) -> str:
 
 
 @register.filter
+def age(when: datetime | None) -> str:
+    """How long it has been: `12 s`."""
+    return ago(when).removesuffix(" ago")
+
+
+@register.filter
+def exact(when: datetime) -> str:
+    """To the millisecond, in UTC."""
+    return when.astimezone(UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
+
+
+@register.filter
 def grouped(value: int | None) -> str:
     """A whole number with thin spaces: `1 234 567`; a dash where it is not known."""
     return "–" if value is None else f"{value:,}".replace(",", "\u202f")

@@ -3,15 +3,17 @@
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app.leasing import Contender
 from leases_app.models import Lease
@@ -31,6 +33,11 @@ def _quarantine_is_empty(messages_database: str) -> Iterator[None]:
     mongo_collection("quarantine").delete_many({})
     yield
     mongo_collection("quarantine").delete_many({})
+
+
+@pytest.fixture(autouse=True)
+def _one_listener_is_enough(settings: Any) -> None:
+    settings.RELAY_LISTENERS_PER_PARTITION = 1
 
 
 @pytest.fixture
@@ -75,7 +82,7 @@ def test_all_is_well(browser: Client, relay_keys: Any, listener: Any, writer: No
     assert "Everything listed is heard." in found["banner"]
     assert "<b>2<i> / 2</i></b>" in found["tiles"]
     assert "Every channel is heard." in found["silent"]
-    assert "<b>listener</b> of partition 0" in found["loops"]
+    assert "<b>leading listener</b> of partition 0" in found["loops"]
     assert "<b>writer</b> of partition 0" in found["loops"]
 
 
@@ -100,7 +107,40 @@ def test_without_a_listener_nothing_is_heard(browser: Client, relay_keys: Any, l
 
     assert "1 of 1 channel is not heard." in found["banner"]
     assert "Nobody listens to partition 0" in found["silent"]
-    assert "No listener for partition 0" in found["loops"]
+    assert "No leading listener for partition 0" in found["loops"]
+
+
+def test_a_partition_without_a_standby_is_named(
+    browser: Client, relay_keys: Any, listener: Any, writer: None, settings: Any
+) -> None:
+    settings.RELAY_LISTENERS_PER_PARTITION = 2
+    hear("orders")
+    assert Contender(task_id="task-1").claim(Lease.Role.SEAT, 0, 0)
+
+    found = parts(browser)
+
+    assert "Fewer than 2 listeners for partition 0." in found["banner"]
+    assert found["loops"].count("<b>") == 2  # Who leads is not shown twice.
+
+
+def test_gaps_are_shown_with_what_may_be_missing(browser: Client, relay_keys: Any) -> None:
+    start("orders")
+    at = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    Gap.objects.create(
+        partition=0, cause="no listener", began_at=at, ended_at=at + timedelta(seconds=3), missed_at_most=42
+    )
+    Gap.objects.create(partition=0, channel=HOSTILE, cause="connection lost", began_at=at)
+
+    found = parts(browser)["gaps"]
+    page = browser.get(reverse("admin:channels_app_gap_changelist")).content.decode()
+
+    assert "every channel of partition 0: no listener" in found
+    assert "Nov 21 12:00:00 UTC to 12:00:03; at most 42 messages missed" in found
+    assert "not ended" in found
+    for html in (found, page):
+        assert "&lt;script&gt;alert(1)" in html
+        assert "<script>alert" not in html
+    assert "2026-11-21 12:00:03.000" in page
 
 
 def _store(messages: int) -> None:
@@ -196,7 +236,7 @@ def test_a_server_that_is_away_takes_away_only_what_is_its_own(
     assert "Redis does not answer." in found["banner"]
     assert "<b>0<i> / 1</i></b>" in found["tiles"]
     assert "Redis does not answer." in found["errors"]
-    assert "<b>listener</b> of partition 0" in found["loops"]
+    assert "<b>leading listener</b> of partition 0" in found["loops"]
     assert browser.get(HOME).status_code == 200
 
 
@@ -206,15 +246,28 @@ def test_nobody_else_sees_it(client: Client, django_user_model: Any) -> None:
     assert client.get(STATE).status_code == 302
 
 
+def test_who_may_see_less_sees_less(client: Client, relay_keys: Any, django_user_model: Any) -> None:
+    start("orders")
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_gap"))
+    client.force_login(clerk)
+
+    found = parts(client)
+
+    assert [name for name, html in found.items() if html] == ["banner", "tiles", "gaps"]
+    assert "orders" not in "".join(found.values())
+    assert client.get(HOME).status_code == 200
+
+
 def test_it_takes_as_many_queries_for_many_channels_as_for_one(
     browser: Client, relay_keys: Any, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     start("one")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(11):
         browser.get(STATE)
     for number in range(60):
         start(f"channel {number}")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(11):
         browser.get(STATE)
 
 

@@ -32,7 +32,7 @@ def test_the_list_says_why_and_shows_the_beginning(browser: Client, quarantine: 
     assert "MongoDB refuses it: &lt;b&gt;code 121&lt;/b&gt;" in html
     assert "<code>&lt;script&gt;alert(1)&lt;/script&gt;xxx" in html
     assert "<code>ff 00</code>" in html
-    assert "225 bytes" in html
+    assert "225 B" in html
 
 
 def test_a_channel_can_be_searched(browser: Client, quarantine: Put) -> None:

@@ -108,4 +108,6 @@ def test_a_list_is_quick(much: str, client: Client, listener: Any, address: str)
         took.append(time.perf_counter() - began)
 
     print(f"{address}: {1000 * sorted(took)[2]:.0f} ms (median of 5), first {1000 * took[0]:.0f} ms")
-    assert min(took) < QUICK_SECONDS
+    # With more to do than it has cores, a machine takes longer for everything.
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(took) < QUICK_SECONDS * busy
