@@ -16,10 +16,10 @@ LEAVING:   was told to go, and there is a standby. Relays what came before its f
 LEFT:      everything before that tick is on the stream. Holds, until somebody leads
 
 Silence: no tick for `SILENT_TICKS` intervals (longer, if what is held has a hole)
-although everything that came in was read. Either nobody leads, or this connection is deaf. Redis knows which, so it is
-asked for its counter of ticks: if that is further than what was heard, and stays so,
-the connection is dropped; else the lease is claimed. While Redis itself stands still
-there is no answer, and nothing is done.
+although everything that came in was read. Either nobody leads, or this connection is
+deaf. Redis knows which, so it is asked for its counter of ticks: if that is further than
+what was heard, and stays so, the connection is dropped; else the lease is claimed. While
+Redis itself stands still there is no answer, and nothing is done.
 
 A clock is never read here: `now` is monotonic, in seconds.
 """
