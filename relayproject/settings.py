@@ -29,6 +29,7 @@ RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least
 RELAY_WRITER_BATCH_MESSAGES = env.whole("RELAY_WRITER_BATCH_MESSAGES", 2000, least=1, most=50_000)
 RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, least=1, most=16)
 RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
+RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.5, least=0.1)
 
 # --- Django --------------------------------------------------------------------------
 
@@ -55,7 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "relayproject.staticfiles.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -97,8 +98,8 @@ DATABASES = {
         "NAME": env.text("RELAY_MONGO_DATABASE", "relay"),
         "OPTIONS": {
             "appname": "relay-web",
-            "serverSelectionTimeoutMS": 5000,
-            "timeoutMS": int(RELAY_MONGO_TIMEOUT_SECONDS * 1000),
+            # For everything, looking for a server as well: whoever waits for a page is told soon.
+            "timeoutMS": int(RELAY_WEB_MONGO_TIMEOUT_SECONDS * 1000),
         },
     },
 }
