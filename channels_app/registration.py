@@ -15,6 +15,7 @@ import redis
 from django.db import IntegrityError, transaction
 
 from channels_app.models import Channel, ChannelQuerySet
+from leases_app import partitioning
 from leases_app.models import ClockTimestamp
 from relaycore.channels import check_name
 from relaycore.errors import ChannelExists, ChannelUnknown
@@ -34,7 +35,9 @@ def start(name: str, policy: Policy = CONTENT) -> Channel:
     Raises:
         BadChannelName: it cannot be relayed.
         ChannelExists: it is relayed already.
+        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
     """
+    partitioning.require()
     channel = Channel(channel=check_name(name), deduplicate=policy.as_json())
     try:
         # The unique constraint decides between two who start the same channel at once.

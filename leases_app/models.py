@@ -82,3 +82,16 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"
+
+
+class Partitioning(models.Model):
+    """Into how many partitions everything is divided. One row, made when it is first asked for."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    partitions = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "partitioning"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=Q(id=1), name="one_row_of_partitioning")
+        ]

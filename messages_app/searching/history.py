@@ -5,6 +5,7 @@ from typing import Final
 
 from django.conf import settings
 
+from leases_app import partitioning
 from messages_app.models import Message
 from messages_app.searching import watermark
 from relaycore.channels import partition_of
@@ -36,7 +37,9 @@ def read(channel: str, *, limit: int, below: str | None = None) -> Page:
 
     Raises:
         django.db.DatabaseError, pymongo.errors.PyMongoError: MongoDB cannot answer.
+        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
     """
+    partitioning.require()
     # Before MongoDB is asked: see there.
     mark = watermark.read(partition_of(channel, settings.RELAY_PARTITIONS))
     bounds = [position for position in (below, mark) if position is not None]

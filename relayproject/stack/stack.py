@@ -111,13 +111,15 @@ class Stack:
             elif stage is Stage.PROGRAM:
                 conditions[f"The worker for {command.name} is ready"] = has_said(process, " ready.")
         operator = programs.ensure_operator(self.user, self.password).start()
+        # Until it is through, the loops refuse to begin if RELAY_PARTITIONS has changed.
+        repartition = programs.manage("repartition", "repartition").start()
+        conditions["The operator is there"] = has_succeeded(operator)
+        conditions["The channels are in their partitions"] = has_succeeded(repartition)
         try:
-            self._wait_for(
-                {**conditions, "The operator is there": has_succeeded(operator)}, READY_LIMIT_SECONDS
-            )
+            self._wait_for(conditions, READY_LIMIT_SECONDS)
             self.token = operator.output().strip().rpartition("\n")[2]  # the last thing it says
         finally:
-            stop_all([operator], 2.0)
+            stop_all([operator, repartition], 2.0)
             operator.command.log.unlink()
         self._write_state(self._supervisor.pids)
 
