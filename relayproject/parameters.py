@@ -1,6 +1,7 @@
 """The query parameters of a request, read strictly: a misspelt filter must not list everything."""
 
 import re
+from datetime import UTC, datetime
 
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -36,6 +37,18 @@ class Parameters:
         if value is not None and value not in choices:
             raise ParseError(f"{name} must be {' or '.join(choices)}.")
         return value
+
+    def time(self, name: str) -> datetime | None:
+        """A time as ISO 8601 has it, UTC if it does not say; None if it is not given."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            # A plus that was not quoted arrives as a space.
+            time = datetime.fromisoformat(re.sub(r" (?=[0-9]{2}:?[0-9]{2}\Z)", "+", value))
+            return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError) as exc:
+            raise ParseError(f"{name} must be a time such as 2026-11-21T12:00:00Z.") from exc
 
     def whole(self, name: str, default: int, *, most: int) -> int:
         """A whole number from 1 to `most`."""

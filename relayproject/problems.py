@@ -28,6 +28,7 @@ STATUSES: Final[Mapping[type[errors.RelayError], int]] = {
     errors.ChannelExists: 409,
     errors.NotRetried: 409,
     errors.LeaseLost: 409,
+    errors.SearchTooSlow: 422,
     errors.Disconnected: 503,
     errors.UnfitServer: 503,
 }

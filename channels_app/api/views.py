@@ -117,7 +117,7 @@ class ChannelList(APIView):
         last = page[limit - 1].channel if len(page) > limit else None
         rows = Rows(request)
         results: list[dict[str, Any]] = [rows.row(report) for report in reports(page[:limit])]
-        return Response({"count": count, "next": cursors.next_link(request, last), "results": results})
+        return Response({"count": count, "next": cursors.link(request, last), "results": results})
 
 
 def _report(names: list[str]) -> Report:

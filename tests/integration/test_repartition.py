@@ -85,8 +85,8 @@ def test_what_was_on_the_streams_is_stored_and_the_channels_follow(
     for partition in range(partitions):
         write(partition, functools.partial(is_drained, partition))
     for name in NAMES:
-        page = history.read(name, limit=10)
-        assert [message.message for message in page.messages] == ["after", "before"]
+        page = history.read(history.Search(name), limit=10)
+        assert [message["message"] for message in page.messages] == ["after", "before"]
         stored = relay_keys.hget(keys.stored(partition_of(name, partitions)), name)
         assert stored == b"2"
     assert _repartition() == f"The data are divided into {partitions} already.\n"
