@@ -66,6 +66,7 @@ class Lease(models.Model):
     pid = models.PositiveIntegerField(default=0)
     task_id = models.CharField(max_length=64, blank=True, default="", help_text="Empty in the foreground.")
     claimed_at = models.DateTimeField(null=True, blank=True)
+    # Released: when that was. So a lease that nobody holds says since when.
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     given_up = models.PositiveBigIntegerField(
         default=0, help_text="Messages that were heard and had to be let go, over all terms."

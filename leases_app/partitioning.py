@@ -24,12 +24,19 @@ def require() -> None:
     Raises:
         UnfitServer: it is not.
     """
+    if (why := misfit()) is not None:
+        raise UnfitServer(why)
+
+
+def misfit() -> str | None:
+    """Why the setting cannot be worked under; None if it can."""
     wanted, found = settings.RELAY_PARTITIONS, recorded()
-    if wanted != found:
-        raise UnfitServer(
-            f"RELAY_PARTITIONS is {wanted}, but the data are divided into {found}. Set it to {found} again, "
-            "or stop everything and run `manage.py repartition`."
-        )
+    if wanted == found:
+        return None
+    return (
+        f"RELAY_PARTITIONS is {wanted}, but the data are divided into {found}. Set it to {found} again, "
+        "or stop everything and run `manage.py repartition`."
+    )
 
 
 def running() -> list[str]:

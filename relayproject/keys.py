@@ -50,6 +50,11 @@ def rates(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:rates"
 
 
+def meters(partition: int) -> str:
+    """A hash: what the loops of a partition have counted (`relayproject.meters`)."""
+    return f"{STREAM}:{{{partition}}}:meters"
+
+
 def suspect(partition: int) -> str:
     """The position of a message that is tried by itself because it may kill its writer."""
     return f"{STREAM}:{{{partition}}}:suspect"

@@ -31,6 +31,8 @@ RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, 
 RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
 RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.5, least=0.1)
 
+RELAY_METRICS_TOKEN = env.text("RELAY_METRICS_TOKEN", "")
+
 # --- Django --------------------------------------------------------------------------
 
 SECRET_KEY = SERVERS.secret_key
@@ -55,6 +57,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "relayproject.observing.http.CountRequests",
     "django.middleware.security.SecurityMiddleware",
     "relayproject.staticfiles.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -8,6 +8,8 @@ from channels_app.api.views import ChannelDetail, ChannelList, StartListening, S
 from messages_app.api.export import MessageExport
 from messages_app.api.views import MessageDetail, MessageList
 from relayproject.addresses import NAME, both
+from relayproject.observing.health import healthz, readyz, readyz_web
+from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
 
 API = "api/v1"
@@ -18,6 +20,10 @@ urlpatterns = [
     path("", to_admin),
     path("admin", to_admin),
     path("admin/", admin.site.urls),
+    both("healthz", healthz, "healthz"),
+    both("readyz", readyz, "readyz"),
+    both("readyz/web", readyz_web, "readyz-web"),
+    both("metrics", Metrics.as_view(), "metrics"),
     # Log in and out: where the API's pages for browsers link to.
     path("api/session/", include("rest_framework.urls")),
     both(API, Root.as_view(), "root"),
