@@ -14,6 +14,7 @@ COPY manage.py ./
 COPY relaycore relaycore
 COPY relayproject relayproject
 COPY leases_app leases_app
+COPY access_app access_app
 COPY channels_app channels_app
 COPY messages_app messages_app
 

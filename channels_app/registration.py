@@ -14,6 +14,7 @@ from functools import partial
 import redis
 from django.db import IntegrityError, transaction
 
+from access_app import audit
 from channels_app.models import Channel, ChannelQuerySet
 from leases_app import partitioning
 from leases_app.models import ClockTimestamp
@@ -43,6 +44,7 @@ def start(name: str, policy: Policy = CONTENT) -> Channel:
         # The unique constraint decides between two who start the same channel at once.
         with transaction.atomic():
             channel.save(force_insert=True)
+            audit.record("channel started", [name], deduplicate=channel.deduplicate)
     except IntegrityError as exc:
         raise ChannelExists(f'The channel "{name}" is relayed already.') from exc
     _wake_after_commit([(channel.partition, name)])
@@ -56,12 +58,15 @@ def change(name: str, policy: Policy) -> None:
         ChannelUnknown: it is not relayed.
     """
     rows = Channel.objects.filter(channel=name)
+    deduplicate = policy.as_json()
     partition = rows.values_list("partition", flat=True).first()
     # A listener that missed the hint finds the change by the newest updated_at of all rows,
     # so that has to be the one clock that all hosts share.
-    changed = rows.update(deduplicate=policy.as_json(), updated_at=ClockTimestamp())
-    if partition is None or not changed:
-        raise unknown(name)
+    with transaction.atomic():
+        changed = rows.update(deduplicate=deduplicate, updated_at=ClockTimestamp())
+        if partition is None or not changed:
+            raise unknown(name)
+        audit.record("channel changed", [name], deduplicate=deduplicate)
     _wake_after_commit([(partition, name)])
 
 
@@ -77,10 +82,13 @@ def stop(name: str) -> None:
 
 def stop_all(channels: ChannelQuerySet) -> int:
     """Ask that these channels be relayed no more; how many there were."""
-    places = list(channels.values_list("partition", "channel"))
-    stopped, _ = Channel.objects.filter(channel__in=[name for _, name in places]).delete()
-    if stopped:
-        _wake_after_commit(places)
+    with transaction.atomic():
+        # Locked: of two who stop a channel at once, the log names the one who did.
+        places = list(channels.select_for_update(of=("self",)).values_list("partition", "channel"))
+        stopped, _ = Channel.objects.filter(channel__in=[name for _, name in places]).delete()
+        if stopped:
+            audit.record("channel stopped", [name for _, name in places])
+            _wake_after_commit(places)
     return stopped
 
 

@@ -8,6 +8,8 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from relayproject.problem import CONTENT_TYPE, problem
+
 Event = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
@@ -62,9 +64,9 @@ class BodyLimit:
 
 
 async def _refuse(send: Send) -> None:
-    body = json.dumps({"detail": TOO_LARGE}).encode()
+    body = json.dumps(problem(413, TOO_LARGE)).encode()
     headers = [
-        (b"content-type", b"application/json"),
+        (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),
         # What is still on its way is not read.
         (b"connection", b"close"),

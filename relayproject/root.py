@@ -7,6 +7,9 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from relayproject.problem import problem
+from relayproject.problems import as_response
+
 
 class Root(APIView):
     """Relay keeps what is published on Redis channels.
@@ -31,4 +34,4 @@ class Root(APIView):
 def unknown(request: HttpRequest) -> JsonResponse:
     """Nothing is at this address."""
     root = request.build_absolute_uri(path_of("root"))
-    return JsonResponse({"detail": f"Nothing is at this address. See {root}"}, status=404)
+    return as_response(problem(404, f"Nothing is at this address. See {root}"))

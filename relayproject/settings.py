@@ -29,7 +29,7 @@ RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least
 RELAY_WRITER_BATCH_MESSAGES = env.whole("RELAY_WRITER_BATCH_MESSAGES", 2000, least=1, most=50_000)
 RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, least=1, most=16)
 RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
-RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.5, least=0.1)
+RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.0, least=0.1)
 
 RELAY_METRICS_TOKEN = env.text("RELAY_METRICS_TOKEN", "")
 
@@ -49,9 +49,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
     "django_celery_beat",
     "leases_app",
+    "access_app",
     "channels_app",
     "messages_app",
 ]
@@ -64,6 +64,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "access_app.actor.RememberRequest",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -125,10 +126,10 @@ WHITENOISE_USE_FINDERS = True  # No collectstatic: the files are few, and all fr
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "relayproject.authentication.BearerAuthentication",
+        "access_app.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["access_app.permissions.InScope"],
     "DEFAULT_PARSER_CLASSES": ["relayproject.parsers.GuardedJSONParser"],
     "EXCEPTION_HANDLER": "relayproject.problems.answer",
 }

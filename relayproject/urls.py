@@ -10,9 +10,12 @@ from messages_app.api.views import MessageDetail, MessageList
 from relayproject.addresses import NAME, both
 from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
+from relayproject.problems import unexpected
 from relayproject.root import Root, unknown
 
 API = "api/v1"
+
+handler500 = unexpected
 
 to_admin = RedirectView.as_view(pattern_name="admin:index")
 

@@ -8,10 +8,12 @@ of it, so it has a limit of time.
 """
 
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
+import pymongo
 from bson.codec_options import CodecOptions
 from django.conf import settings
 from django.db import connections
@@ -29,7 +31,7 @@ MOST_PER_PAGE: Final = 1000
 PAGE_SIZE: Final = 16 << 20
 """A page ends early once its payloads have this size together: 1,000 of 1 MiB are a gigabyte."""
 
-SEARCH_SECONDS: Final = 2.0
+SEARCH_SECONDS: Final = 2.5
 
 Document = dict[str, Any]
 
@@ -129,11 +131,12 @@ def _find(search: Search, newest_first: bool, limit: int) -> tuple[list[Document
     if search.contains is not None:
         cursor = cursor.max_time_ms(int(SEARCH_SECONDS * 1000))
     try:
-        for message in cursor:
-            if len(messages) == limit or size >= PAGE_SIZE:
-                return messages, True
-            messages.append(message)
-            size += len(message["message"])
+        with pymongo.timeout(SEARCH_SECONDS + 0.5) if search.contains is not None else nullcontext():
+            for message in cursor:
+                if len(messages) == limit or size >= PAGE_SIZE:
+                    return messages, True
+                messages.append(message)
+                size += len(message["message"])
     except ExecutionTimeout as exc:
         if search.contains is None:
             raise

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from access_app import tokens
+from access_app.models import Token
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from relayproject.connections import shared_redis
@@ -34,7 +35,7 @@ def operator(db: None, django_user_model: Any) -> Any:
 @pytest.fixture
 def token(operator: Any) -> str:
     """The operator's token."""
-    return str(Token.objects.create(user=operator).key)
+    return tokens.make("tests", operator, Token.Scope.MANAGE)[1]
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def test_mongodb_that_takes_too_long_is_503(api: Any, archive: Any, relay_keys: 
     answer = api.get(f"{MESSAGES}?channel=orders")
 
     assert answer.status_code == 503
-    assert answer.json() == {"detail": "MongoDB does not answer. Try again in a few seconds."}
+    assert answer.json()["detail"] == "MongoDB does not answer. Try again in a few seconds."
     assert int(answer["Retry-After"]) > 0
     assert api.get(f"{MESSAGES}?channel=orders").status_code == 200
 

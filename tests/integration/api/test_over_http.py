@@ -35,7 +35,7 @@ class Program:
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        is_json = answer.headers.get("Content-Type") == "application/json"
+        is_json = "json" in answer.headers.get("Content-Type", "")
         return answer.status, json.loads(content) if content and is_json else None, answer.headers
 
 
@@ -137,7 +137,7 @@ def test_without_mongodb_the_answer_is_503(web_without_archive: str, token: str,
 
     assert time.monotonic() - begun < 3
     assert status == 503
-    assert answer == {"detail": "MongoDB does not answer. Try again in a few seconds."}
+    assert answer["detail"] == "MongoDB does not answer. Try again in a few seconds."
     assert int(headers["Retry-After"]) > 0
 
 
@@ -158,4 +158,4 @@ def test_without_postgresql_the_answer_is_503(web_without_table: str, accept: st
     assert status == 503
     assert int(headers["Retry-After"]) > 0
     if answer is not None:
-        assert answer == {"detail": "PostgreSQL does not answer. Try again in a few seconds."}
+        assert answer["detail"] == "PostgreSQL does not answer. Try again in a few seconds."
