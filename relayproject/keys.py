@@ -60,6 +60,11 @@ def suspect(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:suspect"
 
 
+def requests(who: str, window: int) -> str:
+    """Counts the requests of a token or a user to the API in one window of time."""
+    return f"{STREAM}:requests:{who}:{window}"
+
+
 def tick_channel(partition: int) -> str:
     """The Pub/Sub channel of a partition's ticks."""
     return f"{INTERNAL_PREFIX}:{{{partition}}}:tick"

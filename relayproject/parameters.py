@@ -10,6 +10,8 @@ from rest_framework.settings import api_settings
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 """What no server here keeps as text: NUL, and half a surrogate pair."""
 
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
 
 class Parameters:
     """What comes after the question mark.
@@ -60,7 +62,7 @@ class Parameters:
     def seconds(self, name: str, *, most: float) -> float:
         """A number of seconds from 0 to `most`; 0 if it is not given."""
         value = self._given.get(name, "0")
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) or float(value) > most:
+        if not _NUMBER.fullmatch(value) or float(value) > most:
             raise ParseError(f"{name} must be a number of seconds from 0 to {most:g}.")
         return float(value)
 

@@ -31,6 +31,7 @@ RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, 
 RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
 RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.0, least=0.1)
 
+RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000)
 RELAY_METRICS_TOKEN = env.text("RELAY_METRICS_TOKEN", "")
 
 # --- Django --------------------------------------------------------------------------
@@ -49,6 +50,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
     "leases_app",
     "access_app",
@@ -65,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access_app.actor.RememberRequest",
+    "relayproject.throttling.TellAllowance",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -131,7 +135,29 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["access_app.permissions.InScope"],
     "DEFAULT_PARSER_CLASSES": ["relayproject.parsers.GuardedJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["relayproject.throttling.PerToken"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "relayproject.problems.answer",
+}
+
+API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels.
+
+Every address is answered with and without a slash at its end. Errors are problem details
+(RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`."""
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Relay",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "DESCRIPTION": API_DESCRIPTION,
+    "PREPROCESSING_HOOKS": ["relayproject.openapi.plain_paths"],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_PATCH": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "channels_app.models.Channel.Status"},
 }
 
 # --- Celery --------------------------------------------------------------------------
@@ -151,6 +177,8 @@ LOGGING = {
     "root": {"handlers": ["stderr", "journal"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
     "loggers": {
         "pymongo": {"level": "WARNING"},
+        # A warning for each request that is the client's mistake would hide those that are ours.
+        "django.request": {"level": "ERROR"},
         # Two lines for each proposal, day and night, would hide everything else.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

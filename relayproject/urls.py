@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from messages_app.api.export import MessageExport
@@ -29,6 +30,8 @@ urlpatterns = [
     both("metrics", Metrics.as_view(), "metrics"),
     # Log in and out: where the API's pages for browsers link to.
     path("api/session/", include("rest_framework.urls")),
+    both("api/schema", SpectacularAPIView.as_view(), "api-schema"),
+    both("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), "api-docs"),
     both(API, Root.as_view(), "root"),
     both(f"{API}/start-listening", StartListening.as_view(), "start-listening"),
     both(f"{API}/stop-listening/{NAME}", StopListening.as_view(), "stop-listening"),

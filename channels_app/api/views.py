@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from channels_app import registration
+from channels_app.api import schema
 from channels_app.api.serializers import Change, Rows, Start
 from channels_app.api.waiting import MOST_SECONDS, wait_until_active, why_not_active
 from channels_app.models import Channel
@@ -33,10 +34,12 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
     name = "Start listening"
     serializer_class = Start
 
+    @schema.start_listening_example
     def get(self, request: Request) -> Response:
         """What to send."""
         return Response({"detail": "POST a channel to start listening to it.", "example": Start().data})
 
+    @schema.start_listening
     def post(self, request: Request) -> Response:
         """Start."""
         seconds = Parameters(request, "wait").seconds("wait", most=MOST_SECONDS)
@@ -62,11 +65,13 @@ class StopListening(APIView):
 
     name = "Stop listening"
 
+    @schema.channel("listening")
     def get(self, request: Request, name: str) -> Response:
         """The channel."""
         Parameters(request)
         return Response(Rows(request).row(_report(readings(request, name))))
 
+    @schema.stop("stop_listening")
     def delete(self, request: Request, name: str) -> Response:
         """Stop."""
         Parameters(request)
@@ -83,6 +88,17 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     name = "Channel"
     serializer_class = Change
 
+    @schema.channel("channel")
+    def get(self, request: Request, name: str) -> Response:
+        """The channel."""
+        return super().get(request, name)
+
+    @schema.stop("delete_channel")
+    def delete(self, request: Request, name: str) -> Response:
+        """Stop."""
+        return super().delete(request, name)
+
+    @schema.change_channel
     def patch(self, request: Request, name: str) -> Response:
         """Change the policy."""
         Parameters(request)
@@ -101,6 +117,7 @@ class ChannelList(APIView):
 
     name = "Channels"
 
+    @schema.channels
     def get(self, request: Request) -> Response:
         """A page."""
         parameters = Parameters(request, "status", "search", "limit", cursors.PARAMETER)

@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from messages_app.api import asked
+from messages_app.api import asked, schema
 from messages_app.searching.export import FORMATS, Chunk, export
 from relayproject.addresses import quoted
 from relayproject.parameters import Parameters
@@ -40,6 +40,7 @@ class MessageExport(APIView):
     name = "Export"
     content_negotiation_class = _JSONForErrors
 
+    @schema.export
     def get(self, request: Request) -> StreamingHttpResponse:
         """The file."""
         parameters = Parameters(request, *asked.PARAMETERS, "format")

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from messages_app.api import asked
+from messages_app.api import asked, schema
 from messages_app.searching import history
 from messages_app.searching.rows import row
 from relayproject import cursors
@@ -30,6 +30,7 @@ class MessageList(APIView):
 
     name = "Messages"
 
+    @schema.messages
     def get(self, request: Request) -> Response:
         """A page."""
         parameters = Parameters(request, *asked.PARAMETERS, "limit", cursors.PARAMETER)
@@ -51,6 +52,7 @@ class MessageDetail(APIView):
 
     name = "Message"
 
+    @schema.message
     def get(self, request: Request, key: str) -> Response:
         """The message."""
         Parameters(request)
