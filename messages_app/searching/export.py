@@ -16,8 +16,8 @@ from typing import Final
 from messages_app.searching.history import MOST_PER_PAGE, Document, Page, Search, at, read
 from messages_app.searching.rows import COLUMNS, row
 
-Chunk = tuple[int, bytes]
-"""How many messages were read for it, and the bytes of those that are wanted."""
+Chunk = tuple[int, bytes, str]
+"""How many messages were read for it, the bytes of those that are wanted, and the last position."""
 
 
 def ndjson(documents: list[Document]) -> bytes:
@@ -48,11 +48,12 @@ def export(search: Search, format: str) -> Iterator[Chunk]:
     # A text that is rare would be looked for in one page until its time is up. So all are read.
     search = replace(search, contains=None, until=search.until or at(datetime.now(UTC)))
     page: Page | None = None
-    yield 0, BEGINNINGS[format]
+    yield 0, BEGINNINGS[format], ""
     while page is None or page.next is not None:
         page = read(search, limit=MOST_PER_PAGE, cursor=page.next if page else None)
         wanted = [found for found in page.messages if contains is None or _contains(found, contains)]
-        yield len(page.messages), FORMATS[format](wanted)
+        last = page.messages[-1]["position"] if page.messages else ""
+        yield len(page.messages), FORMATS[format](wanted), last
 
 
 def _contains(document: Document, text: str) -> bool:
