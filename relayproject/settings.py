@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from relayproject import env, servers
 
@@ -41,6 +42,16 @@ DEBUG = env.flag("RELAY_DEBUG", default=False)
 ALLOWED_HOSTS = env.listing("RELAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("RELAY_CSRF_TRUSTED_ORIGINS")
 
+# Behind a proxy that ends TLS. It must set X-Forwarded-Proto, and nobody else may reach the web process.
+RELAY_WEB_HTTPS = env.flag("RELAY_WEB_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = RELAY_WEB_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if RELAY_WEB_HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if RELAY_WEB_HTTPS else 0
+# Probes and Prometheus come past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz(/web)?/?$", r"^metrics/?$"]
+# Whether other names below this domain can do without plain HTTP, Relay cannot know.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
 INSTALLED_APPS = [
     "relayproject",  # Before the admin, whose templates it changes.
     "relayproject.apps.AdminConfig",
@@ -60,7 +71,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "relayproject.logs.GiveRequestId",
     "relayproject.observing.http.CountRequests",
+    "relayproject.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
     "relayproject.staticfiles.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -166,12 +179,20 @@ CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", SERVERS.redis_url)
 
 # --- Logs ----------------------------------------------------------------------------
 
+RELAY_LOG_FORMAT = env.text("RELAY_LOG_FORMAT", "line")
+if RELAY_LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured(f"RELAY_LOG_FORMAT must be line or json, not {RELAY_LOG_FORMAT!r}.")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "relayproject.logs.AsJSON"},
+    },
+    "filters": {"context": {"()": "relayproject.logs.WithContext"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": RELAY_LOG_FORMAT, "filters": ["context"]},
         "journal": {"class": "relayproject.journal.Handler"},
     },
     "root": {"handlers": ["stderr", "journal"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -109,8 +108,7 @@ def _web(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
     for _ in range(300):
         assert process.poll() is None, "the web process ended"
         try:
-            urllib.request.urlopen(url + "/nothing")
-        except urllib.error.HTTPError:
+            urllib.request.urlopen(url + "/healthz").close()
             return process, url
         except OSError:
             time.sleep(0.1)
