@@ -18,5 +18,5 @@ COPY access_app access_app
 COPY channels_app channels_app
 COPY messages_app messages_app
 
-RUN useradd --system --no-create-home relay && mkdir var && chown relay var
+RUN useradd --system --uid 10001 --no-create-home relay && mkdir var && chown relay var
 USER relay

@@ -43,8 +43,7 @@ def _figures(state: State) -> list[str]:
     if state.streams is not None:
         for partition, backlog in state.streams.backlogs.items():
             lag = f"{backlog.lag_seconds:.1f} s behind" if backlog.lag_seconds else "all stored"
-            unstored = "?" if backlog.unstored is None else backlog.unstored
-            lines.append(f"stream of partition {partition}: {unstored} entries not stored, {lag}")
+            lines.append(f"stream of partition {partition}: {backlog.entries} entries not stored, {lag}")
     if state.archive is not None:
         lines.append(f"messages stored: about {state.archive.messages}")
         lines.append(f"in quarantine: about {state.archive.quarantined}")
