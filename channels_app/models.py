@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 
@@ -11,6 +12,9 @@ from leases_app.models import ClockTimestamp, Lease
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
 from relaycore.errors import BadChannelName, BadPolicy
 from relaycore.policy import Policy, parse
+
+LEAST_RETENTION_SECONDS = 60
+MOST_RETENTION_SECONDS = 100 * 365 * 86_400
 
 
 def validate_name(name: str) -> None:
@@ -80,6 +84,12 @@ class Channel(models.Model):
         default=content,
         validators=[validate_policy],
         help_text='"content": the same text once. {"field": "id"}: once for each id. "every": each publish.',
+    )
+    retention_seconds = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_RETENTION_SECONDS), MaxValueValidator(MOST_RETENTION_SECONDS)],
+        help_text="Messages older than this are deleted, those stored already too. Empty: never.",
     )
     # By PostgreSQL's clock, the one that all hosts share: listeners compare the newest `updated_at`.
     created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)

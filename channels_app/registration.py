@@ -30,7 +30,7 @@ Place = tuple[int, str]
 """A partition, and a channel in it."""
 
 
-def start(name: str, policy: Policy = CONTENT) -> Channel:
+def start(name: str, policy: Policy = CONTENT, retention_seconds: int | None = None) -> Channel:
     """Ask that a channel be relayed; its row, INACTIVE until a listener hears it.
 
     Raises:
@@ -39,12 +39,19 @@ def start(name: str, policy: Policy = CONTENT) -> Channel:
         UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
     """
     partitioning.require()
-    channel = Channel(channel=check_name(name), deduplicate=policy.as_json())
+    channel = Channel(
+        channel=check_name(name), deduplicate=policy.as_json(), retention_seconds=retention_seconds
+    )
     try:
         # The unique constraint decides between two who start the same channel at once.
         with transaction.atomic():
             channel.save(force_insert=True)
-            audit.record("channel started", [name], deduplicate=channel.deduplicate)
+            audit.record(
+                "channel started",
+                [name],
+                deduplicate=channel.deduplicate,
+                retention_seconds=retention_seconds,
+            )
     except IntegrityError as exc:
         raise ChannelExists(f'The channel "{name}" is relayed already.') from exc
     _wake_after_commit([(channel.partition, name)])
@@ -68,6 +75,21 @@ def change(name: str, policy: Policy) -> None:
             raise unknown(name)
         audit.record("channel changed", [name], deduplicate=deduplicate)
     _wake_after_commit([(partition, name)])
+
+
+def retain(name: str, seconds: int | None) -> None:
+    """Keep the messages of a channel for so long, those that are stored already too; None: for ever.
+
+    Raises:
+        ChannelUnknown: it is not relayed.
+    """
+    with transaction.atomic():
+        changed = Channel.objects.filter(channel=name).update(
+            retention_seconds=seconds, updated_at=ClockTimestamp()
+        )
+        if not changed:
+            raise unknown(name)
+        audit.record("channel changed", [name], retention_seconds=seconds)
 
 
 def stop(name: str) -> None:

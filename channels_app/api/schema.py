@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
-from channels_app.models import Channel
+from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
 from relaycore.channels import MAX_NAME_BYTES
 from relayproject.openapi import cursor, page, problems, query
 
@@ -47,6 +47,7 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     channel = serializers.CharField()
     subscription_status = serializers.ChoiceField(Channel.Status.choices)
     deduplicate = _PolicyField()
+    retention_seconds = serializers.IntegerField(allow_null=True, help_text="null: kept for ever.")
     partition = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
@@ -68,13 +69,16 @@ _NAME = {
 }
 
 
-def _body(required: str, **properties: Any) -> dict[str, Any]:
-    schema = {
-        "type": "object",
-        "properties": properties,
-        "required": [required],
-        "additionalProperties": False,
-    }
+_RETENTION = {
+    "type": ["integer", "null"],
+    "minimum": LEAST_RETENTION_SECONDS,
+    "maximum": MOST_RETENTION_SECONDS,
+    "description": "Older messages are deleted, those stored already too. null: never.",
+}
+
+
+def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
     return {"application/json": schema}
 
 
@@ -92,7 +96,9 @@ start_listening = extend_schema(
     parameters=[
         query("wait", "Seconds to wait until it is ACTIVE.", {"type": "number", "minimum": 0, "maximum": 30})
     ],
-    request=_body("channel", channel=_NAME, deduplicate=_POLICY),
+    request=_body(
+        {"required": ["channel"]}, channel=_NAME, deduplicate=_POLICY, retention_seconds=_RETENTION
+    ),
     examples=_EXAMPLES,
     responses={201: ChannelSchema, **problems(403, 409, *_NOT_A_BODY)},
 )
@@ -109,7 +115,7 @@ start_listening_example = extend_schema(
 change_channel = extend_schema(
     operation_id="change_channel",
     tags=["channels"],
-    request=_body("deduplicate", deduplicate=_POLICY),
+    request=_body({"minProperties": 1}, deduplicate=_POLICY, retention_seconds=_RETENTION),
     responses={200: ChannelSchema, **problems(403, 404, *_NOT_A_BODY)},
 )
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -27,7 +28,8 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
 
     `deduplicate` says which messages are the same and stored once: "content" (the same
     text, this is the default), {"field": "id"} (the same value of that JSON field) or
-    "every" (none: each publish is stored). With ?wait=SECONDS, up to 30, the answer
+    "every" (none: each publish is stored). `retention_seconds`, 60 or more, has older messages
+    deleted; they are kept for ever if it is not given. With ?wait=SECONDS, up to 30, the answer
     comes once the channel is heard, or after that time.
     """
 
@@ -46,7 +48,8 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         name: str = asked.validated_data["channel"]
-        registration.start(name, asked.validated_data["deduplicate"])
+        wanted = asked.validated_data
+        registration.start(name, wanted["deduplicate"], wanted["retention_seconds"])
         if seconds:
             wait_until_active(name, seconds)
         report = _report([name])
@@ -82,7 +85,8 @@ class StopListening(APIView):
 class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     """A channel: whether it is heard, by whom, and what is stored of it.
 
-    PATCH changes `deduplicate` from the next message on; DELETE stops listening.
+    PATCH changes `deduplicate` from the next message on, and `retention_seconds` for what is
+    stored already as well; DELETE stops listening.
     """
 
     name = "Channel"
@@ -105,7 +109,11 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         name = _report(readings(request, name)).channel.channel
-        registration.change(name, asked.validated_data["deduplicate"])
+        with transaction.atomic():
+            if "deduplicate" in asked.validated_data:
+                registration.change(name, asked.validated_data["deduplicate"])
+            if "retention_seconds" in asked.validated_data:
+                registration.retain(name, asked.validated_data["retention_seconds"])
         return Response(Rows(request).row(_report([name])))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from channels_app import registration
-from channels_app.models import Channel
+from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
 from channels_app.report import reports
 from relaycore.errors import RelayError
 from relaycore.policy import CONTENT, parse
@@ -32,6 +32,7 @@ class Command(BaseCommand):
             type=_json_or_text,
             help='content (the default), every, or {"field": "id"}',
         )
+        start.add_argument("--retention", type=int, metavar="SECONDS", help="delete messages that are older")
         stop = actions.add_parser("stop", help="stop listening to a channel; what is stored stays")
         stop.add_argument("channel", metavar="CHANNEL")
 
@@ -54,8 +55,10 @@ class Command(BaseCommand):
                 self.stdout.write(f"{report.channel}\t{report.status}\t{stored}\t{policy}")
             last = page[-1].channel
 
-    def _start(self, channel: str, deduplicate: Any, **_: Any) -> None:
-        registration.start(channel, parse(deduplicate))
+    def _start(self, channel: str, deduplicate: Any, retention: int | None, **_: Any) -> None:
+        if retention is not None and not LEAST_RETENTION_SECONDS <= retention <= MOST_RETENTION_SECONDS:
+            raise CommandError(f"--retention must be {LEAST_RETENTION_SECONDS} seconds or more.")
+        registration.start(channel, parse(deduplicate), retention)
         self.stdout.write(f"Started listening to {channel}. See: manage.py channels list")
 
     def _stop(self, channel: str, **_: Any) -> None:
