@@ -83,9 +83,19 @@ def _of_table(table: Table) -> Iterator[Metric]:
         terms.add_metric(at, loop.epoch)
         if loop.age_seconds is not None:
             age.add_metric(at, loop.age_seconds)
-        if loop.role == "listener":
-            dropped.add_metric([str(loop.partition)], loop.given_up)
-    yield from (channels, live, terms, age, dropped)
+    listeners = GaugeMetricFamily(
+        "relay_listeners", "Listeners that live, the leader and its standbys.", labels=["partition"]
+    )
+    for partition, count in table.listeners.items():
+        listeners.add_metric([str(partition)], count)
+        dropped.add_metric([str(partition)], table.dropped[partition])
+    yield from (channels, live, terms, age, dropped, listeners)
+    yield GaugeMetricFamily(
+        "relay_listeners_wanted",
+        "How many each partition should have.",
+        settings.RELAY_LISTENERS_PER_PARTITION,
+    )
+    yield GaugeMetricFamily("relay_open_gaps", "Windows without a listener that last.", table.open_gaps)
 
 
 def _of_streams(streams: Streams) -> Iterator[Metric]:

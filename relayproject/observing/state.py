@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from django.conf import settings
 from django.db import connection
 
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from leases_app import partitioning
 from leases_app.models import ClockTimestamp, Lease
 from messages_app.searching import backlog, history
@@ -35,7 +35,6 @@ class Loop:
     claimed_at: datetime | None = None
     heartbeat_at: datetime | None = None
     age_seconds: float | None = None
-    given_up: int = 0
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"
@@ -43,9 +42,17 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """PostgreSQL. `misfit` says why nothing may work, if `RELAY_PARTITIONS` is not what is recorded."""
+    """PostgreSQL.
+
+    listeners: by partition those that live, leaders and standbys
+    dropped:   by partition the messages that listeners had to give up, ever
+    misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
+    """
 
     loops: list[Loop]
+    listeners: Mapping[int, int]
+    dropped: Mapping[int, int]
+    open_gaps: int
     channels: Mapping[str, int]
     misfit: str | None
 
@@ -102,12 +109,25 @@ def read_table() -> Table:
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
-    wanted = {(role, number) for role in Lease.Role.values for number in range(settings.RELAY_PARTITIONS)}
-    rows = Lease.objects.annotate(now=ClockTimestamp()).filter(partition__lt=settings.RELAY_PARTITIONS)
+    partitions = range(settings.RELAY_PARTITIONS)
+    roles: tuple[str, ...] = (Lease.Role.LISTENER, Lease.Role.WRITER)
+    rows = list(Lease.objects.annotate(now=ClockTimestamp()).filter(partition__in=partitions))
     live = set(Lease.objects.live().values_list("pk", flat=True))
-    loops = {(row.role, row.partition): _loop(row, row.pk in live) for row in rows}
+    loops = {(row.role, row.partition): _loop(row, row.pk in live) for row in rows if row.role in roles}
+    listeners, dropped = dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 0)
+    for row in rows:
+        listeners[row.partition] += row.role == Lease.Role.SEAT and row.pk in live
+        dropped[row.partition] += row.given_up
+    wanted = sorted((role, number) for role in roles for number in partitions)
     channels = {status: Channel.objects.in_status(status).count() for status in Channel.Status.values}
-    return Table([loops.get(key, Loop(*key)) for key in sorted(wanted)], channels, partitioning.misfit())
+    return Table(
+        [loops.get(key, Loop(*key)) for key in wanted],
+        listeners,
+        dropped,
+        Gap.objects.filter(ended_at=None, covered=False).count(),
+        channels,
+        partitioning.misfit(),
+    )
 
 
 def read_streams() -> Streams:
@@ -150,7 +170,6 @@ def _loop(row: Any, is_live: bool) -> Loop:
         row.claimed_at,
         seen,
         None if seen is None else (row.now - seen).total_seconds(),
-        row.given_up,
     )
 
 

@@ -38,8 +38,10 @@ def _figures(state: State) -> list[str]:
     if state.table is not None:
         counts = ", ".join(f"{count} {status}" for status, count in state.table.channels.items())
         lines.append(f"channels: {counts}")
-        dropped = sum(loop.given_up for loop in state.table.loops if loop.role == "listener")
-        lines.append(f"messages given up by listeners: {dropped}")
+        for partition, count in state.table.listeners.items():
+            dropped = state.table.dropped[partition]
+            lines.append(f"partition {partition}: {count} listeners, {dropped} messages given up")
+        lines.append(f"gaps that last: {state.table.open_gaps}")
     if state.streams is not None:
         for partition, backlog in state.streams.backlogs.items():
             lag = f"{backlog.lag_seconds:.1f} s behind" if backlog.lag_seconds else "all stored"

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels_app', '0002_database_clock'),
+        ('channels_app', '0003_database_clock'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leases_app', '0001_initial'),
+        ('leases_app', '0002_slots'),
     ]
 
     operations = [
