@@ -14,8 +14,9 @@ COPY manage.py ./
 COPY relaycore relaycore
 COPY relayproject relayproject
 COPY leases_app leases_app
+COPY access_app access_app
 COPY channels_app channels_app
 COPY messages_app messages_app
 
-RUN useradd --system --no-create-home relay && mkdir var && chown relay var
+RUN useradd --system --uid 10001 --no-create-home relay && mkdir var && chown relay var
 USER relay

@@ -56,7 +56,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("channel",)
     list_per_page = 50
     show_full_result_count = False
-    fields = ("channel", "deduplicate", *SHOWN)
+    fields = ("channel", "deduplicate", "retention_seconds", *SHOWN)
     actions = ("stop", "start_again")
 
     def get_queryset(self, request: HttpRequest) -> ChannelQuerySet:
@@ -91,7 +91,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         """A new channel has nothing to show yet."""
-        return self.fields if obj else ("channel", "deduplicate")
+        return self.fields if obj else ("channel", "deduplicate", "retention_seconds")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> tuple[str, ...]:
         """A row is never renamed: the name is what is stored under."""
@@ -158,9 +158,12 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Start the channel, or change its policy."""
         if change:
-            registration.change(obj.channel, obj.policy)
+            if "deduplicate" in form.changed_data:
+                registration.change(obj.channel, obj.policy)
+            if "retention_seconds" in form.changed_data:
+                registration.retain(obj.channel, obj.retention_seconds)
         else:
-            obj.pk = registration.start(obj.channel, obj.policy).pk
+            obj.pk = registration.start(obj.channel, obj.policy, obj.retention_seconds).pk
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The form; somebody else may have been quicker since it was filled in."""

@@ -4,13 +4,17 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 
-from leases_app.models import Lease
+from leases_app.models import ClockTimestamp, Lease
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
 from relaycore.errors import BadChannelName, BadPolicy
 from relaycore.policy import Policy, parse
+
+LEAST_RETENTION_SECONDS = 60
+MOST_RETENTION_SECONDS = 100 * 365 * 86_400
 
 
 def validate_name(name: str) -> None:
@@ -81,8 +85,15 @@ class Channel(models.Model):
         validators=[validate_policy],
         help_text='"content": the same text once. {"field": "id"}: once for each id. "every": each publish.',
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    retention_seconds = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(LEAST_RETENTION_SECONDS), MaxValueValidator(MOST_RETENTION_SECONDS)],
+        help_text="Messages older than this are deleted, those stored already too. Empty: never.",
+    )
+    # By PostgreSQL's clock, the one that all hosts share: listeners compare the newest `updated_at`.
+    created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+    updated_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
 
     status: str
     """Not a column: `ChannelQuerySet.with_status` adds it."""
@@ -99,7 +110,9 @@ class Channel(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, in the partition that the name belongs to."""
         self.partition = partition_of(self.channel, settings.RELAY_PARTITIONS)
+        self.updated_at = ClockTimestamp()
         super().save(*args, **kwargs)
+        self.refresh_from_db(fields=["updated_at"])
 
     @property
     def policy(self) -> Policy:

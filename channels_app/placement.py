@@ -1,25 +1,27 @@
 """Keeps each channel in the partition that its name belongs to."""
 
-import functools
-
 from django.conf import settings
 
 from channels_app.models import Channel
+from leases_app.models import ClockTimestamp
 from relaycore.channels import partition_of
 
+Move = tuple[str, int, int]
+"""A channel, the partition it was in, and the one where it belongs."""
 
-@functools.cache
-def settle() -> int:
-    """Move the channels that `RELAY_PARTITIONS` has moved; how many. Once in a process.
 
-    A row keeps its partition so that a listener finds its channels by an index. When the
-    number of partitions has changed, the rows follow with the first proposal after that.
-    """
-    moved = []
-    for row in Channel.objects.only("id", "channel", "partition").iterator():
-        partition = partition_of(row.channel, settings.RELAY_PARTITIONS)
-        if partition != row.partition:
-            row.partition = partition
-            moved.append(row)
-    Channel.objects.bulk_update(moved, ["partition"], batch_size=1000)
-    return len(moved)
+def moves() -> list[Move]:
+    """The channels that `RELAY_PARTITIONS` has moved."""
+    rows = Channel.objects.order_by("channel").values_list("channel", "partition").iterator()
+    placed = ((name, partition, partition_of(name, settings.RELAY_PARTITIONS)) for name, partition in rows)
+    return [move for move in placed if move[1] != move[2]]
+
+
+def settle(moved: list[Move]) -> None:
+    """Write the new partitions into the table."""
+    wanted = {name: partition for name, _, partition in moved}
+    rows = list(Channel.objects.filter(channel__in=wanted))
+    for row in rows:
+        row.partition = wanted[row.channel]
+        row.updated_at = ClockTimestamp()
+    Channel.objects.bulk_update(rows, ["partition", "updated_at"], batch_size=1000)

@@ -14,7 +14,9 @@ from functools import partial
 import redis
 from django.db import IntegrityError, transaction
 
+from access_app import audit
 from channels_app.models import Channel, ChannelQuerySet
+from leases_app import partitioning
 from leases_app.models import ClockTimestamp
 from relaycore.channels import check_name
 from relaycore.errors import ChannelExists, ChannelUnknown
@@ -28,18 +30,28 @@ Place = tuple[int, str]
 """A partition, and a channel in it."""
 
 
-def start(name: str, policy: Policy = CONTENT) -> Channel:
+def start(name: str, policy: Policy = CONTENT, retention_seconds: int | None = None) -> Channel:
     """Ask that a channel be relayed; its row, INACTIVE until a listener hears it.
 
     Raises:
         BadChannelName: it cannot be relayed.
         ChannelExists: it is relayed already.
+        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
     """
-    channel = Channel(channel=check_name(name), deduplicate=policy.as_json())
+    partitioning.require()
+    channel = Channel(
+        channel=check_name(name), deduplicate=policy.as_json(), retention_seconds=retention_seconds
+    )
     try:
         # The unique constraint decides between two who start the same channel at once.
         with transaction.atomic():
             channel.save(force_insert=True)
+            audit.record(
+                "channel started",
+                [name],
+                deduplicate=channel.deduplicate,
+                retention_seconds=retention_seconds,
+            )
     except IntegrityError as exc:
         raise ChannelExists(f'The channel "{name}" is relayed already.') from exc
     _wake_after_commit([(channel.partition, name)])
@@ -53,13 +65,31 @@ def change(name: str, policy: Policy) -> None:
         ChannelUnknown: it is not relayed.
     """
     rows = Channel.objects.filter(channel=name)
+    deduplicate = policy.as_json()
     partition = rows.values_list("partition", flat=True).first()
     # A listener that missed the hint finds the change by the newest updated_at of all rows,
     # so that has to be the one clock that all hosts share.
-    changed = rows.update(deduplicate=policy.as_json(), updated_at=ClockTimestamp())
-    if partition is None or not changed:
-        raise unknown(name)
+    with transaction.atomic():
+        changed = rows.update(deduplicate=deduplicate, updated_at=ClockTimestamp())
+        if partition is None or not changed:
+            raise unknown(name)
+        audit.record("channel changed", [name], deduplicate=deduplicate)
     _wake_after_commit([(partition, name)])
+
+
+def retain(name: str, seconds: int | None) -> None:
+    """Keep the messages of a channel for so long, those that are stored already too; None: for ever.
+
+    Raises:
+        ChannelUnknown: it is not relayed.
+    """
+    with transaction.atomic():
+        changed = Channel.objects.filter(channel=name).update(
+            retention_seconds=seconds, updated_at=ClockTimestamp()
+        )
+        if not changed:
+            raise unknown(name)
+        audit.record("channel changed", [name], retention_seconds=seconds)
 
 
 def stop(name: str) -> None:
@@ -74,10 +104,13 @@ def stop(name: str) -> None:
 
 def stop_all(channels: ChannelQuerySet) -> int:
     """Ask that these channels be relayed no more; how many there were."""
-    places = list(channels.values_list("partition", "channel"))
-    stopped, _ = Channel.objects.filter(channel__in=[name for _, name in places]).delete()
-    if stopped:
-        _wake_after_commit(places)
+    with transaction.atomic():
+        # Locked: of two who stop a channel at once, the log names the one who did.
+        places = list(channels.select_for_update(of=("self",)).values_list("partition", "channel"))
+        stopped, _ = Channel.objects.filter(channel__in=[name for _, name in places]).delete()
+        if stopped:
+            audit.record("channel stopped", [name for _, name in places])
+            _wake_after_commit(places)
     return stopped
 
 

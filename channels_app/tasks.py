@@ -7,9 +7,9 @@ import time
 from celery import Task, shared_task
 from django.conf import settings
 
-from channels_app import placement
 from channels_app.listening.listener import listen as hear
 from channels_app.models import Channel
+from leases_app import partitioning
 from leases_app.leasing import vacancies
 from relaycore.errors import RelayError
 from relayproject import stopping
@@ -23,6 +23,7 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
     """Listen to one partition until the worker stops. Ends at once if it has listeners enough."""
     stopping.listen_to_signals(signal.SIGTERM)
     try:
+        partitioning.require()
         hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc)
@@ -38,7 +39,7 @@ def propose_listeners() -> None:
 
     A partition without channels gets its listeners too: its first channel is then ACTIVE at once.
     """
-    placement.settle()
+    partitioning.require()
     Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
     # Each third time a host may take a seat although another host would be better.

@@ -50,7 +50,7 @@ class Term:
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
-        return bool(self._row().update(holder="", heartbeat_at=None))
+        return bool(self._row().update(holder="", heartbeat_at=ClockTimestamp()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Lease(models.Model):
     pid = models.PositiveIntegerField(default=0)
     task_id = models.CharField(max_length=64, blank=True, default="", help_text="Empty in the foreground.")
     claimed_at = models.DateTimeField(null=True, blank=True)
+    # Released: when that was. So a lease that nobody holds says since when.
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     given_up = models.PositiveBigIntegerField(
         default=0, help_text="Messages that were heard and had to be let go, over all terms."
@@ -82,3 +83,16 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"
+
+
+class Partitioning(models.Model):
+    """Into how many partitions everything is divided. One row, made when it is first asked for."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    partitions = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "partitioning"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=Q(id=1), name="one_row_of_partitioning")
+        ]

@@ -6,6 +6,7 @@ import signal
 from celery import Task, shared_task
 from django.conf import settings
 
+from leases_app import partitioning
 from leases_app.leasing import unheld
 from leases_app.models import Lease
 from messages_app.writing.writer import write as keep
@@ -21,6 +22,7 @@ def write(self: Task, partition: int) -> None:
     """Write one partition until the worker stops. Ends at once if somebody writes it already."""
     stopping.listen_to_signals(signal.SIGTERM)
     try:
+        partitioning.require()
         keep(partition, stopping.asked, task_id=self.request.id or "")
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc)
@@ -33,5 +35,6 @@ def write(self: Task, partition: int) -> None:
 @shared_task
 def propose_writers() -> None:
     """Send a task for each partition without a writer."""
+    partitioning.require()
     for partition in unheld(Lease.Role.WRITER, set(range(settings.RELAY_PARTITIONS))):
         write.apply_async((partition,), expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS)

@@ -9,6 +9,7 @@
     ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
     ├── Disconnected       a server connection ended or could not be made
+    ├── SearchTooSlow      what was looked for was not found in time
     └── UnfitServer        a server is set up in a way that loses messages
 
 The HTTP answers for them stand in one table: `relayproject.problems`.
@@ -49,6 +50,10 @@ class LeaseLost(RelayError):
 
 class Disconnected(RelayError, ConnectionError):
     """A connection to a server ended, or could not be made. Try again."""
+
+
+class SearchTooSlow(RelayError):
+    """What was looked for has no index, and reading through everything took too long."""
 
 
 class UnfitServer(RelayError):

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 _PROPOSALS = ("channels_app.tasks.propose_listeners", "messages_app.tasks.propose_writers")
 
 _KEPT_SECONDS = 300
+_EXPIRE_SECONDS = 10.0
 
 app = Celery("relay")
 
@@ -70,12 +71,19 @@ def _configure(sender: Celery, **_: Any) -> None:
                 "options": {"expires": interval},
             }
             for name in _PROPOSALS
+        }
+        | {
+            "delete expired": {
+                "task": "relayproject.tasks.delete_expired",
+                "schedule": _EXPIRE_SECONDS,
+                "options": {"expires": _EXPIRE_SECONDS},
+            }
         },
         timezone="UTC",
     )
 
 
-app.autodiscover_tasks(["channels_app", "messages_app"])
+app.autodiscover_tasks(["channels_app", "messages_app", "relayproject"])
 
 
 class _QoS(redis_transport.QoS):

@@ -1,6 +1,6 @@
 """Cursors of lists: where the next page begins, as one word for a URL.
 
-A cursor holds the key of the last row that was given out. So a page costs the same
+A cursor holds the key of the row that the page lies beside. So a page costs the same
 however deep it is, and rows that come or go meanwhile neither shift nor repeat others.
 """
 
@@ -14,7 +14,7 @@ PARAMETER = "cursor"
 
 
 def encode(key: str) -> str:
-    """A cursor for the rows after `key`. Opaque to clients: what is in it may change."""
+    """A cursor. Opaque to clients: what is in it may change."""
     return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
@@ -35,11 +35,11 @@ def decode(cursor: str) -> str:
 
 def bad_cursor() -> ParseError:
     """The answer to a cursor that the API did not give out."""
-    return ParseError(f"This {PARAMETER} is not one that a `next` link gave. Begin again without it.")
+    return ParseError(f"This {PARAMETER} is not one that a link of a page gave. Begin again without it.")
 
 
-def next_link(request: Request, last: str | None) -> str | None:
-    """The address of the page after the row with the key `last`; None where there is none."""
-    if last is None:
+def link(request: Request, key: str | None) -> str | None:
+    """The address of the page with this key; None where there is none."""
+    if key is None:
         return None
-    return replace_query_param(request.build_absolute_uri(), PARAMETER, encode(last))
+    return replace_query_param(request.build_absolute_uri(), PARAMETER, encode(key))

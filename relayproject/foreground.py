@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from leases_app import partitioning
 from relaycore.errors import RelayError
 from relayproject import stopping
 
@@ -25,6 +26,7 @@ class LoopCommand(BaseCommand):
         """Run the loop."""
         stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
         try:
+            partitioning.require()
             done = self.loop(partition, stopping.asked)
         except RelayError as exc:
             raise CommandError(str(exc)) from exc

@@ -50,9 +50,19 @@ def rates(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:rates"
 
 
+def meters(partition: int) -> str:
+    """A hash: what the loops of a partition have counted (`relayproject.meters`)."""
+    return f"{STREAM}:{{{partition}}}:meters"
+
+
 def suspect(partition: int) -> str:
     """The position of a message that is tried by itself because it may kill its writer."""
     return f"{STREAM}:{{{partition}}}:suspect"
+
+
+def requests(who: str, window: int) -> str:
+    """Counts the requests of a token or a user to the API in one window of time."""
+    return f"{STREAM}:requests:{who}:{window}"
 
 
 def tick_channel(partition: int) -> str:

@@ -1,6 +1,7 @@
 """The query parameters of a request, read strictly: a misspelt filter must not list everything."""
 
 import re
+from datetime import UTC, datetime
 
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -8,6 +9,8 @@ from rest_framework.settings import api_settings
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 """What no server here keeps as text: NUL, and half a surrogate pair."""
+
+_NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class Parameters:
@@ -37,6 +40,18 @@ class Parameters:
             raise ParseError(f"{name} must be {' or '.join(choices)}.")
         return value
 
+    def time(self, name: str) -> datetime | None:
+        """A time as ISO 8601 has it, UTC if it does not say; None if it is not given."""
+        value = self.text(name)
+        if value is None:
+            return None
+        try:
+            # A plus that was not quoted arrives as a space.
+            time = datetime.fromisoformat(re.sub(r" (?=[0-9]{2}:?[0-9]{2}\Z)", "+", value))
+            return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+        except (ValueError, OverflowError) as exc:
+            raise ParseError(f"{name} must be a time such as 2026-11-21T12:00:00Z.") from exc
+
     def whole(self, name: str, default: int, *, most: int) -> int:
         """A whole number from 1 to `most`."""
         value = self._given.get(name, str(default))
@@ -47,7 +62,7 @@ class Parameters:
     def seconds(self, name: str, *, most: float) -> float:
         """A number of seconds from 0 to `most`; 0 if it is not given."""
         value = self._given.get(name, "0")
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) or float(value) > most:
+        if not _NUMBER.fullmatch(value) or float(value) > most:
             raise ParseError(f"{name} must be a number of seconds from 0 to {most:g}.")
         return float(value)
 

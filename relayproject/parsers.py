@@ -2,20 +2,20 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Any, NoReturn
 
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
-MAX_BODY_BYTES: Final = 1 << 20
+from relayproject.bodies import MAX_BODY_BYTES, TOO_LARGE
 
 
 class BodyTooLarge(APIException):
-    """More than any request here needs."""
+    """More than any request here needs. ASGI's requests were refused before (`relayproject.bodies`)."""
 
     status_code = 413
     default_code = "body_too_large"
-    default_detail = f"The body may have at most {MAX_BODY_BYTES} bytes."
+    default_detail = TOO_LARGE
 
 
 class GuardedJSONParser(JSONParser):

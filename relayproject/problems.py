@@ -1,7 +1,8 @@
 """Errors as HTTP answers: the one place that maps the ones to the others.
 
-Every answer that is an error has `detail`, one or more sentences for a reader. Where
-fields of the body are to blame, `errors` has the sentences by field as well.
+Every answer that is an error is problem details (RFC 9457): `type`, `title`, `status`, and
+`detail`, one or more sentences for a reader. Where fields of the body are to blame, `errors`
+has the sentences by field as well.
 """
 
 import logging
@@ -10,6 +11,8 @@ from typing import Any, Final
 
 import redis
 from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import server_error
 from pymongo.errors import ConnectionFailure, PyMongoError
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.renderers import JSONRenderer
@@ -17,20 +20,23 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from relaycore import errors
+from relayproject.problem import CONTENT_TYPE, problem
 
 log = logging.getLogger(__name__)
 
-STATUSES: Final[Mapping[type[errors.RelayError], int]] = {
-    errors.BadChannelName: 400,
-    errors.BadPolicy: 400,
-    errors.BadEntry: 400,
-    errors.ChannelUnknown: 404,
-    errors.ChannelExists: 409,
-    errors.NotRetried: 409,
-    errors.LeaseLost: 409,
-    errors.Disconnected: 503,
-    errors.UnfitServer: 503,
+ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
+    errors.BadChannelName: (400, "bad-channel-name"),
+    errors.BadPolicy: (400, "bad-policy"),
+    errors.BadEntry: (400, "bad-entry"),
+    errors.ChannelUnknown: (404, "channel-unknown"),
+    errors.ChannelExists: (409, "channel-exists"),
+    errors.NotRetried: (409, "not-retried"),
+    errors.LeaseLost: (409, "lease-lost"),
+    errors.SearchTooSlow: (422, "search-too-slow"),
+    errors.Disconnected: (503, "server-away"),
+    errors.UnfitServer: (503, "unfit"),
 }
+"""The status, and what the `type` ends with."""
 
 RETRY_AFTER_SECONDS: Final = 2
 """What a 503 asks for: the servers' own restarts take about as long."""
@@ -39,9 +45,10 @@ RETRY_AFTER_SECONDS: Final = 2
 class Problem(APIException):
     """An error of Relay, or of a server behind it, as DRF understands it."""
 
-    def __init__(self, status: int, detail: str) -> None:
+    def __init__(self, status: int, kind: str, detail: str) -> None:
         super().__init__(detail)
         self.status_code = status
+        self.kind = kind
         if status == 503:
             self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
 
@@ -53,15 +60,37 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
         # Without the page around it: that would ask PostgreSQL again who is logged in.
         context["request"].accepted_renderer = JSONRenderer()
         context["request"].accepted_media_type = JSONRenderer.media_type
-        exc = Problem(503, f"{server} does not answer. Try again in a few seconds.")
-    elif isinstance(exc, errors.RelayError) and type(exc) in STATUSES:
-        exc = Problem(STATUSES[type(exc)], str(exc))
+        exc = Problem(503, "server-away", f"{server} does not answer. Try again in a few seconds.")
+    elif isinstance(exc, errors.RelayError) and type(exc) in ANSWERS:
+        exc = Problem(*ANSWERS[type(exc)], str(exc))
     elif isinstance(exc, UnsupportedMediaType):
-        exc = Problem(exc.status_code, f"{exc.detail} Send JSON, with Content-Type: application/json.")
+        exc = Problem(exc.status_code, "", f"{exc.detail} Send JSON, with Content-Type: application/json.")
     response = exception_handler(exc, context)
-    if response is not None and not (isinstance(response.data, dict) and "detail" in response.data):
-        response.data = {"detail": _sentences(response.data), "errors": response.data}
+    if response is not None:
+        _describe(response, getattr(exc, "kind", ""))
+        if isinstance(getattr(context["request"], "accepted_renderer", JSONRenderer()), JSONRenderer):
+            response.content_type = CONTENT_TYPE
     return response
+
+
+def unexpected(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: what is wrong stands in the log, and only there."""
+    if not request.path.startswith("/api/"):
+        return server_error(request)
+    return as_response(problem(500, "Something went wrong here, and not with the request. It is in the log."))
+
+
+def as_response(body: Mapping[str, Any]) -> JsonResponse:
+    """Problem details where there is no view of Django REST framework."""
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
+
+
+def _describe(response: Response, kind: str) -> None:
+    data = response.data
+    if isinstance(data, dict) and "detail" in data:
+        response.data = problem(response.status_code, str(data["detail"]), kind)
+    else:
+        response.data = problem(response.status_code, _sentences(data), kind or "invalid", errors=data)
 
 
 def _server_away(exc: Exception) -> str | None:

@@ -2,10 +2,14 @@
 
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse as path_of
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
+
+from relayproject.problem import problem
+from relayproject.problems import as_response
 
 
 class Root(APIView):
@@ -15,6 +19,7 @@ class Root(APIView):
     """
 
     name = "Relay"
+    schema = None
 
     def get(self, request: Request) -> Response:
         """The addresses."""
@@ -24,11 +29,13 @@ class Root(APIView):
                 "stop_listening": reverse("stop-listening", ["orders"], request=request),
                 "channels": reverse("channels", request=request),
                 "messages": reverse("messages", request=request) + "?channel=orders",
+                "documentation": reverse("api-docs", request=request),
             }
         )
 
 
+@csrf_exempt  # It changes nothing, and what is not there is 404 whoever asks.
 def unknown(request: HttpRequest) -> JsonResponse:
     """Nothing is at this address."""
     root = request.build_absolute_uri(path_of("root"))
-    return JsonResponse({"detail": f"Nothing is at this address. See {root}"}, status=404)
+    return as_response(problem(404, f"Nothing is at this address. See {root}"))

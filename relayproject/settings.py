@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from relayproject import env, servers
 
@@ -29,6 +30,10 @@ RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least
 RELAY_WRITER_BATCH_MESSAGES = env.whole("RELAY_WRITER_BATCH_MESSAGES", 2000, least=1, most=50_000)
 RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, least=1, most=16)
 RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
+RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.0, least=0.1)
+
+RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000)
+RELAY_METRICS_TOKEN = env.text("RELAY_METRICS_TOKEN", "")
 
 # --- Django --------------------------------------------------------------------------
 
@@ -36,6 +41,16 @@ SECRET_KEY = SERVERS.secret_key
 DEBUG = env.flag("RELAY_DEBUG", default=False)
 ALLOWED_HOSTS = env.listing("RELAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.listing("RELAY_CSRF_TRUSTED_ORIGINS")
+
+# Behind a proxy that ends TLS. It must set X-Forwarded-Proto, and nobody else may reach the web process.
+RELAY_WEB_HTTPS = env.flag("RELAY_WEB_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = RELAY_WEB_HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if RELAY_WEB_HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if RELAY_WEB_HTTPS else 0
+# Probes and Prometheus come past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^healthz/?$", r"^readyz(/web)?/?$", r"^metrics/?$"]
+# Whether other names below this domain can do without plain HTTP, Relay cannot know.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 INSTALLED_APPS = [
     "relayproject",  # Before the admin, whose templates it changes.
@@ -46,20 +61,27 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "rest_framework",
-    "rest_framework.authtoken",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_celery_beat",
     "leases_app",
+    "access_app",
     "channels_app",
     "messages_app",
 ]
 
 MIDDLEWARE = [
+    "relayproject.logs.GiveRequestId",
+    "relayproject.observing.http.CountRequests",
+    "relayproject.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "relayproject.staticfiles.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "access_app.actor.RememberRequest",
+    "relayproject.throttling.TellAllowance",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -97,8 +119,8 @@ DATABASES = {
         "NAME": env.text("RELAY_MONGO_DATABASE", "relay"),
         "OPTIONS": {
             "appname": "relay-web",
-            "serverSelectionTimeoutMS": 5000,
-            "timeoutMS": int(RELAY_MONGO_TIMEOUT_SECONDS * 1000),
+            # For everything, looking for a server as well: whoever waits for a page is told soon.
+            "timeoutMS": int(RELAY_WEB_MONGO_TIMEOUT_SECONDS * 1000),
         },
     },
 }
@@ -121,12 +143,34 @@ WHITENOISE_USE_FINDERS = True  # No collectstatic: the files are few, and all fr
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "relayproject.authentication.BearerAuthentication",
+        "access_app.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": ["access_app.permissions.InScope"],
     "DEFAULT_PARSER_CLASSES": ["relayproject.parsers.GuardedJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["relayproject.throttling.PerToken"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "relayproject.problems.answer",
+}
+
+API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels.
+
+Every address is answered with and without a slash at its end. Errors are problem details
+(RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`."""
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Relay",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "DESCRIPTION": API_DESCRIPTION,
+    "PREPROCESSING_HOOKS": ["relayproject.openapi.plain_paths"],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_PATCH": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "channels_app.models.Channel.Status"},
 }
 
 # --- Celery --------------------------------------------------------------------------
@@ -135,17 +179,27 @@ CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", SERVERS.redis_url)
 
 # --- Logs ----------------------------------------------------------------------------
 
+RELAY_LOG_FORMAT = env.text("RELAY_LOG_FORMAT", "line")
+if RELAY_LOG_FORMAT not in {"line", "json"}:
+    raise ImproperlyConfigured(f"RELAY_LOG_FORMAT must be line or json, not {RELAY_LOG_FORMAT!r}.")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "relayproject.logs.AsJSON"},
+    },
+    "filters": {"context": {"()": "relayproject.logs.WithContext"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": RELAY_LOG_FORMAT, "filters": ["context"]},
         "journal": {"class": "relayproject.journal.Handler"},
     },
     "root": {"handlers": ["stderr", "journal"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
     "loggers": {
         "pymongo": {"level": "WARNING"},
+        # A warning for each request that is the client's mistake would hide those that are ours.
+        "django.request": {"level": "ERROR"},
         # Two lines for each proposal, day and night, would hide everything else.
         "celery.worker.strategy": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},

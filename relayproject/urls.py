@@ -3,13 +3,20 @@
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
+from messages_app.api.export import MessageExport
 from messages_app.api.views import MessageDetail, MessageList
 from relayproject.addresses import NAME, both
+from relayproject.observing.health import healthz, readyz, readyz_web
+from relayproject.observing.metrics import Metrics
+from relayproject.problems import unexpected
 from relayproject.root import Root, unknown
 
 API = "api/v1"
+
+handler500 = unexpected
 
 to_admin = RedirectView.as_view(pattern_name="admin:index")
 
@@ -17,14 +24,21 @@ urlpatterns = [
     path("", to_admin),
     path("admin", to_admin),
     path("admin/", admin.site.urls),
+    both("healthz", healthz, "healthz"),
+    both("readyz", readyz, "readyz"),
+    both("readyz/web", readyz_web, "readyz-web"),
+    both("metrics", Metrics.as_view(), "metrics"),
     # Log in and out: where the API's pages for browsers link to.
     path("api/session/", include("rest_framework.urls")),
+    both("api/schema", SpectacularAPIView.as_view(), "api-schema"),
+    both("api/docs", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), "api-docs"),
     both(API, Root.as_view(), "root"),
     both(f"{API}/start-listening", StartListening.as_view(), "start-listening"),
     both(f"{API}/stop-listening/{NAME}", StopListening.as_view(), "stop-listening"),
     both(f"{API}/channels", ChannelList.as_view(), "channels"),
     both(f"{API}/channels/{NAME}", ChannelDetail.as_view(), "channel"),
     both(f"{API}/messages", MessageList.as_view(), "messages"),
+    both(f"{API}/messages/export", MessageExport.as_view(), "export"),
     both(f"{API}/messages/(?P<key>[^/]+)", MessageDetail.as_view(), "message"),
     re_path(f"^{API}/", unknown),
 ]

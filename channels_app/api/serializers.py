@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
+from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
 from channels_app.report import Report
 from relaycore.policy import CONTENT, Policy, parse
 from relayproject.addresses import quoted
@@ -41,17 +42,39 @@ class Deduplicate(serializers.Field):  # type: ignore[type-arg]
         return parse(data)
 
 
+class Retention(serializers.IntegerField):
+    """Seconds, or null; not a text that looks like a number."""
+
+    def __init__(self, **options: Any) -> None:
+        options |= {"min_value": LEAST_RETENTION_SECONDS, "max_value": MOST_RETENTION_SECONDS}
+        super().__init__(allow_null=True, **options)
+
+    def to_internal_value(self, data: Any) -> int:
+        """Validate."""
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Start(Strict):
     """The body of start-listening. `initial` is what the browser's form proposes."""
 
     channel = Text(trim_whitespace=False, allow_blank=True, initial="orders")
     deduplicate = Deduplicate(default=CONTENT, initial=CONTENT.as_json())
+    retention_seconds = Retention(default=None)
 
 
 class Change(Strict):
-    """The body of a PATCH."""
+    """The body of a PATCH: one of them, or both."""
 
-    deduplicate = Deduplicate(initial=CONTENT.as_json())
+    deduplicate = Deduplicate(required=False, initial=CONTENT.as_json())
+    retention_seconds = Retention(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Not nothing."""
+        if not attrs:
+            raise serializers.ValidationError("Say what to change: deduplicate or retention_seconds.")
+        return attrs
 
 
 class Rows:
@@ -74,6 +97,7 @@ class Rows:
             "channel": channel.channel,
             "subscription_status": report.status,
             "deduplicate": channel.deduplicate,
+            "retention_seconds": channel.retention_seconds,
             "partition": channel.partition,
             "created_at": channel.created_at,
             "updated_at": channel.updated_at,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
@@ -9,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from channels_app import registration
+from channels_app.api import schema
 from channels_app.api.serializers import Change, Rows, Start
 from channels_app.api.waiting import MOST_SECONDS, wait_until_active, why_not_active
 from channels_app.models import Channel
@@ -26,24 +28,28 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
 
     `deduplicate` says which messages are the same and stored once: "content" (the same
     text, this is the default), {"field": "id"} (the same value of that JSON field) or
-    "every" (none: each publish is stored). With ?wait=SECONDS, up to 30, the answer
+    "every" (none: each publish is stored). `retention_seconds`, 60 or more, has older messages
+    deleted; they are kept for ever if it is not given. With ?wait=SECONDS, up to 30, the answer
     comes once the channel is heard, or after that time.
     """
 
     name = "Start listening"
     serializer_class = Start
 
+    @schema.start_listening_example
     def get(self, request: Request) -> Response:
         """What to send."""
         return Response({"detail": "POST a channel to start listening to it.", "example": Start().data})
 
+    @schema.start_listening
     def post(self, request: Request) -> Response:
         """Start."""
         seconds = Parameters(request, "wait").seconds("wait", most=MOST_SECONDS)
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         name: str = asked.validated_data["channel"]
-        registration.start(name, asked.validated_data["deduplicate"])
+        wanted = asked.validated_data
+        registration.start(name, wanted["deduplicate"], wanted["retention_seconds"])
         if seconds:
             wait_until_active(name, seconds)
         report = _report([name])
@@ -62,11 +68,13 @@ class StopListening(APIView):
 
     name = "Stop listening"
 
+    @schema.channel("listening")
     def get(self, request: Request, name: str) -> Response:
         """The channel."""
         Parameters(request)
         return Response(Rows(request).row(_report(readings(request, name))))
 
+    @schema.stop("stop_listening")
     def delete(self, request: Request, name: str) -> Response:
         """Stop."""
         Parameters(request)
@@ -77,19 +85,35 @@ class StopListening(APIView):
 class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     """A channel: whether it is heard, by whom, and what is stored of it.
 
-    PATCH changes `deduplicate` from the next message on; DELETE stops listening.
+    PATCH changes `deduplicate` from the next message on, and `retention_seconds` for what is
+    stored already as well; DELETE stops listening.
     """
 
     name = "Channel"
     serializer_class = Change
 
+    @schema.channel("channel")
+    def get(self, request: Request, name: str) -> Response:
+        """The channel."""
+        return super().get(request, name)
+
+    @schema.stop("delete_channel")
+    def delete(self, request: Request, name: str) -> Response:
+        """Stop."""
+        return super().delete(request, name)
+
+    @schema.change_channel
     def patch(self, request: Request, name: str) -> Response:
         """Change the policy."""
         Parameters(request)
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         name = _report(readings(request, name)).channel.channel
-        registration.change(name, asked.validated_data["deduplicate"])
+        with transaction.atomic():
+            if "deduplicate" in asked.validated_data:
+                registration.change(name, asked.validated_data["deduplicate"])
+            if "retention_seconds" in asked.validated_data:
+                registration.retain(name, asked.validated_data["retention_seconds"])
         return Response(Rows(request).row(_report([name])))
 
 
@@ -101,6 +125,7 @@ class ChannelList(APIView):
 
     name = "Channels"
 
+    @schema.channels
     def get(self, request: Request) -> Response:
         """A page."""
         parameters = Parameters(request, "status", "search", "limit", cursors.PARAMETER)
@@ -117,7 +142,7 @@ class ChannelList(APIView):
         last = page[limit - 1].channel if len(page) > limit else None
         rows = Rows(request)
         results: list[dict[str, Any]] = [rows.row(report) for report in reports(page[:limit])]
-        return Response({"count": count, "next": cursors.next_link(request, last), "results": results})
+        return Response({"count": count, "next": cursors.link(request, last), "results": results})
 
 
 def _report(names: list[str]) -> Report:

@@ -1,54 +1,168 @@
-"""The history of a channel, newest first, in pages."""
+"""The history of a channel, in pages, from either end and in both directions.
 
-from dataclasses import dataclass
-from typing import Final
+Everything is asked by position, which the index (channel, position) has in order: a page
+costs the same wherever it is. Times become positions as well (`at`), since the first
+thirteen digits of a position are Redis's clock when the message was put on the stream.
+What a text is looked for in (`contains`) is read until the page is full; that may be all
+of it, so it has a limit of time.
+"""
 
+import re
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import pymongo
+from bson.codec_options import CodecOptions
 from django.conf import settings
+from django.db import connections
+from pymongo.collection import Collection
+from pymongo.errors import ExecutionTimeout
 
-from messages_app.models import Message
+from leases_app import partitioning
 from messages_app.searching import watermark
 from relaycore.channels import partition_of
+from relaycore.errors import SearchTooSlow
+from relaycore.position import first_of
 
 MOST_PER_PAGE: Final = 1000
 
 PAGE_SIZE: Final = 16 << 20
 """A page ends early once its payloads have this size together: 1,000 of 1 MiB are a gigabyte."""
 
-_AT_ONCE: Final = 4
-"""So many are held before their size is looked at."""
+SEARCH_SECONDS: Final = 2.5
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What is looked for.
+
+    since, until: positions; from the one, to before the other
+    contains:     a part of the text, as it is written; binary messages have no text
+    """
+
+    channel: str
+    since: str | None = None
+    until: str | None = None
+    contains: str | None = None
+    newest_first: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place between two messages: after the message at `position`, going on, or before it, going back."""
+
+    position: str
+    back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Messages, newest first.
+    """Messages in the order that was asked for.
 
     watermark: everything below this position is in MongoDB; None: unknown, Redis is away
-    last:      the position below which the next page begins; None at the end
+    next:      where the page after this one begins; None if this is the last one
+    previous:  where the page before this one ends; None if this is the first one
     """
 
-    messages: list[Message]
+    messages: list[Document]
     watermark: str | None
-    last: str | None
+    next: Cursor | None
+    previous: Cursor | None
 
 
-def read(channel: str, *, limit: int, below: str | None = None) -> Page:
-    """At most `limit` messages of `channel` whose position is below `below`.
+def read(search: Search, *, limit: int, cursor: Cursor | None = None) -> Page:
+    """At most `limit` messages, after the cursor or before it.
 
     Raises:
-        django.db.DatabaseError, pymongo.errors.PyMongoError: MongoDB cannot answer.
+        pymongo.errors.PyMongoError: MongoDB cannot answer.
+        SearchTooSlow: a text was not found within `SEARCH_SECONDS`.
+        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
     """
+    partitioning.require()
     # Before MongoDB is asked: see there.
-    mark = watermark.read(partition_of(channel, settings.RELAY_PARTITIONS))
-    bounds = [position for position in (below, mark) if position is not None]
-    found = Message.objects.filter(channel=channel)
-    if bounds:
-        found = found.filter(position__lt=min(bounds))
-    messages: list[Message] = []
+    mark = watermark.read(partition_of(search.channel, settings.RELAY_PARTITIONS))
+    back = cursor is not None and cursor.back
+    found, more = _find(_bounded(search, cursor, mark), search.newest_first != back, limit)
+    if back:
+        found.reverse()
+    # Behind a cursor there is what the page that gave it ended with.
+    is_more_after, is_more_before = (True, more) if back else (more, cursor is not None)
+    return Page(
+        found,
+        mark,
+        Cursor(found[-1]["position"]) if found and is_more_after else None,
+        Cursor(found[0]["position"], back=True) if found and is_more_before else None,
+    )
+
+
+def at(time: datetime) -> str:
+    """The first position that a message which was put on the stream at this time can have.
+
+    Raises:
+        ValueError: no message can: before 1970, or after 2286.
+    """
+    return first_of(f"{int(time.timestamp() * 1000)}-0")
+
+
+def _bounded(search: Search, cursor: Cursor | None, mark: str | None) -> Search:
+    """The search without what is before the cursor, and without what is above the watermark."""
+    since, until = search.since, search.until
+    above = cursor is not None and search.newest_first == cursor.back
+    if cursor is not None and above:
+        # The next possible position: digits end below ":".
+        since = max(since or "", cursor.position + ":")
+    elif cursor is not None:
+        until = min(until or cursor.position, cursor.position)
+    if mark is not None:
+        until = min(until or mark, mark)
+    return replace(search, since=since, until=until)
+
+
+def _find(search: Search, newest_first: bool, limit: int) -> tuple[list[Document], bool]:
+    """At most `limit` messages, and whether there are more."""
+    messages: list[Document] = []
     size = 0
     # One more than asked for shows whether there is a next page.
-    for message in found.order_by("-position")[: limit + 1].iterator(_AT_ONCE):
-        if len(messages) == limit or size >= PAGE_SIZE:
-            return Page(messages, mark, messages[-1].position)
-        messages.append(message)
-        size += len(message.message)
-    return Page(messages, mark, None)
+    cursor = collection().find(_filter(search)).sort("position", -1 if newest_first else 1).limit(limit + 1)
+    if search.contains is not None:
+        cursor = cursor.max_time_ms(int(SEARCH_SECONDS * 1000))
+    try:
+        with pymongo.timeout(SEARCH_SECONDS + 0.5) if search.contains is not None else nullcontext():
+            for message in cursor:
+                if len(messages) == limit or size >= PAGE_SIZE:
+                    return messages, True
+                messages.append(message)
+                size += len(message["message"])
+    except ExecutionTimeout as exc:
+        if search.contains is None:
+            raise
+        raise SearchTooSlow(
+            f"Looking for the text took longer than {SEARCH_SECONDS:g} s. Say `since` and `until`."
+        ) from exc
+    finally:
+        cursor.close()
+    return messages, False
+
+
+def _filter(search: Search) -> dict[str, Any]:
+    wanted: dict[str, Any] = {"channel": search.channel}
+    position = {"$gte": search.since, "$lt": search.until}
+    if given := {operator: bound for operator, bound in position.items() if bound is not None}:
+        wanted["position"] = given
+    if search.contains is not None:
+        wanted["message"] = {"$regex": re.escape(search.contains)}
+    return wanted
+
+
+def collection() -> Collection[Document]:
+    """The stored messages, to read."""
+    connection: Any = connections["messages"]
+    connection.ensure_connection()
+    found: Collection[Document] = connection.database.get_collection(
+        "messages", codec_options=CodecOptions(tz_aware=True)
+    )
+    return found

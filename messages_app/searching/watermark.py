@@ -66,12 +66,20 @@ return {missing or '', last, clock[1], clock[2]}
 def read(partition: int) -> str | None:
     """The position below which everything of a partition is stored; None while Redis is away."""
     try:
-        answer: Any = shared_redis().eval(_SCRIPT, 1, keys.stream(partition), keys.GROUP)
+        missing, last, now_ms = _look(partition)
     except (redis.ConnectionError, redis.TimeoutError) as exc:
         log.warning("Redis does not answer, so the watermark is unknown: %s", exc)
         return None
-    missing, last, seconds, microseconds = (part.decode() for part in answer)
-    return bound(missing, last, int(seconds) * 1000 + int(microseconds) // 1000)
+    return bound(missing, last, now_ms)
+
+
+def is_drained(partition: int) -> bool:
+    """Whether everything that was ever on the stream of a partition is stored.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    return not _look(partition)[0]
 
 
 def bound(missing: str, last: str, now_ms: int) -> str:
@@ -84,3 +92,10 @@ def bound(missing: str, last: str, now_ms: int) -> str:
         return first_of(missing)
     milliseconds, _, number = last.partition("-")
     return max(first_of(f"{now_ms}-0"), first_of(f"{milliseconds}-{int(number) + 1}"))
+
+
+def _look(partition: int) -> tuple[str, str, int]:
+    """What `bound` takes."""
+    answer: Any = shared_redis().eval(_SCRIPT, 1, keys.stream(partition), keys.GROUP)
+    missing, last, seconds, microseconds = (part.decode() for part in answer)
+    return missing, last, int(seconds) * 1000 + int(microseconds) // 1000

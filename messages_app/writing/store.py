@@ -68,10 +68,12 @@ class Outcome:
 
     duplicates: indices of documents that were stored before
     refused:    index → why that document goes into quarantine
+    seconds:    how long it took until everything was durable
     """
 
     duplicates: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 class Store:

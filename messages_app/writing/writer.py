@@ -27,6 +27,7 @@ from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
 from relayproject import fitness
 from relayproject.connections import mongo_collection, redis_client
+from relayproject.meters import Meters
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Writer:
         self._quarantine = Quarantine(mongo_collection("quarantine"), self._stopping)
         self._most_in_flight = settings.RELAY_WRITER_INSERTS_IN_FLIGHT
         self._recount = Recount(self._stream, mongo_collection("messages"), partition)
+        self._meters = Meters(self._redis, partition)
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
         self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
         self._source = b""
@@ -100,6 +102,7 @@ class Writer:
                     log.warning("partition %d: beginning again: %s", self._partition, exc)
                     self._leaving.wait(backoff.next(random.random()))
             self._settle_all()
+            self._meters.flush()
         except (Interrupted, redis.RedisError):
             log.info("partition %d: what is not settled stays pending", self._partition)
         finally:
@@ -142,6 +145,7 @@ class Writer:
 
     def _insert(self, batch: Batch) -> Outcome:
         """In the background: returns when everything in the batch is durable somewhere."""
+        begun = time.monotonic()
         if batch.careful:
             outcome = self._insert_each(batch)
         else:
@@ -153,6 +157,7 @@ class Writer:
             self._quarantine.put_message(document, position, reason)
         for entry, reason in batch.unread:
             self._quarantine.put_entry(entry.id, entry.fields, reason)
+        outcome.seconds = time.monotonic() - begun
         return outcome
 
     def _insert_each(self, batch: Batch) -> Outcome:
@@ -178,8 +183,19 @@ class Writer:
         """Acknowledge the oldest insert, once it is durable."""
         batch, insert = self._in_flight[0]
         outcome = self._result(insert)
-        self.stored += self._stream.acknowledge(batch.stored(outcome), batch.last_at)
+        stored = self._stream.acknowledge(batch.stored(outcome), batch.last_at)
         self._in_flight.popleft()
+        self.stored += stored
+        self._count(batch, outcome, stored)
+
+    def _count(self, batch: Batch, outcome: Outcome, stored: int) -> None:
+        quarantined = len(outcome.refused) + len(batch.rejected) + len(batch.unread)
+        self._meters.add("relayed", len(batch.documents) + len(batch.rejected))
+        self._meters.add("stored", stored)
+        self._meters.add("duplicates", len(outcome.duplicates))
+        self._meters.add("quarantined", quarantined)
+        self._meters.observe("batch_messages", len(batch.documents))
+        self._meters.observe("insert_seconds", outcome.seconds)
 
     def _result(self, work: "Future[T]") -> T:
         """What work in the background came to.
@@ -228,5 +244,6 @@ class Writer:
             self._trimmed_at = now
             self._stream.trim(settings.RELAY_STREAM_KEEP_SECONDS)
             self._recount.turn()
+            self._meters.flush()
         if now - self._recovered_at >= _FOREIGN_IDLE_SECONDS:
             self._recover()

@@ -7,6 +7,7 @@
 * `ports.json`: where the servers listened last
 * `operator.json`: user and password of the operator
 * `secret_key`: Django's
+* `token`: the operator's, for the API
 * `stack.json`: what runs, for scripts
 """
 

@@ -34,9 +34,13 @@ class Programs:
         """A management command that ends by itself."""
         return self._command(name, [sys.executable, str(PROJECT / "manage.py"), *arguments], **environment)
 
-    def ensure_operator(self, user: str, password: str) -> Command:
-        """Prints the operator's token."""
-        login = {"RELAY_OPERATOR_USER": user, "RELAY_OPERATOR_PASSWORD": password}
+    def ensure_operator(self, user: str, password: str, token: str) -> Command:
+        """Sees that the operator can log in, and a program with the token."""
+        login = {
+            "RELAY_OPERATOR_USER": user,
+            "RELAY_OPERATOR_PASSWORD": password,
+            "RELAY_OPERATOR_TOKEN": token,
+        }
         return self.manage("ensure_operator", "ensure_operator", **login)
 
     def _command(self, name: str, argv: Sequence[str], **environment: str) -> Command:

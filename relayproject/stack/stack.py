@@ -110,14 +110,17 @@ class Stack:
                 conditions["The web server is ready"] = condition
             elif stage is Stage.PROGRAM:
                 conditions[f"The worker for {command.name} is ready"] = has_said(process, " ready.")
-        operator = programs.ensure_operator(self.user, self.password).start()
+        token = read_text(self.options.environment, "RELAY_OPERATOR_TOKEN") or self.data.secret("token")
+        operator = programs.ensure_operator(self.user, self.password, token).start()
+        # Until it is through, the loops refuse to begin if RELAY_PARTITIONS has changed.
+        repartition = programs.manage("repartition", "repartition").start()
+        conditions["The operator is there"] = has_succeeded(operator)
+        conditions["The channels are in their partitions"] = has_succeeded(repartition)
         try:
-            self._wait_for(
-                {**conditions, "The operator is there": has_succeeded(operator)}, READY_LIMIT_SECONDS
-            )
-            self.token = operator.output().strip().rpartition("\n")[2]  # the last thing it says
+            self._wait_for(conditions, READY_LIMIT_SECONDS)
+            self.token = token
         finally:
-            stop_all([operator], 2.0)
+            stop_all([operator, repartition], 2.0)
             operator.command.log.unlink()
         self._write_state(self._supervisor.pids)
 

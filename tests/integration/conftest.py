@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,9 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
-from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
 
+from access_app import tokens
+from access_app.models import Token
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from relayproject.connections import shared_redis
@@ -34,7 +34,7 @@ def operator(db: None, django_user_model: Any) -> Any:
 @pytest.fixture
 def token(operator: Any) -> str:
     """The operator's token."""
-    return str(Token.objects.create(user=operator).key)
+    return tokens.make("tests", operator, Token.Scope.MANAGE)[1]
 
 
 @pytest.fixture
@@ -108,8 +108,7 @@ def _web(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
     for _ in range(300):
         assert process.poll() is None, "the web process ended"
         try:
-            urllib.request.urlopen(url + "/nothing")
-        except urllib.error.HTTPError:
+            urllib.request.urlopen(url + "/healthz").close()
             return process, url
         except OSError:
             time.sleep(0.1)

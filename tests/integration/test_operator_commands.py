@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from rest_framework.authtoken.models import Token
 
+from access_app import tokens
+from access_app.models import Token
 from relayproject.connections import shared_redis
 
 
@@ -37,21 +38,38 @@ class TestEnsureOperator:
         user = get_user_model().objects.get(username="admin")
         assert (user.is_superuser, user.is_staff, user.is_active) == (True, True, True)
         assert user.check_password("first password")
-        assert (out, err) == (Token.objects.get(user=user).key + "\n", "")
+        assert (tokens.find(out.strip()), err) == (Token.objects.get(user=user), "")
+        assert Token.objects.get().scope == "manage"
 
     def test_changes_nothing_the_second_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        first = _run("ensure_operator")
+        key, _ = _run("ensure_operator")
         before = get_user_model().objects.values().get()
-        assert _run("ensure_operator") == first
+        out, err = _run("ensure_operator")
+        assert (out, "tokens rotate" in err) == ("", True)
         monkeypatch.delenv("RELAY_OPERATOR_PASSWORD")
-        assert _run("ensure_operator") == first
+        _run("ensure_operator")
         assert get_user_model().objects.values().get() == before
+        assert tokens.find(key.strip())
+
+    def test_a_token_that_is_given_is_the_token_from_then_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        first, _ = _run("ensure_operator")
+        monkeypatch.setenv("RELAY_OPERATOR_TOKEN", "x" * 20)
+
+        assert _run("ensure_operator") == _run("ensure_operator") == ("x" * 20 + "\n", "")
+        assert tokens.find("x" * 20)
+        assert tokens.find(first.strip()) is None
+
+    def test_a_token_that_can_be_guessed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RELAY_OPERATOR_TOKEN", "x" * 19)
+        with pytest.raises(CommandError, match="20 characters"):
+            _run("ensure_operator")
 
     def test_sets_another_password_and_keeps_the_token(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        first = _run("ensure_operator")
+        key, _ = _run("ensure_operator")
         monkeypatch.setenv("RELAY_OPERATOR_PASSWORD", "second password")
 
-        assert _run("ensure_operator") == first
+        _run("ensure_operator")
+        assert tokens.find(key.strip())
         assert get_user_model().objects.get().check_password("second password")
 
     def test_lets_an_operator_in_again(self) -> None:

@@ -1,9 +1,12 @@
 """The table of errors and their HTTP answers."""
 
 from collections.abc import Iterator
+from typing import Any
+
+import pytest
 
 from relaycore.errors import RelayError
-from relayproject.problems import STATUSES
+from relayproject.problems import ANSWERS
 
 
 def _all(kind: type[RelayError]) -> Iterator[type[RelayError]]:
@@ -13,4 +16,42 @@ def _all(kind: type[RelayError]) -> Iterator[type[RelayError]]:
 
 
 def test_every_error_of_relay_has_an_answer() -> None:
-    assert set(_all(RelayError)) == set(STATUSES)
+    assert set(_all(RelayError)) == set(ANSWERS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "address", "status", "kind", "title"),
+    [
+        ("get", "/api/v1/channels/nothing", 404, "urn:relay:problem:channel-unknown", "Not Found"),
+        ("get", "/api/v1/nothing", 404, "about:blank", "Not Found"),
+        ("get", "/api/v1/messages", 400, "about:blank", "Bad Request"),
+        ("post", "/api/v1/start-listening", 400, "urn:relay:problem:invalid", "Bad Request"),
+        ("put", "/api/v1/channels", 405, "about:blank", "Method Not Allowed"),
+    ],
+)
+def test_errors_are_problem_details(
+    api: Any, method: str, address: str, status: int, kind: str, title: str
+) -> None:
+    answer = getattr(api, method)(address, {}, format="json") if method != "get" else api.get(address)
+
+    assert answer["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert (answer.status_code, body["status"], body["type"], body["title"]) == (status, status, kind, title)
+    assert body["detail"]
+
+
+@pytest.mark.django_db
+def test_what_nobody_expected_tells_a_program_nothing_but_that(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("with a secret")
+
+    monkeypatch.setattr("channels_app.registration.start", fail)
+    api.raise_request_exception = False
+
+    answer = api.post("/api/v1/start-listening", {"channel": "orders"}, format="json")
+
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+    assert "secret" not in answer.content.decode()

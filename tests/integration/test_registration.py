@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 
 from channels_app import registration
 from channels_app.models import Channel
+from leases_app.models import ClockTimestamp
 from relaycore.errors import BadChannelName, ChannelExists, ChannelUnknown
 from relaycore.policy import EVERY, Policy
 from relayproject import keys
@@ -118,3 +120,16 @@ def test_without_redis_the_table_changes_all_the_same(redis_away: None, caplog: 
     assert "listeners will look at the channel table later" in caplog.text
     registration.stop("orders")
     assert registration.wake([(0, "orders")]) is False
+
+
+def test_times_are_the_databases_whatever_this_hosts_clock_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: datetime(2999, 1, 1, tzinfo=UTC))
+    row = registration.start("orders")
+    first = row.updated_at
+    row.save()
+
+    assert isinstance(row.created_at, datetime)
+    assert row.created_at <= first < row.updated_at
+    assert Channel.objects.filter(created_at__lte=ClockTimestamp(), updated_at__lte=ClockTimestamp()).exists()

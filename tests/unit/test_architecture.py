@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("relaycore", "relayproject", "leases_app", "channels_app", "messages_app")
+PACKAGES = ("relaycore", "relayproject", "leases_app", "access_app", "channels_app", "messages_app")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -33,6 +33,7 @@ NEVER = [
     (r"channels_app\.", ("messages_app",)),
     (r"messages_app\.", ("channels_app",)),
     (r"leases_app\.", ("channels_app", "messages_app")),
+    (r"access_app\.", ("channels_app", "messages_app")),
     (r"relaycore\.", ("relayproject", "leases_app", "channels_app", "messages_app", "django")),
     (r"relayproject\.stack\.", ("django", "leases_app", "channels_app", "messages_app")),
     (r"relayproject\.(wire|keys|processes|stopping)$", ("django", "channels_app", "messages_app")),

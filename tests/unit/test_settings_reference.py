@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-READ_ELSEWHERE = {"RELAY_DATA_DIR", "RELAY_OPERATOR_USER", "RELAY_OPERATOR_PASSWORD"}
+READ_ELSEWHERE = {"RELAY_DATA_DIR", "RELAY_OPERATOR_USER", "RELAY_OPERATOR_PASSWORD", "RELAY_OPERATOR_TOKEN"}
 
 
 def test_every_setting_is_explained_and_every_explanation_is_of_a_setting() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
-from rest_framework.authtoken.models import Token
 
+from access_app import tokens
+from access_app.models import Token
 from relayproject import env
 
 DEFAULT_USER = "admin"
@@ -17,18 +18,41 @@ class Command(BaseCommand):
 
     help = (
         "Make the operator RELAY_OPERATOR_USER (default: admin) with the password RELAY_OPERATOR_PASSWORD, "
-        "or set the password if it is another one, and print the API token and nothing else."
+        "or set the password if it is another one, and the token RELAY_OPERATOR_TOKEN. Without the latter, "
+        "make a token once. Print the token, if it is known, and nothing else."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
         name = env.text("RELAY_OPERATOR_USER", DEFAULT_USER)
         password = env.text("RELAY_OPERATOR_PASSWORD", "")
+        key = env.text("RELAY_OPERATOR_TOKEN", "")
+        if key and len(key) < tokens.LEAST_CHARACTERS:
+            raise CommandError(
+                f"RELAY_OPERATOR_TOKEN must have {tokens.LEAST_CHARACTERS} characters or more."
+            )
         with transaction.atomic():
-            self.stdout.write(_ensure(name, password).key)
+            user = _ensure(name, password)
+            known = _ensure_token(f"operator {name}", user, key)
+        if known:
+            self.stdout.write(known)
+        else:
+            self.stderr.write(
+                f'The token was shown when it was made. Another one: tokens rotate "operator {name}"'
+            )
 
 
-def _ensure(name: str, password: str) -> Token:
+def _ensure_token(name: str, user: Any, key: str) -> str:
+    """The key; empty if there is a token already and nobody knows its key."""
+    token = Token.objects.filter(name=name).first()
+    if token is None:
+        return tokens.make(name, user, Token.Scope.MANAGE, key=key)[1]
+    if key and tokens.find(key) != token:
+        tokens.rotate(token, key)
+    return key
+
+
+def _ensure(name: str, password: str) -> Any:
     users = get_user_model().objects
     if not name:
         raise CommandError("RELAY_OPERATOR_USER must not be empty.")
@@ -42,5 +66,4 @@ def _ensure(name: str, password: str) -> Token:
         user.set_password(password)
     user.is_active = user.is_staff = user.is_superuser = True
     user.save()
-    token, _ = Token.objects.get_or_create(user=user)
-    return token
+    return user

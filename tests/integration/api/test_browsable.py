@@ -32,7 +32,8 @@ def test_start_listening_has_a_form_with_an_example(browser: Client) -> None:
     page = _page(browser, "/api/v1/start-listening")
 
     assert '<form action="/api/v1/start-listening" method="POST"' in page
-    assert re.search(r'<textarea[^>]*>\s*{\s*"channel": "orders",\s*"deduplicate": "content"\s*}', page)
+    example = r'{\s*"channel": "orders",\s*"deduplicate": "content",\s*"retention_seconds": null\s*}'
+    assert re.search(r"<textarea[^>]*>\s*" + example, page)
 
 
 @pytest.mark.parametrize("address", ["/api/v1/stop-listening/a%2Fb", "/api/v1/channels/a%2Fb"])

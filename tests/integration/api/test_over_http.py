@@ -35,7 +35,7 @@ class Program:
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
-        is_json = answer.headers.get("Content-Type") == "application/json"
+        is_json = "json" in answer.headers.get("Content-Type", "")
         return answer.status, json.loads(content) if content and is_json else None, answer.headers
 
 
@@ -51,7 +51,6 @@ def web_without_archive(serve: Callable[..., str]) -> str:
     return serve(
         MONGO_URL=f"mongodb://{NOWHERE}/",
         REDIS_URL=f"redis://{NOWHERE}/0",
-        RELAY_MONGO_TIMEOUT_SECONDS="1",
     )
 
 
@@ -132,10 +131,13 @@ def test_waiting_requests_do_not_hold_up_others(web: str, token: str) -> None:
 
 @pytest.mark.parametrize("address", ["messages?channel=orders", "messages/" + "0" * 24])
 def test_without_mongodb_the_answer_is_503(web_without_archive: str, token: str, address: str) -> None:
+    begun = time.monotonic()
+
     status, answer, headers = Program(web_without_archive, token)("GET", f"/api/v1/{address}")
 
+    assert time.monotonic() - begun < 3
     assert status == 503
-    assert answer == {"detail": "MongoDB does not answer. Try again in a few seconds."}
+    assert answer["detail"] == "MongoDB does not answer. Try again in a few seconds."
     assert int(headers["Retry-After"]) > 0
 
 
@@ -156,4 +158,4 @@ def test_without_postgresql_the_answer_is_503(web_without_table: str, accept: st
     assert status == 503
     assert int(headers["Retry-After"]) > 0
     if answer is not None:
-        assert answer == {"detail": "PostgreSQL does not answer. Try again in a few seconds."}
+        assert answer["detail"] == "PostgreSQL does not answer. Try again in a few seconds."

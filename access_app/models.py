@@ -1,0 +1,70 @@
+"""Tokens and the audit log."""
+
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from leases_app.models import ClockTimestamp
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    """Tokens by what PostgreSQL's clock says of them."""
+
+    def valid(self) -> Self:
+        """Neither revoked nor expired, of a user who may log in."""
+        unexpired = Q(expires_at=None) | Q(expires_at__gt=ClockTimestamp())
+        return self.filter(unexpired, revoked_at=None, user__is_active=True)
+
+
+class Token(models.Model):
+    """A program's right to act in the name of a user."""
+
+    class Scope(models.TextChoices):
+        """What it may do."""
+
+        READ = "read", "read: look at everything, change nothing"
+        MANAGE = "manage", "manage: start, change and stop channels as well"
+
+    name = models.CharField(max_length=64, unique=True, help_text="What it is for, such as: billing import.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens", help_text="In whose name it acts."
+    )
+    scope = models.CharField(max_length=8, choices=Scope, default=Scope.READ)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    hint = models.CharField(max_length=12, editable=False, help_text="What its key begins with.")
+    created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+    rotated_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: never.")
+    revoked_at = models.DateTimeField(null=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text="To the minute.")
+
+    objects = TokenQuerySet.as_manager()
+
+    class Meta:
+        db_table = "tokens"
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    """What somebody did. Rows are only ever added."""
+
+    at = models.DateTimeField(db_default=ClockTimestamp(), db_index=True, editable=False)
+    actor = models.CharField(max_length=150, help_text="A user of the site, or of the host of a command.")
+    via = models.CharField(max_length=80, help_text="The name of a token, session, or command.")
+    address = models.CharField(max_length=45, blank=True, help_text="Where the request came from.")
+    action = models.CharField(max_length=40)
+    target = models.CharField(max_length=255)
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "audit"
+        ordering: ClassVar[list[str]] = ["-at", "-id"]
+        verbose_name_plural = "audit log"
+
+    def __str__(self) -> str:
+        return f"{self.actor} {self.action} {self.target}"

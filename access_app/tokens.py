@@ -1,0 +1,76 @@
+"""Making, finding, rotating and revoking tokens: the one place for the API, the admin and commands."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from access_app import audit
+from access_app.models import Token
+from leases_app.models import ClockTimestamp
+
+PREFIX = "relay_"
+"""So that scanners for leaked secrets know one."""
+
+LEAST_CHARACTERS = 20
+
+_USED_EVERY = timedelta(minutes=1)
+
+
+def make(
+    name: str, user: Any, scope: str, *, expires_at: datetime | None = None, key: str | None = None
+) -> tuple[Token, str]:
+    """A new token and its key, which is shown now or never. `key` may be given."""
+    key = key or _new_key()
+    with transaction.atomic():
+        token = Token.objects.create(
+            name=name, user=user, scope=scope, expires_at=expires_at, digest=_digest(key), hint=key[:10]
+        )
+        audit.record("token made", [name], scope=scope, user=str(user))
+    return token, key
+
+
+def rotate(token: Token, key: str | None = None) -> str:
+    """Give it another key; the one before is refused from now on."""
+    key = key or _new_key()
+    with transaction.atomic():
+        Token.objects.filter(pk=token.pk).update(
+            digest=_digest(key), hint=key[:10], rotated_at=ClockTimestamp()
+        )
+        audit.record("token rotated", [token.name])
+    return key
+
+
+def revoke(token: Token) -> bool:
+    """Refuse it from now on, for ever; False if it was revoked before."""
+    with transaction.atomic():
+        done = Token.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=ClockTimestamp())
+        if done:
+            audit.record("token revoked", [token.name])
+    return bool(done)
+
+
+def find(key: str) -> Token | None:
+    """The valid token with this key. Notes that it was used, once a minute."""
+    token = Token.objects.valid().select_related("user").filter(digest=_digest(key)).first()
+    if token is not None:
+        stale = Q(last_used_at=None) | Q(last_used_at__lt=ClockTimestamp() - _USED_EVERY)
+        # Only looked at here; asked again by the statement, so that of many requests one writes.
+        if token.last_used_at is None or _is_stale(token.last_used_at):
+            Token.objects.filter(stale, pk=token.pk).update(last_used_at=ClockTimestamp())
+    return token
+
+
+def _is_stale(time: datetime) -> bool:
+    return datetime.now(time.tzinfo) - time > _USED_EVERY
+
+
+def _new_key() -> str:
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

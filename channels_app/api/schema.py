@@ -1,0 +1,152 @@
+"""The channels in the OpenAPI schema."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, inline_serializer
+from rest_framework import serializers
+
+from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
+from relaycore.channels import MAX_NAME_BYTES
+from relayproject.openapi import cursor, page, problems, query
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_POLICY = {
+    "oneOf": [
+        {"type": "string", "enum": ["content", "every"]},
+        {
+            "type": "object",
+            "properties": {"field": {"type": "string", "minLength": 1}},
+            "required": ["field"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+@extend_schema_field(_POLICY)
+class _PolicyField(serializers.JSONField):
+    """Which messages are the same."""
+
+
+class _Listener(serializers.Serializer):  # type: ignore[type-arg]
+    """Who listens."""
+
+    host = serializers.CharField()
+    pid = serializers.IntegerField()
+    task_id = serializers.CharField(allow_blank=True)
+    epoch = serializers.IntegerField()
+    since = serializers.DateTimeField()
+
+
+class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """A channel."""
+
+    id = serializers.IntegerField()
+    channel = serializers.CharField()
+    subscription_status = serializers.ChoiceField(Channel.Status.choices)
+    deduplicate = _PolicyField()
+    retention_seconds = serializers.IntegerField(allow_null=True, help_text="null: kept for ever.")
+    partition = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    active_since = serializers.DateTimeField(allow_null=True)
+    listener = _Listener(allow_null=True)
+    messages_stored = serializers.IntegerField(allow_null=True, help_text="null: Redis does not answer.")
+    last_message_at = serializers.DateTimeField(allow_null=True)
+    url = serializers.URLField()
+    messages_url = serializers.URLField()
+    detail = serializers.CharField(required=False, help_text="Why it is not ACTIVE within ?wait=.")
+
+
+_NAME = {
+    "type": "string",
+    "minLength": 1,
+    "maxLength": MAX_NAME_BYTES,
+    "pattern": r"^[^\u0000-\u001f\u007f]+$",
+    "description": "1 to 255 bytes of UTF-8 without control characters.",
+}
+
+
+_RETENTION = {
+    "type": ["integer", "null"],
+    "minimum": LEAST_RETENTION_SECONDS,
+    "maximum": MOST_RETENTION_SECONDS,
+    "description": "Older messages are deleted, those stored already too. null: never.",
+}
+
+
+def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
+    return {"application/json": schema}
+
+
+_EXAMPLES = [
+    OpenApiExample("The same text once", {"channel": "orders"}, request_only=True),
+    OpenApiExample(
+        "Once for each id", {"channel": "orders", "deduplicate": {"field": "id"}}, request_only=True
+    ),
+]
+_NOT_A_BODY = (413, 415)
+
+start_listening = extend_schema(
+    operation_id="start_listening",
+    tags=["channels"],
+    parameters=[
+        query("wait", "Seconds to wait until it is ACTIVE.", {"type": "number", "minimum": 0, "maximum": 30})
+    ],
+    request=_body(
+        {"required": ["channel"]}, channel=_NAME, deduplicate=_POLICY, retention_seconds=_RETENTION
+    ),
+    examples=_EXAMPLES,
+    responses={201: ChannelSchema, **problems(403, 409, *_NOT_A_BODY)},
+)
+start_listening_example = extend_schema(
+    operation_id="start_listening_example",
+    tags=["channels"],
+    responses={
+        200: inline_serializer(
+            "StartListeningExample", {"detail": serializers.CharField(), "example": serializers.JSONField()}
+        ),
+        **problems(),
+    },
+)
+change_channel = extend_schema(
+    operation_id="change_channel",
+    tags=["channels"],
+    request=_body({"minProperties": 1}, deduplicate=_POLICY, retention_seconds=_RETENTION),
+    responses={200: ChannelSchema, **problems(403, 404, *_NOT_A_BODY)},
+)
+
+
+def channel(operation_id: str) -> Callable[[F], F]:
+    """A channel by its name."""
+    return extend_schema(
+        operation_id=operation_id, tags=["channels"], responses={200: ChannelSchema, **problems(404)}
+    )
+
+
+def stop(operation_id: str) -> Callable[[F], F]:
+    """The end of relaying a channel."""
+    return extend_schema(
+        operation_id=operation_id, tags=["channels"], responses={204: None, **problems(403, 404)}
+    )
+
+
+channels = extend_schema(
+    operation_id="channels",
+    tags=["channels"],
+    parameters=[
+        query("status", "Only these.", enum=Channel.Status.values),
+        query("search", "A part of the name."),
+        query(
+            "limit", "Rows of a page, 100 if not given.", {"type": "integer", "minimum": 1, "maximum": 1000}
+        ),
+        cursor(),
+    ],
+    responses={
+        200: page("ChannelPage", ChannelSchema, count=serializers.IntegerField()),
+        **problems(),
+    },
+)

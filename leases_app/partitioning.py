@@ -1,0 +1,44 @@
+"""Into how many partitions everything is divided, and that all processes agree on it.
+
+`RELAY_PARTITIONS` says where a channel belongs. If it changed under data that are there,
+streams would be left with messages that no writer stores, and readers would look at the
+watermark of the wrong stream. So the number is recorded, and while the setting is another
+one nothing is heard, written or read: `manage.py repartition` brings the data after it.
+"""
+
+from django.conf import settings
+
+from leases_app.models import Lease, Partitioning
+from relaycore.errors import UnfitServer
+
+
+def recorded() -> int:
+    """What the data are divided into; the setting, if they are new."""
+    row, _ = Partitioning.objects.get_or_create(defaults={"partitions": settings.RELAY_PARTITIONS})
+    return row.partitions
+
+
+def require() -> None:
+    """See that the setting is what the data are divided into.
+
+    Raises:
+        UnfitServer: it is not.
+    """
+    if (why := misfit()) is not None:
+        raise UnfitServer(why)
+
+
+def misfit() -> str | None:
+    """Why the setting cannot be worked under; None if it can."""
+    wanted, found = settings.RELAY_PARTITIONS, recorded()
+    if wanted == found:
+        return None
+    return (
+        f"RELAY_PARTITIONS is {wanted}, but the data are divided into {found}. Set it to {found} again, "
+        "or stop everything and run `manage.py repartition`."
+    )
+
+
+def running() -> list[str]:
+    """The listeners and writers that are alive, for a reader."""
+    return [f"{lease} ({lease.host}, pid {lease.pid})" for lease in Lease.objects.live()]

@@ -1,0 +1,64 @@
+"""The messages of a channel as a file."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.http import StreamingHttpResponse
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from messages_app.api import asked, schema
+from messages_app.searching.export import FORMATS, Chunk, export
+from relayproject.addresses import quoted
+from relayproject.parameters import Parameters
+
+CONTENT_TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+
+
+class _JSONForErrors(BaseContentNegotiation):
+    """`?format=` is this view's own parameter."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        """None is needed."""
+        return None
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
+        """For what is not a file."""
+        return JSONRenderer(), JSONRenderer.media_type
+
+
+class MessageExport(APIView):
+    """All messages of a channel as a file: ?format=ndjson (the default) or csv.
+
+    ?channel=, ?since=, ?until=, ?contains= and ?order= as in the list. An answer that breaks off
+    is not complete: it has no end, and clients take it for an error.
+    """
+
+    name = "Export"
+    content_negotiation_class = _JSONForErrors
+
+    @schema.export
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The file."""
+        parameters = Parameters(request, *asked.PARAMETERS, "format")
+        format = parameters.one_of("format", list(FORMATS)) or "ndjson"
+        search = asked.search(parameters)
+        chunks = export(search, format)
+        # What can go wrong shows with the first page, while there still can be an answer that says so.
+        begun = [next(chunks), next(chunks)]
+        answer = StreamingHttpResponse(_stream(begun, chunks), content_type=CONTENT_TYPES[format])
+        name = f"{quoted(search.channel)}.{format}"
+        answer["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+        # A proxy that collects it first would need room for all of it.
+        answer["X-Accel-Buffering"] = "no"
+        return answer
+
+
+async def _stream(begun: list[Chunk], chunks: Iterator[Chunk]) -> AsyncIterator[bytes]:
+    while begun:
+        yield begun.pop(0)[1]
+    while chunk := await sync_to_async(lambda: next(chunks, None), thread_sensitive=False)():
+        yield chunk[1]

@@ -1,0 +1,96 @@
+"""The messages in the OpenAPI schema."""
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
+from rest_framework import serializers
+
+from messages_app.api.asked import MOST_CHARACTERS
+from messages_app.searching.export import FORMATS
+from relayproject.openapi import cursor, page, problems, query
+
+_ID = "5f2b9c1e8d7a6b5c4d3e2f10"
+
+
+class MessageSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """A message."""
+
+    id = serializers.CharField()
+    channel = serializers.CharField()
+    message = serializers.CharField(allow_blank=True)
+    encoding = serializers.ChoiceField(
+        ["utf-8", "base64"], help_text="base64: the message is not UTF-8, and is written in base64."
+    )
+    received_at = serializers.DateTimeField()
+    position = serializers.CharField(help_text="Grows with each message of a channel.")
+
+
+_EXAMPLE = OpenApiExample(
+    "A message",
+    {
+        "id": _ID,
+        "channel": "orders",
+        "message": "hello",
+        "encoding": "utf-8",
+        "received_at": "2026-11-21T12:00:00.123000Z",
+        "position": "1795262400125-0000000000-00000",
+    },
+    response_only=True,
+    status_codes=["200"],
+)
+_CHANNEL = query("channel", "Which channel.", required=True)
+_TEXT = {"type": "string", "minLength": 1, "maxLength": MOST_CHARACTERS}
+_SEARCH = [
+    query(
+        "since", "From this time on, by Redis's clock when it was put on the stream.", OpenApiTypes.DATETIME
+    ),
+    query("until", "Before this time.", OpenApiTypes.DATETIME),
+    query(
+        "contains",
+        "A part of the text, as it is written.",
+        {"type": "string", "minLength": 1, "maxLength": 1000},
+    ),
+    query("order", "Newest first (desc, if not given) or oldest first.", enum=["desc", "asc"]),
+]
+
+messages = extend_schema(
+    operation_id="messages",
+    tags=["messages"],
+    parameters=[
+        _CHANNEL,
+        *_SEARCH,
+        query(
+            "limit",
+            "Messages of a page, 100 if not given.",
+            {"type": "integer", "minimum": 1, "maximum": 1000},
+        ),
+        cursor(),
+    ],
+    responses={
+        200: page(
+            "MessagePage",
+            MessageSchema,
+            watermark=serializers.CharField(
+                allow_null=True, help_text="Below this position nothing is missing. null: Redis is away."
+            ),
+            previous=serializers.URLField(allow_null=True),
+        ),
+        **problems(422),
+    },
+)
+message = extend_schema(
+    operation_id="message",
+    tags=["messages"],
+    parameters=[OpenApiParameter("key", str, OpenApiParameter.PATH, description="24 hexadecimal digits.")],
+    examples=[_EXAMPLE],
+    responses={200: MessageSchema, **problems(404)},
+)
+export = extend_schema(
+    operation_id="export",
+    tags=["messages"],
+    parameters=[_CHANNEL, *_SEARCH, query("format", "ndjson if not given.", enum=list(FORMATS))],
+    responses={
+        (200, "application/x-ndjson"): OpenApiTypes.STR,
+        (200, "text/csv"): OpenApiTypes.STR,
+        **problems(),
+    },
+)

@@ -1,0 +1,124 @@
+"""`manage.py messages`: follow a channel, or export it."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from pymongo.errors import PyMongoError
+
+from messages_app.searching.export import FORMATS, export
+from messages_app.searching.history import MOST_PER_PAGE, Cursor, Search, at, read
+from messages_app.searching.rows import row
+from relaycore.errors import RelayError
+
+_LOOK_SECONDS = 0.3
+_BAR = 40
+
+
+class Command(BaseCommand):
+    """`tail --channel NAME`, `export --channel NAME`."""
+
+    requires_system_checks = ()
+    help = "Follow the messages of a channel as they are stored, or write all of them to a file."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The two."""
+        actions = parser.add_subparsers(dest="action", required=True)
+        tail = actions.add_parser("tail", help="the last messages, and then those to come, until Ctrl-C")
+        tail.add_argument("--channel", required=True)
+        tail.add_argument("--lines", type=int, default=10, help="how many of those that are there")
+        tail.add_argument("--json", action="store_true", help="one JSON object a line")
+        tail.add_argument("--no-follow", action="store_true", help="not those to come")
+        out = actions.add_parser("export", help="write all messages to a file")
+        out.add_argument("--channel", required=True)
+        out.add_argument("--format", choices=list(FORMATS), default="ndjson")
+        out.add_argument("--output", default="-", help="the file (default: standard output)")
+        out.add_argument("--since", type=_position, help="from this time on, such as 2026-11-21T12:00:00Z")
+        out.add_argument("--until", type=_position, help="before this time")
+        out.add_argument("--contains", help="only those with this text in them")
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        """Run."""
+        try:
+            getattr(self, f"_{action}")(**options)
+        except RelayError as exc:
+            raise CommandError(str(exc)) from exc
+        except PyMongoError as exc:
+            raise CommandError(f"MongoDB does not answer: {type(exc).__name__}") from exc
+        except KeyboardInterrupt:
+            self.stderr.write("")
+
+    def _tail(self, channel: str, lines: int, json: bool, no_follow: bool, **_: Any) -> None:
+        for message in _follow(channel, max(0, min(lines, MOST_PER_PAGE)), not no_follow):
+            self.stdout.write(_as_json(message) if json else _as_line(message))
+            self.stdout.flush()
+
+    def _export(
+        self, channel: str, format: str, output: str, since: str | None, until: str | None, **options: Any
+    ) -> None:
+        search = Search(channel, since, until, options["contains"], newest_first=False)
+        if output == "-":
+            self._write(search, format, sys.stdout.buffer)
+            return
+        try:
+            with open(output, "wb") as file:  # noqa: PTH123
+                self._write(search, format, file)
+        except OSError as exc:
+            raise CommandError(f"{output} cannot be written: {exc.strerror}.") from exc
+
+    def _write(self, search: Search, format: str, file: Any) -> None:
+        shows = self.stderr.isatty()
+        done, begun = 0, time.monotonic()
+        first = last = ""
+        for count, data, newest in export(search, format):
+            file.write(data)
+            done += count
+            first, last = first or newest, newest or last
+            if shows:
+                self.stderr.write(f"\r{_bar(first, last)} {done} messages", ending="")
+        seconds = time.monotonic() - begun
+        self.stderr.write(("\r" if shows else "") + f"{done} messages read in {seconds:.1f} s." + " " * _BAR)
+
+
+def _follow(channel: str, lines: int, on: bool) -> Iterator[dict[str, Any]]:
+    """The last messages, oldest first, and then what is stored after them."""
+    beginning = at(datetime.now(UTC))
+    page = read(Search(channel), limit=max(1, lines))
+    cursor = Cursor(page.messages[0]["position"] if page.messages else beginning)
+    yield from reversed(page.messages[:lines])
+    while on:
+        page = read(Search(channel, newest_first=False), limit=MOST_PER_PAGE, cursor=cursor)
+        yield from page.messages
+        if page.messages:
+            cursor = Cursor(page.messages[-1]["position"])
+        else:
+            time.sleep(_LOOK_SECONDS)
+
+
+def _as_json(message: dict[str, Any]) -> str:
+    return json.dumps(row(message), ensure_ascii=False)
+
+
+def _as_line(message: dict[str, Any]) -> str:
+    """A payload is from a stranger: what steers a terminal is shown, not sent to it."""
+    payload = message["message"]
+    text = payload if isinstance(payload, str) else repr(payload)[2:-1]
+    shown = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return f"{message['received_at']:%Y-%m-%d %H:%M:%S}  {shown}"
+
+
+def _bar(first: str, last: str) -> str:
+    """How far in time: positions begin with milliseconds."""
+    whole = time.time() * 1000 - int(first[:13] or 0)
+    part = int(last[:13] or 0) - int(first[:13] or 0)
+    filled = int(_BAR * min(1.0, part / whole)) if first and whole > 0 else 0
+    return "[" + "#" * filled + "." * (_BAR - filled) + "]"
+
+
+def _position(value: str) -> str:
+    time = datetime.fromisoformat(value)
+    return at(time.replace(tzinfo=time.tzinfo or UTC))

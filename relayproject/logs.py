@@ -1,0 +1,72 @@
+"""Log lines as JSON, one object each, for those who collect them."""
+
+import json
+import logging
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponseBase
+
+request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+HEADER: Final = "X-Request-ID"
+_MOST_CHARACTERS: Final = 64
+
+_FIELDS: Final = ("channel", "partition", "epoch", "position")
+"""What a line may say beside its text: `log.info(..., extra={"partition": 0})`. Never a message."""
+
+
+class WithContext(logging.Filter):
+    """Adds to each line in which request, or in which task, it was written."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let it through."""
+        record.request_id = request_id.get()
+        record.task_id = _task_id()
+        return True
+
+
+class AsJSON(logging.Formatter):
+    """Time, level, logger, text, and what else is known."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "text": record.getMessage(),
+        }
+        for name in ("request_id", "task_id", *_FIELDS):
+            if (value := getattr(record, name, None)) not in (None, ""):
+                line[name] = value
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class GiveRequestId:
+    """Middleware: the id that a proxy gave to the request, or a new one; the answer has it as well."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get(HEADER, "")
+        plain = given.isascii() and given.replace("-", "").isalnum() and len(given) <= _MOST_CHARACTERS
+        held = request_id.set(given if plain else uuid.uuid4().hex)
+        try:
+            answer = self._get_response(request)
+            answer[HEADER] = request_id.get()
+            return answer
+        finally:
+            request_id.reset(held)
+
+
+def _task_id() -> str:
+    from celery import current_task  # noqa: PLC0415 -- logging is set up before Celery may be imported
+
+    return str(current_task.request.id or "") if current_task else ""

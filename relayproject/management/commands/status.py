@@ -1,0 +1,52 @@
+"""`manage.py status`: what is well, and what is not."""
+
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from relayproject.observing.health import checks
+from relayproject.observing.state import State, look
+
+
+class Command(BaseCommand):
+    """The same look that /readyz takes."""
+
+    requires_system_checks = ()
+    help = "Say what is well and what is not: servers, loops, streams. Exit code 1 if anything is not."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run."""
+        state = look()
+        found = checks(state)
+        for check in found:
+            self.stdout.write(
+                f"{'ok  ' if check.detail is None else 'NOT '} {check.name}{_because(check.detail)}"
+            )
+        for line in _figures(state):
+            self.stdout.write(f"     {line}")
+        if any(check.detail is not None for check in found):
+            sys.exit(1)
+
+
+def _because(detail: str | None) -> str:
+    return "" if detail is None else f": {detail}"
+
+
+def _figures(state: State) -> list[str]:
+    lines = []
+    if state.table is not None:
+        counts = ", ".join(f"{count} {status}" for status, count in state.table.channels.items())
+        lines.append(f"channels: {counts}")
+        for partition, count in state.table.listeners.items():
+            dropped = state.table.dropped[partition]
+            lines.append(f"partition {partition}: {count} listeners, {dropped} messages given up")
+        lines.append(f"gaps that last: {state.table.open_gaps}")
+    if state.streams is not None:
+        for partition, backlog in state.streams.backlogs.items():
+            lag = f"{backlog.lag_seconds:.1f} s behind" if backlog.lag_seconds else "all stored"
+            lines.append(f"stream of partition {partition}: {backlog.entries} entries not stored, {lag}")
+    if state.archive is not None:
+        lines.append(f"messages stored: about {state.archive.messages}")
+        lines.append(f"in quarantine: about {state.archive.quarantined}")
+    return lines

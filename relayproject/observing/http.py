@@ -1,0 +1,40 @@
+"""Requests to this web process, counted."""
+
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponseBase
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+REGISTRY = CollectorRegistry()
+
+_REQUESTS = Counter(
+    "relay_http_requests",
+    "Requests by method, route and status.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+_SECONDS = Histogram(
+    "relay_http_request_seconds",
+    "How long it took until an answer began.",
+    ["method", "route"],
+    registry=REGISTRY,
+)
+
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+
+
+class CountRequests:
+    """Middleware. By the name of the route and not by the path, which has no end of values."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        begun = time.perf_counter()
+        answer = self._get_response(request)
+        method = request.method if request.method in _METHODS else "other"
+        route = (request.resolver_match and request.resolver_match.view_name) or "none"
+        _REQUESTS.labels(method, route, str(answer.status_code)).inc()
+        _SECONDS.labels(method, route).observe(time.perf_counter() - begun)
+        return answer

@@ -1,0 +1,152 @@
+"""/metrics: what all processes have counted, in Prometheus' text format.
+
+What is of the whole system (leases, streams, what the loops have counted) each web process
+answers alike: with several of them, take `max`. `relay_http_*` is of the one process asked.
+"""
+
+import hmac
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.http import HttpResponse
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from rest_framework.exceptions import NotAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from relayproject import meters
+from relayproject.observing.http import REGISTRY
+from relayproject.observing.state import State, Streams, Table, look
+
+COUNTERS = {
+    "relayed": "Messages that a writer took from the stream.",
+    "stored": "Messages stored in MongoDB, durably.",
+    "duplicates": "Messages that were stored before, and so not again.",
+    "quarantined": "Messages and unreadable entries that went into quarantine.",
+}
+HISTOGRAMS = {
+    "batch_messages": "Messages in one insert.",
+    "insert_seconds": "How long one insert took until it was durable, with its retries.",
+}
+
+
+class Whole(Collector):
+    """The state of the whole system, looked at when it is asked for."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def collect(self) -> Iterator[Metric]:
+        """All families."""
+        state = self._state
+        up = GaugeMetricFamily("relay_server_up", "Whether a server answers.", labels=["server"])
+        for server in ("PostgreSQL", "Redis", "MongoDB"):
+            up.add_metric([server.lower()], float(server not in state.faults))
+        yield up
+        if state.table is not None:
+            yield from _of_table(state.table)
+        if state.streams is not None:
+            yield from _of_streams(state.streams)
+        if state.archive is not None:
+            yield GaugeMetricFamily(
+                "relay_archive_messages", "Messages in MongoDB, about.", state.archive.messages
+            )
+            yield GaugeMetricFamily(
+                "relay_quarantine_messages", "What is in quarantine, about.", state.archive.quarantined
+            )
+
+
+def _of_table(table: Table) -> Iterator[Metric]:
+    channels = GaugeMetricFamily("relay_channels", "Channels by live status.", labels=["status"])
+    for status, count in table.channels.items():
+        channels.add_metric([status], count)
+    labels = ["role", "partition"]
+    live = GaugeMetricFamily("relay_lease_live", "Whether a loop holds its lease.", labels=labels)
+    terms = CounterMetricFamily("relay_lease_terms", "Terms that began.", labels=labels)
+    age = GaugeMetricFamily(
+        "relay_lease_heartbeat_age_seconds", "Since the last heartbeat, or since its end.", labels=labels
+    )
+    dropped = CounterMetricFamily(
+        "relay_messages_dropped", "Messages that were heard and had to be given up.", labels=["partition"]
+    )
+    for loop in table.loops:
+        at = [loop.role, str(loop.partition)]
+        live.add_metric(at, float(loop.is_live))
+        terms.add_metric(at, loop.epoch)
+        if loop.age_seconds is not None:
+            age.add_metric(at, loop.age_seconds)
+    listeners = GaugeMetricFamily(
+        "relay_listeners", "Listeners that live, the leader and its standbys.", labels=["partition"]
+    )
+    for partition, count in table.listeners.items():
+        listeners.add_metric([str(partition)], count)
+        dropped.add_metric([str(partition)], table.dropped[partition])
+    yield from (channels, live, terms, age, dropped, listeners)
+    yield GaugeMetricFamily(
+        "relay_listeners_wanted",
+        "How many each partition should have.",
+        settings.RELAY_LISTENERS_PER_PARTITION,
+    )
+    yield GaugeMetricFamily("relay_open_gaps", "Windows without a listener that last.", table.open_gaps)
+
+
+def _of_streams(streams: Streams) -> Iterator[Metric]:
+    labels = ["partition"]
+    for name, text in COUNTERS.items():
+        counter = CounterMetricFamily(f"relay_messages_{name}", text, labels=labels)
+        for partition, reading in streams.readings.items():
+            counter.add_metric([str(partition)], reading.count(name))
+        yield counter
+    for name, text in HISTOGRAMS.items():
+        histogram = HistogramMetricFamily(f"relay_{name}", text, labels=labels)
+        for partition, reading in streams.readings.items():
+            buckets, total = reading.buckets(name)
+            histogram.add_metric([str(partition)], buckets, total)
+        yield histogram
+    unstored = GaugeMetricFamily(
+        "relay_stream_unstored_entries", "Entries that are not stored yet.", labels=labels
+    )
+    lag = GaugeMetricFamily(
+        "relay_watermark_lag_seconds", "Age of the oldest message that is not stored.", labels=labels
+    )
+    for partition, backlog in streams.backlogs.items():
+        unstored.add_metric([str(partition)], backlog.entries)
+        lag.add_metric([str(partition)], backlog.lag_seconds)
+    yield from (unstored, lag)
+    yield GaugeMetricFamily("relay_redis_memory_bytes", "Memory that Redis uses.", streams.memory)
+    yield GaugeMetricFamily("relay_redis_memory_limit_bytes", "Its limit; 0: none.", streams.most_memory)
+
+
+class Metrics(APIView):
+    """For Prometheus: with a token of the API, or with RELAY_METRICS_TOKEN."""
+
+    permission_classes = ()
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        """Let in who has the one token or the other."""
+        sent = request.META.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ").encode()
+        own = settings.RELAY_METRICS_TOKEN.encode()
+        if own and hmac.compare_digest(sent, own):
+            return
+        super().initial(request, *args, **kwargs)
+        if not request.user or not request.user.is_authenticated:
+            raise NotAuthenticated
+
+    def get(self, request: Request) -> HttpResponse:
+        """All metrics."""
+        whole = CollectorRegistry()
+        whole.register(Whole(look()))
+        text = generate_latest(whole) + generate_latest(REGISTRY)
+        return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
+
+
+assert set(HISTOGRAMS) == set(meters.BUCKETS)  # noqa: S101

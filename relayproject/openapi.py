@@ -1,0 +1,79 @@
+"""The API as OpenAPI 3.1: what drf-spectacular cannot read off the views."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """`Authorization: Bearer KEY`."""
+
+    target_class = "access_app.authentication.BearerAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """For the schema."""
+        return {"type": "http", "scheme": "bearer"}
+
+
+def plain_paths(endpoints: list[Any], **_: Any) -> list[Any]:
+    """Only addresses of the API, and without the slash that may stand at their end."""
+    return [(path.rstrip("/"), *rest) for path, *rest in endpoints if path.startswith("/api/v1/")]
+
+
+class ProblemSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """Problem details."""
+
+    type = serializers.CharField(help_text="By which programs tell errors apart.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What is wrong, and what to do.")
+    # As a declared field it would hide what every serializer has under this name.
+    locals()["errors"] = serializers.JSONField(required=False, help_text="The same by field of the body.")
+
+
+_DESCRIPTIONS = {
+    400: "The request cannot be meant.",
+    401: "No valid token, and no session.",
+    403: "The token may not do that.",
+    404: "There is no such thing.",
+    409: "It is there already.",
+    413: "The body is too large.",
+    415: "The body is not JSON.",
+    422: "It would take too long.",
+    429: "Too many requests in this minute.",
+    503: "A server behind the API does not answer.",
+}
+
+
+def problems(*statuses: int) -> dict[Any, Any]:
+    """Answers that are errors: these, and those that every address may give."""
+    return {
+        (status, "application/problem+json"): OpenApiResponse(ProblemSchema, _DESCRIPTIONS[status])
+        for status in (*statuses, 400, 401, 429, 503)
+    }
+
+
+def query(name: str, text: str, type: Any = str, **more: Any) -> OpenApiParameter:
+    """A query parameter."""
+    return OpenApiParameter(name, type, OpenApiParameter.QUERY, description=text, **more)
+
+
+def cursor() -> OpenApiParameter:
+    """Where a page begins."""
+    return query("cursor", "From a link of another page.")
+
+
+def limit(rows: str) -> OpenApiParameter:
+    """How many rows a page has."""
+    return query(
+        "limit", f"{rows} of a page, 100 if not given.", {"type": "integer", "minimum": 1, "maximum": 1000}
+    )
+
+
+def page(name: str, row: Any, **more: Any) -> Any:
+    """A page of rows."""
+    link = serializers.URLField(allow_null=True)
+    return inline_serializer(name, {**more, "next": link, "results": row(many=True)})

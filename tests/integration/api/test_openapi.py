@@ -1,0 +1,62 @@
+"""The API and its description are one: docs/openapi.yaml has not drifted, and no answer contradicts it."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from channels_app.registration import start
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+COMMITTED = Path(__file__).parents[3] / "docs/openapi.yaml"
+
+
+def test_the_committed_schema_is_the_one_of_the_code(tmp_path: Path) -> None:
+    made = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(made))
+
+    # If it has changed on purpose: manage.py spectacular --file docs/openapi.yaml
+    assert made.read_text() == COMMITTED.read_text()
+
+
+def test_the_schema_and_its_pages_are_for_everybody(client: Any) -> None:
+    assert client.get("/api/schema", headers={"accept": "application/json"}).json()["openapi"] == "3.1.1"
+    page = client.get("/api/docs")
+    assert page.status_code == 200
+    assert b"swagger-ui" in page.content
+    assert b"http://" not in page.content.replace(b"http://testserver", b"")
+    assert b"https://" not in page.content
+
+
+@pytest.fixture(scope="module")
+def web(serve: Callable[..., str]) -> str:
+    """A web process that answers as often as it is asked."""
+    return serve(RELAY_WEB_REQUESTS_PER_MINUTE="0")
+
+
+def test_no_request_brings_an_answer_that_the_schema_does_not_have(
+    web: str, token: str, archive: Any, relay_keys: Any, tmp_path: Path
+) -> None:
+    for name in ("orders", "a/b", "ünï"):
+        start(name)
+
+    # Not asked: that whatever fits the schema is accepted. A name is counted in bytes, some are
+    # reserved, and a cursor must come from a page; none of that can be said in a schema.
+    run = subprocess.run(
+        [str(Path(sys.executable).with_name("schemathesis")), "run", str(COMMITTED), "--url", web]
+        + ["--header", f"Authorization: Bearer {token}", "--checks", "all", "--mode", "all"]
+        + ["--exclude-checks", "positive_data_acceptance", "--phases", "examples,coverage,fuzzing"]
+        + ["--max-examples", "25", "--seed", "1", "--request-timeout", "40", "--no-color"]
+        + ["--generation-database", "none"],
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]

@@ -1,0 +1,153 @@
+"""`manage.py channels`, `messages` and `status`: what operators do at a shell."""
+
+import io
+import json
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.core.management import CommandError, call_command
+
+from channels_app.models import Channel
+from leases_app.leasing import Contender
+from messages_app.management.commands import messages as messages_module
+from relaycore.position import first_of
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
+
+
+def _run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command(*arguments, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+def _store(archive: Any, message: str | bytes, entry: str) -> None:
+    at = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    document = {"channel": "orders", "message": message, "received_at": at, "position": first_of(entry)}
+    archive.insert_one({"_id": ObjectId(), **document})
+
+
+class TestChannels:
+    def test_start_list_and_stop(self, relay_keys: Any) -> None:
+        _run("channels", "start", "orders")
+        _run("channels", "start", "a b", "--deduplicate", '{"field": "id"}')
+        _run("channels", "start", "all", "--deduplicate", "every")
+        assert _run("channels", "list").splitlines() == [
+            'a b\tINACTIVE\t0\t{"field": "id"}',
+            'all\tINACTIVE\t0\t"every"',
+            'orders\tINACTIVE\t0\t"content"',
+        ]
+        assert _run("channels", "list", "--status", "ACTIVE") == ""
+        _run("channels", "stop", "orders")
+        assert not Channel.objects.filter(channel="orders").exists()
+
+    @pytest.mark.parametrize(
+        ("arguments", "about"),
+        [
+            (("start", "__relay:x"), "reserved for Relay"),
+            (("start", "x", "--deduplicate", "never"), "deduplicate"),
+            (("stop", "nothing"), '"nothing" is not relayed'),
+        ],
+    )
+    def test_says_what_is_wrong(self, arguments: tuple[str, ...], about: str) -> None:
+        with pytest.raises(CommandError, match=about):
+            _run("channels", *arguments)
+
+
+class TestMessages:
+    def test_tail_shows_the_last_ones_and_no_terminal_codes(self, archive: Any, relay_keys: Any) -> None:
+        for number, text in enumerate(["one", "two", "\x1b[2Jevil\n", b"\xff"]):
+            _store(archive, text, f"{number}-0")
+
+        shown = _run("messages", "tail", "--channel", "orders", "--lines", "3", "--no-follow")
+
+        assert shown.splitlines() == [
+            "2026-11-21 12:00:00  two",
+            "2026-11-21 12:00:00  \\x1b[2Jevil\\n",
+            "2026-11-21 12:00:00  \\xff",
+        ]
+
+    def test_tail_follows_what_is_stored_from_then_on(
+        self, archive: Any, relay_keys: Any, wait_until: Any
+    ) -> None:
+        _store(archive, "before", "1-0")
+        seen: list[str] = []
+
+        def follow() -> None:
+            for message in messages_module._follow("orders", 1, on=True):
+                seen.append(message["message"])
+                if message["message"] == "last":
+                    return
+
+        thread = threading.Thread(target=follow)
+        thread.start()
+        wait_until(lambda: seen == ["before"])
+        _store(archive, "first", "2-0")
+        wait_until(lambda: seen == ["before", "first"])
+        _store(archive, "last", "3-0")
+        thread.join(10)
+
+        assert seen == ["before", "first", "last"]
+
+    def test_export_writes_all_of_it(self, archive: Any, relay_keys: Any, tmp_path: Path) -> None:
+        for number in range(1500):
+            _store(archive, f"message {number}", f"{number}-0")
+        file = tmp_path / "orders.ndjson"
+
+        _run("messages", "export", "--channel", "orders", "--output", str(file))
+        lines = [json.loads(line)["message"] for line in file.read_text().splitlines()]
+        assert lines == [f"message {number}" for number in range(1500)]
+        some = tmp_path / "some.csv"
+        arguments = ("--format", "csv", "--since", "1970-01-01T00:00:01Z", "--contains", "99")
+        _run("messages", "export", "--channel", "orders", "--output", str(some), *arguments)
+        assert len(some.read_text().splitlines()) == 1 + len([n for n in range(1000, 1500) if "99" in str(n)])
+
+    def test_export_to_standard_output_is_the_file_and_nothing_else(
+        self, archive: Any, relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _store(archive, "hello", "1-0")
+        out = io.TextIOWrapper(io.BytesIO())
+        monkeypatch.setattr(sys, "stdout", out)
+
+        call_command("messages", "export", "--channel", "orders", stderr=io.StringIO())
+
+        assert json.loads(out.buffer.getvalue())["message"] == "hello"  # type: ignore[attr-defined]
+
+    def test_a_file_that_cannot_be_written_is_named(self, relay_keys: Any) -> None:
+        with pytest.raises(CommandError, match="/nowhere/x cannot be written"):
+            _run("messages", "export", "--channel", "orders", "--output", "/nowhere/x")
+
+    def test_a_bar_fills_with_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("time.time", lambda: 2.0)
+        full = messages_module._BAR
+        assert messages_module._bar("", "").count("#") == 0
+        assert messages_module._bar(first_of("1000-0"), first_of("1500-0")).count("#") == full // 2
+        assert messages_module._bar(first_of("1000-0"), first_of("2500-0")).count("#") == full
+
+
+class TestStatus:
+    def test_says_what_is_well_and_what_is_not(
+        self, archive: Any, relay_keys: Any, settings: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        settings.RELAY_LEASE_TTL_SECONDS = 60.0
+        assert Contender().claim("writer", 0)
+        with pytest.raises(SystemExit) as ended:
+            call_command("status")
+
+        said = capsys.readouterr().out
+        assert ended.value.code == 1
+        assert "NOT  listener of partition 0: nobody has held its lease yet" in said
+        assert "ok   writer of partition 0\n" in said
+        assert "stream of partition 0: 0 entries not stored, all stored" in said
+
+    def test_is_content_when_all_is_well(self, archive: Any, relay_keys: Any, settings: Any) -> None:
+        settings.RELAY_LEASE_TTL_SECONDS = 60.0
+        assert Contender().claim("writer", 0)
+        assert Contender().claim("listener", 0)
+
+        assert "NOT" not in _run("status")

@@ -1,0 +1,155 @@
+"""The files in deploy/ and docker-compose.yml fit their schemas, and each other, and the code."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import promql_parser
+import pytest
+import yaml
+
+from relayproject.processes import processes
+
+ROOT = Path(__file__).parents[2]
+KUBERNETES = sorted((ROOT / "deploy/kubernetes").glob("*.yaml"))
+OBSERVABILITY = ROOT / "deploy/observability"
+
+
+def _objects() -> list[dict[str, Any]]:
+    return [found for path in KUBERNETES for found in yaml.safe_load_all(path.read_text())]
+
+
+def _named(kind: str) -> dict[str, dict[str, Any]]:
+    return {found["metadata"]["name"]: found for found in _objects() if found["kind"] == kind}
+
+
+def test_docker_compose_fits_the_compose_schema() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+        + [str(ROOT / "docker-compose.yml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout
+
+
+def test_all_services_of_a_kind_do_the_same() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    assert services["listeners-b"] == services["listeners"]
+    assert services["writers-b"] == services["writers"]
+    # Only the proxy can be reached from outside.
+    assert [name for name, service in services.items() if "ports" in service] == ["proxy"]
+    assert all(
+        "healthcheck" in services[name] for name in services if name not in {"prepare", "proxy", "beat"}
+    )
+
+
+@pytest.mark.parametrize(
+    "found", _objects(), ids=lambda found: f"{found['kind']}-{found['metadata']['name']}"
+)
+def test_kubernetes_objects_fit_their_schemas(found: dict[str, Any]) -> None:
+    kubernetes_validate.validate(found, "1.33", strict=True)
+    assert found["kind"] == "Namespace" or found["metadata"]["namespace"] == "relay"
+
+
+@pytest.mark.parametrize("process", processes({}), ids=lambda process: process.name)
+def test_kubernetes_runs_each_process_with_its_arguments(process: Any) -> None:
+    deployment = _named("Deployment")[process.name]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    expected = [part.replace("127.0.0.1", "0.0.0.0") for part in process.argv("python")]
+    assert container["command"] == expected
+    if process.name != "beat":
+        assert deployment["spec"]["replicas"] == 2
+        assert _named("PodDisruptionBudget")[process.name]["spec"]["minAvailable"] == 1
+        assert "livenessProbe" in container
+
+
+def test_pods_are_not_root_and_may_not_become_it() -> None:
+    for name, found in {**_named("Deployment"), **_named("Job")}.items():
+        pod = found["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"], name
+        assert not pod["containers"][0]["securityContext"]["allowPrivilegeEscalation"], name
+
+
+def test_budgets_and_services_choose_pods_that_there_are() -> None:
+    labels = [found["spec"]["template"]["metadata"]["labels"] for found in _named("Deployment").values()]
+    for found in [*_named("PodDisruptionBudget").values(), *_named("Service").values()]:
+        selector = found["spec"]["selector"]
+        assert selector.get("matchLabels", selector) in labels
+
+
+# --- observability -----------------------------------------------------------------------
+
+
+def _alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load((OBSERVABILITY / "alerts.yml").read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def _panels() -> list[dict[str, Any]]:
+    panels: list[dict[str, Any]] = json.loads((OBSERVABILITY / "dashboard.json").read_text())["panels"]
+    return panels
+
+
+def _queries() -> Iterator[str]:
+    yield from (rule["expr"] for rule in _alerts())
+    yield from (target["expr"] for panel in _panels() for target in panel.get("targets", []))
+
+
+def _metrics() -> set[str]:
+    """Every name that the code can give out."""
+    source = "".join(path.read_text() for path in (ROOT / "relayproject/observing").glob("*.py"))
+    found = set(re.findall(r'"(relay_\w+)"', source))
+    for name in re.findall(r'^    "(\w+)": "', source, re.M):
+        found |= {f"relay_messages_{name}", f"relay_{name}"}
+    endings = ("", "_total", "_bucket", "_sum", "_count")
+    return {name + ending for name in found for ending in endings}
+
+
+@pytest.mark.parametrize("query", sorted(set(_queries())))
+def test_every_query_parses_and_asks_for_metrics_that_there_are(query: str) -> None:
+    promql_parser.parse(query.replace("$__rate_interval", "1m"))
+    asked = set(re.findall(r"relay_\w+", query))
+    assert asked
+    assert asked <= _metrics()
+
+
+@pytest.mark.parametrize("rule", _alerts(), ids=lambda rule: rule["alert"])
+def test_every_alert_has_a_runbook(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"page", "ticket"}
+    assert rule["annotations"]["summary"]
+    page, _, anchor = rule["annotations"]["runbook"].partition("#")
+    headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.M)
+    assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def test_the_dashboard_is_one_that_grafana_imports() -> None:
+    dashboard = json.loads((OBSERVABILITY / "dashboard.json").read_text())
+    assert {"title", "uid", "schemaVersion", "panels", "templating", "time"} <= dashboard.keys()
+    ids = [panel["id"] for panel in _panels()]
+    assert len(ids) == len(set(ids))
+    cells: set[tuple[int, int]] = set()
+    for panel in _panels():
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        mine = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not mine & cells, f"{panel['title']} covers another panel"
+        cells |= mine
+
+
+def test_prometheus_loads_the_alerts_and_sends_a_token() -> None:
+    config = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text())
+    assert config["rule_files"] == ["alerts.yml"]
+    (job,) = config["scrape_configs"]
+    assert job["metrics_path"] == "/metrics"
+    assert job["authorization"]["credentials_file"]
