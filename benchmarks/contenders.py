@@ -66,10 +66,12 @@ class Peer(Target):
             time.sleep(0.05)
 
 
-def measure(relay: Relay, results: Results, effort: Effort) -> None:
-    """All that can be run here. Bursts are rarer: whoever loses some of the first loses some of each."""
+def measure(relay: Relay, results: Results, effort: Effort, words: Sequence[str] = ("",)) -> None:
+    """All that can be run here and have one of the words in their names. Bursts are rarer: whoever loses some of the first loses some of each."""
     effort = replace(effort, bursts=min(effort.bursts, 3))
     for name, commands in PROGRAMS.items():
+        if not any(word in name for word in words):
+            continue
         missing = _missing(commands)
         if missing:
             say(f"{name}: skipped, {missing}")
