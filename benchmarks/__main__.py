@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -28,7 +29,7 @@ class Plan:
     main: Effort
     varied: Effort
     ceiling: int = 400_000
-    ceilings: int = 10
+    ceilings: int = 5
     probes: int = 1000
     long: int = 2_000_000
     idle_seconds: float = 60.0
@@ -62,16 +63,21 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast Relay is.")
     parser.add_argument("--only", default=SECTIONS, help=f"sections, such as b,c; all are {SECTIONS}")
     parser.add_argument("--quick", action="store_true", help="does all of it work? half a minute, no speed")
+    parser.add_argument(
+        "--peer", action="append", metavar="WORD", help="of (f) only those with WORD in the name"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help="directory for the JSON file")
     given = parser.parse_args(arguments)
     only = given.only.replace(",", "").replace(" ", "")
     if not only or set(only) - set(SECTIONS):
         parser.error(f"--only takes letters of {SECTIONS}, such as b,c; not {given.only!r}")
+    # With SIGTERM, and under `nohup` or `&`, which ignore SIGINT, nothing may be left running either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = Results()
     room = Path(tempfile.mkdtemp(prefix="relay-bench-"))
     room.chmod(0o755)  # PostgreSQL runs as another user if we are root.
     try:
-        servers = measure(room, results, QUICK if given.quick else FULL, only)
+        servers = measure(room, results, QUICK if given.quick else FULL, only, given.peer or [""])
     finally:
         shutil.rmtree(room, ignore_errors=True)
     path = results.write(given.results, servers)
@@ -80,7 +86,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def measure(room: Path, results: Results, plan: Plan, only: str) -> dict[str, str]:
+def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence[str]) -> dict[str, str]:
     """Each section that is in `only`; the versions of the servers.
 
     What is compared is measured one after the other. Listeners are loaded one at a time, since that is what
@@ -89,7 +95,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str) -> dict[str, st
     alone: dict[str, Callable[[Relay], None]] = {
         "a": lambda relay: ceiling.measure(relay, results, plan.ceiling, plan.ceilings),
         "b": lambda relay: rates.measure(relay, results, plan.main),
-        "f": lambda relay: contenders.measure(relay, results, plan.main),
+        "f": lambda relay: contenders.measure(relay, results, plan.main, peers),
         "c": lambda relay: latency.measure(relay, results, plan.probes),
         "e": lambda relay: variations.measure(
             relay, results, plan.varied, list(plan.channels), list(plan.sizes), plan.stored

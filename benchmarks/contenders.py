@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,13 @@ class Peer(Target):
             time.sleep(0.05)
 
 
-def measure(relay: Relay, results: Results, effort: Effort) -> None:
-    """All that can be run here. Bursts are rarer: whoever loses some of the first loses some of each."""
+def measure(relay: Relay, results: Results, effort: Effort, words: Sequence[str] = ("",)) -> None:
+    """All that can be run here and have one of the words in their names."""
+    # Bursts are rarer: whoever loses some of the first loses some of each.
     effort = replace(effort, bursts=min(effort.bursts, 3))
     for name, commands in PROGRAMS.items():
+        if not any(word in name for word in words):
+            continue
         missing = _missing(commands)
         if missing:
             say(f"{name}: skipped, {missing}")
@@ -110,7 +113,7 @@ def _started(name: str, commands: Sequence[Sequence[str]], relay: Relay, shape: 
             program = subprocess.Popen(command, cwd=PEERS, env=environment)
             cleanup.callback(_end, program)
             running.append(program)
-        peer = Peer(name, relay, running)
+        peer = cleanup.enter_context(closing(Peer(name, relay, running)))
         peer.collection.drop()
         peer.collection.create_index([("channel", 1), ("message", 1)], unique=True)
         peer.wait_until_heard(shape)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,7 @@ def running(data: Path, **environment: str) -> Iterator[Relay]:
     stack.start()
     try:
         stack.redis.config_set("client-output-buffer-limit", BUFFER)
-        yield Relay(stack)
+        with closing(Relay(stack)) as relay:
+            yield relay
     finally:
         stack.stop()

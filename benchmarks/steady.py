@@ -34,7 +34,7 @@ class Effort:
     resolution: float = 1.04
     burst: int = 200_000
     bursts: int = 10
-    attempts: int = 4
+    attempts: int = 2
     fixed_rate: float | None = None
 
 

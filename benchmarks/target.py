@@ -34,6 +34,10 @@ class Target(ABC):
     def processes(self) -> Groups:
         """Its processes and the servers'."""
 
+    def close(self) -> None:
+        """End the connections to MongoDB."""
+        self.collection.database.client.close()
+
     def stored(self) -> int:
         """How many messages stand there, by MongoDB's own count: cheap enough to be asked all the time."""
         return int(self.collection.estimated_document_count())

@@ -18,7 +18,7 @@ BACKLOG_SECONDS = 1.0
 """A rate is kept up as long as no message waits longer than this to be stored."""
 
 _SAMPLE_SECONDS = 0.05
-_PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 4.0
 """So long nothing has to happen until the rest counts as lost."""
 
 _LEAST_OFFERED = 0.98
@@ -67,7 +67,7 @@ class Trial:
         )
 
 
-def run(target: Target, load: Load) -> Trial:
+def run(target: Target, load: Load, *, patience_seconds: float = PATIENCE_SECONDS) -> Trial:
     """Publish a load, wait until it is stored, and compare.
 
     Raises:
@@ -82,7 +82,7 @@ def run(target: Target, load: Load) -> Trial:
             time.sleep(_SAMPLE_SECONDS)
             samples.append((time.time(), target.stored() - base))
         published = _result(publisher)
-        stored_at = _wait(target, base, load.count, samples)
+        stored_at = _wait(target, base, load.count, samples, patience_seconds)
         cpu = cpu_between(watch.before, cpu_seconds(target.processes()))
         others = watch.others_cores(cpu, published.cpu_seconds)
     lost = _check(target, load, published)
@@ -144,10 +144,10 @@ def _result(publisher: "subprocess.Popen[str]") -> Published:
     return Published(**json.loads(publisher.stdout.read()))
 
 
-def _wait(target: Target, base: int, count: int, samples: list[tuple[float, int]]) -> float:
+def _wait(target: Target, base: int, count: int, samples: list[tuple[float, int]], patience: float) -> float:
     """When the last document was stored that came at all."""
     last_at, last = next((at, n) for at, n in samples if n == samples[-1][1])
-    while last < count and time.time() - last_at < _PATIENCE_SECONDS:
+    while last < count and time.time() - last_at < patience:
         time.sleep(0.01)
         stored = target.stored() - base
         if stored > last:
