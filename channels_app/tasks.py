@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
     """Listen to one partition until the worker stops. Ends at once if it has listeners enough."""
     stopping.listen_to_signals(signal.SIGTERM)
+    has_listened = False
     try:
         partitioning.require()
-        hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
+        has_listened = hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc)
-    if not stopping.asked():
-        return  # There are listeners enough: nothing has changed.
-    propose(propose_listeners.name)
+    if has_listened:  # Its seat is empty now.
+        propose(propose_listeners.name)
     stopping.leave_if_signalled()
 
 

@@ -58,6 +58,8 @@ Handing over
     appends what it holds. A leader whose data connection ends while there is a standby
     resigns in the same way: the standby has heard what it has not.
 
+    A leader whose life is over (`RELAY_LISTENER_LIFE_SECONDS`) leaves like this too.
+
 Whole, and gaps
     A standby is whole from the first tick on that it hears, since the tick channel is
     subscribed last. A new leader that is whole from the last confirmed tick on has missed

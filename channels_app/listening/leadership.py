@@ -65,6 +65,11 @@ class Leadership:
         """Whether this listener ticks, and writes statuses and gaps."""
         return self._election.ticks
 
+    @property
+    def can_hand_over(self) -> bool:
+        """Whether this listener leads and another one hears its ticks."""
+        return self._election.state is State.LEADING and self._ticker.standbys > 0
+
     def stand(self) -> None:
         """Claim the lease at once: in a partition that nobody leads there is no silence to wait for."""
         self._candidacy.begin(None)

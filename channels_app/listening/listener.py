@@ -1,6 +1,7 @@
 """The main loop of a listener: hear, append or hold, tick, and follow the channel table."""
 
 import logging
+import random
 import select
 import time
 from collections.abc import Callable, Iterable
@@ -108,9 +109,13 @@ class Listener:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""
         self._leadership.stand()
+        # Not all at the same time: each leaves a moment with one listener less.
+        retires_at = time.monotonic() + settings.RELAY_LISTENER_LIFE_SECONDS * random.uniform(0.8, 1.2)
         while self._election.state is not State.ENDED:
             self.step(time.monotonic())
-            if stopping():
+            # Only with somebody to hand over to, and never before: a leaver stays on its way out.
+            retires = time.monotonic() > retires_at and self._leadership.can_hand_over
+            if stopping() or retires or self._election.state in {State.LEAVING, State.LEFT}:
                 now = time.monotonic()
                 self._hear(now)
                 self._do(self._leadership.leave(now), now)

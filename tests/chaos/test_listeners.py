@@ -150,6 +150,22 @@ def test_every_process_replaced_in_turn(pair: Cluster, settled: Settle) -> None:
     assert not Gap.objects.exists()
 
 
+def test_a_leader_whose_life_is_over_hands_over(cluster: Cluster, settled: Settle, wait_until: Wait) -> None:
+    cluster.start("write")
+    first = cluster.start("listen", RELAY_LISTENER_LIFE_SECONDS="1")
+    cluster.wait_for(1)
+    cluster.channel("orders", "every")
+    with Publisher(cluster.redis_url, "orders") as publisher:
+        time.sleep(1.5)
+        assert cluster.leader() is first, "it has left although nobody could take over"
+        cluster.start("listen")
+        wait_until(lambda: first.poll() == 0, seconds=20, what="the first to end")
+        time.sleep(0.5)
+    verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert not Gap.objects.exists()
+
+
 def test_control_stopped_and_then_started_loses_messages(cluster: Cluster, settled: Settle) -> None:
     cluster.start("write")
     process = cluster.start("listen", **ALONE)
