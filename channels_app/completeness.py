@@ -46,7 +46,7 @@ def overlapping(since: datetime | None, until: datetime | None) -> Q:
     """As a condition on a gap: some of it lies from `since` to before `until`; None: no bound."""
     found = Q()
     if since is not None:
-        found &= Q(ended_at=None) | Q(ended_at__gt=since)
+        found &= Q(ended_at=None) | Q(ended_at__gte=since)
     if until is not None:
         found &= Q(began_at__lt=until)
     return found

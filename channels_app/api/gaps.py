@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from channels_app.api import gaps_schema
 from channels_app.completeness import overlapping, touching
 from channels_app.models import Gap
 from relayproject import cursors
@@ -29,6 +30,7 @@ class GapList(APIView):
 
     name = "Gaps"
 
+    @gaps_schema.gaps
     def get(self, request: Request) -> Response:
         """A page."""
         known = ("channel", "partition", "since", "until", "open", "limit", cursors.PARAMETER)
@@ -47,7 +49,7 @@ class GapList(APIView):
         # By the id, which never changes: when a gap closes its beginning may become more exact.
         page = list(found.order_by("-id")[: limit + 1])
         last = str(page[limit - 1].pk) if len(page) > limit else None
-        return Response({"next": cursors.next_link(request, last), "results": list(map(row, page[:limit]))})
+        return Response({"next": cursors.link(request, last), "results": list(map(row, page[:limit]))})
 
 
 def row(gap: Gap) -> dict[str, Any]:

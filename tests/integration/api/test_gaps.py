@@ -83,7 +83,7 @@ def test_gaps_are_filtered_by_what_they_touch(api: Any, settings: Any) -> None:
 def test_since_and_until_keep_what_overlaps(api: Any) -> None:
     first, second, last = _gap(0, 10).pk, _gap(20, 30).pk, _gap(40, None).pk
 
-    assert _ids(api.get(f"{GAPS}?since=2026-11-21T12:00:10Z")) == [last, second]
+    assert _ids(api.get(f"{GAPS}?since=2026-11-21T12:00:11Z")) == [last, second]
     assert _ids(api.get(f"{GAPS}?since=2026-11-21T12:00:09Z&until=2026-11-21T12:00:20Z")) == [first]
     assert _ids(api.get(f"{GAPS}?since=2026-11-21T12:00:25Z&until=2026-11-21T12:00:26Z")) == [second]
     assert _ids(api.get(f"{GAPS}?since=2026-11-22T00:00:00Z")) == [last]
