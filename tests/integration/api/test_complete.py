@@ -71,22 +71,43 @@ def test_what_has_a_gap_is_not_and_shows_it(api: Any, orders: Any, channel: str)
     assert shown["missed_at_most"] == 3
 
 
-def test_each_gap_lies_in_a_page(api: Any, orders: Any) -> None:
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_each_gap_lies_in_a_page(api: Any, orders: Any, order: str) -> None:
     """Also one before the first message, after the last one, between two pages, and of no length."""
     _store(orders, 50)
     expected = {_gap(45, None), _gap(32, 33, "orders"), _gap(30, 30, "orders"), _gap(15, 16), _gap(5, 6)}
 
-    found, complete, address = set(), [], f"{MESSAGES}&limit=1"
+    found, complete, address = set(), [], f"{MESSAGES}&limit=1&order={order}"
     while address:
         answer = api.get(address).json()
         assert answer["complete"] is (not answer["gaps"])
         found |= {gap["id"] for gap in answer["gaps"]}
         complete.append(answer["complete"])
-        address = answer["next"]
+        last, address = address, answer["next"]
 
     assert found == expected
+    found, address = {gap["id"] for gap in answer["gaps"]}, api.get(last).json()["previous"]
+    while address:
+        answer = api.get(address).json()
+        found |= {gap["id"] for gap in answer["gaps"]}
+        address = answer["previous"]
+    assert found == expected, "the way back"
     assert len(complete) == 5
     assert True in complete
+
+
+def test_the_range_that_is_asked_for_decides(api: Any, orders: Any) -> None:
+    early, late = _gap(15, 16), _gap(35, 36)
+
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:17Z") == (False, [late])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:30Z") == (False, [early])
+    between = f"{MESSAGES}&since=2026-11-21T12:00:17Z&until=2026-11-21T12:00:30Z"
+    assert _said(api, between) == (True, [])
+    assert _said(api, f"{between}&contains=nothing") == (True, [])
+
+
+def test_what_was_before_the_channel_is_not_complete(api: Any, orders: Any) -> None:
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T11:59:59Z") == (False, [])
 
 
 def test_a_channel_that_is_not_heard_now_is_not_complete_until_now(
