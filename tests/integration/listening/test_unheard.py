@@ -41,13 +41,13 @@ def _listen_until_the_gap_is_closed(wait_until: Wait) -> None:
 
 
 def _silent(seconds: float, *, released: bool = False) -> Term:
-    """A lease that was last renewed so long ago."""
+    """A lease that was last renewed, or released, so long ago."""
     term = Contender().claim(LISTENER, 0)
     assert term is not None
-    ago = timezone.now() - timedelta(seconds=seconds)
-    Lease.objects.filter(role=LISTENER).update(heartbeat_at=ago, claimed_at=ago - timedelta(hours=1))
     if released:
         term.release()
+    ago = timezone.now() - timedelta(seconds=seconds)
+    Lease.objects.filter(role=LISTENER).update(heartbeat_at=ago, claimed_at=ago - timedelta(hours=1))
     return term
 
 
