@@ -1,6 +1,5 @@
 """Channels in Django's admin: adding one starts it, deleting one stops it."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,16 +12,16 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from channels_app import registration, report
-from channels_app.models import Channel, ChannelQuerySet, Gap
+from channels_app import gaps_admin, registration, report
+from channels_app.models import Channel, ChannelQuerySet
 from relaycore.errors import RelayError
-from relayproject.readonly import ReadOnlyAdmin
 
 SHOWN = (
     "status",
     "why",
     "partition",
     "active_since",
+    "complete_since",
     "stored",
     "minute",
     "hour",
@@ -117,6 +116,11 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return f"{listener.host}, pid {listener.pid}" if listener else ""
         return report.why_not_heard(channel, listener)
 
+    @admin.display(description="complete since")
+    def complete_since(self, channel: Any) -> SafeString:
+        """From here on nothing was missed; the way to the gaps."""
+        return gaps_admin.link(channel.channel, channel.known.completeness)
+
     @admin.display(description="stored")
     def messages(self, channel: Any) -> str:
         """How many messages are stored."""
@@ -207,34 +211,6 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         else:
             text = "Redis does not answer. The listeners will look by themselves a little later."
             self.message_user(request, text, messages.WARNING)
-
-
-@admin.register(Gap)
-class GapAdmin(ReadOnlyAdmin):
-    """When something could not be heard, why, and how much it may have been."""
-
-    list_display = ("began", "ended", "partition", "of_channel", "cause", "missed_at_most", "covered")
-    list_filter = ("cause", "covered")
-    search_fields = ("channel",)
-
-    @admin.display(ordering="began_at")
-    def began(self, gap: Gap) -> str:
-        """To the millisecond."""
-        return _exact(gap.began_at)
-
-    @admin.display(ordering="ended_at", empty_value="not yet")
-    def ended(self, gap: Gap) -> str | None:
-        """To the millisecond."""
-        return _exact(gap.ended_at) if gap.ended_at else None
-
-    @admin.display(description="channel", ordering="channel")
-    def of_channel(self, gap: Gap) -> str:
-        """Or all of them."""
-        return gap.channel or "every channel"
-
-
-def _exact(when: datetime) -> str:
-    return when.isoformat(" ", "milliseconds").removesuffix("+00:00")
 
 
 def _number(value: int | None) -> str:

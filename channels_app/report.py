@@ -1,7 +1,7 @@
-"""What can be said of channels at this moment, from three places with a query each.
+"""What can be said of channels at this moment, from four places with a query each.
 
 The row and its live status are in PostgreSQL, and so is the lease that says who
-listens. What was stored is counted by the writer, in Redis.
+listens; so are the gaps. What was stored is counted by the writer, in Redis.
 """
 
 import logging
@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import redis
 
+from channels_app import completeness
+from channels_app.completeness import Completeness
 from channels_app.models import Channel
 from leases_app.models import Lease
 from relayproject import keys, rates
@@ -34,20 +36,28 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A channel, its status, who listens to it (None: nobody) and what is stored of it."""
+    """A channel, its status, who listens to it (None: nobody), what is stored of it, what was missed."""
 
     channel: Channel
     status: str
     listener: Lease | None
     stored: Stored
+    completeness: Completeness
 
 
 def reports(channels: Sequence[Channel]) -> list[Report]:
     """The reports on channels that were read by `Channel.objects.with_status()`, in their order."""
     leases = listeners({channel.partition for channel in channels})
     counts = stored(channels)
+    complete = completeness.of_channels(channels)
     return [
-        Report(channel, channel.status, leases.get(channel.partition), counts.get(channel.channel, Stored()))
+        Report(
+            channel,
+            channel.status,
+            leases.get(channel.partition),
+            counts.get(channel.channel, Stored()),
+            complete[channel.channel],
+        )
         for channel in channels
     ]
 

@@ -7,6 +7,7 @@ import time
 from celery import Task, shared_task
 from django.conf import settings
 
+from channels_app import unheard
 from channels_app.listening.listener import listen as hear
 from channels_app.models import Channel
 from leases_app import partitioning
@@ -35,12 +36,13 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
 
 @shared_task
 def propose_listeners() -> None:
-    """Send a task for each seat that nobody holds; channels that nobody hears are INACTIVE.
+    """Send a task for each seat that nobody holds; channels that nobody hears are INACTIVE, in a gap.
 
     A partition without channels gets its listeners too: its first channel is then ACTIVE at once.
     """
     partitioning.require()
     Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
+    unheard.record()
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
     # Each third time a host may take a seat although another host would be better.
     elsewhere = int(time.time() / interval) % 3 != 0

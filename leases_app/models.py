@@ -30,6 +30,10 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
         """Held, and renewed within the time to live."""
         return self.filter(heartbeat_at__gt=_oldest_live()).exclude(holder="")
 
+    def silent(self) -> Self:
+        """Not renewed for longer than the time to live, whether it lapsed or was released."""
+        return self.filter(heartbeat_at__lte=_oldest_live())
+
     def free(self, or_of_epoch: int | None = None) -> Self:
         """Never held, released, or lapsed: the opposite of `live`. With an epoch, those of it as well."""
         # Conditions on columns only. An UPDATE that has waited for a row looks at its columns again, but

@@ -57,18 +57,30 @@ def redis_findings(client: redis.Redis) -> Iterator[Finding]:
     yield from _buffer_findings(client)
 
 
+def pubsub_limits(value: str) -> tuple[int, int] | None:
+    """The hard and the soft limit for subscribers, in bytes, 0 for none, from client-output-buffer-limit."""
+    words = value.split()
+    try:
+        at = words.index("pubsub")
+        return int(words[at + 1]), int(words[at + 2])
+    except (ValueError, IndexError):
+        return None
+
+
 def _buffer_findings(client: redis.Redis) -> Iterator[Finding]:
     try:
         answer = cast(dict[str, str], client.config_get("client-output-buffer-limit"))
-        words = next(iter(answer.values())).split()
-        hard, soft = (int(words[words.index("pubsub") + n]) for n in (1, 2))
-    except (redis.ResponseError, StopIteration, ValueError):
+        limits = pubsub_limits(next(iter(answer.values())))
+    except (redis.ResponseError, StopIteration):
+        limits = None
+    if limits is None:
         yield Finding(
             "relay.redis.unknown",
             "Redis does not let this user read client-output-buffer-limit, so it was not checked.",
             "Allow CONFIG GET, or see to it that the limit for pubsub is 256mb 128mb 60.",
         )
         return
+    hard, soft = limits
     if 0 < hard < _HARD_BYTES or 0 < soft < _SOFT_BYTES:
         yield Finding(
             "relay.redis.buffer",

@@ -28,6 +28,7 @@ class Root(APIView):
                 "start_listening": reverse("start-listening", request=request),
                 "stop_listening": reverse("stop-listening", ["orders"], request=request),
                 "channels": reverse("channels", request=request),
+                "gaps": reverse("gaps", request=request),
                 "messages": reverse("messages", request=request) + "?channel=orders",
                 "documentation": reverse("api-docs", request=request),
             }

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from messages_app.api.export import MessageExport
 from messages_app.api.views import MessageDetail, MessageList
@@ -37,6 +38,7 @@ urlpatterns = [
     both(f"{API}/stop-listening/{NAME}", StopListening.as_view(), "stop-listening"),
     both(f"{API}/channels", ChannelList.as_view(), "channels"),
     both(f"{API}/channels/{NAME}", ChannelDetail.as_view(), "channel"),
+    both(f"{API}/gaps", GapList.as_view(), "gaps"),
     both(f"{API}/messages", MessageList.as_view(), "messages"),
     both(f"{API}/messages/export", MessageExport.as_view(), "export"),
     both(f"{API}/messages/(?P<key>[^/]+)", MessageDetail.as_view(), "message"),

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
+from channels_app.api.gaps_schema import GapSchema
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
 from relaycore.channels import MAX_NAME_BYTES
 from relayproject.openapi import cursor, page, problems, query
@@ -52,6 +53,10 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     active_since = serializers.DateTimeField(allow_null=True)
+    complete_since = serializers.DateTimeField(
+        allow_null=True, help_text="Nothing was missed from here on. null: it is not heard, or a gap is open."
+    )
+    open_gap = GapSchema(allow_null=True)
     listener = _Listener(allow_null=True)
     messages_stored = serializers.IntegerField(allow_null=True, help_text="null: Redis does not answer.")
     last_message_at = serializers.DateTimeField(allow_null=True)

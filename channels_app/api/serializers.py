@@ -7,6 +7,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
+from channels_app.api import gaps
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
 from channels_app.report import Report
 from relaycore.policy import CONTENT, Policy, parse
@@ -91,6 +92,7 @@ class Rows:
     def row(self, report: Report) -> dict[str, Any]:
         """One channel."""
         channel, lease = report.channel, report.listener
+        complete = report.completeness
         is_active = report.status == channel.Status.ACTIVE
         return {
             "id": channel.pk,
@@ -102,6 +104,8 @@ class Rows:
             "created_at": channel.created_at,
             "updated_at": channel.updated_at,
             "active_since": channel.active_since if is_active else None,
+            "complete_since": complete.since,
+            "open_gap": complete.open_gap and gaps.row(complete.open_gap),
             "listener": lease
             and {
                 "host": lease.host,

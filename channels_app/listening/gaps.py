@@ -47,7 +47,12 @@ class Covered:
     """Whatever is open in the partition: this listener has heard all of it."""
 
 
-Note = Opened | Closed | Covered
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Whatever is open in the partition: it is heard again, and nobody can say what was missed."""
+
+
+Note = Opened | Closed | Covered | Ended
 
 
 def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> Closed:
@@ -94,7 +99,9 @@ def write(note: Note, partition: int) -> None:
             if not Gap.objects.filter(partition=partition, channel=channel, ended_at=None).exists():
                 Gap.objects.create(partition=partition, channel=channel, began_at=_time(at), cause=cause)
         case Covered():
-            still_open.update(ended_at=_now(), covered=True, missed_at_most=0)
+            cover(still_open)
+        case Ended():
+            end_late(still_open)
         case Closed():
             _warn(note, partition)
             _close(note, partition, still_open)
@@ -103,6 +110,11 @@ def write(note: Note, partition: int) -> None:
 def end_late(gaps: QuerySet[Gap]) -> None:
     """Channels of these gaps are heard now."""
     gaps.filter(ended_at=None).update(ended_at=_now())
+
+
+def cover(gaps: QuerySet[Gap]) -> None:
+    """These gaps are over, and a listener has heard all of it."""
+    gaps.filter(ended_at=None).update(ended_at=_now(), covered=True, missed_at_most=0)
 
 
 def _now() -> Greatest:

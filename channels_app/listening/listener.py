@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from django.conf import settings
 
 from channels_app.listening.appender import Appender
+from channels_app.listening.backlog import Backlog
 from channels_app.listening.coverage import Coverage
 from channels_app.listening.leadership import Leadership
 from channels_app.listening.outlet import Outlet, Reply
@@ -93,6 +94,7 @@ class Listener:
         self._coverage = Coverage(roster, self._subscription, capture)
         self._outlet = Outlet(f"relay-appender-{partition}")
         self._ticker = Ticker(self._outlet, partition, interval)
+        self._backlog = Backlog(self._outlet, partition)
         self._leadership = Leadership(
             partition, contender, roster, self._coverage, self._hearing, self._ticker, report_given_up
         )
@@ -239,6 +241,7 @@ class Listener:
     # --- watching itself -------------------------------------------------------------
 
     def _watch(self, now: float) -> None:
+        self._backlog.turn(now, self._subscription.client_id)
         leads = self._leadership.is_held
         if leads and self._ticker.is_deaf(now):
             self._subscription.drop("Redis publishes ticks that do not arrive.")

@@ -20,7 +20,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Count, Max
 
-from channels_app.listening.gaps import Note, Opened, end_late
+from channels_app.listening.gaps import Covered, Ended, Note, Opened, end_late
 from channels_app.listening.gaps import write as write_note
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
@@ -243,6 +243,8 @@ class Roster:
 
     def _begin(self, term: Term, beginning: _Lead) -> None:
         """What another term said of channels that are not heard in this one holds no more."""
+        # The leader has noted what was missed. What is still open was opened by others meanwhile.
+        write_note(Ended() if beginning.since is None else Covered(), self._partition)
         heard = set(beginning.rows)
         active = Channel.objects.filter(
             partition=self._partition, subscription_status=Channel.Status.ACTIVE

@@ -20,7 +20,8 @@ class Subscription:
     """Keeps a set of channels subscribed. Every new connection begins with all of them.
 
     `internal` are the channels that the listener needs for itself. They come last: what hears
-    a tick has heard everything since the tick before.
+    a tick has heard everything since the tick before. `client_id` is the number of the connection
+    in Redis; None until it is known.
     """
 
     def __init__(self, name: str, internal: Iterable[bytes]) -> None:
@@ -30,6 +31,7 @@ class Subscription:
         self._internal = list(internal)
         self._channels: set[bytes] = set()
         self.identity = b""
+        self.client_id: int | None = None
 
     @property
     def wire(self) -> Wire | None:
@@ -59,6 +61,9 @@ class Subscription:
         if self._wire is None:
             return False
         self.identity = uuid.uuid4().hex.encode()
+        self.client_id = None
+        # Before SUBSCRIBE: after it, a connection may ask nothing any more.
+        self._send(b"CLIENT", [b"ID"])
         self._send(b"SUBSCRIBE", [*self._channels, *self._internal])
         return self._wire is not None
 
@@ -73,6 +78,8 @@ class Subscription:
             self.drop(str(exc))
             return []
         for reply in replies:
+            if isinstance(reply, int):
+                self.client_id = reply
             if isinstance(reply, hiredis.ReplyError):
                 # For example NOPERM: this user may not subscribe to a channel.
                 log.error("%s: Redis refuses: %s", self._name, reply)
@@ -91,11 +98,11 @@ class Subscription:
             self._wire.close()
             self._wire = None
 
-    def _send(self, command: bytes, channels: list[bytes]) -> None:
+    def _send(self, command: bytes, arguments: list[bytes]) -> None:
         if self._wire is None:
             return
         try:
-            for at in range(0, len(channels), _CHANNELS_AT_ONCE):
-                self._wire.send((command, *channels[at : at + _CHANNELS_AT_ONCE]))
+            for at in range(0, len(arguments), _CHANNELS_AT_ONCE):
+                self._wire.send((command, *arguments[at : at + _CHANNELS_AT_ONCE]))
         except Disconnected as exc:
             self.drop(str(exc))

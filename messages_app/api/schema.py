@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from messages_app.api.asked import MOST_CHARACTERS
 from messages_app.searching.export import FORMATS
+from relayproject import completeness
 from relayproject.openapi import cursor, page, problems, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
@@ -69,6 +70,7 @@ messages = extend_schema(
         200: page(
             "MessagePage",
             MessageSchema,
+            **completeness.SCHEMA,
             watermark=serializers.CharField(
                 allow_null=True, help_text="Below this position nothing is missing. null: Redis is away."
             ),

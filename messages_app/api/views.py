@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from messages_app.api import asked, schema
 from messages_app.searching import history
 from messages_app.searching.rows import row
-from relayproject import cursors
+from relayproject import completeness, cursors
 from relayproject.parameters import Parameters
 
 PAGE: Final = 100
@@ -25,7 +25,8 @@ class MessageList(APIView):
     the other, by the clock of Redis when the message was put on the stream. ?contains=TEXT: as
     it is written; that reads through the messages, and is refused if it takes too long. `next`
     and `previous` are the pages beside this one. Below the position `watermark` nothing is
-    missing, and nothing above it is shown.
+    missing, and nothing above it is shown. `complete`: Relay has heard everything that was published
+    in the range of this page; if not, `gaps` says when not.
     """
 
     name = "Messages"
@@ -36,9 +37,14 @@ class MessageList(APIView):
         parameters = Parameters(request, *asked.PARAMETERS, "limit", cursors.PARAMETER)
         search = asked.search(parameters)
         limit = parameters.whole("limit", PAGE, most=history.MOST_PER_PAGE)
-        page = history.read(search, limit=limit, cursor=asked.cursor(parameters))
+        cursor = asked.cursor(parameters)
+        page = history.read(search, limit=limit, cursor=cursor)
+        since, until = history.extent(search, cursor, page)
+        oldest = min((message["position"] for message in page.messages), default=None)
+        said = completeness.of_range(search.channel, since=since, until=until, oldest=oldest)
         return Response(
             {
+                **said,
                 "watermark": page.watermark,
                 "next": cursors.link(request, asked.key(page.next)),
                 "previous": cursors.link(request, asked.key(page.previous)),

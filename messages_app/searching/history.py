@@ -99,6 +99,17 @@ def read(search: Search, *, limit: int, cursor: Cursor | None = None) -> Page:
     )
 
 
+def extent(search: Search, cursor: Cursor | None, page: Page) -> tuple[str | None, str | None]:
+    """From which position to which a page reaches; None: no bound. Neighbours meet at their cursor."""
+    after, before = page.next and page.next.position, page.previous and page.previous.position
+    if cursor is not None and cursor.back:
+        after = cursor.position
+    elif cursor is not None:
+        before = cursor.position
+    older, newer = (after, before) if search.newest_first else (before, after)
+    return older or search.since, newer or search.until
+
+
 def at(time: datetime) -> str:
     """The first position that a message which was put on the stream at this time can have.
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from channels_app.models import Gap
+
 from .world import Loop, Wait, full, lease, on_stream, publish, start, wait_until_heard
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -41,6 +43,8 @@ def test_what_is_given_up_is_counted_and_the_rest_arrives_in_order(
     *arrived, after = on_stream(relay_keys)
     assert after == "after"
     assert lease().given_up == MESSAGES - len(arrived)
+    gaps = Gap.objects.filter(cause=Gap.Cause.MEMORY_FULL, covered=False).exclude(ended_at=None)
+    assert sum(gap.missed_at_most or 0 for gap in gaps) == MESSAGES - len(arrived)
     assert MEMORY_BYTES // 2 < sum(map(len, arrived)) <= MEMORY_BYTES
     numbers = [int(text.split()[0]) for text in arrived]
     assert numbers == sorted(set(numbers)), "in order, nothing twice"

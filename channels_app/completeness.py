@@ -1,0 +1,101 @@
+"""Since when nothing that was published on a channel was missed, by the recorded gaps.
+
+A gap touches a channel if it is the channel's own, or its whole partition's. One that
+another listener has covered takes nothing away.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import F, Q
+
+from channels_app.models import Channel, Gap
+from leases_app.models import Lease
+from relaycore.channels import partition_of
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What can be said of one channel at this moment.
+
+    since:    from here on every message was heard; None: it is not heard, or a gap is open
+    open_gap: what is going on now, the one that began first
+    """
+
+    since: datetime | None = None
+    open_gap: Gap | None = None
+
+
+def of_channels(channels: Sequence[Channel]) -> dict[str, Completeness]:
+    """By channel, for channels that were read by `Channel.objects.with_status()`. One query."""
+    latest = list(_latest(channels))
+    return {
+        channel.channel: _of(channel, [gap for gap in latest if _touches(gap, channel)])
+        for channel in channels
+    }
+
+
+def touching(name: str) -> Q:
+    """As a condition on a gap: it touches the channel of this name."""
+    return Q(channel=name) | Q(channel="", partition=partition_of(name, settings.RELAY_PARTITIONS))
+
+
+def overlapping(since: datetime | None, until: datetime | None) -> Q:
+    """As a condition on a gap: some of it lies from `since` to before `until`; None: no bound."""
+    found = Q()
+    if since is not None:
+        found &= Q(ended_at=None) | Q(ended_at__gte=since)
+    if until is not None:
+        found &= Q(began_at__lt=until)
+    return found
+
+
+def missed(name: str, since: datetime | None, until: datetime | None) -> list[Gap]:
+    """The gaps in this range in which the channel may have missed something, the oldest first."""
+    found = Gap.objects.filter(touching(name), overlapping(since, until), covered=False)
+    return list(found.order_by("began_at", "id"))
+
+
+def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
+    """Whether the channel was relayed in this whole range, and the range is old enough to be judged.
+
+    None: from when it was started on; until now. What nobody listens to has no gap yet while
+    the next listener may still have heard it: up to the last heartbeat all gaps are recorded.
+    """
+    channel = Channel.objects.with_status().filter(channel=name).first()
+    if channel is None or (since is not None and since < channel.created_at):
+        return False
+    if channel.status == Channel.Status.ACTIVE:
+        return True
+    lease = Lease.objects.filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
+    heard_at = None if lease is None else lease.heartbeat_at
+    return until is not None and heard_at is not None and until <= heard_at
+
+
+def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:
+    """For each channel and partition the gap that is open, or else the one that ended last."""
+    active = [channel.active_since for channel in channels if channel.active_since is not None]
+    relevant = Q(ended_at=None)
+    if active:
+        relevant |= Q(ended_at__gt=min(active))  # What is older changes nothing.
+    of_one = Q(channel__in=[channel.channel for channel in channels])
+    of_all = Q(channel="", partition__in={channel.partition for channel in channels})
+    found = Gap.objects.filter(of_one | of_all, relevant, covered=False)
+    return found.order_by("partition", "channel", F("ended_at").desc(nulls_first=True)).distinct(
+        "partition", "channel"
+    )
+
+
+def _touches(gap: Gap, channel: Channel) -> bool:
+    return gap.channel == channel.channel or (not gap.channel and gap.partition == channel.partition)
+
+
+def _of(channel: Channel, gaps: list[Gap]) -> Completeness:
+    still_open = [gap for gap in gaps if gap.ended_at is None]
+    if still_open:
+        return Completeness(None, min(still_open, key=lambda gap: gap.began_at))
+    if channel.status != Channel.Status.ACTIVE or channel.active_since is None:
+        return Completeness()
+    return Completeness(max([channel.active_since, *(gap.ended_at for gap in gaps if gap.ended_at)]))

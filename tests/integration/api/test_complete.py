@@ -1,0 +1,146 @@
+"""GET /api/v1/messages says whether its range has everything that was published."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import ObjectId
+
+from channels_app.models import Channel, Gap
+from channels_app.registration import start
+from leases_app.leasing import Term
+from leases_app.models import Lease
+
+pytestmark = pytest.mark.django_db
+
+MESSAGES = "/api/v1/messages?channel=orders"
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def orders(listener: Term, archive: Any, relay_keys: Any) -> Any:
+    """A channel that is heard since `START`, with a message after 10, 20, 30 and 40 seconds."""
+    start("orders")
+    _change(created_at=START, active_since=START, subscription_status="ACTIVE")
+    for seconds in (10, 20, 30, 40):
+        _store(archive, seconds)
+    return archive
+
+
+def _at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def _change(**columns: Any) -> None:
+    Channel.objects.filter(channel="orders").update(**columns)
+
+
+def _store(archive: Any, seconds: int) -> None:
+    position = f"{int(_at(seconds).timestamp() * 1000):013d}-0000000000-00000"
+    document = {"channel": "orders", "message": f"after {seconds} s", "received_at": _at(seconds)}
+    archive.insert_one({"_id": ObjectId(), **document, "position": position})
+
+
+def _gap(began: float, ended: float | None, channel: str = "", **more: Any) -> int:
+    ended_at = None if ended is None else _at(ended)
+    cause = Gap.Cause.NO_LISTENER
+    columns = {"partition": 0, "channel": channel, "cause": cause, **more}
+    return Gap.objects.create(began_at=_at(began), ended_at=ended_at, **columns).pk
+
+
+def _said(api: Any, address: str = MESSAGES) -> tuple[bool, list[int]]:
+    answer = api.get(address).json()
+    return answer["complete"], [gap["id"] for gap in answer["gaps"]]
+
+
+def test_what_was_heard_all_the_time_is_complete(api: Any, orders: Any) -> None:
+    _gap(15, 16, covered=True)
+    _gap(17, 18, "bills")
+    _gap(19, 20, partition=1)
+
+    assert _said(api) == (True, [])
+
+
+@pytest.mark.parametrize("channel", ["", "orders"])
+def test_what_has_a_gap_is_not_and_shows_it(api: Any, orders: Any, channel: str) -> None:
+    gap = _gap(15, 16, channel, missed_at_most=3)
+
+    assert _said(api) == (False, [gap])
+    shown = api.get(MESSAGES).json()["gaps"][0]
+    assert (shown["from"], shown["to"]) == ("2026-11-21T12:00:15Z", "2026-11-21T12:00:16Z")
+    assert shown["missed_at_most"] == 3
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_each_gap_lies_in_a_page(api: Any, orders: Any, order: str) -> None:
+    """Also one before the first message, after the last one, between two pages, and of no length."""
+    _store(orders, 50)
+    expected = {_gap(45, None), _gap(32, 33, "orders"), _gap(30, 30, "orders"), _gap(15, 16), _gap(5, 6)}
+
+    found, complete, address = set(), [], f"{MESSAGES}&limit=1&order={order}"
+    while address:
+        answer = api.get(address).json()
+        assert answer["complete"] is (not answer["gaps"])
+        found |= {gap["id"] for gap in answer["gaps"]}
+        complete.append(answer["complete"])
+        last, address = address, answer["next"]
+
+    assert found == expected
+    found, address = {gap["id"] for gap in answer["gaps"]}, api.get(last).json()["previous"]
+    while address:
+        answer = api.get(address).json()
+        found |= {gap["id"] for gap in answer["gaps"]}
+        address = answer["previous"]
+    assert found == expected, "the way back"
+    assert len(complete) == 5
+    assert True in complete
+
+
+def test_the_range_that_is_asked_for_decides(api: Any, orders: Any) -> None:
+    early, late = _gap(15, 16), _gap(35, 36)
+
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:17Z") == (False, [late])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:30Z") == (False, [early])
+    between = f"{MESSAGES}&since=2026-11-21T12:00:17Z&until=2026-11-21T12:00:30Z"
+    assert _said(api, between) == (True, [])
+    assert _said(api, f"{between}&contains=nothing") == (True, [])
+
+
+def test_what_was_before_the_channel_is_not_complete(api: Any, orders: Any) -> None:
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T11:59:59Z") == (False, [])
+
+
+def test_a_channel_that_is_not_heard_now_is_not_complete_until_now(
+    api: Any, orders: Any, listener: Term
+) -> None:
+    _change(subscription_status="INACTIVE", active_since=None)
+    assert _said(api) == (False, [])
+
+    # What is older than the last heartbeat is known.
+    Lease.objects.update(heartbeat_at=_at(25))
+    newest = api.get(f"{MESSAGES}&limit=1").json()
+    second = api.get(newest["next"]).json()
+    third = api.get(second["next"]).json()
+    fourth = api.get(third["next"]).json()
+    assert [page["complete"] for page in (newest, second, third, fourth)] == [False, False, False, True]
+
+
+def test_a_channel_that_is_not_relayed_is_not_complete(api: Any, orders: Any) -> None:
+    Channel.objects.all().delete()
+
+    assert _said(api) == (False, [])
+
+
+def test_what_was_stored_in_an_earlier_life_is_not_said_to_be_complete(api: Any, orders: Any) -> None:
+    """Between the two lives nobody was asked to listen, and no gap was recorded."""
+    _change(created_at=_at(25))
+
+    page = api.get(f"{MESSAGES}&limit=2").json()
+    assert page["complete"] is True
+    assert api.get(page["next"]).json()["complete"] is False
+
+
+def test_an_empty_history_of_a_heard_channel_is_complete(api: Any, orders: Any) -> None:
+    orders.delete_many({})
+
+    assert _said(api) == (True, [])

@@ -1,0 +1,204 @@
+"""Nobody listens: that is recorded while it lasts, and whoever leads next closes the gap."""
+
+import time
+from datetime import timedelta
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from channels_app import unheard
+from channels_app.listening.listener import listen
+from channels_app.models import Channel, Gap
+from channels_app.tasks import propose_listeners
+from leases_app.leasing import Contender, Term
+from leases_app.models import Lease
+from relayproject import keys
+
+from .world import Loop, Wait, is_led, start
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LISTENER = Lease.Role.LISTENER
+
+
+def _listen_for_a_while(redis: Any, wait_until: Wait) -> None:
+    """A listener that hears `orders`, and then stops; until everybody takes it for gone."""
+    loop = Loop(listen)
+    wait_until(is_led)
+    wait_until(lambda: redis.pubsub_numsub(keys.control_channel(0))[0][1], what="subscribed")
+    start(redis, "orders", wait_until)
+    assert loop.stop() < 10
+    wait_until(Lease.objects.silent().filter(role=LISTENER).exists)
+
+
+def _listen_until_the_gap_is_closed(wait_until: Wait) -> None:
+    loop = Loop(listen)
+    wait_until(lambda: not Gap.objects.filter(ended_at=None).exists(), what="closed")
+    loop.stop()
+
+
+def _silent(seconds: float, *, released: bool = False) -> Term:
+    """A lease that was last renewed, or released, so long ago."""
+    term = Contender().claim(LISTENER, 0)
+    assert term is not None
+    if released:
+        term.release()
+    ago = timezone.now() - timedelta(seconds=seconds)
+    Lease.objects.filter(role=LISTENER).update(heartbeat_at=ago, claimed_at=ago - timedelta(hours=1))
+    return term
+
+
+def _channel(seconds: float = 3600, name: str = "orders") -> Channel:
+    """A channel that was started so long ago."""
+    row = Channel.objects.create(channel=name)
+    Channel.objects.filter(pk=row.pk).update(created_at=timezone.now() - timedelta(seconds=seconds))
+    row.refresh_from_db()
+    return row
+
+
+def test_the_next_leader_closes_the_gap_and_says_how_much_was_missed(
+    quick: None, relay_keys: Any, wait_until: Wait
+) -> None:
+    _listen_for_a_while(relay_keys, wait_until)
+    unheard.record()
+    opened = Gap.objects.get()
+    assert (opened.cause, opened.channel, opened.ended_at) == (Gap.Cause.NO_LISTENER, "", None)
+    assert opened.missed_at_most is None
+    for number in range(7):
+        assert relay_keys.publish("orders", number) == 0, "somebody has heard it"
+
+    _listen_until_the_gap_is_closed(wait_until)
+
+    closed = Gap.objects.get()
+    assert (closed.pk, closed.cause, closed.covered) == (opened.pk, Gap.Cause.NO_LISTENER, False)
+    assert closed.missed_at_most is not None
+    assert 7 <= closed.missed_at_most < 20
+    assert abs(closed.began_at - opened.began_at) < timedelta(seconds=1)
+    assert closed.ended_at is not None
+    assert closed.ended_at - closed.began_at > timedelta(seconds=1)
+
+
+def test_a_leader_that_cannot_know_what_was_missed_ends_the_gap_all_the_same(
+    quick: None, relay_keys: Any, wait_until: Wait
+) -> None:
+    _listen_for_a_while(relay_keys, wait_until)
+    unheard.record()
+    relay_keys.delete(keys.confirmed_tick(0), keys.tick_counter(0))
+
+    _listen_until_the_gap_is_closed(wait_until)
+
+    gap = Gap.objects.get()
+    assert (gap.missed_at_most, gap.covered) == (None, False)
+
+
+@pytest.mark.parametrize("released", [False, True])
+def test_a_partition_that_nobody_leads_has_one_open_gap_from_the_last_heartbeat_on(
+    quick: None, monkeypatch: pytest.MonkeyPatch, released: bool
+) -> None:
+    proposed: list[Any] = []
+    monkeypatch.setattr(
+        "channels_app.tasks.listen.apply_async", lambda *args, **kwargs: proposed.append(args)
+    )
+    _channel()
+    _silent(1.5, released=released)
+
+    propose_listeners()
+    propose_listeners()
+
+    assert proposed
+    gap = Gap.objects.get()
+    assert gap.began_at == Lease.objects.get(role=LISTENER).heartbeat_at
+    assert (gap.partition, gap.cause, gap.ended_at) == (0, Gap.Cause.NO_LISTENER, None)
+
+
+def test_there_is_no_gap_before_the_first_channel_was_started(quick: None) -> None:
+    channel = _channel(60)
+    _silent(3600)
+
+    unheard.record()
+
+    assert Gap.objects.get().began_at == channel.created_at
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5])
+def test_a_short_silence_is_no_gap(quick: None, seconds: float) -> None:
+    _channel()
+    _silent(seconds, released=True)
+
+    unheard.record()
+
+    assert not Gap.objects.exists()
+
+
+def test_without_channels_nothing_is_missed(quick: None) -> None:
+    _silent(60)
+
+    unheard.record()
+
+    assert not Gap.objects.exists()
+
+
+def test_a_leader_that_was_only_silent_has_heard_everything(quick: None) -> None:
+    _channel()
+    term = _silent(60)
+    unheard.record()
+    term.renew(0)
+
+    unheard.record()
+
+    gap = Gap.objects.get()
+    assert (gap.covered, gap.missed_at_most, gap.ended_at is None) == (True, 0, False)
+
+
+def test_a_leader_of_another_term_must_say_itself_what_was_missed(quick: None) -> None:
+    _channel()
+    _silent(60)
+    unheard.record()
+    Contender().claim(LISTENER, 0)
+
+    unheard.record()
+
+    assert Gap.objects.get().ended_at is None
+
+
+def test_a_lease_that_is_claimed_at_this_moment_opens_nothing(quick: None, wait_until: Wait) -> None:
+    """The claim holds the row; what is looked at meanwhile passes it by."""
+    claimed, seen = Event(), Event()
+
+    def claim() -> None:
+        with transaction.atomic():
+            Contender().claim(LISTENER, 0)
+            claimed.set()
+            assert seen.wait(10)
+        connection.close()
+
+    _channel()
+    _silent(60)
+    thread = Thread(target=claim)
+    thread.start()
+    assert claimed.wait(10)
+    began = time.monotonic()
+    unheard.record()
+    assert time.monotonic() - began < 2
+    seen.set()
+    thread.join()
+
+    assert not Gap.objects.exists()
+
+
+def test_gaps_of_what_is_not_relayed_any_more_end(quick: None) -> None:
+    _channel(name="orders")
+    began = timezone.now() - timedelta(seconds=60)
+    for partition, channel in [(0, "orders"), (0, "gone"), (0, ""), (1, "")]:
+        Gap.objects.create(
+            partition=partition, channel=channel, cause=Gap.Cause.LATE, began_at=began, covered=False
+        )
+
+    unheard.record()
+
+    ended = Gap.objects.exclude(ended_at=None).values_list("partition", "channel")
+    assert set(ended) == {(0, "gone"), (1, "")}
+    assert not Gap.objects.filter(covered=True).exists()
