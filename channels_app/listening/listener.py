@@ -189,7 +189,7 @@ class Listener:
     def _react(self, event: Event, now: float) -> None:
         match event:
             case Ticked(tick):
-                self._ticker.hear(now)
+                self._ticker.hear(tick.number, now)
                 self._coverage.ticked(leads=self._leadership.is_held)
                 if self._leadership.is_held:
                     self._appender.mark(tick)
