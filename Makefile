@@ -13,7 +13,7 @@ find_python = for modules in sys,ensurepip sys; do \
 install = @$(find_python); exec "$$python" -I relayproject/stack/virtualenv.py .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types check clean venv venv-dev
+.PHONY: help run test chaos soak lint format types check clean venv venv-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -23,6 +23,12 @@ run: venv  ## start everything, until Ctrl-C
 
 test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" runs some of them)
 	@exec $(BIN)/python -m pytest $(ARGS)
+
+chaos: venv-dev  ## the sixteen faults in their long forms: what is lost, what is stored twice (30 minutes)
+	@exec $(BIN)/python -m pytest tests/chaos -m "not soak" $(ARGS)
+
+soak: venv-dev  ## everything at random for ten minutes (SOAK_MINUTES=60 SOAK_SEED=1 say otherwise)
+	@exec $(BIN)/python -m pytest tests/chaos -m soak -s $(ARGS)
 
 lint: venv-dev  ## style and suspicious code
 	@$(BIN)/python -m ruff check .
