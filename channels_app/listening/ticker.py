@@ -15,8 +15,10 @@ DEAF_SECONDS = 0.7
 
 # One step for Redis: the number that a tick gets is the order in which it is published. The
 # hash says what the last leader had confirmed, for one that has heard none of its ticks. The
-# answer also says who listens, so that asking costs nothing.
+# answer also says who listens, so that asking costs nothing. A Redis whose memory is full lets a
+# script through if its first write needs none: a leader that may not append leads all the same.
 _SCRIPT = """
+redis.call('PERSIST', KEYS[1])
 local number = redis.call('INCR', KEYS[1])
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000)
