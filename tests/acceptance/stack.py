@@ -29,7 +29,7 @@ class Stack:
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
         taken = ("RELAY_", "CELERY_", "DATABASE_URL", "REDIS_URL", "MONGO_URL")
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(taken)},
             "RELAY_DATA_DIR": str(data),
             "RELAY_WEB_PORT": str(_free_port()),
@@ -46,7 +46,7 @@ class Stack:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "relayproject.stack"],
             cwd=ROOT,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

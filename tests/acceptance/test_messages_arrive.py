@@ -113,7 +113,7 @@ def test_a_second_beat_and_a_task_sent_twice_change_nothing(stack: Stack) -> Non
 
 
 def environment(stack: Stack) -> dict[str, str]:
-    return {**stack._environment, "DJANGO_SETTINGS_MODULE": "relayproject.settings"}
+    return {**stack.environment, "DJANGO_SETTINGS_MODULE": "relayproject.settings"}
 
 
 def run(stack: Stack, *arguments: str) -> str:
