@@ -13,7 +13,7 @@ find_python = for modules in sys,ensurepip sys; do \
 install = @$(find_python); exec "$$python" -I relayproject/stack/virtualenv.py .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format types check clean venv venv-dev
+.PHONY: help run test chaos soak bench lint format types check clean venv venv-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -26,6 +26,12 @@ test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" r
 
 bench: venv-dev  ## measure how fast it is (ARGS="--only b,c" or "--quick"; benchmarks/README.md)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
+
+chaos: venv-dev  ## the sixteen faults in their long forms: what is lost, what is stored twice (30 minutes)
+	@exec $(BIN)/python -m pytest tests/chaos -m "not soak" $(ARGS)
+
+soak: venv-dev  ## everything at random for ten minutes (SOAK_MINUTES=60 SOAK_SEED=1 say otherwise)
+	@exec $(BIN)/python -m pytest tests/chaos -m soak -s $(ARGS)
 
 lint: venv-dev  ## style and suspicious code
 	@$(BIN)/python -m ruff check .

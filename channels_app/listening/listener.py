@@ -197,7 +197,7 @@ class Listener:
     def _react(self, event: Event, now: float) -> None:
         match event:
             case Ticked(tick):
-                self._ticker.hear(now)
+                self._ticker.hear(tick.number, now)
                 self._coverage.ticked(leads=self._leadership.is_held)
                 if self._election.confirms(tick):
                     self._appender.mark(tick)

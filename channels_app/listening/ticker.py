@@ -1,5 +1,6 @@
 """Publishes the ticks of a leader, and notices when they are not heard."""
 
+from collections import deque
 from collections.abc import Callable
 
 from django.utils.crypto import salted_hmac
@@ -15,8 +16,10 @@ DEAF_SECONDS = 0.7
 # One step for Redis: the number that a tick gets is the order in which it is published. The
 # hash says what was confirmed last, for a leader that has heard no tick. A leader that was
 # frozen meanwhile says less than stands there already. The answer also says who listens, so
-# that asking costs nothing.
+# that asking costs nothing. A Redis whose memory is full lets a script through if its first
+# write needs none: a leader that may not append leads all the same.
 _SCRIPT = """
+redis.call('PERSIST', KEYS[1])
 local number = redis.call('INCR', KEYS[1])
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -50,7 +53,7 @@ class Ticker:
     """One tick each `interval` seconds, never two under way.
 
     legacy_consumers: how many listen to the channel of the older kind
-    standbys:         how many others hear the ticks
+    standbys:         how many others heard the last tick that was heard here
     is_answered:      Redis has published the first tick of the term
     before:           the last tick that the leader before this one has confirmed, once it is known
     """
@@ -66,10 +69,11 @@ class Ticker:
         self._next_at = 0.0
         self._published = False
         self._unheard_since: float | None = None
+        self._heard = 0
         self.heard_at = float("-inf")
         self.legacy_consumers = 0
         self.standbys = 0
-        self._others = 0
+        self._audiences: deque[tuple[int, int]] = deque()
         self.is_answered = False
         self.before: Tick | None = None
 
@@ -94,9 +98,11 @@ class Ticker:
         """Say that this leader has left. Whether it is heard is for the silence to tell."""
         self._outlet.call(self._command(LEFT, confirmed), _ignore)
 
-    def hear(self, now: float) -> None:
+    def hear(self, number: int, now: float) -> None:
         """A tick came in over the data connection."""
         self.heard_at = now
+        self._heard = number
+        self._count_standbys()
 
     def sound(self) -> None:
         """Something came in over the data connection, or it is a new one: it is not dead.
@@ -138,13 +144,22 @@ class Ticker:
         if not isinstance(reply, list):
             return
         self._published = True
-        _, self.legacy_consumers, audience, before = reply
-        # The larger of two: when the own connection has just ended, the latest answer is one too low.
-        self.standbys = max(self._others, audience - 1)
-        self._others = audience - 1
+        number, self.legacy_consumers, audience, before = reply
+        self._audiences.append((number, audience))
+        self._count_standbys()
         if not self.is_answered:
             self.is_answered = True
             self.before = _tick(before)
+
+    def _count_standbys(self) -> None:
+        """By the tick that was heard here: of its audience the own connection is one.
+
+        Of a later tick it may not be. Redis ends a connection long before its last bytes are read.
+        """
+        while self._audiences and self._audiences[0][0] <= self._heard:
+            number, audience = self._audiences.popleft()
+            if number == self._heard:
+                self.standbys = audience - 1
 
 
 def _tick(fields: list[bytes | None]) -> Tick | None:

@@ -6,15 +6,17 @@ accepted, and the store is read with a client of its own.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """lost: accepted and not stored; twice: stored more often than published;
-    strange: stored and never attempted; disorder: stored after a later one of the same channel
+    strange: stored and never attempted; disorder: stored after a later one of the same channel;
+    unrecorded: lost, and in no gap that is on record
     """
 
     published: int
@@ -23,6 +25,11 @@ class Verdict:
     twice: list[str]
     strange: list[str]
     disorder: list[tuple[str, str]]
+    unrecorded: list[str]
+
+    def __add__(self, other: Self) -> Self:
+        """Of two channels together."""
+        return type(self)(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     @property
     def is_clean(self) -> bool:
@@ -31,28 +38,43 @@ class Verdict:
 
     @property
     def is_clean_but_for_losses(self) -> bool:
-        """Nothing twice, nothing strange, and in order."""
-        return not (self.twice or self.strange or self.disorder)
+        """Nothing twice, nothing strange, in order, and nothing lost outside the recorded gaps."""
+        return not (self.twice or self.strange or self.disorder or self.unrecorded)
 
     def __str__(self) -> str:
-        return (
-            f"published {self.published}, stored {self.stored}: lost {len(self.lost)} {self.lost[:5]}, "
-            f"twice {len(self.twice)} {self.twice[:5]}, strange {len(self.strange)} {self.strange[:5]}, "
-            f"out of order {len(self.disorder)} {self.disorder[:3]}"
-        )
+        found = {
+            name: getattr(self, name) for name in self.__slots__ if isinstance(getattr(self, name), list)
+        }
+        details = ", ".join(f"{name} {len(some)} {_short(some[:3])}" for name, some in found.items() if some)
+        return f"published {self.published}, stored {self.stored}: {details or 'clean'}"
 
 
-def judge(accepted: Iterable[str], attempted: Iterable[str], stored: Iterable[str]) -> Verdict:
-    """Compare. `accepted` in the order of publishing, `stored` in the order of their positions."""
+def _short(some: list[object]) -> str:
+    return "; ".join(str(one)[:60] for one in some)
+
+
+def judge(
+    accepted: Iterable[str],
+    attempted: Iterable[str],
+    stored: Iterable[str],
+    is_recorded: Callable[[str], bool],
+) -> Verdict:
+    """Compare, for one channel.
+
+    `accepted` in the order of publishing, `stored` in the order of their positions;
+    `is_recorded`: whether a text was published within a gap that is on record.
+    """
     accepted, stored = list(accepted), list(stored)
+    published, found = Counter(attempted), Counter(stored)
     order = {text: number for number, text in enumerate(accepted)}
-    found = Counter(stored)
-    numbered = [text for text in stored if text in order]
+    numbered = [text for text in stored if text in order and published[text] == 1]
+    lost = [text for text in order if text not in found]
     return Verdict(
         published=len(accepted),
         stored=len(stored),
-        lost=[text for text in order if text not in found],
-        twice=[text for text, count in found.items() if count > 1],
-        strange=sorted(found.keys() - set(attempted)),
+        lost=lost,
+        twice=[text for text, count in found.items() if count > published[text] > 0],
+        strange=sorted(found.keys() - published.keys()),
         disorder=[(a, b) for a, b in pairwise(numbered) if order[a] > order[b]],
+        unrecorded=[text for text in lost if not is_recorded(text)],
     )

@@ -37,16 +37,19 @@ class Cluster:
         }
         self.redis = redis
         self.redis_url = settings.SERVERS.redis_url
+        self.database_url = self._environment["DATABASE_URL"]
         self._wait_until = wait_until
         self._log = log
         self.running: list[subprocess.Popen[bytes]] = []
 
-    def start(self, command: str, **environment: str) -> "subprocess.Popen[bytes]":
-        """Start one process."""
+    def start(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Start `manage.py` with a command, or a module of the tests: `start("-m", "tests.chaos.x")`."""
+        program = () if command[0] == "-m" else (str(MANAGE),)
         with self._log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, str(MANAGE), command],
+                [sys.executable, *program, *command],
                 env=self._environment | environment,
+                cwd=MANAGE.parent,
                 stdout=log,
                 stderr=log,
             )
@@ -59,6 +62,12 @@ class Cluster:
         held = Lease.objects.live().filter(role=Lease.Role.SEAT, partition=0)
         self._wait_until(lambda: held.count() < seats, what="a free seat")
         self.start("listen", **environment)
+
+    def replace_writer(self) -> None:
+        """Start a writer as soon as nobody holds the lease, as beat would."""
+        held = Lease.objects.live().filter(role=Lease.Role.WRITER, partition=0)
+        self._wait_until(lambda: not held.exists(), what="the writer's lease free")
+        self.start("write")
 
     def channel(self, name: str, policy: Any = "content") -> Channel:
         """A channel that is heard."""
@@ -74,7 +83,15 @@ class Cluster:
     @property
     def listeners(self) -> "list[subprocess.Popen[bytes]]":
         """Those that run."""
-        return [p for p in self.running if self.command_of(p) == "listen" and p.poll() is None]
+        return self._alive("listen")
+
+    @property
+    def writers(self) -> "list[subprocess.Popen[bytes]]":
+        """Those that run."""
+        return self._alive("write")
+
+    def _alive(self, command: str) -> "list[subprocess.Popen[bytes]]":
+        return [p for p in self.running if self.command_of(p) == command and p.poll() is None]
 
     def leader(self) -> "subprocess.Popen[bytes] | None":
         """The process that leads now."""

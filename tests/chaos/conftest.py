@@ -1,19 +1,72 @@
-"""A cluster of real processes on clean servers, and what is stored by it."""
+"""A cluster of real processes on clean servers, and what is stored by it.
 
+The order of a test's arguments matters: servers of its own come before the cluster.
+"""
+
+import operator
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis as redis_driver
 
-from relayproject import keys
-from relayproject.connections import mongo_collection
+from channels_app.models import Gap
+from relayproject import connections, keys
+from relayproject.connections import mongo_collection, shared_redis
+from relayproject.stack.mongo import Mongo
+from relayproject.stack.valkey import Valkey
 
 from .checker import Verdict, judge
 from .cluster import Cluster, Wait
 from .publisher import Publisher
+from .score import Score
+from .servers import OwnServer
 
 Settle = Callable[..., Verdict]
+
+_CLOCK_SECONDS = 0.3
+"""The publisher notes a time when it has the answer, and gaps have the time of Redis."""
+
+_score = Score()
+
+
+@pytest.fixture
+def own_redis(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OwnServer]:
+    """A Redis that may be killed; every process that starts from now on uses it.
+
+    As an indirect parameter: more options for it.
+    """
+    more = getattr(request, "param", ())
+    server = OwnServer(Valkey, tmp_path / "redis", "--enable-debug-command", "local", *more)
+    settings.SERVERS = replace(settings.SERVERS, redis_url=server.url)
+    shared_redis.cache_clear()
+    yield server
+    shared_redis.cache_clear()
+    server.stop()
+
+
+@pytest.fixture
+def own_mongo(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[OwnServer]:
+    """A MongoDB that may be killed; every process that starts from now on uses it.
+
+    As an indirect parameter: more options for it.
+    """
+    server = OwnServer(Mongo, tmp_path / "mongo", *getattr(request, "param", ()))
+    settings.SERVERS = replace(settings.SERVERS, mongo_url=server.url)
+    _forget_mongo_client()
+    yield server
+    _forget_mongo_client()
+    server.stop()
+
+
+def _forget_mongo_client() -> None:
+    """The next client is a new one. One that nobody closes complains when it is collected."""
+    connections._mongo_client().close()
+    connections._mongo_client.cache_clear()
 
 
 @pytest.fixture
@@ -29,27 +82,102 @@ def cluster(
 
 
 @pytest.fixture
-def settled(cluster: Cluster, wait_until: Wait) -> Settle:
-    """What the checker says, once everything that is on the stream is stored."""
+def pair(cluster: Cluster) -> Cluster:
+    """Two listeners and a writer."""
+    cluster.start("write")
+    cluster.start("listen")
+    cluster.start("listen")
+    cluster.wait_for(2)
+    return cluster
+
+
+@pytest.fixture
+def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) -> Settle:
+    """What the checker says, once everything that was heard is stored."""
 
     def settle(*publishers: Publisher, seconds: float = 30) -> Verdict:
+        for publisher in publishers:
+            _wait_for_last(cluster.redis, publisher.channel, wait_until, seconds)
         wait_until(lambda: is_drained(cluster.redis), seconds=seconds, what="everything stored")
-        messages = mongo_collection("messages")
-        stored = [row["message"] for row in messages.find({}, {"message": 1}).sort("position")]
-        return judge(
-            [text for publisher in publishers for text in publisher.accepted],
-            [text for publisher in publishers for text in publisher.attempted],
-            stored,
-        )
+        verdict = reduce(operator.add, map(verdict_on, publishers))
+        if "control" not in request.node.name:
+            _score.add(verdict)
+        return verdict
 
     return settle
 
 
+_LAST = "the last of "
+
+
+def verdict_on(publisher: Publisher) -> Verdict:
+    """What is stored of the channel to which this one has published."""
+    rows = mongo_collection("messages").find({"channel": publisher.channel}, {"message": 1}).sort("position")
+    gaps = [
+        (gap.began_at.timestamp(), gap.ended_at.timestamp() if gap.ended_at else float("inf"))
+        for gap in Gap.objects.filter(covered=False, channel__in=["", publisher.channel])
+    ]
+
+    def is_recorded(text: str) -> bool:
+        at = publisher.times[text]
+        return any(began - _CLOCK_SECONDS <= at <= ended + _CLOCK_SECONDS for began, ended in gaps)
+
+    stored = [row["message"] for row in rows if not row["message"].startswith(_LAST)]
+    return judge(publisher.accepted, publisher.attempted, stored, is_recorded)
+
+
+def _wait_for_last(redis: Any, channel: str, wait_until: Wait, seconds: float) -> None:
+    """Until a message that comes after everything else of the channel is stored."""
+    last = f"{_LAST}{channel}, {time.time_ns()}"
+    published_at = 0.0
+
+    def is_stored() -> bool:
+        nonlocal published_at
+        if time.monotonic() - published_at > 0.5:
+            published_at = time.monotonic()
+            redis.publish(channel, last)
+        return mongo_collection("messages").count_documents({"message": last}) > 0
+
+    wait_until(is_stored, seconds=seconds, what=f"the last message of {channel} stored")
+
+
 def is_drained(redis: Any) -> bool:
-    """Whether the group has read and acknowledged all of the stream, and no listener has anything for it."""
-    length = redis.xlen(keys.stream(0))
-    groups = [group for group in redis.xinfo_groups(keys.stream(0)) if group["name"] == keys.GROUP.encode()]
+    """Whether the group has read and acknowledged all of the stream."""
+    try:
+        found = redis.xinfo_groups(keys.stream(0))
+    except redis_driver.ResponseError:
+        return False
+    groups = [group for group in found if group["name"] == keys.GROUP.encode()]
     if not groups or groups[0]["pending"]:
         return False
     last = redis.xrevrange(keys.stream(0), count=1)
-    return not length or groups[0]["last-delivered-id"] == last[0][0]
+    return not last or groups[0]["last-delivered-id"] == last[0][0]
+
+
+# --- the score ---------------------------------------------------------------------------
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Which faults were survived."""
+    for mark, number in report.user_properties:
+        if mark == "fault" and (report.when == "call" or report.failed):
+            _score.judge(number, passed=report.passed)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The number of its fault goes with the report of a test."""
+    for mark in item.iter_markers("fault"):
+        item.user_properties.append(("fault", mark.args[0]))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line that a program can read."""
+    if _score.faults:
+        terminalreporter.write_line(str(_score))
+
+
+@pytest.fixture
+def took_over() -> Callable[[float], None]:
+    """Notes how many seconds a take-over took."""
+    return _score.took_over

@@ -20,7 +20,7 @@ class Publisher:
 
     def __init__(self, url: str, channel: str, rate: int = 1000, texts: list[str] | None = None) -> None:
         self._url = url
-        self._channel = channel
+        self.channel = channel
         self._per_burst = max(1, round(rate * _BURST_SECONDS))
         self._texts = texts
         self.attempted: list[str] = []
@@ -54,7 +54,7 @@ class Publisher:
             try:
                 with client.pipeline(transaction=False) as pipe:
                     for text in burst:
-                        pipe.publish(self._channel, text)
+                        pipe.publish(self.channel, text)
                     heard = pipe.execute()
             except redis.RedisError:
                 time.sleep(0.02)  # Whether they were accepted is not known: attempted, not accepted.
@@ -71,4 +71,4 @@ class Publisher:
         at = len(self.attempted)
         if self._texts is not None:
             return self._texts[at : at + self._per_burst]
-        return [f"{self._channel} {number}" for number in range(at, at + self._per_burst)]
+        return [f"{self.channel} {number}" for number in range(at, at + self._per_burst)]

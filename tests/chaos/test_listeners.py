@@ -5,6 +5,7 @@ import signal
 import statistics
 import subprocess
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -18,16 +19,6 @@ from .publisher import Publisher
 
 POLICIES = ["content", "every"]
 ALONE = {"RELAY_LISTENERS_PER_PARTITION": "1"}
-
-
-@pytest.fixture
-def pair(cluster: Cluster) -> Cluster:
-    """Two listeners and a writer."""
-    cluster.start("write")
-    cluster.start("listen")
-    cluster.start("listen")
-    cluster.wait_for(2)
-    return cluster
 
 
 def await_successor(cluster: Cluster, gone: "subprocess.Popen[bytes]", wait_until: Wait) -> float:
@@ -50,6 +41,7 @@ def kill_one_after_another(cluster: Cluster, kills: int, **environment: str) -> 
         cluster.wait_for(listeners)
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_one_of_two_killed_again_and_again(pair: Cluster, settled: Settle, policy: str) -> None:
     pair.channel("orders", policy)
@@ -62,6 +54,7 @@ def test_one_of_two_killed_again_and_again(pair: Cluster, settled: Settle, polic
     assert not Gap.objects.filter(covered=False).exists()
 
 
+@pytest.mark.fault(1)
 def test_control_one_listener_killed_loses_messages_and_says_how_many(
     cluster: Cluster, settled: Settle
 ) -> None:
@@ -79,6 +72,7 @@ def test_control_one_listener_killed_loses_messages_and_says_how_many(
     assert len(verdict.lost) <= bound
 
 
+@pytest.mark.fault(8)
 def test_equal_payloads_are_stored_as_often_as_they_were_published(pair: Cluster, settled: Settle) -> None:
     pair.channel("orders", "every")
     texts = [f"text {number % 6}" for number in range(12_000)]
@@ -90,6 +84,7 @@ def test_equal_payloads_are_stored_as_often_as_they_were_published(pair: Cluster
     assert verdict.stored == 12_000
 
 
+@pytest.mark.fault(8)
 def test_control_under_content_equal_payloads_are_stored_once(pair: Cluster, settled: Settle) -> None:
     pair.channel("orders", "content")
     texts = [f"text {number % 6}" for number in range(1000)]
@@ -98,7 +93,10 @@ def test_control_under_content_equal_payloads_are_stored_once(pair: Cluster, set
     assert settled(publisher).stored == 6
 
 
-def test_a_standby_leads_within_a_second(pair: Cluster, settled: Settle, wait_until: Wait) -> None:
+@pytest.mark.fault(1)
+def test_a_standby_leads_within_a_second(
+    pair: Cluster, settled: Settle, wait_until: Wait, took_over: Callable[[float], None]
+) -> None:
     pair.channel("orders")
     seconds = []
     with Publisher(pair.redis_url, "orders") as publisher:
@@ -107,12 +105,14 @@ def test_a_standby_leads_within_a_second(pair: Cluster, settled: Settle, wait_un
             assert leader is not None
             pair.signal(leader, signal.SIGKILL)
             seconds.append(await_successor(pair, leader, wait_until))
+            took_over(seconds[-1])
             pair.replace_listener()
             pair.wait_for(2)
     assert statistics.median(seconds) < 1.0, seconds
     assert settled(publisher).is_clean
 
 
+@pytest.mark.fault(2)
 def test_both_killed_is_a_gap_with_a_bound(pair: Cluster, settled: Settle) -> None:
     pair.channel("orders")
     rate = 1000
@@ -136,6 +136,7 @@ def test_both_killed_is_a_gap_with_a_bound(pair: Cluster, settled: Settle) -> No
         assert gap.began_at.timestamp() - 0.1 <= publisher.times[text] <= gap.ended_at.timestamp() + 0.1
 
 
+@pytest.mark.fault(3)
 def test_every_process_replaced_in_turn(pair: Cluster, settled: Settle) -> None:
     pair.channel("orders", "every")
     with Publisher(pair.redis_url, "orders") as publisher:
@@ -150,6 +151,7 @@ def test_every_process_replaced_in_turn(pair: Cluster, settled: Settle) -> None:
     assert not Gap.objects.exists()
 
 
+@pytest.mark.fault(3)
 def test_a_leader_whose_life_is_over_hands_over(cluster: Cluster, settled: Settle, wait_until: Wait) -> None:
     cluster.start("write")
     first = cluster.start("listen", RELAY_LISTENER_LIFE_SECONDS="1")
@@ -166,6 +168,7 @@ def test_a_leader_whose_life_is_over_hands_over(cluster: Cluster, settled: Settl
     assert not Gap.objects.exists()
 
 
+@pytest.mark.fault(3)
 def test_control_stopped_and_then_started_loses_messages(cluster: Cluster, settled: Settle) -> None:
     cluster.start("write")
     process = cluster.start("listen", **ALONE)
@@ -182,6 +185,7 @@ def test_control_stopped_and_then_started_loses_messages(cluster: Cluster, settl
     assert len(verdict.lost) <= (gap.missed_at_most or 0)
 
 
+@pytest.mark.fault(4)
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_leader_that_is_frozen_and_wakes_up_steps_down(
     pair: Cluster, settled: Settle, wait_until: Wait, policy: str
@@ -204,6 +208,7 @@ def test_a_leader_that_is_frozen_and_wakes_up_steps_down(
     assert not Gap.objects.filter(covered=False).exists()
 
 
+@pytest.mark.fault(5)
 def test_connections_cut_again_and_again(pair: Cluster, settled: Settle) -> None:
     pair.channel("orders", "every")
     with Publisher(pair.redis_url, "orders") as publisher:
@@ -218,6 +223,7 @@ def test_connections_cut_again_and_again(pair: Cluster, settled: Settle) -> None
     assert not Gap.objects.filter(covered=False).exists()
 
 
+@pytest.mark.fault(5)
 def test_all_connections_cut_at_once_is_a_gap(pair: Cluster, settled: Settle, wait_until: Wait) -> None:
     pair.channel("orders")
     with Publisher(pair.redis_url, "orders") as publisher:
@@ -231,6 +237,7 @@ def test_all_connections_cut_at_once_is_a_gap(pair: Cluster, settled: Settle, wa
     assert len(verdict.lost) <= bound
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize("swallowed", ["leader", "standby"])
 def test_a_path_that_swallows_everything(
     cluster: Cluster, settled: Settle, wait_until: Wait, swallowed: str

@@ -1,0 +1,48 @@
+"""PostgreSQL is away, for a while and while a leader dies."""
+
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from channels_app.models import Gap
+from tests.proxy import Proxy
+
+from .cluster import Cluster, Wait
+from .conftest import Settle
+from .publisher import Publisher
+
+COVERED_SECONDS = 30
+
+
+@pytest.mark.fault(13)
+@pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("dies", [False, True], ids=["nobody dies", "the leader dies"])
+def test_away_everything_is_relayed_and_stored_all_the_same(
+    cluster: Cluster, settled: Settle, archive: Any, wait_until: Wait, seconds: int, dies: bool
+) -> None:
+    with Proxy.to(cluster.database_url) as proxy:
+        for command in ("write", "listen", "listen"):
+            cluster.start(command, DATABASE_URL=proxy.url)
+        cluster.wait_for(2)
+        cluster.channel("orders", "every")
+        with Publisher(cluster.redis_url, "orders") as publisher:
+            time.sleep(0.5)
+            leader = cluster.leader()
+            assert leader is not None
+            with proxy.refusing():
+                assert proxy.reset_all() >= 3
+                time.sleep(2)
+                if dies:
+                    cluster.signal(leader, signal.SIGKILL)
+                before = archive.count_documents({})
+                time.sleep(seconds)
+                assert archive.count_documents({}) - before > seconds * 300, "it waits for PostgreSQL"
+            if dies:
+                cluster.replace_listener()
+            wait_until(lambda: cluster.is_active("orders"), seconds=COVERED_SECONDS, what="ACTIVE")
+            cluster.wait_for(2)
+        verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert not Gap.objects.filter(covered=False).exists()
