@@ -1,8 +1,7 @@
 """What the tests of the listener see of it: the channel table, the lease, the stream, the archive."""
 
 import contextlib
-import threading
-import time
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import bson
 import pytest
 import redis
-from django.db import connection
 
 from channels_app.models import Channel
 from leases_app.models import Lease
 from relayproject import keys
+from tests import loops
 from tests.integration.writing.world import World
 
 Wait = Callable[..., None]
@@ -24,39 +23,11 @@ DATA, COMMANDS = b"relay-listener", b"relay-appender"
 _numbers = count()
 
 
-class Loop:
-    """`listen` or `write` on partition 0, in a thread. What it raised is raised again by `stop`."""
+class Loop(loops.Loop):
+    """`listen` or `write` on partition 0."""
 
     def __init__(self, loop: Callable[[int, Callable[[], bool]], bool]) -> None:
-        self._asked = threading.Event()
-        self._raised: list[BaseException] = []
-        self._thread = threading.Thread(target=self._run, args=[loop], name="loop under test")
-        self._thread.start()
-
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def ask_to_stop(self) -> None:
-        self._asked.set()
-
-    def stop(self) -> float:
-        """Stop it; the seconds that took."""
-        began = time.monotonic()
-        self.ask_to_stop()
-        self._thread.join(15)
-        assert not self._thread.is_alive(), "the loop does not stop"
-        if self._raised:
-            raise self._raised.pop()
-        return time.monotonic() - began
-
-    def _run(self, loop: Callable[[int, Callable[[], bool]], bool]) -> None:
-        try:
-            assert loop(0, self._asked.is_set), "somebody else holds the lease"
-        except BaseException as exc:
-            self._raised.append(exc)
-        finally:
-            connection.close()
+        super().__init__(functools.partial(loop, 0))
 
 
 # --- what goes in ------------------------------------------------------------------------

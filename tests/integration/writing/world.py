@@ -16,6 +16,7 @@ from relaycore import envelope
 from relaycore.identity import content_key
 from relaycore.position import entry_prefix
 from relayproject import keys
+from tests.loops import Loop
 
 Text = str | bytes
 
@@ -132,38 +133,20 @@ def position(entry_id: str, index: int = 0) -> str:
 # --- a writer that runs ----------------------------------------------------------------
 
 
-class Running:
-    """A writer in a thread. What it raised is raised again by `stop`."""
+class Running(Loop):
+    """A writer that may be looked at."""
+
+    writer: Writer
 
     def __init__(self) -> None:
-        self._asked = threading.Event()
-        self._raised: list[BaseException] = []
-        self.writer = Writer(0, self._asked.is_set)
-        self._thread = threading.Thread(target=self._run, name="writer under test")
-        self._thread.start()
+        self._made = threading.Event()
+        super().__init__(self._write)
+        self._made.wait(10)
 
-    @property
-    def is_alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def ask_to_stop(self) -> None:
-        self._asked.set()
-
-    def stop(self) -> float:
-        """Stop it; the seconds that took."""
-        begun = time.monotonic()
-        self.ask_to_stop()
-        self._thread.join(30)
-        assert not self._thread.is_alive(), "the writer does not stop"
-        if self._raised:
-            raise self._raised.pop()
-        return time.monotonic() - begun
-
-    def _run(self) -> None:
-        try:
-            self.writer.run()
-        except BaseException as exc:
-            self._raised.append(exc)
+    def _write(self, stopping: Callable[[], bool]) -> None:
+        self.writer = Writer(0, stopping)
+        self._made.set()
+        self.writer.run()
 
 
 @contextlib.contextmanager
