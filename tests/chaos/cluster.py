@@ -17,6 +17,9 @@ from relayproject import keys
 MANAGE = Path(__file__).parents[2] / "manage.py"
 Wait = Callable[..., None]
 
+_TWO_TICKS_SECONDS = 0.35
+"""With time to spare: after two ticks a standby has heard a whole one."""
+
 
 class Cluster:
     """Starts `manage.py listen` and `manage.py write` for partition 0, and does things to them."""
@@ -70,11 +73,18 @@ class Cluster:
         self.start("write")
 
     def channel(self, name: str, policy: Any = "content") -> Channel:
-        """A channel that is heard."""
+        """A channel that every listener hears: the leader makes it ACTIVE, a standby may be later."""
         row = Channel.objects.create(channel=name, deduplicate=policy)
         self.redis.publish(keys.control_channel(0), name)
         self._wait_until(lambda: self.is_active(name), seconds=20, what=f"{name} ACTIVE")
+        self._wait_until(
+            lambda: self._audience(name) == self._audience(keys.tick_channel(0)), what="all hear"
+        )
+        time.sleep(_TWO_TICKS_SECONDS)
         return row
+
+    def _audience(self, channel: str) -> int:
+        return int(self.redis.pubsub_numsub(channel)[0][1])
 
     def is_active(self, name: str) -> bool:
         """Whether the API would say so."""
@@ -107,7 +117,7 @@ class Cluster:
             seconds=20,
             what=f"{listeners} listeners, one of which leads",
         )
-        time.sleep(0.35)
+        time.sleep(_TWO_TICKS_SECONDS)
 
     def signal(self, process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
         """Send a signal to a process that must be there."""

@@ -18,7 +18,10 @@ COVERED_SECONDS = 30
 
 @pytest.mark.fault(13)
 @pytest.mark.parametrize("seconds", [5, pytest.param(60, marks=pytest.mark.long)])
-@pytest.mark.parametrize("dies", [False, True], ids=["nobody dies", "the leader dies"])
+@pytest.mark.parametrize(
+    "dies",
+    [pytest.param(False, marks=pytest.mark.long, id="nobody dies"), pytest.param(True, id="the leader dies")],
+)
 def test_away_everything_is_relayed_and_stored_all_the_same(
     cluster: Cluster, settled: Settle, archive: Any, wait_until: Wait, seconds: int, dies: bool
 ) -> None:
