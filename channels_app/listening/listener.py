@@ -37,9 +37,9 @@ _BUSY_MESSAGES = 16
 _FULL_READ_BYTES = 64 << 10
 """A read that brought so much was not thin: more is waiting, and resting would only let it grow."""
 
-_STANDBY_REST_SECONDS = 0.05
-"""A standby is in no hurry: fewer, larger reads are what makes it cheap. Half a tick, as a leader must not be
-missed later than that."""
+_STANDBY_REST_SECONDS = 0.08
+"""A standby is in no hurry: fewer, larger reads are what makes it cheap. Less than a tick, so that the
+silence of a leader is noticed in time."""
 
 _LONGEST_WAIT_SECONDS = 0.1
 _SILENCE_SECONDS = 10.0
