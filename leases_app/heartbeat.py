@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from leases_app.leasing import Term
-from relaycore.errors import LeaseLost
+from relaycore.errors import LeaseLost, one_line
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,9 @@ class Heartbeat:
         connection.close()  # The next beat begins with a new one.
         if self.unconfirmed_since is None:
             self.unconfirmed_since = time.monotonic()
-            log.warning("%s: PostgreSQL does not answer, the term is unconfirmed: %s", self.term, _line(exc))
+            log.warning(
+                "%s: PostgreSQL does not answer, the term is unconfirmed: %s", self.term, one_line(exc)
+            )
 
     def _release(self) -> None:
         try:
@@ -96,8 +98,4 @@ class Heartbeat:
             if self._releases:
                 self.term.release()
         except DatabaseError as exc:
-            log.warning("%s: not released, it lapses: %s", self.term, _line(exc))
-
-
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split()) or type(exc).__name__
+            log.warning("%s: not released, it lapses: %s", self.term, one_line(exc))

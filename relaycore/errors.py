@@ -58,3 +58,8 @@ class SearchTooSlow(RelayError):
 
 class UnfitServer(RelayError):
     """A server answers, but its settings would lose messages."""
+
+
+def one_line(exc: BaseException, most: int | None = None) -> str:
+    """What an error says, for a log or a page: on one line, at most so many characters, never empty."""
+    return " ".join(str(exc).split())[:most] or type(exc).__name__

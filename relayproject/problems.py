@@ -56,7 +56,7 @@ class Problem(APIException):
 def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. None for what nobody expected: Django then logs it and says 500."""
     if (server := _server_away(exc)) is not None:
-        log.warning("%s does not answer: %s", server, _line(exc.__cause__ or exc))
+        log.warning("%s does not answer: %s", server, errors.one_line(exc.__cause__ or exc))
         # Without the page around it: that would ask PostgreSQL again who is logged in.
         context["request"].accepted_renderer = JSONRenderer()
         context["request"].accepted_media_type = JSONRenderer.media_type
@@ -114,7 +114,3 @@ def _sentences(data: Any) -> str:
             for field, found in data.items()
         )
     return " ".join(map(_sentences, data)) if isinstance(data, list) else str(data)
-
-
-def _line(exc: BaseException) -> str:
-    return " ".join(str(exc).split()) or type(exc).__name__

@@ -25,7 +25,7 @@ from channels_app.listening.gaps import write as write_note
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp
-from relaycore.errors import BadPolicy
+from relaycore.errors import BadPolicy, one_line
 from relaycore.policy import Policy, parse
 
 log = logging.getLogger(__name__)
@@ -190,7 +190,7 @@ class Roster:
             # Nothing is lost: what is unwritten stays so, and the next look compares everything.
             connection.close()
             self._fingerprint = None
-            log.warning("partition %d: the channel table cannot be used: %s", self._partition, _line(exc))
+            log.warning("partition %d: the channel table cannot be used: %s", self._partition, one_line(exc))
         except Exception:
             # For example a name that PostgreSQL cannot even be asked for. Without this thread no
             # channel would ever be added or removed again.
@@ -291,7 +291,3 @@ def _policy(name: str, value: object) -> Policy:
         # The API and the admin refuse such a value; somebody wrote it into the table by hand.
         log.error('channel %r: %s It is relayed under "content" until then.', name, exc)
         return Policy()
-
-
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split()) or type(exc).__name__

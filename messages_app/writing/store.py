@@ -14,10 +14,14 @@ from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 from messages_app.writing.background import rest
 from relaycore import envelope
 from relaycore.backoff import Backoff
+from relaycore.errors import one_line
 
 log = logging.getLogger(__name__)
 
 DUPLICATE_KEY: Final = 11000
+
+_MOST_SAID: Final = 300
+"""So many characters of what MongoDB says are logged, or kept as a reason."""
 
 # Server error codes that speak of the document and not of the moment
 # (mongo/src/mongo/base/error_codes.yml). Whatever is not here is tried again.
@@ -125,14 +129,14 @@ class Store:
             )
         except (DocumentTooLarge, OperationFailure) as exc:
             if isinstance(exc, OperationFailure) and exc.code not in PERMANENT:
-                return todo, _line(exc)
+                return todo, one_line(exc, _MOST_SAID)
             # The whole command was refused for the sake of one document: find out which.
             if len(todo) == 1:
-                outcome.refused[todo[0]] = f"MongoDB refuses it: {_line(exc)}"
+                outcome.refused[todo[0]] = f"MongoDB refuses it: {one_line(exc, _MOST_SAID)}"
                 return [], ""
             return self._attempt_each(documents, todo, outcome)
         except PyMongoError as exc:
-            return todo, _line(exc)
+            return todo, one_line(exc, _MOST_SAID)
         return self._sort(answer, todo, outcome)
 
     def _attempt_each(
@@ -176,14 +180,10 @@ class Store:
                 found = list(self._collection.find({"_id": {"$in": list(by_key)}}, {"position": 1}))
                 break
             except PyMongoError as exc:
-                log.warning("stored positions cannot be read: %s", _line(exc))
+                log.warning("stored positions cannot be read: %s", one_line(exc, _MOST_SAID))
                 rest(backoff.next(random.random()), self._stopping)
         return {
             by_key[document["_id"]]
             for document in found
             if document.get("position") == envelope.position_of(documents[by_key[document["_id"]]])
         }
-
-
-def _line(exc: Exception) -> str:
-    return " ".join(str(exc).split())[:300] or type(exc).__name__

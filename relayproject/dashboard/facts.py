@@ -17,6 +17,7 @@ from leases_app.leasing import unheld, vacancies
 from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog
+from relaycore.errors import one_line
 from relayproject import journal, rates
 from relayproject.connections import mongo_collection
 
@@ -94,7 +95,7 @@ def _ask(server: str, facts: Facts, question: Callable[[], T]) -> T | None:
     try:
         return question()
     except (DatabaseError, redis.RedisError, PyMongoError) as exc:
-        facts.away[server] = " ".join(str(exc).split())[:200] or type(exc).__name__
+        facts.away[server] = one_line(exc, 200)
         log.warning("the home page cannot ask %s: %s", server, facts.away[server])
         return None
 
