@@ -4,16 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from messages_app.searching.watermark import NAMED
 from relayproject import keys
 from relayproject.connections import shared_redis
 
-_SCRIPT: Final = """
+_SCRIPT: Final = (
+    NAMED
+    + """
 local stream, group = KEYS[1], ARGV[1]
-local function named(reply)
-    local fields = {}
-    for i = 1, #reply, 2 do fields[reply[i]] = reply[i + 1] end
-    return fields
-end
 if redis.call('EXISTS', stream) == 0 then return {0, 0} end
 local info, waiting, oldest = named(redis.call('XINFO', 'STREAM', stream)), nil, nil
 local now = redis.call('TIME')
@@ -40,6 +38,7 @@ if not oldest then return {waiting, 0} end
 local since = tonumber(string.sub(oldest, 1, string.find(oldest, '-') - 1))
 return {waiting, math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - since)}
 """
+)
 _MOST_COUNTED: Final = 1000
 
 

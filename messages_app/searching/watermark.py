@@ -35,13 +35,19 @@ from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
 
-_SCRIPT: Final = """
-local stream, group = KEYS[1], ARGV[1]
+NAMED: Final = """
 local function named(reply)
     local fields = {}
     for i = 1, #reply, 2 do fields[reply[i]] = reply[i + 1] end
     return fields
 end
+"""
+"""Lua: a flat answer of fields and values, such as that of XINFO, as a table."""
+
+_SCRIPT: Final = (
+    NAMED
+    + """
+local stream, group = KEYS[1], ARGV[1]
 local last, missing = '0-0', false
 if redis.call('EXISTS', stream) == 1 then
     local delivered = '0-0'
@@ -61,6 +67,7 @@ end
 local clock = redis.call('TIME')
 return {missing or '', last, clock[1], clock[2]}
 """
+)
 
 
 def read(partition: int) -> str | None:
