@@ -16,13 +16,13 @@ from channels_app import completeness
 from channels_app.completeness import Completeness
 from channels_app.models import Channel
 from leases_app.models import Lease
+from relaycore.times import from_milliseconds
 from relayproject import keys, rates
 from relayproject.connections import shared_redis
 from relayproject.processes import LISTENERS
 
 log = logging.getLogger(__name__)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SOON = timedelta(seconds=10)
 
 
@@ -102,7 +102,7 @@ def recent(channels: Iterable[Channel]) -> dict[str, rates.Recent]:
 
 
 def _time(milliseconds: bytes | None) -> datetime | None:
-    return None if milliseconds is None else _EPOCH + timedelta(milliseconds=int(milliseconds))
+    return None if milliseconds is None else from_milliseconds(int(milliseconds))
 
 
 def why_not_heard(channel: Channel, listener: Lease | None) -> str:

@@ -3,7 +3,7 @@
 `messages_app` knows what is stored and `channels_app` what was not heard; here they meet.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from rest_framework import serializers
@@ -12,6 +12,7 @@ from channels_app import completeness
 from channels_app.api.gaps import row
 from channels_app.api.gaps_schema import GapSchema
 from relaycore.position import milliseconds_of
+from relaycore.times import from_milliseconds
 
 SCHEMA: Final[dict[str, Any]] = {
     "complete": serializers.BooleanField(
@@ -20,8 +21,6 @@ SCHEMA: Final[dict[str, Any]] = {
     "gaps": GapSchema(many=True, help_text="When something of it may have been missed."),
 }
 """What `of_range` gives, for the description of the API."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def of_range(
@@ -40,4 +39,4 @@ def of_range(
 
 def _time(position: str | None) -> datetime | None:
     """When a message at this position was put on the stream, by Redis's clock."""
-    return None if position is None else _EPOCH + timedelta(milliseconds=milliseconds_of(position))
+    return None if position is None else from_milliseconds(milliseconds_of(position))

@@ -7,7 +7,6 @@ waits for PostgreSQL. Times are those of Redis, which ticks carry.
 import logging
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import Greatest
@@ -15,11 +14,11 @@ from django.db.models.functions import Greatest
 from channels_app.models import Gap
 from leases_app.models import ClockTimestamp
 from relaycore.ticks import Tick, missed_at_most
+from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)
 
 _STRETCH_MS = 1000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +77,10 @@ class Losses:
 
     def take(self, *, at_end: bool = False) -> Closed | None:
         """The stretch, when it is over."""
+        if not self._messages:  # As nearly always, and this is asked in each turn of the main loop.
+            return None
         quiet = time.time_ns() // 1_000_000 - self._latest
-        if not self._messages or (quiet < _STRETCH_MS and not at_end):
+        if quiet < _STRETCH_MS and not at_end:
             return None
         gap = Closed(self._began, self._latest, Gap.Cause.MEMORY_FULL, self._messages)
         self._messages = self._began = 0
@@ -97,7 +98,9 @@ def write(note: Note, partition: int) -> None:
     match note:
         case Opened(at, cause, channel):
             if not Gap.objects.filter(partition=partition, channel=channel, ended_at=None).exists():
-                Gap.objects.create(partition=partition, channel=channel, began_at=_time(at), cause=cause)
+                Gap.objects.create(
+                    partition=partition, channel=channel, began_at=from_milliseconds(at), cause=cause
+                )
         case Covered():
             cover(still_open)
         case Ended():
@@ -123,7 +126,7 @@ def _now() -> Greatest:
 
 
 def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
-    began_at, ended_at = _time(gap.began), _time(gap.ended)
+    began_at, ended_at = from_milliseconds(gap.began), from_milliseconds(gap.ended)
     if not gap.channel and gap.cause is not Gap.Cause.MEMORY_FULL:
         closed = still_open.update(
             began_at=began_at, ended_at=ended_at, missed_at_most=gap.missed_at_most, cause=gap.cause
@@ -147,7 +150,3 @@ def _warn(gap: Closed, partition: int) -> None:
         gap.cause.label,
         "not known" if gap.missed_at_most is None else f"at most {gap.missed_at_most}",
     )
-
-
-def _time(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,8 +1,6 @@
 """Putting a message back on the stream that was set aside, once its cause is mended."""
 
 import uuid
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 from django.conf import settings
 
@@ -10,10 +8,9 @@ from messages_app.models import Quarantined
 from relaycore import envelope
 from relaycore.channels import partition_of
 from relaycore.errors import NotRetried
+from relaycore.times import to_milliseconds
 from relayproject import keys
 from relayproject.connections import shared_redis
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def retry(entry: Quarantined) -> None:
@@ -30,7 +27,7 @@ def retry(entry: Quarantined) -> None:
     channel, received_at, why_not = entry.channel, entry.received_at, obstacle(entry)
     if why_not or channel is None or received_at is None:
         raise NotRetried(why_not)
-    received = envelope.timestamp((received_at - _EPOCH) // timedelta(milliseconds=1))
+    received = envelope.timestamp(to_milliseconds(received_at))
     key, payload = entry.message_id.binary, bytes(entry.payload)
     document = envelope.Encoder(channel.encode()).encode(key, payload, received)
     shared_redis().xadd(
