@@ -14,8 +14,6 @@ from relaycore.election import Action, Election, State
 from relaycore.holding import Hold
 from relaycore.ticks import Tick
 
-__all__ = ["Hearing", "Step", "TakeOver"]
-
 
 @dataclass(slots=True)
 class Step:
@@ -36,13 +34,11 @@ class TakeOver:
     """What a new leader begins with.
 
     heard: pieces for the stream, and the events among which they came
-    since: the tick from which on everything was heard; None if there was none
     whole: nothing is missing between what the leader before has confirmed and this
     late:  channels whose subscription is newer than that: they were not heard from there on
     """
 
     heard: Heard
-    since: int | None
     whole: bool
     late: list[bytes]
 
@@ -60,8 +56,7 @@ class Hearing:
     @property
     def is_whole(self) -> bool:
         """Whether what is held has no hole since the last tick that was confirmed."""
-        last, since = self.election.last, self.hold.whole_from
-        return last is not None and since is not None and since <= last.confirmed
+        return self.election.last is not None and self._is_whole_at(self.election.last)
 
     def joined(self, connection: bytes, now: float) -> None:
         """There is a new data connection, and nothing was heard on it yet."""
@@ -82,12 +77,12 @@ class Hearing:
 
     def take_over(self, epoch: int) -> TakeOver | None:
         """The lease is won: from here on this listener relays. None if the term is over already."""
-        since, whole = self.hold.whole_from, self.is_whole
+        whole = self.is_whole
         if not self.election.won(epoch):
             return None
         heard = self._relay_hold()
         late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
-        return TakeOver(heard, since, whole, late)
+        return TakeOver(heard, whole, late)
 
     def resign(self, now: float) -> None:
         """Go on as a standby, which is not whole before the next tick."""
@@ -151,8 +146,8 @@ class Hearing:
         if not relayed or not self.election.relays:
             self._hold((push,), 0, now_ms, step)
 
-    def _relay(self, pushes: Sequence[Push], now_ms: int, step: Step, *, shared: bool = False) -> None:
-        _extend(step.heard, self.capture.hear(pushes, now_ms, shared=shared))
+    def _relay(self, pushes: Sequence[Push], now_ms: int, step: Step) -> None:
+        _extend(step.heard, self.capture.hear(pushes, now_ms))
 
     def _relay_hold(self) -> Heard:
         heard = Heard()
@@ -161,10 +156,13 @@ class Hearing:
                 _extend(heard, self.capture.hear(pushes, at_ms, shared=True))
         return heard
 
+    def _is_whole_at(self, tick: Tick) -> bool:
+        since = self.hold.whole_from
+        return since is not None and since <= tick.confirmed
+
     def _tick(self, tick: Tick, now: float, step: Step) -> None:
         led = self.election.state is State.LEADING
-        since = self.hold.whole_from
-        action = self.election.heard(tick, now, whole=since is not None and since <= tick.confirmed)
+        action = self.election.heard(tick, now, whole=self._is_whole_at(tick))
         if action is not None:
             step.actions.append(action)
         if led and not self.election.relays:

@@ -29,11 +29,6 @@ class Candidacy:
         self.beyond: int | None = None
 
     @property
-    def is_under_way(self) -> bool:
-        """Whether something has begun and was not taken yet."""
-        return self._thread is not None
-
-    @property
     def is_over(self) -> bool:
         """Whether the outcome can be taken."""
         return self._thread is not None and not self._thread.is_alive()

@@ -86,9 +86,7 @@ class Leadership:
             self._take_outcome(now, appender)
         elif self._candidacy.is_overdue and not self.is_held:
             self._lead_unconfirmed(now, appender)
-        lost = self._losses.take()
-        if lost is not None:
-            self._roster.note(lost)
+        self._note_losses()
         return self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole)
 
     def claim(self) -> None:
@@ -112,9 +110,7 @@ class Leadership:
 
     def close(self) -> None:
         """End the term. The lease is free at once."""
-        lost = self._losses.take(at_end=True)
-        if lost is not None:
-            self._roster.note(lost)
+        self._note_losses(at_end=True)
         if self._heartbeat is not None:
             self._heartbeat.close()
 
@@ -151,6 +147,11 @@ class Leadership:
         self._account(self._taken, self._ticker.before, tick)
         self._taken = None
         self._tell_roster()
+
+    def _note_losses(self, *, at_end: bool = False) -> None:
+        lost = self._losses.take(at_end=at_end)
+        if lost is not None:
+            self._roster.note(lost)
 
     def _account(self, taken: TakeOver, before: Tick | None, tick: Tick) -> None:
         """What is missing between the leader `before` and this one, whose first tick was heard."""
