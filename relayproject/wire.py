@@ -15,6 +15,7 @@ import hiredis
 from relaycore.errors import Disconnected
 
 READ_BYTES: Final = 1 << 17
+_NOTHING_YET: Final = object()
 _WAIT: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 Argument = str | bytes | int
@@ -39,7 +40,7 @@ class Wire:
         self._socket = connection._sock
         self._socket.setblocking(False)
         self._pending = getattr(self._socket, "pending", int)
-        self._parser = hiredis.Reader()
+        self._parser = hiredis.Reader(notEnoughData=_NOTHING_YET)
         self._unsent = bytearray()
         self.received_bytes = 0
 
@@ -96,15 +97,11 @@ class Wire:
         if not data:
             raise Disconnected("Redis ended the connection.")
         self.received_bytes += len(data)
-        replies: list[Any] = []
         try:
             self._parser.feed(data)
-            take, get = replies.append, self._parser.gets
-            while (reply := get()) is not False:
-                take(reply)
+            return list(iter(self._parser.gets, _NOTHING_YET))
         except hiredis.ProtocolError as exc:
             raise Disconnected("Redis sent something that is not a reply.") from exc
-        return replies
 
     def close(self) -> None:
         """End the connection."""

@@ -198,10 +198,10 @@ class Listener:
         return size
 
     def _rest_after(self, heard: Heard, size: int) -> float:
+        if not self._leadership.is_held:
+            return 0.0 if size >= READ_BYTES else _STANDBY_REST_SECONDS
         if size >= _FULL_READ_BYTES:
             return 0.0
-        if not self._leadership.is_held:
-            return _STANDBY_REST_SECONDS
         messages = sum(len(piece.documents) for piece in heard.pieces)
         return _PATIENCE_SECONDS if messages >= _BUSY_MESSAGES else 0.0
 

@@ -77,13 +77,17 @@ class Subscription:
         except Disconnected as exc:
             self.drop(str(exc))
             return []
-        for reply in replies:
+        # Nearly all are pushes, which are lists of three: what a standby spends on each one counts.
+        others = [reply for reply in replies if type(reply) is not list]
+        if not others:
+            return replies
+        for reply in others:
             if isinstance(reply, int):
                 self.client_id = reply
-            if isinstance(reply, hiredis.ReplyError):
+            elif isinstance(reply, hiredis.ReplyError):
                 # For example NOPERM: this user may not subscribe to a channel.
                 log.error("%s: Redis refuses: %s", self._name, reply)
-        return [reply for reply in replies if isinstance(reply, list) and len(reply) == 3]
+        return [reply for reply in replies if type(reply) is list]
 
     def drop(self, why: str) -> None:
         """End the connection: the next `connect` makes a new one."""

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from relaycore.election import Action, State
 from relaycore.policy import CONTENT, EVERY, Policy
 
-from .world import World
+from .world import VISITOR, World
+
+FIELD = Policy("field", "id")
+POLICIES = pytest.mark.parametrize("policy", [CONTENT, FIELD, EVERY], ids=["content", "field", "every"])
 
 numbers = st.integers(0, 2)
 operations = st.one_of(
@@ -30,6 +33,7 @@ operations = st.one_of(
     st.tuples(st.just("stop"), numbers),
     st.tuples(st.just("lose_reply"), numbers),
     st.just(("start",)),
+    st.just(("toggle",)),
 )
 schedules = st.lists(operations, max_size=50)
 seeds = st.integers(0, 2**32 - 1)
@@ -44,13 +48,15 @@ explored = settings(
 
 
 def play(schedule: list[tuple], policy: Policy, seed: int, *, protected: bool, texts: int) -> World:  # type: ignore[type-arg]
-    """`texts`: how many different payloads there are; 0: each is another one."""
+    """`texts`: how many different messages there are; 0: each is another one."""
     world = World(policy, seed=seed, protected=protected)
     for name, *arguments in schedule:
         if name == "publish":
             for _ in range(arguments[0]):
                 number = len(world.published)
-                world.publish(b"text %d" % (number % texts if texts else number))
+                world.publish(message(policy, number % texts if texts else number, number))
+                if world.relays_visitor:
+                    world.visit(b"visit %d" % number)
                 world.run(world.random.randint(0, 1))
         else:
             getattr(world, name)(*arguments)
@@ -58,13 +64,22 @@ def play(schedule: list[tuple], policy: Policy, seed: int, *, protected: bool, t
     return world
 
 
+def message(policy: Policy, identity: int, publish: int) -> bytes:
+    """Equal to others of this identity, as far as the policy looks."""
+    if policy is FIELD:
+        return b'{"publish": %d, "id": %d}' % (publish, identity)
+    return b"text %d" % identity
+
+
+@POLICIES
 @explored
-@given(schedules, seeds)
+@given(schedule=schedules, seed=seeds)
 def test_with_one_whole_listener_at_each_instant_nothing_is_lost_and_order_is_kept(
+    policy: Policy,
     schedule: list[tuple],  # type: ignore[type-arg]
     seed: int,
 ) -> None:
-    world = play(schedule, CONTENT, seed, protected=True, texts=0)
+    world = play(schedule, policy, seed, protected=True, texts=0)
     assert world.stored() == [payload for _, payload in world.published]
 
 
@@ -75,7 +90,31 @@ def test_under_every_each_publish_is_stored_once(schedule: list[tuple], seed: in
     assert Counter(world.stored()) == Counter(payload for _, payload in world.published)
 
 
-@pytest.mark.parametrize("policy", [CONTENT, EVERY], ids=["content", "every"])
+@explored
+@given(schedules, seeds)
+def test_under_field_a_publishers_retry_is_stored_once(schedule: list[tuple], seed: int) -> None:  # type: ignore[type-arg]
+    world = play(schedule, FIELD, seed, protected=True, texts=3)
+    # The first publish of each id; what comes later with the same id is a retry of it.
+    assert world.stored() == [payload for _, payload in world.published][:3]
+
+
+@pytest.mark.parametrize("policy", [CONTENT, FIELD], ids=["content", "field"])
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "anything"])
+@explored
+@given(schedule=schedules, seed=seeds)
+def test_a_channel_that_comes_and_goes_is_stored_once_and_in_order(
+    protected: bool,
+    policy: Policy,
+    schedule: list[tuple],  # type: ignore[type-arg]
+    seed: int,
+) -> None:
+    world = play(schedule, policy, seed, protected=protected, texts=0)
+    stored = world.stored(VISITOR)
+    kept = set(stored)
+    assert stored == [payload for payload in world.visits if payload in kept]
+
+
+@POLICIES
 @explored
 @given(schedule=schedules, seed=seeds)
 def test_whatever_happens_nothing_is_stored_twice_and_each_loss_lies_in_a_gap(

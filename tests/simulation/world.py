@@ -3,11 +3,15 @@
 The listeners decide with the real `relaycore`; what is played here is what the sockets, the
 lease table and Redis do. One step is 20 ms for everybody. In each step a listener may read
 less than there is, so that messages arrive late, and a listener may stand still.
+
+Two channels are relayed. What is promised, is promised for the first one; the second one
+(`VISITOR`) comes and goes, at another moment for each listener, and must not disturb it.
 """
 
 import itertools
 import random
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +22,7 @@ from relaycore.hearing import Hearing, TakeOver
 from relaycore.policy import Policy
 from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, missed_at_most, seal
 
-TICKS, CONTROL, CHANNEL, KEY = b"ticks", b"control", b"orders", b"key"
+TICKS, CONTROL, CHANNEL, VISITOR, KEY = b"ticks", b"control", b"orders", b"alerts", b"key"
 STEP_SECONDS, TICK_SECONDS = 0.02, 0.1
 LAPSE_STEPS = 150
 DEAF_SECONDS = 0.7
@@ -34,8 +38,21 @@ class Connection:
     """
 
     queue: deque[Push] = field(default_factory=deque)
+    channels: set[bytes] = field(default_factory=set)
     is_open: bool = True
     swallowed: bool = False
+
+    def subscribe(self, channel: bytes) -> None:
+        self.channels.add(channel)
+        self._confirm(b"subscribe", channel)
+
+    def unsubscribe(self, channel: bytes) -> None:
+        self.channels.discard(channel)
+        self._confirm(b"unsubscribe", channel)
+
+    def _confirm(self, kind: bytes, channel: bytes) -> None:
+        if self.is_open and not self.swallowed:
+            self.queue.append([kind, channel, len(self.channels)])
 
 
 @dataclass
@@ -59,7 +76,7 @@ class Redis:
     def publish(self, channel: bytes, payload: bytes) -> None:
         self.calls += 1
         for connection in self.audience():
-            if not connection.swallowed:
+            if channel in connection.channels and not connection.swallowed:
                 connection.queue.append([b"message", channel, payload])
 
     def tick(self, epoch: int, confirmed: Tick | None, state: str) -> Tick | None:
@@ -75,11 +92,10 @@ class Redis:
         self.publish(TICKS, body + b" " + seal(body, KEY))
         return before
 
-    def connect(self) -> Connection:
+    def connect(self, channels: Iterable[bytes]) -> Connection:
         connection = Connection()
-        connection.queue.extend(
-            [kind, name, 1] for kind, name in [(b"subscribe", CHANNEL), (b"subscribe", TICKS)]
-        )
+        for channel in channels:
+            connection.subscribe(channel)
         self.connections.append(connection)
         return connection
 
@@ -119,6 +135,9 @@ class SimulatedListener:
     def __init__(self, world: "World", policy: Policy) -> None:
         self._world = world
         self._redis = world.redis
+        self._policy = policy
+        self._wants_visitor = False
+        self._looks_in = 0
         capture = Capture(TICKS, CONTROL, KEY, 1 << 20)
         capture.want(CHANNEL, policy)
         self.hearing = Hearing(capture, TICK_SECONDS, HOLD_BYTES)
@@ -162,6 +181,7 @@ class SimulatedListener:
         if not self.connection.is_open:
             self._deaf(now)
             self._join()
+        self._follow_table()
         caught_up = self._read(now)
         if self.election.ticks and now - self._sounded_at > DEAF_SECONDS:
             self.connection.is_open = False
@@ -181,8 +201,24 @@ class SimulatedListener:
 
     # --- hearing ---------------------------------------------------------------------
 
+    def _follow_table(self) -> None:
+        """As `Coverage.follow`: each listener looks at a moment of its own."""
+        if self._wants_visitor == self._world.relays_visitor:
+            self._looks_in = self._world.random.randint(0, 10)
+        elif self._looks_in:
+            self._looks_in -= 1
+        elif self._wants_visitor:
+            self._wants_visitor = False
+            self.hearing.capture.let_go(VISITOR)
+            self.connection.unsubscribe(VISITOR)
+        else:
+            self._wants_visitor = True
+            self.hearing.capture.want(VISITOR, self._policy)
+            self.connection.subscribe(VISITOR)
+
     def _join(self) -> None:
-        self.connection = self._redis.connect()
+        visitor = [VISITOR] if self._wants_visitor else []
+        self.connection = self._redis.connect([CHANNEL, *visitor, TICKS])
         self._sounded_at = self._world.now
         self.hearing.joined(b"connection %d" % next(self._names), self._world.now)
 
@@ -306,6 +342,8 @@ class World:
         self.redis, self.lease = Redis(), Lease()
         self.gaps: list[Gap] = []
         self.published: list[tuple[int, bytes]] = []
+        self.visits: list[bytes] = []
+        self.relays_visitor = False
         self._policy = policy
         self._protected = protected
         self.steps = self.faults = 0
@@ -331,6 +369,15 @@ class World:
     def publish(self, payload: bytes) -> None:
         self.redis.publish(CHANNEL, payload)
         self.published.append((self.redis.calls, payload))
+
+    def visit(self, payload: bytes) -> None:
+        """Publish on the channel that comes and goes."""
+        self.redis.publish(VISITOR, payload)
+        self.visits.append(payload)
+
+    def toggle(self) -> None:
+        """The other channel is added, or removed."""
+        self.relays_visitor = not self.relays_visitor
 
     def start(self) -> None:
         if len(self.listeners) < 3:
@@ -371,11 +418,12 @@ class World:
         self.start()
         self.run(400)
 
-    def stored(self) -> list[bytes]:
+    def stored(self, channel: bytes = CHANNEL) -> list[bytes]:
         """The payloads, each key once, in the order of their first positions."""
         first: dict[bytes, bytes] = {}
         for document in self.redis.stream:
-            first.setdefault(envelope.key_of(document), envelope.payload_of(document)[0])
+            if envelope.channel_of(document) == channel:
+                first.setdefault(envelope.key_of(document), envelope.payload_of(document)[0])
         return list(first.values())
 
     def _victim(self, number: int) -> SimulatedListener | None:
