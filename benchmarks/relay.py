@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pymongo
 
 from benchmarks.load import Shape
@@ -18,6 +19,9 @@ from tests.acceptance.stack import PYTHON_PROCESSES, ROOT, Stack
 
 BUFFER = "pubsub 32mb 8mb 60"
 """Redis' own default. The stack gives listeners more room; the figures are to hold without."""
+
+_LEAST_CACHE_BYTES = 256 << 20
+_GIB = 1 << 30
 
 _MANY = 100
 """More channels are started and stopped by a script: one request for each would take minutes."""
@@ -116,6 +120,16 @@ def running(data: Path, **environment: str) -> Iterator[Relay]:
     try:
         stack.redis.config_set("client-output-buffer-limit", BUFFER)
         with closing(Relay(stack)) as relay:
+            _give_cache(relay.collection.database.client)
             yield relay
     finally:
         stack.stop()
+
+
+def _give_cache(client: pymongo.MongoClient[dict[str, Any]]) -> None:
+    """What mongod takes by itself; the stack, which shares a developer's machine, gives it half a GiB.
+
+    https://www.mongodb.com/docs/manual/core/wiredtiger/: half of what there is beyond 1 GiB.
+    """
+    cache = max(_LEAST_CACHE_BYTES, (psutil.virtual_memory().total - _GIB) // 2)
+    client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=f"cache_size={cache >> 20}MB")

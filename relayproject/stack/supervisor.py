@@ -1,7 +1,8 @@
 """Keeps the children running, and stops them in order.
 
 A child that dies is started again, after a back-off and when what was left of its process group has ended.
-One loop in one thread looks ten times a second. `step()` never waits, so a slow end holds up nobody else.
+One loop in one thread looks when a child has ended, and until all of them run again ten times a second.
+`step()` never waits, so a slow end holds up nobody else.
 """
 
 import os
@@ -22,6 +23,7 @@ LONGEST_DELAY_SECONDS = 10.0
 GOOD_LIFE_SECONDS = 30.0  # Whoever lived that long starts with the first delay again.
 GROUP_GRACE_SECONDS = 5.0
 LOOK_SECONDS = 0.1
+REST_SECONDS = 5.0  # While all run: the end of one wakes us.
 
 
 class Stage(IntEnum):
@@ -76,7 +78,8 @@ class Supervisor:
         try:
             while True:
                 self.step(time.monotonic())
-                interrupts.pause(LOOK_SECONDS)
+                all_run = all(child.ended_at is None for child in self._children)
+                interrupts.pause(REST_SECONDS if all_run else LOOK_SECONDS)
         except StopRequested:
             return
 

@@ -13,7 +13,6 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -140,13 +139,16 @@ class Chaos:
         self._mongo.restart()
 
     def lose_postgres(self) -> None:
-        with ExitStack() as away:
-            if self._chance.random() < 0.5:
-                away.enter_context(self._postgres.refusing())
+        self._any()  # Nobody else would miss it.
+        if self._chance.random() < 0.5:
+            with self._postgres.refusing() as refusal:
                 self._postgres.reset_all()
-            else:
-                away.enter_context(self._postgres.hole())
-            self._rest(2, 4)
+                self._rest(2, 4)
+                self._until(lambda: refusal.refused > 0)
+        else:
+            with self._postgres.hole() as hole:
+                self._rest(2, 4)
+                self._until(lambda: hole.held > 0)
 
     def destroy_the_group(self) -> None:
         self.cluster.redis.xgroup_destroy(keys.stream(0), keys.GROUP)
@@ -164,6 +166,12 @@ class Chaos:
             time.sleep(0.2)  # All are dead, and their leases live on for a moment.
             self.tend()
         return self._chance.choice([*self.cluster.listeners, *self.cluster.writers])
+
+    def _until(self, happened: Callable[[], bool]) -> None:
+        """Those that have only just been started need a moment to be hurt."""
+        deadline = time.monotonic() + 20
+        while not happened() and time.monotonic() < deadline:
+            time.sleep(0.1)
 
     def _rest(self, least: float, most: float) -> None:
         time.sleep(self._chance.uniform(least, most))
