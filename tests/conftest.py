@@ -1,13 +1,17 @@
 """What tests of every kind share."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
 from relayproject.connections import _mongo_client, mongo_collection, shared_redis
+
+InThread = Callable[[Callable[[], Any]], "Future[Any]"]
 
 
 @pytest.fixture
@@ -21,6 +25,32 @@ def wait_until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def in_thread() -> Iterator[InThread]:
+    """Do something in a thread with a connection of its own; a future of what comes of it."""
+    threads: list[threading.Thread] = []
+
+    def start(work: Callable[[], Any]) -> "Future[Any]":
+        future: Future[Any] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(work())
+            except BaseException as exc:
+                future.set_exception(exc)
+            finally:
+                connection.close()
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+        return future
+
+    yield start
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ class Score:
     lost: int = 0
     twice: int = 0
     unrecorded: int = 0
-    longest_take_over: float = 0.0
+    longest_take_over: float | None = None
 
     def judge(self, fault: int, *, passed: bool) -> None:
         """A test of this fault has ended."""
@@ -36,12 +36,14 @@ class Score:
 
     def took_over(self, seconds: float) -> None:
         """A standby leads, so long after the leader was gone."""
-        self.longest_take_over = max(self.longest_take_over, seconds)
+        self.longest_take_over = max(self.longest_take_over or 0.0, seconds)
 
     def __str__(self) -> str:
+        take_over = self.longest_take_over
         return (
             f"faults survived {sum(self.faults.values())} of {FAULTS} ({len(self.faults)} tried); "
             f"published {self.published}, stored {self.stored}, "
             f"lost {self.lost - self.unrecorded} within recorded gaps, twice {self.twice}, "
-            f"unrecorded loss {self.unrecorded}; longest take-over {self.longest_take_over:.2f} s"
+            f"unrecorded loss {self.unrecorded}; "
+            f"longest take-over {'not measured' if take_over is None else f'{take_over:.2f} s'}"
         )

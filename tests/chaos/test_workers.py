@@ -137,7 +137,6 @@ def test_two_beats_for_two_minutes(stack: Stack, wait_until: Wait, tmp_path: Pat
 
 @pytest.mark.fault(15)
 @pytest.mark.parametrize("stack", [{"RELAY_PARTITIONS": str(PARTITIONS)}], indirect=True)
-@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_all_workers_restarted_at_once_cover_500_channels_again(stack: Stack, wait_until: Wait) -> None:
     names = [f"channel {number}" for number in range(CHANNELS)]

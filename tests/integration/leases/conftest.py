@@ -1,9 +1,6 @@
-"""What the tests of leases share: threads and connections of their own, and leases that lapse at a word."""
+"""What the tests of leases share: other connections, and leases that lapse at a word."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -11,34 +8,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Value
 
 from leases_app.models import ClockTimestamp, Lease, Seconds
-
-InThread = Callable[[Callable[[], Any]], "Future[Any]"]
-
-
-@pytest.fixture
-def in_thread() -> Iterator[InThread]:
-    """Do something in a thread with a connection of its own; a future of what comes of it."""
-    threads: list[threading.Thread] = []
-
-    def start(work: Callable[[], Any]) -> "Future[Any]":
-        future: Future[Any] = Future()
-
-        def run() -> None:
-            try:
-                future.set_result(work())
-            except BaseException as exc:
-                future.set_exception(exc)
-            finally:
-                connection.close()
-
-        threads.append(threading.Thread(target=run))
-        threads[-1].start()
-        return future
-
-    yield start
-    for thread in threads:
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from django.utils import timezone
 from leases_app.leasing import Contender, Term, unheld
 from leases_app.models import ClockTimestamp, Lease
 from relaycore.errors import LeaseLost
-from tests.integration.leases.conftest import InThread
+from tests.conftest import InThread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -9,9 +9,9 @@ from django.db.models import Sum
 
 from leases_app.leasing import Contender
 from leases_app.models import ClockTimestamp, Lease
-from tests.integration.leases.conftest import InThread
+from tests.conftest import InThread
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault(14)]
 
 CONTENDERS, LEASES = 20, 50
 WRITER = Lease.Role.WRITER
@@ -61,8 +61,8 @@ def test_each_lease_has_exactly_one_owner_in_each_round(in_thread: InThread, rou
     assert Lease.objects.aggregate(epochs=Sum("epoch"))["epochs"] == owners.total()
 
 
-def test_reading_first_and_writing_then_makes_double_owners(in_thread: InThread) -> None:
-    """The control: the same players do find out when a lease is taken in two steps."""
+def test_control_reading_first_and_writing_then_makes_double_owners(in_thread: InThread) -> None:
+    """The same players do find out when a lease is taken in two steps."""
     owners = contend(by_read_then_write, 1, in_thread)
 
     assert max(owners.values()) > 1
