@@ -97,6 +97,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
         "b": lambda relay: rates.measure(relay, results, plan.main),
         "f": lambda relay: contenders.measure(relay, results, plan.main, peers),
         "c": lambda relay: latency.measure(relay, results, plan.probes),
+        "d": lambda relay: footprint.measure_idle(relay, results, plan.idle_seconds),
         "e": lambda relay: variations.measure(
             relay, results, plan.varied, list(plan.channels), list(plan.sizes), plan.stored
         ),

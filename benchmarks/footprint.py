@@ -11,6 +11,7 @@ from benchmarks.results import Results
 
 PYTHON = "Python processes together, PSS"
 IDLE = "idle, CPU of all processes"
+IDLE_ALONE = "idle without a standby, CPU of all processes"
 _MIB = 1 << 20
 
 
@@ -30,10 +31,16 @@ def measure(relay: Relay, results: Results, messages: int, rate: float, idle_sec
         grown = (sum(after.values()) - sum(before.values())) / _MIB
         results.add("d", f"growth over {messages:,} messages", grown, "MiB", to=PYTHON)
         say(f"Python processes: {total:.0f} MiB, {grown:+.1f} over {messages:,} messages")
-        _idle(relay, results, idle_seconds)
+        _idle(relay, results, idle_seconds, IDLE)
 
 
-def _idle(relay: Relay, results: Results, seconds: float) -> None:
+def measure_idle(relay: Relay, results: Results, seconds: float) -> None:
+    """`seconds` of nothing, with one listener."""
+    with relay.listening(Shape("idle-")):
+        _idle(relay, results, seconds, IDLE_ALONE)
+
+
+def _idle(relay: Relay, results: Results, seconds: float, name: str) -> None:
     """With ten channels listened to, and nothing published."""
     time.sleep(min(10.0, seconds))
     groups = {**relay.processes(), **relay.python()}
@@ -41,7 +48,8 @@ def _idle(relay: Relay, results: Results, seconds: float) -> None:
     time.sleep(seconds)
     used, passed = cpu_between(before, cpu_seconds(groups)), time.monotonic() - began
     percent = {name: value / passed * 100 for name, value in used.items()}
-    results.add("d", IDLE, sum(percent.values()), "% of a core", to=IDLE, seconds=seconds)
-    for name, value in percent.items():
-        results.add("d", f"idle, CPU of {name}", value, "% of a core", to=IDLE)
-    say(f"idle: {sum(percent.values()):.2f} % of a core")
+    results.add("d", name, sum(percent.values()), "% of a core", to=IDLE_ALONE, seconds=seconds)
+    for process, value in percent.items():
+        part = name.replace("all processes", process)
+        results.add("d", part, value, "% of a core", to=name)
+    say(f"{name}: {sum(percent.values()):.2f} % of a core")

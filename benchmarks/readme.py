@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contenders import NODE
-from benchmarks.footprint import IDLE, PYTHON
+from benchmarks.footprint import IDLE, IDLE_ALONE, PYTHON
 from benchmarks.rates import STEADY
 from benchmarks.results import number
 from tests.acceptance.stack import ROOT
@@ -27,7 +27,8 @@ ROWS = (
     ("PUBLISH to stored, 99 of 100, at 1,000/s", "PUBLISH to stored at 1,000/s, p99"),
     ("a single message on an idle system, half of them", "PUBLISH to stored, a single message, p50"),
     ("all Python processes, memory", PYTHON),
-    ("idle, all processes with the servers", IDLE),
+    ("idle without a standby, all processes with the servers", IDLE_ALONE),
+    ("idle with a standby", IDLE),
 )
 
 
