@@ -129,8 +129,6 @@ class Election:
         `caught_up`: everything that has come in was read just now. `whole`: what is held has no
         hole since the last confirmed tick.
         """
-        if self.state is State.LEFT and now - self._left_at > _HANDOVER_SECONDS:
-            return self._take_back()
         if self.ticks or self.state is State.ENDED or self._waiting:
             return None
         if not caught_up or self._quiet_since is None:
@@ -181,7 +179,7 @@ class Election:
         self._restart(now)
 
     def leave(self, now: float, *, standbys: int) -> Action | None:
-        """Go, after a hand-over if there is a standby. Nothing to do while one is under way."""
+        """Go, after a hand-over if there is a standby. Asked again until the state is ENDED."""
         if self.state is State.LEADING and standbys:
             self.state = State.LEAVING
             self._left_at = now

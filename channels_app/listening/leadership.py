@@ -43,6 +43,7 @@ class Leadership:
         roster: Roster,
         coverage: Coverage,
         hearing: Hearing,
+        appender: Appender,
         ticker: Ticker,
         report_given_up: Callable[[int], None],
     ) -> None:
@@ -51,6 +52,7 @@ class Leadership:
         self._coverage = coverage
         self._hearing = hearing
         self._election = hearing.election
+        self._appender = appender
         self._ticker = ticker
         self._report_given_up = report_given_up
         self._candidacy = Candidacy(contender, partition)
@@ -74,18 +76,18 @@ class Leadership:
         """Claim the lease at once: in a partition that nobody leads there is no silence to wait for."""
         self._candidacy.begin(None)
 
-    def turn(self, now: float, appender: Appender, *, caught_up: bool) -> Action | None:
+    def turn(self, now: float, *, caught_up: bool) -> Action | None:
         """Tick, and see whether somebody must be asked or has answered; what that leads to."""
         if self.is_held:
-            if appender.confirmed is not None:
-                self._election.appended(appender.confirmed.number)
-            self._ticker.turn(now, _TICK_STATES[self._election.state], appender.confirmed)
+            if self._appender.confirmed is not None:
+                self._election.appended(self._appender.confirmed.number)
+            self._ticker.turn(now, _TICK_STATES[self._election.state], self._appender.confirmed)
         if self._election.state is State.LEADING and self._heartbeat is not None and self._heartbeat.lost:
             self.resign(now)
         if self._candidacy.is_over:
-            self._take_outcome(now, appender)
+            self._take_outcome(now)
         elif self._candidacy.is_overdue and not self.is_held:
-            self._lead_unconfirmed(now, appender)
+            self._lead_unconfirmed(now)
         self._note_losses()
         return self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole)
 
@@ -122,7 +124,7 @@ class Leadership:
         report = self._report_given_up if self._heartbeat is None else self._heartbeat.give_up
         report(messages)
 
-    def deaf(self, now: float, appender: Appender) -> Action | None:
+    def deaf(self, now: float) -> Action | None:
         """The data connection has ended. What comes now is not heard here."""
         if not self.is_held:
             return None
@@ -133,7 +135,7 @@ class Leadership:
         if not self._ticker.standbys:
             return self._election.deafened()
         log.info("partition %d: hands over to a standby, which was not deaf", self._partition)
-        self._ticker.resign(appender.confirmed)
+        self._ticker.resign(self._appender.confirmed)
         self.resign(now)
         return None
 
@@ -168,13 +170,13 @@ class Leadership:
 
     # --- the term --------------------------------------------------------------------
 
-    def _take_outcome(self, now: float, appender: Appender) -> None:
+    def _take_outcome(self, now: float) -> None:
         beyond = self._candidacy.beyond
         try:
             term = self._candidacy.take()
         except DatabaseError as exc:
             log.warning("partition %d: PostgreSQL cannot be asked who leads: %s", self._partition, exc)
-            self._lead_unconfirmed(now, appender)
+            self._lead_unconfirmed(now)
             if self.is_held:
                 self._candidacy.begin(beyond)
             return
@@ -185,28 +187,28 @@ class Leadership:
         elif self.is_held and term.epoch == self._election.epoch:
             self._confirm(term)
         else:
-            self._lead(term.epoch, term, now, appender)
+            self._lead(term.epoch, term, now)
 
-    def _lead_unconfirmed(self, now: float, appender: Appender) -> None:
+    def _lead_unconfirmed(self, now: float) -> None:
         """PostgreSQL is away: go on from the leader that was heard, and claim the lease when it is back."""
         if self.is_held:
             return
         if self._election.last is None:
             self._election.refused(now)
         else:
-            self._lead(self._election.seen + 1, None, now, appender)
+            self._lead(self._election.seen + 1, None, now)
 
-    def _lead(self, epoch: int, term: Term | None, now: float, appender: Appender) -> None:
+    def _lead(self, epoch: int, term: Term | None, now: float) -> None:
         taken = self._hearing.take_over(epoch)
         if taken is None:
             return
         log.info("partition %d: leads, epoch %d%s", self._partition, epoch, "" if term else ", unconfirmed")
         self._taken = taken
         self._since = None
-        appender.epoch = epoch
-        appender.add(taken.heard.pieces, now)
+        self._appender.epoch = epoch
+        self._appender.add(taken.heard.pieces, now)
         if self._election.last is not None:
-            appender.mark(self._election.last)
+            self._appender.mark(self._election.last)
         self._ticker.lead(epoch)
         self._deaf_since = None
         if term is not None:

@@ -111,11 +111,16 @@ class Listener:
         self._outlet = Outlet(f"relay-appender-{partition}")
         self._ticker = Ticker(self._outlet, partition, interval)
         self._backlog = Backlog(self._outlet, partition)
+        self._appender = Appender(self._outlet, keys.stream(partition), memory, self._give_up, self._announce)
         self._leadership = Leadership(
-            partition, contender, roster, self._coverage, self._hearing, self._ticker, report_given_up
-        )
-        self._appender = Appender(
-            self._outlet, keys.stream(partition), memory, self._leadership.give_up, self._announce
+            partition,
+            contender,
+            roster,
+            self._coverage,
+            self._hearing,
+            self._appender,
+            self._ticker,
+            report_given_up,
         )
         self._is_connected = False
         self._rest = 0.0
@@ -152,7 +157,7 @@ class Listener:
         if _ROSTER in ready:
             self._coverage.follow()
         caught_up = self._is_connected and read < READ_BYTES
-        self._do(self._leadership.turn(now, self._appender, caught_up=caught_up), now)
+        self._do(self._leadership.turn(now, caught_up=caught_up), now)
         self._watch(now)
 
     def close(self) -> None:
@@ -248,6 +253,9 @@ class Listener:
         self._outlet.turn(now, _SILENCE_SECONDS)
         self._appender.turn(now)
 
+    def _give_up(self, messages: int) -> None:
+        self._leadership.give_up(messages)
+
     def _announce(self, documents: Iterable[bytes]) -> None:
         """For consumers of the older kind, if there are any."""
         if self._ticker.legacy_consumers:
@@ -263,7 +271,7 @@ class Listener:
             self._subscription.drop("Redis publishes ticks that do not arrive.")
         if self._is_connected and self._subscription.wire is None:
             self._is_connected = False
-            self._do(self._leadership.deaf(now, self._appender), now)
+            self._do(self._leadership.deaf(now), now)
         # Not before the table was read: what is whole has heard every channel.
         if self._roster.is_read and self._subscription.connect(now):
             self._is_connected = True
