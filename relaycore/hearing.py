@@ -36,11 +36,15 @@ class TakeOver:
     heard: pieces for the stream, and the events among which they came
     whole: nothing is missing between what the leader before has confirmed and this
     late:  channels whose subscription is newer than that: they were not heard from there on
+    mark:  everything before this tick stands once `heard` does. None if not whole: what is missing is
+           known, and on record, with the first own tick. Should the term not last so long, the next
+           leader counts from where the one before has confirmed
     """
 
     heard: Heard
     whole: bool
     late: list[bytes]
+    mark: Tick | None
 
 
 class Hearing:
@@ -52,22 +56,25 @@ class Hearing:
         self.hold = Hold(hold_bytes)
         self._internal = frozenset((capture.tick_channel, capture.control_channel))
         self._connection = b""
+        self._begins = False
+        self._confirmed = 0
 
     @property
     def is_whole(self) -> bool:
         """Whether what is held has no hole since the last tick that was confirmed."""
-        return self.election.last is not None and self._is_whole_at(self.election.last)
+        return self.election.last is not None and self._holds_all()
 
     def joined(self, connection: bytes, now: float) -> None:
         """There is a new data connection, and nothing was heard on it yet."""
         self._connection = connection
+        self._confirmed = 0
         self._lose_track()
         self.election.joined(now)
 
     def hear(self, pushes: Sequence[Push], size: int, now: float, now_ms: int) -> Step:
         """One read brought these replies, `size` bytes."""
         if self.election.state is State.LEADING:
-            heard = self.capture.hear(pushes, now_ms)
+            heard = self.capture.hear(pushes, now_ms, shared=self._begins)
             step = Step(heard, [])
             for event in heard.events:
                 if isinstance(event, Ticked):
@@ -80,9 +87,11 @@ class Hearing:
         whole = self.is_whole
         if not self.election.won(epoch):
             return None
+        # Until the first own tick: a leader that is only frozen has heard the same in a tick that it knows.
+        self._begins = True
         heard = self._relay_hold()
         late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
-        return TakeOver(heard, whole, late)
+        return TakeOver(heard, whole, late, self.election.last if whole else None)
 
     def resign(self, now: float) -> None:
         """Go on as a standby, which is not whole before the next tick."""
@@ -147,7 +156,7 @@ class Hearing:
             self._hold((push,), 0, now_ms, step)
 
     def _relay(self, pushes: Sequence[Push], now_ms: int, step: Step) -> None:
-        _extend(step.heard, self.capture.hear(pushes, now_ms))
+        _extend(step.heard, self.capture.hear(pushes, now_ms, shared=self._begins))
 
     def _relay_hold(self) -> Heard:
         heard = Heard()
@@ -156,13 +165,18 @@ class Hearing:
                 _extend(heard, self.capture.hear(pushes, at_ms, shared=True))
         return heard
 
-    def _is_whole_at(self, tick: Tick) -> bool:
+    def _holds_all(self) -> bool:
         since = self.hold.whole_from
-        return since is not None and since <= tick.confirmed
+        return since is not None and since <= self._confirmed
 
     def _tick(self, tick: Tick, now: float, step: Step) -> None:
         led = self.election.state is State.LEADING
-        action = self.election.heard(tick, now, whole=self._is_whole_at(tick))
+        self._begins = self._begins and tick.epoch != self.election.epoch
+        # A new leader has not confirmed anything itself. What the one before has confirmed stays true.
+        self._confirmed = max(self._confirmed, tick.confirmed)
+        action = self.election.heard(tick, now, whole=self._holds_all())
+        # Each tick decides anew: the one after a leader's last may be its successor's first.
+        step.actions = [earlier for earlier in step.actions if earlier is not Action.CLAIM]
         if action is not None:
             step.actions.append(action)
         if led and not self.election.relays:

@@ -63,7 +63,7 @@ Handing over
 Whole, and gaps
     A standby is whole from the first tick on that it hears, since the tick channel is
     subscribed last. A new leader that is whole from the last confirmed tick on has missed
-    nothing. Otherwise a gap is recorded, from that tick (Redis keeps it in a hash) to the
+    nothing. Otherwise it confirms nothing before its own first tick, and a gap is recorded, from that tick (Redis keeps it in a hash) to the
     leader's own first one, bounded by Redis's counter of PUBLISH, which ticks carry. The
     same goes for a leader that was deaf and alone, for messages that had to be given up,
     and for single channels that a new leader had not yet subscribed.
@@ -90,8 +90,8 @@ Appending
 Identity
     Under `every` a message is named by the tick it fell in and its count there. In a tick
     that a connection has not heard from its beginning, a leader gives names that are its
-    own; a standby that takes over leaves such messages out, since the leader before may
-    have appended them under another name. So under `every` the messages of the very tick
+    own; whoever takes over leaves such messages out until its own first tick, since the leader
+    before may have appended them under another name, or will when it wakes. So under `every` the messages of the very tick
     in which a channel is subscribed are safe only from its next tick on: it is not ACTIVE
     before.
 

@@ -207,8 +207,8 @@ class Leadership:
         self._since = None
         self._appender.epoch = epoch
         self._appender.add(taken.heard.pieces, now)
-        if self._election.last is not None:
-            self._appender.mark(self._election.last)
+        if taken.mark is not None:
+            self._appender.mark(taken.mark)
         self._ticker.lead(epoch)
         self._deaf_since = None
         if term is not None:

@@ -53,7 +53,7 @@ class Ticker:
     """One tick each `interval` seconds, never two under way.
 
     legacy_consumers: how many listen to the channel of the older kind
-    standbys:         how many others heard the last tick that was heard here
+    standbys:         how many others heard the last tick that was heard here; 1 if none was heard yet
     is_answered:      Redis has published the first tick of the term
     before:           the last tick that the leader before this one has confirmed, once it is known
     """
@@ -83,6 +83,8 @@ class Ticker:
         self.is_answered = False
         self._next_at = 0.0
         self.before = None
+        # Until the first tick was heard: who leaves or goes deaf before that leaves it to them.
+        self.standbys = 1
         self.sound()
 
     def turn(self, now: float, state: State, confirmed: Tick | None) -> None:

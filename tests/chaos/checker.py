@@ -15,7 +15,8 @@ from typing import Self
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """lost: accepted and not stored; twice: stored more often than published;
-    strange: stored and never attempted; disorder: stored after a later one of the same channel;
+    strange: stored and never attempted;
+    disorder: stored after a later one of the same channel, and both in no gap that is on record;
     unrecorded: lost, and in no gap that is on record
     """
 
@@ -67,7 +68,9 @@ def judge(
     accepted, stored = list(accepted), list(stored)
     published, found = Counter(attempted), Counter(stored)
     order = {text: number for number, text in enumerate(accepted)}
-    numbered = [text for text in stored if text in order and published[text] == 1]
+    # What only a frozen listener has heard comes late, when it wakes: then it is late within a gap.
+    firm = (text for text in stored if text in order and published[text] == 1)
+    numbered = [text for text in firm if not is_recorded(text)]
     lost = [text for text in order if text not in found]
     return Verdict(
         published=len(accepted),

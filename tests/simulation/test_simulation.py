@@ -126,7 +126,8 @@ def test_whatever_happens_nothing_is_stored_twice_and_each_loss_lies_in_a_gap(
     stored = world.stored()
     assert len(stored) == len(set(stored))
     kept = set(stored)
-    assert stored == [payload for _, payload in world.published if payload in kept]
+    in_time = set(world.stored_in_time())
+    assert world.stored_in_time() == [payload for _, payload in world.published if payload in in_time]
     lost = [at for at, payload in world.published if payload not in kept]
     for at in lost:
         assert any(gap.before.calls < at < gap.after.calls for gap in world.gaps), f"publish {at} is missing"
@@ -146,6 +147,20 @@ def test_control_alone_a_killed_listener_loses_what_nobody_hears() -> None:
 def test_control_under_content_equal_payloads_are_stored_once() -> None:
     world = play([("publish", 8), ("run", 50)], CONTENT, 1, protected=True, texts=3)
     assert len(world.stored()) == 3
+
+
+def test_what_only_a_frozen_leader_has_heard_comes_late_and_once() -> None:
+    late = 0
+    for seed in range(20):
+        frozen = [("kill", 1), ("publish", 3), ("pause", 0, 300), ("publish", 3), ("start",)]
+        schedule = frozen + [("publish", 3), ("run", 3)] * 60
+        world = play(schedule, EVERY, seed, protected=False, texts=0)
+        stored, published = world.stored(), [payload for _, payload in world.published]
+        assert sorted(stored) == sorted(published)
+        in_time = set(world.stored_in_time())
+        assert world.stored_in_time() == [payload for payload in published if payload in in_time]
+        late += stored != published
+    assert late > 5
 
 
 def test_the_schedules_reach_every_state_and_every_action() -> None:

@@ -143,7 +143,8 @@ class SimulatedListener:
         self.hearing = Hearing(capture, TICK_SECONDS, HOLD_BYTES)
         self.election = self.hearing.election
         self.is_alive, self.is_stopping, self.renews = True, False, False
-        self.paused = 0
+        self.paused = self._lags = 0
+        self._lag_chance = world.random.choice([0, 0.01, 0.1])
         self.loses_reply = False
         self._waiting: deque[tuple[list[bytes], Tick | None]] = deque()
         self._confirmed: Tick | None = None
@@ -223,8 +224,11 @@ class SimulatedListener:
         self.hearing.joined(b"connection %d" % next(self._names), self._world.now)
 
     def _read(self, now: float) -> bool:
-        queue = self.connection.queue
-        count = len(queue) if self._world.random.random() < 0.7 else self._world.random.randint(0, len(queue))
+        queue, chance = self.connection.queue, self._world.random
+        if not self._lags and chance.random() < self._lag_chance:
+            self._lags = chance.randint(1, 10)
+        count = chance.randint(0, len(queue)) if self._lags else len(queue)
+        self._lags = max(0, self._lags - 1)
         pushes = [queue.popleft() for _ in range(count)]
         if pushes:
             self._sounded_at = now
@@ -277,6 +281,8 @@ class SimulatedListener:
         before = self._redis.tick(self.election.epoch, self._confirmed, STATES[self.election.state])
         if not self._ticked:
             self._ticked, self._before = True, before
+            if self._taken is not None and not self._taken.whole:
+                self._note_hole(before)
         mine = self.connection.is_open
         self._standbys = len(self._redis.audience()) - mine
 
@@ -310,12 +316,18 @@ class SimulatedListener:
 
     def _lead(self, taken: TakeOver) -> None:
         self._taken, self._ticked, self._next_tick = taken, False, 0.0
+        self._standbys = 1
         self._sounded_at = self._world.now
         self._deaf_since = None
         self.renews = True
         self._waiting.extend((piece.documents, None) for piece in taken.heard.pieces)
-        if self.election.last is not None:
-            self._mark(self.election.last)
+        if not taken.whole:
+            self._note_hole(self._redis.confirmed)
+        if taken.mark is not None:
+            self._mark(taken.mark)
+
+    def _note_hole(self, confirmed: Tick | None) -> None:
+        self._world.holes.append((confirmed.calls if confirmed else 0, self._redis.calls + 1))
 
     def _resign(self, now: float) -> None:
         self.renews = False
@@ -335,12 +347,18 @@ class SimulatedListener:
 
 
 class World:
-    """What a schedule of operations plays on. `protected`: no fault that would leave nobody who protects."""
+    """What a schedule of operations plays on. `protected`: no fault that would leave nobody who protects.
+
+    published: the number of its PUBLISH and the payload, of the first channel
+    gaps:      what is on record
+    holes:     between these numbers the new leader has heard nothing. Who has is frozen, and may be late
+    """
 
     def __init__(self, policy: Policy, *, seed: int, protected: bool) -> None:
         self.random = random.Random(seed)
         self.redis, self.lease = Redis(), Lease()
         self.gaps: list[Gap] = []
+        self.holes: list[tuple[int, int]] = []
         self.published: list[tuple[int, bytes]] = []
         self.visits: list[bytes] = []
         self.relays_visitor = False
@@ -417,6 +435,11 @@ class World:
         self.run(400)
         self.start()
         self.run(400)
+
+    def stored_in_time(self) -> list[bytes]:
+        """`stored`, without what fell into a hole: it may come after what was published later."""
+        late = {text for at, text in self.published if any(a < at < b for a, b in self.holes)}
+        return [text for text in self.stored() if text not in late]
 
     def stored(self, channel: bytes = CHANNEL) -> list[bytes]:
         """The payloads, each key once, in the order of their first positions."""
