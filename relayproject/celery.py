@@ -21,6 +21,7 @@ from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
 
 from relayproject import stopping
+from relayproject.observing import extras
 from relayproject.processes import DEFAULT, LISTENERS, QUEUES, WRITERS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
@@ -121,6 +122,12 @@ def _keep_connections(**_: Any) -> None:
     Not in the settings: the web server's threads come and go, and their connections with them.
     """
     connections.settings["default"] |= {"CONN_MAX_AGE": _KEPT_SECONDS, "CONN_HEALTH_CHECKS": True}
+
+
+@signals.worker_process_init.connect
+@signals.beat_init.connect
+def _trace(**_: Any) -> None:
+    extras.begin_traces()
 
 
 @signals.task_prerun.connect
