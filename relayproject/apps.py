@@ -12,8 +12,13 @@ class RelayConfig(AppConfig):
     verbose_name = "Relay"
 
     def ready(self) -> None:
-        """Register the checks."""
+        """Register the checks, and load the extras that the settings ask for."""
         from relayproject import checks  # noqa: F401, PLC0415
+        from relayproject.observing import extras  # noqa: PLC0415
+
+        extras.begin_sentry()
+        # Here only loaded: a missing package is said at once, and what a worker forks shares the modules.
+        extras.load_traces()
 
 
 class AdminConfig(admin_apps.AdminConfig):

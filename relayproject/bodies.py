@@ -32,8 +32,8 @@ class BodyLimit:
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._application(scope, receive, send)
-            return
+            # A server takes an error for "no such thing here". Django's would be reported at each start.
+            raise ValueError(f"Only HTTP is answered here, not {scope['type']}.")
         headers = dict(scope["headers"])
         # Servers have refused a length that is not a number.
         if int(headers.get(b"content-length", 0)) > MAX_BODY_BYTES:

@@ -6,6 +6,7 @@ Listener and writer tasks are endless. What that asks of Celery:
   visibility timeout the broker would start a second copy of what still runs;
 * no prefetching: a message that waits behind an endless task is stuck, and is given
   out again after the visibility timeout;
+  For RabbitMQ, where a worker always prefetches, see `relayproject.rabbitmq`;
 * stopped by a flag that the loops look at (`relayproject.stopping`): a warm shutdown
   waits for tasks to end, so they must.
 """
@@ -20,7 +21,8 @@ from django.db import close_old_connections, connections
 from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
 
-from relayproject import stopping
+from relayproject import rabbitmq, stopping
+from relayproject.observing import extras
 from relayproject.processes import DEFAULT, LISTENERS, QUEUES, WRITERS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
@@ -28,6 +30,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 log = logging.getLogger(__name__)
 
 _PROPOSALS = ("channels_app.tasks.propose_listeners", "messages_app.tasks.propose_writers")
+
+_REDIS = {
+    "socket_timeout": 30,
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "visibility_timeout": 3600,
+}
 
 _KEPT_SECONDS = 300
 _EXPIRE_SECONDS = 10.0
@@ -39,16 +48,13 @@ app = Celery("relay")
 def _configure(sender: Celery, **_: Any) -> None:
     """Not at import: `import relayproject` must work where no server is configured."""
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
+    is_rabbitmq = rabbitmq.is_meant(settings.CELERY_BROKER_URL)
+    arguments = rabbitmq.QUEUE_ARGUMENTS if is_rabbitmq else None
     sender.conf.update(
+        broker_transport_options={} if is_rabbitmq else _REDIS,
         broker_url=settings.CELERY_BROKER_URL,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={
-            "socket_timeout": 30,
-            "socket_connect_timeout": 5,
-            "socket_keepalive": True,
-            "visibility_timeout": 3600,
-        },
-        task_queues=[Queue(name) for name in QUEUES],
+        task_queues=[Queue(name, queue_arguments=arguments) for name in QUEUES],
         task_default_queue=DEFAULT,
         task_create_missing_queues=False,
         task_routes={
@@ -58,7 +64,7 @@ def _configure(sender: Celery, **_: Any) -> None:
         task_ignore_result=True,
         task_acks_late=False,
         task_track_started=True,
-        worker_disable_prefetch=True,
+        worker_disable_prefetch=not is_rabbitmq,
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
         CELERY_DB_REUSE_MAX=1_000_000,  # `_look_after_connections` closes what has to be closed.
@@ -123,13 +129,21 @@ def _keep_connections(**_: Any) -> None:
     connections.settings["default"] |= {"CONN_MAX_AGE": _KEPT_SECONDS, "CONN_HEALTH_CHECKS": True}
 
 
+@signals.worker_process_init.connect
+@signals.beat_init.connect
+def _trace(**_: Any) -> None:
+    extras.begin_traces()
+
+
 @signals.task_prerun.connect
 def _look_after_connections(**_: Any) -> None:
     close_old_connections()
 
 
 @signals.worker_ready.connect
-def _fill_slots(**_: Any) -> None:
+def _fill_slots(sender: Any, **_: Any) -> None:
+    if rabbitmq.is_meant(settings.CELERY_BROKER_URL):
+        rabbitmq.warn_if_old(sender.connection)
     propose(*_PROPOSALS)
 
 

@@ -1,11 +1,18 @@
-"""Log lines as JSON, one object each, for those who collect them."""
+"""Log lines as JSON, one object each, for those who collect them.
 
+What a line is about stands in fields of its own: in which request or task it was written, and of which
+partition, channel, term or position it speaks. A loop says once what all its lines are about.
+"""
+
+import contextlib
 import json
 import logging
+import threading
 import uuid
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponseBase
@@ -15,8 +22,26 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 HEADER: Final = "X-Request-ID"
 _MOST_CHARACTERS: Final = 64
 
-_FIELDS: Final = ("channel", "partition", "epoch", "position")
+FIELDS: Final = ("channel", "partition", "epoch", "position")
 """What a line may say beside its text: `log.info(..., extra={"partition": 0})`. Never a message."""
+
+
+_about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
+
+
+@contextlib.contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """What is logged meanwhile, here and in a `thread`, has these fields: `FIELDS`, or `task_id`."""
+    held = _about.set({**_about.get(), **fields})
+    try:
+        yield
+    finally:
+        _about.reset(held)
+
+
+def thread(target: Callable[[], None], name: str) -> threading.Thread:
+    """A daemon thread whose log lines are about the same as those of the thread that makes it."""
+    return threading.Thread(target=copy_context().run, args=(target,), name=name, daemon=True)
 
 
 class WithContext(logging.Filter):
@@ -26,6 +51,9 @@ class WithContext(logging.Filter):
         """Let it through."""
         record.request_id = request_id.get()
         record.task_id = _task_id()
+        for name, value in _about.get().items():
+            if not getattr(record, name, ""):
+                setattr(record, name, value)
         return True
 
 
@@ -40,7 +68,7 @@ class AsJSON(logging.Formatter):
             "logger": record.name,
             "text": record.getMessage(),
         }
-        for name in ("request_id", "task_id", *_FIELDS):
+        for name in ("request_id", "task_id", *FIELDS):
             if (value := getattr(record, name, None)) not in (None, ""):
                 line[name] = value
         if record.exc_info:

@@ -180,6 +180,10 @@ CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", SERVERS.redis_url)
 
 # --- Logs ----------------------------------------------------------------------------
 
+# More than requirements.txt: docs/operations.md.
+RELAY_OPENTELEMETRY = env.flag("RELAY_OPENTELEMETRY", default=False)
+SENTRY_DSN = env.text("SENTRY_DSN", "")
+
 RELAY_LOG_FORMAT = env.text("RELAY_LOG_FORMAT", "line")
 if RELAY_LOG_FORMAT not in {"line", "json"}:
     raise ImproperlyConfigured(f"RELAY_LOG_FORMAT must be line or json, not {RELAY_LOG_FORMAT!r}.")

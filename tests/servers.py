@@ -23,7 +23,7 @@ def _start() -> None:
     servers = _exit.enter_context(
         servers_for_tests(directory, mongo_extra=("--setParameter", "enableTestCommands=1"))
     )
-    for name in [name for name in os.environ if name.startswith(("RELAY_", "CELERY_"))]:
+    for name in [name for name in os.environ if name.startswith(("RELAY_", "CELERY_", "SENTRY_", "OTEL_"))]:
         del os.environ[name]
     os.environ |= {
         "DATABASE_URL": servers.postgres.url,

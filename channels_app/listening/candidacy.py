@@ -9,6 +9,7 @@ from django.db import connection
 
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
+from relayproject import logs
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Candidacy:
         if self._thread is None:
             self.beyond = beyond
             self._began_at = time.monotonic()
-            self._thread = threading.Thread(target=self._claim, name="candidacy", daemon=True)
+            self._thread = logs.thread(self._claim, "candidacy")
             self._thread.start()
 
     def take(self) -> Term | None:

@@ -149,4 +149,5 @@ def _warn(gap: Closed, partition: int) -> None:
         (gap.ended - gap.began) / 1000,
         gap.cause.label,
         "not known" if gap.missed_at_most is None else f"at most {gap.missed_at_most}",
+        extra={"channel": gap.channel},
     )

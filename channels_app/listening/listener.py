@@ -24,7 +24,7 @@ from relaycore import legacy
 from relaycore.capture import Capture, Controlled, Event, Heard, Subscribed, Ticked
 from relaycore.election import Action, State
 from relaycore.hearing import Hearing
-from relayproject import fitness, keys
+from relayproject import fitness, keys, logs
 from relayproject.connections import shared_redis
 from relayproject.wire import READ_BYTES
 
@@ -60,10 +60,14 @@ def listen(
         UnfitServer: Redis is set up so that it would lose what it was given.
         Disconnected: Redis does not answer, so nothing can be heard.
     """
-    fitness.require_redis(shared_redis())
-    if elsewhere and prefers_elsewhere(partition):
-        return False
-    contender = Contender(task_id)
+    with logs.about(partition=partition, task_id=task_id):
+        fitness.require_redis(shared_redis())
+        if elsewhere and prefers_elsewhere(partition):
+            return False
+        return _listen(partition, stopping, Contender(task_id))
+
+
+def _listen(partition: int, stopping: Callable[[], bool], contender: Contender) -> bool:
     seat = contender.take_seat(partition, settings.RELAY_LISTENERS_PER_PARTITION)
     if seat is None:
         return False

@@ -11,6 +11,7 @@ import hiredis
 
 from relaycore.backoff import Backoff
 from relaycore.errors import Disconnected
+from relayproject import logs
 from relayproject.connections import open_wire
 from relayproject.wire import Argument, Wire
 
@@ -38,7 +39,7 @@ class Dialer:
         if self._thread is None:
             if now < self._not_before:
                 return None
-            self._thread = threading.Thread(target=self._connect, name=f"dial {self._name}", daemon=True)
+            self._thread = logs.thread(self._connect, f"dial {self._name}")
             self._thread.start()
             self._thread.join(_LOCAL_SECONDS)
         if self._thread.is_alive():

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import os
 import queue
-import threading
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp
 from relaycore.errors import BadPolicy, one_line
 from relaycore.policy import Policy, parse
+from relayproject import logs
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ class Roster:
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
-        self._thread = threading.Thread(target=self._run, name="roster", daemon=True)
+        self._thread = logs.thread(self._run, "roster")
 
     def __enter__(self) -> "Roster":
         self._thread.start()
@@ -289,5 +289,7 @@ def _policy(name: str, value: object) -> Policy:
         return parse(value)
     except BadPolicy as exc:
         # The API and the admin refuse such a value; somebody wrote it into the table by hand.
-        log.error('channel %r: %s It is relayed under "content" until then.', name, exc)
+        log.error(
+            'channel %r: %s It is relayed under "content" until then.', name, exc, extra={"channel": name}
+        )
         return Policy()

@@ -1,10 +1,11 @@
 """Work that waits for MongoDB, in threads that nobody has to wait for."""
 
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import ParamSpec, TypeVar
+
+from relayproject import logs
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +31,7 @@ def in_background(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "F
         except BaseException as exc:
             future.set_exception(exc)
 
-    threading.Thread(target=run, name=f"writer {work.__name__}", daemon=True).start()
+    logs.thread(run, f"writer {work.__name__}").start()
     return future
 
 

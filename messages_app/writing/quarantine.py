@@ -57,7 +57,9 @@ class Quarantine:
             "position": position,
             "quarantined_at": datetime.datetime.now(datetime.UTC),
         }
-        log.warning("quarantined %s of channel %r: %s", position, known["channel"], document["reason"])
+        channel = known["channel"]
+        about = {"channel": channel, "position": position}
+        log.warning("quarantined %s of channel %r: %s", position, channel, document["reason"], extra=about)
         backoff = Backoff(first=0.1, longest=5.0)
         while True:
             try:

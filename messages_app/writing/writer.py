@@ -25,7 +25,7 @@ from messages_app.writing.stream import Entry, GroupLost, Stream
 from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
-from relayproject import fitness
+from relayproject import fitness, logs
 from relayproject.connections import mongo_collection, redis_client
 from relayproject.meters import Meters
 
@@ -50,15 +50,16 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
     Raises:
         UnfitServer: MongoDB is set up so that it would not keep what it was given.
     """
-    term = Contender(task_id).claim(Lease.Role.WRITER, partition)
-    if term is None:
-        return False
-    log.info("partition %d: writing, epoch %d", partition, term.epoch)
-    with Heartbeat(term) as heartbeat:
-        writer = Writer(partition, lambda: stopping() or heartbeat.lost)
-        writer.run()
-    log.info("partition %d: stopped, epoch %d, %d messages stored", partition, term.epoch, writer.stored)
-    return True
+    with logs.about(partition=partition, task_id=task_id):
+        term = Contender(task_id).claim(Lease.Role.WRITER, partition)
+        if term is None:
+            return False
+        log.info("partition %d: writing, epoch %d", partition, term.epoch)
+        with Heartbeat(term) as heartbeat:
+            writer = Writer(partition, lambda: stopping() or heartbeat.lost)
+            writer.run()
+        log.info("partition %d: stopped, epoch %d, %d messages stored", partition, term.epoch, writer.stored)
+        return True
 
 
 class Writer:

@@ -7,7 +7,8 @@ import yaml
 
 from relayproject.processes import Process, processes
 
-SERVICES = yaml.safe_load((Path(__file__).parents[2] / "docker-compose.yml").read_text())["services"]
+ROOT = Path(__file__).parents[2]
+SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
 def expected(process: Process) -> list[str]:
@@ -25,3 +26,11 @@ def test_redis_is_set_up_so_that_it_keeps_the_stream() -> None:
     assert "--appendonly yes" in command
     assert "--maxmemory-policy noeviction" in command
     assert "pubsub 256mb" in command
+
+
+def test_whatever_the_image_copies_is_sent_to_the_build() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = {source for line in lines if line.startswith("COPY") for source in line.split()[1:-1]}
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied == sent
+    assert all((ROOT / source).exists() for source in copied)

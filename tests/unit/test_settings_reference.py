@@ -3,18 +3,13 @@
 import re
 from pathlib import Path
 
+NAME = r"(?:RELAY|CELERY|SENTRY)_[A-Z_]+|[A-Z]+_URL"
 ROOT = Path(__file__).parents[2]
 READ_ELSEWHERE = {"RELAY_DATA_DIR", "RELAY_OPERATOR_USER", "RELAY_OPERATOR_PASSWORD", "RELAY_OPERATOR_TOKEN"}
 
 
 def test_every_setting_is_explained_and_every_explanation_is_of_a_setting() -> None:
     sources = [ROOT / "relayproject" / name for name in ("settings.py", "servers.py", "processes.py")]
-    read = {
-        name
-        for source in sources
-        for name in re.findall(r'"((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)"', source.read_text())
-    }
-    explained = set(
-        re.findall(r"`((?:RELAY|CELERY)_[A-Z_]+|[A-Z]+_URL)`", (ROOT / "docs/settings.md").read_text())
-    )
+    read = {name for source in sources for name in re.findall(rf'"({NAME})"', source.read_text())}
+    explained = set(re.findall(rf"`({NAME})`", (ROOT / "docs/settings.md").read_text()))
     assert explained == read | READ_ELSEWHERE
