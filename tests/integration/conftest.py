@@ -24,6 +24,9 @@ from relayproject.connections import shared_redis
 
 API = "/api/v1"
 
+_MAX_TIME_EXPIRED = 50
+"""MongoDB's error code."""
+
 
 @pytest.fixture
 def operator(db: None, django_user_model: Any) -> Any:
@@ -60,6 +63,21 @@ def redis_away(settings: Any) -> Iterator[None]:
     shared_redis.cache_clear()
     yield
     shared_redis.cache_clear()
+
+
+@pytest.fixture
+def give_up(archive: Any) -> Callable[[], None]:
+    """Has MongoDB give up the next search, as one that takes longer than it may."""
+
+    def arm() -> None:
+        archive.database.client.admin.command(
+            "configureFailPoint",
+            "failCommand",
+            mode={"times": 1},
+            data={"failCommands": ["find"], "errorCode": _MAX_TIME_EXPIRED},
+        )
+
+    return arm
 
 
 @pytest.fixture
