@@ -149,8 +149,9 @@ def _find(
     messages: list[Document] = []
     size = 0
     found = collection().find(_filter(search), projection).sort("position", -1 if newest_first else 1)
-    # One more than asked for shows whether there is a next page.
-    cursor = found.limit(limit + 1)
+    # One more than asked for shows whether there is a next page. All of them in one answer: of itself
+    # MongoDB sends 101, and the rest when it is asked again.
+    cursor = found.limit(limit + 1).batch_size(limit + 1)
     if search.contains is not None:
         cursor = cursor.max_time_ms(int(SEARCH_SECONDS * 1000))
     try:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,6 +79,19 @@ def give_up(archive: Any) -> Callable[[], None]:
         )
 
     return arm
+
+
+@contextmanager
+def profiled(archive: Any) -> Iterator[list[dict[str, Any]]]:
+    """What MongoDB has been asked about the messages meanwhile, from its profile."""
+    database, asked = archive.database, list[dict[str, Any]]()
+    database.command("profile", 2)
+    try:
+        yield asked
+    finally:
+        database.command("profile", 0)
+        asked += database["system.profile"].find({"ns": archive.full_name}).sort("ts", 1)
+        database["system.profile"].drop()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from leases_app import partitioning
+from tests.integration.conftest import profiled
 
 from .conftest import Store
 
@@ -182,16 +183,12 @@ def test_messages_cannot_be_changed_and_not_everybody_may_look(
 def test_every_page_comes_from_the_index(browser: Client, store: Store, archive: Any) -> None:
     store("orders", *[f"text {n}" for n in range(200)])
     store("payments", *[f"payment {n}" for n in range(200)])
-    database = archive.database
 
-    database.command("profile", 2)
-    page(browser)
-    page(browser, channel="orders")
-    database.command("profile", 0)
+    with profiled(archive) as seen:
+        page(browser)
+        page(browser, channel="orders")
 
-    seen = list(database["system.profile"].find({"op": "query", "ns": archive.full_name}))
-    database["system.profile"].drop()
-    assert len(seen) == 2
+    assert [question["op"] for question in seen] == ["query", "query"]
     for question in seen:
         assert question["docsExamined"] <= 51
         assert question["keysExamined"] <= 60

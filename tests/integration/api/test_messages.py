@@ -9,6 +9,7 @@ from bson import ObjectId
 
 from messages_app.searching import history
 from relayproject import keys
+from tests.integration.conftest import profiled
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +102,17 @@ def test_a_page_ends_early_when_its_messages_are_large(
 
     assert len(page["results"]) == 2
     assert len(api.get(page["next"]).json()["results"]) == 2
+
+
+def test_a_large_page_is_one_question_to_mongodb(api: Any, archive: Any, relay_keys: Any) -> None:
+    for n in range(300):
+        _store(archive, "orders", str(n), _position(n))
+
+    with profiled(archive) as asked:
+        page = api.get(f"{MESSAGES}?channel=orders&limit=250").json()
+
+    assert len(page["results"]) == 250
+    assert [question["op"] for question in asked] == ["query"]
 
 
 def test_nothing_above_the_watermark_is_shown(api: Any, archive: Any, relay_keys: Any) -> None:
