@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from channels_app import gaps_admin, registration, report
 from channels_app.models import Channel, ChannelQuerySet
 from relaycore.errors import RelayError
+from relayproject.rates import Recent
 
 SHOWN = (
     "status",
@@ -25,6 +26,7 @@ SHOWN = (
     "stored",
     "minute",
     "hour",
+    "day",
     "last_message",
     "created_at",
     "updated_at",
@@ -129,12 +131,17 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="last minute")
     def minute(self, channel: Any) -> str:
         """Messages stored lately."""
-        return _number(channel.recent and channel.recent.minute.messages)
+        return _lately(channel.known.recent, "minute")
 
     @admin.display(description="last hour")
     def hour(self, channel: Any) -> str:
         """Messages stored lately."""
-        return _number(channel.recent and channel.recent.hour.messages)
+        return _lately(channel.known.recent, "hour")
+
+    @admin.display(description="last day")
+    def day(self, channel: Any) -> str:
+        """Messages stored lately."""
+        return _lately(channel.known.recent, "day")
 
     @admin.display(description="last message")
     def last_message(self, channel: Any) -> SafeString | str:
@@ -217,8 +224,11 @@ def _number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def _lately(recent: Recent | None, window: str) -> str:
+    return _number(None if recent is None else getattr(recent, window).messages)
+
+
 def _learn(channels: Any) -> None:
     """Give each channel what the columns show, with one question to each server."""
-    recent = report.recent(channels)
     for channel, known in zip(channels, report.reports(channels), strict=True):
-        channel.known, channel.recent = known, recent.get(channel.channel)
+        channel.known = known
