@@ -16,6 +16,7 @@ from channels_app import gaps_admin, registration, report
 from channels_app.models import Channel, ChannelQuerySet
 from relaycore.errors import RelayError
 from relayproject.rates import Recent
+from relayproject.templatetags.relay import span
 
 SHOWN = (
     "status",
@@ -53,7 +54,7 @@ class StatusFilter(admin.SimpleListFilter):
 class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """All changes go through `registration`, so that the listeners learn of them."""
 
-    list_display = ("channel", "status", "messages", "minute", "hour", "last_message", "why_not")
+    list_display = ("channel", "status", "messages", "minute", "hour", "kept", "last_message", "why_not")
     search_fields = ("channel",)
     list_per_page = 50
     show_full_result_count = False
@@ -142,6 +143,11 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def day(self, channel: Any) -> str:
         """Messages stored lately."""
         return _lately(channel.known.recent, "day")
+
+    @admin.display(description="kept for", ordering="retention_seconds")
+    def kept(self, channel: Channel) -> str:
+        """How old a message becomes."""
+        return "ever" if channel.retention_seconds is None else span(channel.retention_seconds)
 
     @admin.display(description="last message")
     def last_message(self, channel: Any) -> SafeString | str:

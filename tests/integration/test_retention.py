@@ -101,10 +101,26 @@ def test_many_are_deleted_in_batches_and_no_longer_than_allowed(
     assert archive.count_documents({}) == 0
 
 
-def test_the_admin_changes_it(browser: Any) -> None:
+def test_the_admin_changes_it_for_what_is_stored_already(browser: Any, archive: Any, relay_keys: Any) -> None:
     row = start("orders")
-    form = {"deduplicate": '"content"', "retention_seconds": "3600"}
+    _store(archive, "orders", 50, 5500)
+    form = {"deduplicate": '"content"', "retention_seconds": "5400"}
 
     browser.post(f"/admin/channels_app/channel/{row.pk}/change/", form)
+    delete_expired()
 
-    assert Channel.objects.get().retention_seconds == 3600
+    assert _kept("orders") == ["50"]
+    assert AuditEntry.objects.latest("id").details == {"retention_seconds": 5400}
+    listed = browser.get("/admin/channels_app/channel/").content.decode()
+    assert '<td class="field-kept">90 min</td>' in listed
+
+
+@pytest.mark.parametrize("seconds", ["59", "-1", str(10**12), "60.5", "an hour"])
+def test_the_admin_refuses_nonsense(browser: Any, seconds: str) -> None:
+    row = start("orders")
+    form = {"deduplicate": '"content"', "retention_seconds": seconds}
+
+    answer = browser.post(f"/admin/channels_app/channel/{row.pk}/change/", form)
+
+    assert "errorlist" in answer.content.decode()
+    assert Channel.objects.get().retention_seconds is None
