@@ -1,11 +1,13 @@
 """Messages that are older than their channel keeps them are deleted."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from bson import ObjectId
+from celery import signals
 
 from access_app.models import AuditEntry
 from channels_app.models import Channel
@@ -189,3 +191,30 @@ def test_the_admin_refuses_nonsense(browser: Any, seconds: str) -> None:
 
     assert "errorlist" in answer.content.decode()
     assert Channel.objects.get().retention_seconds is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_stops_waits_for_the_batch_that_is_under_way(
+    archive: Any, relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_BATCH", 1)
+    begun = threading.Event()
+
+    def expire_slowly(*args: Any, **kwargs: Any) -> tuple[int, bool]:
+        begun.set()
+        time.sleep(0.3)
+        return retention.expire(*args, **kwargs)
+
+    monkeypatch.setattr(tasks, "expire", expire_slowly)
+    monkeypatch.setattr(tasks._Own, "deleting", None)
+    start("orders", retention_seconds=60)
+    _store(archive, "orders", 100, 101, 102)
+    relay_keys.hset(keys.stored(0), "orders", 3)
+
+    tasks.delete_expired()
+    assert begun.wait(5)
+    monkeypatch.setattr(tasks.stopping, "worker_stops", lambda: True)
+    signals.worker_shutdown.send(sender=None)
+
+    assert _kept("orders") == ["100", "101"]
+    assert relay_keys.hget(keys.stored(0), "orders") == b"2"
