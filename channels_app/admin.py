@@ -15,6 +15,8 @@ from django.utils.safestring import SafeString
 from channels_app import gaps_admin, registration, report
 from channels_app.models import Channel, ChannelQuerySet
 from relaycore.errors import RelayError
+from relayproject.rates import Recent
+from relayproject.templatetags.relay import span
 
 SHOWN = (
     "status",
@@ -25,6 +27,7 @@ SHOWN = (
     "stored",
     "minute",
     "hour",
+    "day",
     "last_message",
     "created_at",
     "updated_at",
@@ -51,7 +54,7 @@ class StatusFilter(admin.SimpleListFilter):
 class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """All changes go through `registration`, so that the listeners learn of them."""
 
-    list_display = ("channel", "status", "messages", "minute", "hour", "last_message", "why_not")
+    list_display = ("channel", "status", "messages", "minute", "hour", "kept", "last_message", "why_not")
     search_fields = ("channel",)
     list_per_page = 50
     show_full_result_count = False
@@ -129,12 +132,22 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="last minute")
     def minute(self, channel: Any) -> str:
         """Messages stored lately."""
-        return _number(channel.recent and channel.recent.minute.messages)
+        return _lately(channel.known.recent, "minute")
 
     @admin.display(description="last hour")
     def hour(self, channel: Any) -> str:
         """Messages stored lately."""
-        return _number(channel.recent and channel.recent.hour.messages)
+        return _lately(channel.known.recent, "hour")
+
+    @admin.display(description="last day")
+    def day(self, channel: Any) -> str:
+        """Messages stored lately."""
+        return _lately(channel.known.recent, "day")
+
+    @admin.display(description="kept for", ordering="retention_seconds")
+    def kept(self, channel: Channel) -> str:
+        """How old a message becomes."""
+        return "ever" if channel.retention_seconds is None else span(channel.retention_seconds)
 
     @admin.display(description="last message")
     def last_message(self, channel: Any) -> SafeString | str:
@@ -217,8 +230,11 @@ def _number(value: int | None) -> str:
     return "–" if value is None else f"{value:,}"
 
 
+def _lately(recent: Recent | None, window: str) -> str:
+    return _number(None if recent is None else getattr(recent, window).messages)
+
+
 def _learn(channels: Any) -> None:
     """Give each channel what the columns show, with one question to each server."""
-    recent = report.recent(channels)
     for channel, known in zip(channels, report.reports(channels), strict=True):
-        channel.known, channel.recent = known, recent.get(channel.channel)
+        channel.known = known

@@ -6,7 +6,7 @@ listens; so are the gaps. What was stored is counted by the writer, in Redis.
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,19 +36,24 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A channel, its status, who listens to it (None: nobody), what is stored of it, what was missed."""
+    """A channel, its status, who listens to it (None: nobody), what is stored of it, what was missed.
+
+    recent: what was stored lately; None where Redis could not be asked
+    """
 
     channel: Channel
     status: str
     listener: Lease | None
     stored: Stored
+    recent: rates.Recent | None
     completeness: Completeness
 
 
 def reports(channels: Sequence[Channel]) -> list[Report]:
     """The reports on channels that were read by `Channel.objects.with_status()`, in their order."""
     leases = listeners({channel.partition for channel in channels})
-    counts = stored(channels)
+    names = _by_partition(channels)
+    counts, lately = stored(names), recent(names)
     complete = completeness.of_channels(channels)
     return [
         Report(
@@ -56,6 +61,7 @@ def reports(channels: Sequence[Channel]) -> list[Report]:
             channel.status,
             leases.get(channel.partition),
             counts.get(channel.channel, Stored()),
+            lately.get(channel.channel),
             complete[channel.channel],
         )
         for channel in channels
@@ -68,11 +74,8 @@ def listeners(partitions: Iterable[int]) -> dict[int, Lease]:
     return {lease.partition: lease for lease in leases}
 
 
-def stored(channels: Iterable[Channel]) -> dict[str, Stored]:
-    """What is stored, by channel; empty while Redis is away."""
-    names: dict[int, list[str]] = defaultdict(list)
-    for channel in channels:
-        names[channel.partition].append(channel.channel)
+def stored(names: Mapping[int, list[str]]) -> dict[str, Stored]:
+    """What is stored, by channel; empty while Redis is away. The names are given by partition."""
     try:
         with shared_redis().pipeline(transaction=False) as pipeline:
             for partition, of_partition in names.items():
@@ -89,16 +92,20 @@ def stored(channels: Iterable[Channel]) -> dict[str, Stored]:
     return found
 
 
-def recent(channels: Iterable[Channel]) -> dict[str, rates.Recent]:
-    """What was stored lately, by channel; empty while Redis is away."""
-    names: dict[int, list[str]] = defaultdict(list)
-    for channel in channels:
-        names[channel.partition].append(channel.channel)
+def recent(names: Mapping[int, list[str]]) -> dict[str, rates.Recent]:
+    """What was stored lately, by channel; empty while Redis is away. The names are given by partition."""
     try:
         return rates.of_channels(names)
     except redis.RedisError as exc:
         log.warning("Redis does not answer, so nobody knows what was stored lately: %s", exc)
         return {}
+
+
+def _by_partition(channels: Iterable[Channel]) -> dict[int, list[str]]:
+    names: dict[int, list[str]] = defaultdict(list)
+    for channel in channels:
+        names[channel.partition].append(channel.channel)
+    return names
 
 
 def _time(milliseconds: bytes | None) -> datetime | None:

@@ -20,9 +20,10 @@ from pymongo.errors import PyMongoError
 
 from messages_app import pretty
 from messages_app.models import Message, Quarantined
-from messages_app.searching import browsing
+from messages_app.searching import history, previews
+from messages_app.searching.history import Cursor, Page, Search
 from messages_app.writing import retrying
-from relaycore.errors import NotRetried
+from relaycore.errors import NotRetried, SearchTooSlow, UnfitServer
 from relaycore.position import is_position
 from relayproject.connections import mongo_collection
 from relayproject.readonly import ReadOnlyAdmin
@@ -34,7 +35,7 @@ _POSITIONS: Final = ("above", "below")
 
 
 class Finder(forms.Form):
-    """What to look for. Times are UTC."""
+    """What to look for. Times are UTC, and become positions."""
 
     _moment = forms.DateTimeInput(format="%Y-%m-%dT%H:%M:%S", attrs={"type": "datetime-local", "step": "1"})
 
@@ -50,6 +51,12 @@ class Finder(forms.Form):
         given: dict[str, Any] = super().clean() or {}
         if not given.get("channel") and any(given.get(name) for name in ("since", "until", "contains")):
             raise forms.ValidationError("Say in which channel.")
+        for name in ("since", "until"):
+            if given.get(name):
+                try:
+                    given[name] = history.at(given[name])
+                except ValueError:
+                    self.add_error(name, "Give a time from 1970 to 2286.")
         for name in _POSITIONS:
             if given.get(name) and not is_position(given[name]):
                 raise forms.ValidationError("This page is not one that a link gave. Begin again without it.")
@@ -65,17 +72,18 @@ class MessageAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         finder = Finder(request.GET, label_suffix="")
-        page, channels = browsing.Page([]), []
+        page, channels = Page([], None, None, None), []
         if finder.is_valid():
             try:
                 page = _page(finder.cleaned_data)
-                channels = browsing.recent_channels(20)
+                channels = previews.recent_channels(20)
+            except SearchTooSlow:
+                finder.add_error("contains", "This took too long. Give a shorter time to search in.")
+            except UnfitServer as exc:
+                finder.add_error(None, str(exc))
             except (PyMongoError, redis.RedisError) as exc:
                 log.warning("messages cannot be listed: %s", exc)
-                if finder.cleaned_data["contains"] and isinstance(exc, PyMongoError) and exc.timeout:
-                    finder.add_error("contains", "This took too long. Give a shorter time to search in.")
-                else:
-                    finder.add_error(None, "A server does not answer. Try again in a moment.")
+                finder.add_error(None, "A server does not answer. Try again in a moment.")
         context = {
             **self.admin_site.each_context(request),
             "title": "Messages",
@@ -83,8 +91,8 @@ class MessageAdmin(ReadOnlyAdmin):
             "finder": finder,
             "page": page,
             "channels": channels,
-            "newer": _link(finder, above=page.above),
-            "older": _link(finder, below=page.below),
+            "newer": _link(finder, above=page.previous.position if page.previous else None),
+            "older": _link(finder, below=page.next.position if page.next else None),
             "first": _link(finder, above="", below="") if _is_deep(finder) else "",
         }
         return TemplateResponse(request, "admin/messages_app/message/change_list.html", context)
@@ -112,17 +120,14 @@ class MessageAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/messages_app/message/change_form.html", context)
 
 
-def _page(given: dict[str, Any]) -> browsing.Page:
+def _page(given: dict[str, Any]) -> Page:
+    """The previews that were asked for, the newest first."""
     if not given["channel"]:
-        return browsing.newest()
-    return browsing.browse(
-        given["channel"],
-        since=given["since"],
-        until=given["until"],
-        contains=given["contains"],
-        above=given["above"] or None,
-        below=given["below"] or None,
-    )
+        return Page(previews.newest(), None, None, None)
+    search = Search(given["channel"], given["since"], given["until"], given["contains"] or None)
+    position = given["above"] or given["below"]
+    cursor = Cursor(position, back=bool(given["above"])) if position else None
+    return history.read(search, limit=previews.PAGE, cursor=cursor, projection=previews.PREVIEW)
 
 
 def _link(finder: Finder, **position: str | None) -> str:

@@ -108,6 +108,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **environ.Env.db_url_config(SERVERS.database_url),
+        "ENGINE": "relayproject.postgres",
         "OPTIONS": {
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,  # A link that swallows everything is noticed in 10 s, not in 15 min.

@@ -30,9 +30,14 @@ def ask_all() -> None:
     _shared[0] = 1
 
 
+def worker_stops() -> bool:
+    """Whether the worker that this process belongs to shuts down."""
+    return bool(_shared[0])
+
+
 def asked() -> bool:
     """Whether the loop should end."""
-    return bool(_Own.signalled or _shared[0] or os.getppid() != _Own.parent)
+    return _Own.signalled or worker_stops() or os.getppid() != _Own.parent
 
 
 def leave_if_signalled() -> None:

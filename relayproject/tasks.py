@@ -2,32 +2,95 @@
 
 import logging
 import time
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime, timedelta
 
-from celery import shared_task
+from celery import shared_task, signals
+from django.db import connections
 
 from channels_app.models import Channel
 from leases_app import partitioning
 from messages_app.searching.history import at
+from messages_app.writing.background import in_background
 from messages_app.writing.retention import expire
+from relaycore.errors import one_line
+from relayproject import stopping
 
 log = logging.getLogger(__name__)
 
-_BUDGET_SECONDS = 2.0
-"""So long one turn may take: the worker for short tasks makes the proposals as well."""
+_TURN_SECONDS = 2.0
+"""So long messages of one channel are deleted before another one has its turn."""
+
+_ALL_SECONDS = 10.0
+"""So often all channels are looked at, while some take longer than their turn."""
+
+_STOP_SECONDS = 5.0
+
+
+class _Own:
+    """What this process is doing."""
+
+    deleting: "Future[int] | None" = None
 
 
 @shared_task
 def delete_expired() -> None:
-    """Delete what is older than its channel keeps it. What is not done in time is done the next time."""
+    """Delete what is older than its channel keeps it, until nothing is left.
+
+    In a thread, one in each process: the worker for short tasks makes the proposals as well, and
+    they must not wait.
+    """
+    if _Own.deleting is None or _Own.deleting.done():
+        _Own.deleting = in_background(_delete)
+
+
+def delete_all_expired() -> int:
+    """The same here and now; how many messages there were.
+
+    Raises:
+        PyMongoError, redis.RedisError: a server does not answer.
+        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
+    """
     partitioning.require()
-    deadline = time.monotonic() + _BUDGET_SECONDS
-    now = datetime.now(UTC)
-    # A channel that comes late in one turn comes early in another.
-    for channel in Channel.objects.exclude(retention_seconds=None).order_by("?")[:1000]:
-        below = at(now - timedelta(seconds=channel.retention_seconds or 0))
-        deleted = expire(channel.channel, channel.partition, below, deadline)
-        if deleted:
-            log.info("%d messages have expired", deleted, extra={"channel": channel.channel})
-        if time.monotonic() > deadline:
-            break
+    every = Channel.objects.exclude(retention_seconds=None).values_list("channel", flat=True)
+    total, late, all_at = 0, list(every), time.monotonic()
+    while late and not stopping.worker_stops():
+        if time.monotonic() - all_at > _ALL_SECONDS:
+            late, all_at = list(every), time.monotonic()
+        turns = {name: _turn(name) for name in late}
+        total += sum(deleted for deleted, _ in turns.values())
+        late = [name for name, (_, more) in turns.items() if more]
+    return total
+
+
+def _turn(name: str) -> tuple[int, bool]:
+    """Delete from one channel for a while; how many messages, and whether there may be more."""
+    # Asked at each turn: it may have been changed since the one before.
+    channel = Channel.objects.filter(channel=name).first()
+    if channel is None or channel.retention_seconds is None or stopping.worker_stops():
+        return 0, False
+    below = at(datetime.now(UTC) - timedelta(seconds=channel.retention_seconds))
+    until = time.monotonic() + _TURN_SECONDS
+    deleted, more = expire(
+        name, channel.partition, below, lambda: stopping.worker_stops() or time.monotonic() > until
+    )
+    if deleted:
+        log.info("%d messages have expired", deleted, extra={"channel": name})
+    return deleted, more
+
+
+def _delete() -> int:
+    try:
+        return delete_all_expired()
+    except Exception as exc:
+        log.warning("what has expired is not deleted, that is tried again: %s", one_line(exc))
+        return 0
+    finally:
+        connections.close_all()
+
+
+@signals.worker_shutdown.connect
+def _wait(**_: object) -> None:
+    """A batch is counted once it is deleted: let the last one come to that."""
+    if _Own.deleting is not None:
+        wait([_Own.deleting], _STOP_SECONDS)

@@ -41,6 +41,21 @@ class _Listener(serializers.Serializer):  # type: ignore[type-arg]
     since = serializers.DateTimeField()
 
 
+class _Count(serializers.Serializer):  # type: ignore[type-arg]
+    """Messages of one window, which may be longer than it says by up to a sixth."""
+
+    messages = serializers.IntegerField()
+    per_second = serializers.FloatField(help_text="The mean rate.")
+
+
+class _Recent(serializers.Serializer):  # type: ignore[type-arg]
+    """What was stored lately."""
+
+    minute = _Count()
+    hour = _Count()
+    day = _Count()
+
+
 class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     """A channel."""
 
@@ -60,10 +75,49 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     listener = _Listener(allow_null=True)
     messages_stored = serializers.IntegerField(allow_null=True, help_text="null: Redis does not answer.")
     last_message_at = serializers.DateTimeField(allow_null=True)
+    recent = _Recent(
+        allow_null=True,
+        help_text="What was stored within the last minute, hour and day. null: Redis does not answer.",
+    )
     url = serializers.URLField()
     messages_url = serializers.URLField()
     detail = serializers.CharField(required=False, help_text="Why it is not ACTIVE within ?wait=.")
 
+
+_CHANNEL = OpenApiExample(
+    "A channel",
+    {
+        "id": 1,
+        "channel": "orders",
+        "subscription_status": "ACTIVE",
+        "deduplicate": "content",
+        "retention_seconds": 86400,
+        "partition": 0,
+        "created_at": "2026-11-21T12:00:00.123456Z",
+        "updated_at": "2026-11-21T12:00:00.123456Z",
+        "active_since": "2026-11-21T12:00:00.234567Z",
+        "complete_since": "2026-11-21T12:00:00.234567Z",
+        "open_gap": None,
+        "listener": {
+            "host": "relay-1",
+            "pid": 4711,
+            "task_id": "0b8f6c1e-5f0e-4a53-9c53-6c1de1a3f9e4",
+            "epoch": 3,
+            "since": "2026-11-21T11:58:00.000000Z",
+        },
+        "messages_stored": 123456,
+        "last_message_at": "2026-11-21T12:34:56.789000Z",
+        "recent": {
+            "minute": {"messages": 640, "per_second": 9.85},
+            "hour": {"messages": 36120, "per_second": 9.6},
+            "day": {"messages": 123456, "per_second": 1.41},
+        },
+        "url": "https://relay.example.org/api/v1/channels/orders",
+        "messages_url": "https://relay.example.org/api/v1/messages?channel=orders",
+    },
+    response_only=True,
+    status_codes=["200", "201"],
+)
 
 _NAME = {
     "type": "string",
@@ -104,7 +158,7 @@ start_listening = extend_schema(
     request=_body(
         {"required": ["channel"]}, channel=_NAME, deduplicate=_POLICY, retention_seconds=_RETENTION
     ),
-    examples=_EXAMPLES,
+    examples=[*_EXAMPLES, _CHANNEL],
     responses={201: ChannelSchema, **problems(403, 409, *_NOT_A_BODY)},
 )
 start_listening_example = extend_schema(
@@ -121,6 +175,10 @@ change_channel = extend_schema(
     operation_id="change_channel",
     tags=["channels"],
     request=_body({"minProperties": 1}, deduplicate=_POLICY, retention_seconds=_RETENTION),
+    examples=[
+        OpenApiExample("Keep messages for a day", {"retention_seconds": 86400}, request_only=True),
+        _CHANNEL,
+    ],
     responses={200: ChannelSchema, **problems(403, 404, *_NOT_A_BODY)},
 )
 
@@ -128,7 +186,10 @@ change_channel = extend_schema(
 def channel(operation_id: str) -> Callable[[F], F]:
     """A channel by its name."""
     return extend_schema(
-        operation_id=operation_id, tags=["channels"], responses={200: ChannelSchema, **problems(404)}
+        operation_id=operation_id,
+        tags=["channels"],
+        examples=[_CHANNEL],
+        responses={200: ChannelSchema, **problems(404)},
     )
 
 

@@ -12,6 +12,7 @@ from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
 from channels_app.report import Report
 from relaycore.policy import CONTENT, Policy, parse
 from relayproject.addresses import quoted
+from relayproject.rates import Recent
 
 
 class Strict(serializers.Serializer):  # type: ignore[type-arg]
@@ -116,6 +117,15 @@ class Rows:
             },
             "messages_stored": report.stored.messages,
             "last_message_at": report.stored.last_at,
+            "recent": report.recent and _recent(report.recent),
             "url": self.address(channel.channel),
             "messages_url": f"{self._messages}?channel={quoted(channel.channel)}",
         }
+
+
+def _recent(recent: Recent) -> dict[str, Any]:
+    """What was stored lately. A rate has three digits that mean something."""
+    return {
+        window: {"messages": count.messages, "per_second": float(f"{count.per_second:.3g}")}
+        for window, count in (("minute", recent.minute), ("hour", recent.hour), ("day", recent.day))
+    }

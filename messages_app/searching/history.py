@@ -8,6 +8,7 @@ of it, so it has a limit of time.
 """
 
 import re
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,7 +32,7 @@ MOST_PER_PAGE: Final = 1000
 PAGE_SIZE: Final = 16 << 20
 """A page ends early once its payloads have this size together: 1,000 of 1 MiB are a gigabyte."""
 
-SEARCH_SECONDS: Final = 2.5
+SEARCH_SECONDS: Final = 5.0
 
 Document = dict[str, Any]
 
@@ -74,8 +75,16 @@ class Page:
     previous: Cursor | None
 
 
-def read(search: Search, *, limit: int, cursor: Cursor | None = None) -> Page:
+def read(
+    search: Search,
+    *,
+    limit: int,
+    cursor: Cursor | None = None,
+    projection: Mapping[str, Any] | None = None,
+) -> Page:
     """At most `limit` messages, after the cursor or before it.
+
+    projection: what MongoDB gives of each message, with at least `position` and `message`; None: all
 
     Raises:
         pymongo.errors.PyMongoError: MongoDB cannot answer.
@@ -86,7 +95,7 @@ def read(search: Search, *, limit: int, cursor: Cursor | None = None) -> Page:
     # Before MongoDB is asked: see there.
     mark = watermark.read(partition_of(search.channel, settings.RELAY_PARTITIONS))
     back = cursor is not None and cursor.back
-    found, more = _find(_bounded(search, cursor, mark), search.newest_first != back, limit)
+    found, more = _find(_bounded(search, cursor, mark), search.newest_first != back, limit, projection)
     if back:
         found.reverse()
     # Behind a cursor there is what the page that gave it ended with.
@@ -133,12 +142,16 @@ def _bounded(search: Search, cursor: Cursor | None, mark: str | None) -> Search:
     return replace(search, since=since, until=until)
 
 
-def _find(search: Search, newest_first: bool, limit: int) -> tuple[list[Document], bool]:
+def _find(
+    search: Search, newest_first: bool, limit: int, projection: Mapping[str, Any] | None
+) -> tuple[list[Document], bool]:
     """At most `limit` messages, and whether there are more."""
     messages: list[Document] = []
     size = 0
-    # One more than asked for shows whether there is a next page.
-    cursor = collection().find(_filter(search)).sort("position", -1 if newest_first else 1).limit(limit + 1)
+    found = collection().find(_filter(search), projection).sort("position", -1 if newest_first else 1)
+    # One more than asked for shows whether there is a next page. All of them in one answer: of itself
+    # MongoDB sends 101, and the rest when it is asked again.
+    cursor = found.limit(limit + 1).batch_size(limit + 1)
     if search.contains is not None:
         cursor = cursor.max_time_ms(int(SEARCH_SECONDS * 1000))
     try:

@@ -2,10 +2,10 @@
 
 By position, whose first digits are a time, along the index (channel, position): no message
 carries a date of its own end, so a change holds at once for what is stored already. In
-batches, until a deadline: what is left is for the next turn.
+batches, one after another: MongoDB deletes message by message, and has others to serve.
 """
 
-import time
+from collections.abc import Callable
 from typing import Final
 
 from relayproject import keys
@@ -14,23 +14,28 @@ from relayproject.connections import mongo_collection, shared_redis
 _BATCH: Final = 5000
 
 
-def expire(channel: str, partition: int, below: str, deadline: float) -> int:
-    """Delete the messages of a channel with a position below `below`; how many there were.
+def expire(channel: str, partition: int, below: str, stopping: Callable[[], bool]) -> tuple[int, bool]:
+    """Delete the messages of a channel with a position below `below`.
 
-    deadline: monotonic seconds
+    A batch at least, and on until `stopping()`. How many there were, and whether there may be more.
 
     Raises:
         PyMongoError: MongoDB does not answer.
         redis.RedisError: Redis does not; the count of what is stored is too high then.
     """
     messages = mongo_collection("messages")
-    deleted, more = 0, True
-    while more and time.monotonic() < deadline:
+    total = 0
+    while True:
         old = {"channel": channel, "position": {"$lt": below}}
-        last = next(messages.find(old, {"position": 1}).sort("position", 1).skip(_BATCH - 1).limit(1), None)
-        more = last is not None
+        ends = messages.find(old, {"_id": 0, "position": 1}).sort("position", 1).skip(_BATCH - 1).limit(1)
+        last = next(ends, None)
         bound = {"$lte": last["position"]} if last else {"$lt": below}
-        deleted += messages.delete_many({"channel": channel, "position": bound}).deleted_count
-    if deleted:
-        shared_redis().hincrby(keys.stored(partition), channel, -deleted)
-    return deleted
+        deleted = messages.delete_many({"channel": channel, "position": bound}).deleted_count
+        if deleted:
+            # After each batch: whoever is killed leaves the count too high by one at most.
+            shared_redis().hincrby(keys.stored(partition), channel, -deleted)
+        total += deleted
+        if last is None:
+            return total, False
+        if stopping():
+            return total, True

@@ -21,6 +21,13 @@ def seconds(value: float) -> str:
 
 
 @register.filter
+def span(value: int) -> str:
+    """So many seconds to the second, in the largest unit that leaves no rest: `90 min`, `2 d`."""
+    size, unit = next((known for known in _UNITS if value % known[0] == 0), (1, "s"))
+    return f"{value // size} {unit}"
+
+
+@register.filter
 def ago(when: datetime | None) -> str:
     """How long ago: `12 s ago`."""
     if when is None:

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ from leases_app.models import Lease
 from relayproject.connections import shared_redis
 
 API = "/api/v1"
+
+_MAX_TIME_EXPIRED = 50
+"""MongoDB's error code."""
 
 
 @pytest.fixture
@@ -60,6 +64,34 @@ def redis_away(settings: Any) -> Iterator[None]:
     shared_redis.cache_clear()
     yield
     shared_redis.cache_clear()
+
+
+@pytest.fixture
+def give_up(archive: Any) -> Callable[[], None]:
+    """Has MongoDB give up the next search, as one that takes longer than it may."""
+
+    def arm() -> None:
+        archive.database.client.admin.command(
+            "configureFailPoint",
+            "failCommand",
+            mode={"times": 1},
+            data={"failCommands": ["find"], "errorCode": _MAX_TIME_EXPIRED},
+        )
+
+    return arm
+
+
+@contextmanager
+def profiled(archive: Any) -> Iterator[list[dict[str, Any]]]:
+    """What MongoDB has been asked about the messages meanwhile, from its profile."""
+    database, asked = archive.database, list[dict[str, Any]]()
+    database.command("profile", 2)
+    try:
+        yield asked
+    finally:
+        database.command("profile", 0)
+        asked += database["system.profile"].find({"ns": archive.full_name}).sort("ts", 1)
+        database["system.profile"].drop()
 
 
 @pytest.fixture

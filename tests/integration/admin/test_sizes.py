@@ -18,7 +18,7 @@ from django.test import Client
 
 from channels_app.models import Channel
 from relaycore.position import first_of
-from relayproject import keys
+from relayproject import keys, rates
 from relayproject.connections import mongo_collection, shared_redis
 
 MESSAGES = int(os.environ.get("ADMIN_MESSAGES", "50000"))
@@ -65,12 +65,24 @@ def much(django_db_setup: None, django_db_blocker: Any, messages_database: str) 
             ]
         )
         shared_redis().hset(keys.last_at(0), mapping={name: START_MS + n for n, name in enumerate(names)})
+        stored_lately = _store_lately(names)
         yield names[0]
         Channel.objects.all().delete()
         with pymongo.timeout(120):
             messages.delete_many({})
             quarantine.delete_many({})
-        shared_redis().delete(keys.last_at(0))
+        shared_redis().delete(keys.last_at(0), *stored_lately)
+
+
+def _store_lately(names: list[str]) -> list[str]:
+    """Count a message of each channel in every slot that a rate is read from; the keys."""
+    found = []
+    for width, length in rates.WINDOWS.values():
+        current = int(time.time() // width)
+        for slot in range(current - length // width, current + 1):
+            found.append(f"{keys.rates(0)}:{width}:{slot}")
+            shared_redis().hset(found[-1], mapping=dict.fromkeys(names, 1))
+    return found
 
 
 MIDDLE = first_of(f"{START_MS + MESSAGES // 2}-0")
@@ -96,6 +108,8 @@ MIDDLE = first_of(f"{START_MS + MESSAGES // 2}-0")
         "/admin/messages_app/quarantined/?q=channel.number.7",
         "/admin/leases_app/lease/",
         "/admin/django_celery_beat/periodictask/",
+        "/api/v1/channels",
+        "/api/v1/channels?limit=1000&search=7",
     ],
 )
 @pytest.mark.django_db

@@ -47,6 +47,28 @@ def test_a_channel_says_who_hears_it_since_when_and_what_is_stored(
     assert parse_datetime(row["last_message_at"]) == datetime(2026, 11, 18, 11, 6, 40, 123000, tzinfo=UTC)
 
 
+def test_a_channel_says_what_was_stored_lately(api: Any, relay_keys: Any) -> None:
+    start("orders")
+    start("silent")
+    for width, count in ((10, 65), (600, 720), (3600, 9000)):
+        slot = int(relay_keys.time()[0] // width)
+        relay_keys.hset(f"{keys.rates(0)}:{width}:{slot}", "orders", count)
+
+    lately = api.get(f"{CHANNELS}/orders").json()["recent"]
+
+    assert {window: count["messages"] for window, count in lately.items()} == {
+        "minute": 65,
+        "hour": 720,
+        "day": 9000,
+    }
+    # A window begins with a slot, so it may be longer than it says by one.
+    assert 65 / 70.1 < lately["minute"]["per_second"] < 65 / 59.9
+    assert 720 / 4201 < lately["hour"]["per_second"] < 720 / 3599
+    assert 9000 / 90_001 < lately["day"]["per_second"] <= 9000 / 86_000
+    silent = api.get(CHANNELS).json()["results"][1]["recent"]
+    assert silent["day"] == {"messages": 0, "per_second": 0}
+
+
 def test_a_channel_is_not_active_once_its_listener_is_gone(api: Any, listener: Any) -> None:
     start("orders")
     _hear("orders")
@@ -65,6 +87,7 @@ def test_the_counts_are_null_while_redis_is_away(api: Any, redis_away: None) -> 
     assert answer.status_code == 200
     assert answer.json()["results"][0]["messages_stored"] is None
     assert answer.json()["results"][0]["last_message_at"] is None
+    assert answer.json()["results"][0]["recent"] is None
 
 
 def test_the_list_goes_on_page_by_page_by_name(api: Any) -> None:

@@ -13,8 +13,6 @@ import psutil
 import pytest
 from bson import ObjectId
 
-from tests.integration.api.test_messages import MAX_TIME_EXPIRED
-
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TEXTS: list[str | bytes] = ["plain", 'with "quotes", commas', "two\nlines", "", "ünï 🚌", b"\xff\xfe", "=1+1"]
@@ -107,17 +105,12 @@ def test_the_memory_does_not_grow_with_the_export(
 
 
 def test_an_export_that_fails_midway_does_not_look_complete(
-    archive: Any, relay_keys: Any, export: Callable[[str], HTTPResponse]
+    archive: Any, relay_keys: Any, export: Callable[[str], HTTPResponse], give_up: Callable[[], None]
 ) -> None:
     _fill(archive, ["x" * 2000] * 20_000)
     answer = export("")
     answer.read(1)
-    archive.database.client.admin.command(
-        "configureFailPoint",
-        "failCommand",
-        mode={"times": 1},
-        data={"failCommands": ["find"], "errorCode": MAX_TIME_EXPIRED},
-    )
+    give_up()
 
     with pytest.raises(IncompleteRead):
         answer.read()

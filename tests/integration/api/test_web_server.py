@@ -3,6 +3,8 @@
 import contextlib
 import http.client
 import itertools
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
@@ -79,3 +81,12 @@ def test_static_files_are_served_without_a_warning(web: str) -> None:
     assert (status, b"color" in content) == (200, True)
     assert _ask(web, "GET", path, Range="bytes=0-9") == (206, content[:10])
     assert _ask(web, "HEAD", path) == (200, b"")
+
+
+def test_what_a_web_process_has_loaded_is_not_searched_for_circles() -> None:
+    code = "import relayproject.asgi, gc; print(len(gc.get_objects()), gc.get_freeze_count())"
+
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    searched, spared = map(int, said.stdout.split())
+    assert searched < 5000 < 50_000 < spared

@@ -1,0 +1,55 @@
+"""Messages as lists for people show them: the first characters. The payloads stay in MongoDB."""
+
+import heapq
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import pymongo
+from django.conf import settings
+
+from messages_app.searching.history import Document, collection
+from relayproject import keys
+from relayproject.connections import shared_redis
+
+PAGE: Final = 50
+_CHARACTERS: Final = 300
+
+_IS_TEXT: Final = {"$eq": [{"$type": "$message"}, "string"]}
+PREVIEW: Final[Mapping[str, Any]] = {
+    "_id": 0,
+    "id": "$_id",
+    "channel": 1,
+    "received_at": 1,
+    "position": 1,
+    "is_text": _IS_TEXT,
+    "message": {"$cond": [_IS_TEXT, {"$substrCP": ["$message", 0, _CHARACTERS]}, ""]},
+    "size": {"$cond": [_IS_TEXT, {"$strLenBytes": "$message"}, {"$binarySize": "$message"}]},
+}
+"""The projection of a preview: `message` is the beginning of a text, `size` that of the whole in bytes."""
+
+
+def newest() -> list[Document]:
+    """Previews of the newest messages of all channels.
+
+    Only channels that had a message lately can have one of the newest, and the writer notes
+    when each had its last one. A page of them is merged from their ends by the index.
+
+    Raises:
+        redis.RedisError, pymongo.errors.PyMongoError: a server cannot answer.
+    """
+    wanted = {"channel": {"$in": recent_channels(PAGE)}}
+    found = collection().find(wanted, PREVIEW, hint="channel_position")
+    return list(found.sort("position", pymongo.DESCENDING).limit(PAGE))
+
+
+def recent_channels(count: int) -> list[str]:
+    """The channels that had a message last.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    latest: list[tuple[int, bytes]] = []
+    for partition in range(settings.RELAY_PARTITIONS):
+        times = cast(Mapping[bytes, bytes], shared_redis().hgetall(keys.last_at(partition)))
+        latest = heapq.nlargest(count, [*latest, *((int(at), name) for name, at in times.items())])
+    return [name.decode() for _, name in latest]
