@@ -68,13 +68,17 @@ def _output(*argv: str) -> str:
     return done.stdout
 
 
-def _compose(words: list[str]) -> None:
-    """The services are there, and what runs in one of them exists."""
+def _docker(words: list[str]) -> None:
+    """The services and the image are there, and what runs in one of them exists."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    if words[0] == "build":
+        assert words[1] == "--tag"
+        assert f"image: {words[2]}\n" in (ROOT / "deploy/kubernetes/30-web.yaml").read_text()
+        return
     assert words[0] == "compose"
     action, *rest = words[1:]
     named = [word for word in rest if not word.startswith("-")]
-    assert action in {"up", "down", "exec", "build"}
+    assert action in {"up", "down", "exec", "run", "build"}
     if action == "exec":
         assert named[0] in services, named[0]
         _look_up(Command(shlex.join(named[1:])))
@@ -107,6 +111,9 @@ def _manage(words: list[str]) -> None:
 
 
 def _python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert (ROOT / words[1].replace(".", "/")).with_suffix(".py").is_file(), words[1]
+        return
     assert words[0] == "manage.py"
     _manage(words[1:])
 
@@ -135,7 +142,7 @@ class Instead:
 
 NOT_RUN: Mapping[str, Instead] = {
     "make": Instead("it runs until Ctrl-C, for an hour, or runs these tests", _make),
-    "docker": Instead("there may be no Docker engine", _compose),
+    "docker": Instead("there may be no Docker engine", _docker),
     "kubectl": Instead("there may be no cluster", _kubectl),
     "mongodump": Instead("MongoDB's tools are not among the Python packages", _mongo),
     "mongorestore": Instead("as mongodump", _mongo),
@@ -320,10 +327,12 @@ def test_pages_with_commands_are_found() -> None:
         "make nonsense",
         'make bench ARGS="--nonsense"',
         "docker compose up --detach nonsense",
+        "docker build --tag nonsense .",
         "docker compose exec web python manage.py nonsense",
         "kubectl apply --filename deploy/nonsense",
         "mongodump --uri=$MONGO_URL --db=nonsense",
         "python manage.py tokens nonsense",
+        "python -m benchmarks.nonsense",
         "manage.py channels list --nonsense",
         "celery -A relayproject nonsense",
         "nonsense",
