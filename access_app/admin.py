@@ -4,20 +4,49 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from access_app import tokens
 from access_app.models import AuditEntry, Token
+
+_BECAME = ("key", "created_at", "rotated_at", "last_used_at", "revoked_at")
 
 
 @admin.register(Token)
 class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """A key is shown once, in the message after it was made or rotated."""
 
-    list_display = ("name", "user", "scope", "hint", "created_at", "last_used_at", "expires_at", "revoked_at")
+    list_display = ("name", "user", "may", "key", "last_used_at", "state")
+    list_select_related = ("user",)
     list_filter = ("scope",)
     search_fields = ("name",)
-    fields = ("name", "user", "scope", "expires_at")
     actions = ("rotate", "revoke")
+
+    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
+        """Those of a new one; of another one, what became of it as well."""
+        asked = ("name", "user", "scope", "expires_at")
+        return asked if obj is None else (*asked, *_BECAME)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> tuple[str, ...]:
+        """What nobody types."""
+        return _BECAME
+
+    @admin.display(description="scope", ordering="scope")
+    def may(self, token: Token) -> str:
+        """Without its explanation."""
+        return token.scope
+
+    @admin.display(description="key")
+    def key(self, token: Token) -> str:
+        """What it begins with."""
+        return f"{token.hint}…"
+
+    @admin.display(description="state")
+    def state(self, token: Token) -> SafeString:
+        """As a pill."""
+        kind = {"revoked": "", "expired": "warn"}.get(token.state, "good")
+        return format_html('<span class="pill {}">{}</span>', kind, token.state)
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         """Make it. There is no other way to save one."""

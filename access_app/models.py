@@ -1,5 +1,6 @@
 """Tokens and the audit log."""
 
+from datetime import UTC, datetime
 from typing import ClassVar, Self
 
 from django.conf import settings
@@ -48,6 +49,15 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def state(self) -> str:
+        """For people: `valid`, `until DATE`, `expired` or `revoked`."""
+        if self.revoked_at:
+            return "revoked"
+        if self.expires_at is None:
+            return "valid"
+        return "expired" if self.expires_at <= datetime.now(UTC) else f"until {self.expires_at:%Y-%m-%d}"
 
 
 class AuditEntry(models.Model):

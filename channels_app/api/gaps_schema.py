@@ -23,6 +23,7 @@ class GapSchema(serializers.Serializer):  # type: ignore[type-arg]
 
 gaps = extend_schema(
     operation_id="gaps",
+    summary="When a channel was not heard",
     tags=["channels"],
     parameters=[
         query("channel", "What touched this channel: its own gaps, and those of its partition."),

@@ -151,6 +151,7 @@ _NOT_A_BODY = (413, 415)
 
 start_listening = extend_schema(
     operation_id="start_listening",
+    summary="Start listening to a channel",
     tags=["channels"],
     parameters=[
         query("wait", "Seconds to wait until it is ACTIVE.", {"type": "number", "minimum": 0, "maximum": 30})
@@ -163,6 +164,7 @@ start_listening = extend_schema(
 )
 start_listening_example = extend_schema(
     operation_id="start_listening_example",
+    summary="What to send there",
     tags=["channels"],
     responses={
         200: inline_serializer(
@@ -173,6 +175,7 @@ start_listening_example = extend_schema(
 )
 change_channel = extend_schema(
     operation_id="change_channel",
+    summary="Change how a channel is kept",
     tags=["channels"],
     request=_body({"minProperties": 1}, deduplicate=_POLICY, retention_seconds=_RETENTION),
     examples=[
@@ -187,6 +190,7 @@ def channel(operation_id: str) -> Callable[[F], F]:
     """A channel by its name."""
     return extend_schema(
         operation_id=operation_id,
+        summary="One channel, with its status",
         tags=["channels"],
         examples=[_CHANNEL],
         responses={200: ChannelSchema, **problems(404)},
@@ -196,12 +200,16 @@ def channel(operation_id: str) -> Callable[[F], F]:
 def stop(operation_id: str) -> Callable[[F], F]:
     """The end of relaying a channel."""
     return extend_schema(
-        operation_id=operation_id, tags=["channels"], responses={204: None, **problems(403, 404)}
+        operation_id=operation_id,
+        summary="Stop listening to a channel",
+        tags=["channels"],
+        responses={204: None, **problems(403, 404)},
     )
 
 
 channels = extend_schema(
     operation_id="channels",
+    summary="All channels, with their status",
     tags=["channels"],
     parameters=[
         query("status", "Only these.", enum=Channel.Status.values),

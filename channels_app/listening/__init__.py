@@ -63,10 +63,11 @@ Handing over
 Whole, and gaps
     A standby is whole from the first tick on that it hears, since the tick channel is
     subscribed last. A new leader that is whole from the last confirmed tick on has missed
-    nothing. Otherwise it confirms nothing before its own first tick, and a gap is recorded, from that tick (Redis keeps it in a hash) to the
-    leader's own first one, bounded by Redis's counter of PUBLISH, which ticks carry. The
-    same goes for a leader that was deaf and alone, for messages that had to be given up,
-    and for single channels that a new leader had not yet subscribed.
+    nothing. Otherwise it confirms nothing before its own first tick, and with that a gap is
+    recorded: from the last confirmed tick (Redis keeps it in a hash) to this one, bounded by
+    Redis's counter of PUBLISH, which ticks carry. The same goes for a leader that was deaf and
+    alone, for messages that had to be given up, and for single channels that a new leader had
+    not yet subscribed.
 
 From subscription to ACTIVE
     A channel is ACTIVE when Redis has confirmed the subscription AND a tick that came
@@ -91,9 +92,9 @@ Identity
     Under `every` a message is named by the tick it fell in and its count there. In a tick
     that a connection has not heard from its beginning, a leader gives names that are its
     own; whoever takes over leaves such messages out until its own first tick, since the leader
-    before may have appended them under another name, or will when it wakes. So under `every` the messages of the very tick
-    in which a channel is subscribed are safe only from its next tick on: it is not ACTIVE
-    before.
+    before may have appended them under another name, or will when it wakes. So under `every`
+    the messages of the very tick in which a channel is subscribed are safe only from its next
+    tick on: it is not ACTIVE before.
 
 Stopping
     Without a standby: a last read, everything is appended (at most `_DRAIN_SECONDS`), the

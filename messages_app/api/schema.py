@@ -55,6 +55,7 @@ _SEARCH = [
 
 messages = extend_schema(
     operation_id="messages",
+    summary="The messages of a channel, page by page",
     tags=["messages"],
     parameters=[
         _CHANNEL,
@@ -81,6 +82,7 @@ messages = extend_schema(
 )
 message = extend_schema(
     operation_id="message",
+    summary="One message",
     tags=["messages"],
     parameters=[OpenApiParameter("key", str, OpenApiParameter.PATH, description="24 hexadecimal digits.")],
     examples=[_EXAMPLE],
@@ -88,6 +90,7 @@ message = extend_schema(
 )
 export = extend_schema(
     operation_id="export",
+    summary="All messages of a channel, as one stream",
     tags=["messages"],
     parameters=[_CHANNEL, *_SEARCH, query("format", "ndjson if not given.", enum=list(FORMATS))],
     responses={

@@ -56,6 +56,9 @@ def _look(page: Page, stack: Stack, scheme: str) -> None:
     page.wait_for_selector("pre.payload")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=PICTURES / f"message-{scheme}.png")
+    page.goto("/api/docs", wait_until="networkidle")
+    page.wait_for_selector(".opblock")
+    page.screenshot(path=PICTURES / f"docs-{scheme}.png")
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ from tests.acceptance.browser import PHONE, browsing, chromium, log_in
 from tests.acceptance.stack import Stack
 
 CHANNEL = "seen in a browser"
+BACKGROUND = {"light": "rgb(246, 248, 250)", "dark": "rgb(14, 21, 29)"}
+# What one must be able to touch, as a whole.
+CONTROLS = ".actions button, .form-row input, .form-row select, .form-row a:has(img), .submit-row input"
 HOSTILE = '{"text": "</pre><script>alert(1)</script><img src=x onerror=alert(2)>"}'
 
 
@@ -114,11 +117,35 @@ def test_no_page_is_wider_than_a_phone(stack: Stack) -> None:
             "/admin/messages_app/message/",
             "/admin/messages_app/quarantined/",
             "/admin/leases_app/lease/",
+            "/admin/access_app/token/",
+            "/admin/access_app/token/add/",
+            "/admin/access_app/auditentry/",
             "/admin/django_celery_beat/periodictask/",
         ]:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], address
+            for control in page.locator(CONTROLS).all():
+                box = control.bounding_box()
+                assert box is None or box["x"] + box["width"] <= PHONE[0] - 16, (address, control)
             assert page.evaluate("document.getElementById('content').clientWidth") > 0.9 * PHONE[0], address
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_the_api_work_and_follow_the_look(stack: Stack, scheme: str) -> None:
+    """What the policy for content blocks is written to the console, and fails this when the block is left."""
+    channel = f"looked at in the {scheme}"
+    stack.listen_to(channel)
+    with browsing(stack, scheme=scheme, size=PHONE) as page:
+        page.goto("/api/session/login/")
+        log_in(page, stack)
+        for address in ["/api/v1/", "/api/v1/channels", f"/api/v1/channels/{channel}", "/api/v1/gaps"]:
+            page.goto(address)
+            expect(page.locator("body")).to_have_css("background-color", BACKGROUND[scheme])
+            assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], address
+        page.goto("/api/docs")
+        expect(page.get_by_text("Start listening to a channel")).to_be_visible(timeout=15_000)
+        expect(page.locator("body")).to_have_css("background-color", BACKGROUND[scheme])
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_a_refresh_leaves_alone_what_has_not_changed(stack: Stack, wait_until: Callable[..., None]) -> None:
@@ -136,11 +163,11 @@ def test_the_look_can_be_chosen(stack: Stack) -> None:
     with browsing(stack, scheme="dark") as page:
         log_in(page, stack)
         body = page.locator("body")
-        expect(body).to_have_css("background-color", "rgb(14, 21, 29)")
+        expect(body).to_have_css("background-color", BACKGROUND["dark"])
         page.locator("#header .theme-toggle").click()  # From automatic to light.
-        expect(body).to_have_css("background-color", "rgb(246, 248, 250)")
+        expect(body).to_have_css("background-color", BACKGROUND["light"])
         page.goto("/admin/channels_app/channel/")
-        expect(body).to_have_css("background-color", "rgb(246, 248, 250)")
+        expect(body).to_have_css("background-color", BACKGROUND["light"])
 
 
 def test_when_logged_out_meanwhile_the_home_page_asks_to_log_in(stack: Stack) -> None:

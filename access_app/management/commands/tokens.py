@@ -37,11 +37,8 @@ class Command(BaseCommand):
     def _list(self, **_: Any) -> None:
         for token in Token.objects.select_related("user"):
             used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
-            state = "revoked" if token.revoked_at else "valid"
-            if not token.revoked_at and token.expires_at:
-                state = f"until {token.expires_at:%Y-%m-%d}"
             self.stdout.write(
-                f"{token.name}\t{token.user}\t{token.scope}\t{token.hint}…\tused {used}\t{state}"
+                f"{token.name}\t{token.user}\t{token.scope}\t{token.hint}…\tused {used}\t{token.state}"
             )
 
     def _make(self, name: str, user: str, scope: str, days: int | None, **__: Any) -> None:

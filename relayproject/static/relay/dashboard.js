@@ -11,7 +11,12 @@
   let latest = JSON.parse(document.getElementById("relay-chart-data").textContent);
   let plot = null;
 
-  const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  // A canvas does not know light-dark(): an element that has the colour says which of the two it is.
+  function colour(name) {
+    target.style.color = `var(${name})`;
+    return getComputedStyle(target).color;
+  }
+
   const height = () => (window.innerWidth < 768 ? 170 : 230);
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "short", timeStyle: "medium", hourCycle: "h23" });
@@ -29,9 +34,9 @@
     note.textContent = latest === null ? "Redis does not answer, so nobody knows how much is stored." : "";
     if (latest === null) return;
     const axis = {
-      stroke: style("--body-quiet-color"),
+      stroke: colour("--body-quiet-color"),
       font: "11px system-ui, sans-serif",
-      grid: { stroke: style("--hairline-color"), width: 1 },
+      grid: { stroke: colour("--hairline-color"), width: 1 },
       ticks: { show: false },
     };
     plot = new uPlot(
@@ -50,8 +55,8 @@
           { label: "until", value: (_, t) => (t === null ? "–" : exact.format(t * 1000)) },
           {
             label: "messages per second",
-            stroke: style("--relay-line"),
-            fill: style("--relay-fill"),
+            stroke: colour("--relay-line"),
+            fill: colour("--relay-fill"),
             width: 2,
             points: { show: false },
             value: (_, n) => (n === null ? "–" : number.format(n)),

@@ -1,6 +1,7 @@
 """Tokens: made, used, rotated, revoked, by command and in the admin."""
 
 import io
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -134,6 +135,21 @@ def test_the_admin_shows_a_new_key_once(browser: Any, operator: Any) -> None:
     assert token.hint in page.content.decode()
     again = browser.get("/admin/access_app/token/")
     assert key not in again.content.decode()
+
+
+def test_the_list_says_what_a_token_is_good_for(browser: Any, operator: Any) -> None:
+    now = datetime.now(UTC)
+    tokens.make("for ever", operator, "read")
+    tokens.make("past", operator, "read", expires_at=now - timedelta(seconds=5))
+    tokens.make("future", operator, "manage", expires_at=(now + timedelta(days=2)))
+    tokens.revoke(tokens.make("revoked", operator, "read", expires_at=now + timedelta(days=2))[0])
+    states = {"for ever": "valid", "past": "expired", "revoked": "revoked"}
+    states["future"] = f"until {now + timedelta(days=2):%Y-%m-%d}"
+
+    assert {token.name: token.state for token in Token.objects.all()} == states
+    page = browser.get("/admin/access_app/token/").content.decode()
+    assert sorted(re.findall(r'<span class="pill [a-z]*">([^<]+)</span>', page)) == sorted(states.values())
+    assert all(f"\t{state}\n" in _command("list") for state in states.values())
 
 
 def test_the_admin_revokes_and_rotates(browser: Any, reader: str) -> None:

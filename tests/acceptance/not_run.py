@@ -1,0 +1,132 @@
+"""The commands in the documentation that tests cannot run, why, and what is looked up instead."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import yaml
+from celery.bin.celery import celery as celery_command
+from django.core.management import get_commands, load_command_class
+
+from tests.acceptance.documented import Command
+from tests.acceptance.stack import ROOT
+
+
+def _make(words: list[str]) -> None:
+    """The target is there, and the program behind it has the options in ARGS."""
+    would = _output("make", "--dry-run", *words)
+    for word in words:
+        name, _, arguments = word.partition("=")
+        if name == "ARGS":
+            _, module, rest = would.splitlines()[-1].partition("-m ")
+            assert module
+            offered = _output(sys.executable, "-m", rest.split()[0], "--help")
+            for option in shlex.split(arguments):
+                assert not option.startswith("--") or f"{option} " in offered, f"no option {option}"
+
+
+def _output(*argv: str) -> str:
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _docker(words: list[str]) -> None:
+    """The services and the image are there, and what runs in one of them exists."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    if words[0] == "build":
+        assert words[1] == "--tag"
+        assert f"image: {words[2]}\n" in (ROOT / "deploy/kubernetes/30-web.yaml").read_text()
+        return
+    assert words[0] == "compose"
+    action, *rest = words[1:]
+    named = [word for word in rest if not word.startswith("-")]
+    assert action in {"up", "down", "exec", "run", "build"}
+    if action == "exec":
+        assert named[0] in services, named[0]
+        look_up(Command(shlex.join(named[1:])))
+    else:
+        assert not set(named) - services.keys()
+
+
+def _kubectl(words: list[str]) -> None:
+    """The manifests are there."""
+    assert words[0] in {"apply", "delete"}
+    [where] = [after for option, after in pairwise(words) if option == "--filename"]
+    assert list((ROOT / where).glob("*.yaml")) or (ROOT / where).is_file(), where
+
+
+def _mongo(words: list[str]) -> None:
+    """It asks for the server and the database that Relay writes to."""
+    assert "--uri=$MONGO_URL" in words
+    databases = {word.split("=")[1] for word in words if word.startswith("--db=")}
+    assert databases <= {"relay"}, "the default of RELAY_MONGO_DATABASE is another"
+
+
+def _manage(words: list[str]) -> None:
+    """There is such a command, and it takes these arguments, if any are named."""
+    name, *arguments = words
+    apps = get_commands()
+    assert name in apps, f"manage.py has no command {name}"
+    parser = load_command_class(apps[name], name).create_parser("manage.py", name)
+    if arguments:
+        parser.parse_args(arguments)
+
+
+def _python(words: list[str]) -> None:
+    if words[0] == "-m":
+        assert (ROOT / words[1].replace(".", "/")).with_suffix(".py").is_file(), words[1]
+        return
+    assert words[0] == "manage.py"
+    _manage(words[1:])
+
+
+def _celery(words: list[str]) -> None:
+    assert words[:2] == ["-A", "relayproject"]
+    assert words[2] in celery_command.commands
+
+
+def _redis_cli(words: list[str]) -> None:
+    assert words[:2] == ["-u", "$REDIS_URL"]
+
+
+def _npm(words: list[str]) -> None:
+    assert words == ["install"]
+    assert (ROOT / "benchmarks/peers/package.json").is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class Instead:
+    """Why a program is not run, and what is looked up: its arguments are handed to `check`."""
+
+    why: str
+    check: Callable[[list[str]], None]
+
+
+NOT_RUN: Mapping[str, Instead] = {
+    "make": Instead("it runs until Ctrl-C, for an hour, or runs these tests", _make),
+    "docker": Instead("there may be no Docker engine", _docker),
+    "kubectl": Instead("there may be no cluster", _kubectl),
+    "mongodump": Instead("MongoDB's tools are not among the Python packages", _mongo),
+    "mongorestore": Instead("as mongodump", _mongo),
+    "npm": Instead("Node.js is only for the peers of the benchmark", _npm),
+}
+# What is only mentioned is not run either: its place in a sentence says when, and often "not now".
+MENTIONS: Mapping[str, Callable[[list[str]], None]] = {
+    **{program: instead.check for program, instead in NOT_RUN.items()},
+    "manage.py": _manage,
+    "python": _python,
+    "celery": _celery,
+    "redis-cli": _redis_cli,
+}
+
+
+def look_up(command: Command) -> None:
+    """Fails if what a command names is not there."""
+    program, *words = command.words
+    program = program.removeprefix(".venv/bin/")
+    assert program in MENTIONS, f"nothing is known of {program}: run it in a block, or add it to MENTIONS"
+    MENTIONS[program](words)
