@@ -75,6 +75,7 @@ def _mongo_client() -> MongoClient[dict[str, Any]]:
         timeoutMS=int(settings.RELAY_MONGO_TIMEOUT_SECONDS * 1000),
         retryWrites=True,
         tz_aware=True,
+        datetime_conversion="DATETIME_CLAMP",  # Else a time after the year 9999 makes its page unreadable.
     )
 
 

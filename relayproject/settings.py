@@ -123,6 +123,7 @@ DATABASES = {
             "appname": "relay-web",
             # For everything, looking for a server as well: whoever waits for a page is told soon.
             "timeoutMS": int(RELAY_WEB_MONGO_TIMEOUT_SECONDS * 1000),
+            "datetime_conversion": "DATETIME_CLAMP",  # As in `relayproject.connections`.
         },
     },
 }

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any, Final
 
 import pymongo
-from bson.codec_options import CodecOptions
 from django.conf import settings
 from django.db import connections
 from pymongo.collection import Collection
@@ -186,7 +185,6 @@ def collection() -> Collection[Document]:
     """The stored messages, to read."""
     connection: Any = connections["messages"]
     connection.ensure_connection()
-    found: Collection[Document] = connection.database.get_collection(
-        "messages", codec_options=CodecOptions(tz_aware=True)
-    )
+    options = connection.database.codec_options.with_options(tz_aware=True)
+    found: Collection[Document] = connection.database.get_collection("messages", codec_options=options)
     return found

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import ObjectId
+from bson import DatetimeMS, ObjectId
 
 from messages_app.searching import history
 from relayproject import keys
@@ -54,6 +54,16 @@ def test_a_message_comes_back_as_it_was_stored(
     ]
     assert api.get(f"{MESSAGES}/{key}").json() == listed[0]
     assert api.get(f"{MESSAGES}/{key.upper()}/").json() == listed[0]
+
+
+def test_a_time_that_nobody_can_read_does_not_spoil_its_page(api: Any, archive: Any, relay_keys: Any) -> None:
+    """Whoever may write to the stream may have written any number there."""
+    key = _store(archive, "orders", "from the future", _position(1))
+    archive.update_one({"_id": ObjectId(key)}, {"$set": {"received_at": DatetimeMS(2**62)}})
+    answer = api.get(f"{MESSAGES}/?channel=orders")
+    assert answer.status_code == 200
+    assert answer.json()["results"][0]["received_at"].startswith("9999-12-31")
+    assert api.get(f"{MESSAGES}/{key}").status_code == 200
 
 
 @pytest.mark.parametrize("key", ["x", "0" * 23, "0" * 25, "g" * 24, "0" * 24, "%00", "é" * 24])
