@@ -36,15 +36,11 @@ class TakeOver:
     heard: pieces for the stream, and the events among which they came
     whole: nothing is missing between what the leader before has confirmed and this
     late:  channels whose subscription is newer than that: they were not heard from there on
-    mark:  everything before this tick stands once `heard` does. None if not whole: what is missing is
-           known, and on record, with the first own tick. Should the term not last so long, the next
-           leader counts from where the one before has confirmed
     """
 
     heard: Heard
     whole: bool
     late: list[bytes]
-    mark: Tick | None
 
 
 class Hearing:
@@ -91,7 +87,7 @@ class Hearing:
         self._begins = True
         heard = self._relay_hold()
         late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
-        return TakeOver(heard, whole, late, self.election.last if whole else None)
+        return TakeOver(heard, whole, late)
 
     def resign(self, now: float) -> None:
         """Go on as a standby, which is not whole before the next tick."""

@@ -38,9 +38,9 @@ Seats and leadership
 Ticks
     The leader publishes one each `RELAY_LISTENER_TICK_SECONDS`, numbered by Redis, on the
     partition's internal channel. All listeners hear them on their data connection, among
-    the messages, so they agree on what came before a tick and what after it. A tick says
-    up to where everything is on the stream; standbys let go what is older. Ticks are
-    sealed with the deployment's secret: anybody may publish on a channel.
+    the messages, so they agree on what came before a tick and what after it. A tick confirms
+    up to where everything is on the stream, or on record as a gap; standbys let go what is
+    older. Ticks are sealed with the deployment's secret: anybody may publish on a channel.
 
 Taking over
     No tick for five intervals although everything was read: Redis is asked for its
@@ -63,11 +63,13 @@ Handing over
 Whole, and gaps
     A standby is whole from the first tick on that it hears, since the tick channel is
     subscribed last. A new leader that is whole from the last confirmed tick on has missed
-    nothing. Otherwise it confirms nothing before its own first tick, and with that a gap is
-    recorded: from the last confirmed tick (Redis keeps it in a hash) to this one, bounded by
-    Redis's counter of PUBLISH, which ticks carry. The same goes for a leader that was deaf and
-    alone, for messages that had to be given up, and for single channels that a new leader had
-    not yet subscribed.
+    nothing. Otherwise a gap is recorded: from that tick (Redis keeps it in a hash) to the new
+    leader's own first one, bounded by Redis's counter of PUBLISH, which ticks carry. The same
+    goes for a leader that was deaf and alone, for messages that had to be given up, and for
+    single channels that a new leader had not yet subscribed.
+
+    Nothing is confirmed beyond a gap before PostgreSQL has it. A leader that ends earlier takes
+    it along, but the next one counts from the last confirmed tick, and finds it again.
 
 From subscription to ACTIVE
     A channel is ACTIVE when Redis has confirmed the subscription AND a tick that came

@@ -63,7 +63,10 @@ def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> C
 
 
 class Losses:
-    """Messages that were heard and had to be let go: a gap for each stretch of time in which it happened."""
+    """Messages that were heard and had to be let go: a gap for each stretch of time in which it happened.
+
+    True while there are some that no gap speaks of.
+    """
 
     def __init__(self) -> None:
         self._messages = 0
@@ -75,9 +78,12 @@ class Losses:
         self._began = self._began or self._latest
         self._messages += messages
 
+    def __bool__(self) -> bool:
+        return self._messages > 0
+
     def take(self, *, at_end: bool = False) -> Closed | None:
         """The stretch, when it is over."""
-        if not self._messages:  # As nearly always, and this is asked in each turn of the main loop.
+        if not self:  # As nearly always, and this is asked in each turn of the main loop.
             return None
         quiet = time.time_ns() // 1_000_000 - self._latest
         if quiet < _STRETCH_MS and not at_end:
@@ -106,7 +112,6 @@ def write(note: Note, partition: int) -> None:
         case Ended():
             end_late(still_open)
         case Closed():
-            _warn(note, partition)
             _close(note, partition, still_open)
 
 
@@ -133,21 +138,23 @@ def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
         )
         if closed:
             return
-    Gap.objects.get_or_create(
-        partition=partition,
-        channel=gap.channel,
-        began_at=began_at,
-        defaults={"ended_at": ended_at, "missed_at_most": gap.missed_at_most, "cause": gap.cause},
-    )
+    same = {"partition": partition, "channel": gap.channel, "began_at": began_at}
+    what = {"ended_at": ended_at, "missed_at_most": gap.missed_at_most, "cause": gap.cause}
+    known = Gap.objects.filter(**same)
+    # A leader that ended before it could confirm beyond a gap leaves it to the next one: it is longer now.
+    if not known.filter(ended_at__lt=ended_at).update(**what, covered=False) and not known.exists():
+        Gap.objects.create(**same, **what)
 
 
-def _warn(gap: Closed, partition: int) -> None:
-    log.warning(
-        "partition %d: %s not heard for %.1f s (%s); missed: %s",
-        partition,
-        f"channel {gap.channel!r}" if gap.channel else "all channels",
-        (gap.ended - gap.began) / 1000,
-        gap.cause.label,
-        "not known" if gap.missed_at_most is None else f"at most {gap.missed_at_most}",
-        extra={"channel": gap.channel},
-    )
+def announce(note: Note, partition: int) -> None:
+    """Say in the log what is known now, whenever it can be written."""
+    if isinstance(note, Closed):
+        log.warning(
+            "partition %d: %s not heard for %.1f s (%s); missed: %s",
+            partition,
+            f"channel {note.channel!r}" if note.channel else "all channels",
+            (note.ended - note.began) / 1000,
+            note.cause.label,
+            "not known" if note.missed_at_most is None else f"at most {note.missed_at_most}",
+            extra={"channel": note.channel},
+        )

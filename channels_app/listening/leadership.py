@@ -61,6 +61,7 @@ class Leadership:
         self._deaf_since: Tick | None = None
         self._taken: TakeOver | None = None
         self._since: Tick | None = None
+        self._confirmed: Tick | None = None
 
     @property
     def is_held(self) -> bool:
@@ -81,7 +82,7 @@ class Leadership:
         if self.is_held:
             if self._appender.confirmed is not None:
                 self._election.appended(self._appender.confirmed.number)
-            self._ticker.turn(now, _TICK_STATES[self._election.state], self._appender.confirmed)
+            self._ticker.turn(now, _TICK_STATES[self._election.state], self._confirm_what_is_known())
         if self._election.state is State.LEADING and self._heartbeat is not None and self._heartbeat.lost:
             self.resign(now)
         if self._candidacy.is_over:
@@ -128,14 +129,14 @@ class Leadership:
         """The data connection has ended. What comes now is not heard here."""
         if not self.is_held:
             return None
-        last = self._election.last
+        last, confirmed = self._election.last, self._confirm_what_is_known()
         if last is not None and not self._coverage.is_empty:
             self._deaf_since = self._deaf_since or last
             self._roster.note(Opened(self._deaf_since.at, Gap.Cause.CONNECTION_LOST))
         if not self._ticker.standbys:
             return self._election.deafened()
         log.info("partition %d: hands over to a standby, which was not deaf", self._partition)
-        self._ticker.resign(self._appender.confirmed)
+        self._ticker.resign(confirmed)
         self.resign(now)
         return None
 
@@ -149,6 +150,16 @@ class Leadership:
         self._account(self._taken, self._ticker.before, tick)
         self._taken = None
         self._tell_roster()
+
+    def _confirm_what_is_known(self) -> Tick | None:
+        """Everything before this tick is on the stream, or on record as a gap.
+
+        A gap that is not yet known, or not yet in PostgreSQL, ends with this process. Until it stands
+        there standbys hold on, and the next leader counts from further back.
+        """
+        if self._taken is None and not self._losses and self._roster.has_recorded_all:
+            self._confirmed = self._appender.confirmed
+        return self._confirmed
 
     def _note_losses(self, *, at_end: bool = False) -> None:
         lost = self._losses.take(at_end=at_end)
@@ -204,11 +215,11 @@ class Leadership:
             return
         log.info("partition %d: leads, epoch %d%s", self._partition, epoch, "" if term else ", unconfirmed")
         self._taken = taken
-        self._since = None
+        self._since = self._confirmed = None
         self._appender.epoch = epoch
         self._appender.add(taken.heard.pieces, now)
-        if taken.mark is not None:
-            self._appender.mark(taken.mark)
+        if self._election.last is not None:
+            self._appender.mark(self._election.last)
         self._ticker.lead(epoch)
         self._deaf_since = None
         if term is not None:

@@ -19,7 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Count, Max
 
-from channels_app.listening.gaps import Covered, Ended, Note, Opened, end_late
+from channels_app.listening.gaps import Covered, Ended, Note, Opened, announce, end_late
 from channels_app.listening.gaps import write as write_note
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
@@ -31,6 +31,9 @@ from relayproject import logs
 log = logging.getLogger(__name__)
 
 _ROWS_AT_ONCE = 1000
+_RETRY_SECONDS = 0.5
+"""While gaps wait to be written: nothing is confirmed beyond them."""
+
 _PARTING_SECONDS = 2.0
 """A thread that hangs on PostgreSQL for longer is left behind: stopping must not wait for it."""
 
@@ -97,6 +100,7 @@ class Roster:
         self._fingerprint: object = None
         self._unwritten: dict[int, bool] = {}
         self._notes: deque[Note] = deque()
+        self._noted = self._recorded = 0
         self._beginning: _Lead | None = None
         self._changes: queue.SimpleQueue[Wanted | Unwanted] = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
@@ -154,7 +158,13 @@ class Roster:
 
     def note(self, note: Note) -> None:
         """Write down something about a gap."""
+        self._noted += 1
         self._jobs.put(note)
+
+    @property
+    def has_recorded_all(self) -> bool:
+        """Whether PostgreSQL has every note."""
+        return self._recorded == self._noted
 
     # --- the thread ------------------------------------------------------------------
 
@@ -163,7 +173,8 @@ class Roster:
         while job is not None:
             self._do(job)
             try:
-                job = self._jobs.get(timeout=settings.RELAY_LISTENER_REFRESH_SECONDS)
+                refresh = settings.RELAY_LISTENER_REFRESH_SECONDS
+                job = self._jobs.get(timeout=min(refresh, _RETRY_SECONDS) if self._notes else refresh)
             except queue.Empty:
                 job = _Look()
         if self._notes:
@@ -184,6 +195,7 @@ class Roster:
                 case _Look():
                     self._look_at_all()
                 case note:
+                    announce(note, self._partition)
                     self._notes.append(note)
             self._write()
         except DatabaseError as exc:
@@ -234,6 +246,7 @@ class Roster:
         while self._notes:
             write_note(self._notes[0], self._partition)
             self._notes.popleft()
+            self._recorded += 1
         if self._term is None:
             return
         if self._beginning is not None:

@@ -43,7 +43,10 @@ def _docker(words: list[str]) -> None:
         return
     assert words[0] == "compose"
     action, *rest = words[1:]
-    named = [word for word in rest if not word.startswith("-")]
+    for option, value in pairwise(rest):
+        if option == "--build-arg":
+            assert f"ARG {value.partition('=')[0]}" in (ROOT / "Dockerfile").read_text()
+    named = [word for word in rest if not word.startswith("-") and "=" not in word]
     assert action in {"up", "down", "exec", "run", "build"}
     if action == "exec":
         assert named[0] in services, named[0]
@@ -93,6 +96,11 @@ def _redis_cli(words: list[str]) -> None:
     assert words[:2] == ["-u", "$REDIS_URL"]
 
 
+def _pip(words: list[str]) -> None:
+    assert words[:2] == ["install", "-r"]
+    assert (ROOT / words[2]).is_file()
+
+
 def _npm(words: list[str]) -> None:
     assert words == ["install"]
     assert (ROOT / "benchmarks/peers/package.json").is_file()
@@ -120,6 +128,7 @@ MENTIONS: Mapping[str, Callable[[list[str]], None]] = {
     "manage.py": _manage,
     "python": _python,
     "celery": _celery,
+    "pip": _pip,
     "redis-cli": _redis_cli,
 }
 

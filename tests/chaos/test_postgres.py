@@ -49,3 +49,29 @@ def test_away_everything_is_relayed_and_stored_all_the_same(
         verdict = settled(publisher)
     assert verdict.is_clean, str(verdict)
     assert not Gap.objects.filter(covered=False).exists()
+
+
+@pytest.mark.fault(13)
+def test_a_gap_that_nobody_could_write_down_is_found_again(
+    cluster: Cluster, settled: Settle, wait_until: Wait
+) -> None:
+    with Proxy.to(cluster.database_url) as proxy:
+        cluster.start("write")
+        alone = cluster.start("listen", DATABASE_URL=proxy.url)
+        cluster.wait_for(1)
+        cluster.channel("orders")
+        with Publisher(cluster.redis_url, "orders") as publisher:
+            time.sleep(0.5)
+            with proxy.refusing():
+                assert proxy.reset_all() >= 2
+                cluster.redis.client_kill_filter(_type="pubsub")
+                wait_until(lambda: "(connection lost); missed" in cluster.log(), what="it knows of the gap")
+                time.sleep(1)
+                cluster.signal(alone, signal.SIGKILL)
+            long_before = publisher.accepted[:-500]
+            cluster.replace_listener()
+            wait_until(lambda: cluster.is_active("orders"), seconds=COVERED_SECONDS, what="ACTIVE")
+            cluster.wait_for(1)
+        verdict = settled(publisher)
+    assert set(long_before) & set(verdict.lost), "it was never deaf"
+    assert verdict.is_clean_but_for_losses, str(verdict)

@@ -148,6 +148,8 @@ class SimulatedListener:
         self.loses_reply = False
         self._waiting: deque[tuple[list[bytes], Tick | None]] = deque()
         self._confirmed: Tick | None = None
+        self._announced: Tick | None = None
+        self._notes: deque[tuple[int, Tick, Tick]] = deque()
         self._next_tick = 0.0
         self._standbys = 0
         self._claim: tuple[int | None, int] | None = (None, 0)
@@ -179,6 +181,7 @@ class SimulatedListener:
             self.paused -= 1
             return
         now = self._world.now
+        self._record()
         if not self.connection.is_open:
             self._deaf(now)
             self._join()
@@ -195,7 +198,7 @@ class SimulatedListener:
             self._do(self.election.leave(now, standbys=self._standbys), now)
         self._do(self.election.turn(now, caught_up=caught_up, whole=self.hearing.is_whole), now)
         self._settle_claim(now)
-        if self.election.state is State.ENDED and not self._waiting:
+        if self.election.state is State.ENDED and not self._waiting and not self._notes:
             if self._world.lease.holder is self and self.renews:
                 self._world.lease.holder = None
             self.kill()
@@ -267,7 +270,7 @@ class SimulatedListener:
             return
         self._deaf_since = self._deaf_since or self.election.last
         if self._standbys:
-            self._redis.tick(self.election.epoch, self._confirmed, LEFT)
+            self._redis.tick(self.election.epoch, self._confirm_what_is_known(), LEFT)
             self._resign(now)
         else:
             self._do(self.election.deafened(), now)
@@ -278,7 +281,8 @@ class SimulatedListener:
         if now < self._next_tick:
             return
         self._next_tick = now + TICK_SECONDS
-        before = self._redis.tick(self.election.epoch, self._confirmed, STATES[self.election.state])
+        known = self._confirm_what_is_known()
+        before = self._redis.tick(self.election.epoch, known, STATES[self.election.state])
         if not self._ticked:
             self._ticked, self._before = True, before
             if self._taken is not None and not self._taken.whole:
@@ -321,10 +325,11 @@ class SimulatedListener:
         self._deaf_since = None
         self.renews = True
         self._waiting.extend((piece.documents, None) for piece in taken.heard.pieces)
+        self._announced = None
         if not taken.whole:
             self._note_hole(self._redis.confirmed)
-        if taken.mark is not None:
-            self._mark(taken.mark)
+        if self.election.last is not None:
+            self._mark(self.election.last)
 
     def _note_hole(self, confirmed: Tick | None) -> None:
         self._world.holes.append((confirmed.calls if confirmed else 0, self._redis.calls + 1))
@@ -337,13 +342,28 @@ class SimulatedListener:
     def _account(self, tick: Tick) -> None:
         """As `Leadership.heard`."""
         if self._deaf_since is not None:
-            self._world.gap(self._deaf_since, tick)
+            self._note(self._deaf_since, tick)
             self._deaf_since = None
         if self._taken is None or tick.epoch != self.election.epoch or not self._ticked:
             return
         if not self._taken.whole and self._before is not None:
-            self._world.gap(self._before, tick)
+            self._note(self._before, tick)
         self._taken = None
+
+    def _confirm_what_is_known(self) -> Tick | None:
+        """As in `Leadership`."""
+        if self._taken is None and not self._notes:
+            self._announced = self._confirmed
+        return self._announced
+
+    def _note(self, before: Tick, after: Tick) -> None:
+        """PostgreSQL has it a while later, if this process lasts so long."""
+        self._notes.append((self._world.steps + self._world.random.choice([0, 1, 20]), before, after))
+
+    def _record(self) -> None:
+        while self._notes and self._notes[0][0] <= self._world.steps:
+            _, before, after = self._notes.popleft()
+            self._world.gap(before, after)
 
 
 class World:

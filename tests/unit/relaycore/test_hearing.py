@@ -61,25 +61,6 @@ def test_after_a_new_connection_it_has_to_hear_what_is_confirmed() -> None:
     assert not standby.is_whole
 
 
-def test_whoever_was_whole_confirms_what_it_has_taken_over() -> None:
-    standby = listener()
-    hear(standby, tick(7, 1, 6), tick(8, 1, 7), message(b"held"))
-    taken = standby.take_over(2)
-    assert taken is not None
-    assert taken.whole
-    assert taken.mark is not None
-    assert taken.mark.number == 8
-
-
-def test_whoever_has_a_hole_confirms_nothing_before_its_own_first_tick() -> None:
-    standby = listener()
-    hear(standby, tick(7, 1, 6), message(b"held"))
-    taken = standby.take_over(2)
-    assert taken is not None
-    assert not taken.whole
-    assert taken.mark is None
-
-
 def test_before_its_first_tick_a_new_leader_relays_nothing_under_a_name_of_its_own() -> None:
     """A leader that is only frozen has heard it in a tick that this one does not know."""
     leader = listener(EVERY)
