@@ -78,6 +78,9 @@ def main(arguments: Sequence[str]) -> int:
     room.chmod(0o755)  # PostgreSQL runs as another user if we are root.
     try:
         servers = measure(room, results, QUICK if given.quick else FULL, only, given.peer or [""])
+    except Exception:
+        print(f"{results.table()}\n\nSo far it was measured, and nothing is written.")
+        raise
     finally:
         shutil.rmtree(room, ignore_errors=True)
     path = results.write(given.results, servers)

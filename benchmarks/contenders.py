@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -40,10 +40,33 @@ PROGRAMS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
+class Program:
+    """One program of `peers/`, which runs until `end`."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self.command = command
+        self._environment = environment
+        self.process = self._start()
+
+    def start_again(self) -> None:
+        """If it has ended by itself."""
+        if self.process.poll() is not None:
+            say(f"{self.command[-1]} has ended; it is started again")
+            self.process = self._start()
+
+    def end(self) -> None:
+        """With all its children."""
+        end(family(self.process.pid))
+        self.process.wait()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(self.command, cwd=PEERS, env=self._environment)
+
+
 class Peer(Target):
     """Programs of `peers/` that do together what Relay does."""
 
-    def __init__(self, name: str, relay: Relay, running: Sequence["subprocess.Popen[bytes]"]) -> None:
+    def __init__(self, name: str, relay: Relay, running: Sequence["Program"]) -> None:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(relay.stack.info["mongo_url"])
         super().__init__(name, client["peers"]["messages"], relay.redis)
         self._servers = {server: relay.stack.pids[server] for server in ("redis", "mongo")}
@@ -51,8 +74,13 @@ class Peer(Target):
 
     def processes(self) -> Groups:
         """The programs themselves, and the servers."""
-        own = [process for program in self._running for process in family(program.pid)]
+        own = [process for program in self._running for process in family(program.process.pid)]
         return {"itself": own} | {name: family(pid) for name, pid in self._servers.items()}
+
+    def tend(self) -> None:
+        """Start again what has ended, as a supervisor would: Redis cuts off whoever reads too slowly."""
+        for program in self._running:
+            program.start_again()
 
     def warm_up(self, shape: Shape) -> None:
         """Wait until a first message is stored: hearing it does not mean that the rest of it is ready."""
@@ -60,7 +88,7 @@ class Peer(Target):
         load = make_load(shape, 1)
         self.redis.publish(shape.channel(load.first), shape.text(load.first))
         while self.stored() == 0:
-            ended = [program.args for program in self._running if program.poll() is not None]
+            ended = [program.command for program in self._running if program.process.poll() is not None]
             if ended or time.monotonic() > deadline:
                 raise WrongResult(f"{self.name} does not work. Ended: {ended}")
             time.sleep(0.05)
@@ -110,17 +138,11 @@ def _started(name: str, commands: Sequence[Sequence[str]], relay: Relay, shape: 
     with ExitStack() as cleanup:
         running = []
         for command in commands:
-            program = subprocess.Popen(command, cwd=PEERS, env=environment)
-            cleanup.callback(_end, program)
-            running.append(program)
+            running.append(Program(command, environment))
+            cleanup.callback(running[-1].end)
         peer = cleanup.enter_context(closing(Peer(name, relay, running)))
         peer.collection.drop()
         peer.collection.create_index([("channel", 1), ("message", 1)], unique=True)
         peer.wait_until_heard(shape)
         peer.warm_up(shape)
         yield peer
-
-
-def _end(program: "subprocess.Popen[bytes]") -> None:
-    end(family(program.pid))
-    program.wait()

@@ -34,6 +34,9 @@ class Target(ABC):
     def processes(self) -> Groups:
         """Its processes and the servers'."""
 
+    def tend(self) -> None:
+        """Keep its processes running, if nobody else does."""
+
     def close(self) -> None:
         """End the connections to MongoDB."""
         self.collection.database.client.close()
@@ -56,6 +59,7 @@ class Target(ABC):
         while any(count == 0 for _, count in self.redis.pubsub_numsub(*shape.names)):
             if time.monotonic() > deadline:
                 raise WrongResult(f"{self.name} does not listen to {shape.prefix}0 and the others.")
+            self.tend()
             time.sleep(0.05)
 
     def stored_ids(self, load: Load) -> tuple[int, set[int]]:
