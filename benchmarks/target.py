@@ -35,7 +35,8 @@ class Target(ABC):
         """Its processes and the servers'."""
 
     def tend(self) -> None:
-        """Keep its processes running, if nobody else does."""
+        """Keep its processes running. Nothing to do where somebody else does."""
+        return
 
     def close(self) -> None:
         """End the connections to MongoDB."""

@@ -2,6 +2,7 @@
 
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -64,14 +65,17 @@ def test_a_gap_that_nobody_could_write_down_is_found_again(
             time.sleep(0.5)
             with proxy.refusing():
                 assert proxy.reset_all() >= 2
-                cluster.redis.client_kill_filter(_type="pubsub")
+                with cluster.redis.pipeline() as pipe:
+                    pipe.client_kill_filter(_type="pubsub").publish("orders", "to nobody").time()
+                    killed, receivers, (second, microsecond) = pipe.execute()
+                assert (killed, receivers) == (1, 0), "it was never deaf"
                 wait_until(lambda: "(connection lost); missed" in cluster.log(), what="it knows of the gap")
                 time.sleep(1)
                 cluster.signal(alone, signal.SIGKILL)
-            long_before = publisher.accepted[:-500]
             cluster.replace_listener()
             wait_until(lambda: cluster.is_active("orders"), seconds=COVERED_SECONDS, what="ACTIVE")
             cluster.wait_for(1)
         verdict = settled(publisher)
-    assert set(long_before) & set(verdict.lost), "it was never deaf"
+    deaf_at = datetime.fromtimestamp(second, UTC) + timedelta(microseconds=microsecond)
+    assert Gap.objects.filter(covered=False, began_at__lte=deaf_at, ended_at__gte=deaf_at).exists()
     assert verdict.is_clean_but_for_losses, str(verdict)
