@@ -16,7 +16,7 @@ from channels_app import gaps_admin, registration, report
 from channels_app.models import Channel, ChannelQuerySet
 from relaycore.errors import RelayError
 from relayproject.rates import Recent
-from relayproject.templatetags.relay import span
+from relayproject.templatetags.relay import ago, span
 
 SHOWN = (
     "status",
@@ -152,14 +152,14 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="last message")
     def last_message(self, channel: Any) -> SafeString | str:
         """When the newest one came; the way to all of them."""
-        if channel.known.stored.last_at is None:
+        last_at = channel.known.stored.last_at
+        if last_at is None:
             return "–"
         address = (
             reverse("admin:messages_app_message_changelist") + "?" + urlencode({"channel": channel.channel})
         )
-        return format_html(
-            '<a href="{}">{}</a>', address, channel.known.stored.last_at.strftime("%Y-%m-%d %H:%M:%S")
-        )
+        exact = f"{last_at:%Y-%m-%d %H:%M:%S} UTC"
+        return format_html('<a href="{}" title="{}">{}</a>', address, exact, ago(last_at))
 
     @admin.display(description="deduplicate")
     def policy(self, channel: Channel) -> str:
