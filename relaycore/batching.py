@@ -1,6 +1,11 @@
-"""How much a writer reads at once."""
+"""How much is read or written at once."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -22,3 +27,10 @@ class ReadSize:
             self.entries = max(1, self.entries // 2)
         elif entries >= self.entries and messages < 0.75 * self.target:
             self.entries = min(self.most, self.entries * 2)
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """As `itertools.batched`, which Python has from 3.12 on."""
+    left = iter(items)
+    while batch := list(islice(left, size)):
+        yield batch

@@ -98,15 +98,14 @@ class EveryKey:
     partial: these keys are no other listener's, since this one has not heard the whole tick
     """
 
-    __slots__ = ("_clock", "_heard", "_named", "_prefix", "_tick", "_whole")
+    __slots__ = ("_clock", "_copy_first", "_heard", "_named", "_prefix", "_tick", "_whole")
 
     def __init__(self, channel: bytes, clock: Clock) -> None:
         self._prefix = _prefix(b"e", channel)
         self._clock = clock
-        self._tick: bytes | None = None
-        self._whole = False
-        self._named = b""
         self._heard: dict[bytes, int] = {}
+        self._begin(b"", whole=False)
+        self._tick: bytes | None = None  # None of the clock's: the first key begins anew.
 
     def __call__(self, payload: bytes) -> bytes:
         if self._tick is not self._clock.tick:
@@ -114,7 +113,11 @@ class EveryKey:
             self._begin(self._clock.tick, whole=self._clock.whole)
         counted = payload if len(payload) <= _COUNTED_BYTES else blake2b(payload).digest()
         k = self._heard[counted] = self._heard.get(counted, 0) + 1
-        return blake2b(self._named + k.to_bytes(8) + payload, digest_size=KEY_BYTES).digest()
+        if k > 1:
+            return blake2b(self._named + k.to_bytes(8) + payload, digest_size=KEY_BYTES).digest()
+        state = self._copy_first()
+        state.update(payload)
+        return state.digest()
 
     @property
     def partial(self) -> bool:
@@ -130,6 +133,8 @@ class EveryKey:
         self._tick = name
         self._whole = whole
         self._named = self._prefix + name + b" "
+        # Most come once in a tick: as in `content_key`, what they begin with is hashed once.
+        self._copy_first = blake2b(self._named + (1).to_bytes(8), digest_size=KEY_BYTES).copy
         self._heard = {}
 
 

@@ -6,6 +6,7 @@ waits for PostgreSQL. Times are those of Redis, which ticks carry.
 
 import logging
 import time
+from collections import deque
 from dataclasses import dataclass
 
 from django.db.models import F, QuerySet
@@ -60,6 +61,46 @@ def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> C
         cause = Gap.Cause.REDIS_RESTARTED
     # The clock of Redis may have been set back.
     return Closed(before.at, max(before.at, after.at), cause, missed_at_most(before, after), channel)
+
+
+class Notes:
+    """Notes on their way to PostgreSQL, in order. True while some wait.
+
+    One thread says with `expect` that a note will come; another one adds and writes it.
+    """
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+        self._waiting: deque[Note] = deque()
+        self._expected = self._written = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def are_written(self) -> bool:
+        """Whether PostgreSQL has every note that was ever expected."""
+        return self._written == self._expected
+
+    def expect(self) -> None:
+        """One more will be added."""
+        self._expected += 1
+
+    def add(self, note: Note) -> None:
+        """Say it in the log, and let it wait."""
+        _log(note, self._partition)
+        self._waiting.append(note)
+
+    def write(self) -> None:
+        """Write what waits.
+
+        Raises:
+            django.db.Error: PostgreSQL does not answer. What is not written waits on.
+        """
+        while self._waiting:
+            write(self._waiting[0], self._partition)
+            self._waiting.popleft()
+            self._written += 1
 
 
 class Losses:
@@ -146,8 +187,7 @@ def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
         Gap.objects.create(**same, **what)
 
 
-def announce(note: Note, partition: int) -> None:
-    """Say in the log what is known now, whenever it can be written."""
+def _log(note: Note, partition: int) -> None:
     if isinstance(note, Closed):
         log.warning(
             "partition %d: %s not heard for %.1f s (%s); missed: %s",

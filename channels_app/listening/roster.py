@@ -9,21 +9,20 @@ import contextlib
 import logging
 import os
 import queue
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import islice
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Count, Max
 
-from channels_app.listening.gaps import Covered, Ended, Note, Opened, announce, end_late
+from channels_app.listening.gaps import Covered, Ended, Note, Notes, Opened, end_late
 from channels_app.listening.gaps import write as write_note
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp
+from relaycore.batching import batched
 from relaycore.errors import BadPolicy, one_line
 from relaycore.policy import Policy, parse
 from relayproject import logs
@@ -99,8 +98,7 @@ class Roster:
         self._known: dict[str, Wanted] = {}
         self._fingerprint: object = None
         self._unwritten: dict[int, bool] = {}
-        self._notes: deque[Note] = deque()
-        self._noted = self._recorded = 0
+        self._notes = Notes(partition)
         self._beginning: _Lead | None = None
         self._changes: queue.SimpleQueue[Wanted | Unwanted] = queue.SimpleQueue()
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
@@ -158,13 +156,13 @@ class Roster:
 
     def note(self, note: Note) -> None:
         """Write down something about a gap."""
-        self._noted += 1
+        self._notes.expect()
         self._jobs.put(note)
 
     @property
     def has_recorded_all(self) -> bool:
         """Whether PostgreSQL has every note."""
-        return self._recorded == self._noted
+        return self._notes.are_written
 
     # --- the thread ------------------------------------------------------------------
 
@@ -195,8 +193,7 @@ class Roster:
                 case _Look():
                     self._look_at_all()
                 case note:
-                    announce(note, self._partition)
-                    self._notes.append(note)
+                    self._notes.add(note)
             self._write()
         except DatabaseError as exc:
             # Nothing is lost: what is unwritten stays so, and the next look compares everything.
@@ -243,10 +240,7 @@ class Roster:
             os.write(self._wake_write, b"!")
 
     def _write(self) -> None:
-        while self._notes:
-            write_note(self._notes[0], self._partition)
-            self._notes.popleft()
-            self._recorded += 1
+        self._notes.write()
         if self._term is None:
             return
         if self._beginning is not None:
@@ -266,14 +260,14 @@ class Roster:
         if beginning.since is not None:
             for name in unheard.values():
                 write_note(Opened(beginning.since, Gap.Cause.LATE, name), self._partition)
-        for rows in _batched(unheard, _ROWS_AT_ONCE):
+        for rows in batched(unheard, _ROWS_AT_ONCE):
             self._set_status(term, rows, heard=False)
         self._unwritten = dict.fromkeys(beginning.rows, True) | self._unwritten
 
     def _write_statuses(self, term: Term) -> None:
         for heard in (False, True):
             rows = [row for row, now in self._unwritten.items() if now is heard]
-            for written in _batched(rows, _ROWS_AT_ONCE):
+            for written in batched(rows, _ROWS_AT_ONCE):
                 self._set_status(term, written, heard=heard)
                 for row in written:
                     del self._unwritten[row]
@@ -288,13 +282,6 @@ class Roster:
         if heard:
             names = Channel.objects.filter(id__in=rows).values("channel")
             end_late(Gap.objects.filter(partition=self._partition, channel__in=names))
-
-
-def _batched(rows: Iterable[int], size: int) -> Iterator[list[int]]:
-    """As `itertools.batched`, which Python has from 3.12 on."""
-    left = iter(rows)
-    while batch := list(islice(left, size)):
-        yield batch
 
 
 def _policy(name: str, value: object) -> Policy:
