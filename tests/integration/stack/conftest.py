@@ -1,6 +1,7 @@
 """What the tests of the stack share."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -30,6 +31,14 @@ def is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@pytest.fixture(autouse=True)
+def hang_ups() -> Iterator[None]:
+    """Under `nohup` they are ignored, by all children as well; some of these tests send them."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
