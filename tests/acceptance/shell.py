@@ -12,6 +12,7 @@ from relayproject.stack.binaries import postgres_programs
 from relayproject.stack.ports import free_port
 from tests.acceptance.documented import Command
 from tests.acceptance.stack import ROOT, Stack
+from tests.signals import heeded
 
 # Ports that may be taken on a machine where tests run.
 PORTS = ("--port=5555",)
@@ -61,14 +62,15 @@ class Shell:
         text = command.text
         for port in PORTS:
             text = text.replace(port, f"--port={free_port('127.0.0.1')}")
-        process = subprocess.Popen(
-            ["sh", "-e", "-c", f"{self._before()}exec {text}"],
-            cwd=self._room,
-            env={**self._environment, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        with heeded(signal.SIGINT):
+            process = subprocess.Popen(
+                ["sh", "-e", "-c", f"{self._before()}exec {text}"],
+                cwd=self._room,
+                env={**self._environment, "PYTHONUNBUFFERED": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         assert process.stdout is not None
         said = ""
         with process:

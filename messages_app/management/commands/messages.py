@@ -1,6 +1,7 @@
 """`manage.py messages`: follow a channel, or export it."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from messages_app.searching.export import FORMATS, export
 from messages_app.searching.history import MOST_PER_PAGE, Cursor, Search, at, read
 from messages_app.searching.rows import row
 from relaycore.errors import RelayError
+from relayproject import stopping
 
 _LOOK_SECONDS = 0.3
 _BAR = 40
@@ -53,6 +55,9 @@ class Command(BaseCommand):
             self.stderr.write("")
 
     def _tail(self, channel: str, lines: int, json: bool, no_follow: bool, **_: Any) -> None:
+        if not no_follow:
+            # An exception by Ctrl-C is lost where Python runs a finalizer, and never comes in the background.
+            stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
         for message in _follow(channel, max(0, min(lines, MOST_PER_PAGE)), not no_follow):
             self.stdout.write(_as_json(message) if json else _as_line(message))
             self.stdout.flush()
@@ -90,7 +95,7 @@ def _follow(channel: str, lines: int, on: bool) -> Iterator[dict[str, Any]]:
     page = read(Search(channel), limit=max(1, lines))
     cursor = Cursor(page.messages[0]["position"] if page.messages else beginning)
     yield from reversed(page.messages[:lines])
-    while on:
+    while on and not stopping.asked():
         page = read(Search(channel, newest_first=False), limit=MOST_PER_PAGE, cursor=cursor)
         yield from page.messages
         if page.messages:

@@ -15,6 +15,7 @@ from relayproject.stack.mongo import Mongo
 from relayproject.stack.postgres import NOT_DURABLE, Postgres
 from relayproject.stack.server import Server
 from relayproject.stack.valkey import Valkey
+from tests.signals import heeded
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,10 +36,9 @@ def is_running(pid: int) -> bool:
 
 @pytest.fixture(autouse=True)
 def hang_ups() -> Iterator[None]:
-    """Under `nohup` they are ignored, by all children as well; some of these tests send them."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
+    """Some of these tests send them."""
+    with heeded(signal.SIGHUP):
+        yield
 
 
 @pytest.fixture
