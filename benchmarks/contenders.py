@@ -66,7 +66,7 @@ class Program:
 class Peer(Target):
     """Programs of `peers/` that do together what Relay does."""
 
-    def __init__(self, name: str, relay: Relay, running: Sequence["Program"]) -> None:
+    def __init__(self, name: str, relay: Relay, running: Sequence[Program]) -> None:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(relay.stack.info["mongo_url"])
         super().__init__(name, client["peers"]["messages"], relay.redis)
         self._servers = {server: relay.stack.pids[server] for server in ("redis", "mongo")}

@@ -44,6 +44,7 @@ class Chaos:
         mongo: OwnServer,
         postgres: Proxy,
         chance: random.Random,
+        wait_until: Wait,
     ) -> None:
         self.cluster = cluster
         self.happened: Counter[str] = Counter()
@@ -51,6 +52,7 @@ class Chaos:
         self._mongo = mongo
         self._postgres = postgres
         self._chance = chance
+        self._wait_until = wait_until
         self._faults: list[Callable[[], None]] = [
             self.kill_a_listener,
             self.kill_a_listener,
@@ -139,16 +141,16 @@ class Chaos:
         self._mongo.restart()
 
     def lose_postgres(self) -> None:
-        self._any()  # Nobody else would miss it.
+        self._any()  # Nobody else would miss it; who has only just been started needs a moment to.
         if self._chance.random() < 0.5:
             with self._postgres.refusing() as refusal:
                 self._postgres.reset_all()
                 self._rest(2, 4)
-                self._until(lambda: refusal.refused > 0)
+                self._wait_until(lambda: refusal.refused > 0, seconds=20, what="somebody refused")
         else:
             with self._postgres.hole() as hole:
                 self._rest(2, 4)
-                self._until(lambda: hole.held > 0)
+                self._wait_until(lambda: hole.held > 0, seconds=20, what="somebody in the hole")
 
     def destroy_the_group(self) -> None:
         self.cluster.redis.xgroup_destroy(keys.stream(0), keys.GROUP)
@@ -166,12 +168,6 @@ class Chaos:
             time.sleep(0.2)  # All are dead, and their leases live on for a moment.
             self.tend()
         return self._chance.choice([*self.cluster.listeners, *self.cluster.writers])
-
-    def _until(self, happened: Callable[[], bool]) -> None:
-        """Those that have only just been started need a moment to be hurt."""
-        deadline = time.monotonic() + 20
-        while not happened() and time.monotonic() < deadline:
-            time.sleep(0.1)
 
     def _rest(self, least: float, most: float) -> None:
         time.sleep(self._chance.uniform(least, most))
@@ -207,7 +203,7 @@ def test_everything_at_random(
     print(f"SOAK_SEED={seed}")
     chance = random.Random(seed)
     with Proxy.to(cluster.database_url) as postgres:
-        chaos = Chaos(cluster, own_redis, own_mongo, postgres, chance)
+        chaos = Chaos(cluster, own_redis, own_mongo, postgres, chance, wait_until)
         cluster.start("listen", DATABASE_URL=postgres.url)
         cluster.start("listen", DATABASE_URL=postgres.url)
         cluster.start("write", DATABASE_URL=postgres.url)

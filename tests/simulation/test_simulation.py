@@ -71,6 +71,12 @@ def message(policy: Policy, identity: int, publish: int) -> bytes:
     return b"text %d" % identity
 
 
+def those(published: list[bytes], stored: list[bytes]) -> list[bytes]:
+    """What of the published is stored, in the order in which it was published."""
+    kept = set(stored)
+    return [payload for payload in published if payload in kept]
+
+
 @POLICIES
 @explored
 @given(schedule=schedules, seed=seeds)
@@ -110,8 +116,7 @@ def test_a_channel_that_comes_and_goes_is_stored_once_and_in_order(
 ) -> None:
     world = play(schedule, policy, seed, protected=protected, texts=0)
     stored = world.stored(VISITOR)
-    kept = set(stored)
-    assert stored == [payload for payload in world.visits if payload in kept]
+    assert stored == those(world.visits, stored)
 
 
 @POLICIES
@@ -125,9 +130,8 @@ def test_whatever_happens_nothing_is_stored_twice_and_each_loss_lies_in_a_gap(
     world = play(schedule, policy, seed, protected=False, texts=0)
     stored = world.stored()
     assert len(stored) == len(set(stored))
-    kept = set(stored)
-    in_time = set(world.stored_in_time())
-    assert world.stored_in_time() == [payload for _, payload in world.published if payload in in_time]
+    kept, in_time = set(stored), world.stored_in_time()
+    assert in_time == those([payload for _, payload in world.published], in_time)
     lost = [at for at, payload in world.published if payload not in kept]
     for at in lost:
         assert any(gap.before.calls < at < gap.after.calls for gap in world.gaps), f"publish {at} is missing"
@@ -157,8 +161,8 @@ def test_what_only_a_frozen_leader_has_heard_comes_late_and_once() -> None:
         world = play(schedule, EVERY, seed, protected=False, texts=0)
         stored, published = world.stored(), [payload for _, payload in world.published]
         assert sorted(stored) == sorted(published)
-        in_time = set(world.stored_in_time())
-        assert world.stored_in_time() == [payload for payload in published if payload in in_time]
+        in_time = world.stored_in_time()
+        assert in_time == those(published, in_time)
         late += stored != published
     assert late > 5
 
