@@ -40,6 +40,11 @@ def stored(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:stored"
 
 
+def tallies(partition: int) -> str:
+    """A list: what acknowledged entries have brought, before it is added to the counts."""
+    return f"{STREAM}:{{{partition}}}:tallies"
+
+
 def last_at(partition: int) -> str:
     """A hash: when the newest stored message was received (ms since 1970), by channel."""
     return f"{STREAM}:{{{partition}}}:last_at"

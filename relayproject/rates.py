@@ -1,7 +1,7 @@
 """How many messages were stored lately, without looking at any message.
 
-The writer counts in Redis, in the step in which it acknowledges an entry, so each
-message counts once (`messages_app.writing.scripts.ACKNOWLEDGE`). Times are Redis'.
+The writer counts in Redis, each message once, about a second after it is stored
+(`messages_app.writing.scripts.ADD_UP`). Times are Redis'.
 
     RATES:10:SLOT    a hash: messages by channel in one slot of 10 s; also 600 s and 3600 s
     RATES:all:5:N    a hash: messages of all channels by slot of 5 s, for 5 min; also 60 s, for 1 h

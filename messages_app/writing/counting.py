@@ -39,6 +39,7 @@ class Recount:
         """If the counts are lost, count. Nothing may be in flight or pending."""
         if self._counting is None and not self._stream.has_counts():
             log.warning("partition %d: Redis has no complete counts, counting", self._partition)
+            self._stream.add_up()  # What is stored already is counted there, and must not be added later.
             self._below = self._stream.horizon()
             self._token = uuid.uuid4().hex
             self._stream.reset_counts(self._token)

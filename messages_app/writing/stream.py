@@ -1,5 +1,6 @@
 """One partition's stream, as its writer sees it."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,12 +9,15 @@ from typing import Any, Final, cast
 import redis
 
 from messages_app.writing import scripts
-from relaycore.position import first_of
+from relaycore.position import first_of, milliseconds_of
 from relayproject import keys
 
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
+
+Counts = Mapping[bytes, int]
+"""Messages by channel."""
 
 
 class GroupLost(Exception):
@@ -36,6 +40,7 @@ class Stream:
         self._redis = client
         self._key = keys.stream(partition)
         self._suspect_key = keys.suspect(partition)
+        self._tallies_key = keys.tallies(partition)
         self._stored_key = keys.stored(partition)
         self._last_at_key = keys.last_at(partition)
         self._rates_key = keys.rates(partition)
@@ -97,40 +102,43 @@ class Stream:
                 return claimed
             start = "(" + page[-1]["message_id"].decode()
 
-    def acknowledge(
-        self, stored: Sequence[tuple[str, Mapping[bytes, int]]], last_at: Mapping[bytes, int]
-    ) -> int:
+    def acknowledge(self, stored: Sequence[tuple[str, Counts]]) -> int:
         """These entries are durable; how many messages were counted.
 
-        stored:  for each entry its id, and how many messages of each channel it brought
-        last_at: when the newest message of a channel came, ms since 1970
+        stored: for each entry its id, and how many messages of each channel it brought; 0 for a
+                channel of which it brought only what was stored before
 
         The messages of an entry are counted by whoever acknowledges it: a writer that slept
-        through its term and was followed by another one counts nothing twice.
+        through its term and was followed by another one counts nothing twice. So an entry leaves
+        a tally in the step that acknowledges it, and `add_up` brings many of them to the counts at once:
+        with thousands of channels, counting in each step takes Redis more time than all the rest.
         """
         arguments: list[Any] = []
         for id, counts in stored:
-            arguments += (id, len(counts))
-            for channel, count in counts.items():
-                arguments += (channel, count)
-        for channel, at in last_at.items():
-            arguments += (channel, at)
+            arguments += (id, sum(counts.values()), _tally(id, counts))
         return int(
             cast(
                 int,
                 self._redis.eval(
-                    scripts.ACKNOWLEDGE,
-                    4,
-                    self._key,
-                    self._stored_key,
-                    self._last_at_key,
-                    self._rates_key,
-                    keys.GROUP,
-                    len(stored),
-                    *arguments,
+                    scripts.ACKNOWLEDGE, 2, self._key, self._tallies_key, keys.GROUP, *arguments
                 ),
             )
         )
+
+    def add_up(self) -> None:
+        """Bring every tally to the counts. It may be done by two at once, and end at any moment."""
+        while tallies := cast(list[bytes], self._redis.lrange(self._tallies_key, 0, _PAGE - 1)):
+            self._redis.eval(
+                scripts.ADD_UP,
+                4,
+                self._tallies_key,
+                self._stored_key,
+                self._last_at_key,
+                self._rates_key,
+                len(tallies),
+                tallies[-1],
+                _sums(tallies),
+            )
 
     def trim(self, keep_seconds: float) -> int:
         """Cut off what is acknowledged and old enough; how many entries."""
@@ -185,3 +193,26 @@ class Stream:
         return [
             (id.decode(), fields or {}) for _, entries in cast(Any, answer or []) for id, fields in entries
         ]
+
+
+def _tally(id: str, counts: Counts) -> str:
+    """What one entry has brought, in JSON. The id makes it unlike every other one."""
+    if not counts:
+        return ""
+    return _json([id, {channel.decode(): count for channel, count in counts.items()}])
+
+
+def _sums(tallies: Sequence[bytes]) -> str:
+    """What tallies come to, in JSON, by channel: messages, and when the newest one came (ms since 1970)."""
+    messages: dict[str, int] = {}
+    latest: dict[str, int] = {}
+    for tally in tallies:
+        id, counts = json.loads(tally)
+        latest |= dict.fromkeys(counts, milliseconds_of(id))
+        for channel, count in counts.items():
+            messages[channel] = messages.get(channel, 0) + count
+    return _json({channel: (count, latest[channel]) for channel, count in messages.items()})
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -37,7 +37,7 @@ _BLOCK_MS = 500
 _MOST_ENTRIES = 256
 """One read brings no more entries. Each may have a message of 1 MiB, all of them in memory at once."""
 
-_TRIM_SECONDS = 1.0
+_TIDY_SECONDS = 1.0
 _FOREIGN_IDLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.5
 _PARTING_SECONDS = 3.0
@@ -80,7 +80,8 @@ class Writer:
         self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
         self._source = b""
         self._suspect: str | None = None
-        self._trimmed_at = float("-inf")
+        self._tidied_at = float("-inf")
+        self._untidy_until = 0.0
         self._recovered_at = float("-inf")
         self.stored = 0
 
@@ -103,6 +104,7 @@ class Writer:
                     log.warning("partition %d: beginning again: %s", self._partition, exc)
                     self._leaving.wait(backoff.next(random.random()))
             self._settle_all()
+            self._stream.add_up()
             self._meters.flush()
         except (Interrupted, redis.RedisError):
             log.info("partition %d: what is not settled stays pending", self._partition)
@@ -184,8 +186,9 @@ class Writer:
         """Acknowledge the oldest insert, once it is durable."""
         batch, insert = self._in_flight[0]
         outcome = self._result(insert)
-        stored = self._stream.acknowledge(batch.stored(outcome), batch.last_at)
+        stored = self._stream.acknowledge(batch.stored(outcome))
         self._in_flight.popleft()
+        self._leave_untidy()
         self.stored += stored
         self._count(batch, outcome, stored)
 
@@ -221,6 +224,7 @@ class Writer:
         """Bring to an end everything that was delivered and not acknowledged."""
         self._settle_all()  # What is in flight must not be taken for what was left behind.
         self._recovered_at = time.monotonic()
+        self._leave_untidy()  # Whoever wrote before may have had no time.
         self._source = b""
         self._result(in_background(self._require_durability))
         self._stream.prepare()
@@ -240,11 +244,17 @@ class Writer:
     def _stopping(self) -> bool:
         return self._leaving.is_set() or self._asked_to_stop()
 
+    def _leave_untidy(self) -> None:
+        """What was acknowledged just now can be cut off when it has been kept long enough."""
+        self._untidy_until = time.monotonic() + settings.RELAY_STREAM_KEEP_SECONDS
+
     def _tidy(self, now: float) -> None:
-        if now - self._trimmed_at >= _TRIM_SECONDS:
-            self._trimmed_at = now
-            self._stream.trim(settings.RELAY_STREAM_KEEP_SECONDS)
+        if now - self._tidied_at >= _TIDY_SECONDS:
+            if self._tidied_at < self._untidy_until:
+                self._stream.add_up()
+                self._stream.trim(settings.RELAY_STREAM_KEEP_SECONDS)
+                self._meters.flush()
+            self._tidied_at = now
             self._recount.turn()
-            self._meters.flush()
         if now - self._recovered_at >= _FOREIGN_IDLE_SECONDS:
             self._recover()

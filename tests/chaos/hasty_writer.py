@@ -25,7 +25,7 @@ def acknowledge_first() -> None:
     def insert(self: Writer, batch: Any) -> Outcome:
         nonlocal inserts
         inserts += 1
-        self._stream.acknowledge(batch.stored(Outcome()), batch.last_at)
+        self._stream.acknowledge(batch.stored(Outcome()))
         if inserts > _INSERTS_BEFORE_DEATH:
             os.kill(os.getpid(), signal.SIGKILL)
         return real(self, batch)

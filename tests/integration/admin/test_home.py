@@ -149,7 +149,8 @@ def _store(messages: int) -> None:
     redis.xgroup_create(keys.stream(0), keys.GROUP, id="0", mkstream=True)
     entry: Any = redis.xadd(keys.stream(0), {"a": "b"})
     redis.xreadgroup(keys.GROUP, keys.CONSUMER, {keys.stream(0): ">"})
-    Stream(redis, 0).acknowledge([(entry.decode(), {b"orders": messages})], {})
+    Stream(redis, 0).acknowledge([(entry.decode(), {b"orders": messages})])
+    Stream(redis, 0).add_up()
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_what_is_stored_while_counting_is_counted_once(
         world.append_each([f"meanwhile {n}" for n in range(20)])
         world.append("before 3")
         wait_until(world.is_settled)
-        assert world.counts() == {"orders": 20}
+        wait_until(lambda: world.counts() == {"orders": 20})
         assert not world.counts_are_whole()
         go_on.set()
         wait_until(world.counts_are_whole)

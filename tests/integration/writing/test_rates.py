@@ -1,6 +1,7 @@
-"""How many messages were stored lately: counted once, in the step that acknowledges them."""
+"""How many messages were stored lately: each counted once, by whoever acknowledges it."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,7 +83,9 @@ def test_an_entry_that_somebody_else_acknowledged_is_not_counted_again(world: Wo
     stream = Stream(shared_redis(), 0)
     stored = [(id, {b"orders": 1})]
 
-    assert [stream.acknowledge(stored, {}), stream.acknowledge(stored, {})] == [1, 0]
+    assert [stream.acknowledge(stored), stream.acknowledge(stored)] == [1, 0]
+    stream.add_up()
+    stream.add_up()
 
     assert rates.of_channels({0: ["orders"]})["orders"].day.messages == 1
     assert sum(rates.series([0], 5, 12)[1]) == 1
@@ -101,14 +104,66 @@ def test_every_key_expires_but_not_before_its_last_reader(world: World, wait_unt
     assert all(ttl > 0 for ttl in left.values())
 
 
-def test_thousands_of_channels_in_one_acknowledgement_are_counted(world: World, wait_until: Wait) -> None:
+def test_thousands_of_channels_in_one_acknowledgement_are_counted(world: World) -> None:
     names = [f"channel {n}" for n in range(5000)]
-    ids = [world.append("same", channel="orders")]
+    id = world.append("same", channel="orders")
     world.deliver(1)
-    last_at = {name.encode(): n + 1 for n, name in enumerate(names)}
+    stream = Stream(shared_redis(), 0)
 
-    Stream(shared_redis(), 0).acknowledge([(ids[0], dict.fromkeys((n.encode() for n in names), 2))], last_at)
+    stream.acknowledge([(id, {name.encode(): n % 3 for n, name in enumerate(names)})])
+    stream.add_up()
 
     found = rates.of_channels({0: names})
-    assert {recent.minute.messages for recent in found.values()} == {2}
-    assert world.redis.hget(keys.last_at(0), "channel 4999") == b"5000"
+    assert [found[name].minute.messages for name in names] == [n % 3 for n in range(5000)]
+    assert {int(at) for at in world.redis.hvals(keys.last_at(0))} == {int(id.partition("-")[0])}
+    assert world.counts() == {name: n % 3 for n, name in enumerate(names) if n % 3}
+
+
+def test_the_newest_message_of_a_channel_came_with_its_last_entry(world: World) -> None:
+    stream = Stream(shared_redis(), 0)
+    for id, counts in {"5-0": {b"one": 1, b"two": 2}, "9-7": {b"two": 0}}.items():
+        world.redis.xadd(keys.stream(0), {"any": "thing"}, id)
+        world.deliver(1)
+        stream.acknowledge([(id, counts)])
+    stream.add_up()
+
+    assert world.redis.hgetall(keys.last_at(0)) == {b"one": b"5", b"two": b"9"}
+    assert world.counts() == {"one": 1, "two": 2}
+
+
+def test_any_name_of_a_channel_is_counted(world: World) -> None:
+    names = ['"', "\\", "\x00\n", "größe", "\U0001f600", "{}", "1"]
+    id = world.append("same")
+    world.deliver(1)
+    stream = Stream(shared_redis(), 0)
+
+    stream.acknowledge([(id, {name.encode(): n for n, name in enumerate(names, 1)})])
+    stream.add_up()
+
+    assert world.counts() == {name: n for n, name in enumerate(names, 1)}
+
+
+def test_what_a_killed_writer_has_not_added_up_the_next_one_does(world: World, wait_until: Wait) -> None:
+    with running():
+        wait_until(world.counts_are_whole)
+    id = world.append("one")
+    world.deliver(1)
+    Stream(shared_redis(), 0).acknowledge([(id, {b"orders": 7})])
+    assert world.counts() == {}
+
+    with running():
+        wait_until(lambda: world.counts() == {"orders": 7})
+        assert world.redis.llen(keys.tallies(0)) == 0
+
+
+def test_two_that_add_up_at_once_count_nothing_twice(world: World) -> None:
+    ids = [world.append(f"text {n}") for n in range(3000)]
+    world.deliver(len(ids))
+    streams = [Stream(shared_redis(), 0) for _ in range(3)]
+    streams[0].acknowledge([(id, {b"orders": 1}) for id in ids])
+
+    with ThreadPoolExecutor(len(streams)) as pool:
+        for done in [pool.submit(stream.add_up) for stream in streams]:
+            done.result()
+
+    assert world.counts() == {"orders": len(ids)}

@@ -45,7 +45,7 @@ def test_what_is_not_acknowledged_is_never_cut(world: World, seed: int, node_ent
                     first = delivered[: chance.randint(0, 20)] if chance.random() < 0.7 else []
                     ids = first or chance.sample(delivered, chance.randint(0, len(delivered)))
                     if ids:
-                        stream.acknowledge([(id, {}) for id in ids], {})
+                        stream.acknowledge([(id, {}) for id in ids])
                     delivered = [id for id in delivered if id not in ids]
                     unacknowledged -= set(ids)
                 case 3:
@@ -65,7 +65,7 @@ def test_what_is_younger_than_the_span_is_kept(world: World) -> None:
         for age in (60_000, 30_000, 11_000, 9_000, 1_000, 0):
             world.redis.xadd(world.stream, {"n": 1}, id=f"{now - age}-0")
         for entry in stream.read(10, None):
-            stream.acknowledge([(entry.id, {})], {})
+            stream.acknowledge([(entry.id, {})])
 
         assert stream.trim(10.0) == 3
         assert _left(world) == [f"{now - age}-0" for age in (9_000, 1_000, 0)]

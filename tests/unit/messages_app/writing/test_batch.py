@@ -23,7 +23,6 @@ def test_a_new_batch_has_nothing_to_do() -> None:
     assert not batch.doubtful
     assert not batch.careful
     assert batch.stored(Outcome()) == []
-    assert batch.last_at == {}
 
 
 def test_messages_of_several_entries_stand_in_the_order_of_the_stream_with_their_positions() -> None:
@@ -46,7 +45,6 @@ def test_a_message_that_cannot_be_stored_goes_into_quarantine_as_it_was_with_its
     assert batch.documents == []
     assert batch.ids == ["5-0"], "it is acknowledged all the same"
     assert batch.stored(Outcome()) == [("5-0", {})], "it is not counted as stored"
-    assert batch.last_at == {}
 
 
 def test_a_reason_that_is_not_utf_8_does_not_stop_the_writer() -> None:
@@ -114,14 +112,7 @@ def test_counts_are_by_entry_and_channel_without_what_was_stored_before_or_refus
         ("9-0", {b"two": 1, b"three": 1}),
     ]
     assert batch.stored(Outcome(duplicates={1, 4}, refused={2: "why"})) == [
-        ("5-0", {b"one": 1}),
+        ("5-0", {b"one": 1, b"two": 0}),
         ("7-0", {}),
-        ("9-0", {b"two": 1}),
+        ("9-0", {b"two": 1, b"three": 0}),
     ]
-
-
-def test_the_newest_message_of_a_channel_came_with_its_last_entry() -> None:
-    batch = Batch()
-    batch.add(entry("5-0", document(b"a", b"one"), document(b"b", b"two")))
-    batch.add(entry("9-7", document(b"c", b"two")))
-    assert batch.last_at == {b"one": 5, b"two": 9}
