@@ -1,6 +1,6 @@
 """What one listener does with what it hears: relays it, or holds it.
 
-`Hearing` joins the three parts that decide: the election, the hold and the capture.
+`Hearing` joins the four parts that decide: the election, the hold, the capture and the accounting.
 It is fed the replies of the data connection and answers with pieces for the stream,
 in order, with events, and with what is to be done. Sockets, clocks and leases are
 its caller's business, so a simulator can drive any number of them.
@@ -9,6 +9,7 @@ its caller's business, so a simulator can drive any number of them.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from relaycore.accounting import Accounting
 from relaycore.capture import Capture, Heard, Push, Subscribed, Ticked
 from relaycore.election import Action, Election, State
 from relaycore.holding import Hold
@@ -29,20 +30,6 @@ class Step:
     overflow: bool = False
 
 
-@dataclass(slots=True)
-class TakeOver:
-    """What a new leader begins with.
-
-    heard: pieces for the stream, and the events among which they came
-    whole: nothing is missing between what the leader before has confirmed and this
-    late:  channels whose subscription is newer than that: they were not heard from there on
-    """
-
-    heard: Heard
-    whole: bool
-    late: list[bytes]
-
-
 class Hearing:
     """The decisions of one listener of one partition."""
 
@@ -50,6 +37,7 @@ class Hearing:
         self.capture = capture
         self.election = Election(interval)
         self.hold = Hold(hold_bytes)
+        self.accounting = Accounting()
         self._internal = frozenset((capture.tick_channel, capture.control_channel))
         self._connection = b""
         self._begins = False
@@ -78,20 +66,26 @@ class Hearing:
             return step
         return self._hear_in_parts(pushes, size, now, now_ms)
 
-    def take_over(self, epoch: int) -> TakeOver | None:
-        """The lease is won: from here on this listener relays. None if the term is over already."""
+    def take_over(self, epoch: int) -> Heard | None:
+        """The lease is won: from here on this listener relays, what it held first.
+
+        None if the term is over already.
+        """
         whole = self.is_whole
         if not self.election.won(epoch):
             return None
         # Until the first own tick: a leader that is only frozen has heard the same in a tick that it knows.
         self._begins = True
         heard = self._relay_hold()
+        # What was subscribed since the leader before has confirmed was not heard from there on.
         late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
-        return TakeOver(heard, whole, late)
+        self.accounting.lead(epoch, whole=whole, late=late)
+        return heard
 
     def resign(self, now: float) -> None:
         """Go on as a standby, which is not whole before the next tick."""
         self._lose_track()
+        self.accounting.resign()
         self.election.resign(now)
 
     def take_back(self) -> Heard:

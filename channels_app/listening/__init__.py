@@ -23,11 +23,11 @@ Who does what
         thread `roster`             the channel table: what is wanted, what is ACTIVE, gaps
         thread `candidacy`          one claim of the leadership
 
-    What is decided from what was heard stands in `relaycore` (`election`, `hearing`,
-    `holding`, `capture`), without sockets or clocks. The main loop owns both connections
-    to Redis and never waits for anything but them: no PostgreSQL, no sleep while a leader
-    has something to read. The threads own a connection to PostgreSQL each. They meet in
-    queues and one pipe that wakes the main loop.
+    What is decided from what was heard stands in `relaycore` (`hearing`, and what it joins),
+    without sockets or clocks. The main loop owns both connections to Redis and never waits
+    for anything but them: no PostgreSQL, no sleep while a leader has something to read. The
+    threads own a connection to PostgreSQL each. They meet in queues and one pipe that wakes
+    the main loop.
 
 Seats and leadership
     A listener holds a seat of its partition (`RELAY_LISTENERS_PER_PARTITION`), a lease

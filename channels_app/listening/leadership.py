@@ -19,8 +19,9 @@ from channels_app.listening.ticker import Ticker
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, Term
+from relaycore.accounting import Missed, Why
 from relaycore.election import Action, State
-from relaycore.hearing import Hearing, TakeOver
+from relaycore.hearing import Hearing
 from relaycore.ticks import LEADING, LEAVING, LEFT, Tick
 from relaycore.ticks import State as TickState
 
@@ -30,6 +31,11 @@ _TICK_STATES: Final[dict[State, TickState]] = {
     State.LEADING: LEADING,
     State.LEAVING: LEAVING,
     State.LEFT: LEFT,
+}
+_CAUSES: Final[dict[Why, Gap.Cause]] = {
+    Why.HOLE: Gap.Cause.NO_LISTENER,
+    Why.DEAF: Gap.Cause.CONNECTION_LOST,
+    Why.LATE: Gap.Cause.LATE,
 }
 
 
@@ -52,16 +58,13 @@ class Leadership:
         self._coverage = coverage
         self._hearing = hearing
         self._election = hearing.election
+        self._accounting = hearing.accounting
         self._appender = appender
         self._ticker = ticker
         self._report_given_up = report_given_up
         self._candidacy = Candidacy(contender, partition)
         self._heartbeat: Heartbeat | None = None
         self._losses = Losses()
-        self._deaf_since: Tick | None = None
-        self._taken: TakeOver | None = None
-        self._since: Tick | None = None
-        self._confirmed: Tick | None = None
 
     @property
     def is_held(self) -> bool:
@@ -82,7 +85,7 @@ class Leadership:
         if self.is_held:
             if self._appender.confirmed is not None:
                 self._election.appended(self._appender.confirmed.number)
-            self._ticker.turn(now, _TICK_STATES[self._election.state], self._confirm_what_is_known())
+            self._ticker.turn(now, _TICK_STATES[self._election.state], self._confirm())
         if self._election.state is State.LEADING and self._heartbeat is not None and self._heartbeat.lost:
             self.resign(now)
         if self._candidacy.is_over:
@@ -108,7 +111,6 @@ class Leadership:
     def resign(self, now: float) -> None:
         """Go on as a standby."""
         self._end_term()
-        self._deaf_since = None
         self._hearing.resign(now)
 
     def close(self) -> None:
@@ -129,10 +131,10 @@ class Leadership:
         """The data connection has ended. What comes now is not heard here."""
         if not self.is_held:
             return None
-        last, confirmed = self._election.last, self._confirm_what_is_known()
+        last, confirmed = self._election.last, self._confirm()
         if last is not None and not self._coverage.is_empty:
-            self._deaf_since = self._deaf_since or last
-            self._roster.note(Opened(self._deaf_since.at, Gap.Cause.CONNECTION_LOST))
+            since = self._accounting.deafened(last)
+            self._roster.note(Opened(since.at, Gap.Cause.CONNECTION_LOST))
         if not self._ticker.standbys:
             return self._election.deafened()
         log.info("partition %d: hands over to a standby, which was not deaf", self._partition)
@@ -142,42 +144,28 @@ class Leadership:
 
     def heard(self, tick: Tick) -> None:
         """A tick was heard: what was not heard before it is known now."""
-        if self._deaf_since is not None:
-            self._roster.note(between(self._deaf_since, tick, Gap.Cause.CONNECTION_LOST))
-            self._deaf_since = None
-        if self._taken is None or tick.epoch != self._election.epoch or not self._ticker.is_answered:
-            return
-        self._account(self._taken, self._ticker.before, tick)
-        self._taken = None
-        self._tell_roster()
+        was_settled = self._accounting.is_settled
+        for missed in self._accounting.heard(tick):
+            self._note(missed)
+        if self._accounting.is_settled and not was_settled:
+            if self._accounting.is_whole:
+                self._roster.note(Covered())
+            self._tell_roster()
 
-    def _confirm_what_is_known(self) -> Tick | None:
-        """Everything before this tick is on the stream, or on record as a gap.
+    def _note(self, missed: Missed) -> None:
+        # Without channels nothing can be missed; but what was said to be open is to be closed.
+        if missed.why is Why.DEAF or not self._coverage.is_empty:
+            cause, channel = _CAUSES[missed.why], missed.channel.decode()
+            self._roster.note(between(missed.before, missed.after, cause, channel))
 
-        A gap that is not yet known, or not yet in PostgreSQL, ends with this process. Until it stands
-        there standbys hold on, and the next leader counts from further back.
-        """
-        if self._taken is None and not self._losses and self._roster.has_recorded_all:
-            self._confirmed = self._appender.confirmed
-        return self._confirmed
+    def _confirm(self) -> Tick | None:
+        on_record = not self._losses and self._roster.has_recorded_all
+        return self._accounting.confirm(self._appender.confirmed, on_record=on_record)
 
     def _note_losses(self, *, at_end: bool = False) -> None:
         lost = self._losses.take(at_end=at_end)
         if lost is not None:
             self._roster.note(lost)
-
-    def _account(self, taken: TakeOver, before: Tick | None, tick: Tick) -> None:
-        """What is missing between the leader `before` and this one, whose first tick was heard."""
-        if taken.whole:
-            self._roster.note(Covered())
-            self._since = before
-        if before is None or self._coverage.is_empty:
-            return
-        if not taken.whole:
-            self._roster.note(between(before, tick, Gap.Cause.NO_LISTENER))
-        else:
-            for channel in taken.late:
-                self._roster.note(between(before, tick, Gap.Cause.LATE, channel.decode()))
 
     # --- the term --------------------------------------------------------------------
 
@@ -196,7 +184,7 @@ class Leadership:
                 self.resign(now)
             self._election.refused(now)
         elif self.is_held and term.epoch == self._election.epoch:
-            self._confirm(term)
+            self._begin(term)
         else:
             self._lead(term.epoch, term, now)
 
@@ -210,31 +198,30 @@ class Leadership:
             self._lead(self._election.seen + 1, None, now)
 
     def _lead(self, epoch: int, term: Term | None, now: float) -> None:
-        taken = self._hearing.take_over(epoch)
-        if taken is None:
+        heard = self._hearing.take_over(epoch)
+        if heard is None:
             return
         log.info("partition %d: leads, epoch %d%s", self._partition, epoch, "" if term else ", unconfirmed")
-        self._taken = taken
-        self._since = self._confirmed = None
         self._appender.epoch = epoch
-        self._appender.add(taken.heard.pieces, now)
+        self._appender.add(heard.pieces, now)
         if self._election.last is not None:
             self._appender.mark(self._election.last)
-        self._ticker.lead(epoch)
-        self._deaf_since = None
+        self._ticker.lead(epoch, self._accounting.begun)
         if term is not None:
-            self._confirm(term)
+            self._begin(term)
 
-    def _confirm(self, term: Term) -> None:
+    def _begin(self, term: Term) -> None:
         self._heartbeat = Heartbeat(term)
         self._heartbeat.start()
         self._tell_roster()
 
     def _tell_roster(self) -> None:
         """Once the term is confirmed, and it is known where it has begun."""
-        if self._heartbeat is not None and self._taken is None:
-            since = None if self._since is None else self._since.at
-            self._roster.lead(self._heartbeat.term, self._coverage.heard_rows, since)
+        if self._heartbeat is not None and self._accounting.is_settled:
+            since = self._accounting.since
+            self._roster.lead(
+                self._heartbeat.term, self._coverage.heard_rows, None if since is None else since.at
+            )
 
     def _end_term(self) -> None:
         """The lease is not released: whoever has heard everything takes it over, nobody else."""

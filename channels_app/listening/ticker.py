@@ -54,8 +54,6 @@ class Ticker:
 
     legacy_consumers: how many listen to the channel of the older kind
     standbys:         how many others heard the last tick that was heard here; 1 if none was heard yet
-    is_answered:      Redis has published the first tick of the term
-    before:           the last tick that the leader before this one has confirmed, once it is known
     """
 
     def __init__(self, outlet: Outlet, partition: int, interval: float) -> None:
@@ -74,15 +72,16 @@ class Ticker:
         self.legacy_consumers = 0
         self.standbys = 0
         self._audiences: deque[tuple[int, int]] = deque()
-        self.is_answered = False
-        self.before: Tick | None = None
+        self._begun: Callable[[Tick | None], None] | None = None
 
-    def lead(self, epoch: int) -> None:
-        """Begin a term: the next tick is due now."""
+    def lead(self, epoch: int, begun: Callable[[Tick | None], None]) -> None:
+        """Begin a term: the next tick is due now.
+
+        Once it is published, `begun` is given the last tick that the leader before has confirmed.
+        """
         self._epoch = epoch
-        self.is_answered = False
+        self._begun = begun
         self._next_at = 0.0
-        self.before = None
         # Until the first tick was heard: who leaves or goes deaf before that leaves it to them.
         self.standbys = 1
         self.sound()
@@ -149,9 +148,9 @@ class Ticker:
         number, self.legacy_consumers, audience, before = reply
         self._audiences.append((number, audience))
         self._count_standbys()
-        if not self.is_answered:
-            self.is_answered = True
-            self.before = _tick(before)
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            begun(_tick(before))
 
     def _count_standbys(self) -> None:
         """By the tick that was heard here: of its audience the own connection is one.

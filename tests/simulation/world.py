@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from relaycore import envelope
+from relaycore.accounting import Missed
 from relaycore.capture import Capture, Heard, Push, Ticked
 from relaycore.election import Action, State
-from relaycore.hearing import Hearing, TakeOver
+from relaycore.hearing import Hearing
 from relaycore.policy import Policy
 from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, missed_at_most, seal
 
@@ -141,22 +142,18 @@ class SimulatedListener:
         capture = Capture(TICKS, CONTROL, KEY, 1 << 20)
         capture.want(CHANNEL, policy)
         self.hearing = Hearing(capture, TICK_SECONDS, HOLD_BYTES)
-        self.election = self.hearing.election
+        self.election, self.accounting = self.hearing.election, self.hearing.accounting
         self.is_alive, self.is_stopping, self.renews = True, False, False
         self.paused = self._lags = 0
         self._lag_chance = world.random.choice([0, 0.01, 0.1])
         self.loses_reply = False
         self._waiting: deque[tuple[list[bytes], Tick | None]] = deque()
         self._confirmed: Tick | None = None
-        self._announced: Tick | None = None
         self._notes: deque[tuple[int, Tick, Tick]] = deque()
         self._next_tick = 0.0
         self._standbys = 0
         self._claim: tuple[int | None, int] | None = (None, 0)
-        self._taken: TakeOver | None = None
-        self._before: Tick | None = None
         self._ticked = False
-        self._deaf_since: Tick | None = None
         self._join()
 
     @property
@@ -167,7 +164,8 @@ class SimulatedListener:
         if self.connection.swallowed:
             return False
         if self.election.state is State.LEADING:
-            return self.election.last is not None and self._taken is None and self._deaf_since is None
+            accounting = self.accounting
+            return self.election.last is not None and accounting.is_settled and not accounting.is_deaf
         return self.election.state is State.FOLLOWING and self.hearing.is_whole
 
     def kill(self) -> None:
@@ -246,7 +244,8 @@ class SimulatedListener:
         for event in heard.events:
             if isinstance(event, Ticked) and self.election.confirms(event.tick):
                 self._mark(event.tick)
-                self._account(event.tick)
+                for missed in self.accounting.heard(event.tick):
+                    self._note(missed)
 
     def _mark(self, tick: Tick) -> None:
         if self._waiting:
@@ -268,9 +267,11 @@ class SimulatedListener:
     def _deaf(self, now: float) -> None:
         if not self.election.ticks:
             return
-        self._deaf_since = self._deaf_since or self.election.last
+        confirmed = self._confirm()
+        if self.election.last is not None:
+            self.accounting.deafened(self.election.last)
         if self._standbys:
-            self._redis.tick(self.election.epoch, self._confirm_what_is_known(), LEFT)
+            self._redis.tick(self.election.epoch, confirmed, LEFT)
             self._resign(now)
         else:
             self._do(self.election.deafened(), now)
@@ -281,11 +282,11 @@ class SimulatedListener:
         if now < self._next_tick:
             return
         self._next_tick = now + TICK_SECONDS
-        known = self._confirm_what_is_known()
-        before = self._redis.tick(self.election.epoch, known, STATES[self.election.state])
+        before = self._redis.tick(self.election.epoch, self._confirm(), STATES[self.election.state])
         if not self._ticked:
-            self._ticked, self._before = True, before
-            if self._taken is not None and not self._taken.whole:
+            self._ticked = True
+            self.accounting.begun(before)
+            if not self.accounting.is_whole:
                 self._note_hole(before)
         mine = self.connection.is_open
         self._standbys = len(self._redis.audience()) - mine
@@ -312,21 +313,19 @@ class SimulatedListener:
         if delay:
             return
         epoch = self._world.lease.claim(self, beyond)
-        taken = None if epoch is None else self.hearing.take_over(epoch)
+        heard = None if epoch is None else self.hearing.take_over(epoch)
         if epoch is None:
             self.election.refused(now)
-        elif taken is not None:
-            self._lead(taken)
+        elif heard is not None:
+            self._lead(heard)
 
-    def _lead(self, taken: TakeOver) -> None:
-        self._taken, self._ticked, self._next_tick = taken, False, 0.0
+    def _lead(self, heard: Heard) -> None:
+        self._ticked, self._next_tick = False, 0.0
         self._standbys = 1
         self._sounded_at = self._world.now
-        self._deaf_since = None
         self.renews = True
-        self._waiting.extend((piece.documents, None) for piece in taken.heard.pieces)
-        self._announced = None
-        if not taken.whole:
+        self._waiting.extend((piece.documents, None) for piece in heard.pieces)
+        if not self.accounting.is_whole:
             self._note_hole(self._redis.confirmed)
         if self.election.last is not None:
             self._mark(self.election.last)
@@ -336,29 +335,16 @@ class SimulatedListener:
 
     def _resign(self, now: float) -> None:
         self.renews = False
-        self._deaf_since = None
         self.hearing.resign(now)
 
-    def _account(self, tick: Tick) -> None:
-        """As `Leadership.heard`."""
-        if self._deaf_since is not None:
-            self._note(self._deaf_since, tick)
-            self._deaf_since = None
-        if self._taken is None or tick.epoch != self.election.epoch or not self._ticked:
-            return
-        if not self._taken.whole and self._before is not None:
-            self._note(self._before, tick)
-        self._taken = None
+    def _confirm(self) -> Tick | None:
+        return self.accounting.confirm(self._confirmed, on_record=not self._notes)
 
-    def _confirm_what_is_known(self) -> Tick | None:
-        """As in `Leadership`."""
-        if self._taken is None and not self._notes:
-            self._announced = self._confirmed
-        return self._announced
-
-    def _note(self, before: Tick, after: Tick) -> None:
+    def _note(self, missed: Missed) -> None:
         """PostgreSQL has it a while later, if this process lasts so long."""
-        self._notes.append((self._world.steps + self._world.random.choice([0, 1, 20]), before, after))
+        if missed.channel != VISITOR:  # It is promised nothing.
+            later = self._world.random.choice([0, 1, 20])
+            self._notes.append((self._world.steps + later, missed.before, missed.after))
 
     def _record(self) -> None:
         while self._notes and self._notes[0][0] <= self._world.steps:
