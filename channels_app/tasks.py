@@ -41,12 +41,14 @@ def propose_listeners() -> None:
     A partition without channels gets its listeners too: its first channel is then ACTIVE at once.
     """
     partitioning.require()
-    Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
-    unheard.record()
+    partitions = set(range(settings.RELAY_PARTITIONS))
+    if unheard.is_possible(partitions):
+        Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
+        unheard.record()
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
     # Each third time a host may take a seat although another host would be better.
     elsewhere = int(time.time() / interval) % 3 != 0
-    seats = vacancies(set(range(settings.RELAY_PARTITIONS)), settings.RELAY_LISTENERS_PER_PARTITION)
+    seats = vacancies(partitions, settings.RELAY_LISTENERS_PER_PARTITION)
     for partition, vacant in seats.items():
         for _ in range(vacant):
             listen.apply_async((partition, elsewhere), expires=interval)

@@ -29,7 +29,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 
 log = logging.getLogger(__name__)
 
-_PROPOSALS = ("channels_app.tasks.propose_listeners", "messages_app.tasks.propose_writers")
+_PROPOSE = "relayproject.tasks.propose"
 
 _REDIS = {
     "socket_timeout": 30,
@@ -69,21 +69,15 @@ def _configure(sender: Celery, **_: Any) -> None:
         worker_hijack_root_logger=False,
         CELERY_DB_REUSE_MAX=1_000_000,  # `_look_after_connections` closes what has to be closed.
         worker_send_task_events=True,  # Flower and `celery events` show what runs.
+        beat_scheduler="relayproject.beat:Scheduler",
         beat_max_loop_interval=interval,
         beat_schedule={
-            name.rpartition(".")[2].replace("_", " "): {
-                "task": name,
-                "schedule": interval,
-                "options": {"expires": interval},
-            }
-            for name in _PROPOSALS
-        }
-        | {
+            "propose": {"task": _PROPOSE, "schedule": interval, "options": {"expires": interval}},
             "delete expired": {
                 "task": "relayproject.tasks.delete_expired",
                 "schedule": _EXPIRE_SECONDS,
                 "options": {"expires": _EXPIRE_SECONDS},
-            }
+            },
         },
         timezone="UTC",
     )
@@ -110,13 +104,12 @@ class _QoS(redis_transport.QoS):
 redis_transport.Channel.QoS = _QoS
 
 
-def propose(*names: str) -> None:
+def propose(name: str) -> None:
     """Have proposals made now, not at beat's next turn. Whether that works is beat's concern."""
-    for name in names:
-        try:
-            app.send_task(name, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
-        except Exception as exc:
-            log.info("%s was not sent, beat will send it: %r", name, exc)
+    try:
+        app.send_task(name, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
+    except Exception as exc:
+        log.info("%s was not sent, beat will send it: %r", name, exc)
 
 
 @signals.celeryd_init.connect
@@ -144,7 +137,7 @@ def _look_after_connections(**_: Any) -> None:
 def _fill_slots(sender: Any, **_: Any) -> None:
     if rabbitmq.is_meant(settings.CELERY_BROKER_URL):
         rabbitmq.warn_if_old(sender.connection)
-    propose(*_PROPOSALS)
+    propose(_PROPOSE)
 
 
 @signals.worker_shutting_down.connect

@@ -58,8 +58,7 @@ def processes(environ: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
         _worker(DEFAULT, "--pool", "solo"),
         Process(
             "beat",
-            ("-m", "celery", "-A", "relayproject", "beat", "--loglevel", "WARNING")
-            + ("--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile="),
+            ("-m", "celery", "-A", "relayproject", "beat", "--loglevel", "WARNING", "--pidfile="),
         ),
     )
 
@@ -68,5 +67,7 @@ def _worker(queue: str, *options: str) -> Process:
     return Process(
         queue,
         ("-m", "celery", "-A", "relayproject", "worker", "--queues", queue, "--hostname", f"{queue}@%h")
-        + ("--loglevel", "INFO", "--without-gossip", "--without-mingle", *options),
+        + ("--loglevel", "INFO", "--without-gossip", "--without-mingle")
+        # For Flower and the like: by default every two seconds, which is much for a system at rest.
+        + ("--heartbeat-interval", "30", *options),
     )

@@ -7,10 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from celery import shared_task, signals
 from django.db import connections
+from django.db.models import QuerySet
 
 from channels_app.models import Channel
+from channels_app.tasks import propose_listeners
 from leases_app import partitioning
 from messages_app.searching.history import at
+from messages_app.tasks import propose_writers
 from messages_app.writing.background import in_background
 from messages_app.writing.retention import expire
 from relaycore.errors import one_line
@@ -34,13 +37,23 @@ class _Own:
 
 
 @shared_task
+def propose() -> None:
+    """What beat sends every few seconds: all proposals. One that fails keeps the other from nothing."""
+    try:
+        propose_listeners()
+    finally:
+        propose_writers()
+
+
+@shared_task
 def delete_expired() -> None:
     """Delete what is older than its channel keeps it, until nothing is left.
 
     In a thread, one in each process: the worker for short tasks makes the proposals as well, and
     they must not wait.
     """
-    if _Own.deleting is None or _Own.deleting.done():
+    is_busy = _Own.deleting is not None and not _Own.deleting.done()
+    if not is_busy and _kept_for_a_time().exists():
         _Own.deleting = in_background(_delete)
 
 
@@ -52,7 +65,7 @@ def delete_all_expired() -> int:
         UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
     """
     partitioning.require()
-    every = Channel.objects.exclude(retention_seconds=None).values_list("channel", flat=True)
+    every = _kept_for_a_time().values_list("channel", flat=True)
     total, late, all_at = 0, list(every), time.monotonic()
     while late and not stopping.worker_stops():
         if time.monotonic() - all_at > _ALL_SECONDS:
@@ -61,6 +74,10 @@ def delete_all_expired() -> int:
         total += sum(deleted for deleted, _ in turns.values())
         late = [name for name, (_, more) in turns.items() if more]
     return total
+
+
+def _kept_for_a_time() -> QuerySet[Channel]:
+    return Channel.objects.exclude(retention_seconds=None)
 
 
 def _turn(name: str) -> tuple[int, bool]:

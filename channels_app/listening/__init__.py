@@ -42,6 +42,10 @@ Ticks
     up to where everything is on the stream, or on record as a gap; standbys let go what is
     older. Ticks are sealed with the deployment's secret: anybody may publish on a channel.
 
+    Five times fewer while nobody needs them: no standby hears them, and nothing was heard that
+    is not confirmed. Each tick tells its leader who hears it, so a new standby gets the next
+    one in time.
+
 Taking over
     No tick for five intervals although everything was read: Redis is asked for its
     counter of ticks. If it has gone on, this connection is deaf, and is made anew. If not,

@@ -27,6 +27,10 @@ from relaycore.ticks import State as TickState
 
 log = logging.getLogger(__name__)
 
+_LONGEST_SECONDS = 0.1
+_LONGEST_LEADING_SECONDS = 0.25
+"""A leader watches nobody's silence, and what it waits for wakes it, but for the request to end."""
+
 _TICK_STATES: Final[dict[State, TickState]] = {
     State.LEADING: LEADING,
     State.LEAVING: LEAVING,
@@ -94,6 +98,13 @@ class Leadership:
             self._lead_unconfirmed(now)
         self._note_losses()
         return self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole)
+
+    def due_in(self, now: float) -> float:
+        """Seconds after which `turn` is due even if nothing comes in."""
+        if not self.is_held:
+            return _LONGEST_SECONDS
+        longest = _LONGEST_LEADING_SECONDS if self._appender.is_empty else _LONGEST_SECONDS
+        return min(self._ticker.due_in(now), longest)
 
     def claim(self) -> None:
         """Claim the lease beyond the epoch that was heard."""

@@ -3,8 +3,8 @@
 import contextlib
 import gc
 import logging
+import math
 import random
-import select
 import time
 from collections.abc import Callable, Iterable, Iterator
 
@@ -15,6 +15,7 @@ from channels_app.listening.backlog import Backlog
 from channels_app.listening.coverage import Coverage
 from channels_app.listening.leadership import Leadership
 from channels_app.listening.outlet import Outlet, Reply
+from channels_app.listening.polling import poll
 from channels_app.listening.roster import Roster
 from channels_app.listening.subscription import Subscription
 from channels_app.listening.ticker import DEAF_SECONDS, Ticker, seal_key
@@ -42,6 +43,8 @@ _STANDBY_REST_SECONDS = 0.08
 silence of a leader is noticed in time."""
 
 _LONGEST_WAIT_SECONDS = 0.1
+"""While there is no data connection."""
+
 _SILENCE_SECONDS = 10.0
 """A command connection on which Redis does not answer for so long is given up."""
 
@@ -153,8 +156,8 @@ class Listener:
         """Wait until there is something to do, and do it."""
         if self._rest:
             time.sleep(self._rest)
-        due = self._ticker.due_in(now) if self._leadership.is_held else _LONGEST_WAIT_SECONDS
-        ready = self._wait(min(due, _LONGEST_WAIT_SECONDS))
+        longest = math.inf if self._is_connected else _LONGEST_WAIT_SECONDS
+        ready = self._wait(min(longest, self._leadership.due_in(now)))
         now = time.monotonic()
         read = self._hear(now) if _DATA in ready else 0
         self._exchange(now)
@@ -173,18 +176,8 @@ class Listener:
     # --- hearing ---------------------------------------------------------------------
 
     def _wait(self, seconds: float) -> set[str]:
-        poll = select.poll()
-        names = {self._roster.fileno(): _ROSTER}
-        if self._subscription.wire is not None:
-            names[self._subscription.wire.fileno()] = _DATA
-        if self._outlet.wire is not None:
-            names[self._outlet.wire.fileno()] = _COMMANDS
-        for number in names:
-            poll.register(number, select.POLLIN)
-        for wire in (self._subscription.wire, self._outlet.wire):
-            if wire is not None and wire.wants_to_write:
-                poll.modify(wire.fileno(), select.POLLIN | select.POLLOUT)
-        return {names[number] for number, _ in poll.poll(seconds * 1000)}
+        wires = {_DATA: self._subscription.wire, _COMMANDS: self._outlet.wire}
+        return poll(seconds, {_ROSTER: self._roster, **wires})
 
     def _hear(self, now: float) -> int:
         """Read once; how many bytes."""
@@ -215,6 +208,8 @@ class Listener:
         return _PATIENCE_SECONDS if messages >= _BUSY_MESSAGES else 0.0
 
     def _relay(self, heard: Heard, now: float) -> None:
+        if heard.pieces:
+            self._ticker.stir()
         self._appender.add(heard.pieces, now)
         for event in heard.events:
             self._react(event, now)
@@ -228,6 +223,7 @@ class Listener:
                     self._appender.mark(tick)
                     self._leadership.heard(tick)
             case Subscribed(channel):
+                self._ticker.stir()
                 self._coverage.subscribed(channel)
             case Controlled(payload):
                 self._roster.look([payload.decode(errors="replace")] if payload else ())

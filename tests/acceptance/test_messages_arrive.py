@@ -93,8 +93,7 @@ def test_a_second_beat_and_a_task_sent_twice_change_nothing(stack: Stack) -> Non
     stack.listen_to("calm")
     before = stack.lease("listener"), stack.lease("writer")
     beat = subprocess.Popen(
-        [sys.executable, "-m", "celery", "-A", "relayproject", "beat", "--pidfile=", "-l", "WARNING"]
-        + ["--scheduler", "django_celery_beat.schedulers:DatabaseScheduler"],
+        [sys.executable, "-m", "celery", "-A", "relayproject", "beat", "--pidfile=", "-l", "WARNING"],
         cwd=ROOT,
         env=environment(stack),
         stderr=subprocess.DEVNULL,

@@ -48,8 +48,7 @@ def test_requests_tasks_and_what_they_ask_the_servers_are_spans(
     assert reporting.http.get(search + PAYLOAD).status_code == 200
     assert reporting.http.get(f"/api/v1/messages/{PAYLOAD}").status_code == 404
 
-    proposals = {"channels_app.tasks.propose_listeners", "messages_app.tasks.propose_writers"}
-    tasks = {f"{what}/{name}" for name in proposals for what in ("apply_async", "run")}
+    tasks = {f"{what}/relayproject.tasks.propose" for what in ("apply_async", "run")}
     requests = {SEARCH, r"POST ^api/v1/start-listening/?\Z"}
     wait_until(lambda: tasks | requests <= names(collector), 20, "the spans")
     spans = [span for _, span in collector.spans()]
@@ -58,7 +57,7 @@ def test_requests_tasks_and_what_they_ask_the_servers_are_spans(
     assert systems == {"postgresql", "redis", "mongodb"}
     by_id = {span.span_id: span for span in spans}
     below = {by_id[span.parent_span_id].name for span in spans if span.parent_span_id in by_id}
-    assert {"run/channels_app.tasks.propose_listeners", SEARCH} <= below
+    assert {"run/relayproject.tasks.propose", SEARCH} <= below
     assert any(n.startswith("apply_async/") for n in below), "a task does not know who sent it"
 
 

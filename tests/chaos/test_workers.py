@@ -60,11 +60,20 @@ def most_listeners(stack: Stack, log: Path, sends: int) -> int:
 @contextmanager
 def second_beat(stack: Stack, log: Path) -> Iterator[Path]:
     """Another one, started by mistake; its log."""
-    command = [sys.executable, "-m", "celery", "-A", "relayproject", "beat", "--loglevel", "INFO"]
-    scheduler = ["--scheduler", "django_celery_beat.schedulers:DatabaseScheduler", "--pidfile="]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "relayproject",
+        "beat",
+        "--loglevel",
+        "INFO",
+        "--pidfile=",
+    ]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, *scheduler],
+            command,
             cwd=ROOT,
             env=stack.environment | {"DJANGO_SETTINGS_MODULE": "relayproject.settings"},
             stdout=output,
