@@ -34,6 +34,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _BLOCK_MS = 500
+_PAUSE_MS = 100
+"""When nothing has come for so long, what was acknowledged is counted at once."""
+
 _MOST_ENTRIES = 256
 """One read brings no more entries. Each may have a message of 1 MiB, all of them in memory at once."""
 
@@ -82,6 +85,7 @@ class Writer:
         self._suspect: str | None = None
         self._tidied_at = float("-inf")
         self._untidy_until = 0.0
+        self._is_uncounted = True  # Whoever wrote before may have had no time.
         self._recovered_at = float("-inf")
         self.stored = 0
 
@@ -104,7 +108,7 @@ class Writer:
                     log.warning("partition %d: beginning again: %s", self._partition, exc)
                     self._leaving.wait(backoff.next(random.random()))
             self._settle_all()
-            self._stream.add_up()
+            self._add_up()
             self._meters.flush()
         except (Interrupted, redis.RedisError):
             log.info("partition %d: what is not settled stays pending", self._partition)
@@ -117,7 +121,8 @@ class Writer:
         if len(self._in_flight) >= self._most_in_flight:
             self._settle()
         try:
-            entries = self._stream.read(self._read_size.entries, None if self._in_flight else _BLOCK_MS)
+            wait_ms = _PAUSE_MS if self._is_uncounted else _BLOCK_MS
+            entries = self._stream.read(self._read_size.entries, None if self._in_flight else wait_ms)
         except GroupLost:
             self._recover()
             return
@@ -125,6 +130,8 @@ class Writer:
             self._begin(entries)
         elif self._in_flight:
             self._settle()
+        else:
+            self._add_up()
         self._tidy(time.monotonic())
 
     # --- inserting -------------------------------------------------------------------
@@ -189,6 +196,7 @@ class Writer:
         stored = self._stream.acknowledge(batch.stored(outcome))
         self._in_flight.popleft()
         self._leave_untidy()
+        self._is_uncounted = True
         self.stored += stored
         self._count(batch, outcome, stored)
 
@@ -244,6 +252,11 @@ class Writer:
     def _stopping(self) -> bool:
         return self._leaving.is_set() or self._asked_to_stop()
 
+    def _add_up(self) -> None:
+        if self._is_uncounted:
+            self._stream.add_up()
+            self._is_uncounted = False
+
     def _leave_untidy(self) -> None:
         """What was acknowledged just now can be cut off when it has been kept long enough."""
         self._untidy_until = time.monotonic() + settings.RELAY_STREAM_KEEP_SECONDS
@@ -251,7 +264,7 @@ class Writer:
     def _tidy(self, now: float) -> None:
         if now - self._tidied_at >= _TIDY_SECONDS:
             if self._tidied_at < self._untidy_until:
-                self._stream.add_up()
+                self._add_up()
                 self._stream.trim(settings.RELAY_STREAM_KEEP_SECONDS)
                 self._meters.flush()
             self._tidied_at = now
