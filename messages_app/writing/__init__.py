@@ -13,7 +13,8 @@ Who does what
 
         main loop (`writer`)      XREADGROUP ──► batch ──► inserts in flight ──► settle
         a thread each (`store`)                              insert_many           │
-        thread `heartbeat`        renews the lease        XACK + counts + XTRIM ◄──┘
+        thread `heartbeat`        renews the lease          XACK + tallies  ◄──────┘
+                                                      each second: counts, XTRIM
 
     Two inserts are in flight, so that MongoDB works while the next batch is read. They
     may end in any order; they are settled in the order of the stream. Nobody waits for
@@ -55,8 +56,11 @@ Trimming
 
 Counts
     How many messages of a channel are stored stands in a Redis hash. Whoever acknowledges
-    an entry counts its messages, in the same step, so two writers that both believe in
-    their term count nothing twice. An insert that was done twice is told from a true
+    an entry leaves a tally of its messages in Redis, in the same step, so two writers that
+    both believe in their term count nothing twice. Tallies are added to the counts once a
+    second, many at once, in a step that takes them away: by this writer, or by the next one
+    if this one is killed. With thousands of channels, counting each entry by itself would
+    cost Redis more than everything else. An insert that was done twice is told from a true
     duplicate by the stored position: its own means that this message was counted as
     stored by nobody yet. When Redis has lost the hash, what was stored before is counted
     anew beside the writing (`counting`).
