@@ -1,11 +1,15 @@
-"""The speed table of the project's README, made from a committed results file.
+"""The speed table of the project's README, made from committed results files.
 
-python -m benchmarks.readme benchmarks/results/DATE.json
+python -m benchmarks.readme benchmarks/results/DATE.json ...
+
+Several files are several runs: a figure comes from the first that has it, and its ratio is always to
+another one of the same run.
 """
 
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +20,15 @@ from benchmarks.results import number
 from tests.acceptance.stack import ROOT
 
 README = ROOT / "README.md"
-BLOCK = re.compile(r"<!-- speed: (\S+) -->\n.*?<!-- end of speed -->", re.DOTALL)
+BLOCK = re.compile(r"<!-- speed: ([^>]+) -->\n.*?<!-- end of speed -->", re.DOTALL)
 
 ROWS = (
     ("steady, nothing lost, none waits a second", STEADY),
     ("the same by a Node.js script without a stream", f"{NODE}, steady"),
     ("the same by one Celery task per message", "one Celery task per message, steady"),
+    ("steady with 10,000 channels", "10,000 channels"),
+    ("steady with 10,000,000 messages stored before", "10,000,000 messages stored before"),
+    ("steady with two listeners, each message kept", "two listeners, policy every"),
     ("lost of a burst of 200,000, worst of 10", "Relay, lost of a burst of 200,000"),
     ("PUBLISH to stored, half of the messages, at 1,000/s", "PUBLISH to stored at 1,000/s, p50"),
     ("PUBLISH to stored, 99 of 100, at 1,000/s", "PUBLISH to stored at 1,000/s, p99"),
@@ -32,23 +39,27 @@ ROWS = (
 )
 
 
-def block(path: str, results: dict[str, Any]) -> str:
-    """The part of the README, from the first comment to the last. `path` is relative to the project."""
-    figures = {figure["name"]: figure for figure in results["figures"]}
-    machine = results["machine"]
+def block(paths: Sequence[str]) -> str:
+    """The part of the README, from the first comment to the last. `paths` are relative to the project."""
+    runs = [json.loads((ROOT / path).read_text()) for path in paths]
+    figures: dict[str, Any] = {}
+    for run in runs:
+        figures = {figure["name"]: figure for figure in run["figures"]} | figures
     lines = ["| | | ratio |", "|---|--:|---|"]
     for title, name in ROWS:
         figure = figures.get(name)
         if figure is not None:
             unit = figure["unit"].partition(",")[0]
             lines.append(f"| {title} | {number(figure['value'])} {unit} | {_ratio(figure)} |")
-    facts = f"{machine['cores']} cores ({machine['cpu']}), {results['began_at'][:10]}"
+    machine = runs[0]["machine"]
+    facts = f"{machine['cores']} cores ({machine['cpu']}), {runs[0]['began_at'][:10]}"
+    links = " and ".join(f"[{Path(path).stem}]({path})" for path in paths)
     return "\n".join(
         [
-            f"<!-- speed: {path} -->",
+            f"<!-- speed: {' '.join(paths)} -->",
             *lines,
             "",
-            f"Everything on one machine, publisher and servers too: {facts}. [All figures]({path}),",
+            f"Everything on one machine, publisher and servers too: {facts}. All figures: {links};",
             "[what they mean, and `make bench`](benchmarks/README.md).",
             "<!-- end of speed -->",
         ]
@@ -62,10 +73,9 @@ def _ratio(figure: dict[str, Any]) -> str:
     return f"{figure['ratio']:.2f} × {figure['to']}"
 
 
-def main(path: Path) -> None:
+def main(paths: Sequence[Path]) -> None:
     """Put the table into the README."""
-    relative = path.resolve().relative_to(ROOT).as_posix()
-    made = block(relative, json.loads(path.read_text()))
+    made = block([path.resolve().relative_to(ROOT).as_posix() for path in paths])
     text, found = BLOCK.subn(lambda _: made, README.read_text())
     if found != 1:
         sys.exit(f"{README.name} has no lines `<!-- speed: FILE -->` and `<!-- end of speed -->`.")
@@ -73,6 +83,6 @@ def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("Say which results: python -m benchmarks.readme benchmarks/results/DATE.json")
-    main(Path(sys.argv[1]))
+    if len(sys.argv) < 2:
+        sys.exit("Say which results: python -m benchmarks.readme benchmarks/results/DATE.json ...")
+    main([Path(path) for path in sys.argv[1:]])
