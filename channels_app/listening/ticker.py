@@ -62,7 +62,7 @@ class Ticker:
 
     Fewer while nobody needs them: no standby hears them, nothing was heard that they could confirm, and
     the connection is known to be alive. The first tick that a new standby hears counts it, so the second
-    one comes after one interval. An idle leader alone, and Redis for it, are a third of their CPU cheaper.
+    one comes after one interval.
 
     legacy_consumers: how many listen to the channel of the older kind
     standbys:         how many others heard the last tick that was heard here; 1 if none was heard yet

@@ -35,7 +35,7 @@ return counted
 #
 # Hashes are read and written 2,000 fields at once: one HINCRBY for each takes Redis four times as long.
 ADD_UP: Final = """
--- No two tallies are the same. If this one is not there, somebody else has added them up.
+-- Each has the id of its entry. If this one is not there, somebody else has added them up.
 if redis.call('LINDEX', KEYS[1], ARGV[1] - 1) ~= ARGV[2] then return 0 end
 redis.call('LTRIM', KEYS[1], ARGV[1], -1)
 local brought, times, names, total = cjson.decode(ARGV[3]), {}, {}, 0
