@@ -16,6 +16,16 @@ from relayproject.stack.failures import Rule
 from relayproject.stack.process import Command
 from relayproject.stack.server import ANSWER_TIMEOUT_SECONDS, Server
 
+EVICTION = ",".join(
+    f"eviction_{what}_target=20,eviction_{what}_trigger=40"  # % of the cache
+    for what in ("dirty", "updates")
+)
+"""When WiredTiger begins to write what has changed, and when those who change it have to help.
+
+The primary key is a hash, so with millions of messages stored each new one changes another page. By default
+(5 and 2.5 %) the same pages are written again and again; so most of them are written once, by the checkpoint.
+"""
+
 OTHER_VERSION = (
     "{directory} was made by another version of MongoDB than the one installed: "
     "use that version (MONGO_URL), or move the directory away."
@@ -57,7 +67,8 @@ class Mongo(Server):
         # second whether the journal is to be written; who writes with `j: true` makes it do so at once.
         thrift = ("--wiredTigerCacheSizeGB", "0.5", "--setParameter", "diagnosticDataCollectionEnabled=false")
         journal = ("--journalCommitInterval", "500")
-        return self.make_command((self.program(), *address, *thrift, *journal, *self.extra))
+        eviction = ("--wiredTigerEngineConfigString", EVICTION)
+        return self.make_command((self.program(), *address, *thrift, *journal, *eviction, *self.extra))
 
     def answers(self) -> bool:
         """Whether it tells our process id."""
