@@ -99,12 +99,12 @@ class Leadership:
         self._note_losses()
         return self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole)
 
-    def due_in(self, now: float) -> float:
-        """Seconds after which `turn` is due even if nothing comes in."""
+    def due_in(self, now: float, *, connected: bool) -> float:
+        """Seconds after which `turn` is due even if nothing comes in. `connected`: to hear something."""
         if not self.is_held:
             return _LONGEST_SECONDS
-        longest = _LONGEST_LEADING_SECONDS if self._appender.is_empty else _LONGEST_SECONDS
-        return min(self._ticker.due_in(now), longest)
+        is_calm = connected and self._appender.is_empty
+        return min(self._ticker.due_in(now), _LONGEST_LEADING_SECONDS if is_calm else _LONGEST_SECONDS)
 
     def claim(self) -> None:
         """Claim the lease beyond the epoch that was heard."""

@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import logging
-import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -41,9 +40,6 @@ _FULL_READ_BYTES = 64 << 10
 _STANDBY_REST_SECONDS = 0.08
 """A standby is in no hurry: fewer, larger reads are what makes it cheap. Less than a tick, so that the
 silence of a leader is noticed in time."""
-
-_LONGEST_WAIT_SECONDS = 0.1
-"""While there is no data connection."""
 
 _SILENCE_SECONDS = 10.0
 """A command connection on which Redis does not answer for so long is given up."""
@@ -156,8 +152,7 @@ class Listener:
         """Wait until there is something to do, and do it."""
         if self._rest:
             time.sleep(self._rest)
-        longest = math.inf if self._is_connected else _LONGEST_WAIT_SECONDS
-        ready = self._wait(min(longest, self._leadership.due_in(now)))
+        ready = self._wait(self._leadership.due_in(now, connected=self._is_connected))
         now = time.monotonic()
         read = self._hear(now) if _DATA in ready else 0
         self._exchange(now)

@@ -104,7 +104,7 @@ class Ticker:
         """Publish a tick if one is due. `confirmed`: everything heard before it is on the stream."""
         if self.due_in(now) <= 0.0:
             self._ticked_at = now
-            self._brisk -= self._brisk > 0
+            self._brisk = max(0, self._brisk - 1)
             self._under_way = True
             self._outlet.call(self._command(state, confirmed), self._answer)
         if self._published and self._unheard_since is None:

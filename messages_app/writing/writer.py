@@ -85,7 +85,7 @@ class Writer:
         self._suspect: str | None = None
         self._tidied_at = float("-inf")
         self._untidy_until = 0.0
-        self._is_uncounted = True  # Whoever wrote before may have had no time.
+        self._is_uncounted = False
         self._recovered_at = float("-inf")
         self.stored = 0
 
@@ -196,7 +196,6 @@ class Writer:
         stored = self._stream.acknowledge(batch.stored(outcome))
         self._in_flight.popleft()
         self._leave_untidy()
-        self._is_uncounted = True
         self.stored += stored
         self._count(batch, outcome, stored)
 
@@ -258,7 +257,8 @@ class Writer:
             self._is_uncounted = False
 
     def _leave_untidy(self) -> None:
-        """What was acknowledged just now can be cut off when it has been kept long enough."""
+        """What was acknowledged just now is to be counted, and cut off when it has been kept long enough."""
+        self._is_uncounted = True
         self._untidy_until = time.monotonic() + settings.RELAY_STREAM_KEEP_SECONDS
 
     def _tidy(self, now: float) -> None:

@@ -1,11 +1,8 @@
 """How often a leader ticks: as often as somebody needs it."""
 
-import itertools
-import os
 import time
 from typing import Any
 
-import psutil
 import pytest
 
 from channels_app.listening.listener import listen
@@ -72,10 +69,8 @@ def test_what_it_hears_is_confirmed_as_soon_as_ever(
 def test_messages_on_their_way_keep_it_awake(listening: Loop, relay_keys: Any, wait_until: Wait) -> None:
     start(relay_keys, "orders", wait_until)
     before, until = _ticks(relay_keys), time.monotonic() + SECONDS
-    for number in itertools.count():
-        if time.monotonic() > until:
-            break
-        publish(relay_keys, "orders", [f"text {number}"])
+    while time.monotonic() < until:
+        publish(relay_keys, "orders", ["text"])
         time.sleep(0.02)
     assert _ticks(relay_keys) - before > 0.7 * SECONDS * 10
 
@@ -103,7 +98,7 @@ def test_while_redis_is_away_it_does_not_spin(
     with redis_proxy.refusing():
         redis_proxy.reset_all()
         time.sleep(0.5)
-        before = sum(psutil.Process(os.getpid()).cpu_times()[:2])
+        before = time.process_time()
         time.sleep(2.0)
-        used = sum(psutil.Process(os.getpid()).cpu_times()[:2]) - before
+        used = time.process_time() - before
     assert used < 0.6, f"{used:.2f} s of CPU in 2 s"
