@@ -33,14 +33,14 @@ class Plan:
     probes: int = 1000
     long: int = 2_000_000
     idle_seconds: float = 60.0
-    channels: tuple[int, ...] = (1, 100, 10_000)
+    channels: tuple[int, ...] = (10_000, 1, 100)
     sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
     stored: int = 10_000_000
     history: int = 1_000_000
     apart: bool = True
 
 
-FULL = Plan(main=Effort(), varied=Effort(seconds=5.0, confirmations=1))
+FULL = Plan(main=Effort(), varied=Effort(seconds=5.0))
 _SHORT = Effort(seconds=0.3, burst=1000, bursts=1, attempts=1, fixed_rate=1000.0)
 QUICK = Plan(
     main=_SHORT,

@@ -30,6 +30,8 @@ def measure(relay: Relay, results: Results, messages: int, rate: float, idle_sec
             results.add("d", f"PSS of {name}", size / _MIB, "MiB", to=PYTHON)
         grown = (sum(after.values()) - sum(before.values())) / _MIB
         results.add("d", f"growth over {messages:,} messages", grown, "MiB", to=PYTHON)
+        wait = f"longest wait over {messages:,} messages"
+        results.add("d", wait, result.backlog_seconds, "s", rate=rate, settle_seconds=result.settle_seconds)
         say(f"Python processes: {total:.0f} MiB, {grown:+.1f} over {messages:,} messages")
         _idle(relay, results, idle_seconds, IDLE)
 

@@ -94,7 +94,9 @@ def _search(target: Target, shape: Shape, effort: Effort, keep: bool) -> float:
 def _try(target: Target, shape: Shape, rate: float, seconds: float, effort: Effort, keep: bool) -> Trial:
     """Once; and again where it failed while something else took part of the machine."""
     for attempt in range(effort.attempts):
-        if not keep:
+        if keep:
+            target.settle()
+        else:
             target.empty()
         count = _affordable(shape, max(1, int(rate * seconds)))
         result = trial.run(target, make_load(shape, count, rate))

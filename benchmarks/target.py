@@ -54,6 +54,10 @@ class Target(ABC):
             if name != "_id_":
                 self.collection.create_index(index["key"], name=name, unique=index.get("unique", False))
 
+    def settle(self) -> None:
+        """Have MongoDB write what it holds, as it does once a minute: else the next try pays for it."""
+        self.collection.database.client.admin.command("fsync")
+
     def wait_until_heard(self, shape: Shape) -> None:
         """Wait until somebody is subscribed to every channel."""
         deadline = time.monotonic() + HEARD_SECONDS
