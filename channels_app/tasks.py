@@ -11,7 +11,7 @@ from channels_app import unheard
 from channels_app.listening.listener import listen as hear
 from channels_app.models import Channel
 from leases_app import partitioning
-from leases_app.leasing import vacancies
+from leases_app.leasing import Held
 from relaycore.errors import RelayError
 from relayproject import stopping
 from relayproject.celery import propose
@@ -30,25 +30,23 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc, extra={"partition": partition})
     if has_listened:  # Its seat is empty now.
-        propose(propose_listeners.name)
+        propose()
     stopping.leave_if_signalled()
 
 
-@shared_task
-def propose_listeners() -> None:
+def propose_listeners(held: Held) -> None:
     """Send a task for each seat that nobody holds; channels that nobody hears are INACTIVE, in a gap.
 
     A partition without channels gets its listeners too: its first channel is then ACTIVE at once.
     """
-    partitioning.require()
     partitions = set(range(settings.RELAY_PARTITIONS))
-    if unheard.is_possible(partitions):
+    if unheard.is_possible(held, partitions):
         Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
         unheard.record()
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
     # Each third time a host may take a seat although another host would be better.
     elsewhere = int(time.time() / interval) % 3 != 0
-    seats = vacancies(partitions, settings.RELAY_LISTENERS_PER_PARTITION)
-    for partition, vacant in seats.items():
+    vacancies = held.vacancies(partitions, settings.RELAY_LISTENERS_PER_PARTITION)
+    for partition, vacant in vacancies.items():
         for _ in range(vacant):
             listen.apply_async((partition, elsewhere), expires=interval)

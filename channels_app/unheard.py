@@ -12,15 +12,15 @@ from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from channels_app.listening.gaps import cover, end_late
 from channels_app.models import Channel, Gap
-from leases_app.leasing import unheld
+from leases_app.leasing import Held
 from leases_app.models import Lease
 
 log = logging.getLogger(__name__)
 
 
-def is_possible(partitions: set[int]) -> bool:
+def is_possible(held: Held, partitions: set[int]) -> bool:
     """Whether some of the partitions is not led, or some gap is open: nearly always neither is so."""
-    return bool(unheld(Lease.Role.LISTENER, partitions)) or Gap.objects.filter(ended_at=None).exists()
+    return bool(held.lacking(Lease.Role.LISTENER, partitions)) or Gap.objects.filter(ended_at=None).exists()
 
 
 def record() -> None:

@@ -18,5 +18,5 @@ Captured data is never fenced, decisions are: a holder that slept through its te
 still append what it heard, since the deduplication key makes a second copy harmless.
 
 Life cycle: `claim` → `renew` … → `release`, or lapse after `RELAY_LEASE_TTL_SECONDS`
-without a renewal. `unheld` is what the proposals look at.
+without a renewal. `Held` is what the proposals look at.
 """

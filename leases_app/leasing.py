@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from django.db import connection
-from django.db.models import Count, Exists, F
+from django.db.models import Exists, F
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
 from relaycore.errors import LeaseLost
@@ -106,20 +106,31 @@ class Contender:
         return None
 
 
-def unheld(role: str, partitions: set[int]) -> set[int]:
-    """Those of `partitions` whose lease for `role` nobody holds."""
-    held = (
-        Lease.objects.live().filter(role=role, partition__in=partitions).values_list("partition", flat=True)
-    )
-    return partitions - set(held)
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The leases that were held at one moment: role, partition and slot of each.
 
+    Whoever proposes asks for several roles, and every few seconds: it is one look at the table.
+    """
 
-def vacancies(partitions: set[int], seats: int) -> dict[int, int]:
-    """How many seats for listeners nobody holds, by partition; only where there are any."""
-    held = Lease.objects.live().filter(role=Lease.Role.SEAT, partition__in=partitions, slot__lt=seats)
-    taken = dict(held.values_list("partition").annotate(Count("id")))
-    vacant = {partition: seats - taken.get(partition, 0) for partition in partitions}
-    return {partition: count for partition, count in vacant.items() if count > 0}
+    leases: frozenset[tuple[str, int, int]]
+
+    @classmethod
+    def now(cls) -> "Held":
+        """What the table says."""
+        return cls(frozenset(Lease.objects.live().values_list("role", "partition", "slot")))
+
+    def lacking(self, role: str, partitions: set[int]) -> set[int]:
+        """Those of `partitions` whose lease for `role` nobody holds."""
+        return {partition for partition in partitions if (role, partition, 0) not in self.leases}
+
+    def vacancies(self, partitions: set[int], seats: int) -> dict[int, int]:
+        """How many seats for listeners nobody holds, by partition; only where there are any."""
+        vacant = {
+            partition: sum((Lease.Role.SEAT, partition, slot) not in self.leases for slot in range(seats))
+            for partition in partitions
+        }
+        return {partition: count for partition, count in vacant.items() if count}
 
 
 def prefers_elsewhere(partition: int) -> bool:

@@ -7,7 +7,7 @@ from celery import Task, shared_task
 from django.conf import settings
 
 from leases_app import partitioning
-from leases_app.leasing import unheld
+from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.writing.writer import write as keep
 from relaycore.errors import RelayError
@@ -28,13 +28,11 @@ def write(self: Task, partition: int) -> None:
         log.error("partition %d: %s", partition, exc, extra={"partition": partition})
     if not stopping.asked():
         return  # Somebody else has the lease: nothing has changed.
-    propose(propose_writers.name)
+    propose()
     stopping.leave_if_signalled()
 
 
-@shared_task
-def propose_writers() -> None:
+def propose_writers(held: Held) -> None:
     """Send a task for each partition without a writer."""
-    partitioning.require()
-    for partition in unheld(Lease.Role.WRITER, set(range(settings.RELAY_PARTITIONS))):
+    for partition in held.lacking(Lease.Role.WRITER, set(range(settings.RELAY_PARTITIONS))):
         write.apply_async((partition,), expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS)

@@ -39,7 +39,6 @@ _REDIS = {
 }
 
 _KEPT_SECONDS = 300
-_EXPIRE_SECONDS = 10.0
 
 app = Celery("relay")
 
@@ -73,11 +72,6 @@ def _configure(sender: Celery, **_: Any) -> None:
         beat_max_loop_interval=interval,
         beat_schedule={
             "propose": {"task": _PROPOSE, "schedule": interval, "options": {"expires": interval}},
-            "delete expired": {
-                "task": "relayproject.tasks.delete_expired",
-                "schedule": _EXPIRE_SECONDS,
-                "options": {"expires": _EXPIRE_SECONDS},
-            },
         },
         timezone="UTC",
     )
@@ -104,12 +98,12 @@ class _QoS(redis_transport.QoS):
 redis_transport.Channel.QoS = _QoS
 
 
-def propose(name: str) -> None:
+def propose() -> None:
     """Have proposals made now, not at beat's next turn. Whether that works is beat's concern."""
     try:
-        app.send_task(name, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
+        app.send_task(_PROPOSE, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
     except Exception as exc:
-        log.info("%s was not sent, beat will send it: %r", name, exc)
+        log.info("%s was not sent, beat will send it: %r", _PROPOSE, exc)
 
 
 @signals.celeryd_init.connect
@@ -137,7 +131,7 @@ def _look_after_connections(**_: Any) -> None:
 def _fill_slots(sender: Any, **_: Any) -> None:
     if rabbitmq.is_meant(settings.CELERY_BROKER_URL):
         rabbitmq.warn_if_old(sender.connection)
-    propose(_PROPOSE)
+    propose()
 
 
 @signals.worker_shutting_down.connect

@@ -3,6 +3,7 @@
 import logging
 import time
 from concurrent.futures import Future, wait
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 from celery import shared_task, signals
@@ -12,6 +13,7 @@ from django.db.models import QuerySet
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
 from leases_app import partitioning
+from leases_app.leasing import Held
 from messages_app.searching.history import at
 from messages_app.tasks import propose_writers
 from messages_app.writing.background import in_background
@@ -38,19 +40,22 @@ class _Own:
 
 @shared_task
 def propose() -> None:
-    """What beat sends every few seconds: all proposals. One that fails keeps the other from nothing."""
-    try:
-        propose_listeners()
-    finally:
-        propose_writers()
+    """What beat sends every few seconds: propose listeners and writers, and begin to delete what has expired.
+
+    One task, since each costs an idle system more than what it does. What fails keeps the rest from nothing.
+    """
+    partitioning.require()
+    held = Held.now()
+    with ExitStack() as steps:
+        steps.callback(delete_expired)
+        steps.callback(propose_writers, held)
+        steps.callback(propose_listeners, held)
 
 
-@shared_task
 def delete_expired() -> None:
     """Delete what is older than its channel keeps it, until nothing is left.
 
-    In a thread, one in each process: the worker for short tasks makes the proposals as well, and
-    they must not wait.
+    In a thread, one in each process: who proposes must not wait.
     """
     is_busy = _Own.deleting is not None and not _Own.deleting.done()
     if not is_busy and _kept_for_a_time().exists():

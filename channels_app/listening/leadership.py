@@ -28,7 +28,7 @@ from relaycore.ticks import State as TickState
 log = logging.getLogger(__name__)
 
 _LONGEST_SECONDS = 0.1
-_LONGEST_LEADING_SECONDS = 0.25
+_LONGEST_LEADING_SECONDS = 0.5
 """A leader watches nobody's silence, and what it waits for wakes it, but for the request to end."""
 
 _TICK_STATES: Final[dict[State, TickState]] = {

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_BLOCK_MS = 500
+_BLOCK_MS = 1000
 _PAUSE_MS = 100
 """When nothing has come for so long, what was acknowledged is counted at once."""
 

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from channels_app import report
 from channels_app.models import Channel, Gap
-from leases_app.leasing import unheld, vacancies
+from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog
@@ -122,12 +122,13 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
     # Who leads has a seat as well, and need not be shown twice.
     shown = [lease for lease in leases if lease.role != Lease.Role.SEAT or _place(lease) not in leading]
     facts.leases = shown[:_SHOWN]
+    held = Held(frozenset((lease.role, lease.partition, lease.slot) for lease in leases))
     for role in (Lease.Role.LISTENER, Lease.Role.WRITER):
-        if without := sorted(unheld(role, set(partitions))):
+        if without := sorted(held.lacking(role, set(partitions))):
             facts.unled.append(f"No {role.label} for partition {_listed(without)}")
     alone = [
         partition
-        for partition, vacant in sorted(vacancies(set(partitions), _seats()).items())
+        for partition, vacant in sorted(held.vacancies(set(partitions), _seats()).items())
         if vacant < _seats()
     ]
     if alone:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django_celery_beat.models import PeriodicTask
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 from relayproject import beat
 from relayproject.celery import app
@@ -17,10 +17,28 @@ def scheduler() -> Any:
     return beat.Scheduler(app=app, lazy=False)
 
 
-def test_both_kinds_of_proposals_are_one_task_and_retention_is_another() -> None:
+def own_entries() -> dict[str, float]:
     entries = {entry.task: entry.schedule for entry in scheduler().schedule.values()}
-    assert entries["relayproject.tasks.propose"].run_every.total_seconds() == 5
-    assert entries["relayproject.tasks.delete_expired"].run_every.total_seconds() == 10
+    return {
+        task: schedule.run_every.total_seconds()
+        for task, schedule in entries.items()
+        if not task.startswith("celery.")
+    }
+
+
+def test_one_task_is_all_that_an_idle_system_sends() -> None:
+    assert own_entries() == {"relayproject.tasks.propose": 5.0}
+
+
+def test_what_earlier_versions_have_left_is_sent_no_more_and_what_operators_added_is() -> None:
+    every = IntervalSchedule.objects.create(every=7, period=IntervalSchedule.SECONDS)
+    for name, task in (
+        ("propose listeners", "channels_app.tasks.propose_listeners"),
+        ("delete expired", "relayproject.tasks.delete_expired"),
+        ("delete expired at night", "operators.tasks.delete_expired"),
+    ):
+        PeriodicTask.objects.create(name=name, task=task, interval=every)
+    assert own_entries() == {"relayproject.tasks.propose": 5.0, "operators.tasks.delete_expired": 7.0}
 
 
 def test_the_tables_are_asked_once_a_second_however_often_it_looks() -> None:

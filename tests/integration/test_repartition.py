@@ -9,17 +9,16 @@ from django.core.management import CommandError, call_command
 
 from channels_app.models import Channel
 from channels_app.registration import start
-from channels_app.tasks import propose_listeners
 from leases_app import partitioning
 from leases_app.leasing import Contender
 from leases_app.models import Lease
 from messages_app.searching import history
 from messages_app.searching.watermark import is_drained
-from messages_app.tasks import propose_writers
 from messages_app.writing.writer import write
 from relaycore.channels import partition_of
 from relaycore.errors import UnfitServer
 from relayproject import keys
+from relayproject.tasks import propose
 
 from .writing.world import document, fields_of
 
@@ -53,7 +52,7 @@ def test_nothing_works_under_another_number_and_the_reason_is_said(
 ) -> None:
     settings.RELAY_PARTITIONS = partitions
 
-    for refused in (propose_listeners, propose_writers, lambda: start("orders")):
+    for refused in (propose, lambda: start("orders")):
         with pytest.raises(UnfitServer, match=r"divided into 3.*repartition"):
             refused()
     for command in ("listen", "write"):

@@ -14,14 +14,14 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from leases_app.leasing import Contender, Term, unheld
+from leases_app.leasing import Contender, Held, Term
 from leases_app.models import ClockTimestamp, Lease
 from relaycore.errors import LeaseLost
 from tests.conftest import InThread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WRITER, LISTENER = Lease.Role.WRITER, Lease.Role.LISTENER
+WRITER, LISTENER, SEAT = Lease.Role.WRITER, Lease.Role.LISTENER, Lease.Role.SEAT
 Lapse = Callable[[], None]
 
 
@@ -101,15 +101,41 @@ def test_roles_and_partitions_have_leases_of_their_own() -> None:
     assert claim(1, WRITER) is None
 
 
-def test_unheld_are_those_that_were_never_held_released_or_let_lapse(lapse: Lapse) -> None:
+def lacking(role: str, *partitions: int) -> set[int]:
+    return Held.now().lacking(role, set(partitions))
+
+
+def test_lacking_are_those_that_were_never_held_released_or_let_lapse(lapse: Lapse) -> None:
     claimed(1)
     lapse()
     claimed(2).release()
     claimed(3)
     claimed(4, LISTENER)
-    assert unheld(WRITER, {0, 1, 2, 3, 4}) == {0, 1, 2, 4}
-    assert unheld(LISTENER, {3, 4}) == {3}
-    assert unheld(WRITER, set()) == set()
+    assert lacking(WRITER, 0, 1, 2, 3, 4) == {0, 1, 2, 4}
+    assert lacking(LISTENER, 3, 4) == {3}
+    assert lacking(WRITER) == set()
+
+
+def test_vacancies_are_the_seats_that_nobody_holds(lapse: Lapse) -> None:
+    claimed(0, SEAT)
+    lapse()
+    claimed(1, SEAT)
+    claimed(2, SEAT)
+    assert Contender().take_seat(2, 2)
+    claimed(2, LISTENER)
+    held = Held.now()
+    assert held.vacancies({0, 1, 2, 3}, 2) == {0: 2, 1: 1, 3: 2}
+    assert held.vacancies({0, 1, 2}, 1) == {0: 1}
+    assert held.vacancies({2}, 3) == {2: 1}
+
+
+def test_one_look_answers_for_all_roles() -> None:
+    with CaptureQueriesContext(connection) as captured:
+        held = Held.now()
+        held.lacking(WRITER, {0, 1})
+        held.lacking(LISTENER, {0, 1})
+        held.vacancies({0, 1}, 2)
+    assert len(captured) == 1
 
 
 def test_every_lease_is_either_live_or_free(lapse: Lapse) -> None:
@@ -216,11 +242,11 @@ def test_the_clock_of_the_host_does_not_matter(
     monkeypatch.setattr(timezone, "now", lambda: now)
 
     assert claim() is None
-    assert unheld(WRITER, {0}) == set()
+    assert lacking(WRITER, 0) == set()
     term.renew(0)
     assert claim() is None
     lapse()
-    assert unheld(WRITER, {0}) == {0}
+    assert lacking(WRITER, 0) == {0}
     assert claimed().epoch == 2
 
 
@@ -229,7 +255,7 @@ def test_no_statement_carries_a_time_of_the_host(lapse: Lapse) -> None:
         term = claimed()
         term.renew(0)
         claim()
-        unheld(WRITER, {0})
+        lacking(WRITER, 0)
         term.release()
     updates = [query["sql"] for query in captured if query["sql"].lstrip().startswith("UPDATE")]
     assert len(updates) == 3

@@ -12,10 +12,10 @@ from django.utils import timezone
 from channels_app import unheard
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
-from channels_app.tasks import propose_listeners
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from relayproject import keys
+from relayproject.tasks import propose
 
 from .world import Loop, Wait, is_led, start
 
@@ -105,8 +105,8 @@ def test_a_partition_that_nobody_leads_has_one_open_gap_from_the_last_heartbeat_
     _channel()
     _silent(1.5, released=released)
 
-    propose_listeners()
-    propose_listeners()
+    propose()
+    propose()
 
     assert proposed
     gap = Gap.objects.get()
