@@ -1,5 +1,6 @@
 """Entries of the stream, put together into one insert."""
 
+from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
@@ -60,15 +61,13 @@ class Batch:
 
     def stored(self, outcome: Outcome) -> list[tuple[str, Counter[bytes]]]:
         """For each entry its id and its newly stored messages by channel, also where there are none."""
-        not_stored = outcome.duplicates | outcome.refused.keys()
-        counts, begin = [], 0
-        for id, end, brought in zip(self.ids, self.ends, self.counts, strict=True):
-            counted = Counter(brought)
-            for index in not_stored & set(range(begin, end)) if not_stored else ():
-                counted[envelope.channel_of(self.documents[index])] -= 1
-            counts.append((id, counted))
-            begin = end
-        return counts
+        counts = list(self.counts)
+        for index in outcome.duplicates | outcome.refused.keys():
+            at = bisect_right(self.ends, index)
+            if counts[at] is self.counts[at]:
+                counts[at] = counts[at].copy()
+            counts[at][envelope.channel_of(self.documents[index])] -= 1
+        return list(zip(self.ids, counts, strict=True))
 
     def _take(self, entry: Entry, originals: list[bytes], placed: list[bytes]) -> None:
         reason = entry.fields.get(envelope.F_REASON)
