@@ -44,6 +44,7 @@ def measure_idle(relay: Relay, results: Results, seconds: float) -> None:
 
 def _idle(relay: Relay, results: Results, seconds: float, name: str) -> None:
     """With ten channels listened to, and nothing published."""
+    relay.settle()
     time.sleep(min(10.0, seconds))
     groups = {**relay.processes(), **relay.python()}
     before, began = cpu_seconds(groups), time.monotonic()

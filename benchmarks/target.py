@@ -55,7 +55,7 @@ class Target(ABC):
                 self.collection.create_index(index["key"], name=name, unique=index.get("unique", False))
 
     def settle(self) -> None:
-        """Have MongoDB write what it holds, as it does once a minute: else the next try pays for it."""
+        """Have MongoDB write what it holds, as it does once a minute: else the next figure pays for it."""
         self.collection.database.client.admin.command("fsync")
 
     def wait_until_heard(self, shape: Shape) -> None:
