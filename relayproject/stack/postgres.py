@@ -84,8 +84,9 @@ class Postgres(Server):
     def command(self) -> Command:
         """Runs postgres in the foreground, with its log on stderr."""
         address = ("-p", str(self.port), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=")
-        # Both wake up several times a second by default. A commit writes its own log, a checkpoint the rest.
-        thrift = ("-c", "wal_writer_delay=10s", "-c", "bgwriter_delay=10s")
+        # Two wake up several times a second by default, although a commit writes its own log and a checkpoint
+        # the rest; and each minute a new process looks whether there is something to clean.
+        thrift = ("-c", "wal_writer_delay=10s", "-c", "bgwriter_delay=10s", "-c", "autovacuum_naptime=5min")
         argv: tuple[str | Path, ...] = (
             self.program(),
             "-D",
