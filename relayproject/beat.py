@@ -45,8 +45,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # It comes without ty
     def adjust(self, n: float | None, drift: float = 0.0) -> float | None:
         """The seconds until an entry is due, as they are.
 
-        Celery takes off 10 ms, wakes early, and asks some 25 times whether it is due by now: half of what
-        an idle beat does.
+        Celery takes off 10 ms, wakes early, and asks some 25 times whether it is due by now: more than half
+        of what an idle beat does.
         """
         return float(super().adjust(n, drift=drift)) if n else n
 

@@ -46,7 +46,7 @@ def propose() -> None:
     """
     partitioning.require()
     held = Held.now()
-    with ExitStack() as steps:
+    with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
         steps.callback(propose_writers, held)
         steps.callback(propose_listeners, held)

@@ -1,5 +1,6 @@
 """Beat's schedule: what is on it, and that a change is noticed although it is seldom looked for."""
 
+import time
 from typing import Any
 
 import pytest
@@ -48,6 +49,17 @@ def test_the_tables_are_asked_once_a_second_however_often_it_looks() -> None:
         for _ in range(20):
             assert running.schedule
     assert len([query for query in captured if "django_celery_beat" in query["sql"]]) <= 1
+
+
+def test_an_entry_is_looked_at_when_it_is_due_and_not_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = IntervalSchedule.objects.create(every=1, period=IntervalSchedule.SECONDS)
+    PeriodicTask.objects.create(name="each second", task="operators.tasks.look", interval=every)
+    running, sent, looks = scheduler(), list[str](), 0
+    monkeypatch.setattr(running, "apply_entry", lambda entry, producer=None: sent.append(entry.name))
+    while sent.count("each second") < 3:
+        looks += 1
+        assert looks < 20, "it looks again and again, a moment too early"
+        time.sleep(max(0.0, running.tick()))
 
 
 def test_an_entry_that_an_operator_disables_is_sent_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
