@@ -17,7 +17,7 @@ from benchmarks.contenders import NODE
 from benchmarks.footprint import IDLE, IDLE_ALONE, PYTHON
 from benchmarks.rates import STEADY
 from benchmarks.results import number
-from benchmarks.variations import BASE
+from benchmarks.variations import AGAIN, BASE
 from tests.acceptance.stack import ROOT
 
 README = ROOT / "README.md"
@@ -29,6 +29,7 @@ ROWS = (
     ("the same by one Celery task per message", "one Celery task per message, steady"),
     ("steady for 5 s only, 10 channels", BASE),
     ("steady for 5 s only, 10,000 channels", "10,000 channels"),
+    ("steady for 5 s only, 10 channels, once more", AGAIN),
     ("steady for 5 s only, 10,000,000 messages stored before", "10,000,000 messages stored before"),
     ("steady for 5 s only, two listeners, each message kept", "two listeners, policy every"),
     ("lost of a burst of 200,000, worst of 10", "Relay, lost of a burst of 200,000"),
@@ -54,8 +55,9 @@ def block(paths: Sequence[str]) -> str:
             unit = figure["unit"].partition(",")[0]
             lines.append(f"| {title} | {number(figure['value'])} {unit} | {_ratio(figure)} |")
     machine = runs[0]["machine"]
-    facts = f"{machine['cores']} cores ({machine['cpu']}), {runs[0]['began_at'][:10]}"
-    links = " and ".join(f"[{Path(path).stem}]({path})" for path in paths)
+    days = ", ".join(sorted({run["began_at"][:10] for run in runs}))
+    facts = f"{machine['cores']} cores ({machine['cpu']}), {days}"
+    links = ", ".join(f"[{Path(path).stem}]({path})" for path in paths)
     return "\n".join(
         [
             f"<!-- speed: {' '.join(paths)} -->",

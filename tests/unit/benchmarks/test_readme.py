@@ -58,7 +58,7 @@ def test_a_figure_is_that_of_the_first_run_that_has_it(files: None) -> None:
     assert "| 90,000 messages/s | 0.90 × bare |" in made
     assert "70,000" not in made
     assert "| 60,000 messages/s | 0.86 × 10 |" in made
-    assert "[x](x.json) and [y](y.json)" in made
+    assert "2026-11-21, 2026-11-22. All figures: [x](x.json), [y](y.json);" in made
     assert BLOCK.fullmatch(made)
 
 
