@@ -8,7 +8,7 @@ from benchmarks.load import Shape, make_load
 from benchmarks.progress import say
 from benchmarks.relay import Relay
 from benchmarks.results import Results
-from benchmarks.steady import Effort, Steady, highest_rate
+from benchmarks.steady import Effort, highest_rate
 
 BASE = "10 channels, 170 B, content"
 AGAIN = f"{BASE}, once more"
@@ -50,26 +50,13 @@ def _one(
     *,
     policy: str = '"content"',
     to: str = BASE,
+    keep: bool = False,
 ) -> None:
     say(f"with {name}")
-    relay.empty()
+    if not keep:
+        relay.empty()
     with relay.listening(shape, policy=policy):
-        _report(results, name, highest_rate(relay, shape, effort), shape, to)
-
-
-def _after_many(relay: Relay, results: Results, effort: Effort, stored: int) -> None:
-    """What is stored stays; the messages of each try come on top."""
-    say(f"storing {stored:,} messages")
-    relay.empty()
-    fill(relay.collection.with_options(write_concern=DURABLE), make_load(Shape("stored-"), stored))
-    shape = Shape("vary-")
-    with relay.listening(shape):
-        steady = highest_rate(relay, shape, effort, keep=True)
-    _report(results, f"{stored:,} messages stored before", steady, shape, to=AGAIN)
-    relay.empty()
-
-
-def _report(results: Results, name: str, steady: Steady, shape: Shape, to: str) -> None:
+        steady = highest_rate(relay, shape, effort, keep=keep)
     results.add(
         "e",
         name,
@@ -79,3 +66,13 @@ def _report(results: Results, name: str, steady: Steady, shape: Shape, to: str) 
         megabytes_per_second=steady.rate * shape.size / 1e6,
         cpu_us=median(sum(trial.cpu_us.values()) for trial in steady.trials),
     )
+
+
+def _after_many(relay: Relay, results: Results, effort: Effort, stored: int) -> None:
+    """What is stored stays; the messages of each try come on top."""
+    say(f"storing {stored:,} messages")
+    relay.empty()
+    fill(relay.collection.with_options(write_concern=DURABLE), make_load(Shape("stored-"), stored))
+    name = f"{stored:,} messages stored before"
+    _one(relay, results, effort, Shape("vary-"), name, to=AGAIN, keep=True)
+    relay.empty()

@@ -42,13 +42,13 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]  # It comes without ty
         self._looked_at = now
         return bool(super().schedule_changed())
 
-    def adjust(self, n: float | None, drift: float = 0.0) -> float | None:
+    def adjust(self, n: float | None, *_: Any, **__: Any) -> float | None:
         """The seconds until an entry is due, as they are.
 
         Celery takes off 10 ms, wakes early, and asks some 25 times whether it is due by now: more than half
         of what an idle beat does.
         """
-        return float(super().adjust(n, drift=drift)) if n else n
+        return n
 
     def schedules_equal(self, *_: Any) -> bool:
         """Whether the tables were read anew: nothing else changes an entry."""
