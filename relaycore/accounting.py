@@ -61,6 +61,11 @@ class Accounting:
         """Whether something is missed now, or was until the next tick."""
         return self._deaf_since is not None
 
+    @property
+    def deaf_since(self) -> Tick | None:
+        """The tick from which on nothing was heard; None while everything is."""
+        return self._deaf_since
+
     def lead(self, epoch: int, *, whole: bool, late: Sequence[bytes]) -> None:
         """A term begins, without a hole or with one. `late`: channels that were heard too late."""
         self.is_settled = False
@@ -72,7 +77,9 @@ class Accounting:
         self._before = self._deaf_since = self._confirmed = None
 
     def begun(self, before: Tick | None) -> None:
-        """Redis has published the first tick of the term. `before`: the last tick that was confirmed then."""
+        """Redis has published a tick of the term. `before`: the last tick that was confirmed until then."""
+        if self._has_begun:
+            return
         self._has_begun = True
         self._before = before
 

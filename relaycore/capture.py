@@ -6,19 +6,24 @@ documents ready for the stream, and with everything else that it heard as events
 the same order. It knows which channels are wanted; what comes on another one is let
 go, since nobody asked for it (the last messages after an UNSUBSCRIBE was sent).
 
+A message is named under the policy that is in force at its place: policies begin at ticks
+(`relaycore.policies`). A tick that was published again by somebody else is none: their numbers only grow.
+
 Under the policy `every` a key names the tick. What is heard in a tick that was not heard
 from its beginning (the connection or the subscription is newer, or the channel is wanted
 only now) gets a name that is this connection's alone. Whoever relays it must be the only
 one: see `shared` of `hear`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from relaycore import identity
+from relaycore import identity, notices
 from relaycore.envelope import Encoder, timestamp
-from relaycore.policy import Policy
+from relaycore.notices import Notice
+from relaycore.policies import Changes
+from relaycore.policy import CONTENT, Policy
 from relaycore.ticks import Tick
 
 Push = Sequence[Any]
@@ -51,12 +56,22 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Controlled:
-    """A control message of this partition was heard."""
+    """A notice on the control channel of this partition was heard."""
 
-    payload: bytes
+    notice: Notice
 
 
-Event = Subscribed | Unsubscribed | Ticked | Controlled
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Redis has refused a SUBSCRIBE, and says why."""
+
+    text: str
+
+
+Event = Subscribed | Unsubscribed | Ticked | Controlled | Refused
+
+REFUSAL: Final = b"refusal"
+"""The kind of a reply that stands for an error: `[REFUSAL, b"", text]`."""
 
 
 @dataclass(slots=True)
@@ -115,7 +130,7 @@ class Capture:
     """The channels that one listener wants, and the tick in which it hears.
 
     `tick_channel` and `control_channel` are the partition's internal ones;
-    `seal_key` is the key of genuine ticks, `max_bytes` the largest payload that may be stored.
+    `seal_key` is the key of genuine ticks and notices, `max_bytes` the largest payload that may be stored.
     """
 
     def __init__(self, tick_channel: bytes, control_channel: bytes, seal_key: bytes, max_bytes: int) -> None:
@@ -124,23 +139,35 @@ class Capture:
         self._seal_key = seal_key
         self._max_bytes = max_bytes
         self._channels: dict[bytes, _Channel] = {}
+        self._policies: dict[bytes, Policy] = {}
         self._clock = identity.Clock(b"")
+        self._newest = 0
         self._connection = b""
         self._joined = 0
 
     def begin(self, connection: bytes) -> None:
-        """A new connection, which has not heard a tick yet. `connection` names it uniquely."""
+        """What comes next was not heard from the beginning of its tick. `connection` names it uniquely."""
         self._connection = connection
         self._clock.tick = self._name()
         self._clock.whole = False
 
-    def want(self, channel: bytes, policy: Policy) -> None:
-        """Take the messages of `channel` from now on, or change its policy."""
-        known = self._channels.get(channel)
-        if known is None or known.policy != policy:
-            wanted = _Channel(channel, policy, identity.make_key(policy, channel, self._clock))
-            wanted.restart(self._name())
-            self._channels[channel] = wanted
+    def locate(self, newest: int, policies: Mapping[bytes, Policy]) -> None:
+        """What comes next comes after the tick of this number, where these policies are in force."""
+        self._newest = newest
+        self._policies = dict(policies)
+        for channel in self._channels:
+            self._channels[channel] = self._make(channel)
+
+    def pass_over(self, newest: int, ticks: Iterable[Tick]) -> None:
+        """What comes next comes after the tick of this number. `ticks`: what has changed policies before."""
+        self._newest = max(self._newest, newest)
+        for tick in ticks:
+            self._change(tick.changes)
+
+    def want(self, channel: bytes) -> None:
+        """Take the messages of `channel` from now on, under the policy that is in force."""
+        if channel not in self._channels:
+            self._channels[channel] = self._make(channel)
 
     def let_go(self, channel: bytes) -> None:
         """Take the messages of `channel` no more."""
@@ -163,7 +190,7 @@ class Capture:
             if channel is None:
                 event = self.read(push)
                 if event is not None:
-                    self._follow(event)
+                    self.follow(event)
                     heard.events.append(event)
             elif shared and channel.is_partial:
                 heard.left_out += 1
@@ -188,26 +215,57 @@ class Capture:
         reason = f"{len(payload)} bytes, and at most {self._max_bytes} are stored (RELAY_MESSAGE_MAX_BYTES)"
         return Piece([document], len(document), reason)
 
-    def read(self, push: Push) -> Event | None:
-        """What a reply means that is not a message of a wanted channel. Changes nothing."""
+    def read(self, push: Push, *, anew: bool = False) -> Event | None:
+        """What a reply means that is not a message of a wanted channel. Changes nothing.
+
+        `anew`: on a new connection, of which it is not known yet which ticks are news.
+        """
         kind, name, payload = push
-        if kind == b"message" and name == self.tick_channel:
-            tick = Tick.parse(payload, self._seal_key)
-            return None if tick is None else Ticked(tick)
-        if kind == b"message" and name == self.control_channel:
-            return Controlled(payload)
+        if kind == b"message":
+            return self._read_internal(name, payload, anew=anew)
         if kind == b"subscribe":
             return Subscribed(name)
         if kind == b"unsubscribe" and name is not None:
             return Unsubscribed(name)
+        if kind == REFUSAL:
+            return Refused(payload)
         return None
 
-    def _follow(self, event: Event) -> None:
+    def _read_internal(self, name: bytes, payload: bytes, *, anew: bool) -> Event | None:
+        if name == self.tick_channel:
+            tick = Tick.parse(payload, self._seal_key)
+            is_news = tick is not None and (anew or tick.number > self._newest)
+            return Ticked(tick) if tick is not None and is_news else None
+        if name == self.control_channel:
+            notice = notices.parse(payload, self._seal_key)
+            return None if notice is None else Controlled(notice)
+        return None
+
+    def follow(self, event: Event) -> None:
+        """What comes next comes after this."""
         if isinstance(event, Ticked):
+            self._newest = event.tick.number
             self._clock.tick = event.tick.name
             self._clock.whole = True
+            if event.tick.changes:
+                self._change(event.tick.changes)
         elif isinstance(event, Subscribed) and event.channel in self._channels:
             self._channels[event.channel].restart(self._name())
+
+    def _change(self, changes: Changes) -> None:
+        for channel, policy in changes:
+            self._policies[channel] = policy
+            known = self._channels.get(channel)
+            if known is not None and known.policy != policy:
+                self._channels[channel] = self._make(channel, whole=True)
+
+    def _make(self, channel: bytes, *, whole: bool = False) -> _Channel:
+        """`whole`: it is heard from the beginning of this tick."""
+        policy = self._policies.get(channel, CONTENT)
+        made = _Channel(channel, policy, identity.make_key(policy, channel, self._clock))
+        if not whole:
+            made.restart(self._name())
+        return made
 
     def _name(self) -> bytes:
         """A name that nobody else gives, and this connection only once."""

@@ -2,18 +2,26 @@
 
 ::
 
-                   ┌────────── heard a higher epoch, or resigned ──────────┐
-                   ▼                                                       │
-    JOINING ──► FOLLOWING ──► (claim won) ──► LEADING ──► LEAVING ──► LEFT ┴► ENDED
-      │  a tick was heard                        ▲
-      └────────────── (claim won) ───────────────┘
+                 ┌───────────── refused, lost, or cut off ──────────────┐
+                 ▼                                                      │
+    JOINING ──► FOLLOWING ──► (claim won) ──► LEADING ──► YIELDING ──► YIELDED ──┐
+      │  a tick was heard                       │ ▲           │ nobody took over │
+      │                                         │ └───────────┴──────────────────┤
+      └──────── (claim won) ────────────────────┤                   superseded   ▼
+                                                └──► LEAVING ──► LEFT ────────► ENDED
 
-JOINING:   connected, and no tick heard yet: what is held is not whole
+JOINING:   no tick was heard yet by which this listener hears every channel
 FOLLOWING: holds what it hears
 LEADING:   relays what it hears, and ticks
-LEAVING:   was told to go, and there is a standby. Relays what came before its first
-           tick of the state `leaving`, and holds what comes after it
-LEFT:      everything before that tick is on the stream. Holds, until somebody leads
+YIELDING:  its life is over, and a standby has proved that it is whole. Relays what came before
+           its first tick of the state `leaving`, and holds what comes after it
+YIELDED:   everything before that tick is on the stream. Holds, until somebody leads. If
+           nobody does, it leads on: it was not told to go
+LEAVING:   as YIELDING, of a listener that was told to go
+LEFT:      as YIELDED, of a listener that was told to go. If nobody leads, it ends
+
+What follows from what is a table, `TRANSITIONS`; what stands in none of its rows cannot happen, and
+raises `IllegalEvent`. `Election` finds out which event it is: it counts ticks and looks at the time.
 
 Silence: no tick for `SILENT_TICKS` intervals (longer, if what is held has a hole)
 although everything that came in was read. Either nobody leads, or this connection is
@@ -24,17 +32,19 @@ Redis itself stands still there is no answer, and nothing is done.
 A clock is never read here: `now` is monotonic, in seconds.
 """
 
+from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
 from relaycore.ticks import LEAVING, LEFT, Tick
+from relaycore.ticks import State as TickState
 
 SILENT_TICKS: Final = 5
 _SILENT_TICKS_WITH_A_HOLE: Final = 15
 """Who would lead with a hole leaves those without one time to be first."""
 
-_HANDOVER_SECONDS: Final = 4.0
-"""So long a listener that was told to go waits for a successor. It has 10 s to stop in all."""
+HANDOVER_SECONDS: Final = 4.0
+"""So long a listener on its way out waits for a successor. Told to go, it has 10 s to stop in all."""
 
 
 class State(Enum):
@@ -43,35 +53,179 @@ class State(Enum):
     JOINING = auto()
     FOLLOWING = auto()
     LEADING = auto()
+    YIELDING = auto()
+    YIELDED = auto()
     LEAVING = auto()
     LEFT = auto()
     ENDED = auto()
 
 
-class Action(Enum):
-    """What the election asks its listener to do.
+class Event(Enum):
+    """What happens to a listener.
 
-    ASK:       ask Redis for the counter of ticks, and tell `answered`
+    JOINED:     there is a new data connection
+    HEARD:      a tick of whoever leads, by a listener that does not
+    HEARD_LEFT: such a tick says that its leader has left, and what is held here is whole
+    HEARD_OWN:  a tick of its own term, by a listener that ticks
+    SUPERSEDED: a tick of a later term, by a listener that ticks
+    SILENT:     no tick for so long that Redis is to be asked
+    NOBODY:     Redis has counted no tick that was not heard
+    DEAF:       Redis has counted ticks that do not arrive
+    WON:        the lease is claimed, or PostgreSQL cannot be asked and the term is unconfirmed
+    REFUSED:    somebody else has the lease
+    LOST:       the lease could not be renewed, somebody else has it
+    RETIRE:     its life is over, everything is appended, and a standby has proved that it is whole
+    STOP:       it was told to go, and somebody hears its ticks who may take over
+    STOP_ALONE: it was told to go, and nobody hears its ticks
+    STANDS:     everything before the point of the hand-over is on the stream
+    FORSAKEN:   nobody has taken over
+    CUT:        its data connection has ended, and somebody else may have heard on
+    CUT_ALONE:  its data connection has ended, and nobody else was there
+    """
+
+    JOINED = auto()
+    HEARD = auto()
+    HEARD_LEFT = auto()
+    HEARD_OWN = auto()
+    SUPERSEDED = auto()
+    SILENT = auto()
+    NOBODY = auto()
+    DEAF = auto()
+    WON = auto()
+    REFUSED = auto()
+    LOST = auto()
+    RETIRE = auto()
+    STOP = auto()
+    STOP_ALONE = auto()
+    STANDS = auto()
+    FORSAKEN = auto()
+    CUT = auto()
+    CUT_ALONE = auto()
+
+
+class Action(Enum):
+    """What follows for the listener.
+
+    ASK:       ask Redis for the counter of ticks, and tell `counted`
     REJOIN:    drop the data connection: it does not bring what is published
     CLAIM:     claim the lease, beyond the epoch `seen`; tell `won` or `refused`
-    STEP_DOWN: somebody else leads now. What was heard is still appended
-    TAKE_BACK: nobody took over. Append what is held, and end
+    LEAD:      a term begins
+    TAKE_BACK: append what is held since the point of the hand-over
+    SAY_LEFT:  tell the others that this leader has left
+    RESIGN:    end the term, and hold what is heard from here on
+    STEP_DOWN: somebody else leads now: end the term. What was heard is still appended
     """
 
     ASK = auto()
     REJOIN = auto()
     CLAIM = auto()
-    STEP_DOWN = auto()
+    LEAD = auto()
     TAKE_BACK = auto()
+    SAY_LEFT = auto()
+    RESIGN = auto()
+    STEP_DOWN = auto()
+
+
+class IllegalEvent(AssertionError):
+    """An event that cannot happen in this state: a mistake in this program."""
+
+
+Row = Mapping[Event, tuple[State, tuple[Action, ...]]]
+
+_S, _E, _A = State, Event, Action
+
+_STANDBY: Final[Row] = {
+    _E.JOINED: (_S.JOINING, ()),
+    _E.HEARD: (_S.FOLLOWING, ()),
+    _E.HEARD_LEFT: (_S.FOLLOWING, (_A.CLAIM,)),
+    _E.DEAF: (_S.JOINING, (_A.REJOIN,)),
+    _E.WON: (_S.LEADING, (_A.LEAD,)),
+    _E.STOP: (_S.ENDED, ()),
+    _E.STOP_ALONE: (_S.ENDED, ()),
+    # What it holds is not whole any more: from now on it hears nothing.
+    _E.CUT: (_S.JOINING, ()),
+    _E.CUT_ALONE: (_S.JOINING, ()),
+}
+
+
+def _stays(state: State, *events: Event) -> Row:
+    return dict.fromkeys(events, (state, ()))
+
+
+def _standby(state: State) -> Row:
+    return {
+        **_STANDBY,
+        **_stays(state, _E.REFUSED, _E.LOST),
+        _E.SILENT: (state, (_A.ASK,)),
+        _E.NOBODY: (state, (_A.CLAIM,)),
+    }
+
+
+def _yields(state: State, then: Row) -> Row:
+    """On its way out because its life is over: whatever fails, it goes on."""
+    return {
+        **_stays(state, _E.HEARD_OWN, _E.LOST),
+        _E.SUPERSEDED: (_S.ENDED, (_A.TAKE_BACK, _A.STEP_DOWN)),
+        _E.WON: (_S.LEADING, (_A.TAKE_BACK, _A.LEAD)),
+        _E.REFUSED: (_S.JOINING, (_A.TAKE_BACK, _A.RESIGN)),
+        _E.STOP_ALONE: (_S.ENDED, (_A.TAKE_BACK,)),
+        _E.FORSAKEN: (_S.LEADING, (_A.TAKE_BACK,)),
+        _E.CUT: (_S.JOINING, (_A.TAKE_BACK, _A.SAY_LEFT, _A.RESIGN)),
+        _E.CUT_ALONE: (_S.LEADING, (_A.TAKE_BACK,)),
+        **then,
+    }
+
+
+def _leaves(state: State, then: Row) -> Row:
+    """On its way out because it was told to go: whatever fails, it appends what it has and ends."""
+    return {
+        **_stays(state, _E.HEARD_OWN, _E.LOST, _E.STOP),
+        _E.SUPERSEDED: (_S.ENDED, (_A.TAKE_BACK, _A.STEP_DOWN)),
+        _E.WON: (_S.LEAVING, (_A.TAKE_BACK, _A.LEAD)),
+        _E.REFUSED: (_S.ENDED, (_A.TAKE_BACK, _A.RESIGN)),
+        _E.STOP_ALONE: (_S.ENDED, (_A.TAKE_BACK,)),
+        _E.FORSAKEN: (_S.ENDED, (_A.TAKE_BACK,)),
+        _E.CUT: (_S.ENDED, (_A.TAKE_BACK, _A.SAY_LEFT, _A.RESIGN)),
+        _E.CUT_ALONE: (_S.ENDED, (_A.TAKE_BACK,)),
+        **then,
+    }
+
+
+TRANSITIONS: Final[Mapping[State, Row]] = {
+    _S.JOINING: _standby(_S.JOINING),
+    _S.FOLLOWING: _standby(_S.FOLLOWING),
+    _S.LEADING: {
+        **_stays(_S.LEADING, _E.JOINED, _E.HEARD_OWN, _E.CUT_ALONE),
+        _E.SUPERSEDED: (_S.FOLLOWING, (_A.STEP_DOWN,)),
+        _E.WON: (_S.LEADING, (_A.LEAD,)),
+        _E.REFUSED: (_S.JOINING, (_A.RESIGN,)),
+        _E.LOST: (_S.JOINING, (_A.RESIGN,)),
+        _E.RETIRE: (_S.YIELDING, ()),
+        _E.STOP: (_S.LEAVING, ()),
+        _E.STOP_ALONE: (_S.ENDED, ()),
+        _E.CUT: (_S.JOINING, (_A.SAY_LEFT, _A.RESIGN)),
+    },
+    _S.YIELDING: _yields(_S.YIELDING, {_E.STANDS: (_S.YIELDED, ()), _E.STOP: (_S.LEAVING, ())}),
+    _S.YIELDED: _yields(_S.YIELDED, {_E.STOP: (_S.LEFT, ())}),
+    _S.LEAVING: _leaves(_S.LEAVING, {_E.STANDS: (_S.LEFT, ()), _E.JOINED: (_S.LEAVING, ())}),
+    _S.LEFT: _leaves(_S.LEFT, {}),
+    # What was under way when it ended comes to nothing.
+    _S.ENDED: _stays(_S.ENDED, *(event for event in Event if event is not _E.RETIRE)),
+}
+"""State → event → the next state, and what follows. Any other event is illegal."""
+
+_TICKING: Final = frozenset({_S.LEADING, _S.YIELDING, _S.YIELDED, _S.LEAVING, _S.LEFT})
+_HANDING_OVER: Final = frozenset({_S.YIELDING, _S.YIELDED, _S.LEAVING, _S.LEFT})
 
 
 class Election:
-    """One listener's view.
+    """One listener's view. Each method says what happened, and returns what follows.
 
     state: see the module
     epoch: of its own latest term, 0 if there was none
     seen:  the highest epoch that was heard
-    last:  the latest tick of the current term that was heard on this connection
+    last:  the latest tick of the current term by which this connection hears every channel
+    point: while it hands over: what came before the tick of this number it relays, the rest it holds
     """
 
     def __init__(self, interval: float) -> None:
@@ -80,159 +234,195 @@ class Election:
         self.epoch = 0
         self.seen = 0
         self.last: Tick | None = None
+        self.point: int | None = None
         self._newest = 0
+        self._has_heard = False
         self._quiet_since: float | None = None
         self._patience = SILENT_TICKS * interval
         self._waiting = False
         self._expected: int | None = None
-        self._left_at = 0.0
-        self.point: int | None = None
+        self._hands_over_since = 0.0
 
     @property
     def relays(self) -> bool:
         """Whether what is heard now goes onto the stream and not into the hold."""
-        return self.state is State.LEADING or (self.state is State.LEAVING and self.point is None)
+        return self.state is State.LEADING or (
+            self.state in {State.YIELDING, State.LEAVING} and self.point is None
+        )
 
     @property
     def ticks(self) -> bool:
         """Whether this listener publishes ticks."""
-        return self.state in {State.LEADING, State.LEAVING, State.LEFT}
+        return self.state in _TICKING
 
-    # --- what happens ----------------------------------------------------------------
+    @property
+    def says(self) -> TickState:
+        """What its ticks say of it."""
+        if self.state in {State.YIELDED, State.LEFT}:
+            return LEFT
+        return LEAVING if self.state in _HANDING_OVER else "leading"
 
-    def joined(self, now: float) -> None:
-        """There is a new data connection."""
+    @property
+    def hands_over(self) -> bool:
+        """Whether it is on its way out, and waits for a successor."""
+        return self.state in _HANDING_OVER
+
+    # --- the connection and what it brings ---------------------------------------------
+
+    def joined(self, now: float, floor: int) -> tuple[Action, ...]:
+        """There is a new data connection; ticks up to the number `floor` were published before it."""
         self.last = None
+        self._newest = floor
+        self._has_heard = False
         self._restart(now)
-        if self.state is State.FOLLOWING:
-            self.state = State.JOINING
+        return self._on(Event.JOINED)
 
-    def heard(self, tick: Tick, now: float, *, whole: bool) -> Action | None:
-        """A tick was heard, and everything before it. `whole`: as in `turn`."""
+    def heard(self, tick: Tick, now: float, *, covered: bool, whole: bool) -> tuple[Action, ...]:
+        """A tick was heard, and everything before it.
+
+        `covered`: this connection hears every channel; `whole`: as in `turn`.
+        """
         self._newest = tick.number
+        self._has_heard = True
         if tick.epoch < self.seen:
-            return None  # Of a leader that does not know yet that its term is over.
-        self.last = tick
+            return ()  # Of a leader that does not know yet that its term is over.
         self._restart(now)
         self.seen = tick.epoch
-        if self.state is State.JOINING:
-            self.state = State.FOLLOWING
+        if covered:
+            self.last = tick
         if self.ticks:
             return self._heard_while_ticking(tick)
-        if tick.state == LEFT and whole:
-            return self._claim()
-        return None
+        if not covered:
+            return ()
+        return self._on(Event.HEARD_LEFT if tick.state == LEFT and whole else Event.HEARD)
 
-    def turn(self, now: float, *, caught_up: bool, whole: bool) -> Action | None:
+    def cut(self, now: float, *, somebody: bool) -> tuple[Action, ...]:
+        """The data connection has ended. `somebody`: another listener may have heard on."""
+        return self._ended_term(Event.CUT if somebody else Event.CUT_ALONE, now)
+
+    # --- silence -------------------------------------------------------------------------
+
+    def turn(self, now: float, *, caught_up: bool, whole: bool) -> tuple[Action, ...]:
         """Look at the time.
 
         `caught_up`: everything that has come in was read just now. `whole`: what is held has no
         hole since the last confirmed tick.
         """
+        if self.hands_over and now - self._hands_over_since > HANDOVER_SECONDS:
+            return self._on(Event.FORSAKEN)
         if self.ticks or self.state is State.ENDED or self._waiting:
-            return None
+            return ()
         if not caught_up or self._quiet_since is None:
             self._quiet_since = now
         self._patience = (SILENT_TICKS if whole else _SILENT_TICKS_WITH_A_HOLE) * self._interval
         if now - self._quiet_since <= self._patience:
-            return None
-        if self._expected is not None and self.last is not None and self._newest < self._expected:
+            return ()
+        if self._expected is not None and self._has_heard and self._newest < self._expected:
             # The tick that Redis has counted had time enough to come.
-            return self._rejoin(now)
+            return self._deaf(now)
         self._waiting = True
-        return Action.ASK
+        return self._on(Event.SILENT)
 
-    def answered(self, counter: int | None, now: float) -> Action | None:
+    def counted(self, counter: int | None, now: float) -> tuple[Action, ...]:
         """What Redis said of its counter of ticks; None if it could not be asked."""
         self._waiting = False
         if self.ticks or counter is None:
             self._quiet_since = now
-            return None
-        if self.last is None:
+            return ()
+        if not self._has_heard:
             # Whether somebody ticks shows between two questions, as no tick was heard yet.
             before, self._expected = self._expected, counter
             if before is not None:
-                return self._claim() if counter == before else self._rejoin(now)
+                return self._nobody() if counter == before else self._deaf(now)
         elif counter <= self._newest:
-            return self._claim()
+            return self._nobody()
         else:
             self._expected = counter
         # Two more intervals: for another question, or for a tick that is on its way.
         self._quiet_since = now - self._patience + 2 * self._interval
-        return None
+        return ()
 
-    def won(self, epoch: int) -> bool:
-        """This listener leads; False if that term is over already.
+    # --- the lease -----------------------------------------------------------------------
 
-        It has claimed the lease, or PostgreSQL cannot be asked and the term is unconfirmed.
-        """
+    def won(self, epoch: int) -> tuple[Action, ...]:
+        """The term of this epoch is its own, unless it is over already."""
         self._waiting = False
         if epoch < self.seen or self.state is State.ENDED:
-            return False
-        self.state = State.LEADING
+            return ()
+        actions = self._on(Event.WON)
         self.epoch = self.seen = epoch
         self.point = None
-        return True
+        return actions
 
-    def refused(self, now: float) -> None:
+    def refused(self, now: float) -> tuple[Action, ...]:
         """Somebody else has the lease."""
-        self._restart(now)
+        return self._ended_term(Event.REFUSED, now)
 
-    def leave(self, now: float, *, standbys: int) -> Action | None:
-        """Go, after a hand-over if there is a standby. Asked again until the state is ENDED."""
-        if self.state is State.LEADING and standbys:
-            self.state = State.LEAVING
-            self._left_at = now
-        elif self.state in {State.LEAVING, State.LEFT}:
-            if not standbys or now - self._left_at > _HANDOVER_SECONDS:
-                return self._take_back()
-        else:
-            self.state = State.ENDED
-        return None
+    def lost(self, now: float) -> tuple[Action, ...]:
+        """The lease could not be renewed: somebody else has it."""
+        return self._ended_term(Event.LOST, now)
 
-    def appended(self, confirmed: int) -> None:
+    # --- the way out ---------------------------------------------------------------------
+
+    def retire(self, now: float) -> tuple[Action, ...]:
+        """Hand over to a standby that has proved to be whole; go on if it does not take over."""
+        self._hands_over_since = now
+        return self._on(Event.RETIRE)
+
+    def stop(self, now: float, *, somebody: bool) -> tuple[Action, ...]:
+        """Go, after a hand-over if there may be somebody to take over. Asked again until it has ENDED."""
+        if not self.hands_over:
+            self._hands_over_since = now
+        return self._on(Event.STOP if somebody else Event.STOP_ALONE)
+
+    def stands(self, confirmed: int) -> tuple[Action, ...]:
         """Everything before the tick `confirmed` is on the stream."""
-        if self.state is State.LEAVING and self.point is not None and confirmed >= self.point:
-            self.state = State.LEFT
-
-    def resign(self, now: float) -> None:
-        """Lead no more: go on as a standby, or end if this one was on its way out."""
-        self.state = State.JOINING if self.state is State.LEADING else State.ENDED
-        self.last = None
-        self._restart(now)
-
-    def deafened(self) -> Action | None:
-        """The data connection has ended, and there is no standby."""
-        return self._take_back() if self.state in {State.LEAVING, State.LEFT} else None
+        waits = self.state in {State.YIELDING, State.LEAVING}
+        if waits and self.point is not None and confirmed >= self.point:
+            return self._on(Event.STANDS)
+        return ()
 
     def confirms(self, tick: Tick) -> bool:
         """Whether this listener has appended everything before a tick that it has heard."""
         return self.relays or (self.ticks and self.point is not None and tick.number <= self.point)
 
-    # --- inside ----------------------------------------------------------------------
+    # --- inside --------------------------------------------------------------------------
 
-    def _heard_while_ticking(self, tick: Tick) -> Action | None:
+    def _on(self, event: Event) -> tuple[Action, ...]:
+        found = TRANSITIONS[self.state].get(event)
+        if found is None:
+            raise IllegalEvent(f"{event.name} in {self.state.name}")
+        self.state, actions = found
+        if not self.hands_over:
+            self.point = None
+        if Action.CLAIM in actions:
+            if self._waiting:
+                return ()
+            self._waiting = True
+        return actions
+
+    def _heard_while_ticking(self, tick: Tick) -> tuple[Action, ...]:
         if tick.epoch > self.epoch:
-            ending = self.state is not State.LEADING
-            self.state = State.ENDED if ending else State.FOLLOWING
-            return Action.STEP_DOWN
-        if self.state is State.LEAVING and self.point is None and tick.state == LEAVING:
+            return self._on(Event.SUPERSEDED)
+        if self.hands_over and self.point is None and tick.state == LEAVING:
             self.point = tick.number
-        return None
+        return self._on(Event.HEARD_OWN)
 
-    def _take_back(self) -> Action:
-        self.state = State.ENDED
-        return Action.TAKE_BACK
+    def _ended_term(self, event: Event, now: float) -> tuple[Action, ...]:
+        led = self.ticks
+        actions = self._on(event)
+        if not self.ticks and (led or event in {Event.CUT, Event.CUT_ALONE}):
+            self.last = None
+        if not self.ticks:
+            self._restart(now)
+        return actions
 
-    def _claim(self) -> Action | None:
-        if self._waiting:
-            return None
-        self._waiting = True
-        return Action.CLAIM
+    def _nobody(self) -> tuple[Action, ...]:
+        return self._on(Event.NOBODY)
 
-    def _rejoin(self, now: float) -> Action:
+    def _deaf(self, now: float) -> tuple[Action, ...]:
         self._restart(now)
-        return Action.REJOIN
+        return self._on(Event.DEAF)
 
     def _restart(self, now: float) -> None:
         self._quiet_since = now

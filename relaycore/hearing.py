@@ -1,18 +1,19 @@
 """What one listener does with what it hears: relays it, or holds it.
 
-`Hearing` joins the four parts that decide: the election, the hold, the capture and the accounting.
-It is fed the replies of the data connection and answers with pieces for the stream,
-in order, with events, and with what is to be done. Sockets, clocks and leases are
-its caller's business, so a simulator can drive any number of them.
+`Hearing` joins what decides that: the election, the hold, the capture and the accounting. It is fed
+the replies of the data connection and answers with pieces for the stream, in order, with events, and
+with what the election asks for. `relaycore.protocol` is its only user.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from relaycore.accounting import Accounting
 from relaycore.capture import Capture, Heard, Push, Subscribed, Ticked
 from relaycore.election import Action, Election, State
 from relaycore.holding import Hold
+from relaycore.policy import Policy
 from relaycore.ticks import Tick
 
 
@@ -25,13 +26,13 @@ class Step:
     overflow: the hold was full, so this listener is not whole until the next tick
     """
 
-    heard: Heard
-    actions: list[Action]
+    heard: Heard = field(default_factory=Heard)
+    actions: list[Action] = field(default_factory=list)
     overflow: bool = False
 
 
 class Hearing:
-    """The decisions of one listener of one partition."""
+    """What one listener of one partition relays and holds."""
 
     def __init__(self, capture: Capture, interval: float, hold_bytes: int) -> None:
         self.capture = capture
@@ -40,63 +41,76 @@ class Hearing:
         self.accounting = Accounting()
         self._internal = frozenset((capture.tick_channel, capture.control_channel))
         self._connection = b""
+        self._covered = False
         self._begins = False
         self._confirmed = 0
+        self._newest = 0
+        self._changes: deque[Tick] = deque()
 
     @property
     def is_whole(self) -> bool:
         """Whether what is held has no hole since the last tick that was confirmed."""
         return self.election.last is not None and self._holds_all()
 
-    def joined(self, connection: bytes, now: float) -> None:
-        """There is a new data connection, and nothing was heard on it yet."""
+    def joined(
+        self, connection: bytes, newest: int, policies: Mapping[bytes, Policy], now: float
+    ) -> tuple[Action, ...]:
+        """There is a new data connection, on which no channel is subscribed yet.
+
+        It comes after the tick of the number `newest`, where these policies are in force.
+        """
         self._connection = connection
         self._confirmed = 0
-        self._lose_track()
-        self.election.joined(now)
+        self._newest = newest
+        self._changes.clear()
+        self.hold.restart()
+        self.capture.begin(connection)
+        self.capture.locate(newest, policies)
+        return self.election.joined(now, newest)
 
-    def hear(self, pushes: Sequence[Push], size: int, now: float, now_ms: int) -> Step:
-        """One read brought these replies, `size` bytes."""
+    def hear(self, pushes: Sequence[Push], size: int, now: float, now_ms: int, *, covered: bool) -> Step:
+        """One read brought these replies, `size` bytes. `covered`: this connection hears every channel."""
+        self._covered = covered
         if self.election.state is State.LEADING:
-            heard = self.capture.hear(pushes, now_ms, shared=self._begins)
-            step = Step(heard, [])
-            for event in heard.events:
+            step = Step(self.capture.hear(pushes, now_ms, shared=self._begins))
+            for event in step.heard.events:
                 if isinstance(event, Ticked):
                     self._tick(event.tick, now, step)
             return step
         return self._hear_in_parts(pushes, size, now, now_ms)
 
-    def take_over(self, epoch: int) -> Heard | None:
-        """The lease is won: from here on this listener relays, what it held first.
+    def lead(self, epoch: int, *, whole: bool) -> Heard:
+        """A term begins: from here on this listener relays, what it held first.
 
-        None if the term is over already.
+        `whole`: what was held had no hole.
         """
-        whole = self.is_whole
-        if not self.election.won(epoch):
-            return None
         # Until the first own tick: a leader that is only frozen has heard the same in a tick that it knows.
         self._begins = True
-        heard = self._relay_hold()
+        heard = self.take_back()
         # What was subscribed since the leader before has confirmed was not heard from there on.
         late = [event.channel for event in heard.events if isinstance(event, Subscribed)]
         self.accounting.lead(epoch, whole=whole, late=late)
         return heard
 
-    def resign(self, now: float) -> None:
-        """Go on as a standby, which is not whole before the next tick."""
+    def resign(self) -> None:
+        """Lead no more. What is held is not whole before the next tick."""
         self._lose_track()
         self.accounting.resign()
-        self.election.resign(now)
 
     def take_back(self) -> Heard:
-        """Nobody took over: what was held is to be relayed after all."""
-        return self._relay_hold()
+        """What was held is to be relayed."""
+        heard = Heard()
+        self._changes.clear()  # They are among what was held.
+        for at_ms, pushes in self.hold.take():
+            if pushes:
+                _extend(heard, self.capture.hear(pushes, at_ms, shared=True))
+        return heard
 
     # --- inside ----------------------------------------------------------------------
 
     def _hear_in_parts(self, pushes: Sequence[Push], size: int, now: float, now_ms: int) -> Step:
         """Tick by tick, since each may decide what becomes of what follows it."""
-        step = Step(Heard(), [])
+        step = Step()
         begin = 0
         internal = self._internal
         # A comprehension, since this is all that a standby does for each message.
@@ -126,12 +140,16 @@ class Hearing:
     def _lose_track(self) -> None:
         """What is held begins in the middle of a tick."""
         self.hold.restart()
+        self.capture.pass_over(self._newest, self._changes)
+        self._changes.clear()
         self.capture.begin(self._connection)
 
     def _pass_on_one(self, push: Push, now: float, now_ms: int, step: Step) -> None:
         """One reply that is not a message of a channel."""
         event = self.capture.read(push)
         tick = event.tick if isinstance(event, Ticked) else None
+        if tick is not None and tick.number <= self._newest:
+            return  # Published again by somebody: what is relayed knows only up to what is held.
         relayed = self.election.relays
         if relayed:
             self._relay([push], now_ms, step)
@@ -140,20 +158,24 @@ class Hearing:
         if tick is not None:
             self._tick(tick, now, step)
             if not self.election.relays:
-                self.hold.begin(tick.number)
-                self.hold.confirm(tick.confirmed)
+                self._begin_bucket(tick, follow=not relayed)
         if not relayed or not self.election.relays:
             self._hold((push,), 0, now_ms, step)
 
+    def _begin_bucket(self, tick: Tick, *, follow: bool) -> None:
+        if self._covered:
+            self.hold.begin(tick.number)
+            self.hold.confirm(tick.confirmed)
+        if tick.changes and follow:
+            self._changes.append(tick)
+        # Of what is let go the changes stay true.
+        first = self.hold.first
+        while self._changes and self._changes[0].number < first:
+            dropped = self._changes.popleft()
+            self.capture.pass_over(dropped.number, [dropped])
+
     def _relay(self, pushes: Sequence[Push], now_ms: int, step: Step) -> None:
         _extend(step.heard, self.capture.hear(pushes, now_ms, shared=self._begins))
-
-    def _relay_hold(self) -> Heard:
-        heard = Heard()
-        for at_ms, pushes in self.hold.take():
-            if pushes:
-                _extend(heard, self.capture.hear(pushes, at_ms, shared=True))
-        return heard
 
     def _holds_all(self) -> bool:
         since = self.hold.whole_from
@@ -161,14 +183,16 @@ class Hearing:
 
     def _tick(self, tick: Tick, now: float, step: Step) -> None:
         led = self.election.state is State.LEADING
-        self._begins = self._begins and tick.epoch != self.election.epoch
+        self._newest = tick.number
+        # Not before everything is subscribed: what comes in the middle of that has names of this one alone.
+        self._begins = self._begins and not (self._covered and tick.epoch == self.election.epoch)
         # A new leader has not confirmed anything itself. What the one before has confirmed stays true.
         self._confirmed = max(self._confirmed, tick.confirmed)
-        action = self.election.heard(tick, now, whole=self._holds_all())
+        whole = self._holds_all()
+        actions = self.election.heard(tick, now, covered=self._covered, whole=whole)
         # Each tick decides anew: the one after a leader's last may be its successor's first.
         step.actions = [earlier for earlier in step.actions if earlier is not Action.CLAIM]
-        if action is not None:
-            step.actions.append(action)
+        step.actions += actions
         if led and not self.election.relays:
             # The rest of this read went onto the stream as well. The hold is whole from the next tick on.
             self._lose_track()

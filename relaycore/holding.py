@@ -34,6 +34,11 @@ class Hold:
         self.size = 0
 
     @property
+    def first(self) -> int:
+        """The tick with which what is held begins; 0 if it begins before the first one that was heard."""
+        return self._buckets[0].number
+
+    @property
     def whole_from(self) -> int | None:
         """The tick from which on everything is held; None if no tick was heard."""
         first = self._buckets[0]

@@ -9,7 +9,10 @@ and it is part of a message's identity under the policy `every`.
 
 On the wire, ASCII, one space between::
 
-    NUMBER EPOCH CONFIRMED STATE AT CALLS RUN_ID SEAL
+    NUMBER EPOCH CONFIRMED STATE AT CALLS RUN_ID CHANGES SEAL
+
+`CHANGES` are the policies that begin at this tick (`relaycore.policies`): `-`, or base64 of JSON,
+`[[channel, policy], ...]`.
 
 Anybody may publish on a channel of Redis, and a forged tick could depose a leader or
 make two messages one. So a tick is sealed: `SEAL` is the SHA-1 of key, what stands before
@@ -17,11 +20,16 @@ it, and key, in hex. That is what a script in Redis can compute; the key on both
 keeps the length extension of SHA-1 out.
 """
 
+import base64
 import hmac
+import json
 import re
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final, Literal, Self, cast
+
+from relaycore.policies import Changes
+from relaycore.policy import parse
 
 LEADING: Final = "leading"
 LEAVING: Final = "leaving"
@@ -29,9 +37,11 @@ LEFT: Final = "left"
 
 State = Literal["leading", "leaving", "left"]
 
+_NO_CHANGES: Final = b"-"
+
 _WIRE: Final = re.compile(
     rb"([0-9]{1,19}) ([0-9]{1,19}) ([0-9]{1,19}) (leading|leaving|left) "
-    rb"([0-9]{1,19}) (-1|[0-9]{1,19}) ([!-~]+) ([0-9a-f]{40})\Z"
+    rb"([0-9]{1,19}) (-1|[0-9]{1,19}) ([!-~]+) (-|[A-Za-z0-9+/=]+) ([0-9a-f]{40})\Z"
 )
 
 
@@ -47,6 +57,7 @@ class Tick:
                after it; `left`: whatever came before that tick is on the stream, lead now
     at:        when Redis published it, in ms since 1970, by its clock
     calls:     how often Redis had executed PUBLISH by then, this one included; -1: not known
+    changes:   the policies that hold from this tick on, by channel
     """
 
     number: int
@@ -56,15 +67,25 @@ class Tick:
     state: State = "leading"
     at: int = 0
     calls: int = -1
+    changes: Changes = ()
 
     @classmethod
     def parse(cls, payload: bytes, key: bytes) -> Self | None:
         """Read a tick; None for anything that is not one, or is not sealed with this key."""
         match = _WIRE.match(payload)
-        if match is None or not hmac.compare_digest(match[8], seal(payload[: match.end(7)], key)):
+        if match is None or not hmac.compare_digest(match[9], seal(payload[: match.end(8)], key)):
             return None
-        number, epoch, confirmed, state, at, calls, run_id = map(bytes.decode, match.groups()[:7])
-        return cls(int(number), int(epoch), int(confirmed), run_id, cast("State", state), int(at), int(calls))
+        number, epoch, confirmed, state, at, calls, run_id, changes = map(bytes.decode, match.groups()[:8])
+        return cls(
+            int(number),
+            int(epoch),
+            int(confirmed),
+            run_id,
+            cast("State", state),
+            int(at),
+            int(calls),
+            _unpack(changes),
+        )
 
     @property
     def name(self) -> bytes:
@@ -75,6 +96,21 @@ class Tick:
 def seal(body: bytes, key: bytes) -> bytes:
     """The seal of what stands before it."""
     return sha1(key + body + key).hexdigest().encode()  # noqa: S324 -- all that a script in Redis has
+
+
+def pack(changes: Changes) -> bytes:
+    """What a tick says of policies that begin with it, without spaces."""
+    if not changes:
+        return _NO_CHANGES
+    listed = [[channel.decode(), policy.as_json()] for channel, policy in changes]
+    return base64.b64encode(json.dumps(listed).encode())
+
+
+def _unpack(text: str) -> Changes:
+    if text == "-":
+        return ()
+    # Sealed by who has packed it: anything else than this form is a mistake of our own.
+    return tuple((channel.encode(), parse(policy)) for channel, policy in json.loads(base64.b64decode(text)))
 
 
 def missed_at_most(before: Tick, after: Tick) -> int | None:

@@ -1,34 +1,37 @@
 """Any number of listeners, one Redis order, a stream and a lease, without servers, threads or clocks.
 
-The listeners decide with the real `relaycore`; what is played here is what the sockets, the
+The listeners decide with the real `relaycore.protocol`; what is played here is what the sockets, the
 lease table and Redis do. One step is 20 ms for everybody. In each step a listener may read
 less than there is, so that messages arrive late, and a listener may stand still.
 
 Two channels are relayed. What is promised, is promised for the first one; the second one
-(`VISITOR`) comes and goes, at another moment for each listener, and must not disturb it.
+(`VISITOR`) comes and goes, at another moment for each listener, and must not disturb it. So does
+the policy of the first one, which each listener learns at another moment.
 """
 
 import itertools
 import random
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
 
-from relaycore import envelope
+from relaycore import effects, envelope
 from relaycore.accounting import Missed
-from relaycore.capture import Capture, Heard, Push, Ticked
-from relaycore.election import Action, State
-from relaycore.hearing import Hearing
-from relaycore.policy import Policy
-from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, missed_at_most, seal
+from relaycore.capture import REFUSAL, Capture, Push
+from relaycore.election import State
+from relaycore.policies import Changes
+from relaycore.policy import CONTENT, Policy
+from relaycore.protocol import ListenerProtocol, Outside
+from relaycore.subscribing import Command
+from relaycore.ticks import Tick, missed_at_most, pack, seal
 
 TICKS, CONTROL, CHANNEL, VISITOR, KEY = b"ticks", b"control", b"orders", b"alerts", b"key"
 STEP_SECONDS, TICK_SECONDS = 0.02, 0.1
 LAPSE_STEPS = 150
-DEAF_SECONDS = 0.7
+DRAIN_STEPS = 250
 HOLD_BYTES = 1 << 20
-STATES: Any = {State.LEADING: LEADING, State.LEAVING: LEAVING, State.LEFT: LEFT}
+SERVER = b"the only one"
 
 
 @dataclass(eq=False)
@@ -38,22 +41,15 @@ class Connection:
     swallowed: Redis believes that it is there, and nothing arrives any more
     """
 
+    name: bytes = b""
     queue: deque[Push] = field(default_factory=deque)
     channels: set[bytes] = field(default_factory=set)
     is_open: bool = True
     swallowed: bool = False
 
-    def subscribe(self, channel: bytes) -> None:
-        self.channels.add(channel)
-        self._confirm(b"subscribe", channel)
-
-    def unsubscribe(self, channel: bytes) -> None:
-        self.channels.discard(channel)
-        self._confirm(b"unsubscribe", channel)
-
-    def _confirm(self, kind: bytes, channel: bytes) -> None:
+    def say(self, *push: object) -> None:
         if self.is_open and not self.swallowed:
-            self.queue.append([kind, channel, len(self.channels)])
+            self.queue.append(push)
 
 
 @dataclass
@@ -66,42 +62,61 @@ class Gap:
 
 
 class Redis:
-    """One order for all: whatever is published reaches every open connection in it."""
+    """One order for all: whatever is published reaches every open connection in it.
+
+    policies, proofs: what stands beside the stream
+    is_full:          nothing is appended
+    refuses:          channels that nobody may subscribe
+    """
 
     def __init__(self) -> None:
         self.calls = self.counter = self.milliseconds = 0
         self.connections: list[Connection] = []
         self.stream: list[bytes] = []
         self.confirmed: Tick | None = None
+        self.policies: dict[bytes, Policy] = {}
+        self.proofs: dict[bytes, int] = {}
+        self.is_full = False
+        self.refuses: set[bytes] = set()
+        self.past: list[bytes] = []
 
     def publish(self, channel: bytes, payload: bytes) -> None:
         self.calls += 1
-        for connection in self.audience():
-            if channel in connection.channels and not connection.swallowed:
-                connection.queue.append([b"message", channel, payload])
+        for connection in self.audience(channel):
+            connection.say(b"message", channel, payload)
 
-    def tick(self, epoch: int, confirmed: Tick | None, state: str) -> Tick | None:
+    def tick(self, epoch: int, confirmed: Tick | None, state: str, changes: Changes) -> Tick | None:
         """As the script of `channels_app.listening.ticker`; the tick that was confirmed before."""
         before, self.counter = self.confirmed, self.counter + 1
         if confirmed is not None and (before is None or before.number < confirmed.number):
             self.confirmed = confirmed
+        for channel, policy in changes:
+            self.policies.pop(channel, None)
+            if policy != CONTENT:
+                self.policies[channel] = policy
         number = confirmed.number if confirmed else 0
-        body = b"%d %d %d %s %d %d run" % (
+        body = b"%d %d %d %s %d %d run %s" % (
             *(self.counter, epoch, number, state.encode()),
-            *(self.milliseconds, self.calls + 1),
+            *(self.milliseconds, self.calls + 1, pack(changes)),
         )
-        self.publish(TICKS, body + b" " + seal(body, KEY))
+        self.past.append(body + b" " + seal(body, KEY))
+        self.publish(TICKS, self.past[-1])
         return before
 
-    def connect(self, channels: Iterable[bytes]) -> Connection:
-        connection = Connection()
-        for channel in channels:
-            connection.subscribe(channel)
-        self.connections.append(connection)
-        return connection
+    def obey(self, connection: Connection, command: Command) -> None:
+        """SUBSCRIBE or UNSUBSCRIBE."""
+        if command.subscribes and self.refuses.intersection(command.channels):
+            connection.say(REFUSAL, b"", "NOPERM No permissions to access one of the channels")
+            return
+        for channel in command.channels:
+            change = connection.channels.add if command.subscribes else connection.channels.discard
+            change(channel)
+            connection.say(
+                b"subscribe" if command.subscribes else b"unsubscribe", channel, len(connection.channels)
+            )
 
-    def audience(self) -> list[Connection]:
-        return [connection for connection in self.connections if connection.is_open]
+    def audience(self, channel: bytes) -> list[Connection]:
+        return [one for one in self.connections if one.is_open and channel in one.channels]
 
 
 class Lease:
@@ -129,44 +144,45 @@ class Lease:
 
 
 class SimulatedListener:
-    """What `channels_app.listening` does around `Hearing`, on the played Redis."""
+    """What `channels_app.listening` does around the protocol, on the played Redis."""
 
     _names = itertools.count()
 
-    def __init__(self, world: "World", policy: Policy) -> None:
+    def __init__(self, world: "World") -> None:
         self._world = world
         self._redis = world.redis
-        self._policy = policy
-        self._wants_visitor = False
-        self._looks_in = 0
-        capture = Capture(TICKS, CONTROL, KEY, 1 << 20)
-        capture.want(CHANNEL, policy)
-        self.hearing = Hearing(capture, TICK_SECONDS, HOLD_BYTES)
-        self.election, self.accounting = self.hearing.election, self.hearing.accounting
-        self.is_alive, self.is_stopping, self.renews = True, False, False
+        self._chance = world.random
+        self.name = b"listener %d" % next(self._names)
+        self.protocol = ListenerProtocol(
+            self.name, Capture(TICKS, CONTROL, KEY, 1 << 20), TICK_SECONDS, HOLD_BYTES
+        )
+        self.is_alive, self.is_stopping, self.retires, self.renews = True, False, False, False
         self.paused = self._lags = 0
-        self._lag_chance = world.random.choice([0, 0.01, 0.1])
+        self._lag_chance = self._chance.choice([0, 0.01, 0.1])
         self.loses_reply = False
+        self._known: dict[bytes, Policy] = {}
+        self._looks_in = 0
         self._waiting: deque[tuple[list[bytes], Tick | None]] = deque()
-        self._confirmed: Tick | None = None
+        self._stands: Tick | None = None
+        self._refusal = ""
         self._notes: deque[tuple[int, Tick, Tick]] = deque()
-        self._next_tick = 0.0
-        self._standbys = 0
         self._claim: tuple[int | None, int] | None = (None, 0)
-        self._ticked = False
+        self._later: deque[tuple[int, Callable[[], None]]] = deque()
+        self._drains = DRAIN_STEPS
+        self._look()
+        self.protocol.commands_lead_to(SERVER)
         self._join()
+
+    @property
+    def is_leading(self) -> bool:
+        return self.is_alive and self.protocol.state is State.LEADING
 
     @property
     def protects(self) -> bool:
         """Whether nothing is lost if all others end now."""
         if not self.is_alive or self.paused or self.is_stopping or not self.connection.is_open:
             return False
-        if self.connection.swallowed:
-            return False
-        if self.election.state is State.LEADING:
-            accounting = self.accounting
-            return self.election.last is not None and accounting.is_settled and not accounting.is_deaf
-        return self.election.state is State.FOLLOWING and self.hearing.is_whole
+        return not self.connection.swallowed and self.protocol.protects
 
     def kill(self) -> None:
         self.is_alive = False
@@ -180,81 +196,147 @@ class SimulatedListener:
             return
         now = self._world.now
         self._record()
+        while self._later and self._later[0][0] <= self._world.steps:
+            self._later.popleft()[1]()
+            self._obey()
         if not self.connection.is_open:
-            self._deaf(now)
+            self.protocol.disconnected(now)
+            self._obey()
             self._join()
         self._follow_table()
         caught_up = self._read(now)
-        if self.election.ticks and now - self._sounded_at > DEAF_SECONDS:
-            self.connection.is_open = False
         self._append()
-        if self.election.ticks:
-            if self._confirmed is not None:
-                self.election.appended(self._confirmed.number)
-            self._tick(now)
+        self.protocol.turn(now, self._outside(), caught_up=caught_up)
         if self.is_stopping:
-            self._do(self.election.leave(now, standbys=self._standbys), now)
-        self._do(self.election.turn(now, caught_up=caught_up, whole=self.hearing.is_whole), now)
+            self.protocol.stop(now)
+        elif self.retires:
+            self.protocol.retire(now)
+        self._obey()
         self._settle_claim(now)
-        if self.election.state is State.ENDED and not self._waiting and not self._notes:
-            if self._world.lease.holder is self and self.renews:
-                self._world.lease.holder = None
-            self.kill()
+        self._world.seen.add(self.protocol.state)
+        if self.protocol.state is State.ENDED:
+            self._end()
 
-    # --- hearing ---------------------------------------------------------------------
+    # --- what goes in ----------------------------------------------------------------
+
+    def _outside(self) -> Outside:
+        return Outside(
+            is_open=True,
+            stands=self._stands,
+            waiting=sum(len(documents) for documents, _ in self._waiting),
+            on_record=not self._notes,
+            refusal=self._refusal,
+        )
 
     def _follow_table(self) -> None:
-        """As `Coverage.follow`: each listener looks at a moment of its own."""
-        if self._wants_visitor == self._world.relays_visitor:
-            self._looks_in = self._world.random.randint(0, 10)
+        """Each listener looks at a moment of its own."""
+        if self._known == self._world.table:
+            self._looks_in = self._chance.randint(0, 10)
         elif self._looks_in:
             self._looks_in -= 1
-        elif self._wants_visitor:
-            self._wants_visitor = False
-            self.hearing.capture.let_go(VISITOR)
-            self.connection.unsubscribe(VISITOR)
         else:
-            self._wants_visitor = True
-            self.hearing.capture.want(VISITOR, self._policy)
-            self.connection.subscribe(VISITOR)
+            self._look()
+
+    def _look(self) -> None:
+        for channel in self._known.keys() - self._world.table.keys():
+            self.protocol.unwant(channel)
+        for row, (channel, policy) in enumerate(self._world.table.items()):
+            self.protocol.want(channel, policy, row)
+        self._known = dict(self._world.table)
 
     def _join(self) -> None:
-        visitor = [VISITOR] if self._wants_visitor else []
-        self.connection = self._redis.connect([CHANNEL, *visitor, TICKS])
-        self._sounded_at = self._world.now
-        self.hearing.joined(b"connection %d" % next(self._names), self._world.now)
+        self.connection = Connection(b"connection %d" % next(self._names))
+        self._redis.connections.append(self.connection)
+        self.protocol.connected(self.connection.name, SERVER, self._world.now)
 
     def _read(self, now: float) -> bool:
-        queue, chance = self.connection.queue, self._world.random
+        queue, chance = self.connection.queue, self._chance
         if not self._lags and chance.random() < self._lag_chance:
             self._lags = chance.randint(1, 10)
         count = chance.randint(0, len(queue)) if self._lags else len(queue)
         self._lags = max(0, self._lags - 1)
         pushes = [queue.popleft() for _ in range(count)]
         if pushes:
-            self._sounded_at = now
-            step = self.hearing.hear(pushes, 100 * len(pushes), now, self._redis.milliseconds)
-            self._relay(step.heard)
-            for action in step.actions:
-                self._do(action, now)
+            self.protocol.hear(pushes, 100 * len(pushes), now, self._redis.milliseconds)
+            self._obey()
         return not queue
 
-    def _relay(self, heard: Heard) -> None:
-        self._waiting.extend((piece.documents, None) for piece in heard.pieces)
-        for event in heard.events:
-            if isinstance(event, Ticked) and self.election.confirms(event.tick):
-                self._mark(event.tick)
-                for missed in self.accounting.heard(event.tick):
-                    self._note(missed)
+    # --- what comes out --------------------------------------------------------------
+
+    def _obey(self) -> None:
+        while todo := self.protocol.take():
+            for effect in todo:
+                self._world.seen.add(effect if isinstance(effect, effects.Ask) else type(effect))
+                self._do(effect)
+
+    def _do(self, effect: effects.Effect) -> None:
+        protocol, redis = self.protocol, self._redis
+        match effect:
+            case Command():
+                redis.obey(self.connection, effect)
+            case effects.Locate(connection):
+                number, policies = redis.counter, dict(redis.policies)
+                self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
+            case effects.Ask.COUNT:
+                number = redis.counter
+                self._soon(lambda: protocol.counted(number, self._world.now))
+            case effects.Publish():
+                self._publish(effect)
+            case effects.Prove(number):
+                redis.proofs[self.name] = number
+            case effects.Claim(beyond):
+                self._claim = self._claim or (beyond, self._chance.randint(0, 3))
+            case effects.Append(pieces):
+                self._waiting.extend((piece.documents, None) for piece in pieces)
+            case effects.Mark(tick):
+                self._mark(tick)
+            case effects.Drop():
+                self.connection.is_open = False
+            case effects.Lead():
+                self.renews = True
+                if not protocol._accounting.is_whole:
+                    self._note_hole(redis.confirmed)
+            case effects.Ask.END_TERM:
+                self.renews = False
+            case Missed():
+                self._note(effect)
+            case _:
+                pass  # Written into tables that are not played here.
+
+    def _soon(self, answer: Callable[[], None]) -> None:
+        """Redis answers, and the answer is read a while later, each in its turn."""
+        at = self._world.steps + self._chance.choice([0, 0, 0, 1, 3])
+        if self._later:
+            at = max(at, self._later[-1][0])
+        self._later.append((at, answer))
+
+    def _publish(self, order: effects.Publish) -> None:
+        redis = self._redis
+        before = redis.tick(order.epoch, order.confirmed, order.state, order.changes)
+        if not order.answered:
+            return
+        accounting = self.protocol._accounting
+        if not accounting.is_whole and not accounting._has_begun:
+            self._note_hole(before)
+        number, subscribers, room = redis.counter, len(redis.audience(TICKS)), not redis.is_full
+        proofs: Mapping[bytes, int] = MappingProxyType(dict(redis.proofs))
+        self._soon(
+            lambda: self.protocol.published(
+                number, subscribers, proofs, before, self._world.now, has_room=room
+            )
+        )
 
     def _mark(self, tick: Tick) -> None:
         if self._waiting:
             self._waiting[-1] = self._waiting[-1][0], tick
         else:
-            self._confirmed = tick
+            self._stands = tick
 
     def _append(self) -> None:
         if not self._waiting:
+            return
+        if self._redis.is_full:
+            self._refusal = "OOM command not allowed"
             return
         documents, tick = self._waiting[0]
         self._redis.stream += documents
@@ -262,88 +344,47 @@ class SimulatedListener:
             self.loses_reply = False  # It stands, and is sent again.
             return
         self._waiting.popleft()
-        self._confirmed = tick or self._confirmed
-
-    def _deaf(self, now: float) -> None:
-        if not self.election.ticks:
-            return
-        confirmed = self._confirm()
-        if self.election.last is not None:
-            self.accounting.deafened(self.election.last)
-        if self._standbys:
-            self._redis.tick(self.election.epoch, confirmed, LEFT)
-            self._resign(now)
-        else:
-            self._do(self.election.deafened(), now)
-
-    # --- leading ---------------------------------------------------------------------
-
-    def _tick(self, now: float) -> None:
-        if now < self._next_tick:
-            return
-        self._next_tick = now + TICK_SECONDS
-        before = self._redis.tick(self.election.epoch, self._confirm(), STATES[self.election.state])
-        if not self._ticked:
-            self._ticked = True
-            self.accounting.begun(before)
-            if not self.accounting.is_whole:
-                self._note_hole(before)
-        mine = self.connection.is_open
-        self._standbys = len(self._redis.audience()) - mine
-
-    def _do(self, action: Action | None, now: float) -> None:
-        self._world.seen |= {action, self.election.state}
-        match action:
-            case Action.ASK:
-                self._do(self.election.answered(self._redis.counter, now), now)
-            case Action.REJOIN:
-                self.connection.is_open = False
-            case Action.CLAIM:
-                self._claim = self._claim or (self.election.seen or None, self._world.random.randint(0, 3))
-            case Action.STEP_DOWN:
-                self.renews = False
-            case Action.TAKE_BACK:
-                self._relay(self.hearing.take_back())
+        self._refusal = ""
+        self._stands = tick or self._stands
 
     def _settle_claim(self, now: float) -> None:
-        if self._claim is None or self.election.state is State.ENDED:
+        if self._claim is None or self.protocol.state is State.ENDED:
             return
         beyond, delay = self._claim
         self._claim = (beyond, delay - 1) if delay else None
         if delay:
             return
         epoch = self._world.lease.claim(self, beyond)
-        heard = None if epoch is None else self.hearing.take_over(epoch)
         if epoch is None:
-            self.election.refused(now)
-        elif heard is not None:
-            self._lead(heard)
+            self.protocol.refused(now)
+        else:
+            self.protocol.won(epoch, now)
+        self._obey()
 
-    def _lead(self, heard: Heard) -> None:
-        self._ticked, self._next_tick = False, 0.0
-        self._standbys = 1
-        self._sounded_at = self._world.now
-        self.renews = True
-        self._waiting.extend((piece.documents, None) for piece in heard.pieces)
-        if not self.accounting.is_whole:
-            self._note_hole(self._redis.confirmed)
-        if self.election.last is not None:
-            self._mark(self.election.last)
+    def _end(self) -> None:
+        """What is heard is appended still, for a while."""
+        self._drains -= 1
+        if self._waiting and self._drains > 0:
+            return
+        if self._waiting and not self.protocol.has_proof(self._world.now):
+            self._world.given_up |= {
+                envelope.payload_of(document)[0] for documents, _ in self._waiting for document in documents
+            }
+        if self._notes:
+            return
+        if self._world.lease.holder is self and self.renews:
+            self._world.lease.holder = None
+        self.kill()
+
+    # --- what is found out -----------------------------------------------------------
 
     def _note_hole(self, confirmed: Tick | None) -> None:
         self._world.holes.append((confirmed.calls if confirmed else 0, self._redis.calls + 1))
 
-    def _resign(self, now: float) -> None:
-        self.renews = False
-        self.hearing.resign(now)
-
-    def _confirm(self) -> Tick | None:
-        return self.accounting.confirm(self._confirmed, on_record=not self._notes)
-
     def _note(self, missed: Missed) -> None:
         """PostgreSQL has it a while later, if this process lasts so long."""
         if missed.channel != VISITOR:  # It is promised nothing.
-            later = self._world.random.choice([0, 1, 20])
+            later = self._chance.choice([0, 1, 20])
             self._notes.append((self._world.steps + later, missed.before, missed.after))
 
     def _record(self) -> None:
@@ -356,7 +397,9 @@ class World:
     """What a schedule of operations plays on. `protected`: no fault that would leave nobody who protects.
 
     published: the number of its PUBLISH and the payload, of the first channel
+    table:     which channels are relayed, under which policy
     gaps:      what is on record
+    given_up:  what was heard and could not be appended: on record as well
     holes:     between these numbers the new leader has heard nothing. Who has is frozen, and may be late
     """
 
@@ -367,12 +410,13 @@ class World:
         self.holes: list[tuple[int, int]] = []
         self.published: list[tuple[int, bytes]] = []
         self.visits: list[bytes] = []
-        self.relays_visitor = False
+        self.given_up: set[bytes] = set()
+        self.table: dict[bytes, Policy] = {CHANNEL: policy}
         self._policy = policy
         self._protected = protected
         self.steps = self.faults = 0
         self.seen: set[object] = set()
-        self.listeners = [SimulatedListener(self, policy)]
+        self.listeners = [SimulatedListener(self)]
         self.run(30)
         self.start()
         self.run(30)
@@ -401,11 +445,46 @@ class World:
 
     def toggle(self) -> None:
         """The other channel is added, or removed."""
-        self.relays_visitor = not self.relays_visitor
+        if VISITOR in self.table:
+            del self.table[VISITOR]
+        else:
+            self.table[VISITOR] = self._policy
+
+    @property
+    def relays_visitor(self) -> bool:
+        return VISITOR in self.table
+
+    def policy(self, policy: Policy) -> None:
+        """Somebody changes the policy of the first channel."""
+        self.table[CHANNEL] = policy
+
+    def fill(self, steps: int) -> None:
+        """Redis takes nothing, and everything else goes on."""
+        self.redis.is_full = True
+        self.run(steps)
+        self.redis.is_full = False
+
+    def replay(self, number: int) -> None:
+        """Somebody publishes a genuine tick again."""
+        if self.redis.past:
+            self.redis.publish(TICKS, self.redis.past[-1 - number % min(len(self.redis.past), 40)])
+
+    def spectate(self) -> None:
+        """Somebody who is no listener subscribes the ticks."""
+        self.redis.connections.append(Connection(channels={TICKS}))
+
+    def refuse(self) -> None:
+        """Redis refuses the second channel to whoever subscribes it, or does so no more."""
+        self.redis.refuses ^= {VISITOR}
+
+    def retire(self, number: int) -> None:
+        """The life of a listener is over; another one is started when it has ended."""
+        if self.listeners:
+            self.listeners[number % len(self.listeners)].retires = True
 
     def start(self) -> None:
         if len(self.listeners) < 3:
-            self.listeners.append(SimulatedListener(self, self._policy))
+            self.listeners.append(SimulatedListener(self))
 
     def kill(self, number: int) -> None:
         if listener := self._victim(number):
@@ -438,6 +517,7 @@ class World:
         """Everybody recovers, and there is time enough for everything."""
         for listener in self.listeners:
             listener.paused = 0
+        self.redis.refuses.clear()
         self.run(400)
         self.start()
         self.run(400)

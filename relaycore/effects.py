@@ -1,0 +1,149 @@
+"""What a listener is told to do by `relaycore.protocol`, in order."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from relaycore.accounting import Missed
+from relaycore.capture import Piece
+from relaycore.notices import Notice
+from relaycore.policies import Changes
+from relaycore.subscribing import Command
+from relaycore.ticks import State as TickState
+from relaycore.ticks import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """These pieces are to stand on the stream, in order, behind those of earlier calls."""
+
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """This tick came behind everything that was to be appended so far."""
+
+    tick: Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Locate:
+    """Ask Redis for its counter of ticks, then for the policies in force; tell `located`."""
+
+    connection: bytes
+
+
+class Ask(Enum):
+    """What is asked or done without more to say.
+
+    COUNT:    ask Redis for its counter of ticks; tell `counted`
+    END_TERM: renew the lease no more, but do not release it: who has heard everything takes it
+    CONNECT:  the connection for commands leads to the wrong server: make it anew
+    """
+
+    COUNT = auto()
+    END_TERM = auto()
+    CONNECT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Publish a tick. `answered`: tell `published` or `not_published`."""
+
+    epoch: int
+    state: TickState
+    confirmed: Tick | None
+    changes: Changes = ()
+    answered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """Write down beside the stream that this standby is whole up to the tick of this number."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Claim the lease if it is free, or of the epoch `beyond`; tell `won`, `refused` or `unclaimed`."""
+
+    beyond: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """End the data connection."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A term of this epoch begins."""
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """It is known where the term has begun: what is heard may be written, and under which circumstances.
+
+    rows:  of the channels that are heard
+    since: the last tick that the leader before has confirmed, if nothing was missed since; else None
+    """
+
+    rows: list[int]
+    since: Tick | None
+
+
+@dataclass(frozen=True, slots=True)
+class Active:
+    """The channels of these rows are heard from now on."""
+
+    rows: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Silenced:
+    """Redis refuses this channel. `since`: the last tick before which it may have been heard."""
+
+    channel: bytes
+    row: int
+    text: str
+    since: Tick | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deafened:
+    """Nobody may hear the partition from this tick on: that is to be on record."""
+
+    since: Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """This leader does not hear, and it is not known since when: that is to be on record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """This term began without a hole: whatever is said to be open was heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody says that the table has changed."""
+
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """This standby held too much, and let all of it go."""
+
+
+Effect = (
+    Append | Mark | Locate | Ask | Publish | Prove | Claim | Drop | Lead | Settled | Active | Silenced
+    | Deafened | Unheard | Covered | Missed | Look | Overflow | Command
+)  # fmt: skip
