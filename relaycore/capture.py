@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from relaycore import identity
+from relaycore import identity, notices
 from relaycore.envelope import Encoder, timestamp
+from relaycore.notices import Notice
 from relaycore.policy import Policy
 from relaycore.ticks import Tick
 
@@ -51,9 +52,9 @@ class Ticked:
 
 @dataclass(frozen=True, slots=True)
 class Controlled:
-    """A control message of this partition was heard."""
+    """A genuine notice was heard on the partition's control channel."""
 
-    payload: bytes
+    notice: Notice
 
 
 Event = Subscribed | Unsubscribed | Ticked | Controlled
@@ -115,7 +116,7 @@ class Capture:
     """The channels that one listener wants, and the tick in which it hears.
 
     `tick_channel` and `control_channel` are the partition's internal ones;
-    `seal_key` is the key of genuine ticks, `max_bytes` the largest payload that may be stored.
+    `seal_key` is the key of genuine ticks and notices, `max_bytes` the largest payload that may be stored.
     """
 
     def __init__(self, tick_channel: bytes, control_channel: bytes, seal_key: bytes, max_bytes: int) -> None:
@@ -195,7 +196,8 @@ class Capture:
             tick = Tick.parse(payload, self._seal_key)
             return None if tick is None else Ticked(tick)
         if kind == b"message" and name == self.control_channel:
-            return Controlled(payload)
+            notice = notices.parse(payload, self._seal_key)
+            return None if notice is None else Controlled(notice)
         if kind == b"subscribe":
             return Subscribed(name)
         if kind == b"unsubscribe" and name is not None:
