@@ -6,6 +6,7 @@ identity is made by chance once, and stands in PostgreSQL and beside the stream.
 * Redis's Pub/Sub has one space for all its databases. So the internal channels carry the
   identity: listeners of another deployment hear none of ours, and count for nothing here.
 * Two deployments on one Redis database would mix their streams: whoever comes second is refused.
+  A copy of a deployment's PostgreSQL is the same deployment, until it adopts a Redis of its own.
 * What is said on the internal channels is sealed with the secret. A process with another one would
   look like a listener and understand nothing, so it is refused, as one with another number of
   partitions is. A digest of the secret is recorded for that.
@@ -148,18 +149,23 @@ def adopt_secret() -> bool:
     return True
 
 
-def adopt_redis() -> str | None:
-    """Take the Redis database for this deployment's own, while nothing runs; whose it was, None for nobody's.
+def adopt_redis() -> None:
+    """Be one deployment with this Redis database from now on, while nothing runs, under a new identity.
+
+    A new one, since the one before may be somebody else's as well: PostgreSQL may be a copy.
 
     Raises:
-        UnfitServer: the deployment to which it belongs is listening.
-        redis.RedisError: Redis does not answer.
+        UnfitServer: another deployment listens to this Redis database, or the secret is another one.
+        redis.RedisError: Redis does not answer. Once it does, this is to be done again.
     """
-    client, own, before = shared_redis(), identity(), beside_stream()
-    if before not in {own, None} and client.pubsub_channels(keys.internal_channels(before)):
+    row, beside, client = recorded(), beside_stream(), shared_redis()
+    if (why := wrong_secret(row)) is not None:
+        raise UnfitServer(why)
+    if beside not in {row.identity, None} and client.pubsub_channels(keys.internal_channels(beside)):
         raise UnfitServer("The deployment to which this Redis database belongs is listening: it is alive.")
-    client.set(keys.DEPLOYMENT, own)
-    return before
+    new = secrets.token_hex(16)
+    Deployment.objects.update(identity=new, secret=fingerprint(new))
+    client.set(keys.DEPLOYMENT, new)
 
 
 def _mark(own: str) -> str | None:

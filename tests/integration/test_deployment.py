@@ -141,9 +141,28 @@ def test_while_redis_is_away_no_loop_starts_and_the_web_goes_on() -> None:
 
 
 def test_adopt_redis_takes_a_database_that_was_restored(foreign: None, quick: None) -> None:
+    before = deployment.identity()
     assert "belongs to this deployment now" in _manage("adopt-redis")
     deployment.require()
-    assert "already" in _manage("adopt-redis")
+    assert deployment.identity() == deployment.beside_stream()
+    assert deployment.identity() not in {before, OTHER}
+
+
+def test_a_copy_that_adopts_a_redis_is_another_deployment(relay_keys: Any, quick: None) -> None:
+    deployment.require()
+    before = deployment.identity()
+    _manage("adopt-redis")
+    deployment.require()
+    assert deployment.identity() != before
+
+
+def test_adopt_redis_is_nothing_for_somebody_with_another_secret(
+    foreign: None, quick: None, settings: Any
+) -> None:
+    settings.SECRET_KEY = "another one"
+    with pytest.raises(CommandError, match=SECRET):
+        _manage("adopt-redis")
+    assert deployment.beside_stream() == OTHER
 
 
 def test_adopt_redis_takes_none_of_a_deployment_that_listens(

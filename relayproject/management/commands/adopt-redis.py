@@ -11,7 +11,7 @@ from relayproject.management.silence import require_silence
 
 
 class Command(BaseCommand):
-    """Puts the identity of PostgreSQL beside the streams, whatever stood there."""
+    """Gives PostgreSQL and the Redis database a new identity, whatever stood in either."""
 
     help = "Take the Redis database for this deployment's own, while everything else is stopped."
 
@@ -19,12 +19,9 @@ class Command(BaseCommand):
         """Run."""
         require_silence()
         try:
-            before = deployment.adopt_redis()
+            deployment.adopt_redis()
         except redis.RedisError as exc:
             raise CommandError(f"Redis does not answer: {exc}") from exc
         except RelayError as exc:
             raise CommandError(str(exc)) from exc
-        if before == deployment.identity():
-            self.stdout.write("The Redis database belongs to this deployment already.")
-        else:
-            self.stdout.write("The Redis database belongs to this deployment now. Start everything.")
+        self.stdout.write("The Redis database belongs to this deployment now. Start everything.")
