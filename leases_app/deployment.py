@@ -14,6 +14,7 @@ identity is made by chance once, and stands in PostgreSQL and beside the stream.
 
 import contextlib
 import secrets
+from typing import cast
 
 import redis
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -136,7 +137,7 @@ def beside_stream() -> str | None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    found = shared_redis().get(keys.DEPLOYMENT)
+    found = cast("bytes | None", shared_redis().get(keys.DEPLOYMENT))
     return None if found is None else found.decode(errors="replace")
 
 

@@ -1,7 +1,6 @@
 """Redis keys and internal channels."""
 
 import re
-from functools import partial
 
 import pytest
 
@@ -16,8 +15,8 @@ OF_A_PARTITION = [
     keys.stored,
     keys.last_at,
     keys.suspect,
-    partial(keys.tick_channel, OWN),
-    partial(keys.control_channel, OWN),
+    lambda partition: keys.tick_channel(OWN, partition),
+    lambda partition: keys.control_channel(OWN, partition),
 ]
 
 
