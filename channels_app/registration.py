@@ -1,9 +1,9 @@
 """Adding and removing channels: the one place for the API, the admin and commands.
 
 The row is the truth, a listener hears what the table says. Once the row is committed a
-control message with the channel's name wakes the partition's listener. It is a hint
-only: whoever gets it looks the row up. So it may be lost, come late or come twice, and
-while Redis is away the request goes on: listeners look at the table by themselves every
+sealed notice with the channel's name wakes the partition's listeners. It is a hint only:
+whoever gets it looks the row up. So it may be lost, come late or come twice, and while
+Redis is away the request goes on: listeners look at the table by themselves every
 `RELAY_LISTENER_REFRESH_SECONDS`.
 """
 
@@ -16,12 +16,12 @@ from django.db import IntegrityError, transaction
 
 from access_app import audit
 from channels_app.models import Channel, ChannelQuerySet
-from leases_app import partitioning
+from leases_app import deployment
 from leases_app.models import ClockTimestamp
+from relaycore import notices
 from relaycore.channels import check_name
 from relaycore.errors import ChannelExists, ChannelUnknown
 from relaycore.policy import CONTENT, Policy
-from relayproject import keys
 from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,9 @@ def start(name: str, policy: Policy = CONTENT, retention_seconds: int | None = N
     Raises:
         BadChannelName: it cannot be relayed.
         ChannelExists: it is relayed already.
-        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
+        UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
-    partitioning.require()
+    deployment.require_unless_away()
     channel = Channel(
         channel=check_name(name), deduplicate=policy.as_json(), retention_seconds=retention_seconds
     )
@@ -116,10 +116,14 @@ def stop_all(channels: ChannelQuerySet) -> int:
 
 def wake(places: Iterable[Place]) -> bool:
     """Have the listeners look these channels up now; False if Redis could not be told."""
+    told = list(places)
+    partitions = {partition for partition, _ in told}
+    ways = {at: (deployment.control_channel(at), deployment.seal_key(at)) for at in partitions}
     try:
         with shared_redis().pipeline(transaction=False) as pipeline:
-            for partition, name in places:
-                pipeline.publish(keys.control_channel(partition), name)
+            for partition, name in told:
+                channel, key = ways[partition]
+                pipeline.publish(channel, notices.look(name, key))
             pipeline.execute()
     except redis.RedisError as exc:
         log.warning("Redis does not answer, listeners will look at the channel table later: %s", exc)

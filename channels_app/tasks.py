@@ -10,7 +10,7 @@ from django.conf import settings
 from channels_app import unheard
 from channels_app.listening.listener import listen as hear
 from channels_app.models import Channel
-from leases_app import partitioning
+from leases_app import deployment
 from leases_app.leasing import Held
 from relaycore.errors import RelayError
 from relayproject import stopping
@@ -25,7 +25,7 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
     stopping.listen_to_signals(signal.SIGTERM)
     has_listened = False
     try:
-        partitioning.require()
+        deployment.require()
         has_listened = hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc, extra={"partition": partition})

@@ -100,3 +100,17 @@ class Partitioning(models.Model):
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(condition=Q(id=1), name="one_row_of_partitioning")
         ]
+
+
+class Deployment(models.Model):
+    """Which deployment this is, and with which secret it works. One row, made when it is first asked for."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    identity = models.CharField(max_length=32, help_text="By chance, and never another one.")
+    secret = models.CharField(max_length=64, help_text="A digest that shows whether RELAY_SECRET_KEY is it.")
+
+    class Meta:
+        db_table = "deployment"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=Q(id=1), name="one_row_of_deployment")
+        ]

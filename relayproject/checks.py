@@ -1,13 +1,15 @@
 """Django system checks: contradictions between settings, and servers that are set up badly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import redis
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import OperationalError, ProgrammingError
 from pymongo.errors import PyMongoError
 
+from leases_app import deployment
 from relayproject import fitness
 from relayproject.connections import mongo_collection, shared_redis
 
@@ -42,9 +44,22 @@ def check_servers(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     try:
         if databases and "default" in databases:
             findings += fitness.redis_findings(shared_redis())
+            findings += _deployment_findings()
         if databases and "messages" in databases:
             findings += fitness.mongo_findings(mongo_collection("messages"))
-    except (redis.RedisError, PyMongoError) as exc:
+    except (redis.RedisError, PyMongoError, OperationalError) as exc:
         return [Error(f"A server does not answer: {exc}", id="relay.server")]
     kinds = {True: Error, False: Warning}
     return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in findings]
+
+
+def _deployment_findings() -> Iterator[fitness.Finding]:
+    """Whether the secret and Redis are those of the deployment."""
+    try:
+        own = deployment.recorded()
+    except ProgrammingError:
+        return  # Before the first `migrate` there is no table, and nothing that could be another one's.
+    if (wrong_secret := deployment.wrong_secret(own)) is not None:
+        yield fitness.Finding("relay.secret", wrong_secret, "", serious=True)
+    if (foreign := deployment.foreign(own.identity, deployment.beside_stream())) is not None:
+        yield fitness.Finding("relay.redis.foreign", foreign, "", serious=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from leases_app import partitioning
+from leases_app import deployment
 from relaycore.errors import RelayError
 from relayproject import stopping
 
@@ -26,7 +26,7 @@ class LoopCommand(BaseCommand):
         """Run the loop."""
         stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
         try:
-            partitioning.require()
+            deployment.require()
             done = self.loop(partition, stopping.asked)
         except RelayError as exc:
             raise CommandError(str(exc)) from exc

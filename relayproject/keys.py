@@ -1,7 +1,8 @@
 """The only module that spells Redis keys and internal channels.
 
 All keys of a partition carry its hash tag, so a Redis Cluster keeps them on one node
-and one script or transaction may use them together.
+and one script or transaction may use them together. Channels of Pub/Sub know no database numbers:
+the internal ones carry the deployment's identity, so that those of another one are nobody's here.
 """
 
 from relaycore.channels import INTERNAL_PREFIX, STREAM
@@ -18,6 +19,9 @@ LEGACY_CHANNEL = STREAM
 
 JOURNAL = f"{STREAM}:journal"
 """The last warnings and errors of all processes (`relayproject.journal`)."""
+
+DEPLOYMENT = f"{STREAM}:deployment"
+"""The identity of the deployment to which the streams belong (`leases_app.deployment`)."""
 
 
 def stream(partition: int) -> str:
@@ -70,11 +74,16 @@ def requests(who: str, window: int) -> str:
     return f"{STREAM}:requests:{who}:{window}"
 
 
-def tick_channel(partition: int) -> str:
+def tick_channel(deployment: str, partition: int) -> str:
     """The Pub/Sub channel of a partition's ticks."""
-    return f"{INTERNAL_PREFIX}:{{{partition}}}:tick"
+    return f"{INTERNAL_PREFIX}:{deployment}:{{{partition}}}:tick"
 
 
-def control_channel(partition: int) -> str:
-    """The Pub/Sub channel that tells a partition's listeners to look at the channel table."""
-    return f"{INTERNAL_PREFIX}:{{{partition}}}:control"
+def control_channel(deployment: str, partition: int) -> str:
+    """The Pub/Sub channel on which a partition's listeners get notices (`relaycore.notices`)."""
+    return f"{INTERNAL_PREFIX}:{deployment}:{{{partition}}}:control"
+
+
+def internal_channels(deployment: str) -> str:
+    """A pattern of all internal channels of a deployment."""
+    return f"{INTERNAL_PREFIX}:{deployment}:*"

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
-from leases_app import partitioning
+from leases_app import deployment
 from leases_app.leasing import Held
 from messages_app.searching.history import at
 from messages_app.tasks import propose_writers
@@ -44,7 +44,7 @@ def propose() -> None:
 
     One task, since each costs an idle system more than what it does. What fails keeps the rest from nothing.
     """
-    partitioning.require()
+    deployment.require_unless_away()
     held = Held.now()
     with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
@@ -67,9 +67,9 @@ def delete_all_expired() -> int:
 
     Raises:
         PyMongoError, redis.RedisError: a server does not answer.
-        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
+        UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
-    partitioning.require()
+    deployment.require_unless_away()
     every = _kept_for_a_time().values_list("channel", flat=True)
     total, late, all_at = 0, list(every), time.monotonic()
     while late and not stopping.worker_stops():

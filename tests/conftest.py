@@ -7,11 +7,28 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.db import connection, connections
+from django.db.models.signals import post_migrate
 
+from leases_app import deployment
+from leases_app.models import Deployment
 from relayproject.connections import _mongo_client, mongo_collection, shared_redis
 
+OWN = "0" * 31 + "1"
+"""The identity of the deployment of all tests."""
+
 InThread = Callable[[Callable[[], Any]], "Future[Any]"]
+
+
+def _make_deployment(using: str, **_: object) -> None:
+    """After a test that emptied the tables it is the same one: what stands beside the stream may stay."""
+    if using == "default":
+        Deployment.objects.get_or_create(defaults={"identity": OWN, "secret": deployment.fingerprint(OWN)})
+
+
+# Django sends it when the database is made, and whenever it has been emptied.
+post_migrate.connect(_make_deployment, sender=apps.get_app_config("leases_app"))
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from channels_app.listening.outlet import Outlet, Reply
 from channels_app.listening.polling import poll
 from channels_app.listening.roster import Roster
 from channels_app.listening.subscription import Subscription
-from channels_app.listening.ticker import DEAF_SECONDS, Ticker, seal_key
+from channels_app.listening.ticker import DEAF_SECONDS, Ticker
+from leases_app import deployment
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, prefers_elsewhere
 from relaycore import legacy
@@ -103,10 +104,12 @@ class Listener:
     ) -> None:
         self._partition = partition
         self._roster = roster
-        tick, control = keys.tick_channel(partition).encode(), keys.control_channel(partition).encode()
+        tick = deployment.tick_channel(partition).encode()
+        control = deployment.control_channel(partition).encode()
         interval = settings.RELAY_LISTENER_TICK_SECONDS
         memory = settings.RELAY_LISTENER_MEMORY_BYTES
-        capture = Capture(tick, control, seal_key(), settings.RELAY_MESSAGE_MAX_BYTES)
+        seal_key = deployment.seal_key(partition)
+        capture = Capture(tick, control, seal_key, settings.RELAY_MESSAGE_MAX_BYTES)
         self._hearing = Hearing(capture, interval, memory)
         self._election = self._hearing.election
         self._subscription = Subscription(f"relay-listener-{partition}", (control, tick))
@@ -220,8 +223,8 @@ class Listener:
             case Subscribed(channel):
                 self._ticker.stir()
                 self._coverage.subscribed(channel)
-            case Controlled(payload):
-                self._roster.look([payload.decode(errors="replace")] if payload else ())
+            case Controlled(notice):
+                self._roster.look(notice.name)
             case _:
                 pass  # Unsubscribed: nothing depends on the moment.
 

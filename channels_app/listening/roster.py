@@ -19,6 +19,7 @@ from django.db.models import Count, Max
 
 from channels_app.listening.gaps import Covered, Ended, Note, Notes, Opened, end_late
 from channels_app.listening.gaps import write as write_note
+from channels_app.listening.jobs import Jobs, Look
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp
@@ -54,13 +55,6 @@ class Unwanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """Look at these channels; at the whole table if there are none."""
-
-    names: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class _Report:
     """These rows are heard now, or are not."""
 
@@ -81,7 +75,7 @@ class _Lead:
     since: int | None = None
 
 
-_Job = _Look | _Report | _Lead | Note | None
+_Job = _Report | _Lead | Note
 
 
 class Roster:
@@ -101,7 +95,7 @@ class Roster:
         self._notes = Notes(partition)
         self._beginning: _Lead | None = None
         self._changes: queue.SimpleQueue[Wanted | Unwanted] = queue.SimpleQueue()
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._jobs: Jobs[_Job] = Jobs()
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)
@@ -112,7 +106,7 @@ class Roster:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._jobs.put(None)
+        self._jobs.close()
         self._thread.join(_PARTING_SECONDS)
         if not self._thread.is_alive():
             os.close(self._wake_read)
@@ -135,9 +129,9 @@ class Roster:
             taken.append(self._changes.get())
         return taken
 
-    def look(self, names: Iterable[str] = ()) -> None:
-        """Look at these channels soon; at the whole table if none is named."""
-        self._jobs.put(_Look(tuple(names)))
+    def look(self, name: str = "") -> None:
+        """Look at this channel soon; at the whole table if the name is empty."""
+        self._jobs.look(name)
 
     def report(self, rows: Iterable[int], *, heard: bool) -> None:
         """Say that these rows are heard now, or that they are not."""
@@ -167,19 +161,14 @@ class Roster:
     # --- the thread ------------------------------------------------------------------
 
     def _run(self) -> None:
-        job: _Job = _Look()
-        while job is not None:
+        refresh = settings.RELAY_LISTENER_REFRESH_SECONDS
+        while job := self._jobs.take(min(refresh, _RETRY_SECONDS) if self._notes else refresh):
             self._do(job)
-            try:
-                refresh = settings.RELAY_LISTENER_REFRESH_SECONDS
-                job = self._jobs.get(timeout=min(refresh, _RETRY_SECONDS) if self._notes else refresh)
-            except queue.Empty:
-                job = _Look()
         if self._notes:
-            self._do(_Look())
+            self._do(Look())
         connection.close()
 
-    def _do(self, job: _Look | _Report | _Lead | Note) -> None:
+    def _do(self, job: Look | _Job) -> None:
         try:
             match job:
                 case _Report(rows, heard):
@@ -188,9 +177,9 @@ class Roster:
                     self._term = term
                     self._beginning = None if term is None else job
                     self._unwritten.clear()
-                case _Look(names) if names:
+                case Look(names) if names:
                     self._compare(set(names), self._read(names))
-                case _Look():
+                case Look():
                     self._look_at_all()
                 case note:
                     self._notes.add(note)

@@ -5,9 +5,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from django.utils.crypto import salted_hmac
-
 from channels_app.listening.outlet import Outlet, Reply
+from leases_app import deployment
 from relaycore.ticks import LEADING, LEFT, State, Tick
 from relayproject import keys
 from relayproject.wire import Argument
@@ -52,11 +51,6 @@ return {number, audience[2], audience[4], before}
 """
 
 
-def seal_key() -> bytes:
-    """What seals the ticks of this deployment: only who knows its secret can lead."""
-    return salted_hmac("relay.ticks", b"", algorithm="sha256").hexdigest().encode()
-
-
 class Ticker:
     """One tick each `interval` seconds, never two under way.
 
@@ -71,9 +65,9 @@ class Ticker:
     def __init__(self, outlet: Outlet, partition: int, interval: float) -> None:
         self._outlet = outlet
         self._partition = partition
-        self._channel = keys.tick_channel(partition)
+        self._channel = deployment.tick_channel(partition)
         self._interval = interval
-        self._seal_key = seal_key()
+        self._seal_key = deployment.seal_key(partition)
         self._epoch = 0
         self._under_way = False
         self._ticked_at = float("-inf")

@@ -20,7 +20,7 @@ from django.db import connections
 from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout
 
-from leases_app import partitioning
+from leases_app import deployment
 from messages_app.searching import watermark
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
@@ -88,9 +88,9 @@ def read(
     Raises:
         pymongo.errors.PyMongoError: MongoDB cannot answer.
         SearchTooSlow: a text was not found within `SEARCH_SECONDS`.
-        UnfitServer: `RELAY_PARTITIONS` is not what the data are divided into.
+        UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
-    partitioning.require()
+    deployment.require_unless_away()
     # Before MongoDB is asked: see there.
     mark = watermark.read(partition_of(search.channel, settings.RELAY_PARTITIONS))
     back = cursor is not None and cursor.back

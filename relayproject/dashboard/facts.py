@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 
 from channels_app import report
 from channels_app.models import Channel, Gap
+from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.models import Quarantined
@@ -43,6 +44,7 @@ class Facts:
     """What is None could not be read. `away`: server → why.
 
     silent:   (channel, why it is not heard), some of them
+    misfit:   why nothing may work: the settings are not those of the deployment
     unled:    sentences on partitions that lack a loop
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
     """
@@ -52,6 +54,7 @@ class Facts:
     active: int = 0
     silent: list[tuple[Channel, str]] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
+    misfit: str | None = None
     unled: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
     waiting: int | None = None
@@ -73,7 +76,8 @@ def read() -> Facts:
     facts = Facts()
     partitions = _ask("PostgreSQL", facts, lambda: _channels(facts)) or [0]
     _ask("PostgreSQL", facts, lambda: _loops(facts, partitions))
-    _ask("Redis", facts, lambda: _stream(facts, partitions))
+    own = _ask("PostgreSQL", facts, lambda: _settings(facts))
+    _ask("Redis", facts, lambda: _stream(facts, partitions, own))
     _ask("MongoDB", facts, lambda: _quarantine(facts))
     return facts
 
@@ -135,6 +139,13 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
         facts.unled.append(f"Fewer than {_seats()} listeners for partition {_listed(alone)}")
 
 
+def _settings(facts: Facts) -> str:
+    """Whether they are those of the deployment; its identity."""
+    own = deployment.recorded()
+    facts.misfit = partitioning.misfit() or deployment.wrong_secret(own)
+    return own.identity
+
+
 def _seats() -> int:
     return int(settings.RELAY_LISTENERS_PER_PARTITION)
 
@@ -148,7 +159,9 @@ def _listed(partitions: list[int]) -> str:
     return ", ".join(map(str, partitions[:_SHOWN])) + more
 
 
-def _stream(facts: Facts, partitions: list[int]) -> None:
+def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
+    if own is not None:
+        facts.misfit = facts.misfit or deployment.foreign(own, deployment.beside_stream())
     backlogs = backlog.read(partitions).values()
     facts.waiting = sum(one.entries for one in backlogs)
     facts.lag_seconds = max(one.lag_seconds for one in backlogs)

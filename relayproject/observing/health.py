@@ -42,9 +42,11 @@ def readyz_web(request: HttpRequest) -> JsonResponse:
 
 def checks(state: State) -> list[Check]:
     """Each server and each loop."""
-    found = [Check(server, state.faults.get(server)) for server in ("PostgreSQL", "Redis", "MongoDB")]
+    faults = {"Redis": state.foreign} | state.faults
+    found = [Check(server, faults.get(server)) for server in ("PostgreSQL", "Redis", "MongoDB")]
     if state.table is not None:
         found.append(Check("RELAY_PARTITIONS", state.table.misfit))
+        found.append(Check("RELAY_SECRET_KEY", state.table.secret))
         found += [Check(str(loop), _why_not(loop)) for loop in state.table.loops]
     return found
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection
 
 from channels_app.models import Channel, Gap
-from leases_app import partitioning
+from leases_app import deployment, partitioning
 from leases_app.models import ClockTimestamp, Lease
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
@@ -47,6 +47,8 @@ class Table:
     listeners: by partition those that live, leaders and standbys
     dropped:   by partition the messages that listeners had to give up, ever
     misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
+    secret:    the same for `RELAY_SECRET_KEY`
+    identity:  of this deployment
     """
 
     loops: list[Loop]
@@ -55,16 +57,22 @@ class Table:
     open_gaps: int
     channels: Mapping[str, int]
     misfit: str | None
+    secret: str | None
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """Redis: by partition what waits and what was counted, and memory in bytes (most 0: no limit)."""
+    """Redis: by partition what waits and what was counted, and memory in bytes (most 0: no limit).
+
+    identity: of the deployment to which this Redis belongs; None if it belongs to nobody yet
+    """
 
     backlogs: Mapping[int, Backlog]
     readings: Mapping[int, meters.Reading]
     memory: int
     most_memory: int
+    identity: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +91,13 @@ class State:
     streams: Streams | None = None
     archive: Archive | None = None
     faults: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def foreign(self) -> str | None:
+        """Why nothing may work, if Redis belongs to another deployment."""
+        if self.table is None or self.streams is None:
+            return None
+        return deployment.foreign(self.table.identity, self.streams.identity)
 
 
 def look() -> State:
@@ -120,6 +135,7 @@ def read_table() -> Table:
         dropped[row.partition] += row.given_up
     wanted = sorted((role, number) for role in roles for number in partitions)
     channels = {status: Channel.objects.in_status(status).count() for status in Channel.Status.values}
+    own = deployment.recorded()
     return Table(
         [loops.get(key, Loop(*key)) for key in wanted],
         listeners,
@@ -127,6 +143,8 @@ def read_table() -> Table:
         Gap.objects.filter(ended_at=None, covered=False).count(),
         channels,
         partitioning.misfit(),
+        deployment.wrong_secret(own),
+        own.identity,
     )
 
 
@@ -143,6 +161,7 @@ def read_streams() -> Streams:
         meters.read(client, partitions),
         int(memory["used_memory"]),
         int(memory["maxmemory"]),
+        deployment.beside_stream(),
     )
 
 

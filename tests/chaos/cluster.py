@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from channels_app import registration
 from channels_app.models import Channel
+from leases_app import deployment
 from leases_app.models import Lease
-from relayproject import keys
 
 MANAGE = Path(__file__).parents[2] / "manage.py"
 Wait = Callable[..., None]
@@ -75,10 +76,10 @@ class Cluster:
     def channel(self, name: str, policy: Any = "content") -> Channel:
         """A channel that every listener hears: the leader makes it ACTIVE, a standby may be later."""
         row = Channel.objects.create(channel=name, deduplicate=policy)
-        self.redis.publish(keys.control_channel(0), name)
+        registration.wake([(0, name)])
         self._wait_until(lambda: self.is_active(name), seconds=20, what=f"{name} ACTIVE")
         self._wait_until(
-            lambda: self._audience(name) == self._audience(keys.tick_channel(0)), what="all hear"
+            lambda: self._audience(name) == self._audience(deployment.tick_channel(0)), what="all hear"
         )
         time.sleep(_TWO_TICKS_SECONDS)
         return row
@@ -111,7 +112,7 @@ class Cluster:
 
     def wait_for(self, listeners: int) -> None:
         """Until so many listeners protect: each of them has heard two whole ticks."""
-        tick = keys.tick_channel(0)
+        tick = deployment.tick_channel(0)
         self._wait_until(
             lambda: self.redis.pubsub_numsub(tick)[0][1] == listeners and self.leader() is not None,
             seconds=20,

@@ -18,7 +18,9 @@ import psutil
 import pytest
 import redis
 
+from channels_app import registration
 from channels_app.models import Channel, Gap
+from leases_app import deployment
 from leases_app.models import Lease
 from relayproject import keys
 from tests.integration.listening.world import full
@@ -158,10 +160,10 @@ class Chaos:
     def add_and_remove_a_channel(self) -> None:
         name = f"passing {sum(self.happened.values())}"
         row = Channel.objects.create(channel=name)
-        self.cluster.redis.publish(keys.control_channel(0), name)
+        registration.wake([(0, name)])
         self._rest(0, 0.5)
         row.delete()
-        self.cluster.redis.publish(keys.control_channel(0), name)
+        registration.wake([(0, name)])
 
     def _any(self) -> "subprocess.Popen[bytes]":
         while not (self.cluster.listeners or self.cluster.writers):
@@ -237,7 +239,7 @@ def is_whole(chaos: Chaos) -> bool:
         chaos.tend()
         names = ("every one", "by content")
         heard = all(chaos.cluster.is_active(name) for name in names)
-        hearing = chaos.cluster.redis.pubsub_numsub(keys.tick_channel(0))[0][1]
+        hearing = chaos.cluster.redis.pubsub_numsub(deployment.tick_channel(0))[0][1]
     except redis.RedisError:
         return False
     return heard and hearing == 2 and len(chaos.cluster.writers) == 1

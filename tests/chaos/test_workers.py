@@ -43,7 +43,9 @@ def stack(room: Path, broker: OwnServer, tmp_path: Path, request: pytest.Fixture
 
 def listeners(stack: Stack) -> int:
     """How many hear the ticks of partition 0."""
-    return int(stack.redis.pubsub_numsub(keys.tick_channel(0))[0][1])
+    deployment = stack.redis.get(keys.DEPLOYMENT)
+    assert isinstance(deployment, bytes)
+    return int(stack.redis.pubsub_numsub(keys.tick_channel(deployment.decode(), 0))[0][1])
 
 
 def most_listeners(stack: Stack, log: Path, sends: int) -> int:

@@ -10,10 +10,11 @@ from django.db import connection, transaction
 
 from channels_app import registration
 from channels_app.models import Channel
+from leases_app import deployment
 from leases_app.models import ClockTimestamp
+from relaycore import notices
 from relaycore.errors import BadChannelName, ChannelExists, ChannelUnknown
 from relaycore.policy import EVERY, Policy
-from relayproject import keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,33 +23,35 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def hints(relay_keys: Any) -> Iterator[Any]:
     """What a listener of partition 0 is told."""
     pubsub = relay_keys.pubsub(ignore_subscribe_messages=True)
-    pubsub.subscribe(keys.control_channel(0))
+    pubsub.subscribe(deployment.control_channel(0))
     pubsub.get_message(timeout=5)
     yield lambda: _heard(pubsub)
     pubsub.close()
 
 
-def _heard(pubsub: Any) -> list[bytes]:
+def _heard(pubsub: Any) -> list[str]:
     heard = []
     while (message := pubsub.get_message(timeout=0.2)) is not None:
-        heard.append(message["data"])
+        notice = notices.parse(message["data"], deployment.seal_key(0))
+        assert notice is not None
+        heard.append(notice.name)
     return heard
 
 
 def test_each_change_is_told_to_the_listeners(hints: Any) -> None:
     registration.start("naïve/1")
-    assert hints() == ["naïve/1".encode()]
+    assert hints() == ["naïve/1"]
     registration.change("naïve/1", Policy("field", "id"))
-    assert hints() == ["naïve/1".encode()]
+    assert hints() == ["naïve/1"]
     registration.stop("naïve/1")
-    assert hints() == ["naïve/1".encode()]
+    assert hints() == ["naïve/1"]
 
 
 def test_listeners_are_told_once_the_row_is_committed(hints: Any) -> None:
     with transaction.atomic():
         registration.start("orders")
         assert hints() == []
-    assert hints() == [b"orders"]
+    assert hints() == ["orders"]
 
 
 def test_nothing_is_told_of_what_was_rolled_back(hints: Any) -> None:
@@ -111,7 +114,7 @@ def test_many_channels_are_stopped_together(hints: Any) -> None:
     hints()
 
     assert registration.stop_all(Channel.objects.exclude(channel="b")) == 2
-    assert sorted(hints()) == [b"a", b"c"]
+    assert sorted(hints()) == ["a", "c"]
     assert Channel.objects.get().channel == "b"
 
 

@@ -1,6 +1,5 @@
 """`manage.py repartition`: bring the data after RELAY_PARTITIONS."""
 
-import time
 from functools import partial
 from typing import Any
 
@@ -10,13 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from channels_app import placement
-from leases_app import partitioning
+from leases_app import deployment, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
 from relaycore.errors import RelayError
 from relayproject import keys
 from relayproject.connections import shared_redis
+from relayproject.management.silence import require_silence
 
 
 class Command(BaseCommand):
@@ -31,10 +31,11 @@ class Command(BaseCommand):
             self.stdout.write(f"The data are divided into {after} already.")
             return
         try:
+            deployment.require_own_servers()
             self._drain(before)
             with transaction.atomic():
                 Partitioning.objects.select_for_update().get()
-                _require_silence()
+                require_silence()
                 moved = placement.moves()
                 _move_keys(moved, before, after)
                 placement.settle(moved)
@@ -48,20 +49,11 @@ class Command(BaseCommand):
         )
 
     def _drain(self, partitions: int) -> None:
-        _require_silence()
+        require_silence()
         for partition in range(partitions):
             if not is_drained(partition):
                 self.stdout.write(f"Storing what is left on the stream of partition {partition}.")
                 write(partition, partial(is_drained, partition))
-
-
-def _require_silence() -> None:
-    """Nobody listens or writes; leases of those that were killed are given time to lapse."""
-    deadline = time.monotonic() + settings.RELAY_LEASE_TTL_SECONDS + 1
-    while running := partitioning.running():
-        if time.monotonic() > deadline:
-            raise CommandError(f"Stop everything first. Still running: {', '.join(running)}.")
-        time.sleep(0.1)
 
 
 def _move_keys(moved: list[placement.Move], before: int, after: int) -> None:

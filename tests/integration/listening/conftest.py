@@ -12,9 +12,9 @@ import pytest
 from django.db import connection
 
 from channels_app.listening.listener import listen
+from leases_app import deployment
 from leases_app.models import Lease
 from messages_app.writing.writer import write
-from relayproject import keys
 from tests.proxy import Proxy
 
 from .world import Loop, Wait, is_led
@@ -26,7 +26,7 @@ def listening(settings: Any, relay_keys: Any, wait_until: Wait) -> Iterator[Loop
     loop = Loop(listen)
     wait_until(is_led)
     # Before that a hint is lost, and a row is found only at the next look at the whole table.
-    wait_until(lambda: relay_keys.pubsub_numsub(keys.control_channel(0))[0][1], what="subscribed")
+    wait_until(lambda: relay_keys.pubsub_numsub(deployment.control_channel(0))[0][1], what="subscribed")
     yield loop
     loop.stop()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from channels_app.listening.ticker import seal_key
+from leases_app import deployment
 from relaycore.ticks import Tick, seal
 from relayproject import keys
 
@@ -39,8 +39,8 @@ def test_noise_on_the_internal_channels_changes_nothing(
     epoch = lease().epoch
     sent = []
     for number, noise in enumerate(NO_TICKS + NO_NAMES):
-        publish(relay_keys, keys.tick_channel(0), [noise])
-        publish(relay_keys, keys.control_channel(0), [noise])
+        publish(relay_keys, deployment.tick_channel(0), [noise])
+        publish(relay_keys, deployment.control_channel(0), [noise])
         sent.append(f"text {number}")
         publish(relay_keys, "target", sent[-1:])
     wait_until_heard(relay_keys, wait_until)
@@ -56,7 +56,7 @@ def test_what_is_published_on_an_internal_channel_is_never_relayed(
     listening: Loop, relay_keys: Any, wait_until: Wait
 ) -> None:
     start(relay_keys, "beside", wait_until)
-    for channel in (keys.tick_channel(0), keys.control_channel(0), keys.LEGACY_CHANNEL):
+    for channel in (deployment.tick_channel(0), deployment.control_channel(0), keys.LEGACY_CHANNEL):
         relay_keys.publish(channel, '{"channel": "beside", "message": "forged", "id": "1"}')
     publish(relay_keys, "beside", ["true"])
     wait_until_heard(relay_keys, wait_until)
@@ -77,7 +77,7 @@ def test_forged_ticks_make_no_two_messages_one(
 ) -> None:
     start(relay_keys, "target", wait_until, deduplicate="every")
     for _ in range(20):
-        publish(relay_keys, keys.tick_channel(0), [forged(relay_keys, number=number)])
+        publish(relay_keys, deployment.tick_channel(0), [forged(relay_keys, number=number)])
         publish(relay_keys, "target", ["same"])
     wait_until_heard(relay_keys, wait_until)
     wait_until(lambda: on_stream_once(relay_keys) == ["same"] * 20, seconds=3)
@@ -85,7 +85,7 @@ def test_forged_ticks_make_no_two_messages_one(
 
 def test_a_forged_epoch_does_not_end_the_term(listening: Loop, relay_keys: Any, wait_until: Wait) -> None:
     start(relay_keys, "target", wait_until)
-    publish(relay_keys, keys.tick_channel(0), [forged(relay_keys, epoch=10**18)])
+    publish(relay_keys, deployment.tick_channel(0), [forged(relay_keys, epoch=10**18)])
     wait_until_heard(relay_keys, wait_until)
     assert is_led()
     assert listening.is_alive
@@ -96,5 +96,5 @@ def test_control_a_tick_that_is_sealed_with_the_right_key_ends_it(
     listening: Loop, relay_keys: Any, wait_until: Wait
 ) -> None:
     start(relay_keys, "target", wait_until)
-    publish(relay_keys, keys.tick_channel(0), [forged(relay_keys, seal_key(), epoch=5)])
+    publish(relay_keys, deployment.tick_channel(0), [forged(relay_keys, deployment.seal_key(0), epoch=5)])
     wait_until(lambda: lease().epoch != 1, what="another term")

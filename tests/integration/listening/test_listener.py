@@ -8,7 +8,7 @@ import pytest
 from channels_app.models import Channel
 from relayproject import keys
 
-from .world import Wait, is_active, on_stream, start
+from .world import Wait, is_active, on_stream, start, wake
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,7 +29,7 @@ def test_what_is_heard_stands_on_the_stream_in_order(relay_keys: Any, wait_until
 @pytest.mark.usefixtures("listening")
 def test_a_removed_channel_is_unsubscribed_and_may_come_back(relay_keys: Any, wait_until: Wait) -> None:
     start(relay_keys, "gone", wait_until).delete()
-    relay_keys.publish(keys.control_channel(0), "gone")
+    wake(relay_keys, "gone")
     wait_until(lambda: relay_keys.pubsub_numsub("gone")[0][1] == 0, seconds=1)
     start(relay_keys, "gone", wait_until)
     assert relay_keys.publish("gone", "back") == 1
@@ -90,7 +90,7 @@ def test_older_consumers_hear_json_only_while_they_are_there(relay_keys: Any, wa
 @pytest.mark.usefixtures("listening")
 def test_ten_thousand_channels_are_active_within_thirty_seconds(relay_keys: Any, wait_until: Wait) -> None:
     Channel.objects.bulk_create(Channel(channel=f"many/{n}", partition=0) for n in range(10_000))
-    relay_keys.publish(keys.control_channel(0), b"")
+    wake(relay_keys)
     active = Channel.objects.filter(subscription_status=Channel.Status.ACTIVE)
     wait_until(lambda: active.count() == 10_000, seconds=30)
     assert relay_keys.publish("many/9999", "heard") == 1

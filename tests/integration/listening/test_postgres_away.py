@@ -10,10 +10,9 @@ from django.db import connection
 
 from channels_app.models import Channel
 from leases_app.models import Lease
-from relayproject import keys
 from tests.proxy import Proxy
 
-from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start, stored
+from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start, stored, wake
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,7 +74,7 @@ def test_messages_are_heard_and_stored_meanwhile_and_statuses_written_afterwards
     with fault(postgres_proxy):
         publish(relay_keys, "kept", ["at once"])
         Channel.objects.create(channel="late")
-        relay_keys.publish(keys.control_channel(0), "late")
+        wake(relay_keys, "late")
         wait_until(lambda: not is_led(), what="unconfirmed for longer than the time to live")
         publish(relay_keys, "kept", [f"text {number}" for number in range(100)])
         wait_until(lambda: len(stored(archive, "kept")) == 101)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from channels_app.listening.listener import listen
+from leases_app import deployment
 from relayproject import keys
 from tests.proxy import Proxy
 
@@ -43,7 +44,7 @@ def test_with_a_standby_it_ticks_ten_times_a_second(
 ) -> None:
     standby = Loop(listen)
     try:
-        channel = keys.tick_channel(0)
+        channel = deployment.tick_channel(0)
         wait_until(lambda: relay_keys.pubsub_numsub(channel)[0][1] == 2, what="a standby")
         time.sleep(0.5)
         assert _ticks_within(relay_keys, SECONDS) > 0.7 * SECONDS * 10

@@ -12,6 +12,7 @@ from django.utils import timezone
 from channels_app import unheard
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
+from leases_app import deployment
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from relayproject import keys
@@ -28,7 +29,7 @@ def _listen_for_a_while(redis: Any, wait_until: Wait) -> None:
     """A listener that hears `orders`, and then stops; until everybody takes it for gone."""
     loop = Loop(listen)
     wait_until(is_led)
-    wait_until(lambda: redis.pubsub_numsub(keys.control_channel(0))[0][1], what="subscribed")
+    wait_until(lambda: redis.pubsub_numsub(deployment.control_channel(0))[0][1], what="subscribed")
     start(redis, "orders", wait_until)
     assert loop.stop() < 10
     wait_until(Lease.objects.silent().filter(role=LISTENER).exists)

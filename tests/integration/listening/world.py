@@ -11,7 +11,9 @@ import pytest
 import redis
 
 from channels_app.models import Channel
+from leases_app import deployment
 from leases_app.models import Lease
+from relaycore import notices
 from relayproject import keys
 from tests import loops
 from tests.integration.writing.world import World
@@ -36,9 +38,14 @@ class Loop(loops.Loop):
 def start(redis: Any, name: str, wait_until: Wait, **more: Any) -> Channel:
     """A row in the channel table, and a listener that has heard of it."""
     row = Channel.objects.create(channel=name, **more)
-    redis.publish(keys.control_channel(0), name)
+    wake(redis, name)
     wait_until(lambda: is_active(name), what=f"{name} ACTIVE")
     return row
+
+
+def wake(redis: Any, name: str = "") -> None:
+    """Have the listeners look a channel up; the whole table if the name is empty."""
+    redis.publish(deployment.control_channel(0), notices.look(name, deployment.seal_key(0)))
 
 
 def publish(redis: Any, channel: str, payloads: Iterable[str | bytes | int]) -> None:
@@ -57,7 +64,7 @@ def wait_until_heard(redis: Any, wait_until: Wait) -> None:
     """
     name = f"heard/{next(_numbers)}"
     Channel.objects.create(channel=name)
-    redis.publish(keys.control_channel(0), name)
+    wake(redis, name)
     wait_until(lambda: redis.pubsub_numsub(name)[0][1] == 1, what="everything heard")
 
 

@@ -44,6 +44,7 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "Redis",
         "MongoDB",
         "RELAY_PARTITIONS",
+        "RELAY_SECRET_KEY",
         "listener of partition 0",
         "writer of partition 0",
     ]

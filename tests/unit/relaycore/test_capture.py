@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relaycore import capture as module
-from relaycore import envelope
+from relaycore import envelope, notices
 from relaycore.capture import Capture, Controlled, Event, Heard, Push, Subscribed, Ticked, Unsubscribed
 from relaycore.envelope import split, timestamp
 from relaycore.identity import Clock, make_key
+from relaycore.notices import Look
 from relaycore.policy import CONTENT, EVERY, Policy
 from relaycore.position import MAX_MESSAGES_PER_ENTRY
 from relaycore.ticks import Tick, seal
 
-TICKS, CONTROL = b"__relay:{0}:tick", b"__relay:{0}:control"
+TICKS, CONTROL = b"__relay:own:{0}:tick", b"__relay:own:{0}:control"
 KEY = b"key"
 NOW_MS = 1_732_190_000_000
 POLICIES = {b"content": CONTENT, b"every": EVERY, b"field": Policy("field", "id")}
@@ -88,7 +89,7 @@ def test_everything_else_is_an_event_in_order() -> None:
             [b"subscribe", b"a", 1],
             tick(7),
             message(b"hello"),
-            [b"message", CONTROL, b"orders"],
+            [b"message", CONTROL, notices.look("orders", KEY)],
             [b"unsubscribe", b"a", 0],
             tick(8),
         ],
@@ -97,7 +98,7 @@ def test_everything_else_is_an_event_in_order() -> None:
     assert heard.events == [
         Subscribed(b"a"),
         Ticked(Tick(7, 1, 0, "run", "leading", 5, 6)),
-        Controlled(b"orders"),
+        Controlled(Look("orders")),
         Unsubscribed(b"a"),
         Ticked(Tick(8, 1, 0, "run", "leading", 5, 6)),
     ]
@@ -108,6 +109,8 @@ def test_everything_else_is_an_event_in_order() -> None:
     "push",
     [
         [b"message", TICKS, b"not a tick"],
+        [b"message", CONTROL, b"orders"],
+        [b"message", CONTROL, notices.look("orders", b"another key")],
         [b"unsubscribe", None, 0],  # the answer to UNSUBSCRIBE where nothing is subscribed
         [b"psubscribe", b"a*", 1],
         [b"smessage", b"content", b"hello"],

@@ -8,14 +8,15 @@ from relaycore.channels import check_name
 from relaycore.errors import BadChannelName
 from relayproject import keys
 
+OWN = "own"
 OF_A_PARTITION = [
     keys.stream,
     keys.tick_counter,
     keys.stored,
     keys.last_at,
     keys.suspect,
-    keys.tick_channel,
-    keys.control_channel,
+    lambda partition: keys.tick_channel(OWN, partition),
+    lambda partition: keys.control_channel(OWN, partition),
 ]
 
 
@@ -27,8 +28,22 @@ def test_the_keys_of_a_partition_share_a_hash_tag_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize(
-    "channel", [keys.tick_channel(0), keys.control_channel(12), keys.LEGACY_CHANNEL, keys.stream(0)]
+    "channel",
+    [
+        keys.tick_channel(OWN, 0),
+        keys.control_channel(OWN, 12),
+        keys.DEPLOYMENT,
+        keys.LEGACY_CHANNEL,
+        keys.stream(0),
+    ],
 )
 def test_what_relay_publishes_itself_cannot_be_relayed(channel: str) -> None:
     with pytest.raises(BadChannelName):
         check_name(channel)
+
+
+def test_channels_of_another_deployment_are_others() -> None:
+    for channel in (keys.tick_channel, keys.control_channel):
+        assert channel("one", 0) != channel("two", 0)
+        assert re.fullmatch(keys.internal_channels("one").replace("*", ".*"), channel("one", 0))
+        assert not re.fullmatch(keys.internal_channels("one").replace("*", ".*"), channel("two", 0))
