@@ -16,6 +16,7 @@ server, and can be read without knowing one.
 `position`   where a message stands in its partition
 `batching`   how much a writer reads at once
 `backoff`    how long to wait before trying again
+`refusals`   what an error that Redis answers means
 `errors`     the tree of what can go wrong
 ===========  ==================================================================
 """

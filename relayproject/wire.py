@@ -8,7 +8,7 @@ came: a reply that is an error is a value (`hiredis.ReplyError`), not an excepti
 
 import errno
 import ssl
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import hiredis
 
@@ -39,7 +39,7 @@ class Wire:
         self._connection = connection
         self._socket = connection._sock
         self._socket.setblocking(False)
-        self._pending = getattr(self._socket, "pending", int)
+        self._is_encrypted = isinstance(self._socket, ssl.SSLSocket)
         self._parser = hiredis.Reader(notEnoughData=_NOTHING_YET)
         self._unsent = bytearray()
         self.received_bytes = 0
@@ -80,20 +80,14 @@ class Wire:
             del self._unsent[:sent]
 
     def receive(self) -> list[Any]:
-        """The replies that have come whole, after one read of at most 128 KiB.
+        """The replies that have come whole, after reading about 128 KiB, or all there is.
 
         Raises:
             Disconnected: the connection ended, or what came is not a reply.
         """
-        try:
-            data = self._socket.recv(READ_BYTES)
-            # TLS hands out one record at a time; what it keeps back, no selector announces.
-            while self._pending():
-                data += self._socket.recv(READ_BYTES)
-        except _WAIT:
+        data = self._read_records() if self._is_encrypted else self._read()
+        if data is None:
             return []
-        except OSError as exc:
-            raise Disconnected(f"Redis ended the connection: {_name(exc)}") from exc
         if not data:
             raise Disconnected("Redis ended the connection.")
         self.received_bytes += len(data)
@@ -102,6 +96,36 @@ class Wire:
             return list(iter(self._parser.gets, _NOTHING_YET))
         except hiredis.ProtocolError as exc:
             raise Disconnected("Redis sent something that is not a reply.") from exc
+
+    def _read(self) -> bytes | None:
+        """What one read brings: None if nothing is there, empty if nothing will come any more."""
+        try:
+            return cast(bytes, self._socket.recv(READ_BYTES))
+        except _WAIT:
+            return None
+        except OSError as exc:
+            raise Disconnected(f"Redis ended the connection: {_name(exc)}") from exc
+
+    def _read_records(self) -> bytes | None:
+        """The same over TLS, where a read brings one record of at most 16 KiB.
+
+        A caller that rests after a read that was not full would never catch up with such reads. And
+        what TLS holds back of a record, no selector announces.
+        """
+        data = self._read()
+        if not data:
+            return data
+        records, size = [data], len(data)
+        while size < READ_BYTES or self._socket.pending():
+            try:
+                data = self._read()
+            except Disconnected:
+                break  # The next read says so again. What came before the end is whole.
+            if not data:
+                break
+            records.append(data)
+            size += len(data)
+        return b"".join(records)
 
     def close(self) -> None:
         """End the connection."""

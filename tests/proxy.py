@@ -5,6 +5,9 @@
         with proxy.hole(opening=b"relay-listener"):
             ...                                     # nothing passes, and nobody is told
 
+With `encrypted` clients speak TLS to the proxy (`rediss://`) and it speaks plainly to the server, so
+that it still sees what passes. Records have at most 16 KiB, as those of every server.
+
 Every fault is a context. Leaving it ends the fault, and fails unless the fault has happened:
 a fault that did not happen proves nothing. What it did can be read from it meanwhile.
 
@@ -23,6 +26,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
+
+from tests import tls
 
 T = TypeVar("T")
 
@@ -44,7 +49,8 @@ class Link:
         """End both ends with RST, as a firewall or a crash does, and not with FIN."""
         self.is_reset = True
         for writer in self.writers:
-            with contextlib.suppress(OSError):
+            # A TLS transport that has ended knows no socket any more: AttributeError.
+            with contextlib.suppress(OSError, AttributeError):
                 sock: socket.socket = writer.get_extra_info("socket")
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             writer.transport.abort()
@@ -118,8 +124,9 @@ class Proxy:
     accepted: connections so far, with those that were refused
     """
 
-    def __init__(self, host: str, port: int, url: str = "") -> None:
+    def __init__(self, host: str, port: int, url: str = "", *, encrypted: bool = False) -> None:
         self._server = (host, port)
+        self._tls = tls.as_localhost() if encrypted else None
         self._server_url = url
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,20 +139,26 @@ class Proxy:
         self.accepted = 0
 
     @classmethod
-    def to(cls, url: str) -> Self:
+    def to(cls, url: str, *, encrypted: bool = False) -> Self:
         """A proxy for the server that a URL names."""
         parts = urlsplit(url)
         assert parts.hostname is not None
         assert parts.port is not None
-        return cls(parts.hostname, parts.port, url)
+        return cls(parts.hostname, parts.port, url, encrypted=encrypted)
 
     @property
     def url(self) -> str:
-        """The server's URL, through the proxy."""
+        """The server's URL, through the proxy. With TLS it says whom to trust."""
         parts = urlsplit(self._server_url)
         user = parts.netloc.rpartition("@")[0]
         place = f"127.0.0.1:{self.port}"
-        return parts._replace(netloc=f"{user}@{place}" if user else place).geturl()
+        parts = parts._replace(netloc=f"{user}@{place}" if user else place)
+        if self._tls:
+            trust = f"ssl_ca_certs={tls.AUTHORITY}"
+            parts = parts._replace(
+                scheme=f"{parts.scheme}s", query=f"{parts.query}&{trust}" if parts.query else trust
+            )
+        return parts.geturl()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -156,6 +169,11 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
         assert not self._thread.is_alive(), "the proxy does not stop"
+
+    def lead_to(self, url: str) -> None:
+        """Whoever connects from now on comes to this server; those that are there stay with theirs."""
+        parts = urlsplit(url)
+        self._in_loop(lambda: setattr(self, "_server", (parts.hostname, parts.port)))
 
     # --- faults ----------------------------------------------------------------------
 
@@ -234,7 +252,7 @@ class Proxy:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._started.set()
         await self._stop.wait()
@@ -289,7 +307,10 @@ class Proxy:
             if piece:
                 sink.write(piece)
                 await sink.drain()
-        sink.write_eof()
+        if sink.can_write_eof():
+            sink.write_eof()
+        else:
+            sink.close()  # TLS knows no connection that is closed in one direction only.
 
     async def _hold(self, link: Link, up: bool) -> None:
         for hole in [hole for hole in self._faults.holes if hole.covers(link, up)]:

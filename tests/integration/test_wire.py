@@ -1,7 +1,11 @@
 """A `Wire` on a real Redis: it takes the socket over from redis-py, and hides nothing."""
 
+import array
 import contextlib
+import fcntl
+import selectors
 import socket
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +16,7 @@ import pytest
 
 from relaycore.errors import Disconnected
 from relayproject.connections import open_wire
-from relayproject.wire import Wire
+from relayproject.wire import READ_BYTES, Wire
 from tests.proxy import Proxy
 
 Wait = Callable[..., None]
@@ -112,6 +116,68 @@ def _answering(*answers: bytes) -> Iterator[int]:
         thread.start()
         yield server.getsockname()[1]
         thread.join(10)
+
+
+@pytest.fixture
+def encrypted(settings: Any) -> Iterator[Proxy]:
+    """Redis is reached over TLS."""
+    with Proxy.to(settings.SERVERS.redis_url, encrypted=True) as proxy:
+        settings.SERVERS = replace(settings.SERVERS, redis_url=proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+def encrypted_wire(encrypted: Proxy) -> Iterator[Wire]:
+    wire = open_wire("wire-under-test")
+    yield wire
+    wire.close()
+
+
+def held_by_the_kernel(wire: Wire) -> int:
+    """Bytes that have come and were not read."""
+    held = array.array("i", [0])
+    fcntl.ioctl(wire.fileno(), termios.FIONREAD, held)
+    return held[0]
+
+
+def test_one_look_brings_many_records(encrypted_wire: Wire, wait_until: Wait) -> None:
+    encrypted_wire.send(*[("ECHO", b"x" * 1000)] * 70)
+    wait_until(lambda: held_by_the_kernel(encrypted_wire) > 70_000)
+    assert encrypted_wire.receive() == [b"x" * 1000] * 70
+
+
+def test_a_look_has_a_bound_and_leaves_nothing_where_no_selector_sees_it(
+    encrypted_wire: Wire, wait_until: Wait
+) -> None:
+    replies: list[Any] = []
+    encrypted_wire.send(*[("ECHO", b"x" * 10_000)] * 300)
+    with selectors.DefaultSelector() as selector:
+        selector.register(encrypted_wire, selectors.EVENT_READ)
+
+        def come() -> bool:
+            before = encrypted_wire.received_bytes
+            encrypted_wire.flush()
+            if selector.select(1):
+                replies.extend(encrypted_wire.receive())
+            assert encrypted_wire.received_bytes - before < READ_BYTES + (16 << 10)
+            assert not encrypted_wire._socket.pending()
+            return len(replies) == 300
+
+        wait_until(come)
+
+
+def test_what_came_before_an_end_is_handed_out_before_it(
+    encrypted_wire: Wire, relay_keys: Any, wait_until: Wait
+) -> None:
+    encrypted_wire.send(("ECHO", b"x" * 50_000))
+    wait_until(lambda: held_by_the_kernel(encrypted_wire) > 50_000)
+    before = held_by_the_kernel(encrypted_wire)
+    [client] = [c for c in relay_keys.client_list() if c["name"] == "wire-under-test"]
+    relay_keys.client_kill_filter(_id=client["id"])
+    wait_until(lambda: held_by_the_kernel(encrypted_wire) > before, what="TLS says that it ends")
+    assert encrypted_wire.receive() == [b"x" * 50_000]
+    with pytest.raises(Disconnected):
+        encrypted_wire.receive()
 
 
 @pytest.mark.usefixtures("redis_away")

@@ -2,12 +2,14 @@
 
 import contextlib
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests import tls
 from tests.proxy import Proxy
 
 Wait = Callable[..., None]
@@ -33,7 +35,7 @@ class Echo:
             self._threads[-1].start()
 
     def _serve(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rwb") as lines, contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), connection, connection.makefile("rwb") as lines:
             for line in lines:
                 self.lines.append(line)
                 lines.write(line)
@@ -264,3 +266,57 @@ def test_a_server_that_is_away_is_away_for_clients_too() -> None:
 def test_a_url_keeps_everything_but_its_place() -> None:
     with Proxy.to("redis://user:secret@127.0.0.1:6379/3?timeout=1") as proxy:
         assert proxy.url == f"redis://user:secret@127.0.0.1:{proxy.port}/3?timeout=1"
+
+
+def test_connections_may_be_led_elsewhere_while_those_that_are_there_stay(proxy: Proxy) -> None:
+    with contextlib.closing(Echo()) as other, client(proxy) as before:
+        assert ask(before, b"one\n") == b"one\n"
+        proxy.lead_to(f"redis://127.0.0.1:{other.port}")
+        with client(proxy) as after:
+            assert ask(after, b"two\n") == b"two\n"
+        assert ask(before, b"three\n") == b"three\n"
+    assert other.lines == [b"two\n"]
+
+
+@pytest.fixture
+def encrypted(echo: Echo) -> Iterator[Proxy]:
+    with Proxy("127.0.0.1", echo.port, encrypted=True) as proxy:
+        yield proxy
+
+
+@contextlib.contextmanager
+def encrypted_client(proxy: Proxy) -> Iterator[socket.socket]:
+    trusting = ssl.create_default_context(cafile=tls.AUTHORITY)
+    with client(proxy) as plain, trusting.wrap_socket(plain, server_hostname="localhost") as connection:
+        yield connection
+
+
+def test_an_encrypted_proxy_passes_everything_and_the_end(
+    encrypted: Proxy, echo: Echo, wait_until: Wait
+) -> None:
+    with encrypted_client(encrypted) as one:
+        long = bytes(range(65, 91)) * 10_000 + b"\n"
+        assert ask(one, long) == long
+        assert echo.lines == [long]
+    wait_until(lambda: encrypted.open_links() == 0)
+
+
+def test_an_encrypted_proxy_sees_what_it_cuts(encrypted: Proxy, echo: Echo) -> None:
+    with encrypted_client(encrypted) as one, encrypted.cutting(1, like=b"two"):
+        assert ask(one, b"one\n") == b"one\n"
+        with pytest.raises(ConnectionResetError):
+            ask(one, b"two\n")
+    assert echo.lines == [b"one\n", b"two\n"]
+
+
+def test_an_encrypted_proxy_ends_connections_by_what_the_client_said_first(encrypted: Proxy) -> None:
+    with encrypted_client(encrypted) as one:
+        ask(one, b"one\n")
+        assert encrypted.reset_all(b"other") == 0
+        assert encrypted.reset_all(b"one") == 1
+        assert one.recv(1) == b"", "within TLS, Python tells a reset as an end"
+
+
+def test_the_url_of_an_encrypted_proxy_says_whom_to_trust() -> None:
+    with Proxy.to("redis://127.0.0.1:6379/3", encrypted=True) as proxy:
+        assert proxy.url == f"rediss://127.0.0.1:{proxy.port}/3?ssl_ca_certs={tls.AUTHORITY}"
