@@ -1,0 +1,26 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('leases_app', '0003_partitioning'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='lease',
+            name='heard_at',
+            field=models.DateTimeField(blank=True, help_text='When a leader last proved that it hears: its own tick came back.', null=True),
+        ),
+        migrations.AddField(
+            model_name='lease',
+            name='waiting',
+            field=models.PositiveBigIntegerField(default=0, help_text="Messages in the holder's memory that are not on the stream, or not stored, yet."),
+        ),
+        migrations.AddField(
+            model_name='lease',
+            name='trouble',
+            field=models.TextField(blank=True, default='', help_text='What the holder cannot do, and why.'),
+        ),
+    ]
