@@ -82,7 +82,7 @@ class Term:
         """
         # The total, not what is new: a renewal whose answer was lost is sent again, and must not count twice.
         total = self.given_up_before + given_up
-        how = (condition.waiting, _storable(condition.trouble), condition.heard_seconds_ago)
+        how = (condition.waiting, storable(condition.trouble), condition.heard_seconds_ago)
         with connection.cursor() as cursor:
             cursor.execute(_RENEW, (total, *how, *self._key()))
             renewed = cursor.rowcount
@@ -172,6 +172,6 @@ def prefers_elsewhere(partition: int) -> bool:
     return live.filter(partition=partition, host=here).exists() and live.exclude(host=here).exists()
 
 
-def _storable(text: str) -> str:
-    """As PostgreSQL takes it: what a server has said may have anything in it."""
+def storable(text: str) -> str:
+    """What a server has said, as PostgreSQL takes it: there may be anything in it, and much of it."""
     return text.replace("\0", "?").encode(errors="replace").decode()[:_TROUBLE_CHARACTERS]

@@ -1,5 +1,6 @@
 """The lease table."""
 
+from datetime import datetime
 from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
@@ -31,14 +32,15 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
 
     def live(self) -> Self:
         """Held, and renewed within the time to live."""
-        within = Q(heartbeat_at__gt=_oldest_live(), heartbeat_at__lte=_newest_live())
-        return self.filter(within).exclude(holder="")
+        return self.filter(_is_live())
 
     def hearing(self) -> Self:
         """Live, and proven to hear within the last `PROOF_SECONDS`. A proof from the future is none."""
-        now = ClockTimestamp()
-        oldest = now - Seconds(models.Value(PROOF_SECONDS))
-        return self.live().filter(heard_at__gt=oldest, heard_at__lte=now)
+        return self.filter(_is_live(), _is_proven())
+
+    def described(self) -> Self:
+        """Add `is_live`, `hears` (live, and proven to hear) and `now`, by PostgreSQL's clock."""
+        return self.annotate(is_live=_is_live(), hears=_is_live() & _is_proven(), now=ClockTimestamp())
 
     def silent(self) -> Self:
         """Not renewed for longer than the time to live, whether it lapsed or was released."""
@@ -62,6 +64,15 @@ def _oldest_live() -> CombinedExpression:
 
 def _newest_live() -> CombinedExpression:
     return ClockTimestamp() + Seconds(models.Value(settings.RELAY_LEASE_TTL_SECONDS))
+
+
+def _is_live() -> Q:
+    return Q(heartbeat_at__gt=_oldest_live(), heartbeat_at__lte=_newest_live()) & ~Q(holder="")
+
+
+def _is_proven() -> Q:
+    oldest = ClockTimestamp() - Seconds(models.Value(PROOF_SECONDS))
+    return Q(heard_at__gt=oldest, heard_at__lte=ClockTimestamp())
 
 
 def _is_silent() -> Q:
@@ -106,6 +117,11 @@ class Lease(models.Model):
     )
     trouble = models.TextField(blank=True, default="", help_text="What the holder cannot do, and why.")
 
+    is_live: bool
+    hears: bool
+    now: datetime
+    """Not columns: `LeaseQuerySet.described` adds them."""
+
     objects = LeaseQuerySet.as_manager()
 
     class Meta:
@@ -124,6 +140,9 @@ class Partitioning(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     partitions = models.PositiveIntegerField()
+    proposed_at = models.DateTimeField(
+        null=True, help_text="When listeners and writers were last proposed where they were missing."
+    )
 
     class Meta:
         db_table = "partitioning"

@@ -1,6 +1,12 @@
 from django.db import migrations, models
 
 
+def trust(apps, schema_editor):
+    """Before this, what was led was taken for heard: a gap is not to begin before that."""
+    if schema_editor.connection.alias == 'default':
+        apps.get_model('leases_app', 'Lease').objects.filter(role='listener').update(heard_at=models.F('heartbeat_at'))
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -23,4 +29,10 @@ class Migration(migrations.Migration):
             name='trouble',
             field=models.TextField(blank=True, default='', help_text='What the holder cannot do, and why.'),
         ),
+        migrations.AddField(
+            model_name='partitioning',
+            name='proposed_at',
+            field=models.DateTimeField(help_text='When listeners and writers were last proposed where they were missing.', null=True),
+        ),
+        migrations.RunPython(trust, migrations.RunPython.noop),
     ]
