@@ -61,17 +61,20 @@ def missed(name: str, since: datetime | None, until: datetime | None) -> list[Ga
 def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
     """Whether the channel was relayed in this whole range, and the range is old enough to be judged.
 
-    None: from when it was started on; until now. What nobody listens to has no gap yet while
-    the next listener may still have heard it: up to the last heartbeat all gaps are recorded.
+    None: from when it was started on; until now. What nobody is proven to hear has no gap yet while
+    the next listener may still have heard it: up to the last proof all gaps are recorded.
     """
     channel = Channel.objects.with_status().filter(channel=name).first()
     if channel is None or (since is not None and since < channel.created_at):
         return False
     if channel.status == Channel.Status.ACTIVE:
         return True
-    lease = Lease.objects.filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
-    heard_at = None if lease is None else lease.heartbeat_at
-    return until is not None and heard_at is not None and until <= heard_at
+    lease = Lease.objects.described().filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
+    if until is None or lease is None or lease.heard_at is None:
+        return False
+    # What is not heard although its partition is: the partition's proofs say nothing of it.
+    is_alone = lease.hears or channel.refusal
+    return not is_alone and until <= min(lease.heard_at, lease.now)
 
 
 def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
 from relaycore.errors import BadChannelName, BadPolicy
 from relaycore.policy import Policy, parse
@@ -42,27 +42,35 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
     """Channels with what can be said of them at this moment."""
 
     def with_status(self) -> "ChannelQuerySet":
-        """Add `status`: ACTIVE only while the partition's listener is alive.
+        """Add `status`: ACTIVE only while the partition's leader lives and proves that it hears.
 
-        The column says what a listener found out. When all processes are killed at once
-        nobody is left to correct it, so a row counts only together with a live lease.
+        The column says what a listener found out. One that was killed, or that hears nothing
+        and has not noticed yet, does not correct it; so a row counts only together with a proof
+        of the last seconds.
         """
-        live = Case(When(_led(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
+        live = Case(When(_is_heard(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
         return self.annotate(status=live)  # type: ignore[no-redef]
 
     def in_status(self, status: str) -> "ChannelQuerySet":
         """Those whose live status is `status`."""
-        heard = Q(_led(), subscription_status=Channel.Status.ACTIVE)
+        heard = Q(_is_heard(), subscription_status=Channel.Status.ACTIVE)
         return self.filter(heard if status == Channel.Status.ACTIVE else ~heard)
 
     def orphaned(self) -> "ChannelQuerySet":
-        """Said to be ACTIVE in a partition that nobody listens to."""
-        return self.filter(~_led(), subscription_status=Channel.Status.ACTIVE)
+        """Said to be ACTIVE in a partition that nobody leads.
+
+        Where somebody leads, that one corrects its own rows, and would not know that another has.
+        """
+        return self.filter(~_its_leader(Lease.objects.live()), subscription_status=Channel.Status.ACTIVE)
 
 
-def _led() -> Exists:
-    """As a condition on a channel: its partition has a listener that is alive."""
-    return Exists(Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=OuterRef("partition")))
+def _its_leader(leases: LeaseQuerySet) -> Exists:
+    """As a condition on a channel: the leader of its partition is among these."""
+    return Exists(leases.filter(role=Lease.Role.LISTENER, partition=OuterRef("partition")))
+
+
+def _is_heard() -> Exists:
+    return _its_leader(Lease.objects.hearing())
 
 
 class Channel(models.Model):
@@ -80,6 +88,12 @@ class Channel(models.Model):
         max_length=8, choices=Status, default=Status.INACTIVE, editable=False
     )
     active_since = models.DateTimeField(null=True, editable=False)
+    refusal = models.TextField(
+        blank=True,
+        default="",
+        editable=False,
+        help_text="Why Redis refuses this subscription alone.",
+    )
     deduplicate = models.JSONField(
         default=content,
         validators=[validate_policy],
@@ -136,6 +150,8 @@ class Gap(models.Model):
         REDIS_RESTARTED = "Redis restarted", "Redis restarted"
         MEMORY_FULL = "memory full", "memory full"
         LATE = "subscribed late", "the listener that took over had only just subscribed"
+        DEAF = "hears nothing", "the listener hears nothing"
+        REFUSED = "refused", "Redis refuses the subscription"
 
     partition = models.PositiveIntegerField()
     channel = models.CharField(

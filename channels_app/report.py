@@ -69,8 +69,8 @@ def reports(channels: Sequence[Channel]) -> list[Report]:
 
 
 def listeners(partitions: Iterable[int]) -> dict[int, Lease]:
-    """The live lease of each of these partitions that has a listener."""
-    leases = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition__in=partitions)
+    """The live lease of each of these partitions that has a listener, as `described`."""
+    leases = Lease.objects.live().described().filter(role=Lease.Role.LISTENER, partition__in=partitions)
     return {lease.partition: lease for lease in leases}
 
 
@@ -113,13 +113,24 @@ def _time(milliseconds: bytes | None) -> datetime | None:
 
 
 def why_not_heard(channel: Channel, listener: Lease | None) -> str:
-    """Why a channel is INACTIVE, and what to do, in one sentence."""
+    """Why a channel is INACTIVE, and what to do, in one sentence. `listener`: by `listeners`."""
     if listener is None:
         return (
             f"Nobody listens to partition {channel.partition}: "
             f"no worker of the queue “{LISTENERS}” runs, or all its slots are taken."
         )
     where = f"The listener on {listener.host}, pid {listener.pid},"
+    if channel.refusal:
+        return f"{where} may not subscribe to it: {channel.refusal}"
+    if not listener.hears:
+        return f"{where} {hears_nothing(listener.heard_at, listener.trouble)}"
     if datetime.now(UTC) - channel.updated_at < _SOON:
         return f"{where} is subscribing."
-    return f"{where} does not hear it: Redis refuses the subscription or does not answer. Its log says which."
+    return f"{where} does not hear it: {listener.trouble or 'Redis does not confirm the subscription.'}"
+
+
+def hears_nothing(heard_at: datetime | None, trouble: str) -> str:
+    """What a listener does that lives and has not proved lately that it hears."""
+    since = "yet" if heard_at is None else f"since {heard_at:%Y-%m-%dT%H:%M:%SZ}"
+    why = trouble or "its own ticks do not come back from Redis."
+    return f"has not proved {since} that it hears anything: {why}"

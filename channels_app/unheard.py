@@ -1,21 +1,33 @@
-"""Gaps that no listener can record, because there is none.
+"""Gaps that no listener can record by hearing, because there is none, or because it hears nothing.
 
-Whoever leads next knows exactly what was missed, and closes what is opened here. Until
-then operators see that nobody listens. The row of the lease is locked meanwhile: a
-listener claims it before this, and nothing is opened, or after it, and closes the gap.
+Whoever hears next knows exactly what was missed, and closes what is opened here. Until
+then operators see that nobody hears. Each gap begins with the last proof that somebody
+did: the row of the lease has it, and is locked meanwhile. A listener claims it before
+this, and nothing is opened, or after it, and closes the gap.
+
+A gap ends as covered by a proof alone: a leader that finds that it has missed nothing
+says so (`listening.gaps.Covered`), and a term that goes on and hears has noted what it
+has missed.
 """
 
 import logging
+from collections.abc import Mapping
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Exists, Min, OuterRef, Q, QuerySet
 
 from channels_app.listening.gaps import cover, end_late
 from channels_app.models import Channel, Gap
-from leases_app.leasing import Held
-from leases_app.models import Lease
+from leases_app.leasing import Held, Term, storable
+from leases_app.models import Lease, LeaseQuerySet
 
 log = logging.getLogger(__name__)
+
+_SAID: Final = {
+    Gap.Cause.NO_LISTENER: "partition %d: nobody has listened since %s",
+    Gap.Cause.DEAF: "partition %d: its listener has not heard anything since %s",
+}
 
 
 def is_possible(held: Held, partitions: set[int]) -> bool:
@@ -28,27 +40,72 @@ def record() -> None:
     _end_what_is_not_relayed()
     cover(_whose_leader_was_only_silent())
     with transaction.atomic():
-        _open()
+        _open(Lease.objects.silent(), Gap.Cause.NO_LISTENER)
 
 
-def _open() -> None:
+def open_for(term: Term) -> None:
+    """Open a gap for the partition of this term, whose holder finds that it hears nothing.
+
+    To be called again and again while that lasts: once it is open nothing changes. Nor does
+    anything once the term is over, since whoever leads then knows better.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    if not Gap.objects.filter(partition=term.partition, channel="", ended_at=None).exists():
+        with transaction.atomic():
+            _open(Lease.objects.filter(term.holds(), partition=term.partition), Gap.Cause.DEAF)
+
+
+def refuse(term: Term, refusals: Mapping[int, str]) -> None:
+    """Say why Redis refuses these channels (by the ids of their rows), and open a gap for each.
+
+    An empty text takes that back. The gap ends when the channel is heard; its status is not
+    written here.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    with transaction.atomic():
+        lease = Lease.objects.filter(term.holds(), partition=term.partition).select_for_update().first()
+        if lease is None or lease.claimed_at is None:
+            return
+        channels = list(Channel.objects.filter(pk__in=refusals))
+        for channel in channels:
+            channel.refusal = storable(refusals[channel.pk])
+        Channel.objects.bulk_update(channels, ["refusal"], batch_size=1000)
+        refused = {channel.channel: channel for channel in channels if channel.refusal}
+        known = Gap.objects.filter(partition=term.partition, channel__in=refused, ended_at=None)
+        for name in known.values_list("channel", flat=True):
+            del refused[name]
+        Gap.objects.bulk_create(
+            Gap(
+                partition=term.partition,
+                channel=name,
+                cause=Gap.Cause.REFUSED,
+                began_at=max(channel.created_at, lease.claimed_at),
+            )
+            for name, channel in refused.items()
+        )
+    for name, channel in refused.items():
+        about = {"partition": term.partition, "channel": name}
+        log.error("channel %r: Redis refuses it: %s", name, channel.refusal, extra=about)
+
+
+def _open(leases: LeaseQuerySet, cause: Gap.Cause) -> None:
     started = dict(Channel.objects.values_list("partition").annotate(Min("created_at")))
     is_open = Gap.objects.filter(partition=OuterRef("partition"), channel="", ended_at=None)
-    silent = Lease.objects.silent().filter(~Exists(is_open), role=Lease.Role.LISTENER, partition__in=started)
-    gaps = [
-        Gap(
-            partition=lease.partition,
-            cause=Gap.Cause.NO_LISTENER,
-            began_at=max(lease.heartbeat_at, started[lease.partition]),
-        )
-        for lease in silent.select_for_update(skip_locked=True)
-        if lease.heartbeat_at is not None
-    ]
+    unheard = leases.described().filter(~Exists(is_open), role=Lease.Role.LISTENER, partition__in=started)
+    gaps = []
+    for lease in unheard.select_for_update(skip_locked=True):
+        began_at = started[lease.partition]
+        if lease.heard_at is not None:
+            began_at = max(began_at, min(lease.heard_at, lease.now))
+        gaps.append(Gap(partition=lease.partition, cause=cause, began_at=began_at))
     Gap.objects.bulk_create(gaps, ignore_conflicts=True)
     for gap in gaps:
-        since = f"{gap.began_at:%H:%M:%S %Z}"
         about = {"partition": gap.partition}
-        log.error("partition %d: nobody has listened since %s", gap.partition, since, extra=about)
+        log.error(_SAID[cause], gap.partition, f"{gap.began_at:%H:%M:%S %Z}", extra=about)
 
 
 def _end_what_is_not_relayed() -> None:
@@ -58,11 +115,11 @@ def _end_what_is_not_relayed() -> None:
 
 
 def _whose_leader_was_only_silent() -> QuerySet[Gap]:
-    """It has the same term as before: it was only PostgreSQL that did not hear from it.
+    """It hears, in the same term as before: it was only PostgreSQL that did not hear from it.
 
     What it has missed all the same, it records by itself.
     """
-    same_term = Lease.objects.live().filter(
+    same_term = Lease.objects.hearing().filter(
         role=Lease.Role.LISTENER, partition=OuterRef("partition"), claimed_at__lte=OuterRef("began_at")
     )
     return Gap.objects.filter(Exists(same_term), channel="", cause=Gap.Cause.NO_LISTENER)

@@ -3,18 +3,22 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from leases_app.leasing import Term
+from leases_app.leasing import Condition, Term
 from relaycore.errors import LeaseLost, one_line
 from relayproject import logs
 
 log = logging.getLogger(__name__)
 
 _PARTING_SECONDS = 2.0
+
+_LEAST_SECONDS = 0.1
+"""Between two beats, however often one is asked for."""
 
 
 class Heartbeat:
@@ -23,17 +27,22 @@ class Heartbeat:
     A context manager: it begins to beat on entry, and releases the term on exit. All its
     PostgreSQL happens in its thread, so that neither the work nor the exit waits for it.
 
+    `condition` is asked in that thread, right before each beat: how the holder is. It must
+    not wait, and not fail: a term whose holder cannot say that is lost.
+
     lost:              nobody renews the term any more; the loop that works under it looks here
     unconfirmed_since: monotonic seconds, while PostgreSQL does not answer
     """
 
-    def __init__(self, term: Term) -> None:
+    def __init__(self, term: Term, condition: Callable[[], Condition] | None = None) -> None:
         self.term = term
         self.lost = False
         self.unconfirmed_since: float | None = None
         self._given_up = 0
         self._releases = True
+        self._condition = condition or Condition
         self._closed = threading.Event()
+        self._asked = threading.Event()
         self._thread = logs.thread(self._run, "heartbeat")
 
     def __enter__(self) -> "Heartbeat":
@@ -58,6 +67,11 @@ class Heartbeat:
         """Beat no more, without waiting for it. A term that is not released lapses, or is taken over."""
         self._releases = release
         self._closed.set()
+        self._asked.set()
+
+    def beat_soon(self) -> None:
+        """Say now how the holder is: something has changed that operators should see at once."""
+        self._asked.set()
 
     def give_up(self, messages: int) -> None:
         """Report messages that were heard and had to be let go. For one thread: the one that works."""
@@ -65,7 +79,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         try:
-            while not self._closed.wait(settings.RELAY_LEASE_HEARTBEAT_SECONDS):
+            while not self._is_closed_before_the_next():
                 self._beat()
             self._release()
         except LeaseLost as exc:
@@ -75,9 +89,17 @@ class Heartbeat:
             self.lost = True
             connection.close()
 
+    def _is_closed_before_the_next(self) -> bool:
+        seconds = settings.RELAY_LEASE_HEARTBEAT_SECONDS
+        least = min(_LEAST_SECONDS, seconds)
+        self._closed.wait(least)
+        self._asked.wait(seconds - least)
+        self._asked.clear()
+        return self._closed.is_set()
+
     def _beat(self) -> None:
         try:
-            self.term.renew(self._given_up)
+            self.term.renew(self._given_up, self._condition())
         except DatabaseError as exc:
             self._doubt(exc)
             return
@@ -95,7 +117,7 @@ class Heartbeat:
 
     def _release(self) -> None:
         try:
-            self.term.renew(self._given_up)
+            self.term.renew(self._given_up, self._condition())
             if self._releases:
                 self.term.release()
         except DatabaseError as exc:

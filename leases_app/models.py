@@ -1,11 +1,15 @@
 """The lease table."""
 
-from typing import Any, ClassVar, Self
+from datetime import datetime
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Func, Q
 from django.db.models.expressions import CombinedExpression
+
+PROOF_SECONDS: Final = 2.5
+"""For so long a proof that a partition is heard is good. Leaders renew it each second."""
 
 
 class ClockTimestamp(Func):
@@ -28,22 +32,51 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
 
     def live(self) -> Self:
         """Held, and renewed within the time to live."""
-        return self.filter(heartbeat_at__gt=_oldest_live()).exclude(holder="")
+        return self.filter(_is_live())
+
+    def hearing(self) -> Self:
+        """Live, and proven to hear within the last `PROOF_SECONDS`. A proof from the future is none."""
+        return self.filter(_is_live(), _is_proven())
+
+    def described(self) -> Self:
+        """Add `is_live`, `hears` (live, and proven to hear) and `now`, by PostgreSQL's clock."""
+        return self.annotate(is_live=_is_live(), hears=_is_live() & _is_proven(), now=ClockTimestamp())
 
     def silent(self) -> Self:
         """Not renewed for longer than the time to live, whether it lapsed or was released."""
-        return self.filter(heartbeat_at__lte=_oldest_live())
+        return self.filter(_is_silent())
 
     def free(self, or_of_epoch: int | None = None) -> Self:
-        """Never held, released, or lapsed: the opposite of `live`. With an epoch, those of it as well."""
+        """Never held, released, or lapsed: the opposite of `live`. With an epoch, those of it as well.
+
+        A heartbeat that lies in the future was written while PostgreSQL's clock was ahead. It would
+        keep everybody out until that clock has come there.
+        """
         # Conditions on columns only. An UPDATE that has waited for a row looks at its columns again, but
         # answers a subquery from before the wait: it would take a lease that was renewed meanwhile.
-        free = Q(holder="") | Q(heartbeat_at=None) | Q(heartbeat_at__lte=_oldest_live())
+        free = Q(holder="") | Q(heartbeat_at=None) | _is_silent()
         return self.filter(free if or_of_epoch is None else free | Q(epoch=or_of_epoch))
 
 
 def _oldest_live() -> CombinedExpression:
     return ClockTimestamp() - Seconds(models.Value(settings.RELAY_LEASE_TTL_SECONDS))
+
+
+def _newest_live() -> CombinedExpression:
+    return ClockTimestamp() + Seconds(models.Value(settings.RELAY_LEASE_TTL_SECONDS))
+
+
+def _is_live() -> Q:
+    return Q(heartbeat_at__gt=_oldest_live(), heartbeat_at__lte=_newest_live()) & ~Q(holder="")
+
+
+def _is_proven() -> Q:
+    oldest = ClockTimestamp() - Seconds(models.Value(PROOF_SECONDS))
+    return Q(heard_at__gt=oldest, heard_at__lte=ClockTimestamp())
+
+
+def _is_silent() -> Q:
+    return Q(heartbeat_at__lte=_oldest_live()) | Q(heartbeat_at__gt=_newest_live())
 
 
 class Lease(models.Model):
@@ -75,6 +108,19 @@ class Lease(models.Model):
     given_up = models.PositiveBigIntegerField(
         default=0, help_text="Messages that were heard and had to be let go, over all terms."
     )
+    # A claim leaves it as it is: a hand-over of a partition that is heard all the time shows nothing.
+    heard_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a leader last proved that it hears: its own tick came back."
+    )
+    waiting = models.PositiveBigIntegerField(
+        default=0, help_text="Messages in the holder's memory that are not on the stream, or not stored, yet."
+    )
+    trouble = models.TextField(blank=True, default="", help_text="What the holder cannot do, and why.")
+
+    is_live: bool
+    hears: bool
+    now: datetime
+    """Not columns: `LeaseQuerySet.described` adds them."""
 
     objects = LeaseQuerySet.as_manager()
 
@@ -94,6 +140,9 @@ class Partitioning(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     partitions = models.PositiveIntegerField()
+    proposed_at = models.DateTimeField(
+        null=True, help_text="When listeners and writers were last proposed where they were missing."
+    )
 
     class Meta:
         db_table = "partitioning"

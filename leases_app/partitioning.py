@@ -8,7 +8,7 @@ one nothing is heard, written or read: `manage.py repartition` brings the data a
 
 from django.conf import settings
 
-from leases_app.models import Lease, Partitioning
+from leases_app.models import ClockTimestamp, Lease, Partitioning
 from relaycore.errors import UnfitServer
 
 
@@ -37,6 +37,19 @@ def misfit() -> str | None:
         f"RELAY_PARTITIONS is {wanted}, but the data are divided into {found}. Set it to {found} again, "
         "or stop everything and run `manage.py repartition`."
     )
+
+
+def proposed() -> None:
+    """Note that listeners and writers were proposed just now."""
+    Partitioning.objects.update(proposed_at=ClockTimestamp())
+
+
+def proposed_seconds_ago() -> float | None:
+    """Since they were proposed last; None: never. From the future counts as never: nobody knows."""
+    age = Partitioning.objects.annotate(now=ClockTimestamp()).values_list("now", "proposed_at").first()
+    if age is None or age[1] is None or age[1] > age[0]:
+        return None
+    return float((age[0] - age[1]).total_seconds())
 
 
 def running() -> list[str]:

@@ -48,8 +48,14 @@ def propose() -> None:
     held = Held.now()
     with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
+        steps.push(_note_unless_it_failed)
         steps.callback(propose_writers, held)
         steps.callback(propose_listeners, held)
+
+
+def _note_unless_it_failed(exc_type: type[BaseException] | None, *_: object) -> None:
+    if exc_type is None:
+        partitioning.proposed()
 
 
 def delete_expired() -> None:

@@ -67,6 +67,9 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     partition = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+    why_not_heard = serializers.CharField(
+        required=False, allow_null=True, help_text="Why it is INACTIVE, and what to do. null: it is ACTIVE."
+    )
     active_since = serializers.DateTimeField(allow_null=True)
     complete_since = serializers.DateTimeField(
         allow_null=True, help_text="Nothing was missed from here on. null: it is not heard, or a gap is open."
@@ -95,6 +98,7 @@ _CHANNEL = OpenApiExample(
         "partition": 0,
         "created_at": "2026-11-21T12:00:00.123456Z",
         "updated_at": "2026-11-21T12:00:00.123456Z",
+        "why_not_heard": None,
         "active_since": "2026-11-21T12:00:00.234567Z",
         "complete_since": "2026-11-21T12:00:00.234567Z",
         "open_gap": None,

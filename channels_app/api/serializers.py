@@ -9,7 +9,7 @@ from rest_framework.reverse import reverse
 
 from channels_app.api import gaps
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
-from channels_app.report import Report
+from channels_app.report import Report, why_not_heard
 from relaycore.policy import CONTENT, Policy, parse
 from relayproject.addresses import quoted
 from relayproject.rates import Recent
@@ -104,6 +104,7 @@ class Rows:
             "partition": channel.partition,
             "created_at": channel.created_at,
             "updated_at": channel.updated_at,
+            "why_not_heard": None if is_active else why_not_heard(channel, lease),
             "active_since": channel.active_since if is_active else None,
             "complete_since": complete.since,
             "open_gap": complete.open_gap and gaps.row(complete.open_gap),

@@ -5,7 +5,7 @@ from typing import Final
 
 from channels_app.models import Channel
 from channels_app.registration import unknown
-from channels_app.report import Report
+from channels_app.report import Report, why_not_heard
 
 MOST_SECONDS: Final = 30.0
 
@@ -37,6 +37,8 @@ def why_not_active(report: Report) -> str:
             f"Not heard yet: no listener holds partition {partition}. "
             "One is proposed every few seconds, to the Celery workers of the queue `listeners`."
         )
+    if report.channel.refusal or not report.listener.hears or report.listener.trouble:
+        return f"Not heard yet: {why_not_heard(report.channel, report.listener)}"
     return (
         f"Not heard yet: the listener of partition {partition} "
         f"(host {report.listener.host}, pid {report.listener.pid}) has not confirmed the subscription."

@@ -5,6 +5,8 @@ windows in which nobody heard. Who should lead is decided in `relaycore.election
 """
 
 import logging
+import math
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -18,7 +20,7 @@ from channels_app.listening.roster import Roster
 from channels_app.listening.ticker import Ticker
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat
-from leases_app.leasing import Contender, Term
+from leases_app.leasing import Condition, Contender, Term
 from relaycore.accounting import Missed, Why
 from relaycore.election import Action, State
 from relaycore.hearing import Hearing
@@ -69,6 +71,7 @@ class Leadership:
         self._candidacy = Candidacy(contender, partition)
         self._heartbeat: Heartbeat | None = None
         self._losses = Losses()
+        self._proven_epoch = 0
 
     @property
     def is_held(self) -> bool:
@@ -162,6 +165,9 @@ class Leadership:
             if self._accounting.is_whole:
                 self._roster.note(Covered())
             self._tell_roster()
+        if self._heartbeat is not None and self._proven_epoch != self._election.epoch:
+            self._proven_epoch = self._election.epoch
+            self._heartbeat.beat_soon()
 
     def _note(self, missed: Missed) -> None:
         # Without channels nothing can be missed; but what was said to be open is to be closed.
@@ -222,9 +228,13 @@ class Leadership:
             self._begin(term)
 
     def _begin(self, term: Term) -> None:
-        self._heartbeat = Heartbeat(term)
+        self._heartbeat = Heartbeat(term, self._condition)
         self._heartbeat.start()
         self._tell_roster()
+
+    def _condition(self) -> Condition:
+        heard_seconds_ago = time.monotonic() - self._ticker.heard_at
+        return Condition(heard_seconds_ago if math.isfinite(heard_seconds_ago) else None)
 
     def _tell_roster(self) -> None:
         """Once the term is confirmed, and it is known where it has begun."""

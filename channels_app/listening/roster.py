@@ -266,6 +266,7 @@ class Roster:
         Channel.objects.filter(term.holds(), id__in=rows).exclude(subscription_status=status).update(
             subscription_status=status,
             active_since=ClockTimestamp() if heard else None,
+            **({"refusal": ""} if heard else {}),
             updated_at=ClockTimestamp(),
         )
         if heard:

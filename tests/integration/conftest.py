@@ -19,7 +19,7 @@ from rest_framework.test import APIClient
 
 from access_app import tokens
 from access_app.models import Token
-from leases_app.leasing import Contender, Term
+from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relayproject.connections import shared_redis
 
@@ -95,11 +95,18 @@ def profiled(archive: Any) -> Iterator[list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def listener(db: None, settings: Any) -> Term:
-    """A live lease on partition 0."""
+def proofs_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was proven to hear counts as hearing for as long as a test may take."""
+    monkeypatch.setattr("leases_app.models.PROOF_SECONDS", 60.0)
+
+
+@pytest.fixture
+def listener(db: None, settings: Any, proofs_last: None) -> Term:
+    """A live lease on partition 0, whose holder hears."""
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     term = Contender(task_id="task-1").claim(Lease.Role.LISTENER, 0)
     assert term is not None
+    term.renew(0, Condition(heard_seconds_ago=0.0))
     return term
 
 

@@ -1,12 +1,13 @@
 """GET, PATCH and DELETE of /api/v1/channels."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from channels_app import unheard
 from channels_app.models import Channel
 from channels_app.registration import start
 from leases_app.models import Lease
@@ -77,6 +78,52 @@ def test_a_channel_is_not_active_once_its_listener_is_gone(api: Any, listener: A
     row = api.get(f"{CHANNELS}/orders").json()
 
     assert (row["subscription_status"], row["active_since"], row["listener"]) == ("INACTIVE", None, None)
+
+
+def test_a_channel_is_not_active_while_its_listener_lives_and_hears_nothing(api: Any, listener: Any) -> None:
+    start("orders")
+    _hear("orders")
+    assert api.get(f"{CHANNELS}/orders").json()["why_not_heard"] is None
+    ago = timezone.now() - timedelta(minutes=2)
+    Lease.objects.update(heard_at=ago)
+
+    row = api.get(f"{CHANNELS}/orders").json()
+
+    assert (row["subscription_status"], row["active_since"], row["complete_since"]) == (
+        "INACTIVE",
+        None,
+        None,
+    )
+    assert row["listener"]["host"]
+    assert f"has not proved since {ago:%Y-%m-%dT%H:%M:%SZ} that it hears anything" in row["why_not_heard"]
+    assert "do not come back from Redis" in row["why_not_heard"]
+    assert _names(api.get(f"{CHANNELS}?status=ACTIVE")) == []
+    assert _names(api.get(f"{CHANNELS}?status=INACTIVE")) == ["orders"]
+
+
+def test_what_the_listener_cannot_do_is_the_reason(api: Any, listener: Any) -> None:
+    start("orders")
+    Lease.objects.update(heard_at=None, trouble="Redis refuses EVAL: NOPERM; grant +eval.")
+
+    why = api.get(f"{CHANNELS}/orders").json()["why_not_heard"]
+
+    assert why.endswith("has not proved yet that it hears anything: Redis refuses EVAL: NOPERM; grant +eval.")
+
+
+def test_a_channel_that_redis_refuses_says_why_and_the_others_are_heard(api: Any, listener: Any) -> None:
+    start("orders")
+    start("secret")
+    _hear("orders")
+    row = Channel.objects.get(channel="secret").pk
+    unheard.refuse(listener, {row: "NOPERM No permissions to access a channel"})
+
+    rows = {row["channel"]: row for row in api.get(CHANNELS).json()["results"]}
+
+    assert rows["orders"]["why_not_heard"] is None
+    assert rows["secret"]["subscription_status"] == "INACTIVE"
+    assert "may not subscribe to it: NOPERM No permissions" in rows["secret"]["why_not_heard"]
+    assert rows["secret"]["open_gap"]["cause"] == "refused"
+    assert rows["orders"]["open_gap"] is None
 
 
 def test_the_counts_are_null_while_redis_is_away(api: Any, redis_away: None) -> None:

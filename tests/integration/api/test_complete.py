@@ -116,13 +116,45 @@ def test_a_channel_that_is_not_heard_now_is_not_complete_until_now(
     _change(subscription_status="INACTIVE", active_since=None)
     assert _said(api) == (False, [])
 
-    # What is older than the last heartbeat is known.
-    Lease.objects.update(heartbeat_at=_at(25))
+    # What is older than the last proof that the partition is heard is known.
+    Lease.objects.update(heard_at=_at(25))
     newest = api.get(f"{MESSAGES}&limit=1").json()
     second = api.get(newest["next"]).json()
     third = api.get(second["next"]).json()
     fourth = api.get(third["next"]).json()
     assert [page["complete"] for page in (newest, second, third, fourth)] == [False, False, False, True]
+
+
+def test_what_is_newer_than_the_last_proof_is_not_complete_although_the_listener_lives(
+    api: Any, orders: Any, listener: Term
+) -> None:
+    """It is connected to a black hole, and no gap is recorded yet."""
+    Lease.objects.update(heard_at=_at(25))
+    listener.renew(0)
+
+    assert _said(api) == (False, [])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:24Z") == (True, [])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:26Z") == (False, [])
+
+
+def test_the_proofs_of_a_partition_say_nothing_of_a_channel_that_is_not_heard(
+    api: Any, orders: Any, listener: Term
+) -> None:
+    _change(subscription_status="INACTIVE", active_since=None)
+    early = f"{MESSAGES}&until=2026-11-21T12:00:24Z"
+    assert _said(api, early) == (False, [])
+
+    _change(refusal="NOPERM")
+    Lease.objects.update(heard_at=_at(25))
+    assert _said(api, early) == (False, [])
+
+
+@pytest.mark.parametrize("what", ["heartbeat_at", "heard_at"])
+def test_a_time_from_the_future_proves_nothing(api: Any, orders: Any, listener: Term, what: str) -> None:
+    ahead = datetime.now(UTC) + timedelta(hours=1)
+    Lease.objects.update(**{what: ahead})
+
+    assert _said(api, f"{MESSAGES}&until={ahead - timedelta(minutes=1):%Y-%m-%dT%H:%M:%SZ}") == (False, [])
 
 
 def test_a_channel_that_is_not_relayed_is_not_complete(api: Any, orders: Any) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Value
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from leases_app.leasing import Contender, Held, Term
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.leasing import Condition, Contender, Held, Term
+from leases_app.models import ClockTimestamp, Lease, Seconds
 from relaycore.errors import LeaseLost
 from tests.conftest import InThread
 
@@ -146,10 +146,36 @@ def test_every_lease_is_either_live_or_free(lapse: Lapse) -> None:
     Lease.objects.create(role=WRITER, partition=4)
     Lease.objects.create(role=WRITER, partition=5, holder="somebody")  # as no code writes it
     Lease.objects.create(role=WRITER, partition=6, heartbeat_at=timezone.now())
+    claimed(7)
+    clock_was_ahead(by=60)
     live = set(Lease.objects.live().values_list("partition", flat=True))
     free = set(Lease.objects.free().values_list("partition", flat=True))
     assert live == {3}
-    assert free == {1, 2, 4, 5, 6}
+    assert free == {1, 2, 4, 5, 6, 7}
+
+
+def clock_was_ahead(by: float, what: str = "heartbeat_at") -> None:
+    """Write the newest lease as it would be if PostgreSQL's clock had been ahead so many seconds."""
+    newest = Lease.objects.latest("partition")
+    Lease.objects.filter(pk=newest.pk).update(**{what: ClockTimestamp() + Seconds(Value(by))})
+
+
+def test_a_heartbeat_from_the_future_keeps_nobody_out() -> None:
+    """PostgreSQL's clock was an hour ahead, and was set right."""
+    old = claimed()
+    clock_was_ahead(by=3600)
+    assert lacking(WRITER, 0) == {0}
+    assert Lease.objects.silent().exists()
+    new = claimed()
+    assert (old.epoch, new.epoch) == (1, 2)
+
+
+def test_a_clock_that_was_a_little_ahead_takes_no_lease_from_its_holder(settings: Any) -> None:
+    claimed()
+    clock_was_ahead(by=settings.RELAY_LEASE_TTL_SECONDS - 1)
+    assert claim() is None
+    assert lacking(WRITER, 0) == set()
+    assert not Lease.objects.silent().exists()
 
 
 # --- renewing and releasing --------------------------------------------------------------
@@ -227,6 +253,94 @@ def test_messages_that_were_given_up_are_added_over_all_terms(lapse: Lapse) -> N
     assert row().given_up == 7
 
 
+# --- how the holder is -------------------------------------------------------------------
+
+
+def heard_ago() -> float | None:
+    heard_at = row().heard_at
+    return None if heard_at is None else (timezone.now() - heard_at).total_seconds()
+
+
+def hears() -> bool:
+    return Lease.objects.hearing().exists()
+
+
+def test_a_term_hears_nothing_until_it_has_proved_that_it_does() -> None:
+    term = claimed()
+    assert not hears()
+    term.renew(0)
+    assert heard_ago() is None
+    assert not hears()
+    term.renew(0, Condition(heard_seconds_ago=0.0))
+    assert hears()
+
+
+def test_a_proof_is_as_old_as_the_holder_says() -> None:
+    term = claimed()
+    term.renew(0, Condition(heard_seconds_ago=2.0))
+    assert heard_ago() == pytest.approx(2.0, abs=0.3)
+    assert hears()
+    time.sleep(0.6)
+    assert not hears(), "2.5 s after it was proved"
+    term.renew(0, Condition(heard_seconds_ago=2.6))
+    assert not hears(), "the lease lives, and nothing is heard"
+
+
+def test_a_proof_outlives_beats_without_one_and_older_ones() -> None:
+    term = claimed()
+    term.renew(0, Condition(heard_seconds_ago=1.0))
+    proved = row().heard_at
+    term.renew(0)
+    term.renew(0, Condition(heard_seconds_ago=60.0))
+    assert row().heard_at == proved
+
+
+def test_a_claim_keeps_the_proof_so_that_a_hand_over_shows_nothing() -> None:
+    term = claimed()
+    term.renew(0, Condition(heard_seconds_ago=0.0, waiting=7, trouble="It cannot."))
+    assert term.release()
+    assert (row().waiting, row().trouble) == (0, "")
+    assert not hears(), "nobody leads"
+    claimed()
+    assert hears()
+
+
+def test_a_claim_forgets_what_the_holder_before_could_not_do(lapse: Lapse) -> None:
+    claimed().renew(0, Condition(waiting=7, trouble="It cannot."))
+    lapse()
+    claimed()
+    assert (row().waiting, row().trouble) == (0, "")
+
+
+def test_a_proof_from_the_future_is_none() -> None:
+    term = claimed()
+    term.renew(0, Condition(heard_seconds_ago=0.0))
+    clock_was_ahead(by=1, what="heard_at")
+    assert not hears()
+    term.renew(0)
+    assert row().heard_at is None, "it does not stick"
+    clock_was_ahead(by=3600, what="heard_at")
+    term.renew(0, Condition(heard_seconds_ago=1.0))
+    assert heard_ago() == pytest.approx(1.0, abs=0.3)
+    assert hears()
+
+
+def test_a_proof_without_a_live_lease_is_none(lapse: Lapse) -> None:
+    term = claimed()
+    term.renew(0, Condition(heard_seconds_ago=0.0))
+    lapse()
+    assert not hears()
+
+
+def test_any_trouble_can_be_written() -> None:
+    """A server's answer may have a name in it that PostgreSQL does not take."""
+    term = claimed()
+    term.renew(0, Condition(waiting=3, trouble="cannot \0 \udcff" + "x" * 10_000))
+    assert row().waiting == 3
+    assert row().trouble.startswith("cannot ? ?xxx")
+    assert len(row().trouble) == 500
+
+
 # --- the database's clock ----------------------------------------------------------------
 
 
@@ -253,9 +367,10 @@ def test_the_clock_of_the_host_does_not_matter(
 def test_no_statement_carries_a_time_of_the_host(lapse: Lapse) -> None:
     with CaptureQueriesContext(connection) as captured:
         term = claimed()
-        term.renew(0)
+        term.renew(0, Condition(heard_seconds_ago=1.0))
         claim()
         lacking(WRITER, 0)
+        Lease.objects.hearing().exists()
         term.release()
     updates = [query["sql"] for query in captured if query["sql"].lstrip().startswith("UPDATE")]
     assert len(updates) == 3

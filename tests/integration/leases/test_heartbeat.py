@@ -12,7 +12,7 @@ from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from leases_app.heartbeat import Heartbeat
-from leases_app.leasing import Contender, Term
+from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relaycore.errors import LeaseLost
 from relayproject.stack.ports import free_port
@@ -118,7 +118,7 @@ def test_the_lease_lost_in_the_last_moment_is_left_alone(term: Term, settings: A
 def test_whatever_ends_the_thread_the_term_is_not_worked_under_any_more(
     term: Term, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: Term, given_up: int) -> None:
+    def fail(self: Term, given_up: int, condition: Condition) -> None:
         raise MemoryError
 
     with Heartbeat(term) as heartbeat:
@@ -143,6 +143,42 @@ def test_what_was_given_up_last_is_reported_at_the_end(term: Term, settings: Any
     with Heartbeat(term) as heartbeat:
         heartbeat.give_up(5)
     assert (row().given_up, row().holder) == (5, "")
+
+
+def test_each_beat_says_how_the_holder_is(term: Term, wait_until: WaitUntil) -> None:
+    now = [Condition(waiting=3)]
+    with Heartbeat(term, lambda: now[0]):
+        wait_until(lambda: row().waiting == 3)
+        now[0] = Condition(heard_seconds_ago=0.0, trouble="It cannot.")
+        wait_until(lambda: row().trouble == "It cannot.")
+        assert row().waiting == 0
+        assert Lease.objects.hearing().exists()
+
+
+def test_what_changes_is_said_at_once_when_it_is_asked_for(
+    term: Term, settings: Any, wait_until: WaitUntil
+) -> None:
+    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 60
+    now = [Condition()]
+    with Heartbeat(term, lambda: now[0]) as heartbeat:
+        for text in ("one", "two"):
+            now[0] = Condition(trouble=text)
+            heartbeat.beat_soon()
+            wait_until(lambda text=text: row().trouble == text, seconds=2)
+
+
+def test_asking_all_the_time_does_not_make_it_beat_all_the_time(
+    term: Term, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 60
+    renewals: list[Condition] = []
+    monkeypatch.setattr(Term, "renew", lambda self, given_up, condition: renewals.append(condition))
+    with Heartbeat(term) as heartbeat:
+        until = time.monotonic() + 0.55
+        while time.monotonic() < until:
+            heartbeat.beat_soon()
+            time.sleep(0.001)
+        assert 1 <= len(renewals) <= 6
 
 
 def test_it_uses_no_connection_of_the_thread_that_works(term: Term, settings: Any) -> None:
@@ -205,8 +241,8 @@ def test_what_was_given_up_counts_once_even_if_the_answer_to_a_renewal_is_lost(
     """PostgreSQL has written it, and the connection ends before it can say so."""
     renew, lost = Term.renew, []
 
-    def renew_without_answer(self: Term, given_up: int) -> None:
-        renew(self, given_up)
+    def renew_without_answer(self: Term, given_up: int, condition: Condition) -> None:
+        renew(self, given_up, condition)
         if given_up and len(lost) < 2:
             lost.append(given_up)
             raise OperationalError("server closed the connection unexpectedly")

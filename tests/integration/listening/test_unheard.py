@@ -10,15 +10,17 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from channels_app import unheard
+from channels_app.listening.gaps import Closed, Covered
+from channels_app.listening.gaps import write as write_note
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
 from leases_app import deployment
-from leases_app.leasing import Contender, Term
+from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relayproject import keys
 from relayproject.tasks import propose
 
-from .world import Loop, Wait, is_led, start
+from .world import Loop, Wait, is_active, is_led, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,13 +44,15 @@ def _listen_until_the_gap_is_closed(wait_until: Wait) -> None:
 
 
 def _silent(seconds: float, *, released: bool = False) -> Term:
-    """A lease that was last renewed, or released, so long ago."""
+    """A lease whose holder heard something, and then renewed or released it so long ago."""
     term = Contender().claim(LISTENER, 0)
     assert term is not None
     if released:
         term.release()
     ago = timezone.now() - timedelta(seconds=seconds)
-    Lease.objects.filter(role=LISTENER).update(heartbeat_at=ago, claimed_at=ago - timedelta(hours=1))
+    Lease.objects.filter(role=LISTENER).update(
+        heartbeat_at=ago, heard_at=ago - timedelta(seconds=0.3), claimed_at=ago - timedelta(hours=1)
+    )
     return term
 
 
@@ -96,7 +100,7 @@ def test_a_leader_that_cannot_know_what_was_missed_ends_the_gap_all_the_same(
 
 
 @pytest.mark.parametrize("released", [False, True])
-def test_a_partition_that_nobody_leads_has_one_open_gap_from_the_last_heartbeat_on(
+def test_a_partition_that_nobody_leads_has_one_open_gap_from_the_last_proof_on(
     quick: None, monkeypatch: pytest.MonkeyPatch, released: bool
 ) -> None:
     proposed: list[Any] = []
@@ -111,7 +115,7 @@ def test_a_partition_that_nobody_leads_has_one_open_gap_from_the_last_heartbeat_
 
     assert proposed
     gap = Gap.objects.get()
-    assert gap.began_at == Lease.objects.get(role=LISTENER).heartbeat_at
+    assert gap.began_at == Lease.objects.get(role=LISTENER).heard_at
     assert (gap.partition, gap.cause, gap.ended_at) == (0, Gap.Cause.NO_LISTENER, None)
 
 
@@ -146,7 +150,7 @@ def test_a_leader_that_was_only_silent_has_heard_everything(quick: None) -> None
     _channel()
     term = _silent(60)
     unheard.record()
-    term.renew(0)
+    term.renew(0, Condition(heard_seconds_ago=0.0))
 
     unheard.record()
 
@@ -154,15 +158,196 @@ def test_a_leader_that_was_only_silent_has_heard_everything(quick: None) -> None
     assert (gap.covered, gap.missed_at_most, gap.ended_at is None) == (True, 0, False)
 
 
-def test_a_leader_of_another_term_must_say_itself_what_was_missed(quick: None) -> None:
+def test_a_leader_that_is_alive_again_and_hears_nothing_covers_nothing(quick: None) -> None:
     _channel()
-    _silent(60)
+    term = _silent(60)
     unheard.record()
-    Contender().claim(LISTENER, 0)
+    term.renew(0)
 
     unheard.record()
 
     assert Gap.objects.get().ended_at is None
+
+
+def test_a_leader_of_another_term_must_say_itself_what_was_missed(quick: None) -> None:
+    _channel()
+    _silent(60)
+    unheard.record()
+    other = Contender().claim(LISTENER, 0)
+    assert other is not None
+    other.renew(0, Condition(heard_seconds_ago=0.0))
+
+    unheard.record()
+
+    assert Gap.objects.get().ended_at is None
+
+
+def test_a_heartbeat_from_the_future_does_not_hide_that_nobody_listens(quick: None) -> None:
+    channel = _channel()
+    _silent(-3600)
+
+    unheard.record()
+
+    gap = Gap.objects.get()
+    assert gap.ended_at is None
+    assert channel.created_at < gap.began_at <= timezone.now()
+
+
+# --- somebody leads, and hears nothing ---------------------------------------------------
+
+
+def _deaf(seconds: float = 60) -> Term:
+    """A term that goes on, and has proved so long ago that it hears."""
+    term = _silent(seconds)
+    term.renew(0)
+    return term
+
+
+def test_a_leader_that_hears_nothing_opens_one_gap_from_its_last_proof_on(
+    quick: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    _channel()
+    term = _deaf()
+
+    unheard.open_for(term)
+    unheard.open_for(term)
+
+    gap = Gap.objects.get()
+    assert gap.began_at == Lease.objects.get(role=LISTENER).heard_at
+    assert (gap.partition, gap.channel, gap.cause, gap.ended_at) == (0, "", Gap.Cause.DEAF, None)
+    assert caplog.text.count("its listener has not heard anything since") == 1
+
+
+def test_what_was_never_heard_is_a_gap_from_its_beginning_on(quick: None) -> None:
+    channel = _channel(60)
+    term = _deaf()
+    Lease.objects.update(heard_at=None)
+
+    unheard.open_for(term)
+
+    assert Gap.objects.get().began_at == channel.created_at
+
+
+def test_a_leader_of_the_past_opens_nothing(quick: None) -> None:
+    """It was frozen, and another one leads and has said what it has missed."""
+    _channel()
+    frozen = _silent(60)
+    assert Contender().claim(LISTENER, 0)
+
+    unheard.open_for(frozen)
+
+    assert not Gap.objects.exists()
+
+
+def test_without_channels_a_deaf_leader_misses_nothing(quick: None) -> None:
+    unheard.open_for(_deaf())
+
+    assert not Gap.objects.exists()
+
+
+def test_a_deaf_leaders_gap_stays_open_until_somebody_proves_that_it_hears(quick: None) -> None:
+    _channel()
+    term = _deaf()
+    unheard.open_for(term)
+    unheard.record()
+    assert Gap.objects.get().ended_at is None
+    term.renew(0, Condition(heard_seconds_ago=0.0))
+    unheard.record()
+    assert Gap.objects.get().ended_at is None, "it says itself what it has missed"
+
+    write_note(Covered(), 0)
+
+    gap = Gap.objects.get()
+    assert (gap.covered, gap.missed_at_most, gap.ended_at is None) == (True, 0, False)
+
+
+def test_a_deaf_leaders_gap_gets_the_bounds_of_what_was_missed(quick: None) -> None:
+    _channel()
+    unheard.open_for(_deaf())
+    opened = Gap.objects.get()
+    began = int(opened.began_at.timestamp() * 1000) - 40  # By Redis's clock, when it last ticked.
+
+    write_note(Closed(began, began + 60_500, Gap.Cause.CONNECTION_LOST, 12), 0)
+    write_note(Covered(), 0)
+
+    gap = Gap.objects.get()
+    assert (gap.pk, gap.covered, gap.missed_at_most) == (opened.pk, False, 12)
+    assert gap.ended_at is not None
+    assert gap.ended_at - gap.began_at == timedelta(seconds=60.5)
+
+
+def test_the_next_leader_closes_what_a_deaf_one_has_opened(
+    quick: None, relay_keys: Any, wait_until: Wait
+) -> None:
+    _listen_for_a_while(relay_keys, wait_until)
+    deaf = Contender().claim(LISTENER, 0)
+    assert deaf is not None
+    unheard.open_for(deaf)
+    opened = Gap.objects.get()
+    for number in range(7):
+        assert relay_keys.publish("orders", number) == 0, "somebody has heard it"
+    deaf.release()
+
+    _listen_until_the_gap_is_closed(wait_until)
+
+    closed = Gap.objects.get()
+    assert (closed.pk, closed.covered) == (opened.pk, False)
+    assert closed.missed_at_most is not None
+    assert 7 <= closed.missed_at_most < 20
+    assert abs(closed.began_at - opened.began_at) < timedelta(seconds=1)
+
+
+# --- one channel is refused --------------------------------------------------------------
+
+
+def test_a_refused_channel_is_in_a_gap_of_its_own_until_it_is_heard(
+    quick: None, listening: Loop, relay_keys: Any, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    start(relay_keys, "orders", wait_until)
+    refused = _channel(name="refused")
+    row = Lease.objects.get(role=LISTENER)
+    term = Term(row.role, 0, row.epoch, row.holder)
+
+    for _ in range(2):
+        unheard.refuse(term, {refused.pk: "NOPERM \0"})
+
+    gap = Gap.objects.get(channel="refused")
+    assert (gap.cause, gap.ended_at, gap.began_at) == (Gap.Cause.REFUSED, None, row.claimed_at)
+    refused.refresh_from_db()
+    assert refused.refusal == "NOPERM ?"
+    assert caplog.text.count("channel 'refused': Redis refuses it: NOPERM ?") == 1
+
+    relay_keys.publish(keys.control_channel(0), "refused")
+    wait_until(lambda: is_active("refused"))
+    gap.refresh_from_db()
+    assert gap.ended_at is not None
+    assert not gap.covered
+    refused.refresh_from_db()
+    assert refused.refusal == ""
+
+
+def test_a_refusal_that_is_over_is_taken_back(quick: None) -> None:
+    channel, term = _channel(), _deaf()
+    unheard.refuse(term, {channel.pk: "NOPERM"})
+    unheard.refuse(term, {channel.pk: ""})
+
+    channel.refresh_from_db()
+    assert channel.refusal == ""
+    assert Gap.objects.get().ended_at is None, "it is not heard yet"
+
+
+def test_a_leader_of_the_past_refuses_nothing(quick: None) -> None:
+    channel, frozen = _channel(), _silent(60)
+    assert Contender().claim(LISTENER, 0)
+
+    unheard.refuse(frozen, {channel.pk: "NOPERM"})
+
+    channel.refresh_from_db()
+    assert channel.refusal == ""
+    assert not Gap.objects.exists()
+
+
+# --- at the same time, and afterwards ----------------------------------------------------
 
 
 def test_a_lease_that_is_claimed_at_this_moment_opens_nothing(quick: None, wait_until: Wait) -> None:

@@ -9,7 +9,7 @@ from django.test import Client
 
 from channels_app.registration import start
 from leases_app.leasing import Contender, Term
-from leases_app.models import Lease
+from leases_app.models import ClockTimestamp, Lease
 
 # Threads open connections of their own: Django asks that both databases are named.
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -18,10 +18,11 @@ NOWHERE = "127.0.0.1:1"
 
 
 @pytest.fixture
-def loops(settings: Any) -> dict[str, Term]:
-    """A listener and a writer are alive."""
+def loops(settings: Any, proofs_last: None) -> dict[str, Term]:
+    """A listener that hears and a writer are alive."""
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     found = {role: Contender().claim(role, 0) for role in Lease.Role.values}
+    Lease.objects.filter(role=Lease.Role.LISTENER).update(heard_at=ClockTimestamp())
     return {role: term for role, term in found.items() if term}
 
 
