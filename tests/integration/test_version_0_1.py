@@ -260,7 +260,7 @@ def test_the_dump_has_the_tables_of_version_0_1() -> None:
     rows = re.findall(
         r"django_migrations VALUES \(\d+, '(\w+_app)', '(\d+)", (DUMP / stores.POSTGRES).read_text()
     )
-    assert {app: number for app, number in rows} == {
+    assert dict(rows) == {
         "access_app": "0001",
         "channels_app": "0004",
         "leases_app": "0003",
