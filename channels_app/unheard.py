@@ -21,6 +21,7 @@ from channels_app.listening.gaps import cover, end_late
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Held, Term, storable
 from leases_app.models import Lease, LeaseQuerySet
+from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)
 
@@ -57,10 +58,11 @@ def open_for(term: Term) -> None:
             _open(Lease.objects.filter(term.holds(), partition=term.partition), Gap.Cause.DEAF)
 
 
-def refuse(term: Term, refusals: Mapping[int, str]) -> None:
+def refuse(term: Term, refusals: Mapping[int, str], since: int | None = None) -> None:
     """Say why Redis refuses these channels (by the ids of their rows), and open a gap for each.
 
-    An empty text takes that back. The gap ends when the channel is heard; its status is not
+    `since` (ms since 1970): up to there they were heard; None: not in this term. An empty text takes
+    a refusal back. The gap ends when the channel is heard; its status is not
     written here.
 
     Raises:
@@ -83,7 +85,9 @@ def refuse(term: Term, refusals: Mapping[int, str]) -> None:
                 partition=term.partition,
                 channel=name,
                 cause=Gap.Cause.REFUSED,
-                began_at=max(channel.created_at, lease.claimed_at),
+                began_at=max(
+                    channel.created_at, lease.claimed_at if since is None else from_milliseconds(since)
+                ),
             )
             for name, channel in refused.items()
         )

@@ -82,6 +82,7 @@ class Outside:
     """How things stand outside.
 
     is_open:   commands can be given
+    why_shut:  why not; empty if they can
     stands:    everything heard before this tick is on the stream, or was given up
     waiting:   messages that are not on the stream yet
     on_record: everything that was missed so far is on record for good
@@ -89,6 +90,7 @@ class Outside:
     """
 
     is_open: bool = False
+    why_shut: str = ""
     stands: Tick | None = None
     waiting: int = 0
     on_record: bool = True
@@ -112,7 +114,8 @@ class ListenerProtocol:
         self._connection = b""
         self._early: list[Tick] | None = None
         self._locates_at = 0.0
-        self._server = self._command_server = self._writes_to = b""
+        self._server = self._command_server = self._writes_to = ""
+        self._is_dropped = False
         self._is_misled = False
         self._connects_at = float("-inf")
         self._moves_at: float | None = None
@@ -142,6 +145,11 @@ class ListenerProtocol:
         return self._election.hands_over
 
     @property
+    def is_covered(self) -> bool:
+        """Whether its connection hears every channel, but for those that Redis refuses."""
+        return self._subscriptions.is_covered
+
+    @property
     def protects(self) -> bool:
         """Whether nothing is lost that is published now, if everybody else ends now."""
         if not self._subscriptions.is_covered:
@@ -167,6 +175,8 @@ class ListenerProtocol:
     @property
     def trouble(self) -> str:
         """What this listener cannot do, and what to do about it, in one sentence; empty if all is well."""
+        if self._outside.why_shut:
+            return f"Redis takes no commands from this listener: {self._outside.why_shut}"
         if refused := self._subscriptions.refused_internal:
             return _advise("SUBSCRIBE of its internal channels (&__relay:*)", refused)
         if self._tick_refusal:
@@ -206,9 +216,10 @@ class ListenerProtocol:
 
     # --- the connections -----------------------------------------------------------------
 
-    def connected(self, connection: bytes, server: bytes, now: float) -> None:
-        """There is a data connection to a server; both have names of their own."""
-        self._connection, self._server = connection, server
+    def connected(self, connection: bytes, now: float) -> None:
+        """There is a data connection; it has a name of its own."""
+        self._connection, self._server = connection, ""
+        self._is_dropped = False
         self._early = []
         self._locates_at = now
         self._subscriptions.connected(now, keeps=self.leads)
@@ -216,7 +227,7 @@ class ListenerProtocol:
 
     def disconnected(self, now: float) -> None:
         """The data connection has ended. What comes now is not heard here."""
-        self._server = b""
+        self._server = ""
         self._early = None
         self._subscriptions.disconnected()
         last = self._election.last
@@ -224,7 +235,12 @@ class ListenerProtocol:
             self._out.append(Deafened(self._accounting.deafened(last)))
         self._do(self._election.cut(now, somebody=self._standbys.audience > 0), now)
 
-    def commands_lead_to(self, server: bytes) -> None:
+    def data_leads_to(self, server: str) -> None:
+        """The data connection leads to this server."""
+        if not self._is_dropped:
+            self._server = server
+
+    def commands_lead_to(self, server: str) -> None:
         """The connection for commands leads to this server; empty: there is none."""
         if server and server != self._writes_to:
             # What was proved elsewhere says nothing about who has moved there.
@@ -495,7 +511,8 @@ class ListenerProtocol:
             self._moves_at = now + _MOVE_SECONDS
         if not self.leads or self._standbys.has_proof(now) or now >= self._moves_at:
             self._moves_at = None
-            self._server = b""
+            self._server = ""
+            self._is_dropped = True
             self._out.append(Drop("it leads to another server than the one that takes writes."))
 
     def _lead_on(self, now: float) -> None:

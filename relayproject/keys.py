@@ -39,6 +39,16 @@ def confirmed_tick(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:confirmed"
 
 
+def policies(partition: int) -> str:
+    """A hash: the policies in force in a partition that are not `content`, as JSON, by channel."""
+    return f"{STREAM}:{{{partition}}}:policies"
+
+
+def standbys(partition: int) -> str:
+    """A hash: the last tick up to which a standby has proved to be whole, by standby."""
+    return f"{STREAM}:{{{partition}}}:standbys"
+
+
 def stored(partition: int) -> str:
     """A hash: messages stored in MongoDB, by channel."""
     return f"{STREAM}:{{{partition}}}:stored"

@@ -26,8 +26,10 @@ class Appender:
     `memory_bytes` bounds what waits: beyond it new messages are given up and counted by
     `give_up`. `announce` is called with the documents of each piece that stands.
 
-    epoch:     of the term in which is appended
-    confirmed: everything heard before this tick stands, or was given up
+    epoch:            of the term in which is appended
+    confirmed:        everything heard before this tick stands, or was given up
+    waiting_messages: so many are not on the stream yet
+    refused:          what Redis said when it last refused to append; empty if it has taken it since
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Appender:
         self._announce = announce
         self._waiting: deque[Piece] = deque()
         self._waiting_bytes = 0
+        self.waiting_messages = 0
         self._under_way = False
         self._backoff = Backoff()
         self._not_before = 0.0
@@ -54,17 +57,13 @@ class Appender:
         self._given_up = 0
         self._reported_at = float("-inf")
         self.appended = 0
+        self.refused = ""
         self.confirmed: Tick | None = None
 
     @property
     def is_empty(self) -> bool:
         """Whether everything that was added stands on the stream, or was given up."""
         return not self._waiting
-
-    @property
-    def waiting_messages(self) -> int:
-        """How many messages are not yet on the stream."""
-        return sum(len(piece.documents) for piece in self._waiting)
 
     def add(self, pieces: list[Piece], now: float) -> None:
         """Take over what one read brought."""
@@ -73,6 +72,7 @@ class Appender:
                 self._lose(len(piece.documents), now)
                 continue
             self._waiting_bytes += piece.size
+            self.waiting_messages += len(piece.documents)
             if self._can_join(piece):
                 last = self._waiting[-1]
                 last.documents += piece.documents
@@ -97,11 +97,11 @@ class Appender:
             self._under_way = True
             self._outlet.call(self._command(self._waiting[0]), self._answer)
 
-    def abandon(self) -> int:
-        """Give up what still waits; how many messages."""
-        abandoned = self.waiting_messages
+    def abandon(self, *, held: bool) -> int:
+        """Let go what still waits; how many messages. `held`: a standby has proved that it holds them."""
+        abandoned, self.waiting_messages = self.waiting_messages, 0
         self._waiting.clear()
-        if abandoned:
+        if abandoned and not held:
             self._give_up(abandoned)
         return abandoned
 
@@ -128,6 +128,8 @@ class Appender:
         self._backoff.reset()
         piece = self._waiting.popleft()
         self._waiting_bytes -= piece.size
+        self.waiting_messages -= len(piece.documents)
+        self.refused = ""
         self.appended += len(piece.documents)
         self.confirmed = piece.mark or self.confirmed
         self._announce(piece.documents)
@@ -136,6 +138,7 @@ class Appender:
         wait = self._backoff.next(random.random())
         self._not_before = now + wait
         if isinstance(why, hiredis.ReplyError):
+            self.refused = str(why)
             log.warning(
                 "%s: Redis refuses to append (%s); %d messages wait, next try in %.1f s",
                 self._stream,

@@ -1,30 +1,32 @@
-"""The main loop of a listener: hear, append or hold, tick, and follow the channel table."""
+"""The main loop of a listener: it does what `relaycore.protocol` says, and tells it what came of it."""
 
 import contextlib
 import gc
 import logging
 import random
 import time
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 
 from django.conf import settings
 
 from channels_app.listening.appender import Appender
 from channels_app.listening.backlog import Backlog
-from channels_app.listening.coverage import Coverage
-from channels_app.listening.leadership import Leadership
 from channels_app.listening.outlet import Outlet, Reply
 from channels_app.listening.polling import poll
-from channels_app.listening.roster import Roster
+from channels_app.listening.record import Record
+from channels_app.listening.roster import Roster, Wanted
 from channels_app.listening.subscription import Subscription
-from channels_app.listening.ticker import DEAF_SECONDS, Ticker
+from channels_app.listening.tenure import Tenure
+from channels_app.listening.ticker import Ticker
 from leases_app import deployment
 from leases_app.heartbeat import Heartbeat
-from leases_app.leasing import Contender, prefers_elsewhere
-from relaycore import legacy
-from relaycore.capture import Capture, Controlled, Event, Heard, Subscribed, Ticked
-from relaycore.election import Action, State
-from relaycore.hearing import Hearing
+from leases_app.leasing import Condition, Contender, prefers_elsewhere
+from relaycore import effects, legacy
+from relaycore.capture import Capture
+from relaycore.election import State
+from relaycore.protocol import ListenerProtocol, Outside
+from relaycore.subscribing import Command
 from relayproject import fitness, keys, logs
 from relayproject.connections import shared_redis
 from relayproject.wire import READ_BYTES
@@ -44,6 +46,10 @@ silence of a leader is noticed in time."""
 
 _SILENCE_SECONDS = 10.0
 """A command connection on which Redis does not answer for so long is given up."""
+
+_LONGEST_SECONDS = 0.1
+_LONGEST_LEADING_SECONDS = 0.5
+"""A leader watches nobody's silence, and what it waits for wakes it, but for the request to end."""
 
 _DRAIN_SECONDS = 5.0
 _DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
@@ -72,12 +78,14 @@ def _listen(partition: int, stopping: Callable[[], bool], contender: Contender) 
     if seat is None:
         return False
     log.info("partition %d: listening in seat %d", partition, seat.slot)
-    with Heartbeat(seat) as presence, Roster(partition) as roster, _rare_collections():
-        listener = Listener(partition, contender, roster, presence.give_up)
-        try:
-            listener.run(lambda: stopping() or presence.lost)
-        finally:
-            listener.close()
+    with Roster(partition) as roster, _rare_collections():
+        listener = Listener(partition, contender, roster)
+        with Heartbeat(seat, listener.condition) as presence:
+            listener.record.report_given_up = presence.give_up
+            try:
+                listener.run(lambda: stopping() or presence.lost)
+            finally:
+                listener.close()
     log.info("partition %d: stopped, %d messages appended", partition, listener.appended)
     return True
 
@@ -99,79 +107,83 @@ def _rare_collections() -> Iterator[None]:
 class Listener:
     """One listener. `step` does whatever can be done now."""
 
-    def __init__(
-        self, partition: int, contender: Contender, roster: Roster, report_given_up: Callable[[int], None]
-    ) -> None:
+    def __init__(self, partition: int, contender: Contender, roster: Roster) -> None:
         self._partition = partition
         self._roster = roster
-        tick = deployment.tick_channel(partition).encode()
-        control = deployment.control_channel(partition).encode()
-        interval = settings.RELAY_LISTENER_TICK_SECONDS
-        memory = settings.RELAY_LISTENER_MEMORY_BYTES
-        seal_key = deployment.seal_key(partition)
-        capture = Capture(tick, control, seal_key, settings.RELAY_MESSAGE_MAX_BYTES)
-        self._hearing = Hearing(capture, interval, memory)
-        self._election = self._hearing.election
-        self._subscription = Subscription(f"relay-listener-{partition}", (control, tick))
-        self._coverage = Coverage(roster, self._subscription, capture)
-        self._outlet = Outlet(f"relay-appender-{partition}")
-        self._ticker = Ticker(self._outlet, partition, interval)
+        memory, interval = settings.RELAY_LISTENER_MEMORY_BYTES, settings.RELAY_LISTENER_TICK_SECONDS
+        name = uuid.uuid4().hex.encode()
+        self._protocol = ListenerProtocol(name, _capture(partition), interval, memory)
+        self._subscription = Subscription(f"relay-listener-{partition}")
+        self._outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
+        self._ticker = Ticker(self._outlet, partition, name, self._protocol)
         self._backlog = Backlog(self._outlet, partition)
-        self._appender = Appender(self._outlet, keys.stream(partition), memory, self._give_up, self._announce)
-        self._leadership = Leadership(
-            partition,
-            contender,
-            roster,
-            self._coverage,
-            self._hearing,
-            self._appender,
-            self._ticker,
-            report_given_up,
+        self.record = Record(roster)
+        self._appender = Appender(
+            self._outlet, keys.stream(partition), memory, self.record.give_up, self._announce
         )
+        self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected = False
         self._rest = 0.0
+        self._trouble = ""
 
     @property
     def appended(self) -> int:
         """Messages that stand on the stream."""
         return self._appender.appended
 
+    def condition(self) -> Condition:
+        """How this listener is. May be asked in any thread."""
+        ago = self._protocol.heard_seconds_ago(time.monotonic()) if self._roster.has_begun else None
+        return Condition(ago, self._appender.waiting_messages, self._trouble)
+
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""
-        self._leadership.stand()
+        # At once: in a partition that nobody leads there is no silence to wait for.
+        self._tenure.claim(None)
         # Not all at the same time: each leaves a moment with one listener less.
         retires_at = time.monotonic() + settings.RELAY_LISTENER_LIFE_SECONDS * random.uniform(0.8, 1.2)
-        while self._election.state is not State.ENDED:
+        while self._protocol.state is not State.ENDED:
             self.step(time.monotonic())
-            # Only with somebody to hand over to, and never before: a leaver stays on its way out.
-            retires = time.monotonic() > retires_at and self._leadership.can_hand_over
-            if stopping() or retires or self._election.state in {State.LEAVING, State.LEFT}:
-                now = time.monotonic()
+            now = time.monotonic()
+            if stopping():
                 self._hear(now)
-                self._do(self._leadership.leave(now), now)
+                self._protocol.stop(now)
+                self._obey(now)
+            elif now > retires_at:
+                self._protocol.retire(now)
+                self._obey(now)
         self._drain(time.monotonic() + _DRAIN_SECONDS)
 
     def step(self, now: float) -> None:
         """Wait until there is something to do, and do it."""
         if self._rest:
             time.sleep(self._rest)
-        ready = self._wait(self._leadership.due_in(now, connected=self._is_connected))
+        ready = self._wait(self._due_in(now))
         now = time.monotonic()
         read = self._hear(now) if _DATA in ready else 0
         self._exchange(now)
         if _ROSTER in ready:
-            self._coverage.follow()
-        caught_up = self._is_connected and read < READ_BYTES
-        self._do(self._leadership.turn(now, caught_up=caught_up), now)
+            self._follow()
+        self._tenure.turn(now)
+        self._protocol.turn(now, self._outside(), caught_up=self._is_connected and read < READ_BYTES)
+        self._obey(now)
+        self._connect(now)
         self._watch(now)
 
     def close(self) -> None:
         """End both connections, and the leadership."""
-        self._leadership.close()
+        self.record.close()
+        self._tenure.close()
         self._subscription.close()
         self._outlet.close()
 
-    # --- hearing ---------------------------------------------------------------------
+    # --- what goes in ----------------------------------------------------------------
+
+    def _due_in(self, now: float) -> float:
+        if not self._protocol.leads:
+            return _LONGEST_SECONDS
+        is_calm = self._is_connected and self._appender.is_empty
+        return min(self._protocol.due_in(now), _LONGEST_LEADING_SECONDS if is_calm else _LONGEST_SECONDS)
 
     def _wait(self, seconds: float) -> set[str]:
         wires = {_DATA: self._subscription.wire, _COMMANDS: self._outlet.wire}
@@ -182,77 +194,112 @@ class Listener:
         before = self._subscription.received_bytes
         pushes = self._subscription.receive()
         size = max(0, self._subscription.received_bytes - before)
-        step = self._hearing.hear(pushes, size, now, time.time_ns() // 1_000_000)
-        if size:
-            self._ticker.sound()
-        if step.overflow:
-            log.error(
-                "partition %d: the leader confirms nothing, and a standby holds no more than "
-                "RELAY_LISTENER_MEMORY_BYTES. It protects again from the next tick on.",
-                self._partition,
-            )
-        self._relay(step.heard, now)
-        for action in step.actions:
-            self._do(action, now)
-        self._rest = self._rest_after(step.heard, size)
+        if self._subscription.server:
+            self._protocol.data_leads_to(self._subscription.server)
+        self._protocol.hear(pushes, size, now, time.time_ns() // 1_000_000)
+        messages = self._obey(now)
+        self._rest = self._rest_after(messages, size)
         return size
 
-    def _rest_after(self, heard: Heard, size: int) -> float:
-        if not self._leadership.is_held:
-            return 0.0 if size >= READ_BYTES else _STANDBY_REST_SECONDS
+    def _rest_after(self, messages: int, size: int) -> float:
+        if not self._protocol.leads:
+            return 0.0 if size >= READ_BYTES or not self._protocol.is_covered else _STANDBY_REST_SECONDS
         if size >= _FULL_READ_BYTES:
             return 0.0
-        messages = sum(len(piece.documents) for piece in heard.pieces)
         return _PATIENCE_SECONDS if messages >= _BUSY_MESSAGES else 0.0
-
-    def _relay(self, heard: Heard, now: float) -> None:
-        if heard.pieces:
-            self._ticker.stir()
-        self._appender.add(heard.pieces, now)
-        for event in heard.events:
-            self._react(event, now)
-
-    def _react(self, event: Event, now: float) -> None:
-        match event:
-            case Ticked(tick):
-                self._ticker.hear(tick.number, now)
-                self._coverage.ticked(leads=self._leadership.is_held)
-                if self._election.confirms(tick):
-                    self._appender.mark(tick)
-                    self._leadership.heard(tick)
-            case Subscribed(channel):
-                self._ticker.stir()
-                self._coverage.subscribed(channel)
-            case Controlled(notice):
-                self._roster.look(notice.name)
-            case _:
-                pass  # Unsubscribed: nothing depends on the moment.
-
-    def _do(self, action: Action | None, now: float) -> None:
-        match action:
-            case Action.ASK:
-                self._ticker.ask(self._on_counter)
-            case Action.REJOIN:
-                self._subscription.drop("Redis publishes ticks that do not arrive.")
-            case Action.CLAIM:
-                self._leadership.claim()
-            case Action.STEP_DOWN:
-                self._leadership.step_down()
-            case Action.TAKE_BACK:
-                self._relay(self._hearing.take_back(), now)
-
-    def _on_counter(self, counter: int | None) -> None:
-        now = time.monotonic()
-        self._do(self._election.answered(counter, now), now)
-
-    # --- the command connection ------------------------------------------------------
 
     def _exchange(self, now: float) -> None:
         self._outlet.turn(now, _SILENCE_SECONDS)
+        self._protocol.commands_lead_to(self._outlet.run_id)
         self._appender.turn(now)
 
-    def _give_up(self, messages: int) -> None:
-        self._leadership.give_up(messages)
+    def _follow(self) -> None:
+        """Take over what has changed in the table."""
+        for change in self._roster.take():
+            if isinstance(change, Wanted):
+                self._protocol.want(change.channel, change.policy, change.row)
+            else:
+                self._protocol.unwant(change.channel)
+
+    def _outside(self) -> Outside:
+        return Outside(
+            is_open=self._outlet.is_open,
+            why_shut=self._outlet.why_shut,
+            stands=self._appender.confirmed,
+            waiting=self._appender.waiting_messages,
+            on_record=self.record.is_complete,
+            refusal=self._appender.refused,
+        )
+
+    def _connect(self, now: float) -> None:
+        if self._is_connected and self._subscription.wire is None:
+            self._is_connected = False
+            self._protocol.disconnected(now)
+            self._obey(now)
+        # Not before the table was read: what is whole has heard every channel.
+        if self._roster.is_read and self._subscription.connect(now):
+            self._is_connected = True
+            self._protocol.connected(self._subscription.identity, now)
+            self._obey(now)
+
+    # --- what comes out --------------------------------------------------------------
+
+    def _obey(self, now: float) -> int:
+        """Do what is to be done; how many messages were to be appended."""
+        messages = 0
+        while todo := self._protocol.take():
+            for effect in todo:
+                if isinstance(effect, effects.Append):
+                    self._appender.add(effect.pieces, now)
+                    messages += sum(len(piece.documents) for piece in effect.pieces)
+                else:
+                    self._do(effect)
+        return messages
+
+    def _do(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.Mark(tick):
+                self._appender.mark(tick)
+            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Ask.COUNT:
+                self._ticker.do(effect)
+            case Command():
+                self._subscription.obey(effect)
+            case effects.Drop(why):
+                self._subscription.drop(why)
+            case effects.Ask.CONNECT:
+                self._outlet.drop("it leads to a server that takes no writes.")
+            case effects.Look(notice):
+                self._roster.look(notice.name)
+            case effects.Overflow():
+                self._warn_of_overflow()
+            case _:
+                self._do_as_leader(effect)
+
+    def _do_as_leader(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.Claim(beyond):
+                self._tenure.claim(beyond)
+            case effects.Lead(epoch):
+                log.info("partition %d: leads, epoch %d", self._partition, epoch)
+                self._appender.epoch = epoch
+                self.record.follow(self._tenure.heartbeat)
+            case effects.Settled(rows, since):
+                if (term := self._tenure.term) is not None:
+                    self.record.follow(self._tenure.heartbeat)
+                    self._roster.lead(term, rows, None if since is None else since.at)
+            case effects.Ask.END_TERM:
+                log.info("partition %d: leads no more", self._partition)
+                self._tenure.end()
+                self.record.follow(None)
+                self._roster.follow()
+            case effects.Active(rows):
+                self._roster.report(rows, heard=True)
+            case effects.Silenced(_, row, text, since):
+                self._roster.refuse(row, text, None if since is None else since.at)
+            case effects.Unheard():
+                self._roster.unheard()
+            case _:
+                self.record.note(effect)
 
     def _announce(self, documents: Iterable[bytes]) -> None:
         """For consumers of the older kind, if there are any."""
@@ -264,29 +311,41 @@ class Listener:
 
     def _watch(self, now: float) -> None:
         self._backlog.turn(now, self._subscription.client_id)
-        leads = self._leadership.is_held
-        if leads and self._ticker.is_deaf(now):
-            self._subscription.drop("Redis publishes ticks that do not arrive.")
-        if self._is_connected and self._subscription.wire is None:
-            self._is_connected = False
-            self._do(self._leadership.deaf(now), now)
-        # Not before the table was read: what is whole has heard every channel.
-        if self._roster.is_read and self._subscription.connect(now):
-            self._is_connected = True
-            self._hearing.joined(self._subscription.identity, now)
-            self._ticker.sound()
-            if not self._leadership.is_held:
-                self._coverage.forget()
-        if leads and self._coverage.hears and now - self._ticker.heard_at > 2 * DEAF_SECONDS:
-            self._coverage.doubt()
+        self.record.turn()
+        trouble = self._protocol.trouble
+        if trouble != self._trouble:
+            self._trouble = trouble
+            if trouble:
+                log.error("partition %d: %s", self._partition, trouble)
+            if (heartbeat := self._tenure.heartbeat) is not None:
+                heartbeat.beat_soon()
+
+    def _warn_of_overflow(self) -> None:
+        log.error(
+            "partition %d: the leader confirms nothing, and a standby holds no more than "
+            "RELAY_LISTENER_MEMORY_BYTES. It protects again from the next tick on.",
+            self._partition,
+        )
 
     def _drain(self, deadline: float) -> None:
         while not self._appender.is_empty and time.monotonic() < deadline:
             self._wait(0.05)
             self._exchange(time.monotonic())
-        abandoned = self._appender.abandon()
-        if abandoned:
+        held = self._protocol.has_proof(time.monotonic())
+        abandoned = self._appender.abandon(held=held)
+        if abandoned and held:
+            log.warning("partition %d: %d messages are left to the standby", self._partition, abandoned)
+        elif abandoned:
             log.error("partition %d: %d messages could not be appended", self._partition, abandoned)
+
+
+def _capture(partition: int) -> Capture:
+    return Capture(
+        deployment.tick_channel(partition).encode(),
+        deployment.control_channel(partition).encode(),
+        deployment.seal_key(partition),
+        settings.RELAY_MESSAGE_MAX_BYTES,
+    )
 
 
 def _ignore(reply: Reply) -> None:

@@ -64,16 +64,22 @@ class Outlet:
 
     A connection that ends answers everything that is under way with `Disconnected`: the
     command may have been executed or not. Whoever sent it decides what that means.
+    `refused` is told of every error that Redis answers, before who asked is.
+
+    run_id:   of the server to which it leads; empty while there is none, or it is not known
+    why_shut: why no commands can be given; empty if they can
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, refused: Callable[[str], object] = str) -> None:
         self._name = name
+        self._refused = refused
         self._dialer = Dialer(name)
         self._wire: Wire | None = None
         self._asked: deque[Callable[[Reply], None]] = deque()
         self._heard_at = 0.0
         self.connections = 0
         self.run_id = ""
+        self.why_shut = ""
 
     @property
     def is_open(self) -> bool:
@@ -117,7 +123,15 @@ class Outlet:
             self._drop(Disconnected(f"Redis has not answered for {silence_seconds:.0f} s."))
             return
         for reply in replies:
+            if not self._asked:  # What one reply led to has ended the connection, or begun another one.
+                return
+            if isinstance(reply, hiredis.ReplyError):
+                self._refused(str(reply))
             self._asked.popleft()(reply)
+
+    def drop(self, why: str) -> None:
+        """End the connection: the next `turn` makes a new one."""
+        self._drop(Disconnected(why))
 
     def close(self) -> None:
         """End the connection."""
@@ -133,11 +147,10 @@ class Outlet:
 
     def _learn_server(self, reply: Reply) -> None:
         if isinstance(reply, bytes):
-            for line in reply.splitlines():
-                if line.startswith(b"run_id:"):
-                    self.run_id = line[7:].decode("ascii")
+            self.run_id = run_id_in(reply)
+            self.why_shut = ""
         elif isinstance(reply, hiredis.ReplyError):
-            self._drop(Disconnected(f"Redis does not say which server it is: {reply}"))
+            self.drop(f"Redis does not say which server it is (INFO): {reply}")
 
     def _drop(self, why: Disconnected) -> None:
         if self._wire is None:
@@ -146,6 +159,12 @@ class Outlet:
         self._wire.close()
         self._wire = None
         self.run_id = ""
+        self.why_shut = str(why)
         unanswered, self._asked = self._asked, deque()
         for answer in unanswered:
             answer(why)
+
+
+def run_id_in(info: bytes) -> str:
+    """Which Redis server says this of itself in answer to INFO."""
+    return next((line[7:].decode("ascii") for line in info.splitlines() if line.startswith(b"run_id:")), "")

@@ -17,6 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 from django.db.models import Count, Max
 
+from channels_app import unheard
 from channels_app.listening.gaps import Covered, Ended, Note, Notes, Opened, end_late
 from channels_app.listening.gaps import write as write_note
 from channels_app.listening.jobs import Jobs, Look
@@ -75,18 +76,36 @@ class _Lead:
     since: int | None = None
 
 
-_Job = _Report | _Lead | Note
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Redis refuses the channel of this row, and says why. Before `since` (ms since 1970) it was heard."""
+
+    row: int
+    why: str
+    since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unheard:
+    """This leader finds that it hears nothing."""
+
+
+_Job = _Report | _Lead | _Refused | _Unheard | Note
 
 
 class Roster:
     """Reads the channel table for one partition, and writes for the leader what it finds out.
 
     `take` gives the main loop what has changed; `fileno` becomes readable when something is
-    there. `is_read`: the table was read once, so that a new connection begins with all channels.
+    there.
+
+    is_read:   the table was read once, so that a new connection begins with all channels
+    has_begun: the table says what is heard in the term that goes on, and nothing of an earlier one
     """
 
     def __init__(self, partition: int) -> None:
         self.is_read = False
+        self.has_begun = False
         self._partition = partition
         self._term: Term | None = None
         self._known: dict[str, Wanted] = {}
@@ -94,6 +113,7 @@ class Roster:
         self._unwritten: dict[int, bool] = {}
         self._notes = Notes(partition)
         self._beginning: _Lead | None = None
+        self._refused: dict[int, _Refused] = {}
         self._changes: queue.SimpleQueue[Wanted | Unwanted] = queue.SimpleQueue()
         self._jobs: Jobs[_Job] = Jobs()
         self._wake_read, self._wake_write = os.pipe()
@@ -146,7 +166,16 @@ class Roster:
 
     def follow(self) -> None:
         """Write statuses no more."""
+        self.has_begun = False
         self._jobs.put(_Lead())
+
+    def refuse(self, row: int, why: str, since: int | None) -> None:
+        """Say that Redis refuses the channel of this row; what was published from `since` on is a gap."""
+        self._jobs.put(_Refused(row, why, since))
+
+    def unheard(self) -> None:
+        """Say that this leader hears nothing."""
+        self._jobs.put(_Unheard())
 
     def note(self, note: Note) -> None:
         """Write down something about a gap."""
@@ -177,6 +206,13 @@ class Roster:
                     self._term = term
                     self._beginning = None if term is None else job
                     self._unwritten.clear()
+                    self._refused.clear()
+                case _Refused(row):
+                    self._unwritten[row] = False
+                    self._refused[row] = job
+                case _Unheard():
+                    if self._term is not None:
+                        unheard.open_for(self._term)
                 case Look(names) if names:
                     self._compare(set(names), self._read(names))
                 case Look():
@@ -235,7 +271,12 @@ class Roster:
         if self._beginning is not None:
             self._begin(self._term, self._beginning)
             self._beginning = None
+            self.has_begun = True
         self._write_statuses(self._term)
+        while self._refused:
+            row, refused = next(iter(self._refused.items()))
+            unheard.refuse(self._term, {row: refused.why}, refused.since)
+            del self._refused[row]
 
     def _begin(self, term: Term, beginning: _Lead) -> None:
         """What another term said of channels that are not heard in this one holds no more."""

@@ -2,36 +2,34 @@
 
 import logging
 import uuid
-from collections.abc import Iterable
 from typing import Any
 
 import hiredis
 
-from channels_app.listening.outlet import Dialer
+from channels_app.listening.outlet import Dialer, run_id_in
+from relaycore.capture import REFUSAL
 from relaycore.errors import Disconnected
+from relaycore.subscribing import Command
 from relayproject.wire import Wire
 
 log = logging.getLogger(__name__)
 
-_CHANNELS_AT_ONCE = 500
-
 
 class Subscription:
-    """Keeps a set of channels subscribed. Every new connection begins with all of them.
+    """Connects, sends what `relaycore.subscribing` says, and hands on what comes.
 
-    `internal` are the channels that the listener needs for itself. They come last: what hears
-    a tick has heard everything since the tick before. `client_id` is the number of the connection
-    in Redis; None until it is known.
+    identity:  of the connection, unique
+    client_id: its number in Redis; None until it is known
+    server:    the run id of the Redis server to which it leads; empty until it is known
     """
 
-    def __init__(self, name: str, internal: Iterable[bytes]) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
         self._dialer = Dialer(name)
         self._wire: Wire | None = None
-        self._internal = list(internal)
-        self._channels: set[bytes] = set()
         self.identity = b""
         self.client_id: int | None = None
+        self.server = ""
 
     @property
     def wire(self) -> Wire | None:
@@ -43,16 +41,6 @@ class Subscription:
         """What has come in on this connection."""
         return 0 if self._wire is None else self._wire.received_bytes
 
-    def add(self, channels: list[bytes]) -> None:
-        """Subscribe. Redis confirms each one, also those that it has already."""
-        self._channels.update(channels)
-        self._send(b"SUBSCRIBE", channels)
-
-    def remove(self, channels: list[bytes]) -> None:
-        """Unsubscribe."""
-        self._channels.difference_update(channels)
-        self._send(b"UNSUBSCRIBE", channels)
-
     def connect(self, now: float) -> bool:
         """If there is no connection, try to make one; True if a new one was made now."""
         if self._wire is not None:
@@ -62,13 +50,17 @@ class Subscription:
             return False
         self.identity = uuid.uuid4().hex.encode()
         self.client_id = None
+        self.server = ""
         # Before SUBSCRIBE: after it, a connection may ask nothing any more.
-        self._send(b"CLIENT", [b"ID"])
-        self._send(b"SUBSCRIBE", [*self._channels, *self._internal])
+        self._send(("CLIENT", "ID"), ("INFO", "server"))
         return self._wire is not None
 
+    def obey(self, command: Command) -> None:
+        """Subscribe, or unsubscribe."""
+        self._send((b"SUBSCRIBE" if command.subscribes else b"UNSUBSCRIBE", *command.channels))
+
     def receive(self) -> list[Any]:
-        """What was heard in one read; nothing if the connection has ended."""
+        """What was heard in one read; nothing if the connection has ended. A refusal is told as a reply."""
         if self._wire is None:
             return []
         try:
@@ -78,16 +70,9 @@ class Subscription:
             self.drop(str(exc))
             return []
         # Nearly all are pushes, which are lists of three: what a standby spends on each one counts.
-        others = [reply for reply in replies if type(reply) is not list]
-        if not others:
+        if all(type(reply) is list for reply in replies):
             return replies
-        for reply in others:
-            if isinstance(reply, int):
-                self.client_id = reply
-            elif isinstance(reply, hiredis.ReplyError):
-                # For example NOPERM: this user may not subscribe to a channel.
-                log.error("%s: Redis refuses: %s", self._name, reply)
-        return [reply for reply in replies if type(reply) is list]
+        return [heard for reply in replies if (heard := self._read(reply)) is not None]
 
     def drop(self, why: str) -> None:
         """End the connection: the next `connect` makes a new one."""
@@ -102,11 +87,25 @@ class Subscription:
             self._wire.close()
             self._wire = None
 
-    def _send(self, command: bytes, arguments: list[bytes]) -> None:
+    def _read(self, reply: Any) -> list[Any] | None:
+        if isinstance(reply, list):
+            return reply
+        if isinstance(reply, int):
+            self.client_id = reply
+        elif isinstance(reply, bytes):
+            self.server = run_id_in(reply)
+        elif isinstance(reply, hiredis.ReplyError):
+            if self.server:
+                log.error("%s: Redis refuses SUBSCRIBE: %s", self._name, reply)
+                return [REFUSAL, b"", str(reply)]
+            # CLIENT ID only serves a warning. What server this is the other connection has to say as well.
+            log.error("%s: Redis refuses CLIENT ID or INFO: %s", self._name, reply)
+        return None
+
+    def _send(self, *commands: tuple[str | bytes, ...]) -> None:
         if self._wire is None:
             return
         try:
-            for at in range(0, len(arguments), _CHANNELS_AT_ONCE):
-                self._wire.send((command, *arguments[at : at + _CHANNELS_AT_ONCE]))
+            self._wire.send(*commands)
         except Disconnected as exc:
             self.drop(str(exc))

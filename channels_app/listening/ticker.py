@@ -1,33 +1,35 @@
-"""Publishes the ticks of a leader, and notices when they are not heard."""
+"""Gives Redis what a listener says beside the stream: its ticks, and the proofs of its standbys."""
 
-import math
-from collections import deque
+import time
 from collections.abc import Callable
-from typing import Final
+
+import hiredis
 
 from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
-from relaycore.ticks import LEADING, LEFT, State, Tick
+from relaycore import policies
+from relaycore.effects import Ask, Locate, Prove, Publish
+from relaycore.protocol import ListenerProtocol
+from relaycore.ticks import LEADING, Tick, pack
 from relayproject import keys
 from relayproject.wire import Argument
 
-DEAF_SECONDS = 0.7
-"""Redis has published a tick, and for so long nothing at all was heard: the connection is dead."""
-
-_RESTING_TICKS: Final = 5
-"""So many intervals a leader rests between two ticks that nobody needs."""
-
-_BRISK_TICKS: Final = 2
-"""Behind what was heard: one that comes after it, and one that confirms it."""
-
-# One step for Redis: the number that a tick gets is the order in which it is published. The
-# hash says what was confirmed last, for a leader that has heard no tick. A leader that was
-# frozen meanwhile says less than stands there already. The answer also says who listens, so
-# that asking costs nothing. A Redis whose memory is full lets a script through if its first
-# write needs none: a leader that may not append leads all the same.
-_SCRIPT = """
-redis.call('PERSIST', KEYS[1])
-local number = redis.call('INCR', KEYS[1])
+# One step for Redis: the number that a tick gets is the order in which it is published, and the policies
+# that begin with it stand beside the stream before anybody can hear it. The first hash says what was
+# confirmed last, for a leader that has heard no tick; one that was frozen meanwhile says less than stands
+# there already. The answer also says who listens and which standbys have proved to be whole, so that
+# asking costs nothing. What was proved long ago, or is beyond the counter, is of the past.
+#
+# A Redis whose memory is full lets a script through if its first write needs none: a leader that may
+# not append leads all the same, and learns from it that there is no room.
+_TICK = """
+local number = redis.pcall('INCR', KEYS[1])
+local room = 1
+if type(number) == 'table' then
+  room = 0
+  redis.call('PERSIST', KEYS[1])
+  number = redis.call('INCR', KEYS[1])
+end
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000)
 local info = redis.pcall('INFO', 'commandstats')
@@ -41,143 +43,115 @@ if ARGV[3] ~= '' and newer then
   redis.call('HSET', KEYS[2], 'number', ARGV[3], 'epoch', ARGV[2], 'at', ARGV[4],
     'calls', ARGV[5], 'run_id', ARGV[6])
 end
+for i = 12, #ARGV, 2 do
+  if ARGV[i + 1] == '' then
+    redis.call('HDEL', KEYS[3], ARGV[i])
+  else
+    redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+  end
+end
+local proofs = redis.call('HGETALL', KEYS[4])
+for i = 2, #proofs, 2 do
+  local proved = tonumber(proofs[i]) or -1
+  if proved > number or proved < number - 100 then redis.call('HDEL', KEYS[4], proofs[i - 1]) end
+end
 local confirmed = ARGV[3]
 if confirmed == '' then confirmed = '0' end
-local body = string.format('%.0f %s %s %s %.0f %.0f %s',
-  number, ARGV[2], confirmed, ARGV[7], at, calls, ARGV[8])
+local body = string.format('%.0f %s %s %s %.0f %.0f %s ',
+  number, ARGV[2], confirmed, ARGV[7], at, calls, ARGV[8]) .. ARGV[11]
 redis.call('PUBLISH', ARGV[1], body .. ' ' .. redis.sha1hex(ARGV[10] .. body .. ARGV[10]))
 local audience = redis.call('PUBSUB', 'NUMSUB', ARGV[9], ARGV[1])
-return {number, audience[2], audience[4], before}
+return {number, room, audience[2], audience[4], before, proofs}
+"""
+
+# Also through a Redis that is full: that a standby holds everything is what matters then.
+_PROVE = """
+redis.call('PERSIST', KEYS[1])
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 """
 
 
 class Ticker:
-    """One tick each `interval` seconds, never two under way.
-
-    Fewer while nobody needs them: no standby hears them, nothing was heard that they could confirm, and
-    the connection is known to be alive. The first tick that a new standby hears counts it, so the second
-    one comes after one interval.
+    """The commands of one partition's listener, and what their answers mean to `protocol`.
 
     legacy_consumers: how many listen to the channel of the older kind
-    standbys:         how many others heard the last tick that was heard here; 1 if none was heard yet
     """
 
-    def __init__(self, outlet: Outlet, partition: int, interval: float) -> None:
+    def __init__(self, outlet: Outlet, partition: int, name: bytes, protocol: ListenerProtocol) -> None:
         self._outlet = outlet
         self._partition = partition
+        self._name = name
         self._channel = deployment.tick_channel(partition)
-        self._interval = interval
         self._seal_key = deployment.seal_key(partition)
-        self._epoch = 0
-        self._under_way = False
-        self._ticked_at = float("-inf")
-        self._brisk = 0
-        self._published = False
-        self._unheard_since: float | None = None
-        self._heard = 0
-        self.heard_at = float("-inf")
+        self._protocol = protocol
         self.legacy_consumers = 0
-        self.standbys = 0
-        self._audiences: deque[tuple[int, int]] = deque()
-        self._begun: Callable[[Tick | None], None] | None = None
 
-    def lead(self, epoch: int, begun: Callable[[Tick | None], None]) -> None:
-        """Begin a term: the next tick is due now.
+    def do(self, effect: Publish | Prove | Locate | Ask) -> None:
+        """Ask Redis, and tell the protocol what it has answered."""
+        match effect:
+            case Publish():
+                self._publish(effect)
+            case Prove(number):
+                command = ("EVAL", _PROVE, 1, keys.standbys(self._partition), self._name, number)
+                self._outlet.call(command, _ignore)
+            case Locate(connection):
+                self._locate(connection)
+            case _:
+                self._count(lambda number: self._protocol.counted(number, time.monotonic()))
 
-        Once it is published, `begun` is given the last tick that the leader before has confirmed.
-        """
-        self._epoch = epoch
-        self._begun = begun
-        self._ticked_at = float("-inf")
-        self._brisk = _BRISK_TICKS
-        # Until the first tick was heard: who leaves or goes deaf before that leaves it to them.
-        self.standbys = 1
-        self.sound()
+    def _publish(self, order: Publish) -> None:
+        def on_reply(reply: Reply) -> None:
+            if not isinstance(reply, list):
+                # Without an answer it is not known what became of the command.
+                self._protocol.not_published(str(reply) if isinstance(reply, hiredis.ReplyError) else "")
+                return
+            number, room, self.legacy_consumers, subscribers, before, proofs = reply
+            self._protocol.published(
+                number, subscribers, _proofs(proofs), _tick(before), time.monotonic(), has_room=bool(room)
+            )
 
-    def turn(self, now: float, state: State, confirmed: Tick | None) -> None:
-        """Publish a tick if one is due. `confirmed`: everything heard before it is on the stream."""
-        if self.due_in(now) <= 0.0:
-            self._ticked_at = now
-            self._brisk = max(0, self._brisk - 1)
-            self._under_way = True
-            self._outlet.call(self._command(state, confirmed), self._answer)
-        if self._published and self._unheard_since is None:
-            self._unheard_since = now
+        self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
 
-    def resign(self, confirmed: Tick | None) -> None:
-        """Say that this leader has left. Whether it is heard is for the silence to tell."""
-        self._outlet.call(self._command(LEFT, confirmed), _ignore)
+    def _locate(self, connection: bytes) -> None:
+        """First the number of the last tick, then the policies in force: so they hold at that tick."""
+        numbers: list[int | None] = []
 
-    def hear(self, number: int, now: float) -> None:
-        """A tick came in over the data connection."""
-        self.heard_at = now
-        self._heard = number
-        self._count_standbys()
+        def on_policies(reply: Reply) -> None:
+            number = numbers[0] if isinstance(reply, list) else None
+            pairs = zip(reply[::2], reply[1::2], strict=True) if isinstance(reply, list) else ()
+            self._protocol.located(connection, number, policies.read(pairs), time.monotonic())
 
-    def stir(self) -> None:
-        """Something was heard that is not a tick: it is to be confirmed soon."""
-        self._brisk = _BRISK_TICKS
+        self._count(numbers.append)
+        self._outlet.call(("HGETALL", keys.policies(self._partition)), on_policies)
 
-    def sound(self) -> None:
-        """Something came in over the data connection, or it is a new one: it is not dead.
-
-        Anything counts, not only the tick that is waited for: under load that one may
-        stand behind seconds of messages.
-        """
-        self._published = False
-        self._unheard_since = None
-
-    def is_deaf(self, now: float) -> bool:
-        """Whether Redis publishes ticks that the data connection does not bring."""
-        return self._unheard_since is not None and now - self._unheard_since > DEAF_SECONDS
-
-    def due_in(self, now: float) -> float:
-        """Seconds until the next tick; infinity while Redis cannot be given one."""
-        if self._under_way or not self._outlet.is_open:
-            return math.inf
-        is_needed = self.standbys or self._brisk or self._published
-        pause = self._interval if is_needed else self._interval * _RESTING_TICKS
-        return max(0.0, self._ticked_at + pause - now)
-
-    def ask(self, answer: Callable[[int | None], None]) -> None:
-        """Ask Redis for the number of the last tick; None if it cannot be asked, 0 if there was none."""
+    def _count(self, answer: Callable[[int | None], None]) -> None:
+        """The number of the last tick; None if it cannot be asked, 0 if there was none."""
 
         def on_reply(reply: Reply) -> None:
             answer(None if isinstance(reply, Exception) else int(reply or 0))
 
         self._outlet.call(("GET", keys.tick_counter(self._partition)), on_reply)
 
-    def _command(self, state: State, confirmed: Tick | None) -> tuple[Argument, ...]:
+    def _tick_command(self, order: Publish) -> tuple[Argument, ...]:
         known: tuple[Argument, ...] = ("", "", "", "")
-        if confirmed is not None:
+        if (confirmed := order.confirmed) is not None:
             known = (confirmed.number, confirmed.at, confirmed.calls, confirmed.run_id)
+        changes: list[Argument] = []
+        for channel, policy in order.changes:
+            changes += (channel, policies.written(policy))
+        partition = self._partition
         return (
-            *("EVAL", _SCRIPT, 2, keys.tick_counter(self._partition), keys.confirmed_tick(self._partition)),
-            *(self._channel, self._epoch, *known),
-            *(state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
+            *("EVAL", _TICK, 4, keys.tick_counter(partition), keys.confirmed_tick(partition)),
+            *(keys.policies(partition), keys.standbys(partition)),
+            *(self._channel, order.epoch, *known),
+            *(order.state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
+            *(pack(order.changes), *changes),
         )
 
-    def _answer(self, reply: Reply) -> None:
-        self._under_way = False
-        if not isinstance(reply, list):
-            return
-        number, self.legacy_consumers, audience, before = reply
-        self._published = number > self._heard  # Its push may have come in first.
-        self._audiences.append((number, audience))
-        self._count_standbys()
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            begun(_tick(before))
 
-    def _count_standbys(self) -> None:
-        """By the tick that was heard here: of its audience the own connection is one.
-
-        Of a later tick it may not be. Redis ends a connection long before its last bytes are read.
-        """
-        while self._audiences and self._audiences[0][0] <= self._heard:
-            number, audience = self._audiences.popleft()
-            if number == self._heard:
-                self.standbys = audience - 1
+def _proofs(fields: list[bytes]) -> dict[bytes, int]:
+    names, numbers = fields[::2], fields[1::2]
+    return {name: int(number) for name, number in zip(names, numbers, strict=True) if number.isdigit()}
 
 
 def _tick(fields: list[bytes | None]) -> Tick | None:

@@ -323,7 +323,9 @@ def test_control_ticks_that_are_believed_again_lose_messages(monkeypatch: pytest
         Capture, "_newest", property(lambda self: -1, lambda self, value: None), raising=False
     )
     monkeypatch.setattr(
-        "relaycore.hearing.Hearing._newest", property(lambda self: -1, lambda self, value: None), raising=False
+        "relaycore.hearing.Hearing._newest",
+        property(lambda self: -1, lambda self, value: None),
+        raising=False,
     )
     assert searched(has_lost_one_of_equals, names, EVERY, protected=True, texts=3)
 
@@ -332,7 +334,9 @@ def test_policies_really_change() -> None:
     world = play([("policy", EVERY), ("run", 30), ("publish", 8)], CONTENT, 1, protected=True, texts=1)
     assert world.redis.policies == {CHANNEL: EVERY}
     assert len(world.stored()) == 8
-    world = play([("run", 30), ("policy", CONTENT), ("run", 30), ("publish", 8)], EVERY, 1, protected=True, texts=1)
+    world = play(
+        [("run", 30), ("policy", CONTENT), ("run", 30), ("publish", 8)], EVERY, 1, protected=True, texts=1
+    )
     assert world.redis.policies == {}
     assert len(world.stored()) == 1
     assert Policies().in_force(CHANNEL) == CONTENT
@@ -347,7 +351,18 @@ def test_the_schedules_reach_every_state_and_every_action() -> None:
         world = World(CONTENT, seed=seed, protected=seed % 2 == 0)
         for _ in range(30):
             name = chance.choice(
-                ["kill", "pause", "cut", "swallow", "stop", "start", "start", "lose_reply", "retire", "toggle"]
+                [
+                    "kill",
+                    "pause",
+                    "cut",
+                    "swallow",
+                    "stop",
+                    "start",
+                    "start",
+                    "lose_reply",
+                    "retire",
+                    "toggle",
+                ]
             )
             world.publish(b"text")
             given: dict[str, tuple[int, ...]] = {"start": (), "toggle": (), "pause": (0, 80)}

@@ -31,7 +31,7 @@ STEP_SECONDS, TICK_SECONDS = 0.02, 0.1
 LAPSE_STEPS = 150
 DRAIN_STEPS = 250
 HOLD_BYTES = 1 << 20
-SERVER = b"the only one"
+SERVER = "the only one"
 
 
 @dataclass(eq=False)
@@ -247,7 +247,8 @@ class SimulatedListener:
     def _join(self) -> None:
         self.connection = Connection(b"connection %d" % next(self._names))
         self._redis.connections.append(self.connection)
-        self.protocol.connected(self.connection.name, SERVER, self._world.now)
+        self.protocol.connected(self.connection.name, self._world.now)
+        self.protocol.data_leads_to(SERVER)
 
     def _read(self, now: float) -> bool:
         queue, chance = self.connection.queue, self._chance
@@ -270,38 +271,46 @@ class SimulatedListener:
                 self._do(effect)
 
     def _do(self, effect: effects.Effect) -> None:
-        protocol, redis = self.protocol, self._redis
         match effect:
             case Command():
-                redis.obey(self.connection, effect)
-            case effects.Locate(connection):
-                number, policies = redis.counter, dict(redis.policies)
-                self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
-            case effects.Ask.COUNT:
-                number = redis.counter
-                self._soon(lambda: protocol.counted(number, self._world.now))
-            case effects.Publish():
-                self._publish(effect)
-            case effects.Prove(number):
-                redis.proofs[self.name] = number
-            case effects.Claim(beyond):
-                self._claim = self._claim or (beyond, self._chance.randint(0, 3))
+                self._redis.obey(self.connection, effect)
             case effects.Append(pieces):
                 self._waiting.extend((piece.documents, None) for piece in pieces)
             case effects.Mark(tick):
                 self._mark(tick)
             case effects.Drop():
                 self.connection.is_open = False
-            case effects.Lead():
-                self.renews = True
-                if not protocol._accounting.is_whole:
-                    self._note_hole(redis.confirmed)
-            case effects.Ask.END_TERM:
-                self.renews = False
+            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Ask.COUNT:
+                self._ask(effect)
             case Missed():
                 self._note(effect)
             case _:
-                pass  # Written into tables that are not played here.
+                self._do_about_the_lease(effect)
+
+    def _ask(self, effect: effects.Publish | effects.Prove | effects.Locate | effects.Ask) -> None:
+        protocol, redis, number = self.protocol, self._redis, self._redis.counter
+        match effect:
+            case effects.Publish():
+                self._publish(effect)
+            case effects.Prove(proved):
+                redis.proofs[self.name] = proved
+            case effects.Locate(connection):
+                policies = dict(redis.policies)
+                self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
+            case _:
+                self._soon(lambda: protocol.counted(number, self._world.now))
+
+    def _do_about_the_lease(self, effect: effects.Effect) -> None:
+        """Beside the lease much is written into tables that are not played here."""
+        match effect:
+            case effects.Claim(beyond):
+                self._claim = self._claim or (beyond, self._chance.randint(0, 3))
+            case effects.Lead():
+                self.renews = True
+                if not self.protocol._accounting.is_whole:
+                    self._note_hole(self._redis.confirmed)
+            case effects.Ask.END_TERM:
+                self.renews = False
 
     def _soon(self, answer: Callable[[], None]) -> None:
         """Redis answers, and the answer is read a while later, each in its turn."""

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,3 +154,14 @@ def test_prometheus_loads_the_alerts_and_sends_a_token() -> None:
     (job,) = config["scrape_configs"]
     assert job["metrics_path"] == "/metrics"
     assert job["authorization"]["credentials_file"]
+
+
+def test_the_version_is_the_same_wherever_it_is_stated() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    heading = re.search(r"^## (?:Unreleased \()?([0-9.]+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert heading is not None
+    assert heading[1] == version
+    stated = [
+        re.findall(r"relay:([0-9.]+)", path.read_text()) for path in (ROOT / "deploy/kubernetes").iterdir()
+    ]
+    assert {found for of_one in stated for found in of_one} == {version}

@@ -1,0 +1,64 @@
+"""What one listener has to put on record: what was not heard, and what it had to give up."""
+
+from collections.abc import Callable
+from typing import Final
+
+from channels_app.listening.gaps import Covered, Losses, Opened, between
+from channels_app.listening.roster import Roster
+from channels_app.models import Gap
+from leases_app.heartbeat import Heartbeat
+from relaycore import effects
+from relaycore.accounting import Missed, Why
+
+_CAUSES: Final[dict[Why, Gap.Cause]] = {
+    Why.HOLE: Gap.Cause.NO_LISTENER,
+    Why.DEAF: Gap.Cause.CONNECTION_LOST,
+    Why.LATE: Gap.Cause.LATE,
+}
+
+
+class Record:
+    """Notes for the roster, which writes them. `report_given_up` counts what was given up beside that."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        self._losses = Losses()
+        self._heartbeat: Heartbeat | None = None
+        self.report_given_up: Callable[[int], object] = int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether PostgreSQL has all of it."""
+        return not self._losses and self._roster.has_recorded_all
+
+    def follow(self, heartbeat: Heartbeat | None) -> None:
+        """What is given up from now on is counted with this term; None: with the seat."""
+        self._heartbeat = heartbeat
+
+    def note(self, effect: effects.Effect) -> None:
+        """Something about a gap."""
+        match effect:
+            case Missed(before, after, why, channel):
+                self._roster.note(between(before, after, _CAUSES[why], channel.decode()))
+            case effects.Deafened(since):
+                self._roster.note(Opened(since.at, Gap.Cause.CONNECTION_LOST))
+            case effects.Covered():
+                self._roster.note(Covered())
+
+    def give_up(self, messages: int) -> None:
+        """So many messages were heard and had to be let go."""
+        self._losses.add(messages)
+        (self.report_given_up if self._heartbeat is None else self._heartbeat.give_up)(messages)
+
+    def turn(self) -> None:
+        """A stretch in which messages were given up may be over."""
+        self._note_losses()
+
+    def close(self) -> None:
+        """Nothing more will be given up."""
+        self._note_losses(at_end=True)
+
+    def _note_losses(self, *, at_end: bool = False) -> None:
+        lost = self._losses.take(at_end=at_end)
+        if lost is not None:
+            self._roster.note(lost)
