@@ -334,8 +334,10 @@ class Election:
             before, self._expected = self._expected, counter
             if before is not None:
                 return self._nobody() if counter == before else self._deaf(now)
-        elif counter <= self._newest:
+        elif counter == self._newest:
             return self._nobody()
+        elif counter < self._newest:
+            return self._deaf(now)  # Redis has lost its counter: where this one stands is not known.
         else:
             self._expected = counter
         # Two more intervals: for another question, or for a tick that is on its way.

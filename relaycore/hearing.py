@@ -48,6 +48,11 @@ class Hearing:
         self._changes: deque[Tick] = deque()
 
     @property
+    def newest(self) -> int:
+        """The number of the last tick that was heard, or published before this connection."""
+        return self._newest
+
+    @property
     def is_whole(self) -> bool:
         """Whether what is held has no hole since the last tick that was confirmed."""
         return self.election.last is not None and self._holds_all()

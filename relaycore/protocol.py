@@ -123,6 +123,7 @@ class ListenerProtocol:
         self._has_begun = False
         self._has_room = True
         self._tick_refusal = ""
+        self._newest_before = 0
         self._unheard_at = 0.0
         self._retires_at = float("-inf")
         self._announces = False
@@ -384,6 +385,8 @@ class ListenerProtocol:
         """
         self._tick_refusal = ""
         self._has_room = has_room
+        if number <= self._newest_before:
+            self._out.append(Drop("Redis has lost its counter of ticks."))
         self._pulse.published(number, now)
         self._standbys.learn(number, subscribers, proofs, now)
         self._accounting.begun(before)
@@ -520,6 +523,7 @@ class ListenerProtocol:
             self._do(self._election.stands(self._outside.stands.number), now)
         if self.due_in(now) <= 0.0:
             self._pulse.tick(now)
+            self._newest_before = self._hearing.newest
             changes = self._policies.to_announce() if self.state is State.LEADING else ()
             self._announces = False
             self._out.append(Publish(self._election.epoch, self._election.says, self._confirm(), changes))

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
-from leases_app import deployment
+from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from messages_app.searching.history import at
 from messages_app.tasks import propose_writers

@@ -20,6 +20,9 @@ from relayproject.wire import Argument
 # there already. The answer also says who listens and which standbys have proved to be whole, so that
 # asking costs nothing. What was proved long ago, or is beyond the counter, is of the past.
 #
+# A counter that was not there begins with the time: ticks name messages under `every`, so a number must
+# not come twice, also if somebody has deleted the counter.
+#
 # A Redis whose memory is full lets a script through if its first write needs none: a leader that may
 # not append leads all the same, and learns from it that there is no room.
 _TICK = """
@@ -32,6 +35,10 @@ if type(number) == 'table' then
 end
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000)
+if number == 1 then
+  number = at
+  redis.call('SET', KEYS[1], string.format('%.0f', number))
+end
 local info = redis.pcall('INFO', 'commandstats')
 local calls = -1
 if type(info) == 'string' then

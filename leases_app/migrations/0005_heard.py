@@ -10,7 +10,7 @@ def trust(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leases_app', '0003_partitioning'),
+        ('leases_app', '0004_deployment'),
     ]
 
     operations = [

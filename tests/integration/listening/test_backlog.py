@@ -13,6 +13,7 @@ from channels_app.listening import backlog
 from channels_app.listening.backlog import EVERY_SECONDS, Backlog
 from channels_app.listening.outlet import Outlet
 from channels_app.listening.subscription import Subscription
+from relaycore.subscribing import Command
 from relayproject import wire
 
 from .world import Loop, Wait, on_stream, publish, start
@@ -43,8 +44,9 @@ def outlet() -> Iterator[Outlet]:
 @pytest.fixture
 def subscription(wait_until: Wait) -> Iterator[Subscription]:
     """A data connection that reads only when the test says so."""
-    subscription = Subscription("relay-listener-test", [b"slow"])
+    subscription = Subscription("relay-listener-test")
     wait_until(lambda: subscription.connect(time.monotonic()) or subscription.wire)
+    subscription.obey(Command(subscribes=True, channels=(b"slow",)))
     wait_until(lambda: subscription.receive() and subscription.client_id, what="subscribed")
     yield subscription
     subscription.close()
@@ -135,7 +137,7 @@ def test_each_connection_has_a_number_of_its_own(subscription: Subscription, wai
     subscription.drop("for the test")
     wait_until(lambda: subscription.connect(time.monotonic()) or subscription.wire)
     assert subscription.client_id is None
-    wait_until(lambda: subscription.receive() and subscription.client_id)
+    wait_until(lambda: subscription.receive() or subscription.client_id)
 
     assert subscription.client_id != first
 

@@ -65,9 +65,9 @@ def test_what_is_published_on_an_internal_channel_is_never_relayed(
 
 def forged(redis: Any, key: bytes = b"a guess", **more: Any) -> bytes:
     """A tick as a leader would publish it, if the key were that of the deployment."""
-    wanted = {"number": 1, "epoch": 0, "confirmed": 0, "run_id": redis.info("server")["run_id"]} | more
+    wanted = {"number": 10**18, "epoch": 0, "confirmed": 0, "run_id": redis.info("server")["run_id"]} | more
     tick = Tick(**wanted)
-    body = f"{tick.number} {tick.epoch} {tick.confirmed} {tick.state} {tick.at} {tick.calls} {tick.run_id}"
+    body = f"{tick.number} {tick.epoch} {tick.confirmed} {tick.state} {tick.at} {tick.calls} {tick.run_id} -"
     return body.encode() + b" " + seal(body.encode(), key)
 
 

@@ -51,7 +51,7 @@ def test_the_lines_of_a_listener_name_its_partition_and_task_in_every_thread(
     settings.RELAY_PARTITIONS = 4
     loop = Loop(functools.partial(listen, 3, task_id="task-3"))
     try:
-        wait_until(lambda: {"channels_app.listening.leadership"} <= loggers(lines()), what="leads")
+        wait_until(lambda: any("leads, epoch" in line["text"] for line in lines()), what="leads")
         threads = {"leases_app.heartbeat", "channels_app.listening.roster"}
         with postgres_proxy.refusing() as refusal:
             assert postgres_proxy.reset_all()

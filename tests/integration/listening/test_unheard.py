@@ -20,7 +20,7 @@ from leases_app.models import Lease
 from relayproject import keys
 from relayproject.tasks import propose
 
-from .world import Loop, Wait, is_active, is_led, start
+from .world import Loop, Wait, is_active, is_led, start, wake
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -317,7 +317,7 @@ def test_a_refused_channel_is_in_a_gap_of_its_own_until_it_is_heard(
     assert refused.refusal == "NOPERM ?"
     assert caplog.text.count("channel 'refused': Redis refuses it: NOPERM ?") == 1
 
-    relay_keys.publish(keys.control_channel(0), "refused")
+    wake(relay_keys, "refused")
     wait_until(lambda: is_active("refused"))
     gap.refresh_from_db()
     assert gap.ended_at is not None
