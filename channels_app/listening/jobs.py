@@ -71,17 +71,19 @@ class Jobs(Generic[T]):
             while not self._in_order and not self._closed:
                 now = time.monotonic()
                 refresh_at = self._looked_at_all_at + refresh_seconds
-                due_at = min(refresh_at, self._looked_at + _REST_SECONDS if self._asked else math.inf)
-                if now >= due_at:
-                    return self._take_look(now, all_of_it=now >= refresh_at)
-                self._changed.wait(due_at - now)
+                asked_at = self._looked_at + _REST_SECONDS if self._asked else math.inf
+                if now >= refresh_at:
+                    # What was asked for by name stays: a look at all may take an unchanged table for granted.
+                    self._looked_at_all_at = now
+                    return Look()
+                if now >= asked_at:
+                    return self._take_asked(now)
+                self._changed.wait(min(refresh_at, asked_at) - now)
             return self._in_order.popleft() if self._in_order else None
 
-    def _take_look(self, now: float, *, all_of_it: bool) -> Look:
-        look = Look(() if all_of_it else tuple(self._names))
+    def _take_asked(self, now: float) -> Look:
+        look = Look(tuple(self._names))
         self._names.clear()
         self._asked = False
         self._looked_at = now
-        if not look.names:
-            self._looked_at_all_at = now
         return look

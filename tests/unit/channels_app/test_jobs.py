@@ -11,10 +11,9 @@ WHOLE = Look()
 
 
 def rested() -> Jobs[str]:
-    """A queue that has given out its first look at the whole table, long enough ago."""
+    """A queue that has given out its first look at the whole table."""
     jobs: Jobs[str] = Jobs()
     assert jobs.take(LONG) == WHOLE
-    time.sleep(0.21)
     return jobs
 
 
@@ -62,6 +61,13 @@ def test_a_look_at_too_many_is_one_at_all() -> None:
     assert jobs.take(LONG) == WHOLE
 
 
+def test_a_look_at_all_that_is_due_leaves_what_was_asked_for_by_name() -> None:
+    jobs = rested()
+    jobs.look("orders")
+    assert jobs.take(0.0) == WHOLE
+    assert jobs.take(LONG) == Look(("orders",))
+
+
 def test_a_look_after_a_rest_is_at_once_and_one_right_after_a_look_waits() -> None:
     jobs = rested()
     times = []
@@ -73,7 +79,8 @@ def test_a_look_after_a_rest_is_at_once_and_one_right_after_a_look_waits() -> No
 
 
 def test_what_is_put_does_not_wait_for_a_look_that_waits() -> None:
-    jobs = Jobs[str]()
+    jobs = rested()
+    jobs.look("orders")
     jobs.take(LONG)
     jobs.look("orders")
     threading.Timer(0.05, jobs.put, ["a gap"]).start()
