@@ -23,6 +23,7 @@ from kombu.transport import redis as redis_transport
 
 from relayproject import rabbitmq, stopping
 from relayproject.observing import extras
+from relayproject.primary import BrokerConnection, EncryptedBrokerConnection
 from relayproject.processes import DEFAULT, LISTENERS, QUEUES, WRITERS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
@@ -96,6 +97,8 @@ class _QoS(redis_transport.QoS):
 
 
 redis_transport.Channel.QoS = _QoS
+redis_transport.Channel.connection_class = BrokerConnection
+redis_transport.Channel.connection_class_ssl = EncryptedBrokerConnection
 
 
 def propose() -> None:

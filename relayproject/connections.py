@@ -13,20 +13,27 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from relaycore.errors import Disconnected
+from relayproject.primary import connection_class
 from relayproject.wire import Connection, Wire
 
 COMMAND_TIMEOUT_SECONDS = 5.0
 
 
 def redis_client(*, timeout: float = COMMAND_TIMEOUT_SECONDS) -> redis.Redis:
-    """A Redis client of its own. It never retries: a retried XADD would append twice."""
-    return redis.Redis.from_url(
-        settings.SERVERS.redis_url,
-        socket_timeout=timeout,
-        socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
-        health_check_interval=0,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
+    """A Redis client of its own. It never retries: a retried XADD would append twice.
+
+    It does not stay with a server that was demoted: `relayproject.primary`.
+    """
+    url = settings.SERVERS.redis_url
+    return redis.Redis.from_pool(
+        ConnectionPool.from_url(
+            url,
+            connection_class=connection_class(url),
+            socket_timeout=timeout,
+            socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
     )
 
 

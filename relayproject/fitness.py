@@ -7,7 +7,7 @@ default` show them too.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -40,6 +40,7 @@ def redis_findings(client: redis.Redis) -> Iterator[Finding]:
         redis.RedisError: it does not answer.
     """
     info = client.info()
+    yield from _place_findings(info)
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         yield Finding(
@@ -55,6 +56,23 @@ def redis_findings(client: redis.Redis) -> Iterator[Finding]:
             "Set appendonly yes.",
         )
     yield from _buffer_findings(client)
+
+
+def _place_findings(info: Mapping[str, Any]) -> Iterator[Finding]:
+    if info.get("cluster_enabled"):
+        yield Finding(
+            "relay.redis.cluster",
+            "This Redis is a node of a cluster, which Relay does not support yet.",
+            "Use one Redis, with or without replicas.",
+            serious=True,
+        )
+    elif info.get("role") == "slave":
+        yield Finding(
+            "relay.redis.replica",
+            f"This Redis is a replica of {info['master_host']}:{info['master_port']} and takes no writes.",
+            "Connect to the primary: set REDIS_URL to an address that leads to it after a failover as well.",
+            serious=True,
+        )
 
 
 def pubsub_limits(value: str) -> tuple[int, int] | None:

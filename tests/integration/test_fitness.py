@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +15,9 @@ from relaycore import envelope
 from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
 from relayproject import fitness
-from relayproject.connections import mongo_collection
+from relayproject.connections import mongo_collection, shared_redis
+from relayproject.stack.valkey import Valkey
+from tests.chaos.servers import OwnServer
 from tests.integration.writing.world import Failpoint
 
 SOUND = {
@@ -73,6 +77,32 @@ def test_a_redis_that_may_evict_the_stream_is_refused(redis: Any, policy: str) -
     with pytest.raises(UnfitServer, match="noeviction"):
         listen(0, lambda: True)
     assert not Lease.objects.live().exists()
+
+
+@pytest.fixture
+def own_redis(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A Redis with the options of an indirect parameter, and the one that is used."""
+    server = OwnServer(Valkey, tmp_path / "redis", *request.param)
+    settings.SERVERS = replace(settings.SERVERS, redis_url=server.url)
+    shared_redis.cache_clear()
+    with server.redis() as client:
+        yield client
+    shared_redis.cache_clear()
+    server.stop()
+
+
+@pytest.mark.parametrize("own_redis", [("--cluster-enabled", "yes")], indirect=True)
+def test_a_cluster_is_refused(own_redis: Any) -> None:
+    assert found(own_redis) == {"relay.redis.cluster": True}
+    with pytest.raises(UnfitServer, match="is a node of a cluster"):
+        listen(0, lambda: True)
+
+
+@pytest.mark.parametrize("own_redis", [("--replicaof", "127.0.0.1 1")], indirect=True)
+def test_a_replica_is_refused(own_redis: Any) -> None:
+    assert found(own_redis) == {"relay.redis.replica": True}
+    with pytest.raises(UnfitServer, match=r"is a replica of 127\.0\.0\.1:1 .* Connect to the primary"):
+        listen(0, lambda: True)
 
 
 @pytest.mark.usefixtures("redis_away")
