@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from channels_app import registration
 from channels_app.models import Channel
 from leases_app import deployment
@@ -22,10 +24,20 @@ _TWO_TICKS_SECONDS = 0.35
 """With time to spare: after two ticks a standby has heard a whole one."""
 
 
+def tick_channel() -> str:
+    """The Pub/Sub channel of the ticks of partition 0."""
+    return deployment.tick_channel(0)
+
+
+def control_channel() -> str:
+    """The Pub/Sub channel on which the listeners of partition 0 are told to look at the channel table."""
+    return deployment.control_channel(0)
+
+
 class Cluster:
     """Starts `manage.py listen` and `manage.py write` for partition 0, and does things to them."""
 
-    def __init__(self, settings: Any, redis: Any, wait_until: Wait, log: Path) -> None:
+    def __init__(self, settings: Any, redis: Any, wait_until: Wait, log: Path, **environment: str) -> None:
         databases = settings.DATABASES
         url = urlsplit(settings.SERVERS.database_url)._replace(path=f"/{databases['default']['NAME']}")
         self._environment = {
@@ -38,9 +50,11 @@ class Cluster:
             # A killed process is replaced as soon as its lease has lapsed.
             "RELAY_LEASE_TTL_SECONDS": "1.0",
             "RELAY_LEASE_HEARTBEAT_SECONDS": "0.2",
+            **environment,
         }
         self.redis = redis
         self.redis_url = settings.SERVERS.redis_url
+        self.redis_url_of_processes = self._environment["REDIS_URL"]
         self.database_url = self._environment["DATABASE_URL"]
         self._wait_until = wait_until
         self._log = log
@@ -67,6 +81,10 @@ class Cluster:
         self._wait_until(lambda: held.count() < seats, what="a free seat")
         self.start("listen", **environment)
 
+    def keep(self, listeners: int, **environment: str) -> None:
+        """So many listeners from now on: one that ends or is killed is replaced at once."""
+        self.start("-m", "tests.chaos.nursery", str(listeners), **environment)
+
     def replace_writer(self) -> None:
         """Start a writer as soon as nobody holds the lease, as beat would."""
         held = Lease.objects.live().filter(role=Lease.Role.WRITER, partition=0)
@@ -78,13 +96,12 @@ class Cluster:
         row = Channel.objects.create(channel=name, deduplicate=policy)
         registration.wake([(0, name)])
         self._wait_until(lambda: self.is_active(name), seconds=20, what=f"{name} ACTIVE")
-        self._wait_until(
-            lambda: self._audience(name) == self._audience(deployment.tick_channel(0)), what="all hear"
-        )
+        self._wait_until(lambda: self.audience(name) == self.audience(tick_channel()), what="all hear")
         time.sleep(_TWO_TICKS_SECONDS)
         return row
 
-    def _audience(self, channel: str) -> int:
+    def audience(self, channel: str) -> int:
+        """How many connections have subscribed, by Redis's count."""
         return int(self.redis.pubsub_numsub(channel)[0][1])
 
     def is_active(self, name: str) -> bool:
@@ -105,16 +122,23 @@ class Cluster:
         return [p for p in self.running if self.command_of(p) == command and p.poll() is None]
 
     def leader(self) -> "subprocess.Popen[bytes] | None":
-        """The process that leads now."""
-        row = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=0).first()
-        pid = None if row is None else row.pid
+        """The process that leads now, if it was started by itself."""
+        pid = self.leader_pid()
         return next((process for process in self.listeners if process.pid == pid), None)
+
+    def leader_pid(self) -> int | None:
+        """Of the process that leads now."""
+        row = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=0).first()
+        return None if row is None else row.pid
+
+    def epoch(self) -> int:
+        """The number of the term: it grows by one with each leader."""
+        return Lease.objects.get(role=Lease.Role.LISTENER, partition=0).epoch
 
     def wait_for(self, listeners: int) -> None:
         """Until so many listeners protect: each of them has heard two whole ticks."""
-        tick = deployment.tick_channel(0)
         self._wait_until(
-            lambda: self.redis.pubsub_numsub(tick)[0][1] == listeners and self.leader() is not None,
+            lambda: self.audience(tick_channel()) == listeners and self.leader_pid() is not None,
             seconds=20,
             what=f"{listeners} listeners, one of which leads",
         )
@@ -151,6 +175,8 @@ class Cluster:
     def end(self) -> None:
         """Kill whatever still runs."""
         for process in self.running:
+            for child in psutil.Process(process.pid).children() if process.poll() is None else ():
+                child.kill()
             process.send_signal(signal.SIGCONT)
             process.kill()
         for process in self.running:

@@ -4,6 +4,10 @@ The order of a test's arguments matters: servers of its own come before the clus
 """
 
 import operator
+import os
+import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,11 +23,12 @@ from relayproject import connections, keys
 from relayproject.connections import mongo_collection, shared_redis
 from relayproject.stack.mongo import Mongo
 from relayproject.stack.valkey import Valkey
+from tests.proxy import Proxy
 
 from .checker import Verdict, judge
 from .cluster import Cluster, Wait
-from .publisher import Publisher
-from .score import Score
+from .publisher import LAST, Publisher, publish_last
+from .score import Score, keep
 from .servers import OwnServer
 
 Settle = Callable[..., Verdict]
@@ -31,7 +36,40 @@ Settle = Callable[..., Verdict]
 _CLOCK_SECONDS = 0.3
 """The publisher notes a time when it has the answer, and gaps have the time of Redis."""
 
-_score = Score()
+SEED = int(os.environ.get("CHAOS_SEED", time.time_ns() % 100_000))
+"""Of what happens at random: the moments of a kill, the schedule of a soak."""
+
+LOADED = os.environ.get("CHAOS_LOAD", "0") != "0"
+"""Whether another process takes a whole core meanwhile."""
+
+_began_at = time.monotonic()
+_score = Score(SEED, "a whole core" if LOADED else "none")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def load() -> Iterator[None]:
+    """Somebody else who takes a whole core, if `CHAOS_LOAD` asks for it; ends with this process."""
+    if not LOADED:
+        yield
+        return
+    process = subprocess.Popen([sys.executable, "-c", _TAKE_A_CORE, str(os.getpid())])
+    yield
+    assert process.poll() is None, "nobody has taken a core"
+    process.kill()
+    process.wait(10)
+
+
+_TAKE_A_CORE = """
+import os, sys
+while os.getppid() == int(sys.argv[1]):
+    sum(range(1_000_000))
+"""
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What a test leaves to chance: the same for the same seed, whatever ran before it."""
+    return random.Random(f"{SEED} {request.node.name}")
 
 
 @pytest.fixture
@@ -70,12 +108,31 @@ def _forget_mongo_client() -> None:
 
 
 @pytest.fixture
+def network(settings: Any, request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """How the processes of the cluster reach their servers, in their environment.
+
+    As an indirect parameter: "TLS", to Redis.
+    """
+    if getattr(request, "param", "plain") == "plain":
+        yield {}
+        return
+    with Proxy.to(settings.SERVERS.redis_url, encrypted=True) as proxy:
+        yield {"REDIS_URL": proxy.url}
+
+
+@pytest.fixture
 def cluster(
-    transactional_db: None, settings: Any, relay_keys: Any, archive: Any, wait_until: Wait, tmp_path: Path
+    transactional_db: None,
+    settings: Any,
+    relay_keys: Any,
+    archive: Any,
+    wait_until: Wait,
+    tmp_path: Path,
+    network: dict[str, str],
 ) -> Iterator[Cluster]:
     """No process runs yet."""
     settings.RELAY_LEASE_TTL_SECONDS = 1.0  # As the cluster has it, since the test reads leases as well.
-    cluster = Cluster(settings, relay_keys, wait_until, tmp_path / "processes.log")
+    cluster = Cluster(settings, relay_keys, wait_until, tmp_path / "processes.log", **network)
     yield cluster
     cluster.end()
     print((tmp_path / "processes.log").read_text(errors="replace")[-20_000:])
@@ -93,21 +150,21 @@ def pair(cluster: Cluster) -> Cluster:
 
 @pytest.fixture
 def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) -> Settle:
-    """What the checker says, once everything that was heard is stored."""
+    """What the checker says, once everything that was heard is stored.
 
-    def settle(*publishers: Publisher, seconds: float = 30) -> Verdict:
+    `counts`: in the score. Not where the policy keeps something from being stored.
+    """
+
+    def settle(*publishers: Publisher, seconds: float = 30, counts: bool = True) -> Verdict:
         for publisher in publishers:
-            _wait_for_last(cluster.redis, publisher.channel, wait_until, seconds)
+            publish_last(cluster.redis, publisher.channel, mongo_collection("messages"), wait_until, seconds)
         wait_until(lambda: is_drained(cluster.redis), seconds=seconds, what="everything stored")
         verdict = reduce(operator.add, map(verdict_on, publishers))
-        if "control" not in request.node.name:
+        if counts and "control" not in request.node.name:
             _score.add(verdict)
         return verdict
 
     return settle
-
-
-_LAST = "the last of "
 
 
 def verdict_on(publisher: Publisher) -> Verdict:
@@ -122,23 +179,8 @@ def verdict_on(publisher: Publisher) -> Verdict:
         at = publisher.times[text]
         return any(began - _CLOCK_SECONDS <= at <= ended + _CLOCK_SECONDS for began, ended in gaps)
 
-    stored = [row["message"] for row in rows if not row["message"].startswith(_LAST)]
+    stored = [row["message"] for row in rows if not row["message"].startswith(LAST)]
     return judge(publisher.accepted, publisher.attempted, stored, is_recorded)
-
-
-def _wait_for_last(redis: Any, channel: str, wait_until: Wait, seconds: float) -> None:
-    """Until a message that comes after everything else of the channel is stored."""
-    last = f"{_LAST}{channel}, {time.time_ns()}"
-    published_at = 0.0
-
-    def is_stored() -> bool:
-        nonlocal published_at
-        if time.monotonic() - published_at > 0.5:
-            published_at = time.monotonic()
-            redis.publish(channel, last)
-        return mongo_collection("messages").count_documents({"message": last}) > 0
-
-    wait_until(is_stored, seconds=seconds, what=f"the last message of {channel} stored")
 
 
 def is_drained(redis: Any) -> bool:
@@ -172,9 +214,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line that a program can read."""
-    if _score.faults:
-        terminalreporter.write_line(str(_score))
+    """One line that a program can read. `CHAOS_RESULTS`: a directory in which it is kept."""
+    if not _score.faults:
+        return
+    terminalreporter.write_line(str(_score))
+    if directory := os.environ.get("CHAOS_RESULTS"):
+        path = keep(_score, time.monotonic() - _began_at, Path(directory))
+        terminalreporter.write_line(f"kept in {path}")
 
 
 @pytest.fixture

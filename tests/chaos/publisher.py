@@ -2,11 +2,15 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+LAST = "the last of "
+"""How the message begins that comes after everything else of a channel."""
 
 _BURST_SECONDS = 0.01
 
@@ -21,7 +25,8 @@ class Publisher:
     def __init__(self, url: str, channel: str, rate: int = 1000, texts: list[str] | None = None) -> None:
         self._url = url
         self.channel = channel
-        self._per_burst = max(1, round(rate * _BURST_SECONDS))
+        self._pause = max(_BURST_SECONDS, 1 / rate)
+        self._per_burst = round(rate * self._pause)
         self._texts = texts
         self.attempted: list[str] = []
         self.accepted: list[str] = []
@@ -44,7 +49,9 @@ class Publisher:
         self._thread.join(120)
 
     def _run(self) -> None:
-        client: Any = redis.Redis.from_url(self._url, socket_timeout=10, retry=Retry(NoBackoff(), 0))
+        client: Any = redis.Redis.from_url(
+            self._url, socket_timeout=10, retry=Retry(NoBackoff(), 0), client_name="publisher"
+        )
         due = time.monotonic()
         while not self._stop.is_set():
             burst = self._next()
@@ -63,7 +70,7 @@ class Publisher:
                 self.accepted += burst
                 self.times.update(dict.fromkeys(burst, now))
                 self.unheard += sum(count == 0 for count in heard)
-            due = max(due + _BURST_SECONDS, time.monotonic() - 0.5)
+            due = max(due + self._pause, time.monotonic() - 0.5)
             time.sleep(max(0.0, due - time.monotonic()))
         client.close()
 
@@ -72,3 +79,20 @@ class Publisher:
         if self._texts is not None:
             return self._texts[at : at + self._per_burst]
         return [f"{self.channel} {number}" for number in range(at, at + self._per_burst)]
+
+
+def publish_last(
+    client: Any, channel: str, messages: Any, wait_until: Callable[..., None], seconds: float
+) -> None:
+    """Until a message that comes after everything else of the channel is in this collection."""
+    last = f"{LAST}{channel}, {time.time_ns()}"
+    published_at = 0.0
+
+    def is_stored() -> bool:
+        nonlocal published_at
+        if time.monotonic() - published_at > 0.5:
+            published_at = time.monotonic()
+            client.publish(channel, last)
+        return bool(messages.count_documents({"message": last}))
+
+    wait_until(is_stored, seconds=seconds, what=f"the last message of {channel} stored")

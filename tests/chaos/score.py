@@ -1,10 +1,15 @@
 """What all faults together came to."""
 
+import datetime
+import os
+import platform
+import subprocess
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from .checker import Verdict
 
-FAULTS = 16
+FAULTS = 24
 
 
 @dataclass
@@ -12,7 +17,12 @@ class Score:
     """Adds up over one run of the tests; controls, which lose on purpose, are not counted.
 
     faults: number of the fault → whether every test of it has passed
+    seed:   of what happens at random
+    load:   what else the machine had to do meanwhile
     """
+
+    seed: int
+    load: str
 
     faults: dict[int, bool] = field(default_factory=dict)
     published: int = 0
@@ -45,5 +55,26 @@ class Score:
             f"published {self.published}, stored {self.stored}, "
             f"lost {self.lost - self.unrecorded} within recorded gaps, twice {self.twice}, "
             f"unrecorded loss {self.unrecorded}; "
-            f"longest take-over {'not measured' if take_over is None else f'{take_over:.2f} s'}"
+            f"longest take-over {'not measured' if take_over is None else f'{take_over:.2f} s'}; "
+            f"seed {self.seed}, load: {self.load}"
         )
+
+
+def keep(score: Score, seconds: float, directory: Path) -> Path:
+    """Write what one run came to below what this day's runs before it came to; the file.
+
+    `seconds`: how long it took.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC)
+    path = directory / f"{now:%Y-%m-%d}.txt"
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
+    facts = (
+        f"{now:%H:%M} UTC, {seconds / 60:.1f} minutes, commit {commit.stdout.strip() or 'not known'}, "
+        f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    )
+    with path.open("a") as file:
+        file.write(f"{facts}\n{score}\n\n")
+    return path

@@ -20,7 +20,23 @@ from .publisher import Publisher
 POLICIES = ["every", pytest.param("content", marks=pytest.mark.long)]
 """`every` is the harder one: what is heard twice must get the same name twice."""
 
+OVER_TLS = {
+    "test_one_of_two_killed_again_and_again",
+    "test_both_killed_is_a_gap_with_a_bound",
+    "test_connections_cut_again_and_again",
+}
+"""These, in the short form too. In the long one all do."""
+
 ALONE = {"RELAY_LISTENERS_PER_PARTITION": "1"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each fault once without TLS to Redis and once with it."""
+    name = metafunc.definition.originalname
+    if name.startswith("test_control"):
+        return
+    marks = [pytest.mark.fault(18), *([] if name in OVER_TLS else [pytest.mark.long])]
+    metafunc.parametrize("network", ["plain", pytest.param("TLS", marks=marks)], indirect=True)
 
 
 def await_successor(cluster: Cluster, gone: "subprocess.Popen[bytes]", wait_until: Wait) -> float:
@@ -30,10 +46,10 @@ def await_successor(cluster: Cluster, gone: "subprocess.Popen[bytes]", wait_unti
     return time.monotonic() - began
 
 
-def kill_one_after_another(cluster: Cluster, kills: int, **environment: str) -> None:
+def kill_one_after_another(cluster: Cluster, chance: random.Random, kills: int, **environment: str) -> None:
     """At random moments, the leader as often as the other one. The killed one is started again."""
     for number in range(kills):
-        time.sleep(random.uniform(0.1, 0.6))
+        time.sleep(chance.uniform(0.1, 0.6))
         leader = cluster.leader()
         assert leader is not None
         others = [process for process in cluster.listeners if process is not leader]
@@ -45,10 +61,12 @@ def kill_one_after_another(cluster: Cluster, kills: int, **environment: str) -> 
 
 @pytest.mark.fault(1)
 @pytest.mark.parametrize("policy", POLICIES)
-def test_one_of_two_killed_again_and_again(pair: Cluster, settled: Settle, policy: str) -> None:
+def test_one_of_two_killed_again_and_again(
+    pair: Cluster, settled: Settle, policy: str, chance: random.Random
+) -> None:
     pair.channel("orders", policy)
     with Publisher(pair.redis_url, "orders") as publisher:
-        kill_one_after_another(pair, kills=8)
+        kill_one_after_another(pair, chance, kills=8)
         time.sleep(0.5)
     verdict = settled(publisher)
     assert verdict.is_clean, str(verdict)
@@ -58,14 +76,14 @@ def test_one_of_two_killed_again_and_again(pair: Cluster, settled: Settle, polic
 
 @pytest.mark.fault(1)
 def test_control_one_listener_killed_loses_messages_and_says_how_many(
-    cluster: Cluster, settled: Settle
+    cluster: Cluster, settled: Settle, chance: random.Random
 ) -> None:
     cluster.start("write")
     cluster.start("listen", **ALONE)
     cluster.wait_for(1)
     cluster.channel("orders")
     with Publisher(cluster.redis_url, "orders") as publisher:
-        kill_one_after_another(cluster, kills=2, **ALONE)
+        kill_one_after_another(cluster, chance, kills=2, **ALONE)
         time.sleep(0.5)
     verdict = settled(publisher)
     assert verdict.lost
@@ -75,11 +93,13 @@ def test_control_one_listener_killed_loses_messages_and_says_how_many(
 
 
 @pytest.mark.fault(8)
-def test_equal_payloads_are_stored_as_often_as_they_were_published(pair: Cluster, settled: Settle) -> None:
+def test_equal_payloads_are_stored_as_often_as_they_were_published(
+    pair: Cluster, settled: Settle, chance: random.Random
+) -> None:
     pair.channel("orders", "every")
     texts = [f"text {number % 6}" for number in range(12_000)]
     with Publisher(pair.redis_url, "orders", texts=texts) as publisher:
-        kill_one_after_another(pair, kills=8)
+        kill_one_after_another(pair, chance, kills=8)
         publisher.finish()
     verdict = settled(publisher)
     assert publisher.accepted == texts
@@ -246,7 +266,7 @@ def test_a_path_that_swallows_everything(
 ) -> None:
     """No reset, no end: the connections of one listener just bring nothing any more."""
     cluster.start("write")
-    with Proxy.to(cluster.redis_url) as proxy:
+    with Proxy.to(cluster.redis_url_of_processes) as proxy:
         if swallowed == "leader":
             behind = cluster.start("listen", REDIS_URL=proxy.url)
             cluster.wait_for(1)

@@ -1,11 +1,13 @@
 """Celery's part: beat dead or doubled, the broker emptied, all workers restarted at once."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,6 +24,7 @@ from .servers import OwnServer
 
 COVERED_SECONDS = 30
 CHANNELS, PARTITIONS = 500, 8
+CALM_RATE = 50
 
 
 @pytest.fixture
@@ -171,6 +174,44 @@ def test_all_workers_restarted_at_once_cover_500_channels_again(stack: Stack, wa
         assert min(pipe.execute()) >= 1, "a channel that nobody hears"
     wait_until(lambda: stack.texts(names[-1]) == [f"after {names[-1]}"], seconds=20, what="stored")
     assert all(stack.texts(name) == [f"after {name}"] for name in names[::25])
+
+
+@pytest.mark.fault(17)
+@pytest.mark.parametrize("stack", [{"RELAY_LISTENER_LIFE_SECONDS": "20"}], indirect=True)
+@pytest.mark.parametrize(
+    "minutes",
+    [
+        pytest.param(2.0, marks=[pytest.mark.long, pytest.mark.timeout(400)]),
+        pytest.param(
+            float(os.environ.get("SOAK_MINUTES", "30")),
+            marks=[pytest.mark.soak, pytest.mark.timeout(60 * 60 * 24)],
+        ),
+    ],
+    ids=["long", "soak"],
+)
+def test_a_calm_system_that_hands_over_loses_nothing(stack: Stack, wait_until: Wait, minutes: float) -> None:
+    """All three policies and no other fault: what an operator has who leaves it alone."""
+    policies: dict[str, Any] = {"every one": "every", "by content": "content", "by field": {"field": "id"}}
+    for name, policy in policies.items():
+        stack.listen_to(name, deduplicate=policy)
+    wait_until(lambda: listeners(stack) == 2, seconds=20, what="two listeners")
+    first, url = stack.lease("listener")[0], stack.info["redis_url"]
+    texts = [f'{{"id": {number}}}' for number in range(round(minutes * 60 * CALM_RATE))]
+    with ExitStack() as publishing:
+        publishers = [
+            publishing.enter_context(Publisher(url, name, CALM_RATE, texts if name == "by field" else None))
+            for name in policies
+        ]
+        time.sleep(60 * minutes)
+    hand_overs = stack.lease("listener")[0] - first
+    for publisher in publishers:
+        assert_all_stored(stack, publisher, wait_until)
+    published = sum(len(publisher.accepted) for publisher in publishers)
+    print(f"{minutes:g} minutes, {hand_overs} hand-overs: published {published}, all stored once and in order")
+    assert hand_overs >= minutes
+    with stack.postgres() as connection, connection.cursor() as cursor:
+        cursor.execute("select * from gaps")
+        assert cursor.fetchall() == []
 
 
 def heard(stack: Stack) -> int:

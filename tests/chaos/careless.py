@@ -1,0 +1,71 @@
+"""Relay's commands without one of their protections: the controls.
+
+    python -m tests.chaos.careless records listen
+
+runs `manage.py listen` without the protection `records`. Each name says what is not done.
+"""
+
+import ssl
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+_RECORD_BYTES = 1 << 14
+
+
+class _OneRecord:
+    """A socket that gives one record of TLS, and then says that there is no more."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self.has_given = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def pending(self) -> int:
+        return 0
+
+    def recv(self, size: int) -> bytes:
+        if self.has_given:
+            raise ssl.SSLWantReadError
+        self.has_given = True
+        return bytes(self._real.recv(min(size, _RECORD_BYTES)))
+
+
+def records() -> None:
+    """Read one record of TLS at a time, and believe that this was all."""
+    from relayproject.wire import Connection, Wire
+
+    make, receive = Wire.__init__, Wire.receive
+
+    def make_careless(self: Wire, connection: Connection) -> None:
+        make(self, connection)
+        self._socket = _OneRecord(self._socket)
+        self._pending = self._socket.pending
+
+    def receive_one(self: Wire) -> list[Any]:
+        self._socket.has_given = False
+        return receive(self)
+
+    Wire.__init__ = make_careless  # type: ignore[method-assign]
+    Wire.receive = receive_one  # type: ignore[method-assign]
+
+
+def seals() -> None:
+    """Take every tick for a genuine one."""
+    from relaycore import ticks
+
+    ticks.hmac.compare_digest = lambda a, b: True  # type: ignore[assignment]
+
+
+WITHOUT: dict[str, Callable[[], None]] = {"records": records, "seals": seals}
+
+if __name__ == "__main__":
+    django.setup()
+    WITHOUT[sys.argv[1]]()
+    from django.core.management import call_command
+
+    call_command(*sys.argv[2:])

@@ -1,0 +1,60 @@
+"""Redis over TLS, under load: a standby keeps up, and takes over whole.
+
+The faults of `test_listeners.py` run over TLS as well.
+"""
+
+import signal
+import time
+
+import pytest
+
+from channels_app.models import Gap
+
+from .cluster import Cluster
+from .conftest import Settle
+from .publisher import Publisher
+
+RATE, BYTES = 1500, 500
+
+pytestmark = [
+    pytest.mark.fault(18),
+    pytest.mark.parametrize("network", ["TLS"], indirect=True),
+]
+
+
+def texts(seconds: int) -> list[str]:
+    """For so long, at the rate, and of the size."""
+    return [f"orders {number} ".ljust(BYTES, "x") for number in range(RATE * seconds)]
+
+
+@pytest.mark.parametrize("seconds", [8, pytest.param(60, marks=pytest.mark.long)])
+def test_the_leader_is_killed_under_load(pair: Cluster, settled: Settle, seconds: int) -> None:
+    pair.channel("orders", "every")
+    with Publisher(pair.redis_url, "orders", RATE, texts(seconds)) as publisher:
+        time.sleep(seconds / 2)
+        leader = pair.leader()
+        assert leader is not None
+        pair.signal(leader, signal.SIGKILL)
+        pair.replace_listener()
+        publisher.finish()
+    verdict = settled(publisher)
+    assert verdict.is_clean, str(verdict)
+    assert not Gap.objects.filter(covered=False).exists()
+
+
+def test_control_who_reads_one_record_at_a_time_falls_behind(cluster: Cluster, settled: Settle) -> None:
+    cluster.start("write")
+    careless = ("-m", "tests.chaos.careless", "records", "listen")
+    cluster.start(*careless)
+    cluster.start(*careless)
+    cluster.wait_for(2)
+    cluster.channel("orders", "every")
+    with Publisher(cluster.redis_url, "orders", RATE, texts(6)) as publisher:
+        time.sleep(4)
+        leader = cluster.leader()
+        assert leader is not None
+        cluster.signal(leader, signal.SIGKILL)
+        publisher.finish()
+    verdict = settled(publisher)
+    assert verdict.lost
+    assert verdict.is_clean_but_for_losses, str(verdict)
