@@ -96,9 +96,13 @@ class Cluster:
         row = Channel.objects.create(channel=name, deduplicate=policy)
         registration.wake([(0, name)])
         self._wait_until(lambda: self.is_active(name), seconds=20, what=f"{name} ACTIVE")
+        self.wait_until_all_hear(name)
+        return row
+
+    def wait_until_all_hear(self, name: str) -> None:
+        """The leader makes a channel ACTIVE. A standby may be later, and protects it only then."""
         self._wait_until(lambda: self.audience(name) == self.audience(tick_channel()), what="all hear")
         time.sleep(_TWO_TICKS_SECONDS)
-        return row
 
     def audience(self, channel: str) -> int:
         """How many connections have subscribed, by Redis's count."""
