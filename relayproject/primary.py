@@ -22,7 +22,7 @@ _LOOK_SECONDS: Final = 2.0
 
 
 class WrongServer(redis.ConnectionError):
-    """The server is a replica, a node of a cluster, or still loading: it has not executed the command."""
+    """The server is a replica or a node of a cluster. The connection to it has ended."""
 
 
 class _Leaving(AbstractConnection):
@@ -44,7 +44,7 @@ class _Leaving(AbstractConnection):
         return reply
 
     def _leave_if_wrong(self, exc: redis.ResponseError) -> None:
-        text = _as_sent(exc)
+        text = as_sent(exc)
         if classify(text) is Refusal.WRONG_SERVER:
             self.disconnect()  # type: ignore[no-untyped-call]
             raise WrongServer(f"This Redis is not the one that takes writes: {text}") from exc
@@ -106,6 +106,6 @@ def connection_class(url: str) -> type[AbstractConnection]:
     return {"rediss": _Tls, "unix": _UnixSocket}.get(url.partition("://")[0], _Tcp)
 
 
-def _as_sent(exc: redis.ResponseError) -> str:
+def as_sent(exc: redis.ResponseError) -> str:
     """The error with its code, which redis-py takes off."""
     return f"{exc.status_code} {exc}" if exc.status_code else str(exc)

@@ -20,6 +20,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from relaycore import errors
+from relaycore.refusals import Refusal, classify, missing_right
+from relayproject.primary import as_sent
 from relayproject.problem import CONTENT_TYPE, problem
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,9 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
         context["request"].accepted_renderer = JSONRenderer()
         context["request"].accepted_media_type = JSONRenderer.media_type
         exc = Problem(503, "server-away", f"{server} does not answer. Try again in a few seconds.")
+    elif (right := _missing_right(exc)) is not None:
+        log.error("Redis does not let this process do its work: its user lacks %s", right)
+        exc = Problem(503, "right-missing", f"Relay's user in Redis lacks {right}: docs/operations.md.")
     elif isinstance(exc, errors.RelayError) and type(exc) in ANSWERS:
         exc = Problem(*ANSWERS[type(exc)], str(exc))
     elif isinstance(exc, UnsupportedMediaType):
@@ -104,6 +109,13 @@ def _server_away(exc: Exception) -> str | None:
     if isinstance(exc, OperationalError | InterfaceError):
         return "PostgreSQL"
     return None
+
+
+def _missing_right(exc: Exception) -> str | None:
+    """What this process may not do in Redis, if that is the error."""
+    if not isinstance(exc, redis.ResponseError) or classify(as_sent(exc)) is not Refusal.RIGHTS:
+        return None
+    return missing_right(as_sent(exc)) or "a right"
 
 
 def _sentences(data: Any) -> str:

@@ -178,9 +178,9 @@ def test_the_web_answers_from_the_new_primary_within_seconds(
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Failover]:
-    """Celery's Redis, and nobody else's."""
-    with Failover(tmp_path) as servers:
+def broker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Failover]:
+    """Celery's Redis, and nobody else's. As an indirect parameter: whether it is reached over TLS."""
+    with Failover(tmp_path, encrypted=getattr(request, "param", False)) as servers:
         yield servers
 
 
@@ -210,6 +210,7 @@ def test_beat_and_a_worker_go_on_with_the_new_primary(
         wait_until(lambda: broker.primary.llen(LISTENERS), seconds=SECONDS, what=f"proposed, turn {turn}")
 
 
+@pytest.mark.parametrize("broker", [False, True], ids=["plain", "TLS"], indirect=True)
 def test_a_task_that_is_not_sent_is_sent_the_next_time(broker: Failover) -> None:
     assert celery.app  # Which says how kombu connects.
     with Connection(broker.url) as connection, connection.Producer() as producer:

@@ -33,6 +33,8 @@ def _listen_for_a_while(redis: Any, wait_until: Wait) -> None:
     wait_until(is_led)
     wait_until(lambda: redis.pubsub_numsub(deployment.control_channel(0))[0][1], what="subscribed")
     start(redis, "orders", wait_until)
+    # Only from there on can the next leader count. The first leader ever confirms with its third tick.
+    wait_until(lambda: redis.exists(keys.confirmed_tick(0)), what="confirmed")
     assert loop.stop() < 10
     wait_until(Lease.objects.silent().filter(role=LISTENER).exists)
 
