@@ -32,7 +32,7 @@ def overhearing(client: redis.Redis, channels: list[str]) -> Iterator[list[Said]
 
 
 def forged(tick: bytes, epoch: int) -> bytes:
-    """A tick as a leader of this term would publish it later, but for the seal, which nobody else can make."""
+    """A tick as a leader of this term would publish it later, but for the seal: nobody else can make it."""
     number, _, *rest = tick.split(b" ")
     return b" ".join([b"%d" % (int(number) + _AHEAD), b"%d" % epoch, *rest])
 

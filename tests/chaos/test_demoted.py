@@ -106,3 +106,19 @@ def test_what_was_heard_is_kept_and_it_goes_on_with_the_new_one(
     assert verdict.is_clean_but_for_losses, str(verdict)
     assert not Gap.objects.filter(cause=Gap.Cause.MEMORY_FULL).exists(), "something was thrown away"
     assert len(verdict.lost) < RATE * swaps, str(verdict)
+
+
+def test_control_who_tries_again_and_again_stays_with_the_wrong_server(
+    primaries: Primaries, cluster: Cluster, archive: Any
+) -> None:
+    cluster.start("write")
+    cluster.start_careless("servers")
+    cluster.start_careless("servers")
+    cluster.wait_for(2)
+    cluster.channel("orders", "every")
+    with Publisher(cluster.redis_url, "orders", RATE) as publisher:
+        time.sleep(1)
+        primaries.swap()
+        published = len(publisher.accepted)
+        time.sleep(5)
+    assert 0 <= newest(archive) < published

@@ -99,8 +99,8 @@ def test_a_burst_stands_neither_before_a_gap_nor_before_a_channel(
 
 def test_control_who_believes_every_tick_lets_anybody_depose_it(cluster: Cluster, archive: Any) -> None:
     cluster.start("write")
-    cluster.start("-m", "tests.chaos.careless", "seals", "listen")
-    cluster.start("-m", "tests.chaos.careless", "seals", "listen")
+    cluster.start_careless("seals")
+    cluster.start_careless("seals")
     cluster.wait_for(2)
     cluster.channel("orders", "every")
     publish(cluster.redis, [said for said in forgeries(overheard(cluster)) if said[0] == tick_channel()])
