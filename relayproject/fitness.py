@@ -7,7 +7,7 @@ default` show them too.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -55,6 +55,18 @@ def redis_findings(client: redis.Redis) -> Iterator[Finding]:
             "Set appendonly yes.",
         )
     yield from _buffer_findings(client)
+
+
+def takes_nothing(info: Mapping[str, Any]) -> str | None:
+    """Why a Redis that gives this information refuses whatever is to be written; None: it takes it."""
+    most = int(info.get("maxmemory", 0))
+    if 0 < most < int(info.get("used_memory", 0)):
+        return "its memory is full"
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return "it cannot write its append-only file"
+    if info.get("role", "master") != "master":
+        return "it is a replica"
+    return None
 
 
 def pubsub_limits(value: str) -> tuple[int, int] | None:
