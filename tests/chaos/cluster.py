@@ -96,9 +96,13 @@ class Cluster:
         row = Channel.objects.create(channel=name, deduplicate=policy)
         registration.wake([(0, name)])
         self._wait_until(lambda: self.is_active(name), seconds=20, what=f"{name} ACTIVE")
-        self._wait_until(lambda: self.audience(name) == self.audience(tick_channel()), what="all hear")
-        time.sleep(_TWO_TICKS_SECONDS)
+        self.wait_until_all_hear(name)
         return row
+
+    def wait_until_all_hear(self, channel: str) -> None:
+        """Until the standbys are whole with this channel too, of which the leader says that it is ACTIVE."""
+        self._wait_until(lambda: self.audience(channel) == self.audience(tick_channel()), what="all hear")
+        time.sleep(_TWO_TICKS_SECONDS)
 
     def audience(self, channel: str) -> int:
         """How many connections have subscribed, by Redis's count."""

@@ -54,6 +54,7 @@ def test_steady_noise_while_listeners_die_and_are_cut_off(
     with Publisher(pair.redis_url, "orders", rate=500) as publisher:
         with Noise(pair.redis_url, said) as noise:
             assert start("alerts", pair, wait_until) < 1.0
+            pair.wait_until_all_hear("alerts")
             for _ in range(2):
                 leader = pair.leader()
                 assert leader is not None
