@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef
+from django.db.models import DurationField, ExpressionWrapper, F
 from django.http import HttpRequest
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
@@ -20,6 +20,9 @@ class LeaseAdmin(ReadOnlyAdmin):
         "partition",
         "slot",
         "is_live",
+        "hears",
+        "waiting",
+        "trouble",
         "host",
         "pid",
         "epoch",
@@ -32,8 +35,7 @@ class LeaseAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> LeaseQuerySet:
         """With what PostgreSQL's clock says: this host's may differ."""
-        return Lease.objects.annotate(
-            is_live=Exists(Lease.objects.live().filter(pk=OuterRef("pk"))),
+        return Lease.objects.described().annotate(
             heartbeat_age=ExpressionWrapper(
                 ClockTimestamp() - F("heartbeat_at"), output_field=DurationField()
             ),
@@ -41,12 +43,17 @@ class LeaseAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Lease | None = None) -> Any:
         """Everything, in the order of the list."""
-        return (*self.list_display, "task_id", "holder")
+        return (*self.list_display, "heard_at", "task_id", "holder")
 
     @admin.display(boolean=True, description="live", ordering="is_live")
-    def is_live(self, lease: Any) -> bool:
+    def is_live(self, lease: Lease) -> bool:
         """Held, and renewed within the time to live."""
         return bool(lease.is_live)
+
+    @admin.display(boolean=True, description="hears", ordering="heard_at")
+    def hears(self, lease: Lease) -> bool | None:
+        """Proven to hear within the last seconds; only of who leads the listeners."""
+        return bool(lease.hears) if lease.role == Lease.Role.LISTENER else None
 
     @admin.display(description="last heartbeat", ordering="heartbeat_at")
     def heartbeat_age(self, lease: Any) -> str | None:

@@ -124,6 +124,11 @@ class Lease(models.Model):
 
     objects = LeaseQuerySet.as_manager()
 
+    @property
+    def is_troubled(self) -> bool:
+        """Whether the holder does not do what it must. Only of a row that is `described`."""
+        return bool(self.trouble) or (self.role == Lease.Role.LISTENER and not self.hears)
+
     class Meta:
         db_table = "leases"
         constraints: ClassVar[list[Any]] = [

@@ -44,14 +44,6 @@ def proposed() -> None:
     Partitioning.objects.update(proposed_at=ClockTimestamp())
 
 
-def proposed_seconds_ago() -> float | None:
-    """Since they were proposed last; None: never. From the future counts as never: nobody knows."""
-    age = Partitioning.objects.annotate(now=ClockTimestamp()).values_list("now", "proposed_at").first()
-    if age is None or age[1] is None or age[1] > age[0]:
-        return None
-    return float((age[0] - age[1]).total_seconds())
-
-
 def running() -> list[str]:
     """The listeners and writers that are alive, for a reader."""
     return [f"{lease} ({lease.host}, pid {lease.pid})" for lease in Lease.objects.live()]

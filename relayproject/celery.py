@@ -30,7 +30,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 
 log = logging.getLogger(__name__)
 
-_PROPOSE = "relayproject.tasks.propose"
+PROPOSE = "relayproject.tasks.propose"
 
 _REDIS = {
     "socket_timeout": 30,
@@ -72,7 +72,7 @@ def _configure(sender: Celery, **_: Any) -> None:
         beat_scheduler="relayproject.beat:Scheduler",
         beat_max_loop_interval=interval,
         beat_schedule={
-            "propose": {"task": _PROPOSE, "schedule": interval, "options": {"expires": interval}},
+            "propose": {"task": PROPOSE, "schedule": interval, "options": {"expires": interval}},
         },
         timezone="UTC",
     )
@@ -104,9 +104,9 @@ redis_transport.Channel.connection_class_ssl = EncryptedBrokerConnection
 def propose() -> None:
     """Have proposals made now, not at beat's next turn. Whether that works is beat's concern."""
     try:
-        app.send_task(_PROPOSE, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
+        app.send_task(PROPOSE, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
     except Exception as exc:
-        log.info("%s was not sent, beat will send it: %r", _PROPOSE, exc)
+        log.info("%s was not sent, beat will send it: %r", PROPOSE, exc)
 
 
 @signals.celeryd_init.connect

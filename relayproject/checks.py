@@ -10,6 +10,7 @@ from django.db import OperationalError, ProgrammingError
 from pymongo.errors import PyMongoError
 
 from leases_app import deployment
+from leases_app.models import PROOF_SECONDS
 from relayproject import fitness
 from relayproject.connections import mongo_collection, shared_redis
 
@@ -24,6 +25,16 @@ def check_settings(**_: Any) -> list[CheckMessage]:
                 "A lease lapses when a single heartbeat is late.",
                 hint="Make RELAY_LEASE_TTL_SECONDS at least twice RELAY_LEASE_HEARTBEAT_SECONDS.",
                 id="relay.E001",
+            )
+        )
+    # A leader that nobody needs ticks five times less often, and writes the proof with its next heartbeat.
+    rarest = settings.RELAY_LEASE_HEARTBEAT_SECONDS + 5 * settings.RELAY_LISTENER_TICK_SECONDS
+    if rarest > PROOF_SECONDS - 0.5:
+        found.append(
+            Error(
+                "What is heard would look as if it were not: it is proven too seldom.",
+                hint="Lower RELAY_LEASE_HEARTBEAT_SECONDS or RELAY_LISTENER_TICK_SECONDS.",
+                id="relay.E003",
             )
         )
     if settings.RELAY_LISTENER_MEMORY_BYTES < 2 * settings.RELAY_MESSAGE_MAX_BYTES:

@@ -75,6 +75,18 @@ def _place_findings(info: Mapping[str, Any]) -> Iterator[Finding]:
         )
 
 
+def takes_nothing(info: Mapping[str, Any]) -> str | None:
+    """Why a Redis that gives this information refuses whatever is to be written; None: it takes it."""
+    most = int(info.get("maxmemory", 0))
+    if 0 < most < int(info.get("used_memory", 0)):
+        return "its memory is full"
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return "it cannot write its append-only file"
+    if info.get("role", "master") != "master":
+        return "it is a replica"
+    return None
+
+
 def pubsub_limits(value: str) -> tuple[int, int] | None:
     """The hard and the soft limit for subscribers, in bytes, 0 for none, from client-output-buffer-limit."""
     words = value.split()

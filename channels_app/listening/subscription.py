@@ -70,7 +70,7 @@ class Subscription:
             self.drop(str(exc))
             return []
         # Nearly all are pushes, which are lists of three: what a standby spends on each one counts.
-        if all(type(reply) is list for reply in replies):
+        if not [reply for reply in replies if type(reply) is not list]:
             return replies
         return [heard for reply in replies if (heard := self._read(reply)) is not None]
 

@@ -46,7 +46,8 @@ class Tenure:
     def turn(self, now: float) -> None:
         """See what has become of the claim, and of the term."""
         if self._heartbeat is not None and self._heartbeat.lost:
-            self._protocol.lost(now)
+            self._protocol.lost(now)  # What that leads to comes first.
+            return
         if self._candidacy.is_over:
             self._take_outcome(now)
         elif self._candidacy.is_overdue and not self._protocol.leads:

@@ -8,7 +8,6 @@ from typing import Any, Final, TypeVar
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db.models import Count
 from pymongo.errors import PyMongoError
 
 from channels_app import report
@@ -19,8 +18,9 @@ from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog
 from relaycore.errors import one_line
-from relayproject import journal, rates
-from relayproject.connections import mongo_collection
+from relayproject import fitness, journal, proposals, rates
+from relayproject.connections import mongo_collection, shared_redis
+from relayproject.observing.state import Listed, read_listed
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +43,30 @@ _AWAY: Final = {
 class Facts:
     """What is None could not be read. `away`: server → why.
 
+    listed:   channels by partition
     silent:   (channel, why it is not heard), some of them
     misfit:   why nothing may work: the settings are not those of the deployment
     unled:    sentences on partitions that lack a loop
+    troubles: sentences on what a loop or Redis does not do
+    stopped:  why nobody proposes listeners and writers
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
+    held:     messages in the memory of leading listeners
     """
 
     away: dict[str, str] = field(default_factory=dict)
     channels: int | None = None
-    active: int = 0
+    listed: dict[int, Listed] = field(default_factory=dict)
+    inactive: int = 0
     silent: list[tuple[Channel, str]] = field(default_factory=list)
     leases: list[Lease] = field(default_factory=list)
     misfit: str | None = None
     unled: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+    stopped: str | None = None
     gaps: list[Gap] = field(default_factory=list)
     waiting: int | None = None
     lag_seconds: float = 0.0
+    held: int = 0
     minute: rates.Count | None = None
     hour: int = 0
     quarantined: int | None = None
@@ -66,9 +74,30 @@ class Facts:
     errors: list[journal.Line] | None = None
 
     @property
-    def inactive(self) -> int:
-        """Channels that are not heard."""
-        return (self.channels or 0) - self.active
+    def active(self) -> int:
+        """Channels that are heard."""
+        return (self.channels or 0) - self.inactive
+
+    @property
+    def deaf(self) -> list[int]:
+        """Partitions of whose channels not one is heard."""
+        return [partition for partition, one in self.listed.items() if one.unheard == one.channels]
+
+    @property
+    def severity(self) -> str:
+        """`bad`: of a whole partition nothing is heard or stored; `warn`: it is less than that; `good`."""
+        if self.deaf or self.troubles:
+            return "bad"
+        return "warn" if self.inactive or self.unled or self.stopped else "good"
+
+    @property
+    def amiss(self) -> list[str]:
+        """What is not as it should be, the worst first."""
+        if len(self.deaf) < len(self.listed):
+            deaf = [f"Of partition {_listed(self.deaf)} nothing is heard"] if self.deaf else []
+        else:
+            deaf = []
+        return [*deaf, *self.troubles, *self.unled, *([self.stopped] if self.stopped else [])]
 
 
 def read() -> Facts:
@@ -105,11 +134,9 @@ def _ask(server: str, facts: Facts, question: Callable[[], T]) -> T | None:
 
 
 def _channels(facts: Facts) -> list[int]:
-    heard = Channel.objects.in_status(Channel.Status.ACTIVE)
-    rows = Channel.objects.values("partition").annotate(n=Count("id"))
-    by_partition = {row["partition"]: row["n"] for row in rows.order_by("partition")}
-    facts.channels = sum(by_partition.values())
-    facts.active = heard.count()
+    facts.listed = read_listed()
+    facts.channels = sum(one.channels for one in facts.listed.values())
+    facts.inactive = sum(one.unheard for one in facts.listed.values())
     if facts.inactive:
         channels = Channel.objects.in_status(Channel.Status.INACTIVE).order_by("-updated_at")[:_SHOWN]
         listeners = report.listeners({channel.partition for channel in channels})
@@ -117,15 +144,21 @@ def _channels(facts: Facts) -> list[int]:
             (channel, report.why_not_heard(channel, listeners.get(channel.partition))) for channel in channels
         ]
     facts.gaps = list(Gap.objects.all()[:_SHOWN])
-    return list(by_partition)
+    return list(facts.listed)
 
 
 def _loops(facts: Facts, partitions: list[int]) -> None:
-    leases = list(Lease.objects.live().filter(partition__in=partitions))
+    leases = list(Lease.objects.live().described().filter(partition__in=partitions))
     leading = {(lease.host, lease.pid) for lease in leases if lease.role == Lease.Role.LISTENER}
     # Who leads has a seat as well, and need not be shown twice.
     shown = [lease for lease in leases if lease.role != Lease.Role.SEAT or _place(lease) not in leading]
-    facts.leases = shown[:_SHOWN]
+    # Who is in trouble first: there may be more than are shown.
+    facts.leases = sorted(shown, key=lambda lease: not lease.is_troubled)[:_SHOWN]
+    for text in sorted({lease.trouble for lease in leases if lease.trouble}):
+        troubled = sorted({lease.partition for lease in leases if lease.trouble == text})
+        facts.troubles.append(f"Partition {_listed(troubled)}: {text.rstrip('.')}")
+    facts.held = sum(lease.waiting for lease in leases if lease.role == Lease.Role.LISTENER)
+    facts.stopped = proposals.read().fault
     held = Held(frozenset((lease.role, lease.partition, lease.slot) for lease in leases))
     for role in (Lease.Role.LISTENER, Lease.Role.WRITER):
         if without := sorted(held.lacking(role, set(partitions))):
@@ -169,6 +202,8 @@ def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
     facts.minute = rates.Count(sum(counts[:-1]), 60.0)
     facts.hour = sum(rates.series(partitions, 60, 61)[1])
     facts.errors = journal.last(6)
+    if (why := fitness.takes_nothing(shared_redis().info())) is not None:
+        facts.troubles.insert(0, f"Redis takes nothing, since {why}: what is heard now is not stored")
 
 
 def _quarantine(facts: Facts) -> None:

@@ -5,20 +5,27 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 
-from relayproject.observing.state import Loop, State, look
+from channels_app.report import hears_nothing
+from leases_app.models import Lease
+from relayproject.observing.state import Loop, State, Table, look
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must be well. `detail` says what is wrong with it, and since when."""
+    """One thing that must be well. `detail` says what is wrong with it, and since when.
+
+    waiting: messages in a loop's memory; None: it is no loop
+    """
 
     name: str
     detail: str | None = None
+    waiting: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For the answer."""
         told = {} if self.detail is None else {"detail": self.detail}
-        return {"name": self.name, "ok": self.detail is None, **told}
+        waiting = {} if self.waiting is None else {"waiting": self.waiting}
+        return {"name": self.name, "ok": self.detail is None, **told, **waiting}
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -41,22 +48,37 @@ def readyz_web(request: HttpRequest) -> JsonResponse:
 
 
 def checks(state: State) -> list[Check]:
-    """Each server and each loop."""
-    faults = {"Redis": state.foreign} | state.faults
-    found = [Check(server, faults.get(server)) for server in ("PostgreSQL", "Redis", "MongoDB")]
+    """Each server, each loop, and the channels."""
+    faults = {"PostgreSQL": None, "Redis": state.foreign, "MongoDB": None} | state.faults
+    if state.streams is not None and state.streams.refuses is not None:
+        faults["Redis"] = f"takes nothing, since {state.streams.refuses}: what is heard now is not stored"
+    found = [Check(server, fault) for server, fault in faults.items()]
     if state.table is not None:
         found.append(Check("RELAY_PARTITIONS", state.table.misfit))
         found.append(Check("RELAY_SECRET_KEY", state.table.secret))
-        found += [Check(str(loop), _why_not(loop)) for loop in state.table.loops]
+        found += [Check(str(loop), _why_not(loop, state.table), loop.waiting) for loop in state.table.loops]
+        found += [
+            Check(f"standby of partition {number}", why) for number, why in state.table.standbys.items()
+        ]
+        found.append(Check("channels", _refused(state.table)))
     return found
 
 
-def _why_not(loop: Loop) -> str | None:
-    if loop.is_live:
+def _why_not(loop: Loop, table: Table) -> str | None:
+    if not loop.is_live:
+        if loop.heartbeat_at is None:
+            return "nobody has held its lease yet"
+        return f"nobody holds its lease since {loop.heartbeat_at:%Y-%m-%dT%H:%M:%SZ}"
+    if loop.role == Lease.Role.LISTENER and not loop.hears and loop.partition in table.listed:
+        return hears_nothing(loop.heard_at, loop.trouble)
+    return loop.trouble or None
+
+
+def _refused(table: Table) -> str | None:
+    """Not which: their names are not for everybody, and everybody may ask for this."""
+    if not table.refused:
         return None
-    if loop.heartbeat_at is None:
-        return "nobody has held its lease yet"
-    return f"nobody holds its lease since {loop.heartbeat_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"Redis refuses {table.refused} of {sum(one.channels for one in table.listed.values())}"
 
 
 def _answer(found: list[Check]) -> JsonResponse:

@@ -22,9 +22,10 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from leases_app.models import Lease
 from relayproject import meters
 from relayproject.observing.http import REGISTRY
-from relayproject.observing.state import State, Streams, Table, look
+from relayproject.observing.state import Listed, State, Streams, Table, look
 
 COUNTERS = {
     "relayed": "Messages that a writer took from the stream.",
@@ -68,11 +69,20 @@ def _of_table(table: Table) -> Iterator[Metric]:
     channels = GaugeMetricFamily("relay_channels", "Channels by live status.", labels=["status"])
     for status, count in table.channels.items():
         channels.add_metric([status], count)
+    yield from _of_hearing(table)
     labels = ["role", "partition"]
     live = GaugeMetricFamily("relay_lease_live", "Whether a loop holds its lease.", labels=labels)
     terms = CounterMetricFamily("relay_lease_terms", "Terms that began.", labels=labels)
     age = GaugeMetricFamily(
         "relay_lease_heartbeat_age_seconds", "Since the last heartbeat, or since its end.", labels=labels
+    )
+    waiting = GaugeMetricFamily(
+        "relay_loop_waiting_messages",
+        "Messages in its memory that are not on the stream, or not stored.",
+        labels=labels,
+    )
+    trouble = GaugeMetricFamily(
+        "relay_loop_trouble", "Whether it cannot do what it must; /readyz says what.", labels=labels
     )
     dropped = CounterMetricFamily(
         "relay_messages_dropped", "Messages that were heard and had to be given up.", labels=["partition"]
@@ -81,6 +91,8 @@ def _of_table(table: Table) -> Iterator[Metric]:
         at = [loop.role, str(loop.partition)]
         live.add_metric(at, float(loop.is_live))
         terms.add_metric(at, loop.epoch)
+        waiting.add_metric(at, loop.waiting)
+        trouble.add_metric(at, float(bool(loop.trouble)))
         if loop.age_seconds is not None:
             age.add_metric(at, loop.age_seconds)
     listeners = GaugeMetricFamily(
@@ -89,13 +101,44 @@ def _of_table(table: Table) -> Iterator[Metric]:
     for partition, count in table.listeners.items():
         listeners.add_metric([str(partition)], count)
         dropped.add_metric([str(partition)], table.dropped[partition])
-    yield from (channels, live, terms, age, dropped, listeners)
+    yield from (channels, live, terms, age, waiting, trouble, dropped, listeners)
     yield GaugeMetricFamily(
         "relay_listeners_wanted",
         "How many each partition should have.",
         settings.RELAY_LISTENERS_PER_PARTITION,
     )
     yield GaugeMetricFamily("relay_open_gaps", "Windows without a listener that last.", table.open_gaps)
+    yield GaugeMetricFamily("relay_channels_refused", "Channels that Redis refuses.", table.refused)
+    yield GaugeMetricFamily(
+        "relay_proposals_enabled", "Whether beat may propose.", float(table.proposals.are_enabled)
+    )
+    if table.proposals.seconds_ago is not None:
+        yield GaugeMetricFamily(
+            "relay_proposals_age_seconds",
+            "Since listeners and writers were last proposed.",
+            table.proposals.seconds_ago,
+        )
+
+
+def _of_hearing(table: Table) -> Iterator[Metric]:
+    labels = ["partition"]
+    heard = GaugeMetricFamily(
+        "relay_partition_heard", "Whether its leader proves that it hears.", labels=labels
+    )
+    age = GaugeMetricFamily("relay_partition_heard_age_seconds", "Since the last proof.", labels=labels)
+    listed = GaugeMetricFamily("relay_partition_channels", "Channels that are listed.", labels=labels)
+    unheard = GaugeMetricFamily(
+        "relay_partition_channels_unheard", "Those of them that are not heard.", labels=labels
+    )
+    for loop in table.loops:
+        if loop.role == Lease.Role.LISTENER:
+            at, channels = [str(loop.partition)], table.listed.get(loop.partition, Listed())
+            heard.add_metric(at, float(loop.hears))
+            listed.add_metric(at, channels.channels)
+            unheard.add_metric(at, channels.unheard)
+            if loop.heard_age_seconds is not None:
+                age.add_metric(at, loop.heard_age_seconds)
+    yield from (heard, age, listed, unheard)
 
 
 def _of_streams(streams: Streams) -> Iterator[Metric]:
@@ -121,6 +164,11 @@ def _of_streams(streams: Streams) -> Iterator[Metric]:
         unstored.add_metric([str(partition)], backlog.entries)
         lag.add_metric([str(partition)], backlog.lag_seconds)
     yield from (unstored, lag)
+    yield GaugeMetricFamily(
+        "relay_redis_refuses_writes",
+        "Whether Redis takes nothing: what is heard now is not stored.",
+        float(streams.refuses is not None),
+    )
     yield GaugeMetricFamily("relay_redis_memory_bytes", "Memory that Redis uses.", streams.memory)
     yield GaugeMetricFamily("relay_redis_memory_limit_bytes", "Its limit; 0: none.", streams.most_memory)
 

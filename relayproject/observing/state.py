@@ -8,14 +8,16 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count
 
 from channels_app.models import Channel, Gap
 from leases_app import deployment, partitioning
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
-from relayproject import meters
+from relayproject import fitness, meters, proposals
 from relayproject.connections import shared_redis
+from relayproject.proposals import Proposals
 
 PATIENCE_SECONDS: Final = 3.0
 
@@ -24,7 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A listener or a writer as its lease shows it. `age_seconds`: since its last heartbeat, or its end."""
+    """A listener or a writer as its lease shows it.
+
+    age_seconds:       since its last heartbeat, or its end
+    hears:             it lives, and has proved lately that it hears; of listeners only
+    heard_age_seconds: since somebody has last proved that
+    waiting:           messages in its memory that are not on the stream, or not stored, yet
+    trouble:           what it cannot do, and why
+    """
 
     role: str
     partition: int
@@ -35,27 +44,48 @@ class Loop:
     claimed_at: datetime | None = None
     heartbeat_at: datetime | None = None
     age_seconds: float | None = None
+    hears: bool = False
+    heard_at: datetime | None = None
+    heard_age_seconds: float | None = None
+    waiting: int = 0
+    trouble: str = ""
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """How many channels are listed, in a partition or at all, and how many of them are not heard."""
+
+    channels: int = 0
+    unheard: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """PostgreSQL.
 
+    loops:     leading listeners and writers
+    standbys:  troubles of other listeners, by partition
     listeners: by partition those that live, leaders and standbys
     dropped:   by partition the messages that listeners had to give up, ever
+    listed:    channels by partition
+    refused:   channels that Redis refuses
     misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
     secret:    the same for `RELAY_SECRET_KEY`
     identity:  of this deployment
     """
 
     loops: list[Loop]
+    standbys: Mapping[int, str]
     listeners: Mapping[int, int]
     dropped: Mapping[int, int]
     open_gaps: int
     channels: Mapping[str, int]
+    listed: Mapping[int, Listed]
+    refused: int
+    proposals: Proposals
     misfit: str | None
     secret: str | None
     identity: str
@@ -66,6 +96,7 @@ class Streams:
     """Redis: by partition what waits and what was counted, and memory in bytes (most 0: no limit).
 
     identity: of the deployment to which this Redis belongs; None if it belongs to nobody yet
+    refuses:  why it takes nothing; None: it does
     """
 
     backlogs: Mapping[int, Backlog]
@@ -73,6 +104,7 @@ class Streams:
     memory: int
     most_memory: int
     identity: str | None
+    refuses: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,26 +158,54 @@ def read_table() -> Table:
     """
     partitions = range(settings.RELAY_PARTITIONS)
     roles: tuple[str, ...] = (Lease.Role.LISTENER, Lease.Role.WRITER)
-    rows = list(Lease.objects.annotate(now=ClockTimestamp()).filter(partition__in=partitions))
-    live = set(Lease.objects.live().values_list("pk", flat=True))
-    loops = {(row.role, row.partition): _loop(row, row.pk in live) for row in rows if row.role in roles}
+    rows = list(Lease.objects.described().filter(partition__in=partitions))
+    loops = {(row.role, row.partition): _loop(row) for row in rows if row.role in roles}
     listeners, dropped = dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 0)
+    standbys = {}
     for row in rows:
-        listeners[row.partition] += row.role == Lease.Role.SEAT and row.pk in live
         dropped[row.partition] += row.given_up
+        if row.role == Lease.Role.SEAT and row.is_live:
+            listeners[row.partition] += 1
+            if row.trouble:
+                standbys[row.partition] = row.trouble
     wanted = sorted((role, number) for role in roles for number in partitions)
-    channels = {status: Channel.objects.in_status(status).count() for status in Channel.Status.values}
+    listed = read_listed()
+    unheard = sum(one.unheard for one in listed.values())
+    channels = {
+        Channel.Status.ACTIVE.value: sum(one.channels for one in listed.values()) - unheard,
+        Channel.Status.INACTIVE.value: unheard,
+    }
     own = deployment.recorded()
     return Table(
-        [loops.get(key, Loop(*key)) for key in wanted],
-        listeners,
-        dropped,
-        Gap.objects.filter(ended_at=None, covered=False).count(),
-        channels,
-        partitioning.misfit(),
-        deployment.wrong_secret(own),
-        own.identity,
+        loops=[loops.get(key, Loop(*key)) for key in wanted],
+        standbys=standbys,
+        listeners=listeners,
+        dropped=dropped,
+        open_gaps=Gap.objects.filter(ended_at=None, covered=False).count(),
+        channels=channels,
+        listed=listed,
+        refused=Channel.objects.exclude(refusal="").in_status(Channel.Status.INACTIVE).count(),
+        proposals=proposals.read(),
+        misfit=partitioning.misfit(),
+        secret=deployment.wrong_secret(own),
+        identity=own.identity,
     )
+
+
+def read_listed() -> dict[int, Listed]:
+    """The channels of each partition that has any.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    rows = Channel.objects.with_status().order_by("partition").values_list("partition", "status")  # type: ignore[misc]
+    counts: dict[int, dict[str, int]] = {}
+    for partition, status, count in rows.annotate(count=Count("id")):
+        counts.setdefault(partition, {})[status] = count
+    return {
+        partition: Listed(sum(found.values()), found.get(Channel.Status.INACTIVE, 0))
+        for partition, found in counts.items()
+    }
 
 
 def read_streams() -> Streams:
@@ -155,13 +215,14 @@ def read_streams() -> Streams:
         redis.RedisError: Redis does not answer.
     """
     client, partitions = shared_redis(), range(settings.RELAY_PARTITIONS)
-    memory = client.info("memory")
+    info = client.info()
     return Streams(
         backlog.read(partitions),
         meters.read(client, partitions),
-        int(memory["used_memory"]),
-        int(memory["maxmemory"]),
+        int(info["used_memory"]),
+        int(info["maxmemory"]),
         deployment.beside_stream(),
+        fitness.takes_nothing(info),
     )
 
 
@@ -177,19 +238,27 @@ def read_archive() -> Archive:
     )
 
 
-def _loop(row: Any, is_live: bool) -> Loop:
-    seen = row.heartbeat_at
+def _loop(row: Lease) -> Loop:
     return Loop(
-        row.role,
-        row.partition,
-        is_live,
-        row.host,
-        row.pid,
-        row.epoch,
-        row.claimed_at,
-        seen,
-        None if seen is None else (row.now - seen).total_seconds(),
+        role=row.role,
+        partition=row.partition,
+        is_live=bool(row.is_live),
+        host=row.host,
+        pid=row.pid,
+        epoch=row.epoch,
+        claimed_at=row.claimed_at,
+        heartbeat_at=row.heartbeat_at,
+        age_seconds=_age(row, row.heartbeat_at),
+        hears=bool(row.hears),
+        heard_at=row.heard_at,
+        heard_age_seconds=_age(row, row.heard_at),
+        waiting=row.waiting if row.is_live else 0,
+        trouble=row.trouble if row.is_live else "",
     )
+
+
+def _age(row: Lease, when: datetime | None) -> float | None:
+    return None if when is None else (row.now - when).total_seconds()
 
 
 def _alone(read: Callable[[], T]) -> T:

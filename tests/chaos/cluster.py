@@ -106,9 +106,9 @@ class Cluster:
         self.wait_until_all_hear(name)
         return row
 
-    def wait_until_all_hear(self, name: str) -> None:
-        """The leader makes a channel ACTIVE. A standby may be later, and protects it only then."""
-        self._wait_until(lambda: self.audience(name) == self.audience(tick_channel()), what="all hear")
+    def wait_until_all_hear(self, channel: str) -> None:
+        """Until the standbys are whole with this channel too, of which the leader says that it is ACTIVE."""
+        self._wait_until(lambda: self.audience(channel) == self.audience(tick_channel()), what="all hear")
         time.sleep(_TWO_TICKS_SECONDS)
 
     def audience(self, channel: str) -> int:

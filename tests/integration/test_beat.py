@@ -1,15 +1,21 @@
 """Beat's schedule: what is on it, and that a change is noticed although it is seldom looked for."""
 
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from kombu.exceptions import OperationalError
 
-from relayproject import beat
-from relayproject.celery import app
+from leases_app import partitioning
+from leases_app.models import Partitioning
+from relayproject import beat, proposals
+from relayproject.celery import PROPOSE, app
+from relayproject.tasks import propose
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -31,6 +37,43 @@ def own_entries() -> dict[str, float]:
 
 def test_one_task_is_all_that_an_idle_system_sends() -> None:
     assert own_entries() == {"relayproject.tasks.propose": 5.0}
+
+
+def test_proposals_leave_a_note_of_when_they_were_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    partitioning.require()
+    assert proposals.read() == proposals.Proposals(None, are_enabled=True)
+    monkeypatch.setattr("channels_app.tasks.listen.apply_async", _refuse)
+    monkeypatch.setattr("messages_app.tasks.write.apply_async", lambda *args, **kwargs: None)
+    with pytest.raises(OperationalError):
+        propose()
+    assert proposals.read().seconds_ago is None, "the broker is away"
+
+    monkeypatch.setattr("channels_app.tasks.listen.apply_async", lambda *args, **kwargs: None)
+    propose()
+
+    ago = proposals.read().seconds_ago
+    assert ago is not None
+    assert 0 <= ago < 5
+
+
+def _refuse(*args: Any, **kwargs: Any) -> None:
+    raise OperationalError
+
+
+def test_beat_that_has_stopped_or_may_not_propose_is_a_fault() -> None:
+    partitioning.require()
+    assert proposals.read().fault is None, "nobody knows whether it is to come yet"
+    partitioning.proposed()
+    assert proposals.read().fault is None
+    scheduler()
+    assert proposals.read().fault is None
+    PeriodicTask.objects.filter(task=PROPOSE).update(enabled=False)
+    assert "switch the periodic task relayproject.tasks.propose on again" in str(proposals.read().fault)
+
+    PeriodicTask.objects.update(enabled=True)
+    for seconds, expected in ((20, False), (40, True), (-40, True)):
+        Partitioning.objects.update(proposed_at=timezone.now() - timedelta(seconds=seconds))
+        assert ("beat and a worker" in str(proposals.read().fault)) is expected
 
 
 def test_what_earlier_versions_have_left_is_sent_no_more_and_what_operators_added_is() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from relayproject.checks import check_settings
 from relayproject.logs import AsJSON, WithContext
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,6 +54,15 @@ def test_check_deploy_finds_what_is_left_open() -> None:
 def web(serve: Callable[..., str]) -> str:
     """A web process as it is deployed."""
     return serve(**DEPLOYED)
+
+
+def test_what_is_proven_too_seldom_is_an_error(settings: Any) -> None:
+    assert check_settings() == []
+    settings.RELAY_LISTENER_TICK_SECONDS = 0.25
+    assert [found.id for found in check_settings()] == ["relay.E003"]
+    settings.RELAY_LISTENER_TICK_SECONDS, settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.1, 1.6
+    settings.RELAY_LEASE_TTL_SECONDS = 6
+    assert [found.id for found in check_settings()] == ["relay.E003"]
 
 
 def test_plain_http_is_sent_to_https_but_for_probes(web: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -128,6 +129,26 @@ def test_every_alert_has_a_runbook(rule: dict[str, Any]) -> None:
     page, _, anchor = rule["annotations"]["runbook"].partition("#")
     headings = re.findall(r"^#+ (.+)$", (ROOT / page).read_text(), re.M)
     assert anchor in {heading.lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_alerts_fire_when_they_should_and_only_then() -> None:
+    run = subprocess.run(
+        ["promtool", "test", "rules", "alerts_test.yml"],
+        cwd=OBSERVABILITY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_alert_has_a_test_in_which_it_fires() -> None:
+    cases = yaml.safe_load((OBSERVABILITY / "alerts_test.yml").read_text())["tests"]
+    fired = {
+        check["alertname"] for case in cases for check in case["alert_rule_test"] if check.get("exp_alerts")
+    }
+    assert fired == {rule["alert"] for rule in _alerts()}
 
 
 def test_the_dashboard_is_one_that_grafana_imports() -> None:

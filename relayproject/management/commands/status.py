@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from relayproject.observing.health import checks
 from relayproject.observing.state import State, look
+from relayproject.proposals import Proposals
 
 
 class Command(BaseCommand):
@@ -33,15 +34,28 @@ def _because(detail: str | None) -> str:
     return "" if detail is None else f": {detail}"
 
 
+def _of_proposals(proposals: Proposals) -> str:
+    if proposals.fault is not None:
+        return proposals.fault
+    ago = proposals.seconds_ago
+    return "proposals: none yet" if ago is None else f"proposals: {ago:.0f} s ago"
+
+
 def _figures(state: State) -> list[str]:
     lines = []
     if state.table is not None:
         counts = ", ".join(f"{count} {status}" for status, count in state.table.channels.items())
         lines.append(f"channels: {counts}")
+        for partition, listed in state.table.listed.items():
+            if listed.unheard:
+                unheard = f"{listed.unheard} of {listed.channels} channels not heard"
+                lines.append(f"partition {partition}: {unheard}")
+        lines += [f"{loop}: {loop.waiting} messages wait in its memory" for loop in state.table.loops]
         for partition, count in state.table.listeners.items():
             dropped = state.table.dropped[partition]
             lines.append(f"partition {partition}: {count} listeners, {dropped} messages given up")
         lines.append(f"gaps that last: {state.table.open_gaps}")
+        lines.append(_of_proposals(state.table.proposals))
     if state.streams is not None:
         for partition, backlog in state.streams.backlogs.items():
             lag = f"{backlog.lag_seconds:.1f} s behind" if backlog.lag_seconds else "all stored"

@@ -12,14 +12,19 @@ from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from channels_app import unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
-from leases_app.leasing import Contender
-from leases_app.models import Lease
+from leases_app import partitioning
+from leases_app.leasing import Condition, Contender
+from leases_app.models import Lease, Partitioning
 from messages_app.writing.stream import Stream
 from relayproject import keys
+from relayproject.celery import PROPOSE
 from relayproject.connections import mongo_collection, shared_redis
+from tests.integration.listening.world import full
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +49,14 @@ def _one_listener_is_enough(settings: Any) -> None:
 def writer(db: None, settings: Any) -> None:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     assert Contender(task_id="task-2").claim(Lease.Role.WRITER, 0)
+
+
+@pytest.fixture
+def scheduled(db: None) -> PeriodicTask:
+    """Beat's own entry."""
+    partitioning.require()
+    every = IntervalSchedule.objects.create(every=5, period=IntervalSchedule.SECONDS)
+    return PeriodicTask.objects.create(name="propose", task=PROPOSE, interval=every)
 
 
 def parts(browser: Client, **query: str) -> dict[str, str]:
@@ -92,6 +105,7 @@ def test_what_is_not_heard_is_named_with_the_reason(browser: Client, relay_keys:
 
     found = parts(browser)
 
+    assert 'class="banner warn"' in found["banner"]
     assert "1 of 2 channels is not heard." in found["banner"]
     assert "No writer for partition 0" in found["banner"]
     assert "is subscribing." in found["silent"]
@@ -105,9 +119,100 @@ def test_without_a_listener_nothing_is_heard(browser: Client, relay_keys: Any, l
 
     found = parts(browser)
 
-    assert "1 of 1 channel is not heard." in found["banner"]
+    assert 'class="banner bad"' in found["banner"]
+    assert "Nothing is heard (1 of 1 channel)." in found["banner"]
     assert "Nobody listens to partition 0" in found["silent"]
     assert "No leading listener for partition 0" in found["loops"]
+
+
+def test_a_listener_that_lives_and_hears_nothing_is_as_bad_as_none(
+    browser: Client, relay_keys: Any, listener: Any, writer: None
+) -> None:
+    hear("orders", "audit")
+    Lease.objects.filter(role=Lease.Role.LISTENER).update(heard_at=datetime(2026, 11, 21, 12, tzinfo=UTC))
+
+    found = parts(browser)
+
+    assert 'class="banner bad"' in found["banner"]
+    assert "Nothing is heard (2 of 2 channels)." in found["banner"]
+    assert 'class="tile bad"' in found["tiles"]
+    assert "has not proved since 2026-11-21T12:00:00Z that it hears anything" in found["silent"]
+    assert "hears nothing since Nov 21 12:00:00 UTC" in found["loops"]
+    assert '<span class="dot bad"></span><b>leading listener</b>' in found["loops"]
+
+
+def test_a_few_that_are_not_heard_are_less_than_a_partition_of_which_nothing_is(
+    browser: Client, relay_keys: Any, listener: Any, writer: None, settings: Any
+) -> None:
+    settings.RELAY_PARTITIONS = 2
+    names = [f"channel {number}" for number in range(20)]
+    hear(*names)
+    of_0 = list(Channel.objects.filter(partition=0).values_list("channel", flat=True))
+    unheard.refuse(listener, {Channel.objects.get(channel=of_0[0]).pk: "NOPERM"})
+    Channel.objects.filter(channel=of_0[0]).update(subscription_status="INACTIVE")
+    for role in (Lease.Role.LISTENER, Lease.Role.WRITER):
+        other = Contender().claim(role, 1)
+        assert other is not None
+        other.renew(0, Condition(heard_seconds_ago=0.0))
+
+    few = parts(browser)
+    Lease.objects.filter(partition=1).update(heard_at=None)
+    many = parts(browser)
+
+    assert 'class="banner warn"' in few["banner"]
+    assert "1 of 20 channels is not heard." in few["banner"]
+    assert "may not subscribe to it: NOPERM" in few["silent"]
+    assert 'class="tile warn"' in few["tiles"]
+    assert 'class="banner bad"' in many["banner"]
+    assert f"{21 - len(of_0)} of 20 channels are not heard." in many["banner"]
+    assert "Of partition 1 nothing is heard." in many["banner"]
+    assert 'class="tile bad"' in many["tiles"]
+
+
+def test_what_a_loop_cannot_do_is_said_at_the_top(
+    browser: Client, relay_keys: Any, listener: Any, writer: None
+) -> None:
+    hear("orders")
+    listener.renew(0, Condition(0.0, waiting=1234, trouble=f"Redis takes nothing ({HOSTILE}): not stored."))
+
+    found = parts(browser)
+
+    assert 'class="banner bad"' in found["banner"]
+    assert "Partition 0: Redis takes nothing (&lt;script&gt;" in found["banner"]
+    assert "1 234 messages not stored yet" in found["loops"]
+    assert "1 234 messages in listeners" in found["tiles"]
+
+
+def test_a_redis_that_takes_nothing_is_said_at_the_top(
+    browser: Client, relay_keys: Any, listener: Any, writer: None
+) -> None:
+    hear("orders")
+    with full(relay_keys):
+        banner = parts(browser)["banner"]
+
+    assert 'class="banner bad"' in banner
+    assert "Redis takes nothing, since its memory is full: what is heard now is not stored." in banner
+    assert "Everything listed is heard." in parts(browser)["banner"]
+
+
+@pytest.mark.parametrize("how", ["stopped", "disabled"])
+def test_nobody_proposes(
+    browser: Client, relay_keys: Any, listener: Any, writer: None, scheduled: PeriodicTask, how: str
+) -> None:
+    hear("orders")
+    partitioning.proposed()
+    assert "Everything listed is heard." in parts(browser)["banner"]
+    if how == "stopped":
+        Partitioning.objects.update(proposed_at=datetime.now(UTC) - timedelta(seconds=100))
+    else:
+        PeriodicTask.objects.filter(pk=scheduled.pk).update(enabled=False)
+
+    found = parts(browser)
+
+    assert 'class="banner warn"' in found["banner"]
+    said = {"stopped": "have stopped 100 s ago", "disabled": "are disabled"}[how]
+    assert f"Proposals {said}: " in found["banner"]
+    assert '<li><span class="dot bad"></span>Proposals' in found["loops"]
 
 
 def test_a_partition_without_a_standby_is_named(

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from leases_app.leasing import Contender
+from leases_app.leasing import Condition, Contender
 from leases_app.models import Lease
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +26,18 @@ def test_a_lease_says_who_holds_it_and_whether_it_is_live(browser: Client, liste
         assert shown in page
     assert "7." in page
     assert "s ago" in page
+
+
+def test_a_lease_says_whether_its_holder_hears_and_what_it_cannot_do(browser: Client, listener: Any) -> None:
+    assert 'alt="False"' not in browser.get(LIST).content.decode()
+    listener.renew(0, Condition(3600.0, waiting=1234, trouble="Redis refuses EVAL: grant +eval."))
+    Lease.objects.update(heard_at=timezone.now() - timedelta(hours=1))
+
+    page = browser.get(LIST).content.decode()
+
+    assert 'alt="False"' in page
+    assert "1234" in page
+    assert "Redis refuses EVAL: grant +eval." in page
 
 
 def test_a_lease_that_lapsed_or_was_released_is_not_live(

@@ -1,15 +1,22 @@
 """/healthz and /readyz."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
+from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
+from channels_app import unheard
+from channels_app.models import Channel
 from channels_app.registration import start
-from leases_app.leasing import Contender, Term
+from leases_app import partitioning
+from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import ClockTimestamp, Lease
+from tests.integration.listening.world import full
 
 # Threads open connections of their own: Django asks that both databases are named.
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -48,6 +55,7 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "RELAY_SECRET_KEY",
         "listener of partition 0",
         "writer of partition 0",
+        "channels",
     ]
 
 
@@ -65,6 +73,95 @@ def test_a_partition_without_a_loop_is_not_ready_and_says_since_when(
         "listener of partition 0": f"nobody holds its lease since {released:%Y-%m-%dT%H:%M:%SZ}"
     }
     assert client.get("/readyz/web").status_code == 200
+
+
+def test_a_listener_that_lives_and_hears_nothing_is_not_ready_and_says_since_when(
+    client: Client, loops: dict[str, Term], archive: Any
+) -> None:
+    ago = timezone.now() - timedelta(minutes=2)
+    Lease.objects.update(heard_at=ago)
+    assert _wrong(client.get("/readyz")) == {}, "no channel is listed, so nothing is missed"
+    start("orders")
+
+    found = _wrong(client.get("/readyz"))
+
+    assert list(found) == ["listener of partition 0"]
+    assert (
+        f"has not proved since {ago:%Y-%m-%dT%H:%M:%SZ} that it hears anything"
+        in found["listener of partition 0"]
+    )
+
+
+def test_what_a_loop_cannot_do_is_not_ready_and_what_waits_is_shown(
+    client: Client, loops: dict[str, Term], archive: Any
+) -> None:
+    loops["listener"].renew(0, Condition(0.0, waiting=7, trouble="Redis takes nothing (OOM): not stored."))
+    loops["writer"].renew(0, Condition(trouble="MongoDB takes nothing."))
+    loops["seat"].renew(0, Condition(waiting=900, trouble="Redis refuses EVAL: grant +eval."))
+
+    answer = client.get("/readyz")
+
+    assert _wrong(answer) == {
+        "listener of partition 0": "Redis takes nothing (OOM): not stored.",
+        "writer of partition 0": "MongoDB takes nothing.",
+        "standby of partition 0": "Redis refuses EVAL: grant +eval.",
+    }
+    assert {check["name"]: check["waiting"] for check in answer.json()["checks"] if "waiting" in check} == {
+        "listener of partition 0": 7,
+        "writer of partition 0": 0,
+    }
+
+
+def test_a_loop_that_has_gone_is_in_no_trouble(client: Client, loops: dict[str, Term], archive: Any) -> None:
+    loops["listener"].renew(0, Condition(0.0, waiting=7, trouble="It cannot."))
+    Lease.objects.filter(role="listener").update(heartbeat_at=timezone.now() - timedelta(hours=1))
+
+    answer = client.get("/readyz")
+
+    assert "nobody holds its lease since" in _wrong(answer)["listener of partition 0"]
+    [check] = [one for one in answer.json()["checks"] if one["name"] == "listener of partition 0"]
+    assert check["waiting"] == 0
+
+
+def test_a_redis_that_takes_nothing_is_not_ready(
+    client: Client, loops: Any, archive: Any, relay_keys: Any
+) -> None:
+    with full(relay_keys):
+        found = _wrong(client.get("/readyz"))
+
+    assert found == {"Redis": "takes nothing, since its memory is full: what is heard now is not stored"}
+
+
+def test_channels_that_redis_refuses_are_counted_and_not_named(
+    client: Client, loops: dict[str, Term], archive: Any
+) -> None:
+    for name in ("orders", "secret"):
+        start(name)
+    row = Channel.objects.get(channel="secret").pk
+    unheard.refuse(loops["listener"], {row: "NOPERM secret"})
+
+    answer = client.get("/readyz")
+
+    assert _wrong(answer) == {"channels": "Redis refuses 1 of 2"}
+    assert "secret" not in answer.content.decode()
+
+
+def test_the_command_says_the_same_and_ends_with_an_error(
+    loops: dict[str, Term], archive: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    start("orders")
+    partitioning.proposed()
+    loops["listener"].renew(0, Condition(0.0, waiting=7, trouble="Redis takes nothing (OOM): not stored."))
+
+    with pytest.raises(SystemExit) as ended:
+        call_command("status")
+
+    said = capsys.readouterr().out
+    assert ended.value.code == 1
+    assert "NOT  listener of partition 0: Redis takes nothing (OOM): not stored." in said
+    assert "partition 0: 1 of 1 channels not heard" in said
+    assert "listener of partition 0: 7 messages wait in its memory" in said
+    assert "proposals: 0 s ago" in said
 
 
 def test_a_loop_that_never_was_is_not_ready(client: Client, archive: Any) -> None:

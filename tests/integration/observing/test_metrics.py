@@ -1,17 +1,24 @@
 """/metrics, and the meters of the loops."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
+from channels_app import unheard
+from channels_app.models import Channel
 from channels_app.registration import start
-from leases_app.leasing import Term
+from leases_app import partitioning
+from leases_app.leasing import Condition, Term
+from leases_app.models import Lease
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
 from relayproject import keys, meters
 from relayproject.connections import mongo_collection, shared_redis
 from relayproject.meters import Meters
+from tests.integration.listening.world import full
 from tests.integration.writing.world import document, fields_of
 
 # Threads open connections of their own: Django asks that both databases are named.
@@ -92,6 +99,41 @@ def test_leases_channels_and_servers_are_shown(api: Any, listener: Term, archive
     assert samples["relay_channels", (("status", "INACTIVE"),)] == 1
     for server in ("postgresql", "redis", "mongodb"):
         assert samples["relay_server_up", (("server", server),)] == 1
+
+
+def test_hearing_is_shown_by_partition_with_what_waits(
+    api: Any, listener: Term, archive: Any, relay_keys: Any
+) -> None:
+    for name in ("orders", "bills", "secret"):
+        start(name)
+    Channel.objects.filter(channel="orders").update(subscription_status="ACTIVE")
+    unheard.refuse(listener, {Channel.objects.get(channel="secret").pk: "NOPERM"})
+    partitioning.proposed()
+    listener.renew(0, Condition(1.0, waiting=7, trouble="It cannot."))
+
+    samples = _samples(api.get("/metrics"))
+
+    of_listener = (("partition", "0"), ("role", "listener"))
+    assert _of_partition(samples, "partition_heard") == 1
+    assert _of_partition(samples, "partition_heard_age_seconds") < 5
+    assert _of_partition(samples, "partition_channels") == 3
+    assert _of_partition(samples, "partition_channels_unheard") == 2
+    assert samples["relay_loop_waiting_messages", of_listener] == 7
+    assert samples["relay_loop_trouble", of_listener] == 1
+    assert samples["relay_channels_refused", ()] == 1
+    assert samples["relay_open_gaps", ()] == 1
+    assert samples["relay_redis_refuses_writes", ()] == 0
+    assert samples["relay_proposals_enabled", ()] == 1
+    assert 0 <= samples["relay_proposals_age_seconds", ()] < 5
+
+    Lease.objects.update(heard_at=timezone.now() - timedelta(hours=1))
+    with full(relay_keys):
+        samples = _samples(api.get("/metrics"))
+
+    assert _of_partition(samples, "partition_heard") == 0
+    assert _of_partition(samples, "partition_heard_age_seconds") > 3000
+    assert _of_partition(samples, "partition_channels_unheard") == 3
+    assert samples["relay_redis_refuses_writes", ()] == 1
 
 
 def test_a_server_that_is_away_takes_only_its_own_metrics_along(
