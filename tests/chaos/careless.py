@@ -2,7 +2,7 @@
 
     python -m tests.chaos.careless records listen
 
-runs `manage.py listen` without the protection `records`. Each name says what is not done.
+runs `manage.py listen` without the protection `records`. Each function here takes one out.
 """
 
 import ssl
@@ -61,7 +61,48 @@ def seals() -> None:
     ticks.hmac.compare_digest = lambda a, b: True  # type: ignore[assignment]
 
 
-WITHOUT: dict[str, Callable[[], None]] = {"records": records, "seals": seals}
+def lives() -> None:
+    """Go when life is over, whatever waits and whoever is there."""
+    from relaycore.protocol import ListenerProtocol
+
+    ListenerProtocol.retire = ListenerProtocol.stop  # type: ignore[method-assign]
+
+
+def servers() -> None:
+    """Take the wrong server for the right one: try again, on the same connection."""
+    from relaycore import protocol
+    from relaycore.refusals import Refusal
+
+    vars(protocol)["classify"] = lambda error: Refusal.OTHER
+
+
+def policies() -> None:
+    """Take the policy of the table at once, also for what is held."""
+    from relaycore.policy import Policy
+    from relaycore.protocol import ListenerProtocol
+
+    want = ListenerProtocol.want
+
+    def want_at_once(self: ListenerProtocol, channel: bytes, policy: Policy, row: int) -> None:
+        want(self, channel, policy, row)
+        self._hearing.capture._change(((channel, policy),))
+
+    ListenerProtocol.want = want_at_once  # type: ignore[method-assign]
+
+
+def proofs() -> None:
+    """Say that all is heard as long as there is a leader."""
+    from channels_app.listening.listener import Listener
+    from leases_app.leasing import Condition
+    from relaycore.pulse import Pulse
+
+    Listener.condition = lambda self: Condition(0.0)  # type: ignore[method-assign]
+    Pulse.is_unheard = lambda self, now: False  # type: ignore[method-assign]
+
+
+WITHOUT: dict[str, Callable[[], None]] = {
+    function.__name__: function for function in (records, seals, lives, servers, policies, proofs)
+}
 
 if __name__ == "__main__":
     django.setup()

@@ -40,7 +40,7 @@ class Cluster:
     def __init__(self, settings: Any, redis: Any, wait_until: Wait, log: Path, **environment: str) -> None:
         databases = settings.DATABASES
         url = urlsplit(settings.SERVERS.database_url)._replace(path=f"/{databases['default']['NAME']}")
-        self._environment = {
+        self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "relayproject.settings",
             "DATABASE_URL": url.geturl(),
@@ -54,8 +54,8 @@ class Cluster:
         }
         self.redis = redis
         self.redis_url = settings.SERVERS.redis_url
-        self.redis_url_of_processes = self._environment["REDIS_URL"]
-        self.database_url = self._environment["DATABASE_URL"]
+        self.redis_url_of_processes = self.environment["REDIS_URL"]
+        self.database_url = self.environment["DATABASE_URL"]
         self._wait_until = wait_until
         self._log = log
         self.running: list[subprocess.Popen[bytes]] = []
@@ -66,7 +66,7 @@ class Cluster:
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, *program, *command],
-                env=self._environment | environment,
+                env=self.environment | environment,
                 cwd=MANAGE.parent,
                 stdout=log,
                 stderr=log,
@@ -81,9 +81,16 @@ class Cluster:
         self._wait_until(lambda: held.count() < seats, what="a free seat")
         self.start("listen", **environment)
 
-    def keep(self, listeners: int, **environment: str) -> None:
-        """So many listeners from now on: one that ends or is killed is replaced at once."""
-        self.start("-m", "tests.chaos.nursery", str(listeners), **environment)
+    def keep(self, listeners: int, *without: str, **environment: str) -> None:
+        """So many listeners from now on: one that ends or is killed is replaced at once.
+
+        `without`: these protections (`careless`).
+        """
+        self.start("-m", "tests.chaos.nursery", str(listeners), *without, **environment)
+
+    def start_careless(self, protection: str, **environment: str) -> None:
+        """Start a listener without a protection (`careless`)."""
+        self.start("-m", "tests.chaos.careless", protection, "listen", **environment)
 
     def replace_writer(self) -> None:
         """Start a writer as soon as nobody holds the lease, as beat would."""

@@ -56,6 +56,12 @@ class Neighbour:
         heard = "select count(*) from channels where subscription_status = 'ACTIVE'"
         self._wait_until(lambda: self.rows(heard) == [(1,)], seconds=20, what="the neighbour hears")
 
+    def take_for(self, identity: str, fingerprint: str, secret: str) -> None:
+        """Make it believe that it is another deployment: this identity, and this secret."""
+        self.rows("delete from deployment")
+        self.rows(f"insert into deployment (id, identity, secret) values (1, '{identity}', '{fingerprint}')")
+        self.processes.environment["RELAY_SECRET_KEY"] = self._environment["RELAY_SECRET_KEY"] = secret
+
     def cut(self) -> None:
         """End the connection on which its listener hears."""
         clients = [c for c in self.processes.data_connections() if c["db"] == "1"]

@@ -10,6 +10,8 @@ from types import TracebackType
 import redis
 
 _BURST_SECONDS = 0.05
+_AHEAD = 1_000_000
+"""A tick of a number that was heard already would be old."""
 
 Said = tuple[str, bytes]
 """A channel, and what is published on it."""
@@ -29,10 +31,10 @@ def overhearing(client: redis.Redis, channels: list[str]) -> Iterator[list[Said]
                 said.append((message["channel"].decode(), message["data"]))
 
 
-def forged_tick(epoch: int) -> bytes:
-    """A tick as a leader of this term would publish it, but for the seal, which nobody else can make."""
-    body = b"%d %d 0 leading %d 1 %s" % (1 << 40, epoch, time.time_ns() // 1_000_000, b"0" * 40)
-    return body + b" " + b"0" * 40
+def forged(tick: bytes, epoch: int) -> bytes:
+    """A tick as a leader of this term would publish it later, but for the seal: nobody else can make it."""
+    number, _, *rest = tick.split(b" ")
+    return b" ".join([b"%d" % (int(number) + _AHEAD), b"%d" % epoch, *rest])
 
 
 class Noise:

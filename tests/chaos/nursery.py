@@ -1,6 +1,7 @@
 """Keeps listeners of partition 0 going, as beat and the pool of a worker do.
 
     python -m tests.chaos.nursery 2
+    python -m tests.chaos.nursery 2 lives     # without this protection: see `careless`
 
 Each one is forked, as in a worker's pool, and so it listens a moment after the one before it
 has ended: hand-overs come by the hundred. One that was killed is replaced as well; one that
@@ -13,6 +14,8 @@ import time
 import traceback
 
 import django
+
+from tests.chaos import careless
 
 _FULL_SECONDS = 0.05
 
@@ -63,4 +66,6 @@ if __name__ == "__main__":
     # Imported before the fork, so that a child has nothing to load.
     import channels_app.listening.listener  # noqa: F401
 
+    for protection in sys.argv[2:]:
+        careless.WITHOUT[protection]()
     keep(int(sys.argv[1]))

@@ -68,9 +68,8 @@ def keep(score: Score, seconds: float, directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     now = datetime.datetime.now(datetime.UTC)
     path = directory / f"{now:%Y-%m-%d}.txt"
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True
-    )
+    describe = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(describe, check=False, cwd=directory, capture_output=True, text=True)
     facts = (
         f"{now:%H:%M} UTC, {seconds / 60:.1f} minutes, commit {commit.stdout.strip() or 'not known'}, "
         f"Python {platform.python_version()}, {os.cpu_count()} cores"

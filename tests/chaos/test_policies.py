@@ -167,3 +167,18 @@ def test_equal_texts_are_stored_as_often_as_they_were_published_from_the_change_
     rows = mongo_collection("messages").find({"channel": "orders"})
     assert sum(not row["message"].startswith(LAST) for row in rows) == expected
     assert not Gap.objects.filter(covered=False).exists()
+
+
+def test_control_who_takes_the_new_policy_for_what_was_held_stores_twice(
+    cluster: Cluster, settled: Settle, wait_until: Wait
+) -> None:
+    cluster.start("write")
+    cluster.keep(2, "policies")
+    cluster.wait_for(2)
+    cluster.channel("orders", "content")
+    with Publisher(cluster.redis_url, "orders") as publisher:
+        for policy in [EVERY, CONTENT] * 2:
+            time.sleep(0.3)
+            with another_leader(cluster, wait_until, frozen=True):
+                registration.change("orders", policy)
+    assert settled(publisher).twice

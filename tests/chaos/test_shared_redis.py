@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from channels_app.models import Gap
+from leases_app.models import Deployment
 
 from .cluster import Cluster, Wait
 from .conftest import Settle
@@ -58,3 +59,18 @@ def test_cut_off_it_hears_again_at_once_and_the_other_one_misses_nothing(
     assert beside.is_clean_but_for_losses, str(beside)
     assert len(beside.lost) <= neighbour.missed_at_most()
     assert len(beside.lost) <= cuts * DEAF_SECONDS * RATE, str(beside)
+
+
+def test_control_two_that_cannot_be_told_apart_disturb_each_other(
+    neighbour: Neighbour, pair: Cluster, archive: Any, settings: Any
+) -> None:
+    pair.channel("orders", "every")
+    own = Deployment.objects.get()
+    neighbour.take_for(own.identity, own.secret, settings.SECRET_KEY)
+    neighbour.listen_to("orders")
+    with Publisher(pair.redis_url, "orders", RATE) as publisher:
+        time.sleep(1)
+        neighbour.cut()
+        time.sleep(1)
+    time.sleep(2)
+    assert archive.count_documents({}) < len(publisher.accepted), "nothing has disturbed it"

@@ -44,9 +44,8 @@ def test_the_leader_is_killed_under_load(pair: Cluster, settled: Settle, seconds
 
 def test_control_who_reads_one_record_at_a_time_falls_behind(cluster: Cluster, settled: Settle) -> None:
     cluster.start("write")
-    careless = ("-m", "tests.chaos.careless", "records", "listen")
-    cluster.start(*careless)
-    cluster.start(*careless)
+    cluster.start_careless("records")
+    cluster.start_careless("records")
     cluster.wait_for(2)
     cluster.channel("orders", "every")
     with Publisher(cluster.redis_url, "orders", RATE, texts(6)) as publisher:

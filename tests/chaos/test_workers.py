@@ -207,7 +207,9 @@ def test_a_calm_system_that_hands_over_loses_nothing(stack: Stack, wait_until: W
     for publisher in publishers:
         assert_all_stored(stack, publisher, wait_until)
     published = sum(len(publisher.accepted) for publisher in publishers)
-    print(f"{minutes:g} minutes, {hand_overs} hand-overs: published {published}, all stored once and in order")
+    print(
+        f"{minutes:g} minutes, {hand_overs} hand-overs: published {published}, all stored once and in order"
+    )
     assert hand_overs >= minutes
     with stack.postgres() as connection, connection.cursor() as cursor:
         cursor.execute("select * from gaps")
