@@ -191,9 +191,7 @@ def hear(
     return election.heard(heard, now, covered=covered, whole=whole)
 
 
-def turn(
-    election: Election, now: float, *, caught_up: bool = True, whole: bool = True
-) -> tuple[Action, ...]:
+def turn(election: Election, now: float, *, caught_up: bool = True, whole: bool = True) -> tuple[Action, ...]:
     return election.turn(now, caught_up=caught_up, whole=whole)
 
 

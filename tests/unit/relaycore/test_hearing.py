@@ -39,9 +39,7 @@ def message(text: bytes) -> Push:
     return [b"message", b"orders", text]
 
 
-def tick(
-    number: int, epoch: int, confirmed: int, state: TickState = LEADING, changes: Changes = ()
-) -> Push:
+def tick(number: int, epoch: int, confirmed: int, state: TickState = LEADING, changes: Changes = ()) -> Push:
     body = b"%d %d %d %s 0 0 run %s" % (number, epoch, confirmed, state.encode(), pack(changes))
     return [b"message", b"ticks", body + b" " + seal(body, KEY)]
 
