@@ -17,6 +17,13 @@ that cannot renew doubts itself in this order:
 Captured data is never fenced, decisions are: a holder that slept through its term may
 still append what it heard, since the deduplication key makes a second copy harmless.
 
+A lease says that its holder lives, and not that it does its work. For that each renewal
+carries a condition: how long ago a leader last proved that it hears (`heard_at`, good for
+`PROOF_SECONDS`), what waits in its memory, and what it cannot do. All that is shown to be
+well follows from the proof. A claim keeps it, so that a hand-over within that time shows
+nothing. Heartbeats and proofs that lie in the future, since the clock of PostgreSQL was
+ahead when they were written, keep nobody out and prove nothing.
+
 Life cycle: `claim` → `renew` … → `release`, or lapse after `RELAY_LEASE_TTL_SECONDS`
 without a renewal. `Held` is what the proposals look at.
 """

@@ -23,11 +23,9 @@ class LeaseAdmin(ReadOnlyAdmin):
         "hears",
         "waiting",
         "trouble",
-        "host",
-        "pid",
+        "place",
         "epoch",
         "heartbeat_age",
-        "claimed_at",
         "given_up",
     )
     list_filter = ("role",)
@@ -43,12 +41,17 @@ class LeaseAdmin(ReadOnlyAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Lease | None = None) -> Any:
         """Everything, in the order of the list."""
-        return (*self.list_display, "heard_at", "task_id", "holder")
+        return (*self.list_display, "heard_at", "claimed_at", "task_id", "holder")
 
     @admin.display(boolean=True, description="live", ordering="is_live")
     def is_live(self, lease: Lease) -> bool:
         """Held, and renewed within the time to live."""
         return bool(lease.is_live)
+
+    @admin.display(description="where", ordering="host")
+    def place(self, lease: Lease) -> str:
+        """Where its holder runs, or ran."""
+        return f"{lease.host}, pid {lease.pid}" if lease.host else ""
 
     @admin.display(boolean=True, description="hears", ordering="heard_at")
     def hears(self, lease: Lease) -> bool | None:

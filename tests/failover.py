@@ -37,7 +37,8 @@ class Failover:
         self.proxy = self._stack.enter_context(
             Proxy.to(f"redis://127.0.0.1:{_port(self.primary)}/0", encrypted=self._encrypted)
         )
-        self._follow()
+        self.replica.replicaof("127.0.0.1", _port(self.primary))
+        _wait_until(self._is_settled)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -54,16 +55,19 @@ class Failover:
         _wait_until(lambda: self.primary.info("replication")["role"] == "slave")
         self.primary, self.replica = self.replica, self.primary
         self.proxy.lead_to(f"redis://127.0.0.1:{_port(self.primary)}")
-        self._follow()
+        _wait_until(self._is_settled)
 
     def _start(self, name: str) -> redis.Redis:
         server = OwnServer(Valkey, self._directory / name, *self._extra)
         self._stack.callback(server.stop)
         return self._stack.enter_context(server.redis())
 
-    def _follow(self) -> None:
-        self.replica.replicaof("127.0.0.1", _port(self.primary))
-        _wait_until(lambda: self.replica.info("replication")["master_link_status"] == "up")
+    def _is_settled(self) -> bool:
+        above, below = self.primary.info("replication"), self.replica.info("replication")
+        follows = below["role"] == "slave" and below["master_link_status"] == "up"
+        is_followed = above["role"] == "master" and above.get("slave0", {}).get("state") == "online"
+        busy = {above["master_failover_state"], below["master_failover_state"]} - {"no-failover"}
+        return follows and is_followed and not busy
 
 
 def _port(client: redis.Redis) -> int:

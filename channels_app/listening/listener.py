@@ -124,7 +124,7 @@ class Listener:
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected = False
         self._rest = 0.0
-        self._trouble = ""
+        self._shown = (False, "")
 
     @property
     def appended(self) -> int:
@@ -133,8 +133,9 @@ class Listener:
 
     def condition(self) -> Condition:
         """How this listener is. May be asked in any thread."""
-        ago = self._protocol.heard_seconds_ago(time.monotonic()) if self._roster.has_begun else None
-        return Condition(ago, self._appender.waiting_messages, self._trouble)
+        has_begun, trouble = self._shown
+        ago = self._protocol.heard_seconds_ago(time.monotonic()) if has_begun else None
+        return Condition(ago, self._appender.waiting_messages, trouble)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""
@@ -312,11 +313,12 @@ class Listener:
     def _watch(self, now: float) -> None:
         self._backlog.turn(now, self._subscription.client_id)
         self.record.turn()
-        trouble = self._protocol.trouble
-        if trouble != self._trouble:
-            self._trouble = trouble
-            if trouble:
-                log.error("partition %d: %s", self._partition, trouble)
+        shown = self._roster.has_begun, self._protocol.trouble
+        if shown != self._shown:
+            if shown[1] not in {"", self._shown[1]}:
+                log.error("partition %d: %s", self._partition, shown[1])
+            self._shown = shown
+            # Operators are to see it at once, and a new term to prove itself before the old proof is over.
             if (heartbeat := self._tenure.heartbeat) is not None:
                 heartbeat.beat_soon()
 

@@ -44,7 +44,7 @@ class Facts:
     """What is None could not be read. `away`: server → why.
 
     listed:   channels by partition
-    silent:   (channel, why it is not heard), some of them
+    silent:   why → some of the channels that are not heard for this reason
     misfit:   why nothing may work: the settings are not those of the deployment
     unled:    sentences on partitions that lack a loop
     troubles: sentences on what a loop or Redis does not do
@@ -57,7 +57,7 @@ class Facts:
     channels: int | None = None
     listed: dict[int, Listed] = field(default_factory=dict)
     inactive: int = 0
-    silent: list[tuple[Channel, str]] = field(default_factory=list)
+    silent: dict[str, list[Channel]] = field(default_factory=dict)
     leases: list[Lease] = field(default_factory=list)
     misfit: str | None = None
     unled: list[str] = field(default_factory=list)
@@ -140,9 +140,9 @@ def _channels(facts: Facts) -> list[int]:
     if facts.inactive:
         channels = Channel.objects.in_status(Channel.Status.INACTIVE).order_by("-updated_at")[:_SHOWN]
         listeners = report.listeners({channel.partition for channel in channels})
-        facts.silent = [
-            (channel, report.why_not_heard(channel, listeners.get(channel.partition))) for channel in channels
-        ]
+        for channel in channels:
+            why = report.why_not_heard(channel, listeners.get(channel.partition))
+            facts.silent.setdefault(why, []).append(channel)
     facts.gaps = list(Gap.objects.all()[:_SHOWN])
     return list(facts.listed)
 

@@ -198,7 +198,8 @@ def read_listed() -> dict[int, Listed]:
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
-    rows = Channel.objects.with_status().order_by("partition").values_list("partition", "status")  # type: ignore[misc]
+    listed = Channel.objects.with_status().order_by("partition")
+    rows = listed.values_list("partition", "status")  # type: ignore[misc]  # It is annotated.
     counts: dict[int, dict[str, int]] = {}
     for partition, status, count in rows.annotate(count=Count("id")):
         counts.setdefault(partition, {})[status] = count

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from channels_app.models import Channel
 from channels_app.registration import start
 from leases_app import partitioning
+from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender
 from leases_app.models import Lease
 from messages_app.searching import history
@@ -93,14 +94,15 @@ def test_what_was_on_the_streams_is_stored_and_the_channels_follow(
 
 def test_is_refused_while_somebody_listens(three: None, relay_keys: Any, settings: Any) -> None:
     start("orders")
-    settings.RELAY_LEASE_TTL_SECONDS = 2.0
+    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.05
     term = Contender().claim(Lease.Role.LISTENER, 0)
     assert term
     settings.RELAY_PARTITIONS = 4
-    settings.RELAY_LEASE_TTL_SECONDS = 0.1
-    Lease.objects.update(heartbeat_at="2999-01-01T00:00Z")
 
-    with pytest.raises(CommandError, match=r"Stop everything first. Still running: listener of partition 0"):
+    refused = pytest.raises(
+        CommandError, match=r"Stop everything first. Still running: listener of partition 0"
+    )
+    with Heartbeat(term), refused:
         _repartition()
     assert partitioning.recorded() == 3
 

@@ -136,7 +136,8 @@ def test_a_listener_that_lives_and_hears_nothing_is_as_bad_as_none(
     assert 'class="banner bad"' in found["banner"]
     assert "Nothing is heard (2 of 2 channels)." in found["banner"]
     assert 'class="tile bad"' in found["tiles"]
-    assert "has not proved since 2026-11-21T12:00:00Z that it hears anything" in found["silent"]
+    assert found["silent"].count("has not proved since 2026-11-21T12:00:00Z that it hears anything") == 1
+    assert re.search(">audit</a>, <a [^>]*>orders</a><p>|>orders</a>, <a [^>]*>audit</a><p>", found["silent"])
     assert "hears nothing since Nov 21 12:00:00 UTC" in found["loops"]
     assert '<span class="dot bad"></span><b>leading listener</b>' in found["loops"]
 

@@ -1,12 +1,19 @@
 """Anybody who reaches Redis may publish on Relay's internal channels too."""
 
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from channels_app.listening.listener import listen
+from channels_app.models import Gap
 from leases_app import deployment
 from relaycore.ticks import Tick, seal
 from relayproject import keys
+from relayproject.connections import redis_client
 
 from .world import (
     Loop,
@@ -98,3 +105,66 @@ def test_control_a_tick_that_is_sealed_with_the_right_key_ends_it(
     start(relay_keys, "target", wait_until)
     publish(relay_keys, deployment.tick_channel(0), [forged(relay_keys, deployment.seal_key(0), epoch=5)])
     wait_until(lambda: lease().epoch != 1, what="another term")
+
+
+# --- genuine ticks, published again ------------------------------------------------------
+
+
+def recorded(redis: Any, ticks: int) -> list[bytes]:
+    """Genuine ticks, as anybody hears them who may subscribe to `__relay:*`."""
+    with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+        pubsub.subscribe(deployment.tick_channel(0))
+        found: list[bytes] = []
+        while len(found) < ticks:
+            if (message := pubsub.get_message(timeout=5)) is not None:
+                found.append(message["data"])
+        return found
+
+
+@contextmanager
+def replayed(ticks: list[bytes], rate: int) -> Iterator[list[int]]:
+    """So many of them a second meanwhile, in order, again and again; yields how many so far."""
+    over, sent = threading.Event(), [0]
+
+    def run() -> None:
+        with redis_client() as redis:
+            while not over.wait(0.01):
+                with redis.pipeline(transaction=False) as pipe:
+                    for _ in range(rate // 100):
+                        pipe.publish(deployment.tick_channel(0), ticks[sent[0] % len(ticks)])
+                        sent[0] += 1
+                    pipe.execute()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        over.set()
+        thread.join(10)
+
+
+def test_ticks_that_are_published_again_make_no_two_messages_one_and_change_nothing(
+    listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    """They cut nothing: what comes after them belongs to the tick before, and is counted on in it."""
+    start(relay_keys, "target", wait_until, deduplicate="every")
+    standby = Loop(listen)
+    try:
+        wait_until(lambda: relay_keys.pubsub_numsub(deployment.tick_channel(0))[0][1] == 2, what="a standby")
+        ticks, epoch, count = recorded(relay_keys, 5), lease().epoch, 0
+        began = time.monotonic()
+        with replayed(ticks, 2_000) as sent:
+            while time.monotonic() - began < 3:
+                publish(relay_keys, "target", ["same", "other"])
+                count += 1
+                time.sleep(0.005)
+            seconds = time.monotonic() - began
+            wait_until(lambda: len(on_stream(relay_keys)) == 2 * count, seconds=5, what="all of it")
+        assert sent[0] > 0.3 * 2_000 * seconds, "they were not many"
+        assert on_stream_once(relay_keys) == ["same", "other"] * count
+        assert is_active("target")
+        assert lease().epoch == epoch
+        assert not Gap.objects.exists()
+    finally:
+        standby.stop()

@@ -79,3 +79,32 @@ def test_who_has_resigned_leaves_it_to_the_next_leader() -> None:
     accounting.deafened(FIRST)
     accounting.resign()
     assert accounting.heard(LATER) == []
+
+
+def test_it_says_since_when_nothing_was_heard_for_as_long_as_that_lasts() -> None:
+    accounting = leader()
+    accounting.begun(BEFORE)
+    accounting.heard(FIRST)
+    assert accounting.deaf_since is None
+    accounting.deafened(FIRST)
+    assert accounting.deaf_since == FIRST
+    accounting.heard(LATER)
+    assert accounting.deaf_since is None
+
+
+def test_a_term_begins_where_it_was_first_said_to() -> None:
+    """Each answer tells what is confirmed; after the first one that may be by this very term."""
+    accounting = leader(whole=False)
+    accounting.begun(BEFORE)
+    accounting.begun(LATER)
+    assert accounting.heard(LATER) == [Missed(BEFORE, LATER, Why.HOLE)]
+
+
+def test_a_new_term_confirms_nothing_of_what_the_one_before_has_confirmed() -> None:
+    """Between the two others may have led."""
+    accounting = leader()
+    accounting.begun(BEFORE)
+    accounting.heard(FIRST)
+    accounting.confirm(FIRST, on_record=True)
+    accounting.lead(3, whole=True, late=[])
+    assert accounting.confirm(FIRST, on_record=True) is None

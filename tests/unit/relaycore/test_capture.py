@@ -10,13 +10,25 @@ from hypothesis import strategies as st
 
 from relaycore import capture as module
 from relaycore import envelope, notices
-from relaycore.capture import Capture, Controlled, Event, Heard, Push, Subscribed, Ticked, Unsubscribed
+from relaycore.capture import (
+    REFUSAL,
+    Capture,
+    Controlled,
+    Event,
+    Heard,
+    Push,
+    Refused,
+    Subscribed,
+    Ticked,
+    Unsubscribed,
+)
 from relaycore.envelope import split, timestamp
 from relaycore.identity import Clock, make_key
 from relaycore.notices import Look
+from relaycore.policies import Changes
 from relaycore.policy import CONTENT, EVERY, Policy
 from relaycore.position import MAX_MESSAGES_PER_ENTRY
-from relaycore.ticks import Tick, seal
+from relaycore.ticks import Tick, pack, seal
 
 TICKS, CONTROL = b"__relay:own:{0}:tick", b"__relay:own:{0}:control"
 KEY = b"key"
@@ -28,8 +40,8 @@ def message(payload: bytes, channel: bytes = b"every") -> Push:
     return [b"message", channel, payload]
 
 
-def tick(number: int, run_id: str = "run") -> Push:
-    body = b"%d 1 0 leading 5 6 %s" % (number, run_id.encode())
+def tick(number: int, run_id: str = "run", changes: Changes = ()) -> Push:
+    body = b"%d 1 0 leading 5 6 %s %s" % (number, run_id.encode(), pack(changes))
     return [b"message", TICKS, body + b" " + seal(body, KEY)]
 
 
@@ -38,8 +50,9 @@ def a_capture(
 ) -> Capture:
     capture = Capture(TICKS, CONTROL, KEY, most)
     capture.begin(connection)
-    for channel, policy in policies.items():
-        capture.want(channel, policy)
+    capture.locate(0, policies)
+    for channel in policies:
+        capture.want(channel)
     return capture
 
 
@@ -79,7 +92,7 @@ def test_what_comes_on_a_channel_that_nobody_asked_for_is_let_go() -> None:
     capture.let_go(b"content")
     assert hear(capture, message(b"hello", b"content")) == []
     capture.let_go(b"content")  # twice does no harm
-    capture.want(b"content", CONTENT)
+    capture.want(b"content")
     assert len(hear(capture, message(b"hello", b"content"))) == 1
 
 
@@ -127,14 +140,73 @@ def test_a_wanted_channel_that_is_confirmed_is_an_event_and_no_message() -> None
     assert heard == Heard(events=[Subscribed(b"content"), Unsubscribed(b"content")])
 
 
-def test_a_new_policy_counts_from_the_next_message_on() -> None:
-    capture = a_capture({b"c": CONTENT})
+def test_a_policy_begins_at_the_tick_that_announces_it_and_not_before() -> None:
+    capture, field = a_capture({b"c": CONTENT}), Policy("field", "id")
     push = message(b'{"id":1}', b"c")
-    before = ids(capture, push)
-    capture.want(b"c", Policy("field", "id"))
-    (after,) = ids(capture, push)
-    assert [after] != before
-    assert after == make_key(Policy("field", "id"), b"c", Clock(b""))(b'{"id":1}')
+    capture.want(b"c")
+    before, after = ids(capture, push, tick(1, changes=((b"c", field),)), push)
+    assert before == make_key(CONTENT, b"c", Clock(b""))(b'{"id":1}')
+    assert after == make_key(field, b"c", Clock(b""))(b'{"id":1}')
+
+
+def test_a_policy_that_was_announced_before_the_channel_was_wanted_holds_for_it() -> None:
+    capture = a_capture({})
+    hear(capture, tick(1, changes=((b"c", EVERY),)), tick(2))
+    capture.want(b"c")
+    assert len(set(ids(capture, message(b"x", b"c"), message(b"x", b"c")))) == 2
+
+
+def test_from_its_tick_on_every_names_the_tick_since_it_is_heard_from_its_beginning() -> None:
+    """So what follows it is not left out at a take-over, and all listeners give it the same name."""
+    one, other = (a_capture({b"c": CONTENT}, connection) for connection in (b"one", b"other"))
+    pushes = [tick(1, changes=((b"c", EVERY),)), message(b"x", b"c")]
+    assert ids(one, *pushes) == ids(other, *pushes)
+    assert one.hear([message(b"x", b"c")], NOW_MS, shared=True).left_out == 0
+
+
+def test_what_a_tick_says_of_a_channel_that_has_this_policy_already_disturbs_no_counting() -> None:
+    one, other = a_capture(), a_capture()
+    hear(one, tick(1), message(b"x"), tick(2, changes=((b"every", EVERY),)), message(b"x"))
+    hear(other, tick(1), message(b"x"), tick(2), message(b"x"))
+    assert ids(one, message(b"x")) == ids(other, message(b"x"))
+
+
+def test_ticks_that_were_passed_over_have_changed_policies_all_the_same() -> None:
+    capture = a_capture({b"c": CONTENT})
+    capture.pass_over(7, [Tick(6, 1, 0, "run", changes=((b"c", EVERY),))])
+    capture.begin(b"one")
+    assert len(set(ids(capture, message(b"x", b"c"), message(b"x", b"c")))) == 2
+    assert capture.read(tick(7)) is None, "it lies behind"
+    assert capture.read(tick(8)) is not None
+
+
+# --- ticks that somebody publishes again -------------------------------------------------
+
+
+def test_a_tick_that_was_published_again_is_nothing_and_begins_nothing() -> None:
+    one, other = a_capture(), a_capture()
+    pushes = [tick(1), tick(2), message(b"x")]
+    assert one.hear([*pushes, tick(2), tick(1)], NOW_MS).events == other.hear(pushes, NOW_MS).events
+    assert ids(one, message(b"x")) == ids(other, message(b"x"))
+
+
+def test_a_policy_that_was_published_again_does_not_come_back() -> None:
+    capture = a_capture({b"c": CONTENT})
+    once = tick(1, changes=((b"c", EVERY),))
+    hear(capture, once, tick(2, changes=((b"c", CONTENT),)), once)
+    assert len(set(ids(capture, message(b"x", b"c"), message(b"x", b"c")))) == 1
+
+
+def test_a_connection_is_told_which_ticks_are_no_news_to_it() -> None:
+    capture = a_capture()
+    capture.locate(7, POLICIES)
+    assert capture.read(tick(7)) is None
+    assert capture.read(tick(7), anew=True) == Ticked(Tick(7, 1, 0, "run", "leading", 5, 6))
+    assert capture.read(tick(8)) is not None
+
+
+def test_a_refusal_is_an_event() -> None:
+    assert a_capture().hear([[REFUSAL, b"", "NOPERM"]], NOW_MS) == Heard(events=[Refused("NOPERM")])
 
 
 # --- pieces ------------------------------------------------------------------------------
@@ -192,10 +264,10 @@ other_pushes = st.sampled_from(
 
 
 @st.composite
-def heard_in_order(draw: st.DrawFn) -> list[Push]:
+def heard_in_order(draw: st.DrawFn, first: int = 1) -> list[Push]:
     """Messages and others, with ticks that count up."""
     pushes: list[Any] = draw(st.lists(some_messages | other_pushes | st.just("tick"), max_size=40))
-    numbers = iter(range(1, 100))
+    numbers = iter(range(first, first + 100))
     return [tick(next(numbers)) if push == "tick" else push for push in pushes]
 
 
@@ -241,7 +313,7 @@ def test_every_message_on_a_wanted_channel_is_kept_in_order(pushes: list[Push]) 
     assert kept == [(name, payload) for _, name, payload in pushes if _ == b"message" and name in POLICIES]
 
 
-@given(heard_in_order(), heard_in_order(), heard_in_order(), st.data())
+@given(heard_in_order(), heard_in_order(), heard_in_order(102), st.data())
 def test_two_listeners_that_hear_the_same_ticks_agree_on_every_id(
     before: list[Push], other_before: list[Push], common: list[Push], data: st.DataObject
 ) -> None:
@@ -252,7 +324,7 @@ def test_two_listeners_that_hear_the_same_ticks_agree_on_every_id(
     one, other = a_capture(connection=b"one"), a_capture(connection=b"other")
     hear_all(one, cut(before, data))
     hear_all(other, cut(other_before, data))
-    common = [tick(100), *(push for push in common if push[0] != b"subscribe")]
+    common = [tick(101), *(push for push in common if push[0] != b"subscribe")]
     assert hear_all(one, cut(common, data)) == hear_all(other, cut(common, data))
 
 
@@ -265,7 +337,7 @@ def test_under_every_each_publish_has_its_own_id(payloads: list[bytes], data: st
 
 
 def test_the_same_message_in_another_tick_or_of_another_redis_has_another_id() -> None:
-    pushes = [tick(1), message(b"x"), tick(2), message(b"x"), tick(2, "restarted"), message(b"x")]
+    pushes = [tick(1), message(b"x"), tick(2), message(b"x"), tick(3, "restarted"), message(b"x")]
     assert len(set(ids(a_capture(), *pushes))) == 3
 
 
@@ -307,7 +379,7 @@ def test_a_channel_that_is_wanted_again_within_a_tick_takes_no_message_for_an_ea
     capture = a_capture()
     before = ids(capture, tick(1), message(b"x"), message(b"x"))
     capture.let_go(b"every")
-    capture.want(b"every", EVERY)
+    capture.want(b"every")
     assert len({*before, *ids(capture, message(b"x"))}) == 3
 
 
@@ -315,20 +387,20 @@ def test_a_channel_that_was_said_twice_to_be_wanted_goes_on_counting() -> None:
     one, other = a_capture(), a_capture()
     for capture in (one, other):
         hear(capture, tick(1), message(b"x"))
-    one.want(b"every", EVERY)
+    one.want(b"every")
     assert ids(one, message(b"x")) == ids(other, message(b"x"))
 
 
 @pytest.mark.parametrize("is_let_go", [False, True])
-def test_a_policy_that_comes_back_within_a_tick_takes_no_message_for_an_earlier_one(is_let_go: bool) -> None:
+def test_a_policy_that_comes_back_takes_no_message_for_an_earlier_one(is_let_go: bool) -> None:
     capture = a_capture()
     before = ids(capture, tick(1), message(b"x"))
-    capture.want(b"every", CONTENT)
-    between = ids(capture, message(b"x"))
+    between = ids(capture, tick(2, changes=((b"every", CONTENT),)), message(b"x"))
     if is_let_go:
         capture.let_go(b"every")
-    capture.want(b"every", EVERY)
-    assert len({*before, *between, *ids(capture, message(b"x"))}) == 3
+        capture.want(b"every")
+    after = ids(capture, tick(3, changes=((b"every", EVERY),)), message(b"x"))
+    assert len({*before, *between, *after}) == 3
 
 
 def test_wanted_again_it_agrees_from_the_next_tick_on_with_those_that_never_let_go() -> None:
@@ -338,7 +410,7 @@ def test_wanted_again_it_agrees_from_the_next_tick_on_with_those_that_never_let_
     one.let_go(b"every")
     for capture in (one, other):
         hear(capture, tick(2))
-    one.want(b"every", EVERY)
+    one.want(b"every")
     assert ids(one, message(b"x")) != ids(other, message(b"x"))
     assert ids(one, tick(3), message(b"x")) == ids(other, tick(3), message(b"x"))
 

@@ -39,14 +39,14 @@ def test_what_is_not_sealed_is_nothing(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"look", b"look \xff", b"looks a", b"echo 1 orders 1", b"1 2 3 leading 5 6 run"]
+    "body", [b"look", b"look \xff", b"looks a", b"echo 1 orders 1", b"1 2 3 leading 5 6 run -"]
 )
 def test_what_is_sealed_and_no_look_is_none(body: bytes) -> None:
     assert notices.parse(sealed(body), KEY) is None
 
 
 def test_a_tick_is_no_notice_and_a_notice_is_no_tick() -> None:
-    tick = sealed(b"1 2 3 leading 5 6 run")
+    tick = sealed(b"1 2 3 leading 5 6 run -")
     assert Tick.parse(tick, KEY) is not None
     assert notices.parse(tick, KEY) is None
-    assert Tick.parse(notices.look("1 2 3 leading 5 6 run", KEY), KEY) is None
+    assert Tick.parse(notices.look("1 2 3 leading 5 6 run -", KEY), KEY) is None

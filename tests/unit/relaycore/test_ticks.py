@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, missed_at_most, seal
+from relaycore.policies import Changes
+from relaycore.policy import CONTENT, EVERY, Policy
+from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, missed_at_most, pack, seal
+
+from .strategies import channels
 
 numbers = st.integers(0, 2**63 - 1)
 run_ids = st.text("0123456789abcdef", min_size=40, max_size=40)
+policies = st.sampled_from([CONTENT, EVERY, Policy("field", "id"), Policy("field", "a b")])
+changes = st.lists(st.tuples(channels, policies), max_size=3).map(tuple)
 ticks = st.builds(
     Tick,
     number=numbers,
@@ -19,6 +25,7 @@ ticks = st.builds(
     state=st.sampled_from([LEADING, LEAVING, LEFT]),
     at=numbers,
     calls=numbers | st.just(-1),
+    changes=changes,
 )
 
 KEY = b"key"
@@ -34,16 +41,25 @@ RUN_ID = "0123456789abcdef0123456789abcdef01234567"
 @given(ticks)
 def test_what_the_leader_publishes_is_read(tick: Tick) -> None:
     numbers = f"{tick.number} {tick.epoch} {tick.confirmed}"
-    body = f"{numbers} {tick.state} {tick.at} {tick.calls} {tick.run_id}".encode()
+    body = f"{numbers} {tick.state} {tick.at} {tick.calls} {tick.run_id} ".encode() + pack(tick.changes)
     assert Tick.parse(sealed(body), KEY) == tick
     assert Tick.parse(body + b" " + seal(body, b"another key"), KEY) is None
     assert Tick.parse(body, KEY) is None
 
 
 def test_the_order_on_the_wire() -> None:
-    assert Tick.parse(sealed(f"42 7 41 left 5 6 {RUN_ID}".encode()), KEY) == Tick(
+    assert Tick.parse(sealed(f"42 7 41 left 5 6 {RUN_ID} -".encode()), KEY) == Tick(
         number=42, epoch=7, confirmed=41, state=LEFT, at=5, calls=6, run_id=RUN_ID
     )
+
+
+def test_what_changes_is_packed_without_spaces_and_read_again() -> None:
+    assert pack(()) == b"-"
+    several: Changes = ((b"two words", EVERY), ("gr\u00fc\u00df".encode(), Policy("field", "a b")))
+    assert b" " not in pack(several)
+    tick = Tick.parse(sealed(b"1 2 3 leading 4 5 run " + pack(several)), KEY)
+    assert tick is not None
+    assert tick.changes == several
 
 
 @pytest.mark.parametrize(
@@ -53,29 +69,33 @@ def test_the_order_on_the_wire() -> None:
         b"hello",
         b"1 2 3 leading 4 5",
         b"1 2 3 leading 4 5 ",
-        b"1 2 3 leading 4 5 run 6",
-        b"1  2 3 leading 4 5 run",
-        b" 1 2 3 leading 4 5 run",
+        b"1 2 3 leading 4 5 run",
         b"1 2 3 leading 4 5 run ",
-        b"1 2 3 leading 4 5 run\n",
-        b"1\t2 3 leading 4 5 run",
-        b"-1 2 3 leading 4 5 run",
-        b"+1 2 3 leading 4 5 run",
-        b"1_0 2 3 leading 4 5 run",
-        b"1.0 2 3 leading 4 5 run",
-        b"0x1 2 3 leading 4 5 run",
-        b"one 2 3 leading 4 5 run",
-        b"1 two 3 leading 4 5 run",
-        b"1 2 three leading 4 5 run",
-        b"1 2 3 lead 4 5 run",
-        b"1 2 3 leading -1 5 run",
-        b"1 2 3 leading 4 -2 run",
-        b"1 2 3 leading 4 5 \xff",
-        b"1 2 3 leading 4 5 r\x00n",
-        b"1" * 20 + b" 2 3 leading 4 5 run",
-        b"1" * 5000 + b" 2 3 leading 4 5 run",
+        b"1 2 3 leading 4 5 run - 6",
+        b"1  2 3 leading 4 5 run -",
+        b" 1 2 3 leading 4 5 run -",
+        b"1 2 3 leading 4 5 run - ",
+        b"1 2 3 leading 4 5 run -\n",
+        b"1\t2 3 leading 4 5 run -",
+        b"-1 2 3 leading 4 5 run -",
+        b"+1 2 3 leading 4 5 run -",
+        b"1_0 2 3 leading 4 5 run -",
+        b"1.0 2 3 leading 4 5 run -",
+        b"0x1 2 3 leading 4 5 run -",
+        b"one 2 3 leading 4 5 run -",
+        b"1 two 3 leading 4 5 run -",
+        b"1 2 three leading 4 5 run -",
+        b"1 2 3 lead 4 5 run -",
+        b"1 2 3 leading -1 5 run -",
+        b"1 2 3 leading 4 -2 run -",
+        b"1 2 3 leading 4 5 \xff -",
+        b"1 2 3 leading 4 5 r\x00n -",
+        b"1 2 3 leading 4 5 run --",
+        b"1 2 3 leading 4 5 run [[]]",
+        b"1" * 20 + b" 2 3 leading 4 5 run -",
+        b"1" * 5000 + b" 2 3 leading 4 5 run -",
     ],
-    ids=lambda payload: repr(payload[:20]),
+    ids=lambda payload: repr(payload[:30]),
 )
 def test_what_is_not_a_tick_is_none_and_not_an_error(payload: bytes) -> None:
     assert Tick.parse(sealed(payload), KEY) is None
