@@ -125,6 +125,7 @@ class ListenerProtocol:
         self._tick_refusal = ""
         self._newest_before = 0
         self._unheard_at = 0.0
+        self._is_said_unheard = False
         self._retires_at = float("-inf")
         self._announces = False
 
@@ -322,6 +323,7 @@ class ListenerProtocol:
             return
         if self.leads and tick.epoch == self._election.epoch:
             self._pulse.prove(now)
+            self._heard_again()
         rows = self._subscriptions.ticked()
         if rows and self.leads:
             self._out.append(Active(rows))
@@ -332,6 +334,12 @@ class ListenerProtocol:
             tick.number, whole=self._hearing.is_whole and self._server == self._command_server
         ):
             self._out.append(Prove(tick.number))
+
+    def _heard_again(self) -> None:
+        """On a connection that has brought nothing for a while, and has not ended, nothing was missed."""
+        if self._is_said_unheard and self._accounting.is_settled and not self._accounting.is_deaf:
+            self._out.append(Covered())
+        self._is_said_unheard = False
 
     def _account(self, tick: Tick) -> None:
         """What was not heard before a tick that was heard is known now."""
@@ -532,6 +540,7 @@ class ListenerProtocol:
             self._out.append(Drop("Redis publishes ticks that do not arrive."))
         if self._pulse.is_unheard(now) and now >= self._unheard_at and not self._subscriptions.is_empty:
             self._unheard_at = now + _UNHEARD_EVERY_SECONDS
+            self._is_said_unheard = True
             self._out.append(Unheard())
 
     @property
