@@ -128,6 +128,7 @@ class ListenerProtocol:
         self._is_said_unheard = False
         self._retires_at = float("-inf")
         self._announces = False
+        self._is_remembered = False
 
     # --- what can be seen ----------------------------------------------------------------
 
@@ -398,6 +399,11 @@ class ListenerProtocol:
         self._pulse.published(number, now)
         self._standbys.learn(number, subscribers, proofs, now)
         self._accounting.begun(before)
+        if before is None and self._is_remembered:
+            # Redis has forgotten what stands beside the stream: who joins now would read no policies.
+            self._policies.announce_again()
+            self._announces = not self._policies.is_settled
+        self._is_remembered = before is not None
 
     def not_published(self, error: str) -> None:
         """A tick could not be published; `error` is empty where it is not known."""
@@ -461,6 +467,7 @@ class ListenerProtocol:
         self._standbys.lead()
         self._pulse.lead(now)
         self._tick_refusal = ""
+        self._is_remembered = True
         self._announces = not self._policies.is_settled
         self._out.append(Lead(epoch))
         self._relay(self._hearing.lead(epoch, whole=whole))

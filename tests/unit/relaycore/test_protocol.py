@@ -59,7 +59,8 @@ def message(text: bytes) -> Push:
 class Listener:
     """A protocol at its own moment `now`, and what its servers would answer.
 
-    Redis counts ticks from `number` on; `proofs` stand beside the stream, `others` subscribe the ticks.
+    Redis counts ticks from `number` on; `proofs` and `confirmed_before` stand beside the stream, `others`
+    subscribe the ticks.
     """
 
     def __init__(self, *channels: bytes, policy: Policy = CONTENT, hold_bytes: int = 1 << 20) -> None:
@@ -73,6 +74,7 @@ class Listener:
         self.others = 0
         self.has_room = True
         self.refuses: set[bytes] = set()
+        self.confirmed_before: Tick | None = None
         for row, channel in enumerate(channels):
             self.protocol.want(channel, policy, row)
 
@@ -128,7 +130,8 @@ class Listener:
         (order,) = (effect for effect in effects if isinstance(effect, Publish))
         self.number += 1
         self.protocol.published(
-            *(self.number, self.others + 1, dict(self.proofs), None, self.now), has_room=self.has_room
+            *(self.number, self.others + 1, dict(self.proofs), self.confirmed_before, self.now),
+            has_room=self.has_room,
         )
         confirmed = order.confirmed.number if order.confirmed else 0
         if not heard:
@@ -835,6 +838,22 @@ def test_a_fresh_leader_announces_what_the_table_says_and_nobody_has_announced()
     listener.protocol.want(b"orders", EVERY, 0)
     listener.win(2)
     assert changes(listener.turn()) == ((b"orders", EVERY),)
+
+
+def test_when_redis_has_forgotten_what_was_confirmed_policies_are_announced_once_more() -> None:
+    listener = Listener(b"orders", policy=EVERY).join({b"orders": EVERY})
+    listener.win()
+    listener.others = 1
+    listener.confirmed_before = Tick(1, 1, 0, "run")
+    listener.published(listener.turn())
+    assert changes(listener.later(1.0)) == ()
+    listener.protocol.not_published("")
+    listener.confirmed_before = None
+    listener.tick()
+    out = listener.later(TICK)
+    assert changes(out) == ((b"orders", EVERY),)
+    listener.published(out)
+    assert changes(listener.later(TICK)) == ()
 
 
 # --- trouble -----------------------------------------------------------------------------
