@@ -128,7 +128,7 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """This term began without a hole: whatever is said to be open was heard."""
+    """Nothing is missing, before this term or in it: whatever is said to be open was heard."""
 
 
 @dataclass(frozen=True, slots=True)

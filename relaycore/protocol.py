@@ -125,8 +125,10 @@ class ListenerProtocol:
         self._tick_refusal = ""
         self._newest_before = 0
         self._unheard_at = 0.0
+        self._is_said_unheard = False
         self._retires_at = float("-inf")
         self._announces = False
+        self._is_remembered = False
 
     # --- what can be seen ----------------------------------------------------------------
 
@@ -322,6 +324,7 @@ class ListenerProtocol:
             return
         if self.leads and tick.epoch == self._election.epoch:
             self._pulse.prove(now)
+            self._heard_again()
         rows = self._subscriptions.ticked()
         if rows and self.leads:
             self._out.append(Active(rows))
@@ -332,6 +335,12 @@ class ListenerProtocol:
             tick.number, whole=self._hearing.is_whole and self._server == self._command_server
         ):
             self._out.append(Prove(tick.number))
+
+    def _heard_again(self) -> None:
+        """On a connection that has brought nothing for a while, and has not ended, nothing was missed."""
+        if self._is_said_unheard and self._accounting.is_settled and not self._accounting.is_deaf:
+            self._out.append(Covered())
+        self._is_said_unheard = False
 
     def _account(self, tick: Tick) -> None:
         """What was not heard before a tick that was heard is known now."""
@@ -390,6 +399,11 @@ class ListenerProtocol:
         self._pulse.published(number, now)
         self._standbys.learn(number, subscribers, proofs, now)
         self._accounting.begun(before)
+        if before is None and self._is_remembered:
+            # Redis has forgotten what stands beside the stream: who joins now would read no policies.
+            self._policies.announce_again()
+            self._announces = not self._policies.is_settled
+        self._is_remembered = before is not None
 
     def not_published(self, error: str) -> None:
         """A tick could not be published; `error` is empty where it is not known."""
@@ -453,6 +467,7 @@ class ListenerProtocol:
         self._standbys.lead()
         self._pulse.lead(now)
         self._tick_refusal = ""
+        self._is_remembered = True
         self._announces = not self._policies.is_settled
         self._out.append(Lead(epoch))
         self._relay(self._hearing.lead(epoch, whole=whole))
@@ -532,6 +547,7 @@ class ListenerProtocol:
             self._out.append(Drop("Redis publishes ticks that do not arrive."))
         if self._pulse.is_unheard(now) and now >= self._unheard_at and not self._subscriptions.is_empty:
             self._unheard_at = now + _UNHEARD_EVERY_SECONDS
+            self._is_said_unheard = True
             self._out.append(Unheard())
 
     @property

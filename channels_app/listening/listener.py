@@ -298,7 +298,8 @@ class Listener:
             case effects.Silenced(_, row, text, since):
                 self._roster.refuse(row, text, None if since is None else since.at)
             case effects.Unheard():
-                self._roster.unheard()
+                if (term := self._tenure.term) is not None:
+                    self._roster.unheard(term)
             case _:
                 self.record.note(effect)
 

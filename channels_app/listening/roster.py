@@ -87,7 +87,9 @@ class _Refused:
 
 @dataclass(frozen=True, slots=True)
 class _Unheard:
-    """This leader finds that it hears nothing."""
+    """The leader of this term finds that it hears nothing, perhaps before anything else is known of it."""
+
+    term: Term
 
 
 _Job = _Report | _Lead | _Refused | _Unheard | Note
@@ -173,9 +175,9 @@ class Roster:
         """Say that Redis refuses the channel of this row; what was published from `since` on is a gap."""
         self._jobs.put(_Refused(row, why, since))
 
-    def unheard(self) -> None:
-        """Say that this leader hears nothing."""
-        self._jobs.put(_Unheard())
+    def unheard(self, term: Term) -> None:
+        """Say that the leader of this term hears nothing."""
+        self._jobs.put(_Unheard(term))
 
     def note(self, note: Note) -> None:
         """Write down something about a gap."""
@@ -210,9 +212,8 @@ class Roster:
                 case _Refused(row):
                     self._unwritten[row] = False
                     self._refused[row] = job
-                case _Unheard():
-                    if self._term is not None:
-                        unheard.open_for(self._term)
+                case _Unheard(term):
+                    unheard.open_for(term)
                 case Look(names) if names:
                     self._compare(set(names), self._read(names))
                 case Look():

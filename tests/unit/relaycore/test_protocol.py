@@ -59,7 +59,8 @@ def message(text: bytes) -> Push:
 class Listener:
     """A protocol at its own moment `now`, and what its servers would answer.
 
-    Redis counts ticks from `number` on; `proofs` stand beside the stream, `others` subscribe the ticks.
+    Redis counts ticks from `number` on; `proofs` and `confirmed_before` stand beside the stream, `others`
+    subscribe the ticks.
     """
 
     def __init__(self, *channels: bytes, policy: Policy = CONTENT, hold_bytes: int = 1 << 20) -> None:
@@ -73,6 +74,7 @@ class Listener:
         self.others = 0
         self.has_room = True
         self.refuses: set[bytes] = set()
+        self.confirmed_before: Tick | None = None
         for row, channel in enumerate(channels):
             self.protocol.want(channel, policy, row)
 
@@ -128,7 +130,8 @@ class Listener:
         (order,) = (effect for effect in effects if isinstance(effect, Publish))
         self.number += 1
         self.protocol.published(
-            *(self.number, self.others + 1, dict(self.proofs), None, self.now), has_room=self.has_room
+            *(self.number, self.others + 1, dict(self.proofs), self.confirmed_before, self.now),
+            has_room=self.has_room,
         )
         confirmed = order.confirmed.number if order.confirmed else 0
         if not heard:
@@ -375,6 +378,24 @@ def test_it_stays_while_it_has_no_connection_that_hears_everything() -> None:
     assert retire(listener) is State.LEADING, "no tick has ended what was missed"
 
 
+def test_it_stays_while_its_connection_is_not_there_though_nothing_can_be_missed() -> None:
+    """It has no channel; whoever takes over would begin without knowing where ticks stand."""
+    listener = Listener().lead()
+    listener.protocol._standbys.audience = 0
+    listener.protocol.disconnected(listener.now)
+    listener.proofs = {b"other": listener.number}
+    listener.published(listener.later(6 * TICK), heard=False)
+    assert listener.protocol.has_proof(listener.now)
+    assert retire(listener) is State.LEADING
+
+
+def test_who_leads_no_more_does_not_retire() -> None:
+    listener = leader()
+    listener.protocol.lost(listener.now)
+    assert listener.protocol.has_proof(listener.now)
+    assert retire(listener) is State.JOINING
+
+
 def test_it_stays_while_its_own_ticks_do_not_come_back() -> None:
     listener = leader()
     while listener.protocol.heard_seconds_ago(listener.now) < UNHEARD_SECONDS:  # type: ignore[operator]
@@ -472,7 +493,8 @@ def test_a_connection_that_does_not_bring_what_was_published_is_dropped() -> Non
     listener = leader()
     listener.published(listener.later(TICK), heard=False)
     assert listener.later(0.5)
-    assert [type(effect) for effect in listener.later(0.3) if not isinstance(effect, Publish)] == [Drop]
+    assert drops(listener.later(0.3)) == 1
+    assert drops(listener.later(0.3)) == 0, "it is dropped already"
 
 
 def test_a_leader_that_hears_no_tick_of_its_own_says_so_once_a_second_though_it_hears_messages() -> None:
@@ -488,6 +510,50 @@ def test_a_leader_that_hears_no_tick_of_its_own_says_so_once_a_second_though_it_
     assert UNHEARD_SECONDS < said[0] < UNHEARD_SECONDS + 0.2
     assert 0.9 < said[1] - said[0] < 1.2
     assert listener.protocol.heard_seconds_ago(listener.now) == pytest.approx(listener.now - began)
+
+
+def test_a_tick_before_everything_is_subscribed_proves_nothing_and_ends_no_gap() -> None:
+    listener = leader()
+    listener.others = 0
+    listener.tick()
+    proved_at = listener.now
+    listener.protocol.disconnected(listener.now)
+    listener.connect(b"c2")
+    listener.protocol.located(b"c2", listener.number, {}, listener.now)
+    unanswered = listener.protocol.take()
+    out = listener.tick()
+    assert Missed not in kinds(out)
+    assert listener.protocol.heard_seconds_ago(listener.now) == pytest.approx(listener.now - proved_at)
+    listener.obey(unanswered)
+    assert Missed in kinds(listener.tick())
+    assert listener.protocol.heard_seconds_ago(listener.now) == 0.0
+
+
+def _unheard() -> Listener:
+    """Redis has refused its ticks for so long that it says that it does not hear."""
+    listener = leader()
+    listener.later(TICK)
+    listener.protocol.not_published(NO_EVAL)
+    assert Unheard() in listener.later(UNHEARD_SECONDS)
+    listener.protocol.not_published(NO_EVAL)
+    return listener
+
+
+def test_heard_again_on_the_same_connection_it_covers_what_it_has_said_to_be_open() -> None:
+    listener = _unheard()
+    assert Covered() in listener.tick()
+    assert Covered() not in listener.tick(), "once"
+
+
+def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_nothing() -> None:
+    listener = _unheard()
+    listener.protocol._standbys.audience = 0
+    listener.protocol.disconnected(listener.now)
+    listener.connect(b"c2")
+    listener.locate(connection=b"c2")
+    out = listener.tick()
+    assert Missed in kinds(out)
+    assert Covered() not in out
 
 
 def test_ticks_of_another_term_do_not_prove_that_a_leader_hears() -> None:
@@ -772,6 +838,22 @@ def test_a_fresh_leader_announces_what_the_table_says_and_nobody_has_announced()
     listener.protocol.want(b"orders", EVERY, 0)
     listener.win(2)
     assert changes(listener.turn()) == ((b"orders", EVERY),)
+
+
+def test_when_redis_has_forgotten_what_was_confirmed_policies_are_announced_once_more() -> None:
+    listener = Listener(b"orders", policy=EVERY).join({b"orders": EVERY})
+    listener.win()
+    listener.others = 1
+    listener.confirmed_before = Tick(1, 1, 0, "run")
+    listener.published(listener.turn())
+    assert changes(listener.later(1.0)) == ()
+    listener.protocol.not_published("")
+    listener.confirmed_before = None
+    listener.tick()
+    out = listener.later(TICK)
+    assert changes(out) == ((b"orders", EVERY),)
+    listener.published(out)
+    assert changes(listener.later(TICK)) == ()
 
 
 # --- trouble -----------------------------------------------------------------------------
