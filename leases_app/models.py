@@ -112,6 +112,12 @@ class Lease(models.Model):
     heard_at = models.DateTimeField(
         null=True, blank=True, help_text="When a leader last proved that it hears: its own tick came back."
     )
+    # By Redis's clock, as gaps and positions are: no other clock can be compared with them.
+    known_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="What was published up to here is on the stream, or on record as missed.",
+    )
     waiting = models.PositiveBigIntegerField(
         default=0, help_text="Messages in the holder's memory that are not on the stream, or not stored, yet."
     )

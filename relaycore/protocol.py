@@ -47,6 +47,7 @@ from relaycore.effects import (
     Deafened,
     Drop,
     Effect,
+    Forgotten,
     Lead,
     Locate,
     Look,
@@ -168,6 +169,11 @@ class ListenerProtocol:
     def heard_seconds_ago(self, now: float) -> float | None:
         """How old the proof is that this leader hears everything; None if its term has none yet."""
         return now - self._pulse.heard_at if self.leads and self._has_begun else None
+
+    @property
+    def known_until(self) -> Tick | None:
+        """What was published before this tick stands on the stream, or is on record as missed."""
+        return self._accounting.confirmed if self.leads and self._has_begun else None
 
     def has_proof(self, now: float) -> bool:
         """Whether a standby has proved within the last ticks that it holds what is not confirmed."""
@@ -324,7 +330,7 @@ class ListenerProtocol:
             self._pulse.prove(now)
         rows = self._subscriptions.ticked()
         if rows and self.leads:
-            self._out.append(Active(rows))
+            self._out.append(Active(rows, tick))
         if self._election.confirms(tick):
             self._out.append(Mark(tick))
             self._account(tick)
@@ -342,14 +348,17 @@ class ListenerProtocol:
                 self._out.append(missed)
         if self._accounting.is_settled and not was_settled:
             if self._accounting.is_whole:
-                self._out.append(Covered())
+                self._out.append(Covered(tick))
+            elif self._accounting.is_forgotten and not self._subscriptions.is_empty:
+                self._out.append(Forgotten(tick))
             self._settle()
 
     def _settle(self) -> None:
         """Once the term is claimed, and it is known where it has begun."""
-        if self._is_claimed and self._accounting.is_settled and not self._has_begun:
+        first = self._election.last
+        if self._is_claimed and self._accounting.is_settled and first is not None and not self._has_begun:
             self._has_begun = True
-            self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since))
+            self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since, first))
             for channel in self._subscriptions.refused:
                 self._silence(channel)
 

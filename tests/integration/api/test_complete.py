@@ -21,7 +21,7 @@ START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def orders(listener: Term, archive: Any, relay_keys: Any) -> Any:
     """A channel that is heard since `START`, with a message after 10, 20, 30 and 40 seconds."""
     start("orders")
-    _change(created_at=START, active_since=START, subscription_status="ACTIVE")
+    _change(first_heard_at=START, active_since=START, subscription_status="ACTIVE")
     for seconds in (10, 20, 30, 40):
         _store(archive, seconds)
     return archive
@@ -117,7 +117,7 @@ def test_a_channel_that_is_not_heard_now_is_not_complete_until_now(
     assert _said(api) == (False, [])
 
     # What is older than the last proof that the partition is heard is known.
-    Lease.objects.update(heard_at=_at(25))
+    Lease.objects.update(heard_at=_at(25), known_until=_at(25))
     newest = api.get(f"{MESSAGES}&limit=1").json()
     second = api.get(newest["next"]).json()
     third = api.get(second["next"]).json()
@@ -129,7 +129,7 @@ def test_what_is_newer_than_the_last_proof_is_not_complete_although_the_listener
     api: Any, orders: Any, listener: Term
 ) -> None:
     """It is connected to a black hole, and no gap is recorded yet."""
-    Lease.objects.update(heard_at=_at(25))
+    Lease.objects.update(heard_at=_at(25), known_until=_at(25))
     listener.renew(0)
 
     assert _said(api) == (False, [])
@@ -145,7 +145,7 @@ def test_the_proofs_of_a_partition_say_nothing_of_a_channel_that_is_not_heard(
     assert _said(api, early) == (False, [])
 
     _change(refusal="NOPERM")
-    Lease.objects.update(heard_at=_at(25))
+    Lease.objects.update(heard_at=_at(25), known_until=_at(25))
     assert _said(api, early) == (False, [])
 
 
@@ -165,7 +165,7 @@ def test_a_channel_that_is_not_relayed_is_not_complete(api: Any, orders: Any) ->
 
 def test_what_was_stored_in_an_earlier_life_is_not_said_to_be_complete(api: Any, orders: Any) -> None:
     """Between the two lives nobody was asked to listen, and no gap was recorded."""
-    _change(created_at=_at(25))
+    _change(first_heard_at=_at(25))
 
     page = api.get(f"{MESSAGES}&limit=2").json()
     assert page["complete"] is True
