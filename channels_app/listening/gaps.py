@@ -239,7 +239,9 @@ def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
 def _end_forgotten(
     at: datetime, term: Term, still_open: QuerySet[Gap], known_until: datetime | None = None
 ) -> None:
-    began_at = known_until or term.known_before or _first_heard_at(term.partition, at)
+    began_at = known_until or term.known_before
+    if began_at is None and term.epoch > 1:  # Whoever led before was killed before it could say so.
+        began_at = _first_heard_at(term.partition, at)
     for gap in still_open:
         gap.began_at = min(gap.began_at, began_at or gap.began_at)
         gap.ended_at = max(gap.began_at, at)

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
-from leases_app.leasing import Term
+from leases_app.leasing import Condition, Term
 from leases_app.models import Lease
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +135,39 @@ def test_what_is_newer_than_the_last_proof_is_not_complete_although_the_listener
     assert _said(api) == (False, [])
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:24Z") == (True, [])
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:26Z") == (False, [])
+
+
+def test_a_channel_is_not_complete_before_it_was_heard_first(api: Any, orders: Any) -> None:
+    """Its row was there before, and what was published then nobody heard. That is no gap."""
+    _change(created_at=START, first_heard_at=_at(5))
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:04Z") == (False, [])
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:05Z") == (True, [])
+
+    _change(first_heard_at=None)
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:05Z") == (False, [])
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_no_range_is_complete_beyond_what_is_known_by_the_clock_of_redis(
+    api: Any, orders: Any, listener: Term, hears: bool
+) -> None:
+    """PostgreSQL's clock is ahead, so its times lie behind the moment in which all were killed."""
+    if not hears:
+        listener.release()
+    Lease.objects.update(known_until=_at(25), heartbeat_at=_at(35), heard_at=_at(35))
+    if hears:
+        listener.renew(0, Condition(heard_seconds_ago=0.0))
+
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:25Z") == (True, [])
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:26Z&until=2026-11-21T12:00:33Z") == (False, [])
+
+
+def test_a_channel_that_is_not_heard_is_known_up_to_where_its_gap_begins(api: Any, orders: Any) -> None:
+    _change(subscription_status="INACTIVE", active_since=None, refusal="NOPERM")
+    gap = _gap(22, None, "orders", cause=Gap.Cause.REFUSED)
+
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:22Z") == (True, [])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:23Z") == (False, [gap])
 
 
 def test_the_proofs_of_a_partition_say_nothing_of_a_channel_that_is_not_heard(

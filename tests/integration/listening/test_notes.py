@@ -112,6 +112,12 @@ def test_what_never_was_heard_has_no_gap_before_its_first_moment() -> None:
     assert gaps() == []
 
 
+def test_the_first_term_of_all_has_missed_nothing() -> None:
+    Channel.objects.create(channel="orders", first_heard_at=at(8900))
+    write(Forgotten(9000), Term("listener", 0, 1, "me"))
+    assert gaps() == []
+
+
 # --- messages that were given up ---------------------------------------------------------
 
 

@@ -439,3 +439,62 @@ def test_gaps_of_what_is_not_relayed_any_more_end(quick: None) -> None:
     ended = Gap.objects.exclude(ended_at=None).values_list("partition", "channel")
     assert set(ended) == {(0, "gone"), (1, "")}
     assert not Gap.objects.filter(covered=True).exists()
+
+
+# --- Redis has forgotten what was confirmed ----------------------------------------------
+
+
+def _milliseconds(redis: Any) -> int:
+    """Redis's clock, ms since 1970."""
+    seconds, microseconds = redis.time()
+    return int(seconds * 1000 + microseconds // 1000)
+
+
+def test_what_redis_has_forgotten_while_nobody_listened_is_a_gap(
+    quick: None, relay_keys: Any, wait_until: Wait
+) -> None:
+    """The lease knows up to where all is known, and nobody knows how much was missed since."""
+    _listen_for_a_while(relay_keys, wait_until)
+    assert not Gap.objects.exists()
+    proof = Lease.objects.get(role=LISTENER).known_until
+    relay_keys.delete(keys.confirmed_tick(0), keys.tick_counter(0))
+    until = _milliseconds(relay_keys)
+
+    loop = Loop(listen)
+    wait_until(Gap.objects.exists, what="a gap")
+    loop.stop()
+
+    gap = Gap.objects.get()
+    assert (gap.began_at, gap.missed_at_most, gap.covered) == (proof, None, False)
+    assert gap.ended_at is not None
+    assert gap.ended_at.timestamp() * 1000 >= until
+
+
+def test_the_first_leader_of_all_has_missed_nothing(quick: None, relay_keys: Any, wait_until: Wait) -> None:
+    row = Channel.objects.create(channel="orders")
+    loop = Loop(listen)
+    wait_until(lambda: is_active("orders"))
+    loop.stop()
+
+    row.refresh_from_db()
+    assert row.first_heard_at is not None
+    assert row.first_heard_at > row.created_at
+    assert not Gap.objects.exists()
+
+
+def test_all_is_known_up_to_a_tick_and_not_beyond(quick: None, relay_keys: Any, wait_until: Wait) -> None:
+    def known_until() -> float:
+        moment = Lease.objects.get(role=LISTENER).known_until
+        return 0.0 if moment is None else moment.timestamp() * 1000
+
+    loop = Loop(listen)
+    start(relay_keys, "orders", wait_until)
+    began = _milliseconds(relay_keys)
+    wait_until(lambda: known_until() >= began, what="it goes on")
+    assert known_until() <= _milliseconds(relay_keys)
+
+    loop.stop()
+    stopped = known_until()
+    assert stopped <= _milliseconds(relay_keys)
+    time.sleep(0.3)
+    assert known_until() == stopped
