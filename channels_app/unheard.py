@@ -65,7 +65,7 @@ def open_for(term: Term, known_until: int | None) -> None:
 
 
 def open_unproven(partition: int) -> None:
-    """Open a gap for this partition if nobody proves that it is heard: a listener that hears no leader says so.
+    """Open a gap for this partition if nobody proves that it is heard. For listeners that hear no leader.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.

@@ -131,7 +131,7 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """Nothing is missing, before this term or in it: whatever is said to be open was heard up to this tick."""
+    """Nothing is missing, before this term or in it: what is said to be open was heard up to this tick."""
 
     first: Tick
 

@@ -191,10 +191,11 @@ class Roster:
                         self._ledger.follow()
                     else:
                         self._ledger.lead(term)
-                case _Unheard(None):
-                    unheard.open_unproven(self._partition)
-                case _Unheard(term, known_until) if term is not None:
-                    unheard.open_for(term, known_until)
+                case _Unheard(term, known_until):
+                    if term is None:
+                        unheard.open_unproven(self._partition)
+                    else:
+                        unheard.open_for(term, known_until)
                 case Look(names) if names:
                     self._compare(set(names), self._read(names))
                 case Look():

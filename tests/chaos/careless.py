@@ -44,7 +44,6 @@ def records() -> None:
     def make_careless(self: Wire, connection: Connection) -> None:
         make(self, connection)
         self._socket = _OneRecord(self._socket)
-        self._pending = self._socket.pending
 
     def receive_one(self: Wire) -> list[Any]:
         self._socket.has_given = False
@@ -56,9 +55,9 @@ def records() -> None:
 
 def seals() -> None:
     """Take every tick for a genuine one."""
-    from relaycore import ticks
+    import hmac
 
-    ticks.hmac.compare_digest = lambda a, b: True  # type: ignore[assignment]
+    hmac.compare_digest = lambda a, b: True  # type: ignore[assignment]
 
 
 def lives() -> None:

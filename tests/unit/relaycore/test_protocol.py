@@ -179,6 +179,14 @@ def kinds(effects: Sequence[Effect]) -> list[type]:
     return [type(effect) for effect in effects]
 
 
+def heard_rows(effects: Sequence[Effect]) -> list[list[int]]:
+    return [effect.rows for effect in effects if isinstance(effect, Active)]
+
+
+def settled(effects: Sequence[Effect]) -> list[tuple[list[int], Tick | None]]:
+    return [(effect.rows, effect.since) for effect in effects if isinstance(effect, Settled)]
+
+
 def texts(effects: Sequence[Effect]) -> list[bytes]:
     appended = [effect for effect in effects if isinstance(effect, Append)]
     return [
@@ -541,8 +549,8 @@ def _unheard() -> Listener:
 
 def test_heard_again_on_the_same_connection_it_covers_what_it_has_said_to_be_open() -> None:
     listener = _unheard()
-    assert Covered() in listener.tick()
-    assert Covered() not in listener.tick(), "once"
+    assert Covered in kinds(listener.tick())
+    assert Covered not in kinds(listener.tick()), "once"
 
 
 def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_nothing() -> None:
@@ -553,7 +561,7 @@ def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_no
     listener.locate(connection=b"c2")
     out = listener.tick()
     assert Missed in kinds(out)
-    assert Covered() not in out
+    assert Covered not in kinds(out)
 
 
 def test_ticks_of_another_term_do_not_prove_that_a_leader_hears() -> None:
@@ -571,7 +579,7 @@ def test_a_channel_is_active_when_a_tick_has_come_after_it() -> None:
     listener = Listener(b"orders").lead()
     listener.protocol.want(b"bills", CONTENT, 7)
     assert listener.obey(listener.protocol.take()) == []
-    assert Active([7]) in listener.tick()
+    assert [7] in heard_rows(listener.tick())
 
 
 def test_a_term_is_settled_once_it_is_claimed_and_its_first_tick_was_heard() -> None:
@@ -579,7 +587,7 @@ def test_a_term_is_settled_once_it_is_claimed_and_its_first_tick_was_heard() -> 
     assert kinds(listener.win()) == [Lead]
     assert listener.protocol.heard_seconds_ago(0.0) is None
     out = listener.published(listener.turn())
-    assert Settled([0], None) in out
+    assert ([0], None) in settled(out)
     assert listener.protocol.heard_seconds_ago(0.0) == 0.0
 
 
@@ -620,8 +628,8 @@ def test_a_standby_that_was_whole_takes_over_without_a_gap_and_covers_what_is_op
     listener.protocol.published(listener.number, 1, {}, before, 0.0, has_room=True)
     assert Publish in kinds(order)
     out = listener.hear(tick(listener.number, 2))
-    assert Covered() in out
-    assert Settled([0], before) in out
+    assert Covered in kinds(out)
+    assert ([0], before) in settled(out)
     assert Missed not in kinds(out)
 
 
@@ -634,7 +642,7 @@ def test_a_leader_that_begins_with_a_hole_says_from_where_to_where() -> None:
     out = listener.hear(tick(50, 2))
     (missed,) = (effect for effect in out if isinstance(effect, Missed))
     assert (missed.before, missed.after.number, missed.why) == (before, 50, Why.HOLE)
-    assert Covered() not in out
+    assert Covered not in kinds(out)
 
 
 def test_a_channel_that_redis_refuses_is_named_and_the_others_are_heard() -> None:
@@ -664,7 +672,7 @@ def test_a_channel_that_is_refused_later_is_told_at_once_and_active_again_once_g
     assert Command(True, (b"bills",)) in out
     listener.obey(out)
     listener.protocol.not_published("")
-    assert Active([7]) in listener.tick()
+    assert [7] in heard_rows(listener.tick())
 
 
 # --- two servers -------------------------------------------------------------------------
@@ -820,7 +828,7 @@ def test_a_channel_is_not_active_before_its_policy_is_in_force() -> None:
     listener.protocol.want(b"bills", EVERY, 7)
     out = listener.tick()
     assert Active not in kinds(out), "with the tick that announces it, it is subscribed"
-    assert Active([7]) in listener.tick()
+    assert [7] in heard_rows(listener.tick())
 
 
 def test_a_standby_announces_nothing_and_a_leader_that_is_on_its_way_out_neither() -> None:
