@@ -100,7 +100,7 @@ class Ticker:
                 self._publish(effect)
             case Prove(number):
                 command = ("EVAL", _PROVE, 1, keys.standbys(self._partition), self._name, number)
-                self._outlet.call(command, _ignore)
+                self._outlet.call(command, lambda reply: self._protocol.proved(_refusal(reply)))
             case Locate(connection):
                 self._locate(connection)
             case _:
@@ -109,8 +109,7 @@ class Ticker:
     def _publish(self, order: Publish) -> None:
         def on_reply(reply: Reply) -> None:
             if not isinstance(reply, list):
-                # Without an answer it is not known what became of the command.
-                self._protocol.not_published(str(reply) if isinstance(reply, hiredis.ReplyError) else "")
+                self._protocol.not_published(_refusal(reply))
                 return
             number, room, self.legacy_consumers, subscribers, before, proofs = reply
             self._protocol.published(
@@ -154,6 +153,11 @@ class Ticker:
             *(order.state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
             *(pack(order.changes), *changes),
         )
+
+
+def _refusal(reply: Reply) -> str:
+    """What Redis said when it refused; empty if it did not, or if nobody knows what became of the command."""
+    return str(reply) if isinstance(reply, hiredis.ReplyError) else ""
 
 
 def _proofs(fields: list[bytes]) -> dict[bytes, int]:

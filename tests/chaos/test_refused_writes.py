@@ -62,7 +62,7 @@ def test_control_who_goes_whatever_waits_takes_it_along(
     with Publisher(cluster.redis_url, "orders", rate=500) as publisher:
         time.sleep(0.5)
         with full(cluster.redis):
-            time.sleep(10)
+            time.sleep(6)
         time.sleep(2)
     verdict = settled(publisher)
     assert verdict.lost
