@@ -132,7 +132,6 @@ class ListenerProtocol:
         self._claims_at = float("-inf")
         self._retires_at = float("-inf")
         self._announces = False
-        self._is_remembered = False
 
     # --- what can be seen ----------------------------------------------------------------
 
@@ -325,6 +324,10 @@ class ListenerProtocol:
     def _ticked(self, tick: Tick, now: float, *, covered: bool) -> None:
         self._pulse.hear(tick.number)
         self._standbys.hear(tick.number)
+        if tick.begins_anew:
+            # Who joins now would read no policies beside the stream.
+            self._policies.announce_again()
+            self._announces = not self._policies.is_settled
         if tick.changes:
             self._policies.follow(tick.changes)
             self._subscriptions.announced(channel for channel, _ in tick.changes)
@@ -412,11 +415,6 @@ class ListenerProtocol:
         self._pulse.published(number, now)
         self._standbys.learn(number, subscribers, proofs, now)
         self._accounting.begun(before)
-        if before is None and self._is_remembered:
-            # Redis has forgotten what stands beside the stream: who joins now would read no policies.
-            self._policies.announce_again()
-            self._announces = not self._policies.is_settled
-        self._is_remembered = before is not None
 
     def not_published(self, error: str) -> None:
         """A tick could not be published; `error` is empty where it is not known."""
@@ -485,7 +483,6 @@ class ListenerProtocol:
         self._standbys.lead()
         self._pulse.lead(now)
         self._tick_refusal = ""
-        self._is_remembered = True
         self._announces = not self._policies.is_settled
         self._out.append(Lead(epoch))
         self._relay(self._hearing.lead(epoch, whole=whole))

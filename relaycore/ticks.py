@@ -88,6 +88,14 @@ class Tick:
         )
 
     @property
+    def begins_anew(self) -> bool:
+        """Whether Redis knew of no tick before: it is empty, or has forgotten what stood there.
+
+        A counter that was not there begins with the time (`channels_app.listening.ticker`).
+        """
+        return self.number == self.at
+
+    @property
     def name(self) -> bytes:
         """What tells this tick from every other one, also across restarts of Redis."""
         return b"%s %d" % (self.run_id.encode(), self.number)

@@ -153,15 +153,14 @@ def test_ticks_that_are_published_again_make_no_two_messages_one_and_change_noth
     try:
         wait_until(lambda: relay_keys.pubsub_numsub(deployment.tick_channel(0))[0][1] == 2, what="a standby")
         ticks, epoch, count = recorded(relay_keys, 5), lease().epoch, 0
-        began = time.monotonic()
+        until = time.monotonic() + 20
         with replayed(ticks, 2_000) as sent:
-            while time.monotonic() - began < 3:
+            while sent[0] < 6_000 and time.monotonic() < until:
                 publish(relay_keys, "target", ["same", "other"])
                 count += 1
                 time.sleep(0.005)
-            seconds = time.monotonic() - began
             wait_until(lambda: len(on_stream(relay_keys)) == 2 * count, seconds=5, what="all of it")
-        assert sent[0] > 0.3 * 2_000 * seconds, "they were not many"
+        assert sent[0] >= 6_000, "they were not many"
         assert on_stream_once(relay_keys) == ["same", "other"] * count
         assert is_active("target")
         assert lease().epoch == epoch

@@ -94,11 +94,12 @@ def test_it_says_since_when_nothing_was_heard_for_as_long_as_that_lasts() -> Non
     accounting = leader()
     accounting.begun(BEFORE)
     accounting.heard(FIRST)
-    assert accounting.deaf_since is None
+    said = [accounting.deaf_since]
     accounting.deafened(FIRST)
-    assert accounting.deaf_since == FIRST
+    said.append(accounting.deaf_since)
     accounting.heard(LATER)
-    assert accounting.deaf_since is None
+    said.append(accounting.deaf_since)
+    assert said == [None, FIRST, None]
 
 
 def test_a_term_begins_where_it_was_first_said_to() -> None:

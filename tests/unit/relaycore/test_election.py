@@ -388,8 +388,7 @@ def retiring(point: int = 9) -> Election:
     """A leader that has heard its first tick that says `leaving`, at 0."""
     election = leading()
     assert election.retire(0.0) == ()
-    assert election.says == LEAVING
-    assert election.relays, "until that tick"
+    assert (election.says, election.relays) == (LEAVING, True), "until that tick"
     hear(election, tick(point, state=LEAVING))
     assert not election.relays
     return election
@@ -441,7 +440,7 @@ def test_who_retires_and_finds_no_successor_leads_on() -> None:
 def test_who_was_told_to_go_and_finds_no_successor_ends() -> None:
     election = leading()
     election.stop(0.0, somebody=True)
-    assert election.state is State.LEAVING
+    assert (election.state, election.says) == (State.LEAVING, LEAVING)
     assert turn(election, HANDOVER_SECONDS + SOON) == (Action.TAKE_BACK,)
     assert election.state is State.ENDED
 

@@ -59,8 +59,7 @@ def message(text: bytes) -> Push:
 class Listener:
     """A protocol at its own moment `now`, and what its servers would answer.
 
-    Redis counts ticks from `number` on; `proofs` and `confirmed_before` stand beside the stream, `others`
-    subscribe the ticks.
+    Redis counts ticks from `number` on; `proofs` stand beside the stream, `others` subscribe the ticks.
     """
 
     def __init__(self, *channels: bytes, policy: Policy = CONTENT, hold_bytes: int = 1 << 20) -> None:
@@ -74,7 +73,6 @@ class Listener:
         self.others = 0
         self.has_room = True
         self.refuses: set[bytes] = set()
-        self.confirmed_before: Tick | None = None
         for row, channel in enumerate(channels):
             self.protocol.want(channel, policy, row)
 
@@ -130,7 +128,7 @@ class Listener:
         (order,) = (effect for effect in effects if isinstance(effect, Publish))
         self.number += 1
         self.protocol.published(
-            *(self.number, self.others + 1, dict(self.proofs), self.confirmed_before, self.now),
+            *(self.number, self.others + 1, dict(self.proofs), None, self.now),
             has_room=self.has_room,
         )
         confirmed = order.confirmed.number if order.confirmed else 0
@@ -265,9 +263,10 @@ def test_ticks_up_to_the_counter_are_no_news_whoever_publishes_them_again() -> N
     listener.hear(tick(6), tick(7))
     listener.locate()
     listener.hear(tick(6), tick(7))
+    assert not listener.protocol.protects
     assert listener.protocol.state is State.JOINING
-    listener.hear(tick(8))
-    assert listener.protocol.state is State.FOLLOWING
+    assert listener.hear(tick(8, confirmed=7)) == []
+    assert listener.hear(tick(9, confirmed=8)) == [Prove(9)]
 
 
 def test_a_tick_that_came_while_it_was_asked_is_behind_it_and_has_changed_policies() -> None:
@@ -848,20 +847,18 @@ def test_a_fresh_leader_announces_what_the_table_says_and_nobody_has_announced()
     assert changes(listener.turn()) == ((b"orders", EVERY),)
 
 
-def test_when_redis_has_forgotten_what_was_confirmed_policies_are_announced_once_more() -> None:
+def test_when_redis_has_forgotten_its_counter_policies_are_announced_once_more() -> None:
+    """With it went what stood beside the stream, where whoever joins reads the policies in force."""
     listener = Listener(b"orders", policy=EVERY).join({b"orders": EVERY})
     listener.win()
-    listener.others = 1
-    listener.confirmed_before = Tick(1, 1, 0, "run")
     listener.published(listener.turn())
-    assert changes(listener.later(1.0)) == ()
-    listener.protocol.not_published("")
-    listener.confirmed_before = None
-    listener.tick()
-    out = listener.later(TICK)
+    anew = b"%d 1 0 leading %d 0 run -" % (1_795_000_000_000, 1_795_000_000_000)
+    listener.hear([b"message", b"ticks", anew + b" " + seal(anew, KEY)])
+    listener.number = 1_795_000_000_000
+    out = listener.later(TICK / 4)
     assert changes(out) == ((b"orders", EVERY),)
     listener.published(out)
-    assert changes(listener.later(TICK)) == ()
+    assert changes(listener.later(1.0)) == ()
 
 
 # --- trouble -----------------------------------------------------------------------------
