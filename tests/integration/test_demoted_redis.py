@@ -114,12 +114,12 @@ def test_a_client_that_may_not_ask_for_the_role_is_served(
     monkeypatch.setattr(primary, "_LOOK_SECONDS", 0.0)
     with redis_client() as client:
         user = client.acl_whoami()
-        relay_keys.acl_setuser(user, commands=["-info"])
+        relay_keys.execute_command("ACL", "SETUSER", user, "-info")
         try:
             assert client.ping()
             assert client.get("a") is None
         finally:
-            relay_keys.acl_setuser(user, commands=["+info"])
+            relay_keys.execute_command("ACL", "SETUSER", user, "+info")
 
 
 @pytest.fixture
