@@ -20,10 +20,11 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
+from kombu.transport import virtual
 
 from relayproject import rabbitmq, stopping
 from relayproject.observing import extras
-from relayproject.primary import BrokerConnection, EncryptedBrokerConnection
+from relayproject.primary import BrokerConnection, EncryptedBrokerConnection, WrongServer
 from relayproject.processes import DEFAULT, LISTENERS, QUEUES, WRITERS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
@@ -82,11 +83,20 @@ app.autodiscover_tasks(["channels_app", "messages_app", "relayproject"])
 
 
 class _QoS(redis_transport.QoS):
-    """Survives a broker that is down while a message is not yet acknowledged.
+    """Survives a broker that is down, or was demoted, while a message is not yet acknowledged.
 
-    Stock kombu 5.7.0 raises AttributeError there, and the worker then stays connected
-    to nothing for ever. What could not be put back comes back by the visibility timeout.
+    Stock kombu 5.7.0 raises AttributeError in the first case, and the worker then stays connected
+    to nothing for ever. In the second one it waits for ever: a worker that has its fill of messages
+    asks for no more, and so is never refused. What could not be put back or acknowledged comes back by
+    the visibility timeout; proposals have expired by then.
     """
+
+    def ack(self, delivery_tag: Any) -> None:
+        try:
+            super().ack(delivery_tag)
+        except WrongServer:
+            virtual.QoS.ack(self, delivery_tag)  # It has begun to run: it is no longer waited for.
+            raise
 
     def restore_unacked(self, client: Any = None) -> Any:
         try:

@@ -114,12 +114,12 @@ def test_a_client_that_may_not_ask_for_the_role_is_served(
     monkeypatch.setattr(primary, "_LOOK_SECONDS", 0.0)
     with redis_client() as client:
         user = client.acl_whoami()
-        relay_keys.acl_setuser(user, commands=["-info"])
+        relay_keys.execute_command("ACL", "SETUSER", user, "-info")
         try:
             assert client.ping()
             assert client.get("a") is None
         finally:
-            relay_keys.acl_setuser(user, commands=["+info"])
+            relay_keys.execute_command("ACL", "SETUSER", user, "+info")
 
 
 @pytest.fixture
@@ -221,3 +221,17 @@ def test_a_task_that_is_not_sent_is_sent_the_next_time(broker: Failover) -> None
             send()
         send()
         assert broker.primary.llen("tasks") == 2
+
+
+def test_a_message_that_cannot_be_acknowledged_does_not_keep_others_away(broker: Failover) -> None:
+    with Connection(broker.url) as connection, connection.Producer() as producer:
+        channel, queue = connection.default_channel, Queue("tasks")
+        producer.publish({"a": 1}, routing_key="tasks", declare=[queue])
+        channel.basic_qos(0, 1, False)
+        message = queue(channel).get()
+        assert message is not None
+        assert not channel.qos.can_consume(), "this test proves nothing"
+        broker.swap()
+        with pytest.raises(WrongServer):
+            message.ack()
+        assert channel.qos.can_consume()
