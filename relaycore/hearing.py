@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 
 from relaycore.accounting import Accounting
 from relaycore.capture import Capture, Heard, Push, Subscribed, Ticked
-from relaycore.election import Action, Election, State
+from relaycore.election import Election
 from relaycore.holding import Hold
 from relaycore.policy import Policy
 from relaycore.ticks import Tick
+from relaycore.transitions import Action, State
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
 from relaycore import policies
 from relaycore.effects import Ask, Locate, Prove, Publish
+from relaycore.office import Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.ticks import LEADING, Tick, pack
 from relayproject import keys
@@ -117,9 +118,8 @@ class Ticker:
                 self._protocol.not_published(_refusal(reply))
                 return
             number, room, self.legacy_consumers, subscribers, before, proofs = reply
-            self._protocol.published(
-                number, subscribers, _proofs(proofs), _tick(before), time.monotonic(), has_room=bool(room)
-            )
+            answer = Published(number, subscribers, _proofs(proofs), _tick(before), bool(room))
+            self._protocol.published(answer, time.monotonic())
 
         self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
 

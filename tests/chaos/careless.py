@@ -69,10 +69,10 @@ def lives() -> None:
 
 def servers() -> None:
     """Take the wrong server for the right one: try again, on the same connection."""
-    from relaycore import protocol
+    from relaycore import attachment
     from relaycore.refusals import Refusal
 
-    vars(protocol)["classify"] = lambda error: Refusal.OTHER
+    vars(attachment)["classify"] = lambda error: Refusal.OTHER
 
 
 def policies() -> None:
@@ -91,7 +91,7 @@ def policies() -> None:
 
 def proofs() -> None:
     """Lead on although no tick comes back, and say that all is heard."""
-    from channels_app.listening.listener import Listener
+    from channels_app.listening.loop import Listener
     from leases_app.leasing import Condition
     from relaycore.pulse import Pulse
 

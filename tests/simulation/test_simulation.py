@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from relaycore import effects
 from relaycore.capture import Capture
-from relaycore.election import State
 from relaycore.policies import Policies
 from relaycore.policy import CONTENT, EVERY, Policy
+from relaycore.office import Office, Outside
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Standbys
+from relaycore.transitions import TRANSITIONS, Action, Event, State
 
 from .world import CHANNEL, VISITOR, World
 
@@ -270,17 +271,17 @@ def test_control_who_retires_while_redis_takes_nothing_loses_what_it_has_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert not searched(has_lost, ["retire", "fill"], CONTENT, protected=False)
-    may_retire = ListenerProtocol._may_retire
+    may_retire = Office.may_retire
 
-    def hasty(self: ListenerProtocol, now: float) -> bool:
-        outside, has_room, self._has_room = self._outside, self._has_room, True
-        self._outside = type(outside)(is_open=True, stands=outside.stands)
+    def hasty(self: Office, now: float) -> bool:
+        outside, has_room, self.has_room = self.outside, self.has_room, True
+        self.outside = Outside(is_open=True, stands=outside.stands)
         try:
             return may_retire(self, now)
         finally:
-            self._outside, self._has_room = outside, has_room
+            self.outside, self.has_room = outside, has_room
 
-    monkeypatch.setattr(ListenerProtocol, "_may_retire", hasty)
+    monkeypatch.setattr(Office, "may_retire", hasty)
     monkeypatch.setattr(ListenerProtocol, "has_proof", lambda self, now: False)
     give_up_when_forsaken(monkeypatch)
     assert searched(lambda world: world.given_up, ["retire", "fill"], CONTENT, protected=False)
@@ -288,14 +289,12 @@ def test_control_who_retires_while_redis_takes_nothing_loses_what_it_has_heard(
 
 def give_up_when_forsaken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who retires and finds no successor ends all the same, as it did before 0.2."""
-    from relaycore import election
-
-    changed = dict(election.TRANSITIONS)
+    changed = dict(TRANSITIONS)
     for state in (State.YIELDING, State.YIELDED):
         row = dict(changed[state])
-        row[election.Event.FORSAKEN] = (State.ENDED, (election.Action.TAKE_BACK,))
+        row[Event.FORSAKEN] = (State.ENDED, (Action.TAKE_BACK,))
         changed[state] = row
-    monkeypatch.setattr(election, "TRANSITIONS", changed)
+    monkeypatch.setattr("relaycore.election.TRANSITIONS", changed)
 
 
 def test_control_a_policy_that_begins_when_each_has_heard_of_it_stores_twice(

@@ -19,12 +19,13 @@ from types import MappingProxyType
 from relaycore import effects, envelope
 from relaycore.accounting import Missed
 from relaycore.capture import REFUSAL, Capture, Push
-from relaycore.election import State
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, Policy
-from relaycore.protocol import ListenerProtocol, Outside
+from relaycore.office import Outside, Published
+from relaycore.protocol import ListenerProtocol
 from relaycore.subscribing import Command
 from relaycore.ticks import Tick, missed_at_most, pack, seal
+from relaycore.transitions import State
 
 TICKS, CONTROL, CHANNEL, VISITOR, KEY = b"ticks", b"control", b"orders", b"alerts", b"key"
 STEP_SECONDS, TICK_SECONDS = 0.02, 0.1
@@ -329,11 +330,8 @@ class SimulatedListener:
             self._note_hole(before)
         number, subscribers, room = redis.counter, len(redis.audience(TICKS)), not redis.is_full
         proofs: Mapping[bytes, int] = MappingProxyType(dict(redis.proofs))
-        self._soon(
-            lambda: self.protocol.published(
-                number, subscribers, proofs, before, self._world.now, has_room=room
-            )
-        )
+        answer = Published(number, subscribers, proofs, before, room)
+        self._soon(lambda: self.protocol.published(answer, self._world.now))
 
     def _mark(self, tick: Tick) -> None:
         if self._waiting:

@@ -4,18 +4,10 @@ from itertools import product
 
 import pytest
 
-from relaycore.election import (
-    HANDOVER_SECONDS,
-    SILENT_TICKS,
-    TRANSITIONS,
-    Action,
-    Election,
-    Event,
-    IllegalEvent,
-    State,
-)
+from relaycore.election import HANDOVER_SECONDS, SILENT_TICKS, Election
 from relaycore.ticks import LEADING, LEAVING, LEFT, Tick
 from relaycore.ticks import State as TickState
+from relaycore.transitions import TRANSITIONS, Action, Event, IllegalEvent, State
 
 TICK = 0.1
 PATIENCE = SILENT_TICKS * TICK

@@ -1,13 +1,13 @@
 """What a listener does with what it hears, at the moments at which leaders and policies change."""
 
 from relaycore.capture import Capture, Push, Subscribed, Ticked
-from relaycore.election import Action, State
 from relaycore.envelope import key_of, payload_of
 from relaycore.hearing import Hearing, Step
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, EVERY, Policy
 from relaycore.ticks import LEADING, LEAVING, LEFT, pack, seal
 from relaycore.ticks import State as TickState
+from relaycore.transitions import Action, State
 
 KEY = b"key"
 SUBSCRIBED: Push = [b"subscribe", b"orders", 1]

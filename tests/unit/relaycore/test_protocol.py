@@ -28,7 +28,7 @@ from relaycore.effects import (
     Silenced,
     Unheard,
 )
-from relaycore.election import HANDOVER_SECONDS, State
+from relaycore.election import HANDOVER_SECONDS
 from relaycore.envelope import payload_of
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, EVERY, Policy
@@ -37,6 +37,7 @@ from relaycore.pulse import UNHEARD_SECONDS
 from relaycore.subscribing import Command
 from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, pack, seal
 from relaycore.ticks import State as TickState
+from relaycore.transitions import State
 
 KEY = b"key"
 TICK = 0.1
@@ -388,7 +389,7 @@ def test_it_stays_while_it_has_no_connection_that_hears_everything() -> None:
 def test_it_stays_while_its_connection_is_not_there_though_nothing_can_be_missed() -> None:
     """It has no channel; whoever takes over would begin without knowing where ticks stand."""
     listener = Listener().lead()
-    listener.protocol._standbys.audience = 0
+    listener.protocol._office.standbys.audience = 0
     listener.protocol.disconnected(listener.now)
     listener.proofs = {b"other": listener.number}
     listener.published(listener.later(6 * TICK), heard=False)
@@ -554,7 +555,7 @@ def test_heard_again_on_the_same_connection_it_covers_what_it_has_said_to_be_ope
 
 def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_nothing() -> None:
     listener = _unheard()
-    listener.protocol._standbys.audience = 0
+    listener.protocol._office.standbys.audience = 0
     listener.protocol.disconnected(listener.now)
     listener.connect(b"c2")
     listener.locate(connection=b"c2")

@@ -1,0 +1,314 @@
+"""The main loop of a listener: it does what `relaycore.protocol` says, and tells it what came of it."""
+
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable
+
+from django.conf import settings
+
+from channels_app.listening.appender import Appender
+from channels_app.listening.backlog import Backlog
+from channels_app.listening.outlet import Outlet, Reply
+from channels_app.listening.polling import poll
+from channels_app.listening.record import Record
+from channels_app.listening.roster import Roster, Wanted
+from channels_app.listening.statuses import Began
+from channels_app.listening.subscription import Subscription
+from channels_app.listening.tenure import Tenure
+from channels_app.listening.ticker import Ticker
+from leases_app import deployment
+from leases_app.leasing import Condition, Contender
+from relaycore import effects, legacy
+from relaycore.capture import Capture
+from relaycore.office import Outside
+from relaycore.protocol import ListenerProtocol
+from relaycore.subscribing import Command
+from relaycore.times import from_milliseconds
+from relaycore.transitions import State
+from relayproject import keys
+from relayproject.wire import READ_BYTES
+
+log = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 0.003
+_BUSY_MESSAGES = 16
+"""A read that brought so many means load: resting before the next makes larger, cheaper entries."""
+
+_FULL_READ_BYTES = 64 << 10
+"""A read that brought so much was not thin: more is waiting, and resting would only let it grow."""
+
+_STANDBY_REST_SECONDS = 0.08
+"""A standby is in no hurry: fewer, larger reads are what makes it cheap. Less than a tick, so that the
+silence of a leader is noticed in time."""
+
+_SILENCE_SECONDS = 10.0
+"""A command connection on which Redis does not answer for so long is given up."""
+
+_LONGEST_SECONDS = 0.1
+_LONGEST_LEADING_SECONDS = 0.5
+"""A leader watches nobody's silence, and what it waits for wakes it, but for the request to end."""
+
+_DRAIN_SECONDS = 5.0
+_DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
+
+
+class Listener:
+    """One listener. `step` does whatever can be done now."""
+
+    def __init__(self, partition: int, contender: Contender, roster: Roster) -> None:
+        self._partition = partition
+        self._roster = roster
+        memory, interval = settings.RELAY_LISTENER_MEMORY_BYTES, settings.RELAY_LISTENER_TICK_SECONDS
+        name = uuid.uuid4().hex.encode()
+        self._protocol = ListenerProtocol(name, _capture(partition), interval, memory)
+        self._subscription = Subscription(f"relay-listener-{partition}")
+        self._outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
+        self._ticker = Ticker(self._outlet, partition, name, self._protocol)
+        self._backlog = Backlog(self._outlet, partition)
+        self.record = Record(roster)
+        self._appender = Appender(
+            self._outlet, keys.stream(partition), memory, self.record.give_up, self._announce
+        )
+        self._tenure = Tenure(partition, contender, self._protocol, self.condition)
+        self._is_connected = False
+        self._rest = 0.0
+        self._shown = (0, "")
+
+    @property
+    def appended(self) -> int:
+        """Messages that stand on the stream."""
+        return self._appender.appended
+
+    def condition(self) -> Condition:
+        """How this listener is. May be asked in any thread."""
+        waiting, (begun, trouble) = self._appender.waiting_messages, self._shown
+        if begun != self._protocol.epoch:  # What the table says is of an earlier term.
+            return Condition(None, waiting, trouble)
+        known = self._protocol.known_until
+        return Condition(
+            self._protocol.heard_seconds_ago(time.monotonic()),
+            waiting,
+            trouble,
+            None if known is None else from_milliseconds(known.at),
+        )
+
+    def run(self, stopping: Callable[[], bool]) -> None:
+        """Step until asked to stop; then hand over, or append what was heard."""
+        # At once: in a partition that nobody leads there is no silence to wait for.
+        self._tenure.claim(None)
+        # Not all at the same time: each leaves a moment with one listener less.
+        retires_at = time.monotonic() + settings.RELAY_LISTENER_LIFE_SECONDS * random.uniform(0.8, 1.2)
+        while self._protocol.state is not State.ENDED:
+            self.step(time.monotonic())
+            now = time.monotonic()
+            if stopping():
+                self._hear(now)
+                self._protocol.stop(now)
+                self._obey(now)
+            elif now > retires_at:
+                self._protocol.retire(now)
+                self._obey(now)
+        self._drain(time.monotonic() + _DRAIN_SECONDS)
+
+    def step(self, now: float) -> None:
+        """Wait until there is something to do, and do it."""
+        if self._rest:
+            time.sleep(self._rest)
+        ready = self._wait(self._due_in(now))
+        now = time.monotonic()
+        read = self._hear(now) if _DATA in ready else 0
+        self._exchange(now)
+        if _ROSTER in ready:
+            self._follow()
+        self._tenure.turn(now)
+        self._protocol.turn(now, self._outside(), caught_up=self._is_connected and read < READ_BYTES)
+        self._obey(now)
+        self._connect(now)
+        self._watch(now)
+
+    def close(self) -> None:
+        """End both connections, and the leadership."""
+        self.record.close()
+        self._tenure.close()
+        self._subscription.close()
+        self._outlet.close()
+
+    # --- what goes in ----------------------------------------------------------------
+
+    def _due_in(self, now: float) -> float:
+        if not self._protocol.leads:
+            return _LONGEST_SECONDS
+        is_calm = self._is_connected and self._appender.is_empty
+        return min(self._protocol.due_in(now), _LONGEST_LEADING_SECONDS if is_calm else _LONGEST_SECONDS)
+
+    def _wait(self, seconds: float) -> set[str]:
+        wires = {_DATA: self._subscription.wire, _COMMANDS: self._outlet.wire}
+        return poll(seconds, {_ROSTER: self._roster, **wires})
+
+    def _hear(self, now: float) -> int:
+        """Read once; how many bytes."""
+        before = self._subscription.received_bytes
+        pushes = self._subscription.receive()
+        size = max(0, self._subscription.received_bytes - before)
+        if self._subscription.server:
+            self._protocol.data_leads_to(self._subscription.server)
+        self._protocol.hear(pushes, size, now, time.time_ns() // 1_000_000)
+        messages = self._obey(now)
+        self._rest = self._rest_after(messages, size)
+        return size
+
+    def _rest_after(self, messages: int, size: int) -> float:
+        if not self._protocol.leads:
+            return 0.0 if size >= READ_BYTES or not self._protocol.is_covered else _STANDBY_REST_SECONDS
+        if size >= _FULL_READ_BYTES:
+            return 0.0
+        return _PATIENCE_SECONDS if messages >= _BUSY_MESSAGES else 0.0
+
+    def _exchange(self, now: float) -> None:
+        self._outlet.turn(now, _SILENCE_SECONDS)
+        self._protocol.commands_lead_to(self._outlet.run_id)
+        self._appender.turn(now)
+
+    def _follow(self) -> None:
+        """Take over what has changed in the table."""
+        for change in self._roster.take():
+            if isinstance(change, Wanted):
+                self._protocol.want(change.channel, change.policy, change.row)
+            else:
+                self._protocol.unwant(change.channel)
+
+    def _outside(self) -> Outside:
+        return Outside(
+            is_open=self._outlet.is_open,
+            why_shut=self._outlet.why_shut,
+            stands=self._appender.confirmed,
+            waiting=self._appender.waiting_messages,
+            on_record=self.record.is_complete,
+            refusal=self._appender.refused,
+        )
+
+    def _connect(self, now: float) -> None:
+        if self._is_connected and self._subscription.wire is None:
+            self._is_connected = False
+            self._protocol.disconnected(now)
+            self._obey(now)
+        # Not before the table was read: what is whole has heard every channel.
+        if self._roster.is_read and self._subscription.connect(now):
+            self._is_connected = True
+            self._protocol.connected(self._subscription.identity, now)
+            self._obey(now)
+
+    # --- what comes out --------------------------------------------------------------
+
+    def _obey(self, now: float) -> int:
+        """Do what is to be done; how many messages were to be appended."""
+        messages = 0
+        while todo := self._protocol.take():
+            for effect in todo:
+                if isinstance(effect, effects.Append):
+                    self._appender.add(effect.pieces, now)
+                    messages += sum(len(piece.documents) for piece in effect.pieces)
+                else:
+                    self._do(effect)
+        return messages
+
+    def _do(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.Mark(tick):
+                self._appender.mark(tick)
+                self.record.heard(tick)
+            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Ask.COUNT:
+                self._ticker.do(effect)
+            case Command():
+                self._subscription.obey(effect)
+            case effects.Drop(why):
+                self._subscription.drop(why)
+            case effects.Ask.CONNECT:
+                self._outlet.drop("it leads to a server that takes no writes.")
+            case effects.Look(notice):
+                self._roster.look(notice.name)
+            case effects.Overflow():
+                self._warn_of_overflow()
+            case _:
+                self._do_as_leader(effect)
+
+    def _do_as_leader(self, effect: effects.Effect) -> None:
+        match effect:
+            case effects.Claim(beyond):
+                self._tenure.claim(beyond)
+            case effects.Lead(epoch):
+                log.info("partition %d: leads, epoch %d", self._partition, epoch)
+                self._appender.epoch = epoch
+                self.record.follow(self._tenure.heartbeat)
+            case effects.Settled(rows, since, first):
+                if (term := self._tenure.term) is not None:
+                    self.record.follow(self._tenure.heartbeat)
+                    before = None if since is None else since.at
+                    self._roster.lead(term, Began(tuple(rows), before, first.at))
+            case effects.Ask.END_TERM:
+                log.info("partition %d: leads no more", self._partition)
+                self._tenure.end()
+                self.record.close()
+                self.record.follow(None)
+                self._roster.follow()
+            case effects.Active(rows, since):
+                self._roster.hear(rows, since.at)
+            case effects.Silenced(_, row, text, since):
+                self._roster.refuse(row, text, None if since is None else since.at)
+            case effects.Unheard():
+                known = self._protocol.known_until
+                self._roster.unheard(self._tenure.term, None if known is None else known.at)
+            case _:
+                self.record.note(effect)
+
+    def _announce(self, documents: Iterable[bytes]) -> None:
+        """For consumers of the older kind, if there are any."""
+        if self._ticker.legacy_consumers:
+            for document in documents:
+                self._outlet.call(("PUBLISH", keys.LEGACY_CHANNEL, legacy.as_json(document)), _ignore)
+
+    # --- watching itself -------------------------------------------------------------
+
+    def _watch(self, now: float) -> None:
+        self._backlog.turn(now, self._subscription.client_id)
+        shown = self._roster.begun, self._protocol.trouble
+        if shown != self._shown:
+            if shown[1] not in {"", self._shown[1]}:
+                log.error("partition %d: %s", self._partition, shown[1])
+            self._shown = shown
+            # Operators are to see it at once, and a new term to prove itself before the old proof is over.
+            if (heartbeat := self._tenure.heartbeat) is not None:
+                heartbeat.beat_soon()
+
+    def _warn_of_overflow(self) -> None:
+        log.error(
+            "partition %d: the leader confirms nothing, and a standby holds no more than "
+            "RELAY_LISTENER_MEMORY_BYTES. It protects again from the next tick on.",
+            self._partition,
+        )
+
+    def _drain(self, deadline: float) -> None:
+        while not self._appender.is_empty and time.monotonic() < deadline:
+            self._wait(0.05)
+            self._exchange(time.monotonic())
+        held = self._protocol.has_proof(time.monotonic())
+        abandoned = self._appender.abandon(held=held)
+        if abandoned and held:
+            log.warning("partition %d: %d messages are left to the standby", self._partition, abandoned)
+        elif abandoned:
+            log.error("partition %d: %d messages could not be appended", self._partition, abandoned)
+
+
+def _capture(partition: int) -> Capture:
+    return Capture(
+        deployment.tick_channel(partition).encode(),
+        deployment.control_channel(partition).encode(),
+        deployment.seal_key(partition),
+        settings.RELAY_MESSAGE_MAX_BYTES,
+    )
+
+
+def _ignore(reply: Reply) -> None:
+    """Nobody waits for it."""

@@ -1,0 +1,101 @@
+"""What follows from the election: a claim, a term, a hand-over, an end.
+
+`Candidate` hands the election what happened to the lease, and carries out what it asks for.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from relaycore.capture import Heard
+from relaycore.effects import Append, Ask, Claim, Drop, Effect, Mark
+from relaycore.hearing import Hearing
+from relaycore.office import Office
+from relaycore.transitions import Action
+
+_RETIRE_AGAIN_SECONDS: Final = 10.0
+_CLAIM_AGAIN_SECONDS: Final = 5.0
+
+
+class Candidate:
+    """One listener's way to the leadership, and out of it. What is to be done is added to `out`."""
+
+    def __init__(self, hearing: Hearing, office: Office, out: list[Effect]) -> None:
+        self._hearing = hearing
+        self._election = hearing.election
+        self._office = office
+        self._out = out
+        self._claims_at = float("-inf")
+        self._retires_at = float("-inf")
+
+    def won(self, epoch: int, now: float, *, claimed: bool) -> None:
+        """The term of this epoch is its own. Not `claimed`: PostgreSQL cannot be asked."""
+        if self._election.ticks and epoch == self._election.epoch:
+            self._office.claimed(claimed=claimed)
+            return
+        whole = self._hearing.is_whole
+        for action in self._election.won(epoch):
+            if action is not Action.LEAD:
+                self.follow((action,), now)
+                continue
+            self._office.lead(epoch, now, claimed=claimed)
+            self.relay(self._hearing.lead(epoch, whole=whole))
+            if self._election.last is not None:
+                self._out.append(Mark(self._election.last))
+
+    def refused(self, now: float) -> None:
+        """Somebody else has the lease."""
+        self.follow(self._election.refused(now), now)
+
+    def unclaimed(self, now: float, *, again: bool) -> None:
+        """PostgreSQL does not say who leads. `again`: that claim is over, so another one is needed."""
+        if not self._election.ticks:
+            if self._election.last is None:
+                self.refused(now)
+                return
+            self.won(self._election.seen + 1, now, claimed=False)
+        if again and self._election.ticks:
+            self._out.append(Claim(self._election.seen or None))
+
+    def retire(self, now: float) -> None:
+        """Hand over, if that is safe now."""
+        if now >= self._retires_at and self._office.may_retire(now):
+            self._retires_at = now + _RETIRE_AGAIN_SECONDS
+            self.follow(self._election.retire(now), now)
+
+    def relay(self, heard: Heard) -> None:
+        """This is to stand on the stream."""
+        if heard.pieces:
+            self._office.pulse.stir()
+            self._out.append(Append(heard.pieces))
+
+    def follow(self, actions: Sequence[Action], now: float) -> None:
+        """Do what the election asks for."""
+        for action in actions:
+            match action:
+                case Action.ASK:
+                    self._out.append(Ask.COUNT)
+                case Action.REJOIN:
+                    self._out.append(Drop("Redis publishes ticks that do not arrive."))
+                case Action.CLAIM:
+                    self._claim(now)
+                case Action.TAKE_BACK:
+                    self.relay(self._hearing.take_back())
+                case Action.SAY_LEFT:
+                    self._office.say_left()
+                case Action.RESIGN:
+                    self._hearing.resign()
+                    self._end_term()
+                case Action.STEP_DOWN:
+                    self._end_term()
+
+    def _claim(self, now: float) -> None:
+        """Who was refused to tick leaves it to others for a while: they may be able to."""
+        if self._office.tick_refusal and now < self._claims_at:
+            self.refused(now)
+            return
+        self._claims_at = now + _CLAIM_AGAIN_SECONDS
+        self._out.append(Claim(self._election.seen or None))
+
+    def _end_term(self) -> None:
+        self._office.end()
+        self._out.append(Ask.END_TERM)

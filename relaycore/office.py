@@ -1,0 +1,276 @@
+"""What a leader does in its terms: it ticks, proves that it hears, and says what was missed.
+
+What protects is proved, and by something that just happened. A leader's own tick that came back
+proves that it hears. A standby's number beside the stream proves that it is whole
+(`relaycore.standbys`): without one a leader never retires, and it never retires while Redis takes
+nothing, while something waits, or while a gap is not on record.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from relaycore.accounting import Accounting, Why
+from relaycore.effects import (
+    Active,
+    Covered,
+    Deafened,
+    Drop,
+    Effect,
+    Forgotten,
+    Lead,
+    Mark,
+    Publish,
+    Settled,
+    Silenced,
+    Unheard,
+)
+from relaycore.election import Election
+from relaycore.policies import Policies
+from relaycore.pulse import Pulse
+from relaycore.refusals import missing_right
+from relaycore.standbys import Standbys
+from relaycore.subscribing import Subscriptions
+from relaycore.ticks import LEFT, Tick
+from relaycore.transitions import State
+
+_UNHEARD_EVERY_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How things stand outside.
+
+    is_open:   commands can be given
+    why_shut:  why not; empty if they can
+    stands:    everything heard before this tick is on the stream, or was given up
+    waiting:   messages that are not on the stream yet
+    on_record: everything that was missed so far is on record for good
+    refusal:   what Redis said when it last refused to append; empty if it has taken it since
+    """
+
+    is_open: bool = False
+    why_shut: str = ""
+    stands: Tick | None = None
+    waiting: int = 0
+    on_record: bool = True
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What Redis answers when it has published a tick.
+
+    number:      of that tick
+    subscribers: how many connections subscribe the channel of ticks
+    proofs:      which standbys were whole, at which tick
+    before:      the last tick that was confirmed until then
+    has_room:    Redis takes what is appended
+    """
+
+    number: int
+    subscribers: int
+    proofs: Mapping[bytes, int]
+    before: Tick | None
+    has_room: bool = True
+
+
+class Office:
+    """The terms of one listener, `name`. What is to be done is added to `out`.
+
+    has_begun:    what is heard in this term may be written
+    tick_refusal: what Redis said when it refused a tick or a proof; empty if it has taken one since
+    """
+
+    def __init__(
+        self,
+        name: bytes,
+        interval: float,
+        election: Election,
+        accounting: Accounting,
+        subscriptions: Subscriptions,
+        policies: Policies,
+        out: list[Effect],
+    ) -> None:
+        self._election = election
+        self._accounting = accounting
+        self._subscriptions = subscriptions
+        self._policies = policies
+        self._out = out
+        self.pulse = Pulse(interval)
+        self.standbys = Standbys(name, interval)
+        self.outside = Outside()
+        self.has_begun = False
+        self.has_room = True
+        self.tick_refusal = ""
+        self._is_claimed = False
+        self._announces = False
+        self._newest_before = 0
+        self._is_said_unheard = False
+        self._unheard_at = 0.0
+
+    @property
+    def trouble(self) -> str:
+        """What this listener cannot do, and what to do about it, in one sentence; empty if all is well."""
+        if self.outside.why_shut:
+            return f"Redis takes no commands from this listener: {self.outside.why_shut}"
+        if refused := self._subscriptions.refused_internal:
+            return _advise("SUBSCRIBE of its internal channels (&__relay:*)", refused)
+        if self.tick_refusal:
+            return _advise("the script that ticks (EVAL and the commands in it)", self.tick_refusal)
+        if self.outside.refusal:
+            return f"Redis takes nothing ({self.outside.refusal}): what is heard waits here, not stored."
+        if not self.has_room:
+            return "Redis is full (maxmemory): what is heard waits here, not stored."
+        return ""
+
+    # --- the term ------------------------------------------------------------------------
+
+    def lead(self, epoch: int, now: float, *, claimed: bool) -> None:
+        """A term begins. Not `claimed`: PostgreSQL cannot be asked."""
+        self._is_claimed, self.has_begun = claimed, False
+        self.standbys.lead()
+        self.pulse.lead(now)
+        self.tick_refusal = ""
+        self.look_at_policies()
+        self._out.append(Lead(epoch))
+
+    def claimed(self, *, claimed: bool) -> None:
+        """The lease of the term that goes on is claimed, or it is not."""
+        self._is_claimed = claimed
+        self._settle()
+
+    def end(self) -> None:
+        """Lead no more."""
+        self._is_claimed = self.has_begun = False
+
+    def look_at_policies(self) -> None:
+        """Other policies are in force, or are wanted: the next tick may have something to announce."""
+        self._announces = not self._policies.is_settled
+
+    # --- ticks ---------------------------------------------------------------------------
+
+    def due_in(self, now: float) -> float:
+        """Seconds until the next tick; infinity if none is due."""
+        if not self._election.ticks or not self.outside.is_open:
+            return float("inf")
+        hurried = self._announces and self._election.state is State.LEADING
+        return self.pulse.due_in(now, needed=self.standbys.audience > 0, hurried=hurried)
+
+    def turn(self, now: float, newest: int) -> None:
+        """Tick if it is time. `newest`: the number of the last tick that was heard."""
+        if self.due_in(now) <= 0.0:
+            self.pulse.tick(now)
+            self._newest_before = newest
+            is_leading = self._election.state is State.LEADING
+            changes = self._policies.to_announce() if is_leading else ()
+            self._announces = False
+            self._out.append(Publish(self._election.epoch, self._election.says, self._confirm(), changes))
+        if self.pulse.is_deaf(now):
+            self.pulse.sound()
+            self._out.append(Drop("Redis publishes ticks that do not arrive."))
+        self.say_unheard(now, is_unheard=self.pulse.is_unheard(now))
+
+    def say_left(self) -> None:
+        """Tell the others that this leader has left."""
+        self._out.append(Publish(self._election.epoch, LEFT, self._confirm(), answered=False))
+
+    def published(self, answer: Published, now: float) -> None:
+        """Redis has published a tick."""
+        self.tick_refusal = ""
+        self.has_room = answer.has_room
+        if answer.number <= self._newest_before:
+            self._out.append(Drop("Redis has lost its counter of ticks."))
+        self.pulse.published(answer.number, now)
+        self.standbys.learn(answer.number, answer.subscribers, answer.proofs, now)
+        self._accounting.begun(answer.before)
+
+    # --- what is heard -------------------------------------------------------------------
+
+    def heard(self, tick: Tick, now: float) -> None:
+        """A tick was heard, and by it everything that was published before."""
+        if self._election.ticks and tick.epoch == self._election.epoch:
+            self.pulse.prove(now)
+            self._heard_again(tick)
+        rows = self._subscriptions.ticked()
+        if rows and self._election.ticks:
+            self._out.append(Active(rows, tick))
+
+    def account(self, tick: Tick) -> None:
+        """What was not heard before a tick is known now, and what was heard is to be confirmed."""
+        self._out.append(Mark(tick))
+        was_settled = self._accounting.is_settled
+        for missed in self._accounting.heard(tick):
+            # Without channels nothing can be missed; but what was said to be open is to be closed.
+            if missed.why is Why.DEAF or not self._subscriptions.is_empty:
+                self._out.append(missed)
+        if self._accounting.is_settled and not was_settled:
+            if self._accounting.is_whole:
+                self._out.append(Covered(tick))
+            elif self._accounting.is_forgotten and not self._subscriptions.is_empty:
+                self._out.append(Forgotten(tick))
+            self._settle()
+
+    def deafened(self) -> None:
+        """The data connection has ended: what comes now may be missed."""
+        last = self._election.last
+        if self._election.ticks and last is not None and not self._subscriptions.is_empty:
+            self._out.append(Deafened(self._accounting.deafened(last)))
+
+    def silence(self, channel: bytes) -> None:
+        """Redis refuses this channel."""
+        row = self._subscriptions.row(channel)
+        if row is not None and self.has_begun:
+            since = self._accounting.deaf_since or self._election.last
+            self._out.append(Silenced(channel, row, self._subscriptions.refused[channel], since))
+
+    def say_unheard(self, now: float, *, is_unheard: bool) -> None:
+        """Have it on record, again and again, that nobody may be hearing."""
+        if is_unheard and now >= self._unheard_at and not self._subscriptions.is_empty:
+            self._unheard_at = now + _UNHEARD_EVERY_SECONDS
+            self._is_said_unheard = self._election.ticks
+            self._out.append(Unheard())
+
+    # --- the way out ---------------------------------------------------------------------
+
+    def may_retire(self, now: float) -> bool:
+        """Whether somebody has proved to be there, and nothing depends on this listener alone."""
+        outside, accounting = self.outside, self._accounting
+        return (
+            self._election.state is State.LEADING
+            and self._subscriptions.is_covered
+            and accounting.is_settled
+            and not accounting.is_deaf
+            and outside.on_record
+            and not outside.waiting
+            and not outside.refusal
+            and self.has_room
+            and not self.pulse.is_unheard(now)
+            and self.standbys.has_proof(now)
+        )
+
+    # --- inside --------------------------------------------------------------------------
+
+    def _heard_again(self, tick: Tick) -> None:
+        """On a connection that has brought nothing for a while, and has not ended, nothing was missed."""
+        if self._is_said_unheard and self._accounting.is_settled and not self._accounting.is_deaf:
+            self._out.append(Covered(tick))
+        self._is_said_unheard = False
+
+    def _settle(self) -> None:
+        """Once the term is claimed, and it is known where it has begun."""
+        first = self._election.last
+        if self._is_claimed and self._accounting.is_settled and first is not None and not self.has_begun:
+            self.has_begun = True
+            self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since, first))
+            for channel in self._subscriptions.refused:
+                self.silence(channel)
+
+    def _confirm(self) -> Tick | None:
+        return self._accounting.confirm(self.outside.stands, on_record=self.outside.on_record)
+
+
+def _advise(what: str, error: str) -> str:
+    lacking = missing_right(error)
+    grant = f" Grant the user {lacking}." if lacking else ""
+    return f"Redis refuses {what}: {error}.{grant}"
