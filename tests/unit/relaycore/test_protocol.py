@@ -1,5 +1,6 @@
 """One listener through its one door: what happened goes in, what is to be done comes out."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from relaycore.effects import (
     Deafened,
     Drop,
     Effect,
+    Forgotten,
     Lead,
     Locate,
     Look,
@@ -182,6 +184,15 @@ def texts(effects: Sequence[Effect]) -> list[bytes]:
     return [
         payload_of(document)[0] for each in appended for piece in each.pieces for document in piece.documents
     ]
+
+
+def active(effects: Sequence[Effect]) -> list[int]:
+    return [row for effect in effects if isinstance(effect, Active) for row in effect.rows]
+
+
+def settled(effects: Sequence[Effect]) -> tuple[list[int], Tick | None, int]:
+    (found,) = (effect for effect in effects if isinstance(effect, Settled))
+    return found.rows, found.since, found.first.number
 
 
 # --- a connection's beginning ------------------------------------------------------------
@@ -540,8 +551,8 @@ def _unheard() -> Listener:
 
 def test_heard_again_on_the_same_connection_it_covers_what_it_has_said_to_be_open() -> None:
     listener = _unheard()
-    assert Covered() in listener.tick()
-    assert Covered() not in listener.tick(), "once"
+    assert Covered in kinds(listener.tick())
+    assert Covered not in kinds(listener.tick()), "once"
 
 
 def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_nothing() -> None:
@@ -552,7 +563,34 @@ def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_no
     listener.locate(connection=b"c2")
     out = listener.tick()
     assert Missed in kinds(out)
-    assert Covered() not in out
+    assert Covered not in kinds(out)
+
+
+def test_a_standby_that_hears_no_leader_says_so_too_and_covers_nothing_when_it_hears_one() -> None:
+    """It may be the only one there, and may not lead: then nobody else would say it."""
+    listener = standby()
+    listener.turn()
+    assert Unheard() not in listener.later(UNHEARD_SECONDS)
+    assert Unheard() in listener.later(0.1)
+    assert Unheard() not in listener.later(0.1), "once a second"
+    assert Covered not in kinds(listener.hear(tick(4, confirmed=3)))
+
+
+def test_who_was_refused_to_tick_leaves_the_lease_to_others_for_a_while() -> None:
+    listener = leader()
+    listener.later(TICK)
+    listener.protocol.not_published(NO_EVAL)
+    listener.protocol.lost(listener.now)
+    claims = []
+    for _ in range(200):
+        if Ask.COUNT in listener.later(0.1):
+            listener.protocol.counted(listener.number, listener.now)
+        claimed = [effect for effect in listener.protocol.take() if isinstance(effect, Claim)]
+        claims += [listener.now for _ in claimed]
+        if claimed:
+            listener.protocol.refused(listener.now)
+    assert len(claims) >= 3
+    assert all(later - earlier >= 5.0 for earlier, later in itertools.pairwise(claims))
 
 
 def test_ticks_of_another_term_do_not_prove_that_a_leader_hears() -> None:
@@ -570,7 +608,7 @@ def test_a_channel_is_active_when_a_tick_has_come_after_it() -> None:
     listener = Listener(b"orders").lead()
     listener.protocol.want(b"bills", CONTENT, 7)
     assert listener.obey(listener.protocol.take()) == []
-    assert Active([7]) in listener.tick()
+    assert active(listener.tick()) == [7]
 
 
 def test_a_term_is_settled_once_it_is_claimed_and_its_first_tick_was_heard() -> None:
@@ -578,7 +616,7 @@ def test_a_term_is_settled_once_it_is_claimed_and_its_first_tick_was_heard() -> 
     assert kinds(listener.win()) == [Lead]
     assert listener.protocol.heard_seconds_ago(0.0) is None
     out = listener.published(listener.turn())
-    assert Settled([0], None) in out
+    assert settled(out) == ([0], None, 1)
     assert listener.protocol.heard_seconds_ago(0.0) == 0.0
 
 
@@ -619,8 +657,8 @@ def test_a_standby_that_was_whole_takes_over_without_a_gap_and_covers_what_is_op
     listener.protocol.published(listener.number, 1, {}, before, 0.0, has_room=True)
     assert Publish in kinds(order)
     out = listener.hear(tick(listener.number, 2))
-    assert Covered() in out
-    assert Settled([0], before) in out
+    assert Covered in kinds(out)
+    assert settled(out) == ([0], before, listener.number)
     assert Missed not in kinds(out)
 
 
@@ -633,7 +671,27 @@ def test_a_leader_that_begins_with_a_hole_says_from_where_to_where() -> None:
     out = listener.hear(tick(50, 2))
     (missed,) = (effect for effect in out if isinstance(effect, Missed))
     assert (missed.before, missed.after.number, missed.why) == (before, 50, Why.HOLE)
-    assert Covered() not in out
+    assert Covered not in kinds(out)
+
+
+def test_a_leader_that_begins_with_a_hole_that_nobody_can_measure_says_so() -> None:
+    listener = Listener(b"orders").join()
+    listener.win(2)
+    out = listener.published(listener.turn())
+    (forgotten,) = (effect for effect in out if isinstance(effect, Forgotten))
+    assert forgotten.first.number == listener.number
+    assert Missed not in kinds(out)
+
+
+def test_what_is_known_reaches_up_to_what_a_settled_term_has_confirmed() -> None:
+    listener = leader()
+    stands = Tick(3, 1, 2, "run")
+    listener.tick(stands=stands)
+    known = [listener.protocol.known_until]
+    listener.protocol.lost(listener.now)
+    known.append(listener.protocol.known_until)
+    assert known == [stands, None]
+    assert standby().protocol.known_until is None
 
 
 def test_a_channel_that_redis_refuses_is_named_and_the_others_are_heard() -> None:
@@ -643,10 +701,9 @@ def test_a_channel_that_redis_refuses_is_named_and_the_others_are_heard() -> Non
     assert listener.protocol.is_covered
     listener.win()
     out = listener.published(listener.turn())
-    settled, silenced = out[-2:]
-    assert isinstance(settled, Settled)
+    silenced = out[-1]
     assert isinstance(silenced, Silenced)
-    assert settled.rows == [0]
+    assert settled(out) == ([0], None, 1)
     assert (silenced.channel, silenced.row, silenced.text) == (b"bills", 1, NOPERM)
 
 
@@ -663,7 +720,7 @@ def test_a_channel_that_is_refused_later_is_told_at_once_and_active_again_once_g
     assert Command(True, (b"bills",)) in out
     listener.obey(out)
     listener.protocol.not_published("")
-    assert Active([7]) in listener.tick()
+    assert active(listener.tick()) == [7]
 
 
 # --- two servers -------------------------------------------------------------------------
@@ -819,7 +876,7 @@ def test_a_channel_is_not_active_before_its_policy_is_in_force() -> None:
     listener.protocol.want(b"bills", EVERY, 7)
     out = listener.tick()
     assert Active not in kinds(out), "with the tick that announces it, it is subscribed"
-    assert Active([7]) in listener.tick()
+    assert active(listener.tick()) == [7]
 
 
 def test_a_standby_announces_nothing_and_a_leader_that_is_on_its_way_out_neither() -> None:
@@ -886,6 +943,17 @@ def test_it_says_which_right_is_missing_to_tick_until_a_tick_is_published() -> N
     )
     listener.tick()
     assert listener.protocol.trouble == ""
+
+
+def test_a_standby_that_may_not_write_its_proof_says_so_until_it_is_written() -> None:
+    listener = standby()
+    listener.protocol.proved(NO_EVAL)
+    assert "the 'eval' command" in listener.protocol.trouble
+    listener.protocol.proved("")
+    assert listener.protocol.trouble == ""
+    listener.protocol.proved(READONLY)
+    assert listener.protocol.trouble == ""
+    assert Ask.CONNECT in listener.turn()
 
 
 def test_an_answer_that_never_came_is_no_refusal() -> None:
