@@ -25,7 +25,11 @@ What stands below it in the second table is what it is made of.
 =============  ==================================================================
 `protocol`     one listener: whatever it decides, from whatever happens to it
 `effects`      what it is told to do
-`election`     who leads, as a table: state, event, what follows
+`attachment`   how a connection begins, and that it leads to the right server
+`election`     who leads, decided from what is heard
+`transitions`  the same as a table: state, event, what follows
+`candidate`    what follows from that: a claim, a term, a hand-over, an end
+`office`       what a leader does in its terms
 `hearing`      what is relayed, and what is held
 `capture`      what a connection hears, in order, turned into envelopes
 `holding`      what a standby holds, cut at the ticks

@@ -47,7 +47,10 @@ class Candidate:
         self.follow(self._election.refused(now), now)
 
     def unclaimed(self, now: float, *, again: bool) -> None:
-        """PostgreSQL does not say who leads. `again`: that claim is over, so another one is needed."""
+        """PostgreSQL does not say who leads: go on from the leader that was heard, unconfirmed.
+
+        `again`: that claim is over, so another one is needed.
+        """
         if not self._election.ticks:
             if self._election.last is None:
                 self.refused(now)

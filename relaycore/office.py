@@ -148,6 +148,17 @@ class Office:
         """Other policies are in force, or are wanted: the next tick may have something to announce."""
         self._announces = not self._policies.is_settled
 
+    def follow_policies(self, tick: Tick) -> None:
+        """A tick was heard: the policies that it announces are in force."""
+        if tick.begins_anew:
+            # Who joins now would read no policies beside the stream.
+            self._policies.announce_again()
+        if tick.changes:
+            self._policies.follow(tick.changes)
+            self._subscriptions.announced(channel for channel, _ in tick.changes)
+        if tick.begins_anew or tick.changes:
+            self.look_at_policies()
+
     # --- ticks ---------------------------------------------------------------------------
 
     def due_in(self, now: float) -> float:

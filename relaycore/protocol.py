@@ -17,19 +17,10 @@ protects nothing. A leader that could go on gives way only to a standby that has
 from collections.abc import Mapping, Sequence
 
 from relaycore.attachment import Attachment
-from relaycore.capture import (
-    Capture,
-    Controlled,
-    Event,
-    Push,
-    Refused,
-    Subscribed,
-    Ticked,
-    Unsubscribed,
-)
+from relaycore.candidate import Candidate
+from relaycore.capture import Capture, Controlled, Event, Push, Refused, Subscribed, Ticked, Unsubscribed
 from relaycore.effects import Effect, Look, Overflow, Prove
 from relaycore.hearing import Hearing
-from relaycore.candidate import Candidate
 from relaycore.office import Office, Outside, Published
 from relaycore.policies import Policies
 from relaycore.policy import Policy
@@ -37,7 +28,7 @@ from relaycore.pulse import UNHEARD_SECONDS
 from relaycore.standbys import Standby
 from relaycore.subscribing import Subscriptions
 from relaycore.ticks import Tick
-from relaycore.transitions import Action, State
+from relaycore.transitions import State
 
 
 class ListenerProtocol:
@@ -85,16 +76,6 @@ class ListenerProtocol:
     def is_covered(self) -> bool:
         """Whether its connection hears every channel, but for those that Redis refuses."""
         return self._subscriptions.is_covered
-
-    @property
-    def protects(self) -> bool:
-        """Whether nothing is lost that is published now, if everybody else ends now."""
-        if not self.is_covered:
-            return False
-        if self.state is State.LEADING:
-            accounting = self._accounting
-            return self._election.last is not None and accounting.is_settled and not accounting.is_deaf
-        return self.state is State.FOLLOWING and self._hearing.is_whole
 
     def heard_seconds_ago(self, now: float) -> float | None:
         """How old the proof is that this leader hears everything; None if its term has none yet."""
@@ -152,7 +133,7 @@ class ListenerProtocol:
         self._attachment.disconnected()
         self._subscriptions.disconnected()
         self._office.deafened()
-        self._do(self._election.cut(now, somebody=self._has_audience), now)
+        self._candidate.follow(self._election.cut(now, somebody=self._has_audience), now)
 
     def data_leads_to(self, server: str) -> None:
         """The data connection leads to this server."""
@@ -175,7 +156,9 @@ class ListenerProtocol:
         for tick in news:
             self._policies.follow(tick.changes)
         newest = max([number, *(tick.number for tick in news)])
-        self._do(self._hearing.joined(connection, newest, self._policies.all_in_force, now), now)
+        self._candidate.follow(
+            self._hearing.joined(connection, newest, self._policies.all_in_force, now), now
+        )
         self._subscriptions.located()
         self._office.look_at_policies()
 
@@ -195,7 +178,7 @@ class ListenerProtocol:
         self._candidate.relay(step.heard)
         for event in step.heard.events:
             self._react(event, now, covered=covered)
-        self._do(step.actions, now)
+        self._candidate.follow(step.actions, now)
 
     def _hear_early(self, pushes: Sequence[Push], now: float) -> None:
         """No channel is subscribed yet, and no tick can be told from one that somebody publishes again."""
@@ -218,14 +201,14 @@ class ListenerProtocol:
             case Controlled(notice):
                 self._out.append(Look(notice))
             case Refused(text):
-                channel = self._subscriptions.refuse(text)
-                if channel is not None:
-                    self._office.silence(channel)
+                refused = self._subscriptions.refuse(text)
+                if refused is not None:
+                    self._office.silence(refused)
 
     def _ticked(self, tick: Tick, now: float, *, covered: bool) -> None:
         self._office.pulse.hear(tick.number)
         self._office.standbys.hear(tick.number)
-        self._follow_policies(tick)
+        self._office.follow_policies(tick)
         if not covered:
             return
         self._heard_at = now
@@ -236,16 +219,6 @@ class ListenerProtocol:
             tick.number, whole=self._hearing.is_whole and self._attachment.is_sound
         ):
             self._out.append(Prove(tick.number))
-
-    def _follow_policies(self, tick: Tick) -> None:
-        if tick.begins_anew:
-            # Who joins now would read no policies beside the stream.
-            self._policies.announce_again()
-        if tick.changes:
-            self._policies.follow(tick.changes)
-            self._subscriptions.announced(channel for channel, _ in tick.changes)
-        if tick.begins_anew or tick.changes:
-            self._office.look_at_policies()
 
     # --- what is answered ----------------------------------------------------------------
 
@@ -270,7 +243,7 @@ class ListenerProtocol:
 
     def counted(self, counter: int | None, now: float) -> None:
         """Redis' counter of ticks; None if it could not be asked."""
-        self._do(self._election.counted(counter, now), now)
+        self._candidate.follow(self._election.counted(counter, now), now)
 
     # --- the lease -----------------------------------------------------------------------
 
@@ -283,15 +256,12 @@ class ListenerProtocol:
         self._candidate.refused(now)
 
     def unclaimed(self, now: float, *, again: bool) -> None:
-        """PostgreSQL does not say who leads: go on from the leader that was heard, unconfirmed.
-
-        `again`: that claim is over, so another one is needed.
-        """
+        """PostgreSQL does not say who leads. `again`: that claim is over, so another one is needed."""
         self._candidate.unclaimed(now, again=again)
 
     def lost(self, now: float) -> None:
         """The lease could not be renewed: somebody else has it."""
-        self._do(self._election.lost(now), now)
+        self._candidate.follow(self._election.lost(now), now)
 
     # --- time ----------------------------------------------------------------------------
 
@@ -304,13 +274,15 @@ class ListenerProtocol:
         self._out += self._attachment.turn(now, is_attached=is_attached, gives_way=gives_way)
         if self.leads:
             if outside.stands is not None:
-                self._do(self._election.stands(outside.stands.number), now)
+                self._candidate.follow(self._election.stands(outside.stands.number), now)
             self._office.turn(now, self._hearing.newest)
         elif self.state is not State.ENDED:
             self._heard_at = now if self._heard_at is None else self._heard_at
             self._office.say_unheard(now, is_unheard=now - self._heard_at > UNHEARD_SECONDS)
         caught_up = caught_up and is_attached
-        self._do(self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole), now)
+        self._candidate.follow(
+            self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole), now
+        )
 
     def retire(self, now: float) -> None:
         """Its life is over: hand over, if that is safe now, and go on if it is not."""
@@ -318,11 +290,8 @@ class ListenerProtocol:
 
     def stop(self, now: float) -> None:
         """Go, after a hand-over if there may be somebody. To be called until the state is ENDED."""
-        self._do(self._election.stop(now, somebody=self._has_audience), now)
+        self._candidate.follow(self._election.stop(now, somebody=self._has_audience), now)
 
     @property
     def _has_audience(self) -> bool:
         return self._office.standbys.audience > 0
-
-    def _do(self, actions: Sequence[Action], now: float) -> None:
-        self._candidate.follow(actions, now)

@@ -23,7 +23,8 @@ Who does what
                                     `record`: gaps, and what had to be given up
                                     `backlog`: a warning before Redis cuts a slow reader off
         thread `heartbeat`          renews the seat; another one the leadership
-        thread `roster`             the channel table: what is wanted, what is ACTIVE, gaps
+        thread `roster`             the channel table: what is wanted; what is ACTIVE and the
+                                    gaps, through `ledger`, `statuses` and `gaps`
         thread `candidacy`          one claim of the leadership
         thread `dial`               makes a connection
 

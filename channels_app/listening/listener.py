@@ -9,8 +9,10 @@ from django.conf import settings
 
 from channels_app.listening.loop import Listener
 from channels_app.listening.roster import Roster
+from leases_app import deployment
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, prefers_elsewhere
+from relaycore.capture import Capture
 from relayproject import fitness, logs
 from relayproject.connections import shared_redis
 
@@ -41,7 +43,7 @@ def _listen(partition: int, stopping: Callable[[], bool], contender: Contender) 
         return False
     log.info("partition %d: listening in seat %d", partition, seat.slot)
     with Roster(partition) as roster, _rare_collections():
-        listener = Listener(partition, contender, roster)
+        listener = Listener(partition, contender, roster, _capture(partition))
         with Heartbeat(seat, listener.condition) as presence:
             listener.record.report_given_up = presence.give_up
             try:
@@ -64,3 +66,12 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+def _capture(partition: int) -> Capture:
+    return Capture(
+        deployment.tick_channel(partition).encode(),
+        deployment.control_channel(partition).encode(),
+        deployment.seal_key(partition),
+        settings.RELAY_MESSAGE_MAX_BYTES,
+    )

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from channels_app.listening.appender import Appender
 from channels_app.listening.backlog import Backlog
-from channels_app.listening.outlet import Outlet, Reply
+from channels_app.listening.outlet import Outlet
 from channels_app.listening.polling import poll
 from channels_app.listening.record import Record
 from channels_app.listening.roster import Roster, Wanted
@@ -18,7 +18,6 @@ from channels_app.listening.statuses import Began
 from channels_app.listening.subscription import Subscription
 from channels_app.listening.tenure import Tenure
 from channels_app.listening.ticker import Ticker
-from leases_app import deployment
 from leases_app.leasing import Condition, Contender
 from relaycore import effects, legacy
 from relaycore.capture import Capture
@@ -57,12 +56,12 @@ _DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
 class Listener:
     """One listener. `step` does whatever can be done now."""
 
-    def __init__(self, partition: int, contender: Contender, roster: Roster) -> None:
+    def __init__(self, partition: int, contender: Contender, roster: Roster, capture: Capture) -> None:
         self._partition = partition
         self._roster = roster
         memory, interval = settings.RELAY_LISTENER_MEMORY_BYTES, settings.RELAY_LISTENER_TICK_SECONDS
         name = uuid.uuid4().hex.encode()
-        self._protocol = ListenerProtocol(name, _capture(partition), interval, memory)
+        self._protocol = ListenerProtocol(name, capture, interval, memory)
         self._subscription = Subscription(f"relay-listener-{partition}")
         self._outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
         self._ticker = Ticker(self._outlet, partition, name, self._protocol)
@@ -267,7 +266,7 @@ class Listener:
         """For consumers of the older kind, if there are any."""
         if self._ticker.legacy_consumers:
             for document in documents:
-                self._outlet.call(("PUBLISH", keys.LEGACY_CHANNEL, legacy.as_json(document)), _ignore)
+                self._outlet.call(("PUBLISH", keys.LEGACY_CHANNEL, legacy.as_json(document)), lambda _: None)
 
     # --- watching itself -------------------------------------------------------------
 
@@ -299,16 +298,3 @@ class Listener:
             log.warning("partition %d: %d messages are left to the standby", self._partition, abandoned)
         elif abandoned:
             log.error("partition %d: %d messages could not be appended", self._partition, abandoned)
-
-
-def _capture(partition: int) -> Capture:
-    return Capture(
-        deployment.tick_channel(partition).encode(),
-        deployment.control_channel(partition).encode(),
-        deployment.seal_key(partition),
-        settings.RELAY_MESSAGE_MAX_BYTES,
-    )
-
-
-def _ignore(reply: Reply) -> None:
-    """Nobody waits for it."""

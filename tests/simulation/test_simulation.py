@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from relaycore import effects
 from relaycore.capture import Capture
+from relaycore.office import Office, Outside
 from relaycore.policies import Policies
 from relaycore.policy import CONTENT, EVERY, Policy
-from relaycore.office import Office, Outside
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Standbys
 from relaycore.transitions import TRANSITIONS, Action, Event, State

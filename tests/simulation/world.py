@@ -19,9 +19,9 @@ from types import MappingProxyType
 from relaycore import effects, envelope
 from relaycore.accounting import Missed
 from relaycore.capture import REFUSAL, Capture, Push
+from relaycore.office import Outside, Published
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, Policy
-from relaycore.office import Outside, Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.subscribing import Command
 from relaycore.ticks import Tick, missed_at_most, pack, seal
@@ -144,6 +144,16 @@ class Lease:
             self.holder = None
 
 
+def protects(protocol: ListenerProtocol) -> bool:
+    """Whether nothing is lost that is published now, if everybody else ends now."""
+    if not protocol.is_covered:
+        return False
+    if protocol.state is State.LEADING:
+        accounting = protocol._accounting
+        return protocol._election.last is not None and accounting.is_settled and not accounting.is_deaf
+    return protocol.state is State.FOLLOWING and protocol._hearing.is_whole
+
+
 class SimulatedListener:
     """What `channels_app.listening` does around the protocol, on the played Redis."""
 
@@ -183,7 +193,7 @@ class SimulatedListener:
         """Whether nothing is lost if all others end now."""
         if not self.is_alive or self.paused or self.is_stopping or not self.connection.is_open:
             return False
-        return not self.connection.swallowed and self.protocol.protects
+        return not self.connection.swallowed and protects(self.protocol)
 
     def kill(self) -> None:
         self.is_alive = False

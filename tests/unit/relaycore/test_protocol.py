@@ -1,5 +1,6 @@
 """One listener through its one door: what happened goes in, what is to be done comes out."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from relaycore.effects import (
     Deafened,
     Drop,
     Effect,
+    Forgotten,
     Lead,
     Locate,
     Look,
@@ -30,14 +32,16 @@ from relaycore.effects import (
 )
 from relaycore.election import HANDOVER_SECONDS
 from relaycore.envelope import payload_of
+from relaycore.office import Outside, Published
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, EVERY, Policy
-from relaycore.protocol import ListenerProtocol, Outside
+from relaycore.protocol import ListenerProtocol
 from relaycore.pulse import UNHEARD_SECONDS
 from relaycore.subscribing import Command
 from relaycore.ticks import LEADING, LEAVING, LEFT, Tick, pack, seal
 from relaycore.ticks import State as TickState
 from relaycore.transitions import State
+from tests.simulation.world import protects
 
 KEY = b"key"
 TICK = 0.1
@@ -128,10 +132,8 @@ class Listener:
         """Redis has published the tick that is among the effects, and it comes back; what that leads to."""
         (order,) = (effect for effect in effects if isinstance(effect, Publish))
         self.number += 1
-        self.protocol.published(
-            *(self.number, self.others + 1, dict(self.proofs), None, self.now),
-            has_room=self.has_room,
-        )
+        answer = Published(self.number, self.others + 1, dict(self.proofs), None, self.has_room)
+        self.protocol.published(answer, self.now)
         confirmed = order.confirmed.number if order.confirmed else 0
         if not heard:
             return self.protocol.take()
@@ -178,19 +180,20 @@ def kinds(effects: Sequence[Effect]) -> list[type]:
     return [type(effect) for effect in effects]
 
 
-def heard_rows(effects: Sequence[Effect]) -> list[list[int]]:
-    return [effect.rows for effect in effects if isinstance(effect, Active)]
-
-
-def settled(effects: Sequence[Effect]) -> list[tuple[list[int], Tick | None]]:
-    return [(effect.rows, effect.since) for effect in effects if isinstance(effect, Settled)]
-
-
 def texts(effects: Sequence[Effect]) -> list[bytes]:
     appended = [effect for effect in effects if isinstance(effect, Append)]
     return [
         payload_of(document)[0] for each in appended for piece in each.pieces for document in piece.documents
     ]
+
+
+def active(effects: Sequence[Effect]) -> list[int]:
+    return [row for effect in effects if isinstance(effect, Active) for row in effect.rows]
+
+
+def settled(effects: Sequence[Effect]) -> tuple[list[int], Tick | None, int]:
+    (found,) = (effect for effect in effects if isinstance(effect, Settled))
+    return found.rows, found.since, found.first.number
 
 
 # --- a connection's beginning ------------------------------------------------------------
@@ -264,7 +267,7 @@ def test_ticks_up_to_the_counter_are_no_news_whoever_publishes_them_again() -> N
     listener.hear(tick(6), tick(7))
     listener.locate()
     listener.hear(tick(6), tick(7))
-    assert not listener.protocol.protects
+    assert not protects(listener.protocol)
     assert listener.protocol.state is State.JOINING
     assert listener.hear(tick(8, confirmed=7)) == []
     assert listener.hear(tick(9, confirmed=8)) == [Prove(9)]
@@ -564,6 +567,33 @@ def test_heard_again_on_another_connection_it_says_what_was_missed_and_covers_no
     assert Covered not in kinds(out)
 
 
+def test_a_standby_that_hears_no_leader_says_so_too_and_covers_nothing_when_it_hears_one() -> None:
+    """It may be the only one there, and may not lead: then nobody else would say it."""
+    listener = standby()
+    listener.turn()
+    assert Unheard() not in listener.later(UNHEARD_SECONDS)
+    assert Unheard() in listener.later(0.1)
+    assert Unheard() not in listener.later(0.1), "once a second"
+    assert Covered not in kinds(listener.hear(tick(4, confirmed=3)))
+
+
+def test_who_was_refused_to_tick_leaves_the_lease_to_others_for_a_while() -> None:
+    listener = leader()
+    listener.later(TICK)
+    listener.protocol.not_published(NO_EVAL)
+    listener.protocol.lost(listener.now)
+    claims = []
+    for _ in range(200):
+        if Ask.COUNT in listener.later(0.1):
+            listener.protocol.counted(listener.number, listener.now)
+        claimed = [effect for effect in listener.protocol.take() if isinstance(effect, Claim)]
+        claims += [listener.now for _ in claimed]
+        if claimed:
+            listener.protocol.refused(listener.now)
+    assert len(claims) >= 3
+    assert all(later - earlier >= 5.0 for earlier, later in itertools.pairwise(claims))
+
+
 def test_ticks_of_another_term_do_not_prove_that_a_leader_hears() -> None:
     listener = leader()
     before = listener.protocol.heard_seconds_ago(listener.now)
@@ -579,7 +609,7 @@ def test_a_channel_is_active_when_a_tick_has_come_after_it() -> None:
     listener = Listener(b"orders").lead()
     listener.protocol.want(b"bills", CONTENT, 7)
     assert listener.obey(listener.protocol.take()) == []
-    assert [7] in heard_rows(listener.tick())
+    assert active(listener.tick()) == [7]
 
 
 def test_a_term_is_settled_once_it_is_claimed_and_its_first_tick_was_heard() -> None:
@@ -587,7 +617,7 @@ def test_a_term_is_settled_once_it_is_claimed_and_its_first_tick_was_heard() -> 
     assert kinds(listener.win()) == [Lead]
     assert listener.protocol.heard_seconds_ago(0.0) is None
     out = listener.published(listener.turn())
-    assert ([0], None) in settled(out)
+    assert settled(out) == ([0], None, 1)
     assert listener.protocol.heard_seconds_ago(0.0) == 0.0
 
 
@@ -625,11 +655,11 @@ def test_a_standby_that_was_whole_takes_over_without_a_gap_and_covers_what_is_op
     before = Tick(2, 1, 1, "run")
     order = listener.turn()
     listener.number += 1
-    listener.protocol.published(listener.number, 1, {}, before, 0.0, has_room=True)
+    listener.protocol.published(Published(listener.number, 1, {}, before), 0.0)
     assert Publish in kinds(order)
     out = listener.hear(tick(listener.number, 2))
     assert Covered in kinds(out)
-    assert ([0], before) in settled(out)
+    assert settled(out) == ([0], before, listener.number)
     assert Missed not in kinds(out)
 
 
@@ -638,11 +668,31 @@ def test_a_leader_that_begins_with_a_hole_says_from_where_to_where() -> None:
     listener.win(2)
     listener.turn()
     before = Tick(40, 1, 39, "run")
-    listener.protocol.published(50, 1, {}, before, 0.0, has_room=True)
+    listener.protocol.published(Published(50, 1, {}, before), 0.0)
     out = listener.hear(tick(50, 2))
     (missed,) = (effect for effect in out if isinstance(effect, Missed))
     assert (missed.before, missed.after.number, missed.why) == (before, 50, Why.HOLE)
     assert Covered not in kinds(out)
+
+
+def test_a_leader_that_begins_with_a_hole_that_nobody_can_measure_says_so() -> None:
+    listener = Listener(b"orders").join()
+    listener.win(2)
+    out = listener.published(listener.turn())
+    (forgotten,) = (effect for effect in out if isinstance(effect, Forgotten))
+    assert forgotten.first.number == listener.number
+    assert Missed not in kinds(out)
+
+
+def test_what_is_known_reaches_up_to_what_a_settled_term_has_confirmed() -> None:
+    listener = leader()
+    stands = Tick(3, 1, 2, "run")
+    listener.tick(stands=stands)
+    known = [listener.protocol.known_until]
+    listener.protocol.lost(listener.now)
+    known.append(listener.protocol.known_until)
+    assert known == [stands, None]
+    assert standby().protocol.known_until is None
 
 
 def test_a_channel_that_redis_refuses_is_named_and_the_others_are_heard() -> None:
@@ -652,10 +702,9 @@ def test_a_channel_that_redis_refuses_is_named_and_the_others_are_heard() -> Non
     assert listener.protocol.is_covered
     listener.win()
     out = listener.published(listener.turn())
-    settled, silenced = out[-2:]
-    assert isinstance(settled, Settled)
+    silenced = out[-1]
     assert isinstance(silenced, Silenced)
-    assert settled.rows == [0]
+    assert settled(out) == ([0], None, 1)
     assert (silenced.channel, silenced.row, silenced.text) == (b"bills", 1, NOPERM)
 
 
@@ -672,7 +721,7 @@ def test_a_channel_that_is_refused_later_is_told_at_once_and_active_again_once_g
     assert Command(True, (b"bills",)) in out
     listener.obey(out)
     listener.protocol.not_published("")
-    assert [7] in heard_rows(listener.tick())
+    assert active(listener.tick()) == [7]
 
 
 # --- two servers -------------------------------------------------------------------------
@@ -770,7 +819,7 @@ def test_a_counter_that_is_behind_what_was_heard_is_lost_and_the_connection_is_m
     """Ticks are news by their number: this one and all that follow it would be taken for old ones."""
     listener = leader()
     listener.later(TICK)
-    listener.protocol.published(1, 2, {}, None, listener.now, has_room=True)
+    listener.protocol.published(Published(1, 2, {}, None), listener.now)
     assert listener.protocol.take() == [Drop("Redis has lost its counter of ticks.")]
 
 
@@ -779,7 +828,7 @@ def test_a_push_that_overtakes_its_answer_is_no_counter_that_is_lost() -> None:
     listener.later(TICK)
     listener.number += 1
     listener.hear(tick(listener.number))
-    listener.protocol.published(listener.number, 2, {}, None, listener.now, has_room=True)
+    listener.protocol.published(Published(listener.number, 2, {}, None), listener.now)
     assert listener.protocol.take() == []
 
 
@@ -828,7 +877,7 @@ def test_a_channel_is_not_active_before_its_policy_is_in_force() -> None:
     listener.protocol.want(b"bills", EVERY, 7)
     out = listener.tick()
     assert Active not in kinds(out), "with the tick that announces it, it is subscribed"
-    assert [7] in heard_rows(listener.tick())
+    assert active(listener.tick()) == [7]
 
 
 def test_a_standby_announces_nothing_and_a_leader_that_is_on_its_way_out_neither() -> None:
@@ -897,6 +946,17 @@ def test_it_says_which_right_is_missing_to_tick_until_a_tick_is_published() -> N
     assert listener.protocol.trouble == ""
 
 
+def test_a_standby_that_may_not_write_its_proof_says_so_until_it_is_written() -> None:
+    listener = standby()
+    listener.protocol.proved(NO_EVAL)
+    assert "the 'eval' command" in listener.protocol.trouble
+    listener.protocol.proved("")
+    assert listener.protocol.trouble == ""
+    listener.protocol.proved(READONLY)
+    assert listener.protocol.trouble == ""
+    assert Ask.CONNECT in listener.turn()
+
+
 def test_an_answer_that_never_came_is_no_refusal() -> None:
     listener = leader()
     listener.later(TICK)
@@ -960,7 +1020,7 @@ def test_told_to_go_alone_it_ends_at_once_and_with_a_standby_after_a_hand_over()
     listener = leader()
     listener.protocol.stop(listener.now)
     assert listener.protocol.state is State.LEAVING
-    assert listener.protocol.is_leaving
+    assert listener.protocol.state is State.LEAVING
     listener = leader()
     listener.others = 0
     listener.tick()
@@ -969,9 +1029,9 @@ def test_told_to_go_alone_it_ends_at_once_and_with_a_standby_after_a_hand_over()
 
 
 def test_who_protects() -> None:
-    assert standby().protocol.protects
-    assert leader().protocol.protects
-    assert not Listener(b"orders").join().protocol.protects, "it is not whole"
+    assert protects(standby().protocol)
+    assert protects(leader().protocol)
+    assert not protects(Listener(b"orders").join().protocol), "it is not whole"
     fresh = Listener(b"orders").join()
     fresh.win()
-    assert not fresh.protocol.protects, "it has not heard its first tick"
+    assert not protects(fresh.protocol), "it has not heard its first tick"

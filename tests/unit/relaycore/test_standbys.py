@@ -122,6 +122,16 @@ def test_before_its_first_tick_was_heard_somebody_may_be_there() -> None:
     assert Standbys(b"own", TICK).audience == 1
 
 
+def test_a_fresh_leader_whose_ticks_nobody_subscribes_is_alone_and_may_stay_where_it_is() -> None:
+    """Else one that leads into a black hole would give way to nobody, again and again."""
+    standbys = Standbys(b"own", TICK)
+    standbys.lead()
+    standbys.learn(11, 0, {}, 0.1)
+    assert standbys.audience == 0
+    standbys.learn(12, 5, {}, 0.2)
+    assert standbys.audience == 1, "it is not known whether that is itself"
+
+
 def test_of_those_who_hear_a_tick_the_own_connection_is_one() -> None:
     standbys = leader()
     standbys.learn(11, 3, {}, 0.1)
