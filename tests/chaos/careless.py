@@ -5,6 +5,7 @@
 runs `manage.py listen` without the protection `records`. Each function here takes one out.
 """
 
+import hmac
 import ssl
 import sys
 from collections.abc import Callable
@@ -44,7 +45,6 @@ def records() -> None:
     def make_careless(self: Wire, connection: Connection) -> None:
         make(self, connection)
         self._socket = _OneRecord(self._socket)
-        self._pending = self._socket.pending
 
     def receive_one(self: Wire) -> list[Any]:
         self._socket.has_given = False
@@ -56,9 +56,7 @@ def records() -> None:
 
 def seals() -> None:
     """Take every tick for a genuine one."""
-    from relaycore import ticks
-
-    ticks.hmac.compare_digest = lambda a, b: True  # type: ignore[assignment]
+    hmac.compare_digest = lambda a, b: True  # type: ignore[misc,assignment]
 
 
 def lives() -> None:
