@@ -1,7 +1,8 @@
 """Since when nothing that was published on a channel was missed, by the recorded gaps.
 
 A gap touches a channel if it is the channel's own, or its whole partition's. One that
-another listener has covered takes nothing away.
+another listener has covered takes nothing away. From when it was heard first on, whatever a
+channel misses is in a gap.
 """
 
 from collections.abc import Iterable, Sequence
@@ -59,30 +60,33 @@ def missed(name: str, since: datetime | None, until: datetime | None) -> list[Ga
 
 
 def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
-    """Whether the channel was relayed in this whole range, and the range is old enough to be judged.
+    """Whether the channel was relayed in this whole range, and everything that it missed in it is on record.
 
-    None: from when it was started on; until now. What nobody is proven to hear has no gap yet while
-    the next listener may still have heard it: up to the last proof all gaps are recorded.
+    None: from when it was heard first; until now. To be asked before `missed`. All times are by
+    Redis's clock. What is newer than the partition's last proof is not known: there is no gap yet,
+    and the next listener may still have heard it.
     """
     channel = Channel.objects.with_status().filter(channel=name).first()
-    if channel is None or (since is not None and since < channel.created_at):
+    if channel is None or channel.first_heard_at is None:
         return False
-    if channel.status == Channel.Status.ACTIVE:
-        return True
+    if since is not None and since < channel.first_heard_at:
+        return False
+    if until is None:
+        return channel.status == Channel.Status.ACTIVE
     lease = Lease.objects.described().filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
-    if until is None or lease is None or lease.heard_at is None:
+    if lease is None or lease.known_until is None or until > lease.known_until:
         return False
-    # What is not heard although its partition is: the partition's proofs say nothing of it.
-    is_alone = lease.hears or channel.refusal
-    return not is_alone and until <= min(lease.heard_at, lease.now)
+    # What is not heard although its partition is: the partition's proofs say nothing of it, its gap does.
+    is_alone = channel.subscription_status != Channel.Status.ACTIVE and (lease.hears or channel.refusal)
+    return not is_alone or Gap.objects.filter(touching(name), ended_at=None).exists()
 
 
 def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:
     """For each channel and partition the gap that is open, or else the one that ended last."""
-    active = [channel.active_since for channel in channels if channel.active_since is not None]
+    heard = [channel.first_heard_at for channel in channels if channel.first_heard_at is not None]
     relevant = Q(ended_at=None)
-    if active:
-        relevant |= Q(ended_at__gt=min(active))  # What is older changes nothing.
+    if heard:
+        relevant |= Q(ended_at__gt=min(heard))  # What is older changes nothing.
     of_one = Q(channel__in=[channel.channel for channel in channels])
     of_all = Q(channel="", partition__in={channel.partition for channel in channels})
     found = Gap.objects.filter(of_one | of_all, relevant, covered=False)
@@ -99,6 +103,6 @@ def _of(channel: Channel, gaps: list[Gap]) -> Completeness:
     still_open = [gap for gap in gaps if gap.ended_at is None]
     if still_open:
         return Completeness(None, min(still_open, key=lambda gap: gap.began_at))
-    if channel.status != Channel.Status.ACTIVE or channel.active_since is None:
+    if channel.status != Channel.Status.ACTIVE or channel.first_heard_at is None:
         return Completeness()
-    return Completeness(max([channel.active_since, *(gap.ended_at for gap in gaps if gap.ended_at)]))
+    return Completeness(max([channel.first_heard_at, *(gap.ended_at for gap in gaps if gap.ended_at)]))

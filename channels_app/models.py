@@ -88,6 +88,8 @@ class Channel(models.Model):
         max_length=8, choices=Status, default=Status.INACTIVE, editable=False
     )
     active_since = models.DateTimeField(null=True, editable=False)
+    # By Redis's clock. From here on, what was not heard is a gap: one that is open, if it is not heard now.
+    first_heard_at = models.DateTimeField(null=True, editable=False)
     refusal = models.TextField(
         blank=True,
         default="",

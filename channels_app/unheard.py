@@ -6,18 +6,21 @@ did: the row of the lease has it, and is locked meanwhile. A listener claims it 
 this, and nothing is opened, or after it, and closes the gap.
 
 A gap ends as covered by a proof alone: a leader that finds that it has missed nothing
-says so (`listening.gaps.Covered`), and a term that goes on and hears has noted what it
-has missed.
+says so (`listening.gaps.Covered`), or has got beyond where the gap began and has put on
+record whatever it has missed (`Lease.known_until`). It is covered up to there.
 """
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Exists, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
-from channels_app.listening.gaps import cover, end_late
+from channels_app.listening.gaps import UNPROVEN, end_late
+from channels_app.listening.statuses import silence
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Held, Term, storable
 from leases_app.models import Lease, LeaseQuerySet
@@ -39,13 +42,15 @@ def is_possible(held: Held, partitions: set[int]) -> bool:
 def record() -> None:
     """Open a gap for each partition with channels that nobody leads; end those that concern nobody."""
     _end_what_is_not_relayed()
-    cover(_whose_leader_was_only_silent())
+    _cover_what_is_proven()
     with transaction.atomic():
         _open(Lease.objects.silent(), Gap.Cause.NO_LISTENER)
 
 
-def open_for(term: Term) -> None:
+def open_for(term: Term, known_until: int | None) -> None:
     """Open a gap for the partition of this term, whose holder finds that it hears nothing.
+
+    `known_until` (ms since 1970): up to there nothing is missed; None: this term has no proof.
 
     To be called again and again while that lasts: once it is open nothing changes. Nor does
     anything once the term is over, since whoever leads then knows better.
@@ -55,29 +60,41 @@ def open_for(term: Term) -> None:
     """
     if not Gap.objects.filter(partition=term.partition, channel="", ended_at=None).exists():
         with transaction.atomic():
-            _open(Lease.objects.filter(term.holds(), partition=term.partition), Gap.Cause.DEAF)
+            leases = Lease.objects.filter(term.holds(), partition=term.partition)
+            _open(leases, Gap.Cause.DEAF, None if known_until is None else from_milliseconds(known_until))
 
 
-def refuse(term: Term, refusals: Mapping[int, str], since: int | None = None) -> None:
+def open_unproven(partition: int) -> None:
+    """Open a gap for this partition if nobody proves that it is heard. For listeners that hear no leader.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    if not Gap.objects.filter(partition=partition, channel="", ended_at=None).exists():
+        with transaction.atomic():
+            _open(Lease.objects.unproven().filter(partition=partition), Gap.Cause.NO_LISTENER)
+
+
+def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> None:
     """Say why Redis refuses these channels (by the ids of their rows), and open a gap for each.
 
-    `since` (ms since 1970): up to there they were heard; None: not in this term. An empty text takes
-    a refusal back. The gap ends when the channel is heard; its status is not
-    written here.
+    `since` (ms since 1970): up to there they were heard; None: never. An empty text takes
+    a refusal back. They are INACTIVE, and their gap ends when they are heard.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
     with transaction.atomic():
-        lease = Lease.objects.filter(term.holds(), partition=term.partition).select_for_update().first()
-        if lease is None or lease.claimed_at is None:
+        if not term.hold():
             return
         channels = list(Channel.objects.filter(pk__in=refusals))
         for channel in channels:
             channel.refusal = storable(refusals[channel.pk])
         Channel.objects.bulk_update(channels, ["refusal"], batch_size=1000)
+        silence([channel.pk for channel in channels])
         refused = {channel.channel: channel for channel in channels if channel.refusal}
         known = Gap.objects.filter(partition=term.partition, channel__in=refused, ended_at=None)
+        known.filter(cause=Gap.Cause.LATE).update(cause=Gap.Cause.REFUSED)
         for name in known.values_list("channel", flat=True):
             del refused[name]
         Gap.objects.bulk_create(
@@ -85,9 +102,7 @@ def refuse(term: Term, refusals: Mapping[int, str], since: int | None = None) ->
                 partition=term.partition,
                 channel=name,
                 cause=Gap.Cause.REFUSED,
-                began_at=max(
-                    channel.created_at, lease.claimed_at if since is None else from_milliseconds(since)
-                ),
+                began_at=channel.created_at if since is None else from_milliseconds(since),
             )
             for name, channel in refused.items()
         )
@@ -96,15 +111,17 @@ def refuse(term: Term, refusals: Mapping[int, str], since: int | None = None) ->
         log.error("channel %r: Redis refuses it: %s", name, channel.refusal, extra=about)
 
 
-def _open(leases: LeaseQuerySet, cause: Gap.Cause) -> None:
-    started = dict(Channel.objects.values_list("partition").annotate(Min("created_at")))
+def _open(leases: LeaseQuerySet, cause: Gap.Cause, known_until: datetime | None = None) -> None:
+    # What never was heard has no other time than PostgreSQL's.
+    first = Min(Coalesce("first_heard_at", "created_at"))
+    started = dict(Channel.objects.values_list("partition").annotate(first=first))
     is_open = Gap.objects.filter(partition=OuterRef("partition"), channel="", ended_at=None)
     unheard = leases.described().filter(~Exists(is_open), role=Lease.Role.LISTENER, partition__in=started)
     gaps = []
     for lease in unheard.select_for_update(skip_locked=True):
         began_at = started[lease.partition]
-        if lease.heard_at is not None:
-            began_at = max(began_at, min(lease.heard_at, lease.now))
+        if lease.known_until is not None:
+            began_at = max(began_at, lease.known_until, known_until or began_at)
         gaps.append(Gap(partition=lease.partition, cause=cause, began_at=began_at))
     Gap.objects.bulk_create(gaps, ignore_conflicts=True)
     for gap in gaps:
@@ -118,12 +135,14 @@ def _end_what_is_not_relayed() -> None:
     end_late(Gap.objects.filter(~itself & ~Q(channel="") | ~any_channel & Q(channel="")))
 
 
-def _whose_leader_was_only_silent() -> QuerySet[Gap]:
-    """It hears, in the same term as before: it was only PostgreSQL that did not hear from it.
+def _cover_what_is_proven() -> None:
+    """Its leader hears, and all is known beyond where the gap began.
 
-    What it has missed all the same, it records by itself.
+    It was only PostgreSQL that did not hear from it. What it has missed all the same is another gap.
     """
-    same_term = Lease.objects.hearing().filter(
-        role=Lease.Role.LISTENER, partition=OuterRef("partition"), claimed_at__lte=OuterRef("began_at")
+    hearing = Lease.objects.hearing().filter(
+        role=Lease.Role.LISTENER, partition=OuterRef("partition"), known_until__gt=OuterRef("began_at")
     )
-    return Gap.objects.filter(Exists(same_term), channel="", cause=Gap.Cause.NO_LISTENER)
+    gaps = Gap.objects.filter(Exists(hearing), channel="", cause__in=UNPROVEN, ended_at=None)
+    known_until = Subquery(hearing.values("known_until"))
+    gaps.update(ended_at=Greatest(known_until, F("began_at")), covered=True, missed_at_most=0)

@@ -4,6 +4,7 @@ import os
 import socket
 import uuid
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from django.db import connection
@@ -19,11 +20,13 @@ UPDATE leases SET heartbeat_at = clock_timestamp(), given_up = %s, waiting = %s,
   heard_at = GREATEST(
     CASE WHEN heard_at <= clock_timestamp() THEN heard_at END,
     clock_timestamp() - make_interval(secs => %s)
-  )
+  ), known_until = COALESCE(%s, known_until)
 WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s
 """
 
 _TROUBLE_CHARACTERS: Final = 500
+
+_LONGEST_HOLD_MS: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +36,13 @@ class Condition:
     heard_seconds_ago: since it last proved that it hears; None: it has not, or is not there to hear
     waiting:           messages in its memory that are not on the stream, or not stored, yet
     trouble:           what it cannot do, in one sentence; empty: nothing
+    known_until:       `Lease.known_until`; None: it has nothing newer to say
     """
 
     heard_seconds_ago: float | None = None
     waiting: int = 0
     trouble: str = ""
+    known_until: datetime | None = None
 
 
 _SOUND: Final = Condition()
@@ -47,7 +52,8 @@ _SOUND: Final = Condition()
 class Term:
     """A lease that was claimed: a role, a partition, a slot, the epoch and its holder.
 
-    `given_up_before`: messages that earlier terms had to give up.
+    given_up_before: messages that earlier terms had to give up
+    known_before:    what the lease said as `known_until` when it was claimed
     """
 
     role: str
@@ -56,6 +62,7 @@ class Term:
     holder: str
     given_up_before: int = 0
     slot: int = 0
+    known_before: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}, epoch {self.epoch}"
@@ -72,6 +79,16 @@ class Term:
         """As a condition of another statement: this term is the current one when it begins."""
         return Exists(self._row())
 
+    def hold(self) -> bool:
+        """Keep the term from ending until this transaction is over; False if it is over already.
+
+        Whoever would claim the lease waits meanwhile. A process that is frozen right now loses its
+        transaction soon, so that nobody waits for it.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {_LONGEST_HOLD_MS}")
+        return self._row().select_for_update().values_list("pk").first() is not None
+
     def renew(self, given_up: int, condition: Condition = _SOUND) -> None:
         """Say that the holder lives, how it is, and how many messages it had to give up in this term.
 
@@ -82,7 +99,8 @@ class Term:
         """
         # The total, not what is new: a renewal whose answer was lost is sent again, and must not count twice.
         total = self.given_up_before + given_up
-        how = (condition.waiting, storable(condition.trouble), condition.heard_seconds_ago)
+        trouble = storable(condition.trouble)
+        how = (condition.waiting, trouble, condition.heard_seconds_ago, condition.known_until)
         with connection.cursor() as cursor:
             cursor.execute(_RENEW, (total, *how, *self._key()))
             renewed = cursor.rowcount
@@ -111,10 +129,10 @@ class Contender:
         Lease.objects.get_or_create(role=role, partition=partition, slot=slot)
         claimable = Lease.objects.filter(role=role, partition=partition, slot=slot)
         claimable = claimable.free() if beyond is None else claimable.free(or_of_epoch=beyond)
-        seen = claimable.values_list("epoch", "given_up").first()
+        seen = claimable.values_list("epoch", "given_up", "known_until").first()
         if seen is None:
             return None
-        epoch, given_up = seen
+        epoch, given_up, known_until = seen
         # Any claim in between has raised the epoch. A renewal in between has not (the holder had only
         # let the lease lapse), so the row must still be claimable as well.
         won = claimable.filter(epoch=epoch, given_up=given_up).update(
@@ -128,7 +146,7 @@ class Contender:
             waiting=0,
             trouble="",
         )
-        return Term(role, partition, epoch + 1, self.name, given_up, slot) if won else None
+        return Term(role, partition, epoch + 1, self.name, given_up, slot, known_until) if won else None
 
     def take_seat(self, partition: int, seats: int) -> Term | None:
         """One of the seats for listeners of a partition; None if all are taken."""

@@ -38,6 +38,10 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
         """Live, and proven to hear within the last `PROOF_SECONDS`. A proof from the future is none."""
         return self.filter(_is_live(), _is_proven())
 
+    def unproven(self) -> Self:
+        """The opposite of `hearing`."""
+        return self.exclude(_is_live(), _is_proven())
+
     def described(self) -> Self:
         """Add `is_live`, `hears` (live, and proven to hear) and `now`, by PostgreSQL's clock."""
         return self.annotate(is_live=_is_live(), hears=_is_live() & _is_proven(), now=ClockTimestamp())
@@ -111,6 +115,12 @@ class Lease(models.Model):
     # A claim leaves it as it is: a hand-over of a partition that is heard all the time shows nothing.
     heard_at = models.DateTimeField(
         null=True, blank=True, help_text="When a leader last proved that it hears: its own tick came back."
+    )
+    # By Redis's clock, as gaps and positions are: no other clock can be compared with them.
+    known_until = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="What was published up to here is on the stream, or on record as missed.",
     )
     waiting = models.PositiveBigIntegerField(
         default=0, help_text="Messages in the holder's memory that are not on the stream, or not stored, yet."

@@ -5,18 +5,36 @@ only, and none of `time`, `random`, `socket`, `threading`, `asyncio`, `logging`.
 Time, chance and the world are passed in. So each rule can be tested without a
 server, and can be read without knowing one.
 
-===========  ==================================================================
-`channels`   which channel names may be relayed, and which partition has one
-`policy`     what makes two messages the same, as an operator writes it
-`identity`   the deduplication key of one message: its MongoDB `_id`
-`ticks`      the marker that cuts what a connection hears into common pieces
-`capture`    what a connection hears, in order, turned into envelopes
-`envelope`   one message as bytes, and the open format of a stream entry
-`legacy`     one message as JSON, for consumers of the older kind
-`position`   where a message stands in its partition
-`batching`   how much a writer reads at once
-`backoff`    how long to wait before trying again
-`refusals`   what an error that Redis answers means
-`errors`     the tree of what can go wrong
-===========  ==================================================================
+One listener has one door, `protocol`: what happened goes in, what is to be done (`effects`) comes out.
+What stands below it in the second table is what it is made of.
+
+=============  ==================================================================
+`channels`     which channel names may be relayed, and which partition has one
+`policy`       what makes two messages the same, as an operator writes it
+`identity`     the deduplication key of one message: its MongoDB `_id`
+`envelope`     one message as bytes, and the open format of a stream entry
+`legacy`       one message as JSON, for consumers of the older kind
+`position`     where a message stands in its partition
+`batching`     how much a writer reads at once
+`backoff`      how long to wait before trying again
+`refusals`     what an error that Redis answers means
+`times`        milliseconds, as Redis and MongoDB give them, as times
+`errors`       the tree of what can go wrong
+=============  ==================================================================
+
+=============  ==================================================================
+`protocol`     one listener: whatever it decides, from whatever happens to it
+`effects`      what it is told to do
+`election`     who leads, as a table: state, event, what follows
+`hearing`      what is relayed, and what is held
+`capture`      what a connection hears, in order, turned into envelopes
+`holding`      what a standby holds, cut at the ticks
+`ticks`        the marker that cuts what all connections hear into common pieces
+`notices`      what listeners are told on the control channel
+`subscribing`  the order of subscribing, and which channels are proved to be heard
+`policies`     which policy holds at which place: they begin at ticks
+`standbys`     who has proved to be whole
+`pulse`        when a leader ticks, and whether it hears itself
+`accounting`   what was missed, and how far may be confirmed
+=============  ==================================================================
 """

@@ -40,21 +40,24 @@ class Missed:
 class Accounting:
     """One listener's account of its terms.
 
-    is_settled: it is known where the latest term has begun, and what was missed before it
-    is_whole:   that term has begun without a hole
-    since:      then, once settled: the last tick that the leader before has confirmed
+    is_settled:   it is known where the latest term has begun, and what was missed before it
+    is_whole:     that term has begun without a hole
+    is_forgotten: it has not, and Redis does not know any more what the leader before has confirmed
+    since:        without a hole, once settled: the last tick that the leader before has confirmed
+    confirmed:    everything before this tick is on the stream, or on record as missed
     """
 
     def __init__(self) -> None:
         self.is_settled = True
         self.is_whole = True
+        self.is_forgotten = False
         self.since: Tick | None = None
         self._epoch = 0
         self._late: Sequence[bytes] = ()
         self._has_begun = False
         self._before: Tick | None = None
         self._deaf_since: Tick | None = None
-        self._confirmed: Tick | None = None
+        self.confirmed: Tick | None = None
 
     @property
     def is_deaf(self) -> bool:
@@ -70,11 +73,12 @@ class Accounting:
         """A term begins, without a hole or with one. `late`: channels that were heard too late."""
         self.is_settled = False
         self.is_whole = whole
+        self.is_forgotten = False
         self.since = None
         self._epoch = epoch
         self._late = late
         self._has_begun = False
-        self._before = self._deaf_since = self._confirmed = None
+        self._before = self._deaf_since = self.confirmed = None
 
     def begun(self, before: Tick | None) -> None:
         """Redis has published a tick of the term. `before`: the last tick that was confirmed until then."""
@@ -110,14 +114,15 @@ class Accounting:
         `on_record`: what was missed so far is recorded for good.
         """
         if self.is_settled and on_record:
-            self._confirmed = stands
-        return self._confirmed
+            self.confirmed = stands
+        return self.confirmed
 
     def _missed_before(self, first: Tick) -> list[Missed]:
         """What is missing between the leader before and this one."""
         if self.is_whole:
             self.since = self._before
         if self._before is None:  # There never was a leader, or Redis has forgotten it.
+            self.is_forgotten = not self.is_whole
             return []
         if not self.is_whole:
             return [Missed(self._before, first, Why.HOLE)]

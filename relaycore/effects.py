@@ -91,17 +91,20 @@ class Settled:
 
     rows:  of the channels that are heard
     since: the last tick that the leader before has confirmed, if nothing was missed since; else None
+    first: these channels are heard from this tick on at the latest
     """
 
     rows: list[int]
     since: Tick | None
+    first: Tick
 
 
 @dataclass(frozen=True, slots=True)
 class Active:
-    """The channels of these rows are heard from now on."""
+    """The channels of these rows are heard from this tick on."""
 
     rows: list[int]
+    since: Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +126,21 @@ class Deafened:
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """This leader does not hear, and it is not known since when: that is to be on record."""
+    """This listener hears no leader, or leads and does not hear: if nobody does, that is to be on record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """This term began without a hole: whatever is said to be open was heard."""
+    """Nothing is missing, before this term or in it: what is said to be open was heard up to this tick."""
+
+    first: Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """This term began with a hole, up to this tick, and Redis does not know any more from where on."""
+
+    first: Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,5 +157,5 @@ class Overflow:
 
 Effect = (
     Append | Mark | Locate | Ask | Publish | Prove | Claim | Drop | Lead | Settled | Active | Silenced
-    | Deafened | Unheard | Covered | Missed | Look | Overflow | Command
+    | Deafened | Unheard | Covered | Forgotten | Missed | Look | Overflow | Command
 )  # fmt: skip

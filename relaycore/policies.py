@@ -79,6 +79,10 @@ class Policies:
         """Whether there is nothing to announce."""
         return not self._pending
 
+    def announce_again(self) -> None:
+        """What is in force may stand beside the stream no more."""
+        self._pending |= dict.fromkeys(self._in_force)
+
     def to_announce(self) -> Changes:
         """What the next tick of a leader says."""
         if not self._pending:

@@ -47,6 +47,7 @@ from relaycore.effects import (
     Deafened,
     Drop,
     Effect,
+    Forgotten,
     Lead,
     Locate,
     Look,
@@ -62,7 +63,7 @@ from relaycore.election import Action, State
 from relaycore.hearing import Hearing
 from relaycore.policies import Policies
 from relaycore.policy import Policy
-from relaycore.pulse import Pulse
+from relaycore.pulse import UNHEARD_SECONDS, Pulse
 from relaycore.refusals import Refusal, classify, missing_right
 from relaycore.standbys import Standby, Standbys
 from relaycore.subscribing import Subscriptions
@@ -75,6 +76,7 @@ _MOVE_SECONDS: Final = 2.0
 
 _RETIRE_AGAIN_SECONDS: Final = 10.0
 _CONNECT_EVERY_SECONDS: Final = 0.5
+_CLAIM_AGAIN_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,12 @@ class ListenerProtocol:
         self._tick_refusal = ""
         self._newest_before = 0
         self._unheard_at = 0.0
+        self._is_said_unheard = False
+        self._heard_at: float | None = None
+        self._claims_at = float("-inf")
         self._retires_at = float("-inf")
         self._announces = False
+        self._is_remembered = False
 
     # --- what can be seen ----------------------------------------------------------------
 
@@ -168,6 +174,11 @@ class ListenerProtocol:
     def heard_seconds_ago(self, now: float) -> float | None:
         """How old the proof is that this leader hears everything; None if its term has none yet."""
         return now - self._pulse.heard_at if self.leads and self._has_begun else None
+
+    @property
+    def known_until(self) -> Tick | None:
+        """What was published before this tick stands on the stream, or is on record as missed."""
+        return self._accounting.confirmed if self.leads and self._has_begun else None
 
     def has_proof(self, now: float) -> bool:
         """Whether a standby has proved within the last ticks that it holds what is not confirmed."""
@@ -320,11 +331,13 @@ class ListenerProtocol:
             self._announces = not self._policies.is_settled
         if not covered:
             return
+        self._heard_at = now
         if self.leads and tick.epoch == self._election.epoch:
             self._pulse.prove(now)
+            self._heard_again(tick)
         rows = self._subscriptions.ticked()
         if rows and self.leads:
-            self._out.append(Active(rows))
+            self._out.append(Active(rows, tick))
         if self._election.confirms(tick):
             self._out.append(Mark(tick))
             self._account(tick)
@@ -332,6 +345,12 @@ class ListenerProtocol:
             tick.number, whole=self._hearing.is_whole and self._server == self._command_server
         ):
             self._out.append(Prove(tick.number))
+
+    def _heard_again(self, tick: Tick) -> None:
+        """On a connection that has brought nothing for a while, and has not ended, nothing was missed."""
+        if self._is_said_unheard and self._accounting.is_settled and not self._accounting.is_deaf:
+            self._out.append(Covered(tick))
+        self._is_said_unheard = False
 
     def _account(self, tick: Tick) -> None:
         """What was not heard before a tick that was heard is known now."""
@@ -342,14 +361,17 @@ class ListenerProtocol:
                 self._out.append(missed)
         if self._accounting.is_settled and not was_settled:
             if self._accounting.is_whole:
-                self._out.append(Covered())
+                self._out.append(Covered(tick))
+            elif self._accounting.is_forgotten and not self._subscriptions.is_empty:
+                self._out.append(Forgotten(tick))
             self._settle()
 
     def _settle(self) -> None:
         """Once the term is claimed, and it is known where it has begun."""
-        if self._is_claimed and self._accounting.is_settled and not self._has_begun:
+        first = self._election.last
+        if self._is_claimed and self._accounting.is_settled and first is not None and not self._has_begun:
             self._has_begun = True
-            self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since))
+            self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since, first))
             for channel in self._subscriptions.refused:
                 self._silence(channel)
 
@@ -390,11 +412,21 @@ class ListenerProtocol:
         self._pulse.published(number, now)
         self._standbys.learn(number, subscribers, proofs, now)
         self._accounting.begun(before)
+        if before is None and self._is_remembered:
+            # Redis has forgotten what stands beside the stream: who joins now would read no policies.
+            self._policies.announce_again()
+            self._announces = not self._policies.is_settled
+        self._is_remembered = before is not None
 
     def not_published(self, error: str) -> None:
         """A tick could not be published; `error` is empty where it is not known."""
         self._pulse.failed()
         if error and not self.fails(error):
+            self._tick_refusal = error
+
+    def proved(self, error: str) -> None:
+        """The proof of a standby is written; `error` is what Redis said if it is not."""
+        if not error or not self.fails(error):
             self._tick_refusal = error
 
     def fails(self, error: str) -> bool:
@@ -453,6 +485,7 @@ class ListenerProtocol:
         self._standbys.lead()
         self._pulse.lead(now)
         self._tick_refusal = ""
+        self._is_remembered = True
         self._announces = not self._policies.is_settled
         self._out.append(Lead(epoch))
         self._relay(self._hearing.lead(epoch, whole=whole))
@@ -467,6 +500,9 @@ class ListenerProtocol:
         self._connect(now)
         if self.leads:
             self._lead_on(now)
+        elif self.state is not State.ENDED:
+            self._heard_at = now if self._heard_at is None else self._heard_at
+            self._say_unheard(now, now - self._heard_at > UNHEARD_SECONDS)
         covered = self._subscriptions.is_attached
         self._do(self._election.turn(now, caught_up=caught_up and covered, whole=self._hearing.is_whole), now)
 
@@ -530,8 +566,12 @@ class ListenerProtocol:
         if self._pulse.is_deaf(now):
             self._pulse.sound()
             self._out.append(Drop("Redis publishes ticks that do not arrive."))
-        if self._pulse.is_unheard(now) and now >= self._unheard_at and not self._subscriptions.is_empty:
+        self._say_unheard(now, self._pulse.is_unheard(now))
+
+    def _say_unheard(self, now: float, is_unheard: bool) -> None:
+        if is_unheard and now >= self._unheard_at and not self._subscriptions.is_empty:
             self._unheard_at = now + _UNHEARD_EVERY_SECONDS
+            self._is_said_unheard = self.leads
             self._out.append(Unheard())
 
     @property
@@ -551,7 +591,7 @@ class ListenerProtocol:
                 case Action.REJOIN:
                     self._out.append(Drop("Redis publishes ticks that do not arrive."))
                 case Action.CLAIM:
-                    self._out.append(Claim(self._election.seen or None))
+                    self._claim(now)
                 case Action.TAKE_BACK:
                     self._relay(self._hearing.take_back())
                 case Action.SAY_LEFT:
@@ -561,6 +601,14 @@ class ListenerProtocol:
                     self._end_term()
                 case Action.STEP_DOWN:
                     self._end_term()
+
+    def _claim(self, now: float) -> None:
+        """Who was refused to tick leaves it to others for a while: they may be able to."""
+        if self._tick_refusal and now < self._claims_at:
+            self._do(self._election.refused(now), now)
+            return
+        self._claims_at = now + _CLAIM_AGAIN_SECONDS
+        self._out.append(Claim(self._election.seen or None))
 
     def _end_term(self) -> None:
         self._is_claimed = self._has_begun = False

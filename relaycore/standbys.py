@@ -17,6 +17,7 @@ PROOF_TICKS: Final = 5
 """So many ticks old a proof may be. A standby reads each 80 ms, and proves at each second tick."""
 
 _EACH_TICKS: Final = 2
+_MOST_UNHEARD: Final = 1000
 
 
 class Standby:
@@ -36,7 +37,8 @@ class Standby:
 class Standbys:
     """What a leader knows of the others. `name` is its own: what it has proved before does not count.
 
-    audience: how many others subscribe the channel of ticks; before the first tick was heard, perhaps one
+    audience: how many others subscribe the channel of ticks. Before a tick of the term was heard, one if
+              there is any subscriber, since it is not known which of them is this listener itself
     """
 
     def __init__(self, name: bytes, interval: float) -> None:
@@ -47,12 +49,14 @@ class Standbys:
         self._answered_at = float("-inf")
         self._proofs: Mapping[bytes, int] = {}
         self._heard = 0
-        self._subscribers: deque[tuple[int, int]] = deque()
+        self._subscribers: deque[tuple[int, int]] = deque(maxlen=_MOST_UNHEARD)
+        self._is_counted = False
         self.audience = 1
 
     def lead(self) -> None:
         """A term begins."""
         self.distrust()
+        self._is_counted = False
         self.audience = 1
 
     def distrust(self) -> None:
@@ -67,6 +71,8 @@ class Standbys:
         self._proofs = proofs
         self._answered_at = now
         self._subscribers.append((number, subscribers))
+        if not self._is_counted:
+            self.audience = min(subscribers, 1)
         self._count()
 
     def hear(self, number: int) -> None:
@@ -89,4 +95,5 @@ class Standbys:
         while self._subscribers and self._subscribers[0][0] <= self._heard:
             number, subscribers = self._subscribers.popleft()
             if number == self._heard:
+                self._is_counted = True
                 self.audience = subscribers - 1

@@ -121,5 +121,5 @@ def missed_at_most(before: Tick, after: Tick) -> int | None:
     if before.run_id != after.run_id or before.calls < 0 or after.calls < before.calls:
         return None
     calls, ticks = after.calls - before.calls, after.number - before.number
-    # More ticks than messages: Redis has lost its counter of ticks meanwhile, and it says nothing.
-    return calls - ticks if 0 <= ticks <= calls else calls
+    # Each tick is a call. More ticks than calls: one of the two counters was set back meanwhile.
+    return calls - ticks if 0 <= ticks <= calls else None

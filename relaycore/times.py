@@ -5,11 +5,12 @@ from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """That moment, exactly: no floating point is involved."""
-    return _EPOCH + milliseconds * _MILLISECOND
+    """That moment, exactly: no floating point is involved. Beyond the year 9999: the last one there is."""
+    return _EPOCH + min(milliseconds, to_milliseconds(_LAST)) * _MILLISECOND
 
 
 def to_milliseconds(moment: datetime) -> int:

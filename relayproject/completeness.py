@@ -32,9 +32,10 @@ def of_range(
     oldest:       the position of the oldest message that is shown
     """
     began, ended = _time(since), _time(until)
+    # In this order: what is known now has its gaps on record.
+    is_known = completeness.is_known(channel, began or _time(oldest), ended)
     gaps = completeness.missed(channel, began, ended)
-    complete = not gaps and completeness.is_known(channel, began or _time(oldest), ended)
-    return {"complete": complete, "gaps": list(map(row, gaps))}
+    return {"complete": is_known and not gaps, "gaps": list(map(row, gaps))}
 
 
 def _time(position: str | None) -> datetime | None:

@@ -8,24 +8,29 @@ Purpose
 
 Deliberately absent
     Clients that reconnect by themselves (they hide that something was not heard),
-    one connection for each channel, one append for each message, and any decision
-    about what is stored: the writer reads the stream, not the listener.
+    one connection for each channel, one append for each message, any decision about what
+    is stored (the writer reads the stream, not the listener), and any decision at all:
+    those are `relaycore.protocol`'s.
 
 Who does what
     ::
 
-        main loop (`listener`)      data wire ──► hearing ──► appender ──► command wire
-                                        ▲            │ hold                    │
-                                      ticks ◄────────┴────── ticker ◄──────────┘
-        beside it, never waiting    `leadership`: claims, terms, ticks, gaps
-                                    `coverage`: which channels are subscribed and heard
+        main loop (`listener`)      `subscription` ──► protocol ──► `appender` ──► `outlet`
+                                       data wire        ▲    │                   command wire
+                                                        │    └────► `ticker` ────────┘ │
+                                                        └──────────────────────────────┘
+        beside it, never waiting    `tenure`: the lease of the leadership
+                                    `record`: gaps, and what had to be given up
+                                    `backlog`: a warning before Redis cuts a slow reader off
         thread `heartbeat`          renews the seat; another one the leadership
         thread `roster`             the channel table: what is wanted, what is ACTIVE, gaps
         thread `candidacy`          one claim of the leadership
+        thread `dial`               makes a connection
 
-    What is decided from what was heard stands in `relaycore` (`hearing`, and what it joins),
-    without sockets or clocks. The main loop owns both connections to Redis and never waits
-    for anything but them: no PostgreSQL, no sleep while a leader has something to read. The
+    The protocol has one door: what was heard and answered, what the table and the clock
+    say go in; effects come out, in order, and the main loop does them. The simulator of the tests
+    drives the same class. The main loop owns both connections to Redis and never waits for
+    anything but them: no PostgreSQL, no sleep while a leader has something to read. The
     threads own a connection to PostgreSQL each. They meet in queues and one pipe that wakes
     the main loop.
 
@@ -40,11 +45,32 @@ Ticks
     partition's internal channel. All listeners hear them on their data connection, among
     the messages, so they agree on what came before a tick and what after it. A tick confirms
     up to where everything is on the stream, or on record as a gap; standbys let go what is
-    older. Ticks are sealed with the deployment's secret: anybody may publish on a channel.
+    older. Ticks are sealed with the deployment's secret, and their numbers only grow: one that is
+    forged, or published again, is none.
 
     Five times fewer while nobody needs them: no standby hears them, and nothing was heard that
     is not confirmed. Each tick tells its leader who hears it, so a new standby gets the next
     one in time.
+
+Order of subscribing
+    The internal channels first, each by itself. Then Redis is asked for its counter of ticks and
+    the policies in force: ticks up to there are no news, and every message comes after it. Then
+    the channels, some hundred in one command; one that Redis refuses is found by halves, named, and
+    asked for again. Once each one is answered the connection is covered: whoever hears a tick on it
+    hears everything.
+
+Policies begin at a tick
+    The leader announces a change with its next tick, in the same step that writes it beside the
+    stream for whoever joins later. So all listeners change at one place in the order, and what
+    is held keeps the policy under which it was heard. Nothing is announced of `content`; a channel
+    that is to have another policy is subscribed only after that was announced.
+
+ACTIVE
+    A channel is ACTIVE when Redis has confirmed the subscription, its policy is in force, AND
+    a tick that came after both was heard: then the whole path works. The leader's roster writes
+    it to the table under the condition that its term lasts. It holds while ticks of the term
+    come back; each heartbeat carries how long ago the last one did. A leader that has heard
+    none for 1.4 s opens a gap, and closes it when it hears again and has missed nothing.
 
 Taking over
     No tick for five intervals although everything was read: Redis is asked for its
@@ -54,32 +80,41 @@ Taking over
     until it is back. A leader that was frozen appends late what it has (captured data is
     never fenced, the writer stores it once), hears the higher epoch, and stands by again.
 
+Whole, and proved
+    A standby is whole if it holds everything since the last confirmed tick, on a connection that
+    is covered. It then writes the number of each second tick beside the stream, under its own name,
+    and each tick brings its leader what stands there. That is the only proof that there is a
+    standby: who subscribes the ticks may be anybody.
+
 Handing over
-    On SIGTERM a leader with a standby ticks `leaving`. From the first such tick N on it
-    holds what it hears; when everything before N is on the stream it ticks `left`, and
-    the standby claims the lease and begins with N. So the stream carries each message
-    once, in order. If nobody leads within 4 s, or the standby goes too, the leaver
-    appends what it holds. A leader whose data connection ends while there is a standby
-    resigns in the same way: the standby has heard what it has not.
+    A leader whose life is over (`RELAY_LISTENER_LIFE_SECONDS`) goes only while a standby has proved
+    within the last five ticks that it is whole, everything is appended and on record, and Redis
+    takes writes. Else it stays, and tries again.
 
-    A leader whose life is over (`RELAY_LISTENER_LIFE_SECONDS`) leaves like this too.
+    It ticks `leaving`. From the first such tick N on it holds what it hears; when everything
+    before N is on the stream it ticks `left`, and the standby claims the lease and begins with N.
+    So the stream carries each message once, in order. If nobody leads within 4 s it appends what it
+    holds and leads on. On SIGTERM it leaves in the same way if anybody hears its ticks, and then ends
+    in any case.
 
-Whole, and gaps
-    A standby is whole from the first tick on that it hears, since the tick channel is
-    subscribed last. A new leader that is whole from the last confirmed tick on has missed
-    nothing. Otherwise a gap is recorded: from that tick (Redis keeps it in a hash) to the new
-    leader's own first one, bounded by Redis's counter of PUBLISH, which ticks carry. The same
-    goes for a leader that was deaf and alone, for messages that had to be given up, and for
-    single channels that a new leader had not yet subscribed.
+    A leader whose data connection ends resigns at once, to whoever may be there: it protects
+    nothing. Alone, it leads on, and what it misses is a gap.
+
+Gaps
+    A new leader that is whole has missed nothing. Otherwise a gap is recorded: from the last
+    confirmed tick (Redis keeps it in a hash) to the new leader's own first one, bounded by
+    Redis's counter of PUBLISH, which ticks carry. The same goes for a leader that was deaf
+    and alone, for messages that had to be given up, and for single channels that a new leader
+    had not yet subscribed.
 
     Nothing is confirmed beyond a gap before PostgreSQL has it. A leader that ends earlier takes
     it along, but the next one counts from the last confirmed tick, and finds it again.
 
-From subscription to ACTIVE
-    A channel is ACTIVE when Redis has confirmed the subscription AND a tick that came
-    after it was heard: then the whole path works. The leader's roster writes it to the
-    table under the condition that its term lasts. While no ticks are heard the channels
-    are INACTIVE.
+Two servers
+    A refusal such as READONLY, or another run id, means the wrong server: the connection for
+    commands is made anew, and what is held waits. When it leads elsewhere than the data connection,
+    a standby drops the latter at once; a leader when a standby has proved itself on the new
+    server, or after 2 s, since until then it is the only one that still hears the old one.
 
 Appending
     One append is under way at a time, so the stream has the order in which the channel
@@ -102,7 +137,12 @@ Identity
     the messages of the very tick in which a channel is subscribed are safe only from its next
     tick on: it is not ACTIVE before.
 
+What it cannot do
+    Said in one sentence, with the command and the right that is missing (`trouble`): in the log, in the
+    lease, and from there in `/readyz` and the admin.
+
 Stopping
     Without a standby: a last read, everything is appended (at most `_DRAIN_SECONDS`), the
-    lease is released. A new listener is proposed at once, not at beat's next turn.
+    lease is released. What Redis does not take by then is left to a standby that has proved
+    to hold it, or counted as given up. A new listener is proposed at once, not at beat's next turn.
 """

@@ -24,7 +24,8 @@ class Appender:
     """Appends pieces to one stream, one at a time.
 
     `memory_bytes` bounds what waits: beyond it new messages are given up and counted by
-    `give_up`. `announce` is called with the documents of each piece that stands.
+    `give_up`, with a tick that came before them. `announce` is called with the documents of
+    each piece that stands.
 
     epoch:            of the term in which is appended
     confirmed:        everything heard before this tick stands, or was given up
@@ -37,7 +38,7 @@ class Appender:
         outlet: Outlet,
         stream: str,
         memory_bytes: int,
-        give_up: Callable[[int], None],
+        give_up: Callable[[int, Tick | None], None],
         announce: Callable[[list[bytes]], None],
     ) -> None:
         self._outlet = outlet
@@ -59,6 +60,7 @@ class Appender:
         self.appended = 0
         self.refused = ""
         self.confirmed: Tick | None = None
+        self._last: Tick | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -83,6 +85,7 @@ class Appender:
 
     def mark(self, tick: Tick) -> None:
         """This tick was heard: it is `confirmed` once everything that was added so far stands."""
+        self._last = tick
         if self._waiting:
             self._waiting[-1].mark = tick
         else:
@@ -102,7 +105,7 @@ class Appender:
         abandoned, self.waiting_messages = self.waiting_messages, 0
         self._waiting.clear()
         if abandoned and not held:
-            self._give_up(abandoned)
+            self._give_up(abandoned, self.confirmed)
         return abandoned
 
     def _can_join(self, piece: Piece) -> bool:
@@ -148,7 +151,7 @@ class Appender:
             )
 
     def _lose(self, messages: int, now: float) -> None:
-        self._give_up(messages)
+        self._give_up(messages, self._last)
         self._given_up += messages
         if now - self._reported_at >= _REPORT_EVERY_SECONDS:
             self._reported_at = now

@@ -1,34 +1,37 @@
-"""What a leader finds out about windows in which nobody heard its partition.
+"""What a leader finds out about windows in which nobody heard its partition, and how it is written.
 
-Here are only notes; the roster's thread writes them (`write`), since a listener never
-waits for PostgreSQL. Times are those of Redis, which ticks carry.
+Times are those of Redis, which ticks carry: by no other clock can they be compared with
+the positions of messages.
 """
 
 import logging
 import time
-from collections import deque
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
 
-from django.db.models import F, QuerySet
-from django.db.models.functions import Greatest
+from django.db.models import F, Min, Q, QuerySet, Value
+from django.db.models.functions import Greatest, Least
 
-from channels_app.models import Gap
-from leases_app.models import ClockTimestamp
+from channels_app.models import Channel, Gap
+from leases_app.leasing import Term
+from leases_app.models import ClockTimestamp, Lease
 from relaycore.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)
 
-_STRETCH_MS = 1000
+_STRETCH_MS: Final = 1000
+_MOST: Final = 2**63 - 1
+"""That PostgreSQL takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Nobody has heard the partition, or the channel, from `at` on (ms since 1970)."""
+    """Nobody hears the partition from `at` on (ms since 1970)."""
 
     at: int
     cause: Gap.Cause
-    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,32 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """Whatever is open in the partition: this listener has heard all of it."""
+    """Whatever is open in the partition: this listener has heard all of it, up to `at` (ms since 1970)."""
+
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Whatever is open in the partition: it is heard again, and nobody can say what was missed."""
+class Forgotten:
+    """Nobody has heard the partition up to `at` (ms since 1970), and Redis does not know since when."""
+
+    at: int
 
 
-Note = Opened | Closed | Covered | Ended
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """So many messages were heard from `began` to `ended` (ms since 1970), and had to be let go."""
+
+    began: int
+    ended: int
+    messages: int
+
+
+Note = Opened | Closed | Covered | Forgotten
+"""What a term decides, and nobody without it."""
+
+UNPROVEN: Final = (Gap.Cause.NO_LISTENER, Gap.Cause.DEAF)
+"""Causes of gaps that were opened because a proof was missing. One that comes in time covers them."""
 
 
 def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> Closed:
@@ -63,138 +83,184 @@ def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> C
     return Closed(before.at, max(before.at, after.at), cause, missed_at_most(before, after), channel)
 
 
-class Notes:
-    """Notes on their way to PostgreSQL, in order. True while some wait.
-
-    One thread says with `expect` that a note will come; another one adds and writes it.
-    """
-
-    def __init__(self, partition: int) -> None:
-        self._partition = partition
-        self._waiting: deque[Note] = deque()
-        self._expected = self._written = 0
-
-    def __bool__(self) -> bool:
-        return bool(self._waiting)
-
-    @property
-    def are_written(self) -> bool:
-        """Whether PostgreSQL has every note that was ever expected."""
-        return self._written == self._expected
-
-    def expect(self) -> None:
-        """One more will be added."""
-        self._expected += 1
-
-    def add(self, note: Note) -> None:
-        """Say it in the log, and let it wait."""
-        _log(note, self._partition)
-        self._waiting.append(note)
-
-    def write(self) -> None:
-        """Write what waits.
-
-        Raises:
-            django.db.Error: PostgreSQL does not answer. What is not written waits on.
-        """
-        while self._waiting:
-            write(self._waiting[0], self._partition)
-            self._waiting.popleft()
-            self._written += 1
-
-
 class Losses:
     """Messages that were heard and had to be let go: a gap for each stretch of time in which it happened.
 
-    True while there are some that no gap speaks of.
+    True while there are some that no gap speaks of. They were heard between two ticks, so those say when.
     """
 
     def __init__(self) -> None:
         self._messages = 0
-        self._began = self._latest = 0
-
-    def add(self, messages: int) -> None:
-        """So many more, now."""
-        self._latest = time.time_ns() // 1_000_000
-        self._began = self._began or self._latest
-        self._messages += messages
+        self._began = self._ended = 0
+        self._is_new = False
+        self._last = 0
+        self._last_heard_at = 0.0
 
     def __bool__(self) -> bool:
         return self._messages > 0
 
-    def take(self, *, at_end: bool = False) -> Closed | None:
-        """The stretch, when it is over."""
-        if not self:  # As nearly always, and this is asked in each turn of the main loop.
+    def add(self, messages: int, since: Tick | None) -> None:
+        """So many more, that were heard after this tick."""
+        self._messages += messages
+        if since is not None:
+            self._began = min(self._began or since.at, since.at)
+        self._is_new = True
+
+    def heard(self, tick: Tick) -> GivenUp | None:
+        """A tick was heard; the stretch, if it is over."""
+        self._last, self._last_heard_at = tick.at, time.monotonic()
+        if not self:
             return None
-        quiet = time.time_ns() // 1_000_000 - self._latest
-        if quiet < _STRETCH_MS and not at_end:
+        if self._is_new:
+            self._is_new = False
+            self._ended = tick.at
             return None
-        gap = Closed(self._began, self._latest, Gap.Cause.MEMORY_FULL, self._messages)
+        return self._take() if tick.at - self._ended >= _STRETCH_MS else None
+
+    def close(self) -> GivenUp | None:
+        """No tick will come that ends the stretch; the stretch, if there is one."""
+        if not self:
+            return None
+        if self._is_new:
+            self._ended = self._last + round(1000 * (time.monotonic() - self._last_heard_at))
+        return self._take()
+
+    def _take(self) -> GivenUp:
+        began = self._began or self._ended
+        gap = GivenUp(began, max(began, self._ended), self._messages)
         self._messages = self._began = 0
+        self._is_new = False
         return gap
 
 
-def write(note: Note, partition: int) -> None:
-    """Write one note. Writing it again changes nothing.
+def say(gap: Closed, partition: int) -> None:
+    """Say it in the log."""
+    log.warning(
+        "partition %d: %s not heard for %.1f s (%s); missed: %s",
+        partition,
+        f"channel {gap.channel!r}" if gap.channel else "all channels",
+        (gap.ended - gap.began) / 1000,
+        gap.cause.label,
+        "not known" if gap.missed_at_most is None else f"at most {gap.missed_at_most}",
+        extra={"channel": gap.channel},
+    )
+
+
+def write(note: Note, term: Term) -> None:
+    """Write one note, in a transaction that holds the term. Writing it again changes nothing.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
-    whole = Gap.objects.filter(partition=partition, channel="")
-    still_open = whole.filter(ended_at=None)
+    still_open = open_gaps(term.partition)
     match note:
-        case Opened(at, cause, channel):
-            if not Gap.objects.filter(partition=partition, channel=channel, ended_at=None).exists():
-                Gap.objects.create(
-                    partition=partition, channel=channel, began_at=from_milliseconds(at), cause=cause
-                )
-        case Covered():
-            cover(still_open)
-        case Ended():
-            end_late(still_open)
+        case Opened():
+            _open(note, term.partition, still_open)
+        case Covered(at):
+            cover(still_open, from_milliseconds(at))
+        case Forgotten(at):
+            _end_forgotten(from_milliseconds(at), term, still_open)
         case Closed():
-            _close(note, partition, still_open)
+            _close(note, term.partition, still_open)
+
+
+def write_loss(loss: GivenUp, partition: int) -> None:
+    """Write what was given up: a fact that no later term can know better.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    Gap.objects.get_or_create(
+        partition=partition,
+        channel="",
+        cause=Gap.Cause.MEMORY_FULL,
+        began_at=from_milliseconds(loss.began),
+        ended_at=from_milliseconds(loss.ended),
+        missed_at_most=loss.messages,
+    )
+
+
+def write_doubt(term: Term) -> None:
+    """Write that something was missed since the last proof, and that nobody knows what.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    lease = Lease.objects.described().get(role=term.role, partition=term.partition, slot=term.slot)
+    _end_forgotten(lease.now, term, open_gaps(term.partition), known_until=lease.known_until)
+
+
+def open_gaps(partition: int) -> QuerySet[Gap]:
+    """The one of the whole partition that is open, if there is one."""
+    return Gap.objects.filter(partition=partition, channel="", ended_at=None)
+
+
+def end(gaps: QuerySet[Gap], at: datetime) -> None:
+    """From here on channels of these gaps are heard, and nobody can say what was missed."""
+    gaps.filter(ended_at=None).update(ended_at=Greatest(Value(at), F("began_at")))
 
 
 def end_late(gaps: QuerySet[Gap]) -> None:
-    """Channels of these gaps are heard now."""
-    gaps.filter(ended_at=None).update(ended_at=_now())
+    """These gaps concern nobody any more."""
+    gaps.filter(ended_at=None).update(ended_at=Greatest(ClockTimestamp(), F("began_at")))
 
 
-def cover(gaps: QuerySet[Gap]) -> None:
-    """These gaps are over, and a listener has heard all of it."""
-    gaps.filter(ended_at=None).update(ended_at=_now(), covered=True, missed_at_most=0)
+def cover(gaps: QuerySet[Gap], at: datetime) -> None:
+    """These gaps are over, and a listener has heard all of it, up to here."""
+    ended_at = Greatest(Value(at), F("began_at"))
+    gaps.filter(ended_at=None).update(ended_at=ended_at, covered=True, missed_at_most=0)
 
 
-def _now() -> Greatest:
-    """Now, but not before the gap began: that was said by the clock of Redis."""
-    return Greatest(ClockTimestamp(), F("began_at"))
+def _open(note: Opened, partition: int, still_open: QuerySet[Gap]) -> None:
+    began_at = from_milliseconds(note.at)
+    # Who leads says that it has missed something: no proof of the same term covers that any more.
+    still_open.filter(cause__in=UNPROVEN).update(
+        cause=note.cause, began_at=Least(F("began_at"), Value(began_at))
+    )
+    if not still_open.exists():
+        Gap.objects.create(partition=partition, cause=note.cause, began_at=began_at)
 
 
 def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
     began_at, ended_at = from_milliseconds(gap.began), from_milliseconds(gap.ended)
-    if not gap.channel and gap.cause is not Gap.Cause.MEMORY_FULL:
-        closed = still_open.update(
-            began_at=began_at, ended_at=ended_at, missed_at_most=gap.missed_at_most, cause=gap.cause
-        )
-        if closed:
-            return
+    bound = None if gap.missed_at_most is None or gap.missed_at_most > _MOST else gap.missed_at_most
+    what = {"ended_at": ended_at, "missed_at_most": bound, "cause": gap.cause}
+    if not gap.channel and still_open.update(began_at=began_at, **what):
+        return
     same = {"partition": partition, "channel": gap.channel, "began_at": began_at}
-    what = {"ended_at": ended_at, "missed_at_most": gap.missed_at_most, "cause": gap.cause}
-    known = Gap.objects.filter(**same)
+    known = Gap.objects.filter(**same).exclude(cause=Gap.Cause.MEMORY_FULL)
     # A leader that ended before it could confirm beyond a gap leaves it to the next one: it is longer now.
-    if not known.filter(ended_at__lt=ended_at).update(**what, covered=False) and not known.exists():
+    # One that was covered meanwhile was so up to another moment.
+    shorter = known.filter(Q(covered=True) | Q(ended_at__lt=ended_at))
+    if not shorter.update(**what, covered=False) and not known.exists():
         Gap.objects.create(**same, **what)
 
 
-def _log(note: Note, partition: int) -> None:
-    if isinstance(note, Closed):
-        log.warning(
-            "partition %d: %s not heard for %.1f s (%s); missed: %s",
-            partition,
-            f"channel {note.channel!r}" if note.channel else "all channels",
-            (note.ended - note.began) / 1000,
-            note.cause.label,
-            "not known" if note.missed_at_most is None else f"at most {note.missed_at_most}",
-            extra={"channel": note.channel},
+def _end_forgotten(
+    at: datetime, term: Term, still_open: QuerySet[Gap], known_until: datetime | None = None
+) -> None:
+    began_at = known_until or term.known_before
+    if began_at is None and term.epoch > 1:  # Whoever led before was killed before it could say so.
+        began_at = _first_heard_at(term.partition, at)
+    for gap in still_open:
+        gap.began_at = min(gap.began_at, began_at or gap.began_at)
+        gap.ended_at = max(gap.began_at, at)
+        gap.save()
+        return
+    # What never was heard has missed nothing yet: it is complete from its first moment on.
+    if began_at is not None:
+        Gap.objects.get_or_create(
+            partition=term.partition,
+            channel="",
+            cause=Gap.Cause.NO_LISTENER,
+            began_at=began_at,
+            ended_at=max(began_at, at),
+            missed_at_most=None,
+            covered=False,
         )
+
+
+def _first_heard_at(partition: int, before: datetime) -> datetime | None:
+    heard = Channel.objects.filter(partition=partition, first_heard_at__lt=before)
+    first: datetime | None = heard.aggregate(first=Min("first_heard_at"))["first"]
+    return first

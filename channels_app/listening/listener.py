@@ -16,6 +16,7 @@ from channels_app.listening.outlet import Outlet, Reply
 from channels_app.listening.polling import poll
 from channels_app.listening.record import Record
 from channels_app.listening.roster import Roster, Wanted
+from channels_app.listening.statuses import Began
 from channels_app.listening.subscription import Subscription
 from channels_app.listening.tenure import Tenure
 from channels_app.listening.ticker import Ticker
@@ -27,6 +28,7 @@ from relaycore.capture import Capture
 from relaycore.election import State
 from relaycore.protocol import ListenerProtocol, Outside
 from relaycore.subscribing import Command
+from relaycore.times import from_milliseconds
 from relayproject import fitness, keys, logs
 from relayproject.connections import shared_redis
 from relayproject.wire import READ_BYTES
@@ -124,7 +126,7 @@ class Listener:
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected = False
         self._rest = 0.0
-        self._shown = (False, "")
+        self._shown = (0, "")
 
     @property
     def appended(self) -> int:
@@ -133,9 +135,16 @@ class Listener:
 
     def condition(self) -> Condition:
         """How this listener is. May be asked in any thread."""
-        has_begun, trouble = self._shown
-        ago = self._protocol.heard_seconds_ago(time.monotonic()) if has_begun else None
-        return Condition(ago, self._appender.waiting_messages, trouble)
+        waiting, (begun, trouble) = self._appender.waiting_messages, self._shown
+        if begun != self._protocol.epoch:  # What the table says is of an earlier term.
+            return Condition(None, waiting, trouble)
+        known = self._protocol.known_until
+        return Condition(
+            self._protocol.heard_seconds_ago(time.monotonic()),
+            waiting,
+            trouble,
+            None if known is None else from_milliseconds(known.at),
+        )
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""
@@ -261,6 +270,7 @@ class Listener:
         match effect:
             case effects.Mark(tick):
                 self._appender.mark(tick)
+                self.record.heard(tick)
             case effects.Publish() | effects.Prove() | effects.Locate() | effects.Ask.COUNT:
                 self._ticker.do(effect)
             case Command():
@@ -284,21 +294,24 @@ class Listener:
                 log.info("partition %d: leads, epoch %d", self._partition, epoch)
                 self._appender.epoch = epoch
                 self.record.follow(self._tenure.heartbeat)
-            case effects.Settled(rows, since):
+            case effects.Settled(rows, since, first):
                 if (term := self._tenure.term) is not None:
                     self.record.follow(self._tenure.heartbeat)
-                    self._roster.lead(term, rows, None if since is None else since.at)
+                    before = None if since is None else since.at
+                    self._roster.lead(term, Began(tuple(rows), before, first.at))
             case effects.Ask.END_TERM:
                 log.info("partition %d: leads no more", self._partition)
                 self._tenure.end()
+                self.record.close()
                 self.record.follow(None)
                 self._roster.follow()
-            case effects.Active(rows):
-                self._roster.report(rows, heard=True)
+            case effects.Active(rows, since):
+                self._roster.hear(rows, since.at)
             case effects.Silenced(_, row, text, since):
                 self._roster.refuse(row, text, None if since is None else since.at)
             case effects.Unheard():
-                self._roster.unheard()
+                known = self._protocol.known_until
+                self._roster.unheard(self._tenure.term, None if known is None else known.at)
             case _:
                 self.record.note(effect)
 
@@ -312,8 +325,7 @@ class Listener:
 
     def _watch(self, now: float) -> None:
         self._backlog.turn(now, self._subscription.client_id)
-        self.record.turn()
-        shown = self._roster.has_begun, self._protocol.trouble
+        shown = self._roster.begun, self._protocol.trouble
         if shown != self._shown:
             if shown[1] not in {"", self._shown[1]}:
                 log.error("partition %d: %s", self._partition, shown[1])

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
-from channels_app.listening.gaps import Covered, Losses, Opened, between
+from channels_app.listening.gaps import Covered, Forgotten, GivenUp, Losses, Opened, between
 from channels_app.listening.roster import Roster
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat
 from relaycore import effects
 from relaycore.accounting import Missed, Why
+from relaycore.ticks import Tick
 
 _CAUSES: Final[dict[Why, Gap.Cause]] = {
     Why.HOLE: Gap.Cause.NO_LISTENER,
@@ -42,23 +43,24 @@ class Record:
                 self._roster.note(between(before, after, _CAUSES[why], channel.decode()))
             case effects.Deafened(since):
                 self._roster.note(Opened(since.at, Gap.Cause.CONNECTION_LOST))
-            case effects.Covered():
-                self._roster.note(Covered())
+            case effects.Covered(first):
+                self._roster.note(Covered(first.at))
+            case effects.Forgotten(first):
+                self._roster.note(Forgotten(first.at))
 
-    def give_up(self, messages: int) -> None:
-        """So many messages were heard and had to be let go."""
-        self._losses.add(messages)
+    def give_up(self, messages: int, since: Tick | None) -> None:
+        """So many messages were heard after this tick, and had to be let go."""
+        self._losses.add(messages, since)
         (self.report_given_up if self._heartbeat is None else self._heartbeat.give_up)(messages)
 
-    def turn(self) -> None:
-        """A stretch in which messages were given up may be over."""
-        self._note_losses()
+    def heard(self, tick: Tick) -> None:
+        """Everything that was heard before this tick was appended, waits for that, or was given up."""
+        self._note(self._losses.heard(tick))
 
     def close(self) -> None:
-        """Nothing more will be given up."""
-        self._note_losses(at_end=True)
+        """No tick will come for what was given up."""
+        self._note(self._losses.close())
 
-    def _note_losses(self, *, at_end: bool = False) -> None:
-        lost = self._losses.take(at_end=at_end)
+    def _note(self, lost: GivenUp | None) -> None:
         if lost is not None:
             self._roster.note(lost)

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import os
 import queue
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -18,20 +18,18 @@ from django.db import connection
 from django.db.models import Count, Max
 
 from channels_app import unheard
-from channels_app.listening.gaps import Covered, Ended, Note, Notes, Opened, end_late
-from channels_app.listening.gaps import write as write_note
+from channels_app.listening.gaps import GivenUp, Note
 from channels_app.listening.jobs import Jobs, Look
-from channels_app.models import Channel, Gap
+from channels_app.listening.ledger import Entry, Ledger, Refused
+from channels_app.listening.statuses import Began, Heard
+from channels_app.models import Channel
 from leases_app.leasing import Term
-from leases_app.models import ClockTimestamp
-from relaycore.batching import batched
 from relaycore.errors import BadPolicy, one_line
 from relaycore.policy import Policy, parse
 from relayproject import logs
 
 log = logging.getLogger(__name__)
 
-_ROWS_AT_ONCE = 1000
 _RETRY_SECONDS = 0.5
 """While gaps wait to be written: nothing is confirmed beyond them."""
 
@@ -56,41 +54,24 @@ class Unwanted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
-    """These rows are heard now, or are not."""
-
-    rows: tuple[int, ...]
-    heard: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Lead:
-    """From here on this listener leads, and hears these rows; without a term it leads no more.
-
-    `since` (ms since 1970): it has taken over without a gap from a leader that had confirmed
-    everything up to there. None: it has not.
-    """
+    """From here on this listener leads; without a term it leads no more."""
 
     term: Term | None = None
-    rows: tuple[int, ...] = ()
-    since: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """Redis refuses the channel of this row, and says why. Before `since` (ms since 1970) it was heard."""
-
-    row: int
-    why: str
-    since: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Unheard:
-    """This leader finds that it hears nothing."""
+    """This listener finds that nobody hears: it leads in this term, or there is no leader.
+
+    Up to `known_until` (ms since 1970) all is known.
+    """
+
+    term: Term | None
+    known_until: int | None
 
 
-_Job = _Report | _Lead | _Refused | _Unheard | Note
+_Job = _Lead | _Unheard | Entry
 
 
 class Roster:
@@ -99,21 +80,16 @@ class Roster:
     `take` gives the main loop what has changed; `fileno` becomes readable when something is
     there.
 
-    is_read:   the table was read once, so that a new connection begins with all channels
-    has_begun: the table says what is heard in the term that goes on, and nothing of an earlier one
+    is_read: the table was read once, so that a new connection begins with all channels
     """
 
     def __init__(self, partition: int) -> None:
         self.is_read = False
-        self.has_begun = False
         self._partition = partition
         self._term: Term | None = None
         self._known: dict[str, Wanted] = {}
         self._fingerprint: object = None
-        self._unwritten: dict[int, bool] = {}
-        self._notes = Notes(partition)
-        self._beginning: _Lead | None = None
-        self._refused: dict[int, _Refused] = {}
+        self._ledger = Ledger(partition)
         self._changes: queue.SimpleQueue[Wanted | Unwanted] = queue.SimpleQueue()
         self._jobs: Jobs[_Job] = Jobs()
         self._wake_read, self._wake_write = os.pipe()
@@ -153,73 +129,80 @@ class Roster:
         """Look at this channel soon; at the whole table if the name is empty."""
         self._jobs.look(name)
 
-    def report(self, rows: Iterable[int], *, heard: bool) -> None:
-        """Say that these rows are heard now, or that they are not."""
-        self._jobs.put(_Report(tuple(rows), heard))
+    def hear(self, rows: Iterable[int], at: int) -> None:
+        """Say that these rows are heard from there on (ms since 1970)."""
+        self._jobs.put(Heard(tuple(rows), at))
 
-    def lead(self, term: Term, rows: Iterable[int], since: int | None) -> None:
-        """Write from now on, under this term. These rows are heard.
-
-        `since`: what the leader before has heard beside them is a gap from there on (ms since 1970).
-        """
-        self._jobs.put(_Lead(term, tuple(rows), since))
+    def lead(self, term: Term, beginning: Began) -> None:
+        """Write from now on, under this term, what was noted for it and what will be."""
+        self._jobs.put(_Lead(term))
+        self._expect(beginning)
+        self.hear(beginning.rows, beginning.first)
 
     def follow(self) -> None:
-        """Write statuses no more."""
-        self.has_begun = False
+        """The term is over: what it has noted and PostgreSQL does not have, the next leader finds out."""
         self._jobs.put(_Lead())
 
     def refuse(self, row: int, why: str, since: int | None) -> None:
         """Say that Redis refuses the channel of this row; what was published from `since` on is a gap."""
-        self._jobs.put(_Refused(row, why, since))
+        self._expect(Refused(row, why, since))
 
-    def unheard(self) -> None:
-        """Say that this leader hears nothing."""
-        self._jobs.put(_Unheard())
+    def unheard(self, term: Term | None, known_until: int | None) -> None:
+        """Say that the leader of this term hears nothing; None: that nobody leads whom this one hears.
 
-    def note(self, note: Note) -> None:
+        Up to `known_until` (ms since 1970) all is known.
+        """
+        self._jobs.put(_Unheard(term, known_until))
+
+    def note(self, note: Note | GivenUp) -> None:
         """Write down something about a gap."""
-        self._notes.expect()
-        self._jobs.put(note)
+        self._expect(note)
+
+    @property
+    def begun(self) -> int:
+        """The epoch of the latest term of which the table says what is heard in it; 0: of none."""
+        return self._ledger.begun
 
     @property
     def has_recorded_all(self) -> bool:
-        """Whether PostgreSQL has every note."""
-        return self._notes.are_written
+        """Whether PostgreSQL has everything that was noted of what was not heard."""
+        return self._ledger.is_written
+
+    def _expect(self, entry: Entry) -> None:
+        self._ledger.expect()
+        self._jobs.put(entry)
 
     # --- the thread ------------------------------------------------------------------
 
     def _run(self) -> None:
         refresh = settings.RELAY_LISTENER_REFRESH_SECONDS
-        while job := self._jobs.take(min(refresh, _RETRY_SECONDS) if self._notes else refresh):
+        while job := self._jobs.take(min(refresh, _RETRY_SECONDS) if self._ledger else refresh):
             self._do(job)
-        if self._notes:
+        if self._ledger:
             self._do(Look())
         connection.close()
 
     def _do(self, job: Look | _Job) -> None:
         try:
             match job:
-                case _Report(rows, heard):
-                    self._unwritten.update(dict.fromkeys(rows, heard))
                 case _Lead(term):
                     self._term = term
-                    self._beginning = None if term is None else job
-                    self._unwritten.clear()
-                    self._refused.clear()
-                case _Refused(row):
-                    self._unwritten[row] = False
-                    self._refused[row] = job
-                case _Unheard():
-                    if self._term is not None:
-                        unheard.open_for(self._term)
+                    if term is None:
+                        self._ledger.follow()
+                    else:
+                        self._ledger.lead(term)
+                case _Unheard(term, known_until):
+                    if term is None:
+                        unheard.open_unproven(self._partition)
+                    else:
+                        unheard.open_for(term, known_until)
                 case Look(names) if names:
                     self._compare(set(names), self._read(names))
                 case Look():
                     self._look_at_all()
-                case note:
-                    self._notes.add(note)
-            self._write()
+                case entry:
+                    self._ledger.add(entry)
+            self._ledger.write()
         except DatabaseError as exc:
             # Nothing is lost: what is unwritten stays so, and the next look compares everything.
             connection.close()
@@ -263,56 +246,6 @@ class Roster:
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # Full of earlier calls: it wakes anyway.
             os.write(self._wake_write, b"!")
-
-    def _write(self) -> None:
-        self._notes.write()
-        if self._term is None:
-            return
-        if self._beginning is not None:
-            self._begin(self._term, self._beginning)
-            self._beginning = None
-            self.has_begun = True
-        self._write_statuses(self._term)
-        while self._refused:
-            row, refused = next(iter(self._refused.items()))
-            unheard.refuse(self._term, {row: refused.why}, refused.since)
-            del self._refused[row]
-
-    def _begin(self, term: Term, beginning: _Lead) -> None:
-        """What another term said of channels that are not heard in this one holds no more."""
-        # The leader has noted what was missed. What is still open was opened by others meanwhile.
-        write_note(Ended() if beginning.since is None else Covered(), self._partition)
-        heard = set(beginning.rows)
-        active = Channel.objects.filter(
-            partition=self._partition, subscription_status=Channel.Status.ACTIVE
-        ).values_list("id", "channel")
-        unheard = {row: name for row, name in active if row not in heard}
-        if beginning.since is not None:
-            for name in unheard.values():
-                write_note(Opened(beginning.since, Gap.Cause.LATE, name), self._partition)
-        for rows in batched(unheard, _ROWS_AT_ONCE):
-            self._set_status(term, rows, heard=False)
-        self._unwritten = dict.fromkeys(beginning.rows, True) | self._unwritten
-
-    def _write_statuses(self, term: Term) -> None:
-        for heard in (False, True):
-            rows = [row for row, now in self._unwritten.items() if now is heard]
-            for written in batched(rows, _ROWS_AT_ONCE):
-                self._set_status(term, written, heard=heard)
-                for row in written:
-                    del self._unwritten[row]
-
-    def _set_status(self, term: Term, rows: Collection[int], *, heard: bool) -> None:
-        status = Channel.Status.ACTIVE if heard else Channel.Status.INACTIVE
-        Channel.objects.filter(term.holds(), id__in=rows).exclude(subscription_status=status).update(
-            subscription_status=status,
-            active_since=ClockTimestamp() if heard else None,
-            **({"refusal": ""} if heard else {}),
-            updated_at=ClockTimestamp(),
-        )
-        if heard:
-            names = Channel.objects.filter(id__in=rows).values("channel")
-            end_late(Gap.objects.filter(partition=self._partition, channel__in=names))
 
 
 def _policy(name: str, value: object) -> Policy:

@@ -15,10 +15,11 @@ from relayproject import keys
 from relayproject.wire import Argument
 
 # One step for Redis: the number that a tick gets is the order in which it is published, and the policies
-# that begin with it stand beside the stream before anybody can hear it. The first hash says what was
+# that begin with it stand beside the stream as soon as anybody can hear it. The first hash says what was
 # confirmed last, for a leader that has heard no tick; one that was frozen meanwhile says less than stands
 # there already. The answer also says who listens and which standbys have proved to be whole, so that
-# asking costs nothing. What was proved long ago, or is beyond the counter, is of the past.
+# asking costs nothing. What was proved long ago, or is beyond the counter, is of the past. A tick that may
+# not be published is not counted: whoever hears counts on it that what is counted arrives.
 #
 # A counter that was not there begins with the time: ticks name messages under `every`, so a number must
 # not come twice, also if somebody has deleted the counter.
@@ -44,6 +45,15 @@ local calls = -1
 if type(info) == 'string' then
   calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1
 end
+local confirmed = ARGV[3]
+if confirmed == '' then confirmed = '0' end
+local body = string.format('%.0f %s %s %s %.0f %.0f %s ',
+  number, ARGV[2], confirmed, ARGV[7], at, calls, ARGV[8]) .. ARGV[11]
+local said = redis.pcall('PUBLISH', ARGV[1], body .. ' ' .. redis.sha1hex(ARGV[10] .. body .. ARGV[10]))
+if type(said) == 'table' then
+  redis.call('DECR', KEYS[1])
+  return said
+end
 local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id')
 local newer = before[5] ~= ARGV[6] or tonumber(before[1] or 0) < (tonumber(ARGV[3]) or 0)
 if ARGV[3] ~= '' and newer then
@@ -62,11 +72,6 @@ for i = 2, #proofs, 2 do
   local proved = tonumber(proofs[i]) or -1
   if proved > number or proved < number - 100 then redis.call('HDEL', KEYS[4], proofs[i - 1]) end
 end
-local confirmed = ARGV[3]
-if confirmed == '' then confirmed = '0' end
-local body = string.format('%.0f %s %s %s %.0f %.0f %s ',
-  number, ARGV[2], confirmed, ARGV[7], at, calls, ARGV[8]) .. ARGV[11]
-redis.call('PUBLISH', ARGV[1], body .. ' ' .. redis.sha1hex(ARGV[10] .. body .. ARGV[10]))
 local audience = redis.call('PUBSUB', 'NUMSUB', ARGV[9], ARGV[1])
 return {number, room, audience[2], audience[4], before, proofs}
 """
@@ -100,7 +105,7 @@ class Ticker:
                 self._publish(effect)
             case Prove(number):
                 command = ("EVAL", _PROVE, 1, keys.standbys(self._partition), self._name, number)
-                self._outlet.call(command, _ignore)
+                self._outlet.call(command, lambda reply: self._protocol.proved(_refusal(reply)))
             case Locate(connection):
                 self._locate(connection)
             case _:
@@ -109,8 +114,7 @@ class Ticker:
     def _publish(self, order: Publish) -> None:
         def on_reply(reply: Reply) -> None:
             if not isinstance(reply, list):
-                # Without an answer it is not known what became of the command.
-                self._protocol.not_published(str(reply) if isinstance(reply, hiredis.ReplyError) else "")
+                self._protocol.not_published(_refusal(reply))
                 return
             number, room, self.legacy_consumers, subscribers, before, proofs = reply
             self._protocol.published(
@@ -154,6 +158,11 @@ class Ticker:
             *(order.state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
             *(pack(order.changes), *changes),
         )
+
+
+def _refusal(reply: Reply) -> str:
+    """What Redis said when it refused; empty if it did not, or if nobody knows what became of the command."""
+    return str(reply) if isinstance(reply, hiredis.ReplyError) else ""
 
 
 def _proofs(fields: list[bytes]) -> dict[bytes, int]:

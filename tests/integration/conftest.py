@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings as django_settings
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from access_app import tokens
@@ -106,7 +107,7 @@ def listener(db: None, settings: Any, proofs_last: None) -> Term:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     term = Contender(task_id="task-1").claim(Lease.Role.LISTENER, 0)
     assert term is not None
-    term.renew(0, Condition(heard_seconds_ago=0.0))
+    term.renew(0, Condition(heard_seconds_ago=0.0, known_until=timezone.now()))
     return term
 
 

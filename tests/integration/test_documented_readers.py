@@ -8,7 +8,6 @@ import pytest
 
 from relaycore.capture import Capture
 from relaycore.envelope import F_BSON, F_MESSAGES, F_SOURCE
-from relaycore.policy import CONTENT
 from relayproject import keys
 from relayproject.connections import redis_client
 
@@ -23,7 +22,7 @@ def url(settings) -> str:
 
 def test_the_python_lines_print_every_message(url: str, capsys: pytest.CaptureFixture[str]) -> None:
     capture = Capture(b"tick", b"control", b"key", 1 << 20)
-    capture.want(b"orders", CONTENT)
+    capture.want(b"orders")
     pushes = [[b"message", b"orders", payload] for payload in (b"hello", b"na\xc3\xafve", b"\xff")]
     [piece] = capture.hear(pushes, 0).pieces
     fields = {F_MESSAGES: 3, F_SOURCE: "1.1", F_BSON: b"".join(piece.documents)}

@@ -75,7 +75,7 @@ def test_a_channel_shows_since_when_it_is_complete_and_leads_to_its_gaps(
 ) -> None:
     channel = start("a&b")
     address = reverse("admin:channels_app_channel_change", args=[channel.pk])
-    Channel.objects.update(subscription_status="ACTIVE", active_since=NOON)
+    Channel.objects.update(subscription_status="ACTIVE", active_since=NOON, first_heard_at=NOON)
     assert "2026-11-21 12:00:00 (" in _page(browser, address)
     assert f'href="{LIST}?touching=a%26b"' in _page(browser, address)
 

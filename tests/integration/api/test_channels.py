@@ -115,7 +115,7 @@ def test_a_channel_that_redis_refuses_says_why_and_the_others_are_heard(api: Any
     start("secret")
     _hear("orders")
     row = Channel.objects.get(channel="secret").pk
-    unheard.refuse(listener, {row: "NOPERM No permissions to access a channel"})
+    unheard.refuse(listener, {row: "NOPERM No permissions to access a channel"}, None)
 
     rows = {row["channel"]: row for row in api.get(CHANNELS).json()["results"]}
 

@@ -8,7 +8,7 @@ from bson import ObjectId
 
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
-from leases_app.leasing import Term
+from leases_app.leasing import Condition, Term
 from leases_app.models import Lease
 
 pytestmark = pytest.mark.django_db
@@ -21,7 +21,7 @@ START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def orders(listener: Term, archive: Any, relay_keys: Any) -> Any:
     """A channel that is heard since `START`, with a message after 10, 20, 30 and 40 seconds."""
     start("orders")
-    _change(created_at=START, active_since=START, subscription_status="ACTIVE")
+    _change(first_heard_at=START, active_since=START, subscription_status="ACTIVE")
     for seconds in (10, 20, 30, 40):
         _store(archive, seconds)
     return archive
@@ -117,7 +117,7 @@ def test_a_channel_that_is_not_heard_now_is_not_complete_until_now(
     assert _said(api) == (False, [])
 
     # What is older than the last proof that the partition is heard is known.
-    Lease.objects.update(heard_at=_at(25))
+    Lease.objects.update(heard_at=_at(25), known_until=_at(25))
     newest = api.get(f"{MESSAGES}&limit=1").json()
     second = api.get(newest["next"]).json()
     third = api.get(second["next"]).json()
@@ -129,12 +129,45 @@ def test_what_is_newer_than_the_last_proof_is_not_complete_although_the_listener
     api: Any, orders: Any, listener: Term
 ) -> None:
     """It is connected to a black hole, and no gap is recorded yet."""
-    Lease.objects.update(heard_at=_at(25))
+    Lease.objects.update(heard_at=_at(25), known_until=_at(25))
     listener.renew(0)
 
     assert _said(api) == (False, [])
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:24Z") == (True, [])
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:26Z") == (False, [])
+
+
+def test_a_channel_is_not_complete_before_it_was_heard_first(api: Any, orders: Any) -> None:
+    """Its row was there before, and what was published then nobody heard. That is no gap."""
+    _change(created_at=START, first_heard_at=_at(5))
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:04Z") == (False, [])
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:05Z") == (True, [])
+
+    _change(first_heard_at=None)
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:05Z") == (False, [])
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_no_range_is_complete_beyond_what_is_known_by_the_clock_of_redis(
+    api: Any, orders: Any, listener: Term, hears: bool
+) -> None:
+    """PostgreSQL's clock is ahead, so its times lie behind the moment in which all were killed."""
+    if not hears:
+        listener.release()
+    Lease.objects.update(known_until=_at(25), heartbeat_at=_at(35), heard_at=_at(35))
+    if hears:
+        listener.renew(0, Condition(heard_seconds_ago=0.0))
+
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:25Z") == (True, [])
+    assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:26Z&until=2026-11-21T12:00:33Z") == (False, [])
+
+
+def test_a_channel_that_is_not_heard_is_known_up_to_where_its_gap_begins(api: Any, orders: Any) -> None:
+    _change(subscription_status="INACTIVE", active_since=None, refusal="NOPERM")
+    gap = _gap(22, None, "orders", cause=Gap.Cause.REFUSED)
+
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:22Z") == (True, [])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:23Z") == (False, [gap])
 
 
 def test_the_proofs_of_a_partition_say_nothing_of_a_channel_that_is_not_heard(
@@ -145,7 +178,7 @@ def test_the_proofs_of_a_partition_say_nothing_of_a_channel_that_is_not_heard(
     assert _said(api, early) == (False, [])
 
     _change(refusal="NOPERM")
-    Lease.objects.update(heard_at=_at(25))
+    Lease.objects.update(heard_at=_at(25), known_until=_at(25))
     assert _said(api, early) == (False, [])
 
 
@@ -165,7 +198,7 @@ def test_a_channel_that_is_not_relayed_is_not_complete(api: Any, orders: Any) ->
 
 def test_what_was_stored_in_an_earlier_life_is_not_said_to_be_complete(api: Any, orders: Any) -> None:
     """Between the two lives nobody was asked to listen, and no gap was recorded."""
-    _change(created_at=_at(25))
+    _change(first_heard_at=_at(25))
 
     page = api.get(f"{MESSAGES}&limit=2").json()
     assert page["complete"] is True

@@ -32,7 +32,9 @@ def _ids(answer: Any) -> list[int]:
 
 
 def _hear(name: str, since: datetime) -> None:
-    Channel.objects.filter(channel=name).update(subscription_status="ACTIVE", active_since=since)
+    Channel.objects.filter(channel=name).update(
+        subscription_status="ACTIVE", active_since=since, first_heard_at=since
+    )
 
 
 def test_a_gap_says_what_is_known_of_it(api: Any) -> None:

@@ -332,6 +332,30 @@ def test_a_proof_without_a_live_lease_is_none(lapse: Lapse) -> None:
     assert not hears()
 
 
+def test_up_to_where_all_is_known_stays_until_something_newer_is_said_also_over_a_claim(
+    lapse: Lapse,
+) -> None:
+    term = claimed()
+    known = timezone.now() - datetime.timedelta(hours=3)
+    term.renew(0, Condition(known_until=known))
+    term.renew(0)
+    assert row().known_until == known
+    term.renew(0, Condition(known_until=known - datetime.timedelta(seconds=1)))
+    assert row().known_until == known - datetime.timedelta(seconds=1), "Redis's clock was set back"
+    lapse()
+    assert claimed().known_before == known - datetime.timedelta(seconds=1)
+
+
+def test_a_term_is_held_until_the_transaction_is_over_or_is_over_itself(lapse: Lapse) -> None:
+    term = claimed()
+    with transaction.atomic():
+        assert term.hold()
+    lapse()
+    claimed()
+    with transaction.atomic():
+        assert not term.hold()
+
+
 def test_any_trouble_can_be_written() -> None:
     """A server's answer may have a name in it that PostgreSQL does not take."""
     term = claimed()

@@ -10,6 +10,7 @@ import pytest
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
 from leases_app import deployment
+from relayproject import keys
 from tests.proxy import Proxy
 
 from .world import DATA, Loop, Wait, is_active, is_led, lease, on_stream, publish, start, wake
@@ -155,8 +156,24 @@ def test_a_leader_goes_on_when_redis_has_forgotten_everything(
     wait_until(lambda: on_stream(relay_keys) == ["same"] * 3, seconds=SAID_SECONDS)
     wait_until(lambda: is_active("orders"), seconds=SAID_SECONDS, what="ACTIVE")
     heard_at = lease().heard_at
-    wait_until(lambda: lease().heard_at > heard_at, seconds=SAID_SECONDS, what="it goes on ticking")
+    assert heard_at is not None
+    wait_until(
+        lambda: (lease().heard_at or heard_at) > heard_at, seconds=SAID_SECONDS, what="it goes on ticking"
+    )
     assert is_active("orders")
     assert (lease().epoch, relay_keys.pubsub_numsub("orders")) == (term, connection)
     assert not Gap.objects.filter(ended_at=None).exists()
     assert relay_keys.pubsub_numsub(deployment.tick_channel(0))[0][1] == 1
+
+
+def test_after_that_a_new_standby_is_whole_since_policies_are_announced_again(
+    quick: None, listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    start(relay_keys, "orders", wait_until, deduplicate="every")
+    relay_keys.flushall()
+    wait_until(lambda: relay_keys.hgetall(keys.policies(0)) == {b"orders": b'"every"'}, seconds=SAID_SECONDS)
+    standby = Loop(listen)
+    try:
+        wait_until(lambda: relay_keys.hlen(keys.standbys(0)) == 1, seconds=5, what="a proof")
+    finally:
+        standby.stop()

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from channels_app import unheard
-from channels_app.listening.gaps import Closed, Covered
+from channels_app.listening.gaps import Closed, Covered, Opened
 from channels_app.listening.gaps import write as write_note
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
@@ -53,9 +53,17 @@ def _silent(seconds: float, *, released: bool = False) -> Term:
         term.release()
     ago = timezone.now() - timedelta(seconds=seconds)
     Lease.objects.filter(role=LISTENER).update(
-        heartbeat_at=ago, heard_at=ago - timedelta(seconds=0.3), claimed_at=ago - timedelta(hours=1)
+        heartbeat_at=ago,
+        heard_at=ago - timedelta(seconds=0.3),
+        known_until=ago - timedelta(seconds=0.5),
+        claimed_at=ago - timedelta(hours=1),
     )
     return term
+
+
+def _hears(seconds_ago: float = 0.0) -> Condition:
+    """A leader hears again, and all is known up to so long ago."""
+    return Condition(heard_seconds_ago=0.0, known_until=timezone.now() - timedelta(seconds=seconds_ago))
 
 
 def _channel(seconds: float = 3600, name: str = "orders") -> Channel:
@@ -117,7 +125,7 @@ def test_a_partition_that_nobody_leads_has_one_open_gap_from_the_last_proof_on(
 
     assert proposed
     gap = Gap.objects.get()
-    assert gap.began_at == Lease.objects.get(role=LISTENER).heard_at
+    assert gap.began_at == Lease.objects.get(role=LISTENER).known_until
     assert (gap.partition, gap.cause, gap.ended_at) == (0, Gap.Cause.NO_LISTENER, None)
 
 
@@ -152,12 +160,42 @@ def test_a_leader_that_was_only_silent_has_heard_everything(quick: None) -> None
     _channel()
     term = _silent(60)
     unheard.record()
-    term.renew(0, Condition(heard_seconds_ago=0.0))
+    term.renew(0, _hears())
 
     unheard.record()
 
     gap = Gap.objects.get()
-    assert (gap.covered, gap.missed_at_most, gap.ended_at is None) == (True, 0, False)
+    assert (gap.covered, gap.missed_at_most) == (True, 0)
+    assert gap.ended_at == Lease.objects.get(role=LISTENER).known_until
+
+
+def test_a_leader_that_hears_again_covers_nothing_before_all_is_known(quick: None) -> None:
+    """What it has missed is not on record yet, so it has confirmed nothing since."""
+    _channel()
+    term = _silent(60)
+    unheard.record()
+    term.renew(0, Condition(heard_seconds_ago=0.0))
+    unheard.record()
+    term.renew(0, _hears(seconds_ago=61))
+    unheard.record()
+
+    assert Gap.objects.get().ended_at is None
+
+
+def test_what_a_leader_says_to_have_missed_no_proof_covers(quick: None) -> None:
+    """It was frozen while beat looked, and woke up with its connection cut."""
+    _channel()
+    term = _silent(60)
+    unheard.record()
+    began = int(Gap.objects.get().began_at.timestamp() * 1000)
+    write_note(Opened(began + 300, Gap.Cause.CONNECTION_LOST), term)
+    term.renew(0, _hears())
+
+    unheard.record()
+
+    gap = Gap.objects.get()
+    assert (gap.cause, gap.ended_at) == (Gap.Cause.CONNECTION_LOST, None)
+    assert int(gap.began_at.timestamp() * 1000) == began
 
 
 def test_a_leader_that_is_alive_again_and_hears_nothing_covers_nothing(quick: None) -> None:
@@ -185,14 +223,15 @@ def test_a_leader_of_another_term_must_say_itself_what_was_missed(quick: None) -
 
 
 def test_a_heartbeat_from_the_future_does_not_hide_that_nobody_listens(quick: None) -> None:
-    channel = _channel()
+    _channel()
     _silent(-3600)
+    known = timezone.now() - timedelta(seconds=60)
+    Lease.objects.update(known_until=known)
 
     unheard.record()
 
     gap = Gap.objects.get()
-    assert gap.ended_at is None
-    assert channel.created_at < gap.began_at <= timezone.now()
+    assert (gap.began_at, gap.ended_at) == (known, None)
 
 
 # --- somebody leads, and hears nothing ---------------------------------------------------
@@ -211,11 +250,11 @@ def test_a_leader_that_hears_nothing_opens_one_gap_from_its_last_proof_on(
     _channel()
     term = _deaf()
 
-    unheard.open_for(term)
-    unheard.open_for(term)
+    unheard.open_for(term, None)
+    unheard.open_for(term, None)
 
     gap = Gap.objects.get()
-    assert gap.began_at == Lease.objects.get(role=LISTENER).heard_at
+    assert gap.began_at == Lease.objects.get(role=LISTENER).known_until
     assert (gap.partition, gap.channel, gap.cause, gap.ended_at) == (0, "", Gap.Cause.DEAF, None)
     assert caplog.text.count("its listener has not heard anything since") == 1
 
@@ -223,9 +262,9 @@ def test_a_leader_that_hears_nothing_opens_one_gap_from_its_last_proof_on(
 def test_what_was_never_heard_is_a_gap_from_its_beginning_on(quick: None) -> None:
     channel = _channel(60)
     term = _deaf()
-    Lease.objects.update(heard_at=None)
+    Lease.objects.update(known_until=None)
 
-    unheard.open_for(term)
+    unheard.open_for(term, None)
 
     assert Gap.objects.get().began_at == channel.created_at
 
@@ -236,41 +275,53 @@ def test_a_leader_of_the_past_opens_nothing(quick: None) -> None:
     frozen = _silent(60)
     assert Contender().claim(LISTENER, 0)
 
-    unheard.open_for(frozen)
+    unheard.open_for(frozen, None)
 
     assert not Gap.objects.exists()
 
 
 def test_without_channels_a_deaf_leader_misses_nothing(quick: None) -> None:
-    unheard.open_for(_deaf())
+    unheard.open_for(_deaf(), None)
 
     assert not Gap.objects.exists()
 
 
-def test_a_deaf_leaders_gap_stays_open_until_somebody_proves_that_it_hears(quick: None) -> None:
+def test_a_deaf_leaders_gap_stays_open_until_all_is_known(quick: None) -> None:
     _channel()
     term = _deaf()
-    unheard.open_for(term)
+    unheard.open_for(term, None)
     unheard.record()
     assert Gap.objects.get().ended_at is None
     term.renew(0, Condition(heard_seconds_ago=0.0))
     unheard.record()
     assert Gap.objects.get().ended_at is None, "it says itself what it has missed"
 
-    write_note(Covered(), 0)
+    term.renew(0, _hears())
+    unheard.record()
 
     gap = Gap.objects.get()
     assert (gap.covered, gap.missed_at_most, gap.ended_at is None) == (True, 0, False)
 
 
+def test_a_deaf_leaders_gap_begins_with_what_it_knows_and_the_lease_does_not_yet(quick: None) -> None:
+    _channel()
+    term = _deaf()
+    known = int(timezone.now().timestamp() * 1000) - 2000
+
+    unheard.open_for(term, known)
+
+    assert int(Gap.objects.get().began_at.timestamp() * 1000) == known
+
+
 def test_a_deaf_leaders_gap_gets_the_bounds_of_what_was_missed(quick: None) -> None:
     _channel()
-    unheard.open_for(_deaf())
+    term = _deaf()
+    unheard.open_for(term, None)
     opened = Gap.objects.get()
     began = int(opened.began_at.timestamp() * 1000) - 40  # By Redis's clock, when it last ticked.
 
-    write_note(Closed(began, began + 60_500, Gap.Cause.CONNECTION_LOST, 12), 0)
-    write_note(Covered(), 0)
+    write_note(Closed(began, began + 60_500, Gap.Cause.CONNECTION_LOST, 12), term)
+    write_note(Covered(began + 60_500), term)
 
     gap = Gap.objects.get()
     assert (gap.pk, gap.covered, gap.missed_at_most) == (opened.pk, False, 12)
@@ -284,7 +335,7 @@ def test_the_next_leader_closes_what_a_deaf_one_has_opened(
     _listen_for_a_while(relay_keys, wait_until)
     deaf = Contender().claim(LISTENER, 0)
     assert deaf is not None
-    unheard.open_for(deaf)
+    unheard.open_for(deaf, None)
     opened = Gap.objects.get()
     for number in range(7):
         assert relay_keys.publish("orders", number) == 0, "somebody has heard it"
@@ -311,10 +362,10 @@ def test_a_refused_channel_is_in_a_gap_of_its_own_until_it_is_heard(
     term = Term(row.role, 0, row.epoch, row.holder)
 
     for _ in range(2):
-        unheard.refuse(term, {refused.pk: "NOPERM \0"})
+        unheard.refuse(term, {refused.pk: "NOPERM \0"}, None)
 
     gap = Gap.objects.get(channel="refused")
-    assert (gap.cause, gap.ended_at, gap.began_at) == (Gap.Cause.REFUSED, None, row.claimed_at)
+    assert (gap.cause, gap.ended_at, gap.began_at) == (Gap.Cause.REFUSED, None, refused.created_at)
     refused.refresh_from_db()
     assert refused.refusal == "NOPERM ?"
     assert caplog.text.count("channel 'refused': Redis refuses it: NOPERM ?") == 1
@@ -330,8 +381,8 @@ def test_a_refused_channel_is_in_a_gap_of_its_own_until_it_is_heard(
 
 def test_a_refusal_that_is_over_is_taken_back(quick: None) -> None:
     channel, term = _channel(), _deaf()
-    unheard.refuse(term, {channel.pk: "NOPERM"})
-    unheard.refuse(term, {channel.pk: ""})
+    unheard.refuse(term, {channel.pk: "NOPERM"}, None)
+    unheard.refuse(term, {channel.pk: ""}, None)
 
     channel.refresh_from_db()
     assert channel.refusal == ""
@@ -342,7 +393,7 @@ def test_a_leader_of_the_past_refuses_nothing(quick: None) -> None:
     channel, frozen = _channel(), _silent(60)
     assert Contender().claim(LISTENER, 0)
 
-    unheard.refuse(frozen, {channel.pk: "NOPERM"})
+    unheard.refuse(frozen, {channel.pk: "NOPERM"}, None)
 
     channel.refresh_from_db()
     assert channel.refusal == ""
@@ -390,3 +441,62 @@ def test_gaps_of_what_is_not_relayed_any_more_end(quick: None) -> None:
     ended = Gap.objects.exclude(ended_at=None).values_list("partition", "channel")
     assert set(ended) == {(0, "gone"), (1, "")}
     assert not Gap.objects.filter(covered=True).exists()
+
+
+# --- Redis has forgotten what was confirmed ----------------------------------------------
+
+
+def _milliseconds(redis: Any) -> int:
+    """Redis's clock, ms since 1970."""
+    seconds, microseconds = redis.time()
+    return int(seconds * 1000 + microseconds // 1000)
+
+
+def test_what_redis_has_forgotten_while_nobody_listened_is_a_gap(
+    quick: None, relay_keys: Any, wait_until: Wait
+) -> None:
+    """The lease knows up to where all is known, and nobody knows how much was missed since."""
+    _listen_for_a_while(relay_keys, wait_until)
+    assert not Gap.objects.exists()
+    proof = Lease.objects.get(role=LISTENER).known_until
+    relay_keys.delete(keys.confirmed_tick(0), keys.tick_counter(0))
+    until = _milliseconds(relay_keys)
+
+    loop = Loop(listen)
+    wait_until(Gap.objects.exists, what="a gap")
+    loop.stop()
+
+    gap = Gap.objects.get()
+    assert (gap.began_at, gap.missed_at_most, gap.covered) == (proof, None, False)
+    assert gap.ended_at is not None
+    assert gap.ended_at.timestamp() * 1000 >= until
+
+
+def test_the_first_leader_of_all_has_missed_nothing(quick: None, relay_keys: Any, wait_until: Wait) -> None:
+    row = Channel.objects.create(channel="orders")
+    loop = Loop(listen)
+    wait_until(lambda: is_active("orders"))
+    loop.stop()
+
+    row.refresh_from_db()
+    assert row.first_heard_at is not None
+    assert row.first_heard_at > row.created_at
+    assert not Gap.objects.exists()
+
+
+def test_all_is_known_up_to_a_tick_and_not_beyond(quick: None, relay_keys: Any, wait_until: Wait) -> None:
+    def known_until() -> float:
+        moment = Lease.objects.get(role=LISTENER).known_until
+        return 0.0 if moment is None else moment.timestamp() * 1000
+
+    loop = Loop(listen)
+    start(relay_keys, "orders", wait_until)
+    began = _milliseconds(relay_keys)
+    wait_until(lambda: known_until() >= began, what="it goes on")
+    assert known_until() <= _milliseconds(relay_keys)
+
+    loop.stop()
+    stopped = known_until()
+    assert stopped <= _milliseconds(relay_keys)
+    time.sleep(0.3)
+    assert known_until() == stopped

@@ -138,7 +138,7 @@ def test_channels_that_redis_refuses_are_counted_and_not_named(
     for name in ("orders", "secret"):
         start(name)
     row = Channel.objects.get(channel="secret").pk
-    unheard.refuse(loops["listener"], {row: "NOPERM secret"})
+    unheard.refuse(loops["listener"], {row: "NOPERM secret"}, None)
 
     answer = client.get("/readyz")
 

@@ -37,7 +37,16 @@ def test_channels_that_were_subscribed_late_are_missed_each() -> None:
 def test_without_a_leader_before_there_is_nothing_to_count_from() -> None:
     accounting = leader(whole=False)
     accounting.begun(None)
+    assert not accounting.is_forgotten
     assert accounting.heard(FIRST) == []
+    assert accounting.is_forgotten
+
+
+def test_a_whole_leader_has_heard_what_redis_has_forgotten() -> None:
+    accounting = leader()
+    accounting.begun(None)
+    assert accounting.heard(FIRST) == []
+    assert not accounting.is_forgotten
 
 
 def test_a_tick_of_the_leader_before_settles_nothing() -> None:

@@ -99,6 +99,23 @@ def test_a_connection_that_does_not_hear_every_channel_is_not_whole() -> None:
     assert not standby.is_whole
 
 
+def test_what_came_before_it_heard_every_channel_counts_for_nothing() -> None:
+    standby = listener()
+    hear(standby, tick(7, 1, 6), tick(8, 1, 7), covered=False)
+    hear(standby, tick(9, 1, 8))
+    assert not standby.is_whole, "tick 9 is not confirmed"
+    hear(standby, tick(10, 1, 9))
+    assert standby.is_whole
+
+
+def test_what_was_confirmed_before_redis_has_lost_its_counter_says_nothing_of_new_numbers() -> None:
+    standby = listener()
+    hear(standby, tick(1000, 1, 999), tick(1001, 1, 1000))
+    standby.joined(b"another connection", 0, {}, 2.0)
+    hear(standby, tick(1, 1, 0))
+    assert not standby.is_whole
+
+
 def test_who_held_too_much_says_so_and_is_whole_again_from_a_later_tick_on() -> None:
     standby = listener(hold_bytes=4000)
     hear(standby, tick(7, 1, 6), tick(8, 1, 7))
@@ -183,7 +200,8 @@ def test_before_its_first_tick_a_new_leader_relays_nothing_under_a_name_of_its_o
 
 def test_an_own_tick_that_comes_before_everything_is_subscribed_ends_nothing() -> None:
     hearing = leader(EVERY)
-    assert hear(hearing, tick(1, 1, 0), SUBSCRIBED, message(b"named alone"), covered=False) == (0, [])
+    hear(hearing, tick(1, 1, 0), covered=False)
+    assert hear(hearing, SUBSCRIBED, message(b"named alone"), covered=False) == (0, [])
     assert hear(hearing, tick(2, 1, 0), SUBSCRIBED) == (0, [])
     assert hear(hearing, message(b"named alone, and no other leads")) == (1, [])
 

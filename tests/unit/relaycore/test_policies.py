@@ -95,6 +95,18 @@ def test_on_a_new_connection_only_what_stands_beside_the_stream_is_in_force() ->
     assert policies.to_announce() == ((ORDERS, EVERY),)
 
 
+def test_what_redis_has_forgotten_is_announced_again() -> None:
+    policies = Policies()
+    policies.restart({ORDERS: EVERY})
+    policies.want(ORDERS, EVERY)
+    policies.want(b"bills", CONTENT)
+    policies.announce_again()
+    assert policies.to_announce() == ((ORDERS, EVERY),)
+    assert not policies.waits(ORDERS), "it goes on being heard"
+    policies.follow(((ORDERS, EVERY),))
+    assert policies.is_settled
+
+
 @given(
     st.dictionaries(some_channels, some_policies),
     st.dictionaries(some_channels, some_policies),

@@ -1,6 +1,7 @@
 """relaycore decides; it does not touch the world."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -22,3 +23,8 @@ def test_imports_only_what_has_no_clock_and_no_world(path: Path) -> None:
             imported.add((node.module or "").partition(".")[0])
     assert imported <= set(sys.stdlib_module_names) | {"relaycore"}
     assert not imported & FORBIDDEN
+
+
+def test_the_package_says_what_each_module_is_for() -> None:
+    described = re.findall(r"^`(\w+)` +\S", relaycore.__doc__ or "", re.MULTILINE)
+    assert sorted(described) == [path.stem for path in MODULES if path.stem != "__init__"]

@@ -141,6 +141,13 @@ def test_a_tick_that_was_not_heard_counts_nobody() -> None:
     assert standbys.audience == 1
 
 
+def test_those_who_heard_an_earlier_tick_are_not_counted_by_a_later_one() -> None:
+    standbys = leader()
+    standbys.learn(11, 9, {}, 0.1)
+    standbys.hear(12)
+    assert standbys.audience == 1
+
+
 def test_the_answer_may_come_after_the_tick_itself() -> None:
     standbys = leader()
     standbys.hear(11)

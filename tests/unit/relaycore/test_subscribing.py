@@ -75,7 +75,7 @@ def test_no_channel_is_subscribed_before_it_is_known_where_the_order_of_ticks_st
     connection = Connection(b"orders")
     connection.connect()
     connection.subscriptions.want(b"bills", CONTENT, 7)
-    connection.exchange()
+    assert connection.exchange() == [subscribe(CONTROL), subscribe(TICKS)]
     assert not connection.subscriptions.is_covered
     connection.subscriptions.located()
     assert connection.exchange() == [subscribe(b"orders", b"bills")]
@@ -110,6 +110,7 @@ def test_it_is_covered_when_redis_has_answered_for_every_channel() -> None:
     connection.sent()
     connection.subscriptions.answered(b"orders", subscribed=True)
     assert not connection.subscriptions.is_covered
+    assert connection.subscriptions.ticked() == [], "nor is one channel heard by itself"
     connection.subscriptions.answered(b"bills", subscribed=True)
     assert connection.subscriptions.is_covered
 
@@ -277,6 +278,15 @@ def test_a_refusal_belongs_to_the_first_command_that_is_not_answered() -> None:
     assert connection.subscriptions.refuse(NOPERM) == b"alerts"
 
 
+def test_an_answer_to_what_was_not_asked_takes_nobodys_place() -> None:
+    connection = Connection()
+    connection.begin()
+    connection.subscriptions.want(b"orders", CONTENT, 0)
+    connection.sent()
+    connection.subscriptions.answered(b"bills", subscribed=False)
+    assert connection.subscriptions.refuse(NOPERM) == b"orders"
+
+
 def test_a_refusal_of_something_that_was_never_asked_names_nobody() -> None:
     connection = Connection()
     connection.begin()
@@ -344,6 +354,22 @@ def test_nothing_is_asked_on_a_connection_that_has_ended() -> None:
     connection.subscriptions.disconnected()
     connection.subscriptions.turn(3 * RETRY_SECONDS)
     assert connection.sent() == []
+
+
+def test_what_was_confirmed_on_a_connection_that_has_ended_is_not_heard_on_the_next() -> None:
+    connection = Connection(b"orders")
+    connection.begin()
+    connection.refuses = {b"orders"}
+    connection.begin()
+    assert connection.subscriptions.ticked() == []
+
+
+def test_of_a_new_connection_it_is_not_known_what_it_is_refused() -> None:
+    connection = Connection(b"orders")
+    connection.refuses = {b"orders"}
+    connection.begin()
+    connection.connect()
+    assert connection.subscriptions.refused == {}
 
 
 def test_a_new_connection_may_be_refused_something_else() -> None:

@@ -145,8 +145,17 @@ def test_what_was_published_between_two_ticks_is_bounded_without_the_ticks() -> 
         (at(10, -1), at(11, 5)),
         (at(10, 5), at(11, -1)),
         (at(10, 9), at(11, 3)),
+        (at(10, 5), at(60, 25)),
+        (at(10, 5), at(9, 25)),
     ],
-    ids=["restarted", "not known before", "not known after", "counter set back"],
+    ids=[
+        "restarted",
+        "not known before",
+        "not known after",
+        "set back",
+        "fewer than ticks",
+        "ticks set back",
+    ],
 )
 def test_where_redis_did_not_count_on_nothing_is_known(before: Tick, after: Tick) -> None:
     assert missed_at_most(before, after) is None

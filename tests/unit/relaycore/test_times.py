@@ -19,3 +19,7 @@ def test_a_moment_is_the_same_in_every_zone_and_belongs_to_its_millisecond() -> 
     moment = datetime(1970, 1, 1, 1, 0, 0, 1999, tzinfo=timezone(timedelta(hours=1)))
     assert to_milliseconds(moment) == 1
     assert from_milliseconds(1) == datetime(1970, 1, 1, microsecond=1000, tzinfo=UTC)
+
+
+def test_what_no_calendar_has_is_its_last_moment() -> None:
+    assert from_milliseconds(10**18) == from_milliseconds(10**19) > datetime(9999, 12, 31, tzinfo=UTC)
