@@ -5,6 +5,7 @@
 runs `manage.py listen` without the protection `records`. Each function here takes one out.
 """
 
+import hmac
 import ssl
 import sys
 from collections.abc import Callable
@@ -55,9 +56,7 @@ def records() -> None:
 
 def seals() -> None:
     """Take every tick for a genuine one."""
-    import hmac
-
-    hmac.compare_digest = lambda a, b: True  # type: ignore[assignment]
+    hmac.compare_digest = lambda a, b: True  # type: ignore[misc,assignment]
 
 
 def lives() -> None:

@@ -86,10 +86,11 @@ def test_what_was_heard_is_kept_and_it_goes_on_with_the_new_one(
     primaries: Primaries, pair: Cluster, settled: Settle, wait_until: Wait, archive: Any, swaps: int
 ) -> None:
     pair.channel("orders", "every")
-    took = []
+    took, swapped_at = [], []
     with Publisher(pair.redis_url, "orders", RATE) as publisher:
         for _ in range(swaps):
             time.sleep(2)
+            swapped_at.append(time.time())
             primaries.swap()
             assert primaries.sockets("relay-"), "nobody is left at the wrong server"
             began, published = time.monotonic(), len(publisher.accepted)
@@ -106,6 +107,8 @@ def test_what_was_heard_is_kept_and_it_goes_on_with_the_new_one(
     assert verdict.is_clean_but_for_losses, str(verdict)
     assert not Gap.objects.filter(cause=Gap.Cause.MEMORY_FULL).exists(), "something was thrown away"
     assert len(verdict.lost) < RATE * swaps, str(verdict)
+    for text in verdict.lost:
+        assert any(0 < publisher.times[text] - at < AGAIN_SECONDS for at in swapped_at), f"{text} was heard"
 
 
 def test_control_who_tries_again_and_again_stays_with_the_wrong_server(
