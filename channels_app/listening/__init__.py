@@ -73,13 +73,19 @@ Whole, and gaps
     single channels that a new leader had not yet subscribed.
 
     Nothing is confirmed beyond a gap before PostgreSQL has it. A leader that ends earlier takes
-    it along, but the next one counts from the last confirmed tick, and finds it again.
+    it along, but the next one counts from the last confirmed tick, and finds it again. So what a
+    term notes is written in order, while the term is held, and never after it (`ledger`).
+
+    The lease carries the time of the last confirmed tick as well (`known_until`): up to there a
+    range can be called complete, and from there on a gap is opened when nobody proves to hear,
+    or when Redis has forgotten what was confirmed. All of these times are by Redis's clock.
 
 From subscription to ACTIVE
     A channel is ACTIVE when Redis has confirmed the subscription AND a tick that came
     after it was heard: then the whole path works. The leader's roster writes it to the
     table under the condition that its term lasts. While no ticks are heard the channels
-    are INACTIVE.
+    are INACTIVE. From its first tick on (`first_heard_at`), what a channel misses is in a gap:
+    one that was heard before and is not heard when a term begins has one of its own (`statuses`).
 
 Appending
     One append is under way at a time, so the stream has the order in which the channel
