@@ -5,16 +5,23 @@ another listener has covered takes nothing away. From when it was heard first on
 channel misses is in a gap.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import redis
 from django.conf import settings
 from django.db.models import F, Q
 
 from channels_app.models import Channel, Gap
 from leases_app.models import Lease
 from relaycore.channels import partition_of
+from relaycore.times import from_milliseconds
+from relayproject import keys
+from relayproject.connections import shared_redis
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +81,26 @@ def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
     if until is None:
         return channel.status == Channel.Status.ACTIVE
     lease = Lease.objects.described().filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
-    if lease is None or lease.known_until is None or until > lease.known_until:
+    if lease is None or not _reaches(lease, until):
         return False
     # What is not heard although its partition is: the partition's proofs say nothing of it, its gap does.
     is_alone = channel.subscription_status != Channel.Status.ACTIVE and (lease.hears or channel.refusal)
     return not is_alone or Gap.objects.filter(touching(name), ended_at=None).exists()
+
+
+def _reaches(lease: Lease, until: datetime) -> bool:
+    """Whether all is known up to there.
+
+    The lease says it once a second, and Redis with each tick: who reads what was just published needs that.
+    """
+    if lease.known_until is not None and until <= lease.known_until:
+        return True
+    try:
+        confirmed = shared_redis().hget(keys.confirmed_tick(lease.partition), "at")
+    except redis.RedisError as exc:
+        log.warning("Redis does not answer, so what is newest is not known to be complete: %s", exc)
+        return False
+    return confirmed is not None and until <= from_milliseconds(int(confirmed))
 
 
 def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:

@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Exists, OuterRef, Q, Value, When
 
-from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
+from leases_app.models import ClockTimestamp, Lease
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
 from relaycore.errors import BadChannelName, BadPolicy
 from relaycore.policy import Policy, parse
@@ -44,9 +44,10 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
     def with_status(self) -> "ChannelQuerySet":
         """Add `status`: ACTIVE only while the partition's leader lives and proves that it hears.
 
-        The column says what a listener found out. One that was killed, or that hears nothing
-        and has not noticed yet, does not correct it; so a row counts only together with a proof
-        of the last seconds.
+        The column says what a leader found out, and nobody but a leader writes it: one that was only
+        silent would not know that another one had. One that was killed, or that hears nothing and has
+        not noticed yet, does not correct it; so a row counts only together with a proof of the last
+        seconds.
         """
         live = Case(When(_is_heard(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
         return self.annotate(status=live)  # type: ignore[no-redef]
@@ -56,21 +57,11 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         heard = Q(_is_heard(), subscription_status=Channel.Status.ACTIVE)
         return self.filter(heard if status == Channel.Status.ACTIVE else ~heard)
 
-    def orphaned(self) -> "ChannelQuerySet":
-        """Said to be ACTIVE in a partition that nobody leads.
-
-        Where somebody leads, that one corrects its own rows, and would not know that another has.
-        """
-        return self.filter(~_its_leader(Lease.objects.live()), subscription_status=Channel.Status.ACTIVE)
-
-
-def _its_leader(leases: LeaseQuerySet) -> Exists:
-    """As a condition on a channel: the leader of its partition is among these."""
-    return Exists(leases.filter(role=Lease.Role.LISTENER, partition=OuterRef("partition")))
-
 
 def _is_heard() -> Exists:
-    return _its_leader(Lease.objects.hearing())
+    """As a condition on a channel: its partition's leader proves that it hears."""
+    leaders = Lease.objects.hearing().filter(role=Lease.Role.LISTENER, partition=OuterRef("partition"))
+    return Exists(leaders)
 
 
 class Channel(models.Model):

@@ -9,7 +9,6 @@ from django.conf import settings
 
 from channels_app import unheard
 from channels_app.listening.listener import listen as hear
-from channels_app.models import Channel
 from leases_app import deployment
 from leases_app.leasing import Held
 from relaycore.errors import RelayError
@@ -35,13 +34,12 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
 
 
 def propose_listeners(held: Held) -> None:
-    """Send a task for each seat that nobody holds; channels that nobody hears are INACTIVE, in a gap.
+    """Send a task for each seat that nobody holds; channels that nobody hears are in a gap.
 
     A partition without channels gets its listeners too: its first channel is then ACTIVE at once.
     """
     partitions = set(range(settings.RELAY_PARTITIONS))
     if unheard.is_possible(held, partitions):
-        Channel.objects.orphaned().update(subscription_status=Channel.Status.INACTIVE, active_since=None)
         unheard.record()
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
     # Each third time a host may take a seat although another host would be better.

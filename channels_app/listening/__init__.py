@@ -15,7 +15,7 @@ Deliberately absent
 Who does what
     ::
 
-        main loop (`listener`)      `subscription` ──► protocol ──► `appender` ──► `outlet`
+        main loop (`loop`)      `subscription` ──► protocol ──► `appender` ──► `outlet`
                                        data wire        ▲    │                   command wire
                                                         │    └────► `ticker` ────────┘ │
                                                         └──────────────────────────────┘
@@ -106,10 +106,16 @@ Gaps
     confirmed tick (Redis keeps it in a hash) to the new leader's own first one, bounded by
     Redis's counter of PUBLISH, which ticks carry. The same goes for a leader that was deaf
     and alone, for messages that had to be given up, and for single channels that a new leader
-    had not yet subscribed.
+    had not yet subscribed. From its first tick on (`first_heard_at`), what a channel misses is in a
+    gap: one that was heard before and is not heard when a term begins has one of its own (`statuses`).
 
     Nothing is confirmed beyond a gap before PostgreSQL has it. A leader that ends earlier takes
-    it along, but the next one counts from the last confirmed tick, and finds it again.
+    it along, but the next one counts from the last confirmed tick, and finds it again. So what a
+    term notes is written in order, while the term is held, and never after it (`ledger`).
+
+    The lease carries the time of the last confirmed tick as well (`known_until`): up to there a
+    range can be called complete, and from there on a gap is opened when nobody proves to hear,
+    or when Redis has forgotten what was confirmed. All of these times are by Redis's clock.
 
 Two servers
     A refusal such as READONLY, or another run id, means the wrong server: the connection for

@@ -4,12 +4,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import redis
 from bson import ObjectId
 
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app.leasing import Condition, Term
 from leases_app.models import Lease
+from relayproject import keys
 
 pytestmark = pytest.mark.django_db
 
@@ -160,6 +162,28 @@ def test_no_range_is_complete_beyond_what_is_known_by_the_clock_of_redis(
 
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:25Z") == (True, [])
     assert _said(api, f"{MESSAGES}&since=2026-11-21T12:00:26Z&until=2026-11-21T12:00:33Z") == (False, [])
+
+
+def test_redis_knows_up_to_the_last_tick_what_the_lease_says_later(
+    api: Any, orders: Any, relay_keys: Any
+) -> None:
+    """Who reads what was published a moment ago must not wait for a heartbeat."""
+    Lease.objects.update(known_until=_at(25))
+    late = f"{MESSAGES}&until=2026-11-21T12:00:33Z"
+    assert _said(api, late) == (False, [])
+    for seconds, known in ((32, False), (33, True)):
+        relay_keys.hset(keys.confirmed_tick(0), "at", int(_at(seconds).timestamp() * 1000))
+        assert _said(api, late) == (known, [])
+
+
+def test_while_redis_is_away_the_lease_says_what_is_known(
+    api: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = redis.Redis(port=1)
+    monkeypatch.setattr("channels_app.completeness.shared_redis", lambda: nobody)
+    Lease.objects.update(known_until=_at(25))
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:25Z") == (True, [])
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:26Z") == (False, [])
 
 
 def test_a_channel_that_is_not_heard_is_known_up_to_where_its_gap_begins(api: Any, orders: Any) -> None:

@@ -309,8 +309,10 @@ def test_what_is_refused_is_inactive_and_in_a_gap(ledger: Ledger) -> None:
     assert Gap.objects.get().ended_at is None
 
 
-def test_what_is_refused_again_and_again_waits_once(term: Term) -> None:
+def test_what_is_refused_again_and_again_waits_once(term: Term, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL is away for hours, and Redis is asked every few seconds."""
+    refused: list[Any] = []
+    monkeypatch.setattr("channels_app.unheard.refuse", lambda *said: refused.append(said))
     ledger = Ledger(0)
     row = heard()
     for _ in range(3):
@@ -318,10 +320,24 @@ def test_what_is_refused_again_and_again_waits_once(term: Term) -> None:
     ledger.lead(term)
     ledger.write()
     assert ledger.is_written
+    assert len(refused) == 1
     note(ledger, Refused(row, "NOPERM", 4000))
     assert not ledger.is_written
     ledger.write()
     assert ledger.is_written
+    assert len(refused) == 2
+
+
+def test_what_is_refused_again_after_it_was_heard_is_said_again(term: Term) -> None:
+    ledger = Ledger(0)
+    row = heard()
+    note(ledger, Refused(row, "NOPERM", 4000))
+    ledger.add(Heard((row,), 5000))
+    note(ledger, Refused(row, "NOPERM", 6000))
+    ledger.lead(term)
+    ledger.write()
+    assert Channel.objects.get().subscription_status == "INACTIVE"
+    assert Gap.objects.get(ended_at=None).began_at == at(6000)
 
 
 def test_a_new_leader_says_why_it_does_not_hear_what_the_one_before_has_heard(ledger: Ledger) -> None:

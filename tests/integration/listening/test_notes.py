@@ -157,3 +157,9 @@ def test_what_was_given_up_leaves_other_gaps_alone() -> None:
     for _ in range(2):
         write_loss(GivenUp(1000, 2000, 7), 0)
     assert sorted(gaps(), key=str) == [(1000, 2000, 7, False), (1000, None, None, False)]
+
+
+def test_what_was_missed_from_the_same_moment_on_is_another_gap() -> None:
+    write_loss(GivenUp(1000, 2000, 7), 0)
+    write(Closed(1000, 9000, ALONE, 30), TERM)
+    assert sorted(gaps(), key=str) == [(1000, 2000, 7, False), (1000, 9000, 30, False)]

@@ -428,6 +428,20 @@ def test_a_lease_that_is_claimed_at_this_moment_opens_nothing(quick: None, wait_
     assert not Gap.objects.exists()
 
 
+def test_a_leader_that_was_only_silent_hears_what_it_has_heard_before(
+    quick: None, listening: Loop, relay_keys: Any, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL was away from it alone, and beat has looked meanwhile."""
+    monkeypatch.setattr("channels_app.tasks.listen.apply_async", lambda *args, **kwargs: None)
+    start(relay_keys, "orders", wait_until)
+    with transaction.atomic():
+        Lease.objects.select_for_update().filter(role=LISTENER).first()  # Its heartbeat waits.
+        Lease.objects.filter(role=LISTENER).update(heartbeat_at=timezone.now() - timedelta(seconds=60))
+        propose()
+        assert not is_active("orders")
+    wait_until(lambda: is_active("orders"), seconds=5)
+
+
 def test_gaps_of_what_is_not_relayed_any_more_end(quick: None) -> None:
     _channel(name="orders")
     began = timezone.now() - timedelta(seconds=60)
