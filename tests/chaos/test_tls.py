@@ -15,6 +15,8 @@ from .conftest import Settle
 from .publisher import Publisher
 
 RATE, BYTES = 1500, 500
+BEHIND = "publishes ticks that do not arrive"
+"""What a listener says that has not read up to the ticks which it waits for, and begins anew."""
 
 pytestmark = [
     pytest.mark.fault(18),
@@ -39,6 +41,7 @@ def test_the_leader_is_killed_under_load(pair: Cluster, settled: Settle, seconds
         publisher.finish()
     verdict = settled(publisher)
     assert verdict.is_clean, str(verdict)
+    assert BEHIND not in pair.log()
     assert not Gap.objects.filter(covered=False).exists()
 
 
@@ -55,5 +58,7 @@ def test_control_who_reads_one_record_at_a_time_falls_behind(cluster: Cluster, s
         cluster.signal(leader, signal.SIGKILL)
         publisher.finish()
     verdict = settled(publisher)
-    assert verdict.lost
+    # What it loses is up to chance: everything, if the other one begins anew just when the leader dies.
+    assert BEHIND in cluster.log()
+    assert verdict.lost or Gap.objects.filter(covered=False).exists()
     assert verdict.is_clean_but_for_losses, str(verdict)
