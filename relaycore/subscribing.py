@@ -162,7 +162,7 @@ class Subscriptions:
         self._look_whether_covered()
 
     def refuse(self, text: str) -> bytes | None:
-        """Redis refuses the command that it has not answered yet; the channel, if that concerns one name."""
+        """Redis refuses what it has not answered yet; the channel, if it is the only one and that is news."""
         if not self._asked:
             return None
         subscribes, channels = self._asked.popleft()
@@ -172,9 +172,9 @@ class Subscriptions:
             listed = list(channels)
             self._out += [(True, listed[:half]), (True, listed[half:])]
         elif subscribes:
-            found = channels[0]
-            self.refused[found] = text
-            self._heard.discard(found)
+            found = channels[0] if self.refused.get(channels[0]) != text else None
+            self.refused[channels[0]] = text
+            self._heard.discard(channels[0])
         self._look_whether_covered()
         return found
 

@@ -118,8 +118,12 @@ class Losses:
         return self._take() if tick.at - self._ended >= _STRETCH_MS else None
 
     def close(self) -> GivenUp | None:
-        """No tick will come that ends the stretch; the stretch, if there is one."""
-        if not self:
+        """No tick will come that ends the stretch; the stretch, if there is one.
+
+        Without any tick nothing is known beyond the leader before: the next one counts from there.
+        """
+        if not self or not self._last:
+            self._messages = 0
             return None
         if self._is_new:
             self._ended = self._last + round(1000 * (time.monotonic() - self._last_heard_at))

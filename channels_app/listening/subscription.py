@@ -14,6 +14,8 @@ from relayproject.wire import Wire
 
 log = logging.getLogger(__name__)
 
+_MOST_SAID = 100
+
 
 class Subscription:
     """Connects, sends what `relaycore.subscribing` says, and hands on what comes.
@@ -27,6 +29,7 @@ class Subscription:
         self._name = name
         self._dialer = Dialer(name)
         self._wire: Wire | None = None
+        self._said: set[str] = set()
         self.identity = b""
         self.client_id: int | None = None
         self.server = ""
@@ -96,11 +99,17 @@ class Subscription:
             self.server = run_id_in(reply)
         elif isinstance(reply, hiredis.ReplyError):
             if self.server:
-                log.error("%s: Redis refuses SUBSCRIBE: %s", self._name, reply)
+                self._say_once(f"Redis refuses SUBSCRIBE: {reply}")
                 return [REFUSAL, b"", str(reply)]
             # CLIENT ID only serves a warning. What server this is the other connection has to say as well.
-            log.error("%s: Redis refuses CLIENT ID or INFO: %s", self._name, reply)
+            self._say_once(f"Redis refuses CLIENT ID or INFO: {reply}")
         return None
+
+    def _say_once(self, refusal: str) -> None:
+        """What is refused is asked for again every few seconds, and for each of many channels."""
+        if refusal not in self._said and len(self._said) < _MOST_SAID:
+            self._said.add(refusal)
+            log.error("%s: %s", self._name, refusal)
 
     def _send(self, *commands: tuple[str | bytes, ...]) -> None:
         if self._wire is None:

@@ -152,6 +152,14 @@ def test_what_is_given_up_at_the_end_was_heard_since_what_stands() -> None:
     assert losses.close() is None
 
 
+def test_what_was_given_up_without_any_tick_the_next_leader_finds() -> None:
+    """Redis refuses the script that ticks: this one has confirmed nothing."""
+    losses = Losses()
+    losses.add(7, None)
+    assert losses.close() is None
+    assert not losses
+
+
 def test_what_was_given_up_leaves_other_gaps_alone() -> None:
     write(Opened(1000, DEAF), TERM)
     for _ in range(2):

@@ -309,6 +309,21 @@ def test_what_is_refused_is_asked_for_again_after_a_while_each_by_itself() -> No
     assert connection.subscriptions.ticked() == [0]
 
 
+def test_a_refusal_is_news_once() -> None:
+    """It is asked for again every few seconds: what is written about it must not be."""
+    connection = Connection(b"orders")
+    connection.begin()
+    subscriptions = connection.subscriptions
+    said = []
+    for text in (NOPERM, NOPERM, "NOAUTH"):
+        subscriptions.want(b"bills", CONTENT, 1)
+        subscriptions.turn(len(said) * RETRY_SECONDS + RETRY_SECONDS)
+        subscriptions.take()
+        said.append(subscriptions.refuse(text))
+    assert said == [b"bills", None, b"bills"]
+    assert subscriptions.refused == {b"bills": "NOAUTH"}
+
+
 def test_a_channel_that_is_refused_is_heard_no_more() -> None:
     connection = Connection(b"orders")
     connection.begin()
