@@ -59,9 +59,13 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Prove:
-    """Write down beside the stream that this standby is whole up to the tick of this number."""
+    """Write down beside the stream that this standby is whole up to the tick of this number.
+
+    `digest`: of the channels that it hears.
+    """
 
     number: int
+    digest: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from relaycore.election import Election
 from relaycore.policies import Policies
 from relaycore.pulse import Pulse
 from relaycore.refusals import missing_right
-from relaycore.standbys import Standbys
+from relaycore.standbys import Proof, Standbys
 from relaycore.subscribing import Subscriptions
 from relaycore.ticks import LEFT, Tick
 from relaycore.transitions import State
@@ -63,16 +63,18 @@ class Published:
 
     number:      of that tick
     subscribers: how many connections subscribe the channel of ticks
-    proofs:      which standbys were whole, at which tick
+    proofs:      which standbys were whole, at which tick, with which channels
+    policies:    how many stand beside the stream
     before:      the last tick that was confirmed until then
     has_room:    Redis takes what is appended
     """
 
     number: int
     subscribers: int
-    proofs: Mapping[bytes, int]
+    proofs: Mapping[bytes, Proof]
     before: Tick | None
     has_room: bool = True
+    policies: int | None = None
 
 
 class Office:
@@ -106,6 +108,7 @@ class Office:
         self._is_claimed = False
         self._announces = False
         self._newest_before = 0
+        self._policies_before: int | None = None
         self._is_said_unheard = False
         self._unheard_at = 0.0
 
@@ -175,6 +178,9 @@ class Office:
             self._newest_before = newest
             is_leading = self._election.state is State.LEADING
             changes = self._policies.to_announce() if is_leading else ()
+            # Somebody may delete them, and who joins then would wait for ever to hear them announced.
+            is_settled = is_leading and self._policies.is_settled
+            self._policies_before = len(self._policies.all_in_force) if is_settled else None
             self._announces = False
             self._out.append(Publish(self._election.epoch, self._election.says, self._confirm(), changes))
         if self.pulse.is_deaf(now):
@@ -195,6 +201,9 @@ class Office:
         self.pulse.published(answer.number, now)
         self.standbys.learn(answer.number, answer.subscribers, answer.proofs, now)
         self._accounting.begun(answer.before)
+        if None not in {self._policies_before, answer.policies} and self._policies_before != answer.policies:
+            self._policies.announce_again()
+            self.look_at_policies()
 
     # --- what is heard -------------------------------------------------------------------
 
@@ -249,7 +258,7 @@ class Office:
         outside, accounting = self.outside, self._accounting
         return (
             self._election.state is State.LEADING
-            and self._subscriptions.is_covered
+            and self._subscriptions.is_complete
             and accounting.is_settled
             and not accounting.is_deaf
             and outside.on_record
@@ -257,8 +266,12 @@ class Office:
             and not outside.refusal
             and self.has_room
             and not self.pulse.is_unheard(now)
-            and self.standbys.has_proof(now)
+            and self.has_proof(now)
         )
+
+    def has_proof(self, now: float) -> bool:
+        """Whether a standby has proved that it holds what is not confirmed, of every channel."""
+        return self.standbys.has_proof(self._subscriptions.digest, now)
 
     # --- inside --------------------------------------------------------------------------
 

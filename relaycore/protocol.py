@@ -88,7 +88,7 @@ class ListenerProtocol:
 
     def has_proof(self, now: float) -> bool:
         """Whether a standby has proved within the last ticks that it holds what is not confirmed."""
-        return self._office.standbys.has_proof(now)
+        return self._office.has_proof(now)
 
     @property
     def trouble(self) -> str:
@@ -215,10 +215,14 @@ class ListenerProtocol:
         self._office.heard(tick, now)
         if self._election.confirms(tick):
             self._office.account(tick)
-        elif self.state is State.FOLLOWING and self._standby.proves(
-            tick.number, whole=self._hearing.is_whole and self._attachment.is_sound
-        ):
-            self._out.append(Prove(tick.number))
+        elif self.state is State.FOLLOWING:
+            self._prove(tick.number)
+
+    def _prove(self, number: int) -> None:
+        digest = self._subscriptions.digest
+        whole = self._hearing.is_whole and self._subscriptions.is_complete and self._attachment.is_sound
+        if self._standby.proves(number, digest, whole=whole):
+            self._out.append(Prove(number, digest))
 
     # --- what is answered ----------------------------------------------------------------
 

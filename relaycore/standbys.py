@@ -6,12 +6,17 @@ Only who can read this deployment's ticks can know their numbers, and only who w
 can write there, so neither a subscription to the channel of ticks nor a listener of another
 deployment is taken for a standby.
 
-A proof is a tick's number and no time: Redis counts ticks, so nobody's clock is trusted.
+A proof is a tick's number and no time: Redis counts ticks, so nobody's clock is trusted. With it stands
+a digest of the channels that are heard: a standby that does not hear what its leader hears, because it
+has not looked at the table yet or is refused a channel, does not stand by for that.
 """
 
 from collections import deque
 from collections.abc import Mapping
 from typing import Final
+
+Proof = tuple[int, int]
+"""The number of a tick, and the digest of the channels that are heard (`relaycore.subscribing`)."""
 
 PROOF_TICKS: Final = 5
 """So many ticks old a proof may be. A standby reads each 80 ms, and proves at each second tick."""
@@ -24,13 +29,14 @@ class Standby:
     """What one standby proves."""
 
     def __init__(self) -> None:
-        self._proved = 0
+        self._proved: Proof = (0, 0)
 
-    def proves(self, number: int, *, whole: bool) -> bool:
-        """Whether to write down this tick, which was heard."""
-        if not whole or 0 <= number - self._proved < _EACH_TICKS:
+    def proves(self, number: int, digest: int, *, whole: bool) -> bool:
+        """Whether to write down this tick, which was heard. `digest`: of the channels that are heard."""
+        proved, heard = self._proved
+        if not whole or (heard == digest and 0 <= number - proved < _EACH_TICKS):
             return False
-        self._proved = number
+        self._proved = number, digest
         return True
 
 
@@ -47,7 +53,7 @@ class Standbys:
         self._first: int | None = None
         self._last = 0
         self._answered_at = float("-inf")
-        self._proofs: Mapping[bytes, int] = {}
+        self._proofs: Mapping[bytes, Proof] = {}
         self._heard = 0
         self._subscribers: deque[tuple[int, int]] = deque(maxlen=_MOST_UNHEARD)
         self._is_counted = False
@@ -64,8 +70,8 @@ class Standbys:
         self._first = None
         self._proofs = {}
 
-    def learn(self, number: int, subscribers: int, proofs: Mapping[bytes, int], now: float) -> None:
-        """The tick of this number was published, and these proofs stood there: name → number."""
+    def learn(self, number: int, subscribers: int, proofs: Mapping[bytes, Proof], now: float) -> None:
+        """The tick of this number was published, and these proofs stood there, by name."""
         self._first = number if self._first is None else self._first
         self._last = number
         self._proofs = proofs
@@ -80,12 +86,18 @@ class Standbys:
         self._heard = number
         self._count()
 
-    def has_proof(self, now: float) -> bool:
-        """Whether a standby has proved in this term, and within the last ticks, that it is whole."""
+    def has_proof(self, digest: int, now: float) -> bool:
+        """Whether a standby has proved in this term, and within the last ticks, that it is whole.
+
+        `digest`: of the channels that are heard here.
+        """
         if self._first is None or now - self._answered_at > self._good_seconds:
             return False
         since = max(self._first, self._last - PROOF_TICKS)
-        return any(name != self._name and number >= since for name, number in self._proofs.items())
+        return any(
+            name != self._name and number >= since and heard == digest
+            for name, (number, heard) in self._proofs.items()
+        )
 
     def _count(self) -> None:
         """By the tick that was heard here: of its subscribers the own connection is one.

@@ -1,5 +1,8 @@
 """What one data connection subscribes, and which channels it is proved to hear.
 
+Two listeners that hear the same channels have the same `digest`: so a leader can tell from a
+standby's proof whether it hears what this one hears.
+
 Order on a new connection: the internal channels first, each by itself. Then it is found out where the
 order of ticks stands (`located` of `relaycore.protocol`). Then the channels, some hundred in one
 command. Once Redis has answered for each of them the connection is *covered*: what hears a tick from
@@ -16,6 +19,7 @@ and a tick came after both.
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 from relaycore.policies import Policies
@@ -56,6 +60,8 @@ class Subscriptions:
         self._out: list[tuple[bool, list[bytes]]] = []
         self._asked: deque[tuple[bool, deque[bytes]]] = deque()
         self._subscribed: set[bytes] = set()
+        self._missing: set[bytes] = set()
+        self._digest = 0
         self._confirmed: set[bytes] = set()
         self._heard: set[bytes] = set()
         self._retries_at = 0.0
@@ -69,6 +75,16 @@ class Subscriptions:
     def is_attached(self) -> bool:
         """Whether the internal channels are subscribed."""
         return self._subscribed.issuperset(self._internal)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every channel of the table is subscribed, or refused."""
+        return self.is_covered and not self._missing
+
+    @property
+    def digest(self) -> int:
+        """The same for all who have subscribed the same channels."""
+        return self._digest
 
     @property
     def heard_rows(self) -> list[int]:
@@ -94,6 +110,8 @@ class Subscriptions:
             self._rows[channel] = row
             self._heard.discard(channel)
             self.refused.pop(channel, None)
+            if channel not in self._subscribed:
+                self._missing.add(channel)
             self._subscribe([channel])
         return is_new
 
@@ -104,6 +122,7 @@ class Subscriptions:
             return False
         self._heard.discard(channel)
         self._confirmed.discard(channel)
+        self._missing.discard(channel)
         self.refused.pop(channel, None)
         if self.is_located:
             self._send(False, [channel])
@@ -128,6 +147,8 @@ class Subscriptions:
         self._out.clear()
         self._asked.clear()
         self._subscribed.clear()
+        self._missing = set(self._rows)
+        self._digest = 0
         self._confirmed.clear()
 
     def located(self) -> None:
@@ -153,12 +174,17 @@ class Subscriptions:
         """Redis has confirmed that a subscription began, or ended."""
         if self._asked and self._asked[0][0] is subscribed and self._asked[0][1][0] == channel:
             self._next_answered()
+        if (channel in self._subscribed) is not subscribed and channel not in self._internal:
+            self._digest ^= _digest(channel)
         if subscribed:
+            self._missing.discard(channel)
             self._subscribed.add(channel)
             self._confirmed.add(channel)
             self.refused.pop(channel, None)
         else:
             self._subscribed.discard(channel)
+            if channel in self._rows:
+                self._missing.add(channel)
         self._look_whether_covered()
 
     def refuse(self, text: str) -> bytes | None:
@@ -174,6 +200,7 @@ class Subscriptions:
         elif subscribes:
             found = channels[0] if self.refused.get(channels[0]) != text else None
             self.refused[channels[0]] = text
+            self._missing.discard(channels[0])
             self._heard.discard(channels[0])
         self._look_whether_covered()
         return found
@@ -199,7 +226,12 @@ class Subscriptions:
         return [self._rows[channel] for channel in new]
 
     def turn(self, now: float) -> None:
-        """Ask again for what was refused, if it is time."""
+        """Ask for what is missing, and again for what was refused if it is time."""
+        if self._missing and not (self._asked or self._out):
+            # The table may have come to agree with what is in force without anybody announcing it.
+            self._subscribe(self._missing)
+        if not self.is_covered:
+            self._look_whether_covered()
         if not self.refused or not self._is_connected or now < self._retries_at or self._asked or self._out:
             return
         internal = [channel for channel in self._internal if channel in self.refused]
@@ -231,4 +263,8 @@ class Subscriptions:
     def _look_whether_covered(self) -> None:
         if self.is_covered or not self.is_located or self._out or self._asked:
             return
-        self.is_covered = not any(self._policies.waits(channel) for channel in self._rows)
+        self.is_covered = not self._missing
+
+
+def _digest(channel: bytes) -> int:
+    return int.from_bytes(blake2b(channel, digest_size=6).digest())

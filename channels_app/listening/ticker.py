@@ -11,6 +11,7 @@ from relaycore import policies
 from relaycore.effects import Ask, Locate, Prove, Publish
 from relaycore.office import Published
 from relaycore.protocol import ListenerProtocol
+from relaycore.standbys import Proof
 from relaycore.ticks import LEADING, Tick, pack
 from relayproject import keys
 from relayproject.wire import Argument
@@ -70,11 +71,11 @@ for i = 12, #ARGV, 2 do
 end
 local proofs = redis.call('HGETALL', KEYS[4])
 for i = 2, #proofs, 2 do
-  local proved = tonumber(proofs[i]) or -1
+  local proved = tonumber(string.match(proofs[i], '^%d+')) or -1
   if proved > number or proved < number - 100 then redis.call('HDEL', KEYS[4], proofs[i - 1]) end
 end
 local audience = redis.call('PUBSUB', 'NUMSUB', ARGV[9], ARGV[1])
-return {number, room, audience[2], audience[4], before, proofs}
+return {number, room, audience[2], audience[4], before, proofs, redis.call('HLEN', KEYS[3])}
 """
 
 # Also through a Redis that is full: that a standby holds everything is what matters then.
@@ -104,8 +105,9 @@ class Ticker:
         match effect:
             case Publish():
                 self._publish(effect)
-            case Prove(number):
-                command = ("EVAL", _PROVE, 1, keys.standbys(self._partition), self._name, number)
+            case Prove(number, digest):
+                proof = f"{number} {digest}"
+                command = ("EVAL", _PROVE, 1, keys.standbys(self._partition), self._name, proof)
                 self._outlet.call(command, lambda reply: self._protocol.proved(_refusal(reply)))
             case Locate(connection):
                 self._locate(connection)
@@ -117,8 +119,8 @@ class Ticker:
             if not isinstance(reply, list):
                 self._protocol.not_published(_refusal(reply))
                 return
-            number, room, self.legacy_consumers, subscribers, before, proofs = reply
-            answer = Published(number, subscribers, _proofs(proofs), _tick(before), bool(room))
+            number, room, self.legacy_consumers, subscribers, before, proofs, known = reply
+            answer = Published(number, subscribers, _proofs(proofs), _tick(before), bool(room), known)
             self._protocol.published(answer, time.monotonic())
 
         self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
@@ -165,9 +167,13 @@ def _refusal(reply: Reply) -> str:
     return str(reply) if isinstance(reply, hiredis.ReplyError) else ""
 
 
-def _proofs(fields: list[bytes]) -> dict[bytes, int]:
-    names, numbers = fields[::2], fields[1::2]
-    return {name: int(number) for name, number in zip(names, numbers, strict=True) if number.isdigit()}
+def _proofs(fields: list[bytes]) -> dict[bytes, Proof]:
+    found = {}
+    for name, text in zip(fields[::2], fields[1::2], strict=True):
+        number, _, digest = text.partition(b" ")
+        if number.isdigit() and digest.isdigit():
+            found[name] = int(number), int(digest)
+    return found
 
 
 def _tick(fields: list[bytes | None]) -> Tick | None:

@@ -49,7 +49,7 @@ faults = [
     st.tuples(st.just("lose_reply"), numbers),
     st.just(("refuse",)),
 ]
-changes = [st.tuples(st.just("policy"), st.sampled_from([CONTENT, FIELD, EVERY]))]
+changes = [st.tuples(st.just("policy"), st.sampled_from([CONTENT, FIELD, EVERY])), st.just(("forget",))]
 operations = st.one_of(*calm, *faults)
 schedules = st.lists(operations, max_size=50)
 calm_schedules = st.lists(st.one_of(*calm), max_size=50)
@@ -262,7 +262,7 @@ def test_control_who_takes_a_subscriber_for_a_standby_loses_at_a_routine_hand_ov
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert not searched(has_lost, ["retire", "retire", "spectate"], CONTENT, protected=False)
-    monkeypatch.setattr(Standbys, "has_proof", lambda self, now: self.audience > 0)
+    monkeypatch.setattr(Standbys, "has_proof", lambda self, digest, now: self.audience > 0)
     give_up_when_forsaken(monkeypatch)
     assert searched(has_lost, ["retire", "retire", "spectate"], CONTENT, protected=False)
 

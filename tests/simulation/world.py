@@ -76,7 +76,7 @@ class Redis:
         self.stream: list[bytes] = []
         self.confirmed: Tick | None = None
         self.policies: dict[bytes, Policy] = {}
-        self.proofs: dict[bytes, int] = {}
+        self.proofs: dict[bytes, tuple[int, int]] = {}
         self.is_full = False
         self.refuses: set[bytes] = set()
         self.past: list[bytes] = []
@@ -303,8 +303,8 @@ class SimulatedListener:
         match effect:
             case effects.Publish():
                 self._publish(effect)
-            case effects.Prove(proved):
-                redis.proofs[self.name] = proved
+            case effects.Prove(proved, digest):
+                redis.proofs[self.name] = proved, digest
             case effects.Locate(connection):
                 policies = dict(redis.policies)
                 self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
@@ -339,8 +339,8 @@ class SimulatedListener:
         if not accounting.is_whole and not accounting._has_begun:
             self._note_hole(before)
         number, subscribers, room = redis.counter, len(redis.audience(TICKS)), not redis.is_full
-        proofs: Mapping[bytes, int] = MappingProxyType(dict(redis.proofs))
-        answer = Published(number, subscribers, proofs, before, room)
+        proofs: Mapping[bytes, tuple[int, int]] = MappingProxyType(dict(redis.proofs))
+        answer = Published(number, subscribers, proofs, before, room, len(redis.policies))
         self._soon(lambda: self.protocol.published(answer, self._world.now))
 
     def _mark(self, tick: Tick) -> None:
@@ -493,6 +493,10 @@ class World:
     def refuse(self) -> None:
         """Redis refuses the second channel to whoever subscribes it, or does so no more."""
         self.redis.refuses ^= {VISITOR}
+
+    def forget(self) -> None:
+        """Somebody deletes the policies that stand beside the stream."""
+        self.redis.policies.clear()
 
     def retire(self, number: int) -> None:
         """The life of a listener is over; another one is started when it has ended."""

@@ -74,7 +74,7 @@ class Listener:
         self.now = 0.0
         self.number = 0
         self.outside = Outside(is_open=True)
-        self.proofs: dict[bytes, int] = {}
+        self.proofs: dict[bytes, int] = {}  # At which tick; of the channels that are heard here.
         self.others = 0
         self.has_room = True
         self.refuses: set[bytes] = set()
@@ -132,7 +132,9 @@ class Listener:
         """Redis has published the tick that is among the effects, and it comes back; what that leads to."""
         (order,) = (effect for effect in effects if isinstance(effect, Publish))
         self.number += 1
-        answer = Published(self.number, self.others + 1, dict(self.proofs), None, self.has_room)
+        digest = self.protocol._subscriptions.digest
+        proofs = {name: (number, digest) for name, number in self.proofs.items()}
+        answer = Published(self.number, self.others + 1, proofs, None, self.has_room)
         self.protocol.published(answer, self.now)
         confirmed = order.confirmed.number if order.confirmed else 0
         if not heard:
@@ -178,6 +180,10 @@ def leader(*, proved: bool = True) -> Listener:
 
 def kinds(effects: Sequence[Effect]) -> list[type]:
     return [type(effect) for effect in effects]
+
+
+def proved(effects: Sequence[Effect]) -> list[int]:
+    return [effect.number for effect in effects if isinstance(effect, Prove)]
 
 
 def texts(effects: Sequence[Effect]) -> list[bytes]:
@@ -270,7 +276,7 @@ def test_ticks_up_to_the_counter_are_no_news_whoever_publishes_them_again() -> N
     assert not protects(listener.protocol)
     assert listener.protocol.state is State.JOINING
     assert listener.hear(tick(8, confirmed=7)) == []
-    assert listener.hear(tick(9, confirmed=8)) == [Prove(9)]
+    assert proved(listener.hear(tick(9, confirmed=8))) == [9]
 
 
 def test_a_tick_that_came_while_it_was_asked_is_behind_it_and_has_changed_policies() -> None:
@@ -298,14 +304,15 @@ def test_a_notice_is_told_from_the_beginning_on() -> None:
 
 def test_a_standby_that_is_whole_proves_it_by_the_number_of_a_tick() -> None:
     listener = standby()
-    assert listener.hear(tick(4, confirmed=3), tick(5, confirmed=4)) == [Prove(4)]
-    assert listener.hear(tick(6, confirmed=5)) == [Prove(6)]
+    assert proved(listener.hear(tick(4, confirmed=3), tick(5, confirmed=4))) == [5]
+    assert proved(listener.hear(tick(6, confirmed=5))) == []
+    assert proved(listener.hear(tick(7, confirmed=6))) == [7]
 
 
 def test_a_standby_with_a_hole_proves_nothing() -> None:
     listener = Listener(b"orders").join()
     assert listener.hear(tick(5, confirmed=2), tick(6, confirmed=3)) == []
-    assert listener.hear(tick(7, confirmed=6)) == [Prove(7)]
+    assert proved(listener.hear(tick(7, confirmed=6))) == [7]
 
 
 def test_a_standby_whose_connections_lead_to_two_servers_proves_nothing() -> None:
@@ -319,7 +326,7 @@ def test_a_standby_that_holds_too_much_says_so_and_proves_nothing() -> None:
     listener = Listener(b"orders", hold_bytes=4000).join()
     listener.hear(tick(1, confirmed=0), tick(2, confirmed=1))
     assert Overflow() in listener.hear(*[message(b"text")] * 20)
-    assert Prove(4) not in listener.hear(tick(3, confirmed=1), tick(4, confirmed=1))
+    assert proved(listener.hear(tick(3, confirmed=1), tick(4, confirmed=1))) == []
 
 
 def test_a_leader_proves_nothing_of_itself() -> None:
@@ -1035,3 +1042,40 @@ def test_who_protects() -> None:
     fresh = Listener(b"orders").join()
     fresh.win()
     assert not protects(fresh.protocol), "it has not heard its first tick"
+
+
+# --- what the table says, and what is in force ---------------------------------------------
+
+
+def test_a_channel_that_needs_no_announcement_any_more_is_subscribed_all_the_same() -> None:
+    """The table changed while it was not connected, back to what is in force, and nobody announces that."""
+    listener = Listener(b"orders", policy=EVERY)
+    listener.join()
+    assert not listener.protocol.is_covered, "it waits until the policy was announced"
+    listener.protocol.want(b"orders", CONTENT, 0)
+    sent = listener.turn()
+    assert Command(True, (b"orders",)) in sent
+    listener.obey(sent)
+    assert listener.protocol.is_covered
+
+
+def test_a_standby_that_lacks_a_channel_proves_nothing() -> None:
+    listener = standby()
+    listener.protocol.want(b"bills", EVERY, 7)
+    assert proved(listener.hear(tick(20, confirmed=19), tick(22, confirmed=21))) == []
+
+
+def test_policies_that_somebody_has_deleted_are_announced_again() -> None:
+    listener = leader()
+    listener.protocol.want(b"bills", EVERY, 7)
+    while listener.protocol._policies.all_in_force != {b"bills": EVERY}:
+        listener.tick()
+    listener.tick()
+    listener.now += TICK
+    (order,) = (effect for effect in listener.turn() if isinstance(effect, Publish))
+    assert order.changes == ()
+    listener.number += 1
+    listener.protocol.published(Published(listener.number, 1, {}, None, policies=0), listener.now)
+    listener.now += TICK
+    (order,) = (effect for effect in listener.turn() if isinstance(effect, Publish))
+    assert order.changes == ((b"bills", EVERY),)
