@@ -25,6 +25,7 @@ class Candidate:
         self._office = office
         self._out = out
         self._claims_at = float("-inf")
+        self._claimed_whole = False
         self._retires_at = float("-inf")
 
     def won(self, epoch: int, now: float, *, claimed: bool) -> None:
@@ -33,6 +34,11 @@ class Candidate:
             self._office.claimed(claimed=claimed)
             return
         whole = self._hearing.is_whole
+        if self._claimed_whole and not whole and not self._election.ticks:
+            # Its connection has ended since it claimed. Somebody else may hold what it has not heard.
+            self._claimed_whole = False
+            self.refused(now)
+            return
         for action in self._election.won(epoch):
             if action is not Action.LEAD:
                 self.follow((action,), now)
@@ -97,6 +103,7 @@ class Candidate:
             self.refused(now)
             return
         self._claims_at = now + _CLAIM_AGAIN_SECONDS
+        self._claimed_whole = self._hearing.is_whole
         self._out.append(Claim(self._election.seen or None))
 
     def _end_term(self) -> None:

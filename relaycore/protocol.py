@@ -1,17 +1,16 @@
 """One listener, without sockets, threads, clocks, leases or tables: the one door to what decides.
 
 What happened goes in (what was heard, what was answered, what the table says, what time it is); what is
-to be done comes out of `take`, in order. The listener of `channels_app.listening` does it on real
-servers, the simulator of the tests on played ones, and both drive this same class.
+to be done comes out of `take`, in order. The listener does it on real servers, the simulator on played ones.
 
 It joins what decides: how connections begin (`relaycore.attachment`) and what is subscribed on them
 (`relaycore.subscribing`), what is relayed and what is held (`relaycore.hearing`), who leads
 (`relaycore.election`), what follows from that (`relaycore.candidate`), and what a leader does in its
 terms (`relaycore.office`).
 
-When Redis has answered for each channel the connection is covered, and a tick that is heard from then on
-proves that everything is heard. A leader whose connection ends gives way to whoever may be there: it
-protects nothing. A leader that could go on gives way only to a standby that has proved to be whole.
+When Redis has answered for each channel the connection is covered: from then on a tick that is heard
+proves that all is heard. A leader whose connection ends gives way to whoever may be there: it protects
+nothing. A leader that could go on gives way only to a standby that has proved to be whole.
 """
 
 from collections.abc import Mapping, Sequence
@@ -87,7 +86,7 @@ class ListenerProtocol:
         return self._accounting.confirmed if self.leads and self._office.has_begun else None
 
     def has_proof(self, now: float) -> bool:
-        """Whether a standby has proved within the last ticks that it holds what is not confirmed."""
+        """Whether a standby has proved that it holds what is not confirmed."""
         return self._office.has_proof(now)
 
     @property
@@ -252,7 +251,7 @@ class ListenerProtocol:
     # --- the lease -----------------------------------------------------------------------
 
     def won(self, epoch: int, now: float, *, claimed: bool = True) -> None:
-        """The term of this epoch is its own. Not `claimed`: PostgreSQL cannot be asked."""
+        """It may lead in this epoch; release the lease if it does not. `claimed`: the lease was."""
         self._candidate.won(epoch, now, claimed=claimed)
 
     def refused(self, now: float) -> None:

@@ -76,7 +76,10 @@ class Tenure:
             protocol.refused(now)
             return
         protocol.won(term.epoch, now)
+        heartbeat = Heartbeat(term, self._condition)
+        heartbeat.start()
         if protocol.leads and protocol.epoch == term.epoch:
             self.end()
-            self._heartbeat = Heartbeat(term, self._condition)
-            self._heartbeat.start()
+            self._heartbeat = heartbeat
+        else:
+            heartbeat.end()  # Released, so that others need not wait for it to lapse.

@@ -14,12 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relaycore import effects
+from relaycore.candidate import Candidate
 from relaycore.capture import Capture
 from relaycore.office import Office, Outside
 from relaycore.policies import Policies
 from relaycore.policy import CONTENT, EVERY, Policy
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Standbys
+from relaycore.subscribing import Subscriptions
 from relaycore.transitions import TRANSITIONS, Action, Event, State
 
 from .world import CHANNEL, VISITOR, World
@@ -327,6 +329,32 @@ def test_control_ticks_that_are_believed_again_lose_messages(monkeypatch: pytest
         raising=False,
     )
     assert searched(has_lost_one_of_equals, names, EVERY, protected=True, texts=3)
+
+
+def test_control_who_takes_a_connection_for_covered_that_lacks_a_channel_loses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["policy", "cut", "kill"]
+    assert not searched(has_lost, names, CONTENT, protected=True)
+
+    def look(self: Subscriptions) -> None:
+        if self.is_located and not self._out and not self._asked:
+            self.is_covered = not any(self._policies.waits(channel) for channel in self._rows)
+            self._missing.clear()
+
+    monkeypatch.setattr(Subscriptions, "_look_whether_covered", look)
+    assert searched(has_lost, names, CONTENT, protected=True)
+
+
+def test_control_who_leads_though_its_connection_has_ended_since_it_claimed_loses_what_others_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["policy", "policy", "policy", "cut", "retire"]
+    assert not searched(has_lost, names, CONTENT, protected=True)
+    monkeypatch.setattr(
+        Candidate, "_claimed_whole", property(lambda self: False, lambda self, value: None), raising=False
+    )
+    assert searched(has_lost, names, CONTENT, protected=True)
 
 
 def test_policies_really_change() -> None:

@@ -376,6 +376,9 @@ class SimulatedListener:
             self.protocol.refused(now)
         else:
             self.protocol.won(epoch, now)
+            lease = self._world.lease
+            if not self.protocol.leads and lease.holder is self and lease.epoch == epoch:
+                lease.holder = None
         self._obey()
 
     def _end(self) -> None:
