@@ -20,11 +20,13 @@ class Why(Enum):
     HOLE: there was no leader, and who leads now has not heard everything since the last one confirmed
     DEAF: the leader's data connection had ended
     LATE: who leads now has subscribed this channel later than the leader before
+    REFUSED: Redis has refused this channel
     """
 
     HOLE = auto()
     DEAF = auto()
     LATE = auto()
+    REFUSED = auto()
 
 
 @dataclass(frozen=True, slots=True)

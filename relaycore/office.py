@@ -6,11 +6,11 @@ proves that it hears. A standby's number beside the stream proves that it is who
 nothing, while something waits, or while a gap is not on record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from relaycore.accounting import Accounting, Why
+from relaycore.accounting import Accounting, Missed, Why
 from relaycore.effects import (
     Active,
     Covered,
@@ -107,6 +107,7 @@ class Office:
         self.tick_refusal = ""
         self._is_claimed = False
         self._announces = False
+        self._silenced: dict[int, tuple[bytes, Tick]] = {}
         self._newest_before = 0
         self._policies_before: int | None = None
         self._is_said_unheard = False
@@ -132,6 +133,7 @@ class Office:
     def lead(self, epoch: int, now: float, *, claimed: bool) -> None:
         """A term begins. Not `claimed`: PostgreSQL cannot be asked."""
         self._is_claimed, self.has_begun = claimed, False
+        self._silenced.clear()
         self.standbys.lead()
         self.pulse.lead(now)
         self.tick_refusal = ""
@@ -146,6 +148,7 @@ class Office:
     def end(self) -> None:
         """Lead no more."""
         self._is_claimed = self.has_begun = False
+        self._silenced.clear()
 
     def look_at_policies(self) -> None:
         """Other policies are in force, or are wanted: the next tick may have something to announce."""
@@ -214,6 +217,7 @@ class Office:
             self._heard_again(tick)
         rows = self._subscriptions.ticked()
         if rows and self._election.ticks:
+            self._out += self._missed_while_refused(rows, tick)
             self._out.append(Active(rows, tick))
 
     def account(self, tick: Tick) -> None:
@@ -242,6 +246,8 @@ class Office:
         row = self._subscriptions.row(channel)
         if row is not None and self.has_begun:
             since = self._accounting.deaf_since or self._election.last
+            if since is not None:
+                self._silenced.setdefault(row, (channel, since))
             self._out.append(Silenced(channel, row, self._subscriptions.refused[channel], since))
 
     def say_unheard(self, now: float, *, is_unheard: bool) -> None:
@@ -274,6 +280,11 @@ class Office:
         return self.standbys.has_proof(self._subscriptions.digest, now)
 
     # --- inside --------------------------------------------------------------------------
+
+    def _missed_while_refused(self, rows: Iterable[int], tick: Tick) -> list[Missed]:
+        """What of these rows this term has seen refused, and hears from this tick on."""
+        ended = [self._silenced.pop(row) for row in rows if row in self._silenced]
+        return [Missed(since, tick, Why.REFUSED, channel) for channel, since in ended]
 
     def _heard_again(self, tick: Tick) -> None:
         """On a connection that has brought nothing for a while, and has not ended, nothing was missed."""

@@ -77,7 +77,7 @@ UNPROVEN: Final = (Gap.Cause.NO_LISTENER, Gap.Cause.DEAF)
 
 def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> Closed:
     """The window between two ticks."""
-    if before.run_id != after.run_id:
+    if before.run_id != after.run_id and cause is not Gap.Cause.REFUSED:
         cause = Gap.Cause.REDIS_RESTARTED
     # The clock of Redis may have been set back.
     return Closed(before.at, max(before.at, after.at), cause, missed_at_most(before, after), channel)
@@ -229,6 +229,8 @@ def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
     began_at, ended_at = from_milliseconds(gap.began), from_milliseconds(gap.ended)
     bound = None if gap.missed_at_most is None or gap.missed_at_most > _MOST else gap.missed_at_most
     what = {"ended_at": ended_at, "missed_at_most": bound, "cause": gap.cause}
+    if gap.cause is Gap.Cause.REFUSED and _end_refused(gap, partition, bound):
+        return
     if not gap.channel and still_open.update(began_at=began_at, **what):
         return
     same = {"partition": partition, "channel": gap.channel, "began_at": began_at}
@@ -238,6 +240,16 @@ def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
     shorter = known.filter(Q(covered=True) | Q(ended_at__lt=ended_at))
     if not shorter.update(**what, covered=False) and not known.exists():
         Gap.objects.create(**same, **what)
+
+
+def _end_refused(gap: Closed, partition: int, bound: int | None) -> bool:
+    """Whether there was one that is open."""
+    began_at = from_milliseconds(gap.began)
+    its_own = Gap.objects.filter(partition=partition, channel=gap.channel, ended_at=None)
+    # One that a leader before has opened began before anything that was counted here.
+    its_own.filter(began_at__gte=began_at).update(missed_at_most=bound)
+    ended_at = Greatest(Value(from_milliseconds(gap.ended)), F("began_at"))
+    return bool(its_own.update(ended_at=ended_at))
 
 
 def _end_forgotten(

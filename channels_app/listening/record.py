@@ -15,6 +15,7 @@ _CAUSES: Final[dict[Why, Gap.Cause]] = {
     Why.HOLE: Gap.Cause.NO_LISTENER,
     Why.DEAF: Gap.Cause.CONNECTION_LOST,
     Why.LATE: Gap.Cause.LATE,
+    Why.REFUSED: Gap.Cause.REFUSED,
 }
 
 

@@ -1,10 +1,21 @@
 """What leaders note of gaps, as it then stands in PostgreSQL."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from channels_app.listening.gaps import Closed, Covered, Forgotten, GivenUp, Losses, Opened, write, write_loss
+from channels_app.listening.gaps import (
+    Closed,
+    Covered,
+    Forgotten,
+    GivenUp,
+    Losses,
+    Opened,
+    between,
+    write,
+    write_loss,
+)
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from relaycore.ticks import Tick
@@ -83,6 +94,33 @@ def test_a_time_that_no_column_can_hold_is_the_last_one() -> None:
     [gap] = Gap.objects.all()
     assert gap.ended_at is not None
     assert gap.ended_at.year == 9999
+
+
+# --- a channel that Redis has refused ----------------------------------------------------
+
+
+def refused(since: int) -> None:
+    Gap.objects.create(partition=0, channel="bills", cause=Gap.Cause.REFUSED, began_at=at(since))
+
+
+def test_the_gap_of_a_refused_channel_ends_with_what_was_counted_from_its_beginning_on() -> None:
+    refused(1000)
+    for _ in range(2):
+        write(Closed(1000, 3000, Gap.Cause.REFUSED, 9, "bills"), TERM)
+    assert gaps() == [(1000, 3000, 9, False)]
+
+
+def test_one_that_began_before_anything_was_counted_has_no_bound() -> None:
+    refused(500)
+    write(Closed(1000, 3000, Gap.Cause.REFUSED, 9, "bills"), TERM)
+    assert gaps() == [(500, 3000, None, False)]
+
+
+def test_after_a_restart_of_redis_it_is_refused_all_the_same_and_nobody_knows_how_much() -> None:
+    before, after = tick(1000), replace(tick(3000), run_id="another")
+    assert between(before, after, Gap.Cause.REFUSED, "bills") == Closed(
+        1000, 3000, Gap.Cause.REFUSED, None, "bills"
+    )
 
 
 # --- Redis has forgotten what was confirmed ----------------------------------------------

@@ -56,11 +56,15 @@ def test_a_channel_that_redis_refuses_is_named_and_the_others_are_heard(
     assert list(Channel.objects.exclude(refusal="").values_list("channel", flat=True)) == ["bills"]
     publish(relay_keys, GRANTED[-1], ["heard"])
     wait_until(lambda: on_stream(relay_keys) == ["heard"])
+    assert not any(relay_keys.publish("bills", number) for number in range(8)), "somebody has heard it"
 
     grant("&bills")
 
     wait_until(lambda: is_active("bills"), seconds=2 * SAID_SECONDS, what="ACTIVE once granted")
     wait_until(lambda: not Gap.objects.filter(ended_at=None).exists(), what="its gap closed")
+    bound = Gap.objects.get(channel="bills", cause=Gap.Cause.REFUSED).missed_at_most
+    assert bound is not None
+    assert 8 <= bound < 50
     assert Channel.objects.get(channel="bills").refusal == ""
     assert all(map(is_active, GRANTED))
 

@@ -731,6 +731,24 @@ def test_a_channel_that_is_refused_later_is_told_at_once_and_active_again_once_g
     assert active(listener.tick()) == [7]
 
 
+def test_what_was_missed_of_a_refused_channel_is_counted_from_tick_to_tick() -> None:
+    listener = leader()
+    listener.refuses = {b"bills"}
+    listener.protocol.want(b"bills", CONTENT, 7)
+    (silenced,) = listener.obey(listener.protocol.take())
+    assert isinstance(silenced, Silenced)
+    assert Missed not in kinds(listener.tick())
+    listener.refuses.clear()
+    listener.obey(listener.later(3.0))
+    listener.protocol.not_published("")
+    out = listener.tick()
+    (missed,) = (effect for effect in out if isinstance(effect, Missed))
+    assert (missed.before, missed.after.number) == (silenced.since, listener.number)
+    assert (missed.why, missed.channel) == (Why.REFUSED, b"bills")
+    assert kinds(out).index(Missed) < kinds(out).index(Active), "it would be ended without its count"
+    assert Missed not in kinds(listener.tick())
+
+
 # --- two servers -------------------------------------------------------------------------
 
 
