@@ -50,7 +50,7 @@ def _docker(words: list[str]) -> None:
         if option == "--build-arg":
             assert f"ARG {value.partition('=')[0]}" in (ROOT / "Dockerfile").read_text()
     named = [word for word in rest if not word.startswith("-") and "=" not in word]
-    assert action in {"up", "down", "exec", "run", "build"}
+    assert action in {"up", "down", "stop", "exec", "run", "build"}
     if action == "exec":
         assert named[0] in services, named[0]
         look_up(Command(shlex.join(named[1:])))
@@ -61,8 +61,14 @@ def _docker(words: list[str]) -> None:
 def _kubectl(words: list[str]) -> None:
     """The manifests are there."""
     assert words[0] in {"apply", "delete"}
-    [where] = [after for option, after in pairwise(words) if option == "--filename"]
-    assert list((ROOT / where).glob("*.yaml")) or (ROOT / where).is_file(), where
+    files = [after for option, after in pairwise(words) if option == "--filename"]
+    assert files
+    for where in files:
+        assert list((ROOT / where).glob("*.yaml")) or (ROOT / where).is_file(), where
+    named = [yaml.safe_load_all((ROOT / where).read_text()) for where in files if (ROOT / where).is_file()]
+    if words[0] == "delete":
+        assert len(named) == len(files), "of a directory everything would be deleted, its namespace too"
+        assert "Namespace" not in {found["kind"] for file in named for found in file}
 
 
 def _mongo(words: list[str]) -> None:

@@ -126,6 +126,8 @@ def test_pages_with_commands_are_found() -> None:
         "docker build --tag nonsense .",
         "docker compose exec web python manage.py nonsense",
         "kubectl apply --filename deploy/nonsense",
+        "kubectl delete --filename deploy/kubernetes",
+        "docker compose stop nonsense",
         "mongodump --uri=$MONGO_URL --db=nonsense",
         "python manage.py tokens nonsense",
         "python -m benchmarks.nonsense",
