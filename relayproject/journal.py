@@ -30,6 +30,9 @@ _PAUSE_SECONDS: Final = 1.0
 _ELSEWHERE: Final = frozenset({"django.request", "messages_app.writing.quarantine"})
 """Answers such as 404, which are the client's mistake, and what the home page shows in a list of its own."""
 
+_PROBES: Final = frozenset({"healthz", "readyz", "readyz-web"})
+"""Asked every few seconds, they would fill the journal with one answer, which the home page gives as well."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -66,7 +69,7 @@ class Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take one line; a process that was forked begins with a thread of its own."""
-        if record.levelno < logging.ERROR and record.name in _ELSEWHERE:
+        if (record.levelno < logging.ERROR and record.name in _ELSEWHERE) or _is_not_ready(record):
             return
         try:
             text = " ".join(record.getMessage().split())[:_CHARACTERS]
@@ -102,3 +105,9 @@ class Handler(logging.Handler):
                     client = None
                     awake.set()
             time.sleep(_PAUSE_SECONDS)
+
+
+def _is_not_ready(record: logging.LogRecord) -> bool:
+    """Whether it says that a probe was answered with 503."""
+    match = getattr(getattr(record, "request", None), "resolver_match", None)
+    return getattr(record, "status_code", None) == 503 and match is not None and match.url_name in _PROBES

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from relayproject import journal, keys
 from relayproject.connections import redis_client
@@ -72,3 +73,20 @@ def test_the_mistakes_of_clients_are_not_errors_here(
     log.error("Internal Server Error: /something")
 
     wait_until(lambda: texts() == ["Internal Server Error: /something"])
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "messages"])
+@pytest.mark.parametrize("probe", ["/readyz", "/readyz/"])
+def test_that_relay_is_not_ready_is_no_news_each_time_that_it_is_asked(
+    log: logging.Logger, client: Client, wait_until: Callable[..., None], probe: str
+) -> None:
+    requests = logging.getLogger("django.request")
+    requests.addHandler(log.handlers[-1])
+    try:
+        assert client.get(probe).status_code == 503
+        assert client.get("/healthz").status_code == 200
+    finally:
+        requests.removeHandler(log.handlers[-1])
+    log.error("something else")
+
+    wait_until(lambda: texts() == ["something else"])
