@@ -38,7 +38,7 @@ class Recount:
     def begin(self) -> None:
         """If the counts are lost, count. Nothing may be in flight or pending."""
         if self._counting is None and not self._stream.has_counts():
-            log.warning("partition %d: Redis has no complete counts, counting", self._partition)
+            log.info("partition %d: Redis has no complete counts, counting", self._partition)
             self._stream.add_up()  # What is stored already is counted there, and must not be added later.
             self._below = self._stream.horizon()
             self._token = uuid.uuid4().hex
@@ -59,7 +59,10 @@ class Recount:
         whole = self._stream.complete_counts(self._token, counts)
         self._counting = None
         if whole:
-            log.info("partition %d: counted %d messages anew", self._partition, sum(counts.values()))
+            stored = sum(counts.values())
+            # At the first start of all there is nothing to count, and nothing was lost.
+            level = logging.WARNING if stored else logging.INFO
+            log.log(level, "partition %d: counted %d messages anew", self._partition, stored)
 
     def _start(self) -> "Future[dict[bytes, int]]":
         self._counting = in_background(count_stored, self._messages, self._partition, self._below)

@@ -114,8 +114,9 @@ class TestMessages:
         out = io.TextIOWrapper(io.BytesIO())
         monkeypatch.setattr(sys, "stdout", out)
 
-        call_command("messages", "export", "--channel", "orders", stderr=io.StringIO())
+        call_command("messages", "export", "--channel", "orders", stderr=(said := io.StringIO()))
 
+        assert said.getvalue().startswith("1 message read in ")
         assert json.loads(out.buffer.getvalue())["message"] == "hello"  # type: ignore[attr-defined]
 
     def test_a_file_that_cannot_be_written_is_named(self, relay_keys: Any) -> None:

@@ -86,7 +86,8 @@ class Command(BaseCommand):
             if shows:
                 self.stderr.write(f"\r{_bar(first, last)} {done} messages", ending="")
         seconds = time.monotonic() - begun
-        self.stderr.write(("\r" if shows else "") + f"{done} messages read in {seconds:.1f} s." + " " * _BAR)
+        said = f"{done} message{'' if done == 1 else 's'} read in {seconds:.1f} s."
+        self.stderr.write(("\r" if shows else "") + said + " " * _BAR)
 
 
 def _follow(channel: str, lines: int, on: bool) -> Iterator[dict[str, Any]]:

@@ -19,17 +19,25 @@ def _lose_counts(world: World) -> None:
     assert world.redis.delete(keys.stored(0)) == 1
 
 
-def test_counts_that_were_lost_are_counted_anew(world: World, wait_until: Wait) -> None:
+def test_counts_that_were_lost_are_counted_anew(
+    world: World, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    def warned() -> list[str]:
+        return [line.getMessage() for line in caplog.records if line.levelname == "WARNING"]
+
     chance = random.Random(1)
     for n in range(300):
         world.append(f"text {n}", channel=f"channel {chance.randrange(20)}")
     with running():
         wait_until(world.is_settled)
+    assert warned() == [], "nothing was stored yet when it began to count"
     _lose_counts(world)
 
     with running():
         wait_until(world.counts_are_whole)
+        wait_until(warned)
 
+    assert warned() == ["partition 0: counted 300 messages anew"]
     world.assert_each_stored_once()
 
 
