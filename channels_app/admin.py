@@ -1,5 +1,6 @@
 """Channels in Django's admin: adding one starts it, deleting one stops it."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,9 +21,10 @@ from relayproject.templatetags.relay import ago, span
 
 SHOWN = (
     "status",
-    "why",
+    "listener",
+    "why_not",
     "partition",
-    "active_since",
+    "heard_since",
     "complete_since",
     "stored",
     "minute",
@@ -92,8 +94,11 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return found
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
-        """A new channel has nothing to show yet."""
-        return self.fields if obj else ("channel", "deduplicate", "retention_seconds")
+        """Who hears it, or why nobody does. A new channel has nothing to show yet."""
+        if obj is None:
+            return ("channel", "deduplicate", "retention_seconds")
+        other = "why_not" if obj.status == Channel.Status.ACTIVE else "listener"
+        return [name for name in self.fields if name != other]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> tuple[str, ...]:
         """A row is never renamed: the name is what is stored under."""
@@ -111,13 +116,16 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         heard = channel.status == Channel.Status.ACTIVE
         return "" if heard else report.why_not_heard(channel, channel.known.listener)
 
-    @admin.display(description="listener")
-    def why(self, channel: Any) -> str:
-        """Who hears it, or why nobody does."""
-        listener = channel.known.listener
-        if channel.status == Channel.Status.ACTIVE:
-            return f"{listener.host}, pid {listener.pid}" if listener else ""
-        return report.why_not_heard(channel, listener)
+    @admin.display
+    def listener(self, channel: Any) -> str:
+        """Who hears it."""
+        lease = channel.known.listener
+        return f"{lease.host}, pid {lease.pid}" if lease else ""
+
+    @admin.display(description="active since", empty_value="")
+    def heard_since(self, channel: Any) -> datetime | None:
+        """Empty while it is not: the column speaks of the last leader that was there."""
+        return channel.active_since if channel.status == Channel.Status.ACTIVE else None
 
     @admin.display(description="complete since")
     def complete_since(self, channel: Any) -> SafeString:

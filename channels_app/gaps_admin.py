@@ -83,9 +83,12 @@ def link(channel: str, found: Completeness) -> SafeString:
     """Since when a channel is complete, or what is open, with the way to all of its gaps."""
     address = reverse("admin:channels_app_gap_changelist") + "?" + urlencode({"touching": channel})
     if found.open_gap is not None:
-        said = f"not heard since {found.open_gap.began_at:%Y-%m-%d %H:%M:%S}: {found.open_gap.cause}"
+        gap = found.open_gap
+        said = f"not heard since {gap.began_at:%Y-%m-%d %H:%M:%S}: {Gap.Cause(gap.cause).label}"
+    elif found.since is None:
+        said = "not heard, and no gap is recorded yet"
     else:
-        said = "–" if found.since is None else f"{found.since:%Y-%m-%d %H:%M:%S}"
+        said = f"{found.since:%Y-%m-%d %H:%M:%S}"
     return format_html('{} (<a href="{}">gaps</a>)', said, address)
 
 

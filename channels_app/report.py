@@ -9,13 +9,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import redis
 
 from channels_app import completeness
 from channels_app.completeness import Completeness
 from channels_app.models import Channel
-from leases_app.models import Lease
+from leases_app.models import PROOF_SECONDS, Lease
+from relaycore.refusals import Refusal, classify
 from relaycore.times import from_milliseconds
 from relayproject import keys, rates
 from relayproject.connections import shared_redis
@@ -121,12 +123,28 @@ def why_not_heard(channel: Channel, listener: Lease | None) -> str:
         )
     where = f"The listener on {listener.host}, pid {listener.pid},"
     if channel.refusal:
-        return f"{where} may not subscribe to it: {channel.refusal}"
+        return f"{where} may not subscribe to it: {channel.refusal.rstrip('. ')}. {_remedy(channel)}"
+    if _has_just_begun(listener):
+        return f"{where} has just begun to lead, and waits for its first tick."
     if not listener.hears:
         return f"{where} {hears_nothing(listener.heard_at, listener.trouble)}"
     if datetime.now(UTC) - channel.updated_at < _SOON:
         return f"{where} is subscribing."
     return f"{where} does not hear it: {listener.trouble or 'Redis does not confirm the subscription.'}"
+
+
+def _remedy(channel: Channel) -> str:
+    """What to do about a channel that Redis refuses."""
+    if classify(channel.refusal) is not Refusal.RIGHTS:
+        return "It is tried again by itself."
+    return f"Grant its user `&{channel.channel}`; it is tried again by itself."
+
+
+def _has_just_begun(leader: Any) -> bool:
+    """Whether its term is too young to have proved anything. `leader`: as `described`."""
+    if leader.heard_at is not None or leader.trouble or leader.claimed_at is None:
+        return False
+    return bool(leader.now - leader.claimed_at < timedelta(seconds=PROOF_SECONDS))
 
 
 def hears_nothing(heard_at: datetime | None, trouble: str) -> str:

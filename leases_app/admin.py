@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.templatetags.admin_list import _boolean_icon
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.http import HttpRequest
 
@@ -53,10 +54,10 @@ class LeaseAdmin(ReadOnlyAdmin):
         """Where its holder runs, or ran."""
         return f"{lease.host}, pid {lease.pid}" if lease.host else ""
 
-    @admin.display(boolean=True, description="hears", ordering="heard_at")
-    def hears(self, lease: Lease) -> bool | None:
+    @admin.display(description="hears", ordering="heard_at")
+    def hears(self, lease: Lease) -> str:
         """Proven to hear within the last seconds; only of who leads the listeners."""
-        return bool(lease.hears) if lease.role == Lease.Role.LISTENER else None
+        return _boolean_icon(bool(lease.hears)) if lease.role == Lease.Role.LISTENER else "–"
 
     @admin.display(description="last heartbeat", ordering="heartbeat_at")
     def heartbeat_age(self, lease: Any) -> str | None:

@@ -60,7 +60,7 @@ def checks(state: State) -> list[Check]:
         found += [
             Check(f"standby of partition {number}", why) for number, why in state.table.standbys.items()
         ]
-        found.append(Check("channels", _refused(state.table)))
+        found.append(Check("channels that Redis refuses", _refused(state.table)))
     return found
 
 
@@ -78,7 +78,7 @@ def _refused(table: Table) -> str | None:
     """Not which: their names are not for everybody, and everybody may ask for this."""
     if not table.refused:
         return None
-    return f"Redis refuses {table.refused} of {sum(one.channels for one in table.listed.values())}"
+    return f"{table.refused} of {sum(one.channels for one in table.listed.values())}"
 
 
 def _answer(found: list[Check]) -> JsonResponse:

@@ -1,12 +1,13 @@
 """Channels in Django's admin."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app.models import Lease
 from relayproject import keys
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/channels_app/channel/"
 ADD = LIST + "add/"
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -106,6 +108,7 @@ def test_a_channels_page_says_who_listens_and_what_is_stored(
     browser: Client, listener: Any, relay_keys: Any
 ) -> None:
     channel = start("orders")
+    Channel.objects.update(subscription_status="ACTIVE", active_since=NOON)
     relay_keys.hset(keys.stored(0), "orders", 1234)
 
     page = browser.get(reverse("admin:channels_app_channel_change", args=[channel.pk])).content.decode()
@@ -113,6 +116,29 @@ def test_a_channels_page_says_who_listens_and_what_is_stored(
     lease = Lease.objects.get()
     assert f"{lease.host}, pid {lease.pid}" in page
     assert "1,234" in page
+    assert "Listener:" in page
+    assert "Why not heard:" not in page
+    assert "2026-11-21 12:00" in page
+
+
+def test_a_channels_page_says_why_it_is_not_heard_and_whether_that_is_a_gap(
+    browser: Client, listener: Any, relay_keys: Any
+) -> None:
+    channel = start("orders")
+    Channel.objects.update(subscription_status="ACTIVE", active_since=NOON)
+    listener.release()
+    address = reverse("admin:channels_app_channel_change", args=[channel.pk])
+
+    page = browser.get(address).content.decode()
+    Gap.objects.create(partition=0, began_at=NOON, cause=Gap.Cause.DEAF)
+    later = browser.get(address).content.decode()
+
+    assert "Why not heard:" in page
+    assert "Listener:" not in page
+    assert "Nobody listens to partition 0" in page
+    assert "2026-11-21 12:00" not in page, "it was ACTIVE once"
+    assert "not heard, and no gap is recorded yet (" in page
+    assert "not heard since 2026-11-21 12:00:00: the listener hears nothing (" in later
 
 
 def test_a_channels_page_says_when_redis_is_away(browser: Client, redis_away: None) -> None:

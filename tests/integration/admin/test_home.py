@@ -211,9 +211,12 @@ def test_nobody_proposes(
     found = parts(browser)
 
     assert 'class="banner warn"' in found["banner"]
-    said = {"stopped": "have stopped 100 s ago", "disabled": "are disabled"}[how]
-    assert f"Proposals {said}: " in found["banner"]
-    assert '<li><span class="dot bad"></span>Proposals' in found["loops"]
+    said = {
+        "stopped": "Nobody has proposed listeners and writers for 100 s",
+        "disabled": "Proposals are disabled",
+    }[how]
+    assert f"{said}: " in found["banner"]
+    assert f'<li><span class="dot bad"></span>{said}' in found["loops"]
 
 
 def test_a_partition_without_a_standby_is_named(

@@ -40,6 +40,15 @@ def test_a_lease_says_whether_its_holder_hears_and_what_it_cannot_do(browser: Cl
     assert "Redis refuses EVAL: grant +eval." in page
 
 
+def test_whether_a_writer_hears_is_no_question(browser: Client) -> None:
+    assert Contender().claim(Lease.Role.WRITER, 0)
+
+    page = browser.get(LIST).content.decode()
+
+    assert '<td class="field-hears">–</td>' in page
+    assert 'alt="None"' not in page
+
+
 def test_a_lease_that_lapsed_or_was_released_is_not_live(
     browser: Client, listener: Any, settings: Any
 ) -> None:

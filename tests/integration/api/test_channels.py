@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from channels_app import unheard
 from channels_app.models import Channel
 from channels_app.registration import start
-from leases_app.models import Lease
+from leases_app.models import ClockTimestamp, Lease
 from relaycore.policy import EVERY
 from relayproject import keys
 
@@ -110,6 +110,26 @@ def test_what_the_listener_cannot_do_is_the_reason(api: Any, listener: Any) -> N
     assert why.endswith("has not proved yet that it hears anything: Redis refuses EVAL: NOPERM; grant +eval.")
 
 
+def test_a_leader_that_has_just_begun_has_not_failed_to_hear(api: Any, listener: Any) -> None:
+    start("orders")
+    Lease.objects.update(heard_at=None, claimed_at=ClockTimestamp())
+    young = api.get(f"{CHANNELS}/orders").json()["why_not_heard"]
+    Lease.objects.update(claimed_at=timezone.now() - timedelta(seconds=3))
+    old = api.get(f"{CHANNELS}/orders").json()["why_not_heard"]
+
+    assert young.endswith(" has just begun to lead, and waits for its first tick.")
+    assert "has not proved yet that it hears anything" in old
+
+
+def test_what_has_nothing_to_do_with_rights_asks_for_none(api: Any, listener: Any) -> None:
+    start("secret")
+    unheard.refuse(listener, {Channel.objects.get().pk: "ERR not now."}, None)
+
+    why = api.get(f"{CHANNELS}/secret").json()["why_not_heard"]
+
+    assert why.endswith(" may not subscribe to it: ERR not now. It is tried again by itself.")
+
+
 def test_a_channel_that_redis_refuses_says_why_and_the_others_are_heard(api: Any, listener: Any) -> None:
     start("orders")
     start("secret")
@@ -121,7 +141,10 @@ def test_a_channel_that_redis_refuses_says_why_and_the_others_are_heard(api: Any
 
     assert rows["orders"]["why_not_heard"] is None
     assert rows["secret"]["subscription_status"] == "INACTIVE"
-    assert "may not subscribe to it: NOPERM No permissions" in rows["secret"]["why_not_heard"]
+    assert rows["secret"]["why_not_heard"].endswith(
+        " may not subscribe to it: NOPERM No permissions to access a channel. "
+        "Grant its user `&secret`; it is tried again by itself."
+    )
     assert rows["secret"]["open_gap"]["cause"] == "refused"
     assert rows["orders"]["open_gap"] is None
 

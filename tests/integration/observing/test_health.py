@@ -55,7 +55,7 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "RELAY_SECRET_KEY",
         "listener of partition 0",
         "writer of partition 0",
-        "channels",
+        "channels that Redis refuses",
     ]
 
 
@@ -142,7 +142,7 @@ def test_channels_that_redis_refuses_are_counted_and_not_named(
 
     answer = client.get("/readyz")
 
-    assert _wrong(answer) == {"channels": "Redis refuses 1 of 2"}
+    assert _wrong(answer) == {"channels that Redis refuses": "1 of 2"}
     assert "secret" not in answer.content.decode()
 
 
