@@ -1,6 +1,7 @@
 """What the home page says, read from the three servers."""
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -8,6 +9,7 @@ from typing import Any, Final, TypeVar
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db.models import F
 from pymongo.errors import PyMongoError
 
 from channels_app import report
@@ -16,10 +18,10 @@ from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.models import Quarantined
-from messages_app.searching import backlog
+from messages_app.searching import backlog, history
 from relaycore.errors import one_line
 from relayproject import fitness, journal, proposals, rates
-from relayproject.connections import mongo_collection, shared_redis
+from relayproject.connections import shared_redis
 from relayproject.observing.state import Listed, read_listed
 
 log = logging.getLogger(__name__)
@@ -32,11 +34,9 @@ RANGES: Final = {"minutes": (5, 120), "hours": (60, 180), "day": (60, 1440)}
 _SHOWN: Final = 8
 """So many rows of each list; the whole is one click away."""
 
-_AWAY: Final = {
-    "PostgreSQL": DatabaseError,
-    "Redis": redis.RedisError,
-    "MongoDB": (PyMongoError, DatabaseError),
-}
+_MOST_CHARACTERS: Final = 120
+_REST: Final = re.compile(r" \(configured timeouts: |, Timeout: | Is the server running ")
+"""Where the drivers of MongoDB and PostgreSQL begin with advice, settings and topologies."""
 
 
 @dataclass(slots=True)
@@ -128,9 +128,15 @@ def _ask(server: str, facts: Facts, question: Callable[[], T]) -> T | None:
     try:
         return question()
     except (DatabaseError, redis.RedisError, PyMongoError) as exc:
-        facts.away[server] = one_line(exc, 200)
-        log.warning("the home page cannot ask %s: %s", server, facts.away[server])
+        facts.away[server] = _first_clause(exc)
+        log.warning("the home page cannot ask %s: %s", server, one_line(exc, 200))
         return None
+
+
+def _first_clause(exc: Exception) -> str:
+    """What a driver says before it sets out all that it knows."""
+    said = one_line(exc)
+    return _REST.split(said, maxsplit=1)[0].rstrip(". ")[:_MOST_CHARACTERS] or type(exc).__name__
 
 
 def _channels(facts: Facts) -> list[int]:
@@ -143,7 +149,7 @@ def _channels(facts: Facts) -> list[int]:
         for channel in channels:
             why = report.why_not_heard(channel, listeners.get(channel.partition))
             facts.silent.setdefault(why, []).append(channel)
-    facts.gaps = list(Gap.objects.all()[:_SHOWN])
+    facts.gaps = list(Gap.objects.order_by(F("ended_at").desc(nulls_first=True), "-began_at")[:_SHOWN])
     return list(facts.listed)
 
 
@@ -207,6 +213,7 @@ def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
 
 
 def _quarantine(facts: Facts) -> None:
-    facts.quarantined = mongo_collection("quarantine").estimated_document_count()
+    # By the web's client: the writer's has a longer patience than somebody who looks at a page.
+    facts.quarantined = history.collection().database["quarantine"].estimated_document_count()
     if facts.quarantined:
         facts.latest = list(Quarantined.objects.defer("payload").order_by("-quarantined_at")[:5])

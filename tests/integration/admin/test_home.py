@@ -2,14 +2,16 @@
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pymongo
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.staticfiles import finders
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -24,6 +26,7 @@ from messages_app.writing.stream import Stream
 from relayproject import keys
 from relayproject.celery import PROPOSE
 from relayproject.connections import mongo_collection, shared_redis
+from relayproject.dashboard import facts
 from tests.integration.listening.world import full
 
 pytestmark = pytest.mark.django_db
@@ -246,10 +249,25 @@ def test_gaps_are_shown_with_what_may_be_missing(browser: Client, relay_keys: An
     assert "every channel of partition 0: no listener" in found
     assert "Nov 21 12:00:00 UTC to 12:00:03; at most 42 messages missed" in found
     assert "not ended" in found
+    assert "nobody knows" not in found
     for html in (found, page):
         assert "&lt;script&gt;alert(1)" in html
         assert "<script>alert" not in html
     assert "2026-11-21 12:00:03.000" in page
+
+
+def test_gaps_that_go_on_stand_before_those_that_are_over(browser: Client, relay_keys: Any) -> None:
+    start("orders")
+    at = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+    Gap.objects.create(partition=0, channel="open", cause="refused", began_at=at)
+    for number in range(1, 12):
+        later = at + timedelta(hours=number)
+        Gap.objects.create(partition=0, channel="over", cause="refused", began_at=later, ended_at=later)
+
+    found = parts(browser)["gaps"]
+
+    assert found.index("open of partition 0") < found.index("over of partition 0")
+    assert "Nov 21 23:00:00 UTC to 23:00:00; nobody knows how much was missed" in found
 
 
 def _store(messages: int) -> None:
@@ -344,10 +362,55 @@ def test_a_server_that_is_away_takes_away_only_what_is_its_own(
     assert answer.json()["chart"] is None
     found = parts(browser)
     assert "Redis does not answer." in found["banner"]
+    assert "<span>Nothing is heard.</span> <span>Redis: Error 111 connecting to " in found["banner"]
     assert "<b>0<i> / 1</i></b>" in found["tiles"]
     assert "Redis does not answer." in found["errors"]
     assert "<b>leading listener</b> of partition 0" in found["loops"]
     assert browser.get(HOME).status_code == 200
+
+
+def test_a_banner_of_servers_that_are_away_has_one_clause_for_each(
+    browser: Client, redis_away: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable() -> None:
+        with pymongo.MongoClient[Any]("mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=10") as client:
+            client.admin.command("ping")
+
+    def away(*args: Any) -> None:
+        raise OperationalError(
+            'connection to server at "localhost" (::1), port 1 failed: Connection refused\n'
+            "\tIs the server running on that host and accepting TCP/IP connections?"
+        )
+
+    monkeypatch.setattr(facts.history, "collection", unreachable)
+    monkeypatch.setattr(facts, "_channels", away)
+
+    banner = parts(browser)["banner"]
+
+    assert re.sub("</?span>", "", banner) == (
+        '<div class="banner bad"><strong>PostgreSQL and Redis and MongoDB do not answer.</strong> '
+        "Without Redis nothing is heard. PostgreSQL: connection to server at &quot;localhost&quot; (::1), "
+        "port 1 failed: Connection refused. Redis: Error 111 connecting to 127.0.0.1:1. Connection refused. "
+        "MongoDB: 127.0.0.1:1: [Errno 111] Connection refused. </div>"
+    )
+
+
+def test_a_mongodb_that_hangs_is_given_as_long_as_the_web_gives_it(
+    browser: Client, relay_keys: Any, settings: Any
+) -> None:
+    """And not as long as a writer gives it."""
+    slow = {"failCommands": ["count"], "blockConnection": True, "blockTimeMS": 5000}
+    admin = mongo_collection("quarantine").database.client.admin
+    admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=slow)
+    begun = time.monotonic()
+    try:
+        tiles = parts(browser)["tiles"]
+        took = time.monotonic() - begun
+    finally:
+        admin.command("configureFailPoint", "failCommand", mode="off")
+
+    assert "MongoDB does not answer" in tiles
+    assert took < settings.RELAY_WEB_MONGO_TIMEOUT_SECONDS + 2
 
 
 def test_nobody_else_sees_it(client: Client, django_user_model: Any) -> None:

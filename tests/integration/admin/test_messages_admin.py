@@ -122,7 +122,9 @@ def test_what_cannot_be_asked_says_why(
 
 
 def test_a_page_says_that_redis_is_away(browser: Client, redis_away: None) -> None:
-    assert "A server does not answer." in page(browser)
+    shown = page(browser)
+    assert "A server does not answer." in shown
+    assert "Nothing to show." not in shown
 
 
 HOSTILE = '<script>alert(1)</script><img src=x onerror="alert(2)">'
