@@ -1,6 +1,5 @@
 """Channels in Django's admin: adding one starts it, deleting one stops it."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -123,9 +122,10 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return f"{lease.host}, pid {lease.pid}" if lease else ""
 
     @admin.display(description="active since", empty_value="")
-    def heard_since(self, channel: Any) -> datetime | None:
+    def heard_since(self, channel: Any) -> str:
         """Empty while it is not: the column speaks of the last leader that was there."""
-        return channel.active_since if channel.status == Channel.Status.ACTIVE else None
+        is_heard = channel.status == Channel.Status.ACTIVE and channel.active_since is not None
+        return f"{channel.active_since:%Y-%m-%d %H:%M:%S}" if is_heard else ""
 
     @admin.display(description="complete since")
     def complete_since(self, channel: Any) -> SafeString:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.templatetags.admin_list import _boolean_icon
+from django.contrib.admin.utils import display_for_value
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.http import HttpRequest
 
@@ -57,7 +57,9 @@ class LeaseAdmin(ReadOnlyAdmin):
     @admin.display(description="hears", ordering="heard_at")
     def hears(self, lease: Lease) -> str:
         """Proven to hear within the last seconds; only of who leads the listeners."""
-        return _boolean_icon(bool(lease.hears)) if lease.role == Lease.Role.LISTENER else "–"
+        if lease.role != Lease.Role.LISTENER:
+            return "–"
+        return str(display_for_value(bool(lease.hears), "", boolean=True))
 
     @admin.display(description="last heartbeat", ordering="heartbeat_at")
     def heartbeat_age(self, lease: Any) -> str | None:

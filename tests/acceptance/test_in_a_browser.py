@@ -130,6 +130,28 @@ def test_no_page_is_wider_than_a_phone(stack: Stack) -> None:
             assert page.evaluate("document.getElementById('content').clientWidth") > 0.9 * PHONE[0], address
 
 
+def test_a_phone_shows_the_whole_of_a_gap_and_of_a_button(stack: Stack) -> None:
+    channel = "touched on a phone"
+    stack.listen_to(channel)
+    row = stack.http.get(f"/api/v1/channels/{channel}").json()["id"]
+    with stack.postgres() as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "insert into gaps (partition, channel, cause, began_at, ended_at, covered)"
+            " values (0, %s, 'refused', now(), now(), false)",
+            [channel],
+        )
+    with browsing(stack, size=PHONE) as page:
+        log_in(page, stack)
+        page.goto(f"/admin/channels_app/channel/{row}/change/")
+        delete = page.locator(".submit-row .deletelink")
+        assert delete.evaluate("link => link.scrollHeight <= link.clientHeight")
+        page.goto(f"/admin/channels_app/gap/?touching={channel}")
+        for column in ("cause", "missed"):
+            box = page.locator(f"#result_list .field-{column}").first.bounding_box()
+            assert box is not None
+            assert box["x"] + box["width"] <= PHONE[0], column
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_of_the_api_work_and_follow_the_look(stack: Stack, scheme: str) -> None:
     """What the policy for content blocks is written to the console, and fails this when the block is left."""

@@ -118,7 +118,7 @@ def test_a_channels_page_says_who_listens_and_what_is_stored(
     assert "1,234" in page
     assert "Listener:" in page
     assert "Why not heard:" not in page
-    assert "2026-11-21 12:00" in page
+    assert "2026-11-21 12:00:00</div>" in page
 
 
 def test_a_channels_page_says_why_it_is_not_heard_and_whether_that_is_a_gap(

@@ -382,7 +382,7 @@ def test_a_banner_of_servers_that_are_away_has_one_clause_for_each(
             "\tIs the server running on that host and accepting TCP/IP connections?"
         )
 
-    monkeypatch.setattr(facts.history, "collection", unreachable)
+    monkeypatch.setattr("messages_app.searching.history.collection", unreachable)
     monkeypatch.setattr(facts, "_channels", away)
 
     banner = parts(browser)["banner"]
