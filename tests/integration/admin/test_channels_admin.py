@@ -37,7 +37,7 @@ def _act(browser: Client, action: str, *channels: Channel) -> str:
     return browser.post(LIST, data, follow=True).content.decode()
 
 
-def test_the_site_leads_to_the_admin(browser: Client) -> None:
+def test_the_site_leads_to_the_admin(browser: Client, messages_database: str) -> None:
     for address in ("/", "/admin"):
         assert browser.get(address)["Location"] == "/admin/"
     page = browser.get("/admin/").content.decode()
