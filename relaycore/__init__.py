@@ -30,6 +30,7 @@ What stands below it in the second table is what it is made of.
 `transitions`  the same as a table: state, event, what follows
 `candidate`    what follows from that: a claim, a term, a hand-over, an end
 `office`       what a leader does in its terms
+`outside`      how things stand outside, and what Redis answers to a tick
 `hearing`      what is relayed, and what is held
 `capture`      what a connection hears, in order, turned into envelopes
 `holding`      what a standby holds, cut at the ticks

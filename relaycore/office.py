@@ -6,8 +6,7 @@ proves that it hears. A standby's number beside the stream proves that it is who
 nothing, while something waits, or while a gap is not on record.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
 from relaycore.accounting import Accounting, Missed, Why
@@ -26,55 +25,16 @@ from relaycore.effects import (
     Unheard,
 )
 from relaycore.election import Election
+from relaycore.outside import Outside, Published
 from relaycore.policies import Policies
 from relaycore.pulse import Pulse
 from relaycore.refusals import missing_right
-from relaycore.standbys import Proof, Standbys
+from relaycore.standbys import Standbys
 from relaycore.subscribing import Subscriptions
 from relaycore.ticks import LEFT, Tick
 from relaycore.transitions import State
 
 _UNHEARD_EVERY_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """How things stand outside.
-
-    is_open:   commands can be given
-    why_shut:  why not; empty if they can
-    stands:    everything heard before this tick is on the stream, or was given up
-    waiting:   messages that are not on the stream yet
-    on_record: everything that was missed so far is on record for good
-    refusal:   what Redis said when it last refused to append; empty if it has taken it since
-    """
-
-    is_open: bool = False
-    why_shut: str = ""
-    stands: Tick | None = None
-    waiting: int = 0
-    on_record: bool = True
-    refusal: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """What Redis answers when it has published a tick.
-
-    number:      of that tick
-    subscribers: how many connections subscribe the channel of ticks
-    proofs:      which standbys were whole, at which tick, with which channels
-    policies:    how many stand beside the stream
-    before:      the last tick that was confirmed until then
-    has_room:    Redis takes what is appended
-    """
-
-    number: int
-    subscribers: int
-    proofs: Mapping[bytes, Proof]
-    before: Tick | None
-    has_room: bool = True
-    policies: int | None = None
 
 
 class Office:

@@ -20,7 +20,8 @@ from relaycore.candidate import Candidate
 from relaycore.capture import Capture, Controlled, Event, Push, Refused, Subscribed, Ticked, Unsubscribed
 from relaycore.effects import Effect, Look, Overflow, Prove
 from relaycore.hearing import Hearing
-from relaycore.office import Office, Outside, Published
+from relaycore.office import Office
+from relaycore.outside import Outside, Published
 from relaycore.policies import Policies
 from relaycore.policy import Policy
 from relaycore.pulse import UNHEARD_SECONDS

@@ -21,7 +21,7 @@ from channels_app.listening.ticker import Ticker
 from leases_app.leasing import Condition, Contender
 from relaycore import effects, legacy
 from relaycore.capture import Capture
-from relaycore.office import Outside
+from relaycore.outside import Outside
 from relaycore.protocol import ListenerProtocol
 from relaycore.subscribing import Command
 from relaycore.times import from_milliseconds

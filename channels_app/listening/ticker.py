@@ -9,7 +9,7 @@ from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
 from relaycore import policies
 from relaycore.effects import Ask, Locate, Prove, Publish
-from relaycore.office import Published
+from relaycore.outside import Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Proof
 from relaycore.ticks import LEADING, Tick, pack

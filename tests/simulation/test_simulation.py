@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from relaycore import effects
 from relaycore.candidate import Candidate
 from relaycore.capture import Capture
-from relaycore.office import Office, Outside
+from relaycore.office import Office
+from relaycore.outside import Outside
 from relaycore.policies import Policies
 from relaycore.policy import CONTENT, EVERY, Policy
 from relaycore.protocol import ListenerProtocol

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from relaycore import effects, envelope
 from relaycore.accounting import Missed
 from relaycore.capture import REFUSAL, Capture, Push
-from relaycore.office import Outside, Published
+from relaycore.outside import Outside, Published
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, Policy
 from relaycore.protocol import ListenerProtocol

@@ -32,7 +32,7 @@ from relaycore.effects import (
 )
 from relaycore.election import HANDOVER_SECONDS
 from relaycore.envelope import payload_of
-from relaycore.office import Outside, Published
+from relaycore.outside import Outside, Published
 from relaycore.policies import Changes
 from relaycore.policy import CONTENT, EVERY, Policy
 from relaycore.protocol import ListenerProtocol
