@@ -1,4 +1,4 @@
-"""What a listener is told beside what it hears: how things stand outside, and what Redis answers to a tick."""
+"""What a listener is told beside what it hears: how things stand, and what Redis answers to a tick."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

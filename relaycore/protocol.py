@@ -3,10 +3,9 @@
 What happened goes in (what was heard, what was answered, what the table says, what time it is); what is
 to be done comes out of `take`, in order. The listener does it on real servers, the simulator on played ones.
 
-It joins what decides: how connections begin (`relaycore.attachment`) and what is subscribed on them
-(`relaycore.subscribing`), what is relayed and what is held (`relaycore.hearing`), who leads
-(`relaycore.election`), what follows from that (`relaycore.candidate`), and what a leader does in its
-terms (`relaycore.office`).
+It joins what decides: how connections begin (`relaycore.attachment`), what is subscribed on them
+(`subscribing`), what is relayed and what is held (`hearing`), who leads (`election`), what follows from
+that (`candidate`), and what a leader does in its terms (`office`).
 
 When Redis has answered for each channel the connection is covered: from then on a tick that is heard
 proves that all is heard. A leader whose connection ends gives way to whoever may be there: it protects
