@@ -11,7 +11,7 @@ record whatever it has missed (`Lease.known_until`). It is covered up to there.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -27,6 +27,9 @@ from leases_app.models import Lease, LeaseQuerySet
 from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)
+
+_NAMED: Final = 3
+"""Channels in one line of the log."""
 
 _SAID: Final = {
     Gap.Cause.NO_LISTENER: "partition %d: nobody has listened since %s",
@@ -106,9 +109,22 @@ def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> None:
             )
             for name, channel in refused.items()
         )
-    for name, channel in refused.items():
-        about = {"partition": term.partition, "channel": name}
-        log.error("channel %r: Redis refuses it: %s", name, channel.refusal, extra=about)
+    _say_refused(list(refused.values()), term.partition)
+
+
+def _say_refused(refused: Sequence[Channel], partition: int) -> None:
+    """In one line: all channels may be refused in the same moment."""
+    if not refused:
+        return
+    first = refused[0]
+    if len(refused) == 1:
+        about = {"partition": partition, "channel": first.channel}
+        log.error("channel %r: Redis refuses it: %s", first.channel, first.refusal, extra=about)
+        return
+    names = ", ".join(repr(channel.channel) for channel in refused[:_NAMED])
+    more = " and others" if len(refused) > _NAMED else ""
+    text = "partition %d: Redis refuses %d channels, %s%s: %s"
+    log.error(text, partition, len(refused), names, more, first.refusal, extra={"partition": partition})
 
 
 def _open(leases: LeaseQuerySet, cause: Gap.Cause, known_until: datetime | None = None) -> None:

@@ -56,6 +56,11 @@ class Jobs(Generic[T]):
                 self._asked = True
                 self._changed.notify()
 
+    def peek(self) -> T | None:
+        """What `take` gives next if nothing is put meanwhile that must be done; None: a look, or nothing."""
+        with self._changed:
+            return self._in_order[0] if self._in_order else None
+
     def close(self) -> None:
         """Nothing will be put any more."""
         with self._changed:

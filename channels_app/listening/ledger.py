@@ -9,6 +9,7 @@ only adds to what is known.
 import logging
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 from django.db import DatabaseError, DataError, transaction
 
@@ -31,8 +32,18 @@ class Refused:
     since: int | None
 
 
-Decision = Note | Began | Heard | Refused
-Entry = Decision | GivenUp
+@dataclass(frozen=True, slots=True)
+class _Refusals:
+    """What came one after the other, and is written at once. Row → why; `since` is the same for all."""
+
+    since: int | None
+    why: dict[int, str]
+
+
+_Decision = Note | Began | Heard | _Refusals
+Entry = Note | Began | Heard | Refused | GivenUp
+
+_ROWS_AT_ONCE: Final = 1000
 
 
 class Ledger:
@@ -49,8 +60,8 @@ class Ledger:
         self._partition = partition
         self._term: Term | None = None
         self._facts: deque[GivenUp] = deque()
-        self._decisions: deque[Decision] = deque()
-        self._refusals: set[tuple[int, str]] = set()
+        self._decisions: deque[_Decision] = deque()
+        self._refused: dict[int, str] = {}  # Of rows whose refusal waits: what was said last.
         self._expected = self._written = 0
 
     def __bool__(self) -> bool:
@@ -72,26 +83,25 @@ class Ledger:
     def follow(self) -> None:
         """The term is over, and what it has decided too."""
         self._term = None
-        self._written += sum(map(_is_expected, self._decisions))
+        self._written += sum(map(_expected, self._decisions))
         self._decisions.clear()
-        self._refusals.clear()
+        self._refused.clear()
 
     def add(self, entry: Entry) -> None:
         """Let it wait."""
         match entry:
             case GivenUp():
                 self._facts.append(entry)
-                return
-            case Refused(row, why):
-                if (row, why) in self._refusals:  # Redis is asked again and again, PostgreSQL may be away.
-                    self._written += 1
-                    return
-                self._refusals.add((row, why))
+            case Refused():
+                self._refuse(entry)
             case Heard(rows):
-                self._refusals = {known for known in self._refusals if known[0] not in rows}
-            case Closed():
-                gaps.say(entry, self._partition)
-        self._decisions.append(entry)
+                for row in rows:
+                    self._refused.pop(row, None)
+                self._decisions.append(entry)
+            case note:
+                if isinstance(note, Closed):
+                    gaps.say(note, self._partition)
+                self._decisions.append(note)
 
     def write(self) -> None:
         """Write what waits, as far as it can be written.
@@ -105,9 +115,26 @@ class Ledger:
             self._written += 1
         while self._decisions and self._term is not None:
             self._decide(self._decisions[0], self._term)
-            self._written += _is_expected(self._decisions.popleft())
+            self._written += _expected(self._decisions.popleft())
 
-    def _decide(self, entry: Decision, term: Term) -> None:
+    def _refuse(self, refused: Refused) -> None:
+        """With those right before it: Redis may refuse all channels at once, and a transaction takes time.
+
+        What was heard in between is not passed over: where a channel was refused it has a gap.
+        """
+        row, why = refused.row, refused.why
+        if self._refused.get(row) == why:  # Redis is asked again and again, PostgreSQL may be away.
+            self._written += 1
+            return
+        self._refused[row] = why
+        last = self._decisions[-1] if self._decisions else None
+        if not isinstance(last, _Refusals) or last.since != refused.since or len(last.why) >= _ROWS_AT_ONCE:
+            last = _Refusals(refused.since, {})
+            self._decisions.append(last)
+        self._written += row in last.why  # It is written with what was said last.
+        last.why[row] = why
+
+    def _decide(self, entry: _Decision, term: Term) -> None:
         try:
             self._write(entry, term)
         except DataError:
@@ -118,27 +145,35 @@ class Ledger:
             # It could not be written at any other time either, and everything behind it would wait for ever.
             self._doubt(entry, term)
 
-    def _write(self, entry: Decision, term: Term) -> None:
+    def _write(self, entry: _Decision, term: Term) -> None:
         match entry:
             case Began():
                 statuses.begin(term, entry)
                 self.begun = term.epoch
             case Heard(rows, at):
                 statuses.hear(term, rows, from_milliseconds(at))
-            case Refused(row, why, since):
-                unheard.refuse(term, {row: why}, since)
-                self._refusals.discard((row, why))
+            case _Refusals(since, said):
+                unheard.refuse(term, said, since)
+                for row, why in said.items():
+                    if self._refused.get(row) == why:
+                        del self._refused[row]
             case note:
                 with transaction.atomic():
                     if term.hold():
                         gaps.write(note, term)
 
-    def _doubt(self, entry: Decision, term: Term) -> None:
+    def _doubt(self, entry: _Decision, term: Term) -> None:
         log.exception("partition %d: this cannot be written: %s", self._partition, entry)
         with transaction.atomic():
             if term.hold():
                 gaps.write_doubt(term)
 
 
-def _is_expected(entry: Decision) -> bool:
-    return not isinstance(entry, Heard)
+def _expected(entry: _Decision) -> int:
+    """How many were expected that this stands for."""
+    match entry:
+        case Heard():
+            return 0
+        case _Refusals():
+            return len(entry.why)
+    return 1

@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.5
 """While gaps wait to be written: nothing is confirmed beyond them."""
 
+_ENTRIES_AT_ONCE = 1000
+"""What waits longer keeps the listener from confirming."""
+
 _PARTING_SECONDS = 2.0
 """A thread that hangs on PostgreSQL for longer is left behind: stopping must not wait for it."""
 
@@ -87,6 +90,7 @@ class Roster:
         self.is_read = False
         self._partition = partition
         self._term: Term | None = None
+        self._collected = 0
         self._known: dict[str, Wanted] = {}
         self._fingerprint: object = None
         self._ledger = Ledger(partition)
@@ -202,7 +206,10 @@ class Roster:
                     self._look_at_all()
                 case entry:
                     self._ledger.add(entry)
+                    if self._is_more_to_write():
+                        return
             self._ledger.write()
+            self._collected = 0
         except DatabaseError as exc:
             # Nothing is lost: what is unwritten stays so, and the next look compares everything.
             connection.close()
@@ -212,6 +219,11 @@ class Roster:
             # For example a name that PostgreSQL cannot even be asked for. Without this thread no
             # channel would ever be added or removed again.
             log.exception("partition %d: the channel table", self._partition)
+
+    def _is_more_to_write(self) -> bool:
+        """Whether an entry stands behind this one: many at once are written in few transactions."""
+        self._collected = (self._collected + 1) % _ENTRIES_AT_ONCE
+        return self._collected > 0 and isinstance(self._jobs.peek(), Entry)
 
     def _look_at_all(self) -> None:
         rows = Channel.objects.filter(partition=self._partition)

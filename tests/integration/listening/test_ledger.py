@@ -344,6 +344,43 @@ def test_what_is_refused_again_after_it_was_heard_is_said_again(term: Term) -> N
     assert Gap.objects.get(ended_at=None).began_at == at(6000)
 
 
+def test_what_is_refused_at_once_is_written_at_once(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture, django_assert_max_num_queries: Any
+) -> None:
+    rows = [heard(f"orders/{number}") for number in range(100)]
+    note(ledger, *(Refused(row, "NOPERM", 4000) for row in rows))
+    assert not is_written(ledger)
+
+    with django_assert_max_num_queries(12):
+        ledger.write()
+
+    assert is_written(ledger)
+    assert Channel.objects.filter(subscription_status="INACTIVE", refusal="NOPERM").count() == 100
+    assert Gap.objects.filter(cause=Gap.Cause.REFUSED, began_at=at(4000), ended_at=None).count() == 100
+    said = "Redis refuses 100 channels, 'orders/0', 'orders/1', 'orders/10' and others: NOPERM"
+    assert [record.getMessage() for record in caplog.records] == [f"partition 0: {said}"]
+
+
+def test_of_what_is_refused_at_once_the_last_reason_is_written(ledger: Ledger) -> None:
+    row = heard()
+    note(ledger, *(Refused(row, why, 4000) for why in ("NOPERM", "NOAUTH", "NOAUTH")))
+    ledger.write()
+    assert is_written(ledger)
+    assert Channel.objects.get().refusal == "NOAUTH"
+
+
+def test_what_was_refused_for_a_moment_has_a_gap_although_it_is_heard_before_that_is_written(
+    ledger: Ledger,
+) -> None:
+    rows = (heard(), heard("bills"))
+    note(ledger, *(Refused(row, "NOPERM", 4000) for row in rows))
+    ledger.add(Heard(rows, 5000))
+    ledger.write()
+    assert is_written(ledger)
+    assert Channel.objects.filter(subscription_status="ACTIVE", refusal="").count() == 2
+    assert {(gap.began_at, gap.ended_at) for gap in Gap.objects.all()} == {(at(4000), at(5000))}
+
+
 def test_a_new_leader_says_why_it_does_not_hear_what_the_one_before_has_heard(ledger: Ledger) -> None:
     row = heard()
     note(ledger, Began((), 1000, 2000), Refused(row, "NOPERM", 2000))

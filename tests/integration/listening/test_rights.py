@@ -178,3 +178,26 @@ def test_after_that_a_new_standby_is_whole_since_policies_are_announced_again(
         wait_until(lambda: relay_keys.hlen(keys.standbys(0)) == 1, seconds=5, what="a proof")
     finally:
         standby.stop()
+
+
+def test_when_redis_refuses_nearly_all_of_many_it_is_said_at_once_and_over_at_once(
+    quick: None, grant: Grant, listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    """Not one after the other: what is written late is of the past, and nothing is confirmed before it."""
+    names = ["orders", *(f"orders/{number}" for number in range(2000))]
+    Channel.objects.bulk_create(Channel(channel=name, partition=0) for name in names)
+    wake(relay_keys)
+    wait_until(lambda: Channel.objects.in_status("ACTIVE").count() == 2001, seconds=10, what="all ACTIVE")
+
+    grant("resetchannels", "&__relay:*", "&orders")
+
+    refused = Channel.objects.in_status("INACTIVE").filter(refusal__startswith="NOPERM")
+    wait_until(lambda: refused.count() == 2000, seconds=2 * SAID_SECONDS, what="all but one refused")
+    wait_until(lambda: is_active("orders"), seconds=SAID_SECONDS, what="the one that is left ACTIVE")
+    assert Gap.objects.filter(cause=Gap.Cause.REFUSED, ended_at=None).count() == 2000
+
+    grant("&*")
+
+    heard = Channel.objects.in_status("ACTIVE").filter(refusal="")
+    wait_until(lambda: heard.count() == 2001, seconds=2 * SAID_SECONDS, what="all ACTIVE again")
+    wait_until(lambda: not Gap.objects.filter(ended_at=None).exists(), what="their gaps closed")
