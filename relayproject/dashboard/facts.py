@@ -22,7 +22,7 @@ from messages_app.searching import backlog, history
 from relaycore.errors import one_line
 from relayproject import fitness, journal, proposals, rates
 from relayproject.connections import shared_redis
-from relayproject.observing.state import Listed, read_listed
+from relayproject.observing.state import Listed, count_unheard, read_listed
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Facts:
     """What is None could not be read. `away`: server → why.
 
     listed:   channels by partition
+    gapped:   channels with an open gap of their own that Redis does not refuse
     silent:   why → some of the channels that are not heard for this reason
     misfit:   why nothing may work: the settings are not those of the deployment
     unled:    sentences on partitions that lack a loop
@@ -57,6 +58,7 @@ class Facts:
     channels: int | None = None
     listed: dict[int, Listed] = field(default_factory=dict)
     inactive: int = 0
+    gapped: int = 0
     silent: dict[str, list[Channel]] = field(default_factory=dict)
     leases: list[Lease] = field(default_factory=list)
     misfit: str | None = None
@@ -88,7 +90,7 @@ class Facts:
         """`bad`: of a whole partition nothing is heard or stored; `warn`: it is less than that; `good`."""
         if self.deaf or self.troubles:
             return "bad"
-        return "warn" if self.inactive or self.unled or self.stopped else "good"
+        return "warn" if self.inactive or self.gapped or self.unled or self.stopped else "good"
 
     @property
     def amiss(self) -> list[str]:
@@ -97,6 +99,8 @@ class Facts:
             deaf = [f"Of partition {_listed(self.deaf)} nothing is heard"] if self.deaf else []
         else:
             deaf = []
+        if self.gapped > self.inactive:  # Else their number is part of the one that the banner begins with.
+            deaf.append(f"{self.gapped} channel{'s' if self.gapped > 1 else ''} with an open gap")
         return [*deaf, *self.troubles, *self.unled, *([self.stopped] if self.stopped else [])]
 
 
@@ -143,6 +147,7 @@ def _channels(facts: Facts) -> list[int]:
     facts.listed = read_listed()
     facts.channels = sum(one.channels for one in facts.listed.values())
     facts.inactive = sum(one.unheard for one in facts.listed.values())
+    facts.gapped = count_unheard()
     if facts.inactive:
         channels = Channel.objects.in_status(Channel.Status.INACTIVE).order_by("-updated_at")[:_SHOWN]
         listeners = report.listeners({channel.partition for channel in channels})

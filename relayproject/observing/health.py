@@ -61,6 +61,7 @@ def checks(state: State) -> list[Check]:
             Check(f"standby of partition {number}", why) for number, why in state.table.standbys.items()
         ]
         found.append(Check("channels that Redis refuses", _refused(state.table)))
+        found.append(Check("channels with an open gap", _unheard(state.table)))
     return found
 
 
@@ -79,6 +80,12 @@ def _refused(table: Table) -> str | None:
     if not table.refused:
         return None
     return f"{table.refused} of {sum(one.channels for one in table.listed.values())}"
+
+
+def _unheard(table: Table) -> str | None:
+    if not table.unheard:
+        return None
+    return f"{table.unheard} {'channel is' if table.unheard == 1 else 'channels are'} not heard"
 
 
 def _answer(found: list[Check]) -> JsonResponse:

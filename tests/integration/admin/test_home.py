@@ -116,6 +116,19 @@ def test_what_is_not_heard_is_named_with_the_reason(browser: Client, relay_keys:
     assert ">orders</a>" not in found["silent"]
 
 
+def test_a_channel_with_a_gap_that_lasts_is_not_well(
+    browser: Client, relay_keys: Any, listener: Any, writer: None
+) -> None:
+    hear("orders", "audit")
+    began_at = datetime.now(UTC) - timedelta(minutes=1)
+    Gap.objects.create(partition=0, channel="orders", cause=Gap.Cause.LATE, began_at=began_at)
+
+    banner = parts(browser)["banner"]
+
+    assert 'class="banner warn"' in banner
+    assert "1 channel with an open gap." in banner
+
+
 def test_without_a_listener_nothing_is_heard(browser: Client, relay_keys: Any, listener: Any) -> None:
     hear("orders")
     listener.release()
@@ -436,11 +449,11 @@ def test_it_takes_as_many_queries_for_many_channels_as_for_one(
     browser: Client, relay_keys: Any, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     start("one")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         browser.get(STATE)
     for number in range(60):
         start(f"channel {number}")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         browser.get(STATE)
 
 

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from channels_app import unheard
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app import partitioning
 from leases_app.leasing import Condition, Contender, Term
@@ -56,6 +56,7 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "listener of partition 0",
         "writer of partition 0",
         "channels that Redis refuses",
+        "channels with an open gap",
     ]
 
 
@@ -144,6 +145,29 @@ def test_channels_that_redis_refuses_are_counted_and_not_named(
 
     assert _wrong(answer) == {"channels that Redis refuses": "1 of 2"}
     assert "secret" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "INACTIVE"])
+def test_a_channel_with_a_gap_of_its_own_that_lasts_is_not_ready(
+    client: Client, loops: dict[str, Term], archive: Any, capsys: pytest.CaptureFixture[str], status: str
+) -> None:
+    for name in ("orders", "bills", "audit"):
+        start(name)
+    Channel.objects.update(subscription_status=status)
+    for name, seconds in (("orders", 60), ("bills", 1), ("audit", 60)):
+        began_at = timezone.now() - timedelta(seconds=seconds)
+        Gap.objects.create(partition=0, channel=name, cause=Gap.Cause.LATE, began_at=began_at)
+    Gap.objects.filter(channel="audit").update(ended_at=timezone.now())
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert _wrong(answer) == {"channels with an open gap": "1 channel is not heard"}
+    with pytest.raises(SystemExit):
+        call_command("status")
+    assert "NOT  channels with an open gap: 1 channel is not heard" in capsys.readouterr().out
+    Gap.objects.filter(channel="bills").update(began_at=timezone.now() - timedelta(seconds=60))
+    assert _wrong(client.get("/readyz")) == {"channels with an open gap": "2 channels are not heard"}
 
 
 def test_the_command_says_the_same_and_ends_with_an_error(
