@@ -17,7 +17,7 @@ from relaycore.errors import LeaseLost
 # of CPU that a renewal costs an idle process.
 _RENEW: Final = """
 UPDATE leases SET heartbeat_at = clock_timestamp(), given_up = %s, waiting = %s, trouble = %s,
-  heard_at = GREATEST(
+  is_protected = %s, heard_at = GREATEST(
     CASE WHEN heard_at <= clock_timestamp() THEN heard_at END,
     clock_timestamp() - make_interval(secs => %s)
   ), known_until = COALESCE(%s, known_until)
@@ -37,12 +37,14 @@ class Condition:
     waiting:           messages in its memory that are not on the stream, or not stored, yet
     trouble:           what it cannot do, in one sentence; empty: nothing
     known_until:       `Lease.known_until`; None: it has nothing newer to say
+    is_protected:      whether a standby has proved that it would take over; None: not said
     """
 
     heard_seconds_ago: float | None = None
     waiting: int = 0
     trouble: str = ""
     known_until: datetime | None = None
+    is_protected: bool | None = None
 
 
 _SOUND: Final = Condition()
@@ -100,16 +102,19 @@ class Term:
         # The total, not what is new: a renewal whose answer was lost is sent again, and must not count twice.
         total = self.given_up_before + given_up
         trouble = storable(condition.trouble)
-        how = (condition.waiting, trouble, condition.heard_seconds_ago, condition.known_until)
+        how = (condition.waiting, trouble, condition.is_protected)
+        proof = (condition.heard_seconds_ago, condition.known_until)
         with connection.cursor() as cursor:
-            cursor.execute(_RENEW, (total, *how, *self._key()))
+            cursor.execute(_RENEW, (total, *how, *proof, *self._key()))
             renewed = cursor.rowcount
         if not renewed:
             raise LeaseLost(f"{self}: the term is over.")
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
-        ended = self._row().update(holder="", heartbeat_at=ClockTimestamp(), waiting=0, trouble="")
+        ended = self._row().update(
+            holder="", heartbeat_at=ClockTimestamp(), waiting=0, trouble="", is_protected=None
+        )
         return bool(ended)
 
 
@@ -145,6 +150,7 @@ class Contender:
             heartbeat_at=ClockTimestamp(),
             waiting=0,
             trouble="",
+            is_protected=None,
         )
         return Term(role, partition, epoch + 1, self.name, given_up, slot, known_until) if won else None
 

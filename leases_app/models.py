@@ -8,6 +8,9 @@ from django.db import models
 from django.db.models import Func, Q
 from django.db.models.expressions import CombinedExpression
 
+SETTLING_SECONDS: Final = 5.0
+"""A term needs them until a standby can have proved anything in it."""
+
 PROOF_SECONDS: Final = 2.5
 """For so long a proof that a partition is heard is good. Leaders renew it each second."""
 
@@ -127,6 +130,12 @@ class Lease(models.Model):
     )
     trouble = models.TextField(blank=True, default="", help_text="What the holder cannot do, and why.")
 
+    is_protected = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Whether a standby has just proved that it would take over; empty: not said.",
+    )
+
     is_live: bool
     hears: bool
     now: datetime
@@ -138,6 +147,17 @@ class Lease(models.Model):
     def is_troubled(self) -> bool:
         """Whether the holder does not do what it must. Only of a row that is `described`."""
         return bool(self.trouble) or (self.role == Lease.Role.LISTENER and not self.hears)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether it leads and nobody has proved that it would take over. Only of a row that is `described`.
+
+        With one listener for each partition nobody is expected to.
+        """
+        leads = self.role == Lease.Role.LISTENER and self.is_live
+        if not leads or self.is_protected is not False or settings.RELAY_LISTENERS_PER_PARTITION < 2:
+            return False
+        return self.claimed_at is None or (self.now - self.claimed_at).total_seconds() > SETTLING_SECONDS
 
     class Meta:
         db_table = "leases"

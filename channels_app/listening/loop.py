@@ -73,7 +73,7 @@ class Listener:
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected = False
         self._rest = 0.0
-        self._shown = (0, "")
+        self._shown: tuple[int, str, bool | None] = (0, "", None)
 
     @property
     def appended(self) -> int:
@@ -82,16 +82,12 @@ class Listener:
 
     def condition(self) -> Condition:
         """How this listener is. May be asked in any thread."""
-        waiting, (begun, trouble) = self._appender.waiting_messages, self._shown
+        waiting, (begun, trouble, is_protected) = self._appender.waiting_messages, self._shown
         if begun != self._protocol.epoch:  # What the table says is of an earlier term.
             return Condition(None, waiting, trouble)
-        known = self._protocol.known_until
-        return Condition(
-            self._protocol.heard_seconds_ago(time.monotonic()),
-            waiting,
-            trouble,
-            None if known is None else from_milliseconds(known.at),
-        )
+        heard_ago, known = self._protocol.heard_seconds_ago(time.monotonic()), self._protocol.known_until
+        known_until = None if known is None else from_milliseconds(known.at)
+        return Condition(heard_ago, waiting, trouble, known_until, is_protected)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""
@@ -272,7 +268,9 @@ class Listener:
 
     def _watch(self, now: float) -> None:
         self._backlog.turn(now, self._subscription.client_id)
-        shown = self._roster.begun, self._protocol.trouble
+        # Here and not in `condition`: that is another thread's, and a proof takes several looks.
+        is_protected = self._protocol.has_proof(now) if self._protocol.leads else None
+        shown = self._roster.begun, self._protocol.trouble, is_protected
         if shown != self._shown:
             if shown[1] not in {"", self._shown[1]}:
                 log.error("partition %d: %s", self._partition, shown[1])

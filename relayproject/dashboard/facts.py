@@ -181,6 +181,9 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
     ]
     if alone:
         facts.unled.append(f"Fewer than {_seats()} listeners for partition {_listed(alone)}")
+    unproven = sorted({lease.partition for lease in leases if lease.is_alone} - set(alone))
+    if unproven:
+        facts.unled.append(f"Nobody has proved that it would take over partition {_listed(unproven)}")
 
 
 def _settings(facts: Facts) -> str:

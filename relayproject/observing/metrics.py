@@ -98,10 +98,18 @@ def _of_table(table: Table) -> Iterator[Metric]:
     listeners = GaugeMetricFamily(
         "relay_listeners", "Listeners that live, the leader and its standbys.", labels=["partition"]
     )
+    alone = GaugeMetricFamily(
+        "relay_partition_alone",
+        "Whether nobody has proved that it would take over from its leader.",
+        labels=["partition"],
+    )
+    for loop in table.loops:
+        if loop.role == Lease.Role.LISTENER:
+            alone.add_metric([str(loop.partition)], float(loop.is_alone))
     for partition, count in table.listeners.items():
         listeners.add_metric([str(partition)], count)
         dropped.add_metric([str(partition)], table.dropped[partition])
-    yield from (channels, live, terms, age, waiting, trouble, dropped, listeners)
+    yield from (channels, live, terms, age, waiting, trouble, dropped, listeners, alone)
     yield GaugeMetricFamily(
         "relay_listeners_wanted",
         "How many each partition should have.",

@@ -36,6 +36,7 @@ class Loop:
     heard_age_seconds: since somebody has last proved that
     waiting:           messages in its memory that are not on the stream, or not stored, yet
     trouble:           what it cannot do, and why
+    is_alone:          nobody has proved that it would take over
     """
 
     role: str
@@ -52,6 +53,7 @@ class Loop:
     heard_age_seconds: float | None = None
     waiting: int = 0
     trouble: str = ""
+    is_alone: bool = False
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}"
@@ -273,6 +275,7 @@ def _loop(row: Lease) -> Loop:
         heard_age_seconds=_age(row, row.heard_at),
         waiting=row.waiting if row.is_live else 0,
         trouble=row.trouble if row.is_live else "",
+        is_alone=row.is_alone,
     )
 
 

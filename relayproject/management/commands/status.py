@@ -46,10 +46,12 @@ def _figures(state: State) -> list[str]:
     if state.table is not None:
         counts = ", ".join(f"{count} {status}" for status, count in state.table.channels.items())
         lines.append(f"channels: {counts}")
+        alone = [loop for loop in state.table.loops if loop.is_alone]
         for partition, listed in state.table.listed.items():
             if listed.unheard:
                 unheard = f"{listed.unheard} of {listed.channels} channels not heard"
                 lines.append(f"partition {partition}: {unheard}")
+        lines += [f"{loop}: nobody has proved that it would take over" for loop in alone]
         lines += [f"{loop}: {loop.waiting} messages wait in its memory" for loop in state.table.loops]
         for partition, count in state.table.listeners.items():
             dropped = state.table.dropped[partition]

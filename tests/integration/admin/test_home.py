@@ -129,6 +129,23 @@ def test_a_channel_with_a_gap_that_lasts_is_not_well(
     assert "1 channel with an open gap." in banner
 
 
+def test_a_standby_that_has_proved_nothing_is_none(
+    browser: Client, relay_keys: Any, listener: Any, writer: None, settings: Any
+) -> None:
+    hear("orders")
+    settings.RELAY_LISTENERS_PER_PARTITION = 2
+    for slot in range(2):
+        assert Contender().claim(Lease.Role.SEAT, 0, slot)
+    Lease.objects.update(claimed_at=datetime.now(UTC) - timedelta(minutes=1))
+    assert 'class="banner good"' in parts(browser)["banner"]
+
+    listener.renew(0, Condition(0.0, is_protected=False))
+
+    banner = parts(browser)["banner"]
+    assert 'class="banner warn"' in banner
+    assert "Nobody has proved that it would take over partition 0." in banner
+
+
 def test_without_a_listener_nothing_is_heard(browser: Client, relay_keys: Any, listener: Any) -> None:
     hear("orders")
     listener.release()

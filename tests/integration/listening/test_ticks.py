@@ -7,10 +7,11 @@ import pytest
 
 from channels_app.listening.listener import listen
 from leases_app import deployment
+from leases_app.models import Lease
 from relayproject import keys
 from tests.proxy import Proxy
 
-from .world import DATA, Loop, Wait, publish, start
+from .world import DATA, Loop, Wait, lease, publish, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,6 +51,22 @@ def test_with_a_standby_it_ticks_ten_times_a_second(
         assert _ticks_within(relay_keys, SECONDS) > 0.7 * SECONDS * 10
     finally:
         standby.stop()
+
+
+def test_its_lease_says_whether_a_standby_has_proved_that_it_would_take_over(
+    listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    start(relay_keys, "orders", wait_until)
+    wait_until(lambda: lease().is_protected is False, what="alone")
+
+    standby = Loop(listen)
+    try:
+        wait_until(lambda: lease().is_protected is True, what="protected")
+        seat = Lease.objects.get(role=Lease.Role.SEAT, slot=1)
+        assert seat.is_protected is None, "who does not lead says nothing"
+    finally:
+        standby.stop()
+    wait_until(lambda: lease().is_protected is False, what="alone again")
 
 
 def test_what_it_hears_is_confirmed_as_soon_as_ever(

@@ -170,6 +170,42 @@ def test_a_channel_with_a_gap_of_its_own_that_lasts_is_not_ready(
     assert _wrong(client.get("/readyz")) == {"channels with an open gap": "2 channels are not heard"}
 
 
+@pytest.mark.parametrize(
+    ("protected", "seats", "age", "is_said"),
+    [
+        (False, 2, 60, True),
+        (False, 2, 0, False),
+        (False, 1, 60, False),
+        (True, 2, 60, False),
+        (None, 2, 60, False),
+    ],
+    ids=["alone", "a new term", "one is enough", "protected", "not said"],
+)
+def test_that_nobody_would_take_over_is_said_and_no_fault(
+    client: Client,
+    api: Any,
+    loops: dict[str, Term],
+    archive: Any,
+    settings: Any,
+    capsys: pytest.CaptureFixture[str],
+    protected: bool | None,
+    seats: int,
+    age: int,
+    is_said: bool,
+) -> None:
+    settings.RELAY_LISTENERS_PER_PARTITION = seats
+    Lease.objects.update(claimed_at=timezone.now() - timedelta(seconds=age))
+    loops["listener"].renew(0, Condition(0.0, is_protected=protected))
+
+    call_command("status")
+
+    said = "listener of partition 0: nobody has proved that it would take over"
+    assert (said in capsys.readouterr().out) is is_said
+    assert client.get("/readyz").status_code == 200
+    metric = f'relay_partition_alone{{partition="0"}} {float(is_said)}'
+    assert metric in api.get("/metrics").content.decode()
+
+
 def test_the_command_says_the_same_and_ends_with_an_error(
     loops: dict[str, Term], archive: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
