@@ -88,6 +88,13 @@ def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
     return not is_alone or Gap.objects.filter(touching(name), ended_at=None).exists()
 
 
+def known_until(name: str) -> datetime | None:
+    """Up to where, by Redis's clock, everything is on the stream or on record as missed; None: unknown."""
+    partition = partition_of(name, settings.RELAY_PARTITIONS)
+    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
+    return leases.values_list("known_until", flat=True).first()
+
+
 def _reaches(lease: Lease, until: datetime) -> bool:
     """Whether all is known up to there.
 

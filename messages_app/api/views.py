@@ -25,8 +25,8 @@ class MessageList(APIView):
     the other, by the clock of Redis when the message was put on the stream. ?contains=TEXT: as
     it is written; that reads through the messages, and is refused if it takes too long. `next`
     and `previous` are the pages beside this one. Below the position `watermark` nothing is
-    missing, and nothing above it is shown. `complete`: Relay has heard everything that was published
-    in the range of this page; if not, `gaps` says when not.
+    missing, and nothing above it is shown. `complete`: everything that was published in the range
+    of this page was heard, and is stored; `gaps` says when something was not heard.
     """
 
     name = "Messages"
@@ -41,7 +41,9 @@ class MessageList(APIView):
         page = history.read(search, limit=limit, cursor=cursor)
         since, until = history.extent(search, cursor, page)
         oldest = min((message["position"] for message in page.messages), default=None)
-        said = completeness.of_range(search.channel, since=since, until=until, oldest=oldest)
+        said = completeness.of_range(
+            search.channel, since=since, until=until, oldest=oldest, watermark=page.watermark
+        )
         return Response(
             {
                 **said,

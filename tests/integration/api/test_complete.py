@@ -233,3 +233,52 @@ def test_an_empty_history_of_a_heard_channel_is_complete(api: Any, orders: Any) 
     orders.delete_many({})
 
     assert _said(api) == (True, [])
+
+
+# --- what is heard and not stored --------------------------------------------------------
+
+
+def _wait_on_stream(redis: Any, when: datetime) -> None:
+    """A message that was put there then, and that no writer has stored."""
+    redis.xadd(keys.stream(0), {"a": "b"}, id=f"{int(when.timestamp() * 1000)}-0")
+
+
+def test_a_range_of_the_past_that_is_not_stored_to_its_end_is_not_complete(
+    api: Any, orders: Any, relay_keys: Any
+) -> None:
+    """The writer is frozen, so what was heard is not in the answer."""
+    _wait_on_stream(relay_keys, _at(35))
+    between = f"{MESSAGES}&since=2026-11-21T12:00:31Z&until=2026-11-21T12:00:"
+
+    assert api.get(f"{between}36Z").json()["results"] == []
+    assert _said(api, f"{between}36Z") == (False, [])
+    assert _said(api, f"{between}35Z") == (True, [])
+
+    relay_keys.delete(keys.stream(0))
+    assert _said(api, f"{between}36Z") == (True, [])
+
+
+@pytest.mark.parametrize(("seconds", "complete"), [(0.1, True), (10, False)], ids=["busy", "frozen"])
+def test_a_range_until_now_is_complete_while_the_writer_keeps_up(
+    api: Any, orders: Any, relay_keys: Any, listener: Term, seconds: float, complete: bool
+) -> None:
+    clock, microseconds = relay_keys.time()
+    now = datetime.fromtimestamp(clock + microseconds / 1e6, UTC)
+    listener.renew(0, Condition(0.0, known_until=now))
+    _wait_on_stream(relay_keys, now - timedelta(seconds=seconds))
+
+    newest = api.get(f"{MESSAGES}&limit=1").json()
+    assert newest["complete"] is complete
+    assert api.get(newest["next"]).json()["complete"] is True, "what is behind it is stored"
+
+    late = now - timedelta(seconds=seconds - 0.05)
+    assert _said(api, f"{MESSAGES}&since={late:%Y-%m-%dT%H:%M:%S.%fZ}") == (False, [])
+
+
+def test_while_nobody_knows_what_is_stored_nothing_is_complete(
+    api: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = redis.Redis(port=1)
+    monkeypatch.setattr("messages_app.searching.watermark.shared_redis", lambda: nobody)
+
+    assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:24Z") == (False, [])
