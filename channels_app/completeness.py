@@ -9,19 +9,23 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import redis
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
 
 from channels_app.models import Channel, Gap
-from leases_app.models import Lease
+from leases_app.models import ClockTimestamp, Lease, Seconds
 from relaycore.channels import partition_of
 from relaycore.times import from_milliseconds
 from relayproject import keys
 from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
+
+_SUBSCRIBING_SECONDS: Final = 3.0
+"""A channel that is not heard for so long is not just being subscribed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,18 @@ def missed(name: str, since: datetime | None, until: datetime | None) -> list[Ga
     """The gaps in this range in which the channel may have missed something, the oldest first."""
     found = Gap.objects.filter(touching(name), overlapping(since, until), covered=False)
     return list(found.order_by("began_at", "id"))
+
+
+def count_unheard() -> int:
+    """Channels that Redis does not refuse, with an open gap of their own that lasts `_SUBSCRIBING_SECONDS`.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    began = ClockTimestamp() - Seconds(Value(_SUBSCRIBING_SECONDS))
+    still_open = Gap.objects.filter(ended_at=None, covered=False, began_at__lt=began)
+    own = still_open.filter(partition=OuterRef("partition"), channel=OuterRef("channel"))
+    return Channel.objects.filter(Exists(own), refusal="").count()
 
 
 def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:

@@ -12,7 +12,7 @@ from django.db import Error as DatabaseError
 from django.db.models import F
 from pymongo.errors import PyMongoError
 
-from channels_app import report
+from channels_app import completeness, report
 from channels_app.models import Channel, Gap
 from leases_app import deployment, partitioning
 from leases_app.leasing import Held
@@ -22,7 +22,7 @@ from messages_app.searching import backlog, history
 from relaycore.errors import one_line
 from relayproject import fitness, journal, proposals, rates
 from relayproject.connections import shared_redis
-from relayproject.observing.state import Listed, count_unheard, read_listed
+from relayproject.observing.state import Listed, read_listed
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +147,7 @@ def _channels(facts: Facts) -> list[int]:
     facts.listed = read_listed()
     facts.channels = sum(one.channels for one in facts.listed.values())
     facts.inactive = sum(one.unheard for one in facts.listed.values())
-    facts.gapped = count_unheard()
+    facts.gapped = completeness.count_unheard()
     if facts.inactive:
         channels = Channel.objects.in_status(Channel.Status.INACTIVE).order_by("-updated_at")[:_SHOWN]
         listeners = report.listeners({channel.partition for channel in channels})

@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Value
+from django.db.models import Count
 
+from channels_app import completeness
 from channels_app.models import Channel, Gap
 from leases_app import deployment, partitioning
-from leases_app.models import ClockTimestamp, Lease, Seconds
+from leases_app.models import Lease
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
 from relayproject import fitness, meters, proposals
@@ -20,9 +21,6 @@ from relayproject.connections import shared_redis
 from relayproject.proposals import Proposals
 
 PATIENCE_SECONDS: Final = 3.0
-
-SUBSCRIBING_SECONDS: Final = 3.0
-"""A channel that is not heard for so long is not just being subscribed."""
 
 T = TypeVar("T")
 
@@ -192,7 +190,7 @@ def read_table() -> Table:
         channels=channels,
         listed=listed,
         refused=Channel.objects.exclude(refusal="").in_status(Channel.Status.INACTIVE).count(),
-        unheard=count_unheard(),
+        unheard=completeness.count_unheard(),
         proposals=proposals.read(),
         misfit=partitioning.misfit(),
         secret=deployment.wrong_secret(own),
@@ -215,18 +213,6 @@ def read_listed() -> dict[int, Listed]:
         partition: Listed(sum(found.values()), found.get(Channel.Status.INACTIVE, 0))
         for partition, found in counts.items()
     }
-
-
-def count_unheard() -> int:
-    """Channels that Redis does not refuse, with an open gap of their own that lasts `SUBSCRIBING_SECONDS`.
-
-    Raises:
-        django.db.Error: PostgreSQL does not answer.
-    """
-    began = ClockTimestamp() - Seconds(Value(SUBSCRIBING_SECONDS))
-    still_open = Gap.objects.filter(ended_at=None, covered=False, began_at__lt=began)
-    own = still_open.filter(partition=OuterRef("partition"), channel=OuterRef("channel"))
-    return Channel.objects.filter(Exists(own), refusal="").count()
 
 
 def read_streams() -> Streams:
