@@ -110,9 +110,12 @@ class Subscriptions:
             self._rows[channel] = row
             self._heard.discard(channel)
             self.refused.pop(channel, None)
-            if channel not in self._subscribed:
+            if channel in self._subscribed:
+                # It is heard, under whatever policy: only the answer is needed, for this life of it.
+                self._send(True, [channel])
+            else:
                 self._missing.add(channel)
-            self._subscribe([channel])
+                self._subscribe([channel])
         return is_new
 
     def unwant(self, channel: bytes) -> bool:
@@ -124,6 +127,7 @@ class Subscriptions:
         self._confirmed.discard(channel)
         self._missing.discard(channel)
         self.refused.pop(channel, None)
+        self._count(channel, subscribed=False)
         if self.is_located:
             self._send(False, [channel])
         return True
@@ -174,17 +178,13 @@ class Subscriptions:
         """Redis has confirmed that a subscription began, or ended."""
         if self._asked and self._asked[0][0] is subscribed and self._asked[0][1][0] == channel:
             self._next_answered()
-        if (channel in self._subscribed) is not subscribed and channel not in self._internal:
-            self._digest ^= _digest(channel)
+        self._count(channel, subscribed=subscribed)
         if subscribed:
             self._missing.discard(channel)
-            self._subscribed.add(channel)
             self._confirmed.add(channel)
             self.refused.pop(channel, None)
-        else:
-            self._subscribed.discard(channel)
-            if channel in self._rows:
-                self._missing.add(channel)
+        elif channel in self._rows:
+            self._missing.add(channel)
         self._look_whether_covered()
 
     def refuse(self, text: str) -> bytes | None:
@@ -240,6 +240,11 @@ class Subscriptions:
         self._out += [(True, [channel]) for channel in internal or self.refused]
 
     # --- inside --------------------------------------------------------------------------
+
+    def _count(self, channel: bytes, *, subscribed: bool) -> None:
+        if (channel in self._subscribed) is not subscribed and channel not in self._internal:
+            self._digest ^= _digest(channel)
+        (self._subscribed.add if subscribed else self._subscribed.discard)(channel)
 
     def _subscribe(self, channels: Iterable[bytes]) -> None:
         if not self.is_located:

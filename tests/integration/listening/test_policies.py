@@ -57,3 +57,15 @@ def test_no_message_is_missed_while_a_policy_changes(
     assert [d["message"] for _, documents in entries(relay_keys) for d in documents] == [
         f"text {number}" for number in range(200)
     ]
+
+
+def test_channels_that_are_stopped_and_started_again_under_another_policy_are_active(
+    listening: Loop, relay_keys: Any, wait_until: Wait
+) -> None:
+    names = [f"again/{number}" for number in range(10)]
+    for policy in (CONTENT, Policy("field", "id"), EVERY, CONTENT):
+        for name in names:
+            registration.start(name, policy)
+        wait_until(lambda: all(map(is_active, names)), what=f"ACTIVE under {policy}")
+        for name in names:
+            registration.stop(name)

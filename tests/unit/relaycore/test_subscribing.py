@@ -211,6 +211,20 @@ def test_another_life_of_a_row_is_another_channel_that_must_be_heard_anew() -> N
     assert connection.subscriptions.ticked() == [7]
 
 
+def test_another_life_under_a_policy_that_is_not_announced_yet_is_heard_once_it_is() -> None:
+    """It was stopped and started again between two looks at the table."""
+    connection = Connection(b"orders")
+    connection.begin()
+    connection.subscriptions.ticked()
+    connection.subscriptions.want(b"orders", EVERY, 7)
+    assert connection.exchange() == [subscribe(b"orders")]
+    assert connection.subscriptions.ticked() == [], "another policy is in force"
+    connection.subscriptions._policies.follow(((b"orders", EVERY),))
+    connection.subscriptions.announced([b"orders"])
+    connection.exchange()
+    assert connection.subscriptions.ticked() == [7]
+
+
 def test_what_is_wanted_as_before_changes_nothing() -> None:
     connection = Connection(b"orders")
     connection.begin()
