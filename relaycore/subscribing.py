@@ -183,8 +183,10 @@ class Subscriptions:
             self._missing.discard(channel)
             self._confirmed.add(channel)
             self.refused.pop(channel, None)
-        elif channel in self._rows:
-            self._missing.add(channel)
+        else:
+            self._confirmed.discard(channel)
+            if channel in self._rows:
+                self._missing.add(channel)
         self._look_whether_covered()
 
     def refuse(self, text: str) -> bytes | None:

@@ -105,7 +105,9 @@ class Listener:
             elif now > retires_at:
                 self._protocol.retire(now)
                 self._obey(now)
-        self._drain(time.monotonic() + _DRAIN_SECONDS)
+        now = time.monotonic()
+        # Asked now: it ticks no more, so what it knows of standbys is soon too old to be a proof.
+        self._drain(now + _DRAIN_SECONDS, held=self._protocol.has_proof(now))
 
     def step(self, now: float) -> None:
         """Wait until there is something to do, and do it."""
@@ -286,11 +288,11 @@ class Listener:
             self._partition,
         )
 
-    def _drain(self, deadline: float) -> None:
+    def _drain(self, deadline: float, *, held: bool) -> None:
+        """Append what waits. `held`: a standby has proved that it has all of it as well."""
         while not self._appender.is_empty and time.monotonic() < deadline:
             self._wait(0.05)
             self._exchange(time.monotonic())
-        held = self._protocol.has_proof(time.monotonic())
         abandoned = self._appender.abandon(held=held)
         if abandoned and held:
             log.warning("partition %d: %d messages are left to the standby", self._partition, abandoned)

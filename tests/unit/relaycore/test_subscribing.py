@@ -245,6 +245,21 @@ def test_a_channel_that_is_wanted_no_more_is_heard_no_more() -> None:
     assert connection.subscriptions.is_empty
 
 
+def test_what_is_let_go_and_wanted_again_is_not_heard_before_its_last_subscription_is_confirmed() -> None:
+    connection = Connection()
+    connection.begin()
+    subscriptions = connection.subscriptions
+    subscriptions.want(b"bills", CONTENT, 1)
+    subscriptions.unwant(b"bills")
+    subscriptions.want(b"bills", CONTENT, 2)
+    subscriptions.take()
+    subscriptions.answered(b"bills", subscribed=True)
+    subscriptions.answered(b"bills", subscribed=False)
+    assert subscriptions.ticked() == []
+    subscriptions.answered(b"bills", subscribed=True)
+    assert subscriptions.ticked() == [2]
+
+
 def test_what_was_let_go_before_it_was_confirmed_is_not_heard() -> None:
     connection = Connection(b"orders")
     connection.connect()
