@@ -50,6 +50,8 @@ def test_a_leader_that_is_told_to_go_leaves_what_it_has_to_the_standby(
     assert "OOM" in pair.log(), "the fault did not happen"
     verdict = settled(publisher)
     assert verdict.is_clean, str(verdict)
+    assert "are left to the standby" in pair.log()
+    assert not Gap.objects.filter(covered=False).exists()
 
 
 def test_control_who_goes_whatever_waits_takes_it_along(
