@@ -180,6 +180,7 @@ class SimulatedListener:
         self._claim: tuple[int | None, int] | None = (None, 0)
         self._later: deque[tuple[int, Callable[[], None]]] = deque()
         self._drains = DRAIN_STEPS
+        self._held = False
         self._look()
         self.protocol.commands_lead_to(SERVER)
         self._join()
@@ -383,10 +384,12 @@ class SimulatedListener:
 
     def _end(self) -> None:
         """What is heard is appended still, for a while."""
+        if self._drains == DRAIN_STEPS:
+            self._held = self.protocol.has_proof(self._world.now)
         self._drains -= 1
         if self._waiting and self._drains > 0:
             return
-        if self._waiting and not self.protocol.has_proof(self._world.now):
+        if self._waiting and not self._held:
             self._world.given_up |= {
                 envelope.payload_of(document)[0] for documents, _ in self._waiting for document in documents
             }
