@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from relaycore.capture import Heard
-from relaycore.effects import Append, Ask, Claim, Drop, Effect, Mark
+from relaycore.effects import Append, Ask, Claim, Count, Drop, Effect, Mark
 from relaycore.hearing import Hearing
 from relaycore.office import Office
 from relaycore.transitions import Action
@@ -82,7 +82,7 @@ class Candidate:
         for action in actions:
             match action:
                 case Action.ASK:
-                    self._out.append(Ask.COUNT)
+                    self._out.append(Count(self._election.newest))
                 case Action.REJOIN:
                     self._out.append(Drop("Redis publishes ticks that do not arrive."))
                 case Action.CLAIM:

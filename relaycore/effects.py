@@ -36,14 +36,19 @@ class Locate:
 class Ask(Enum):
     """What is asked or done without more to say.
 
-    COUNT:    ask Redis for its counter of ticks; tell `counted`
     END_TERM: renew the lease no more, but do not release it: who has heard everything takes it
     CONNECT:  the connection for commands leads to the wrong server: make it anew
     """
 
-    COUNT = auto()
     END_TERM = auto()
     CONNECT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Ask Redis for its counter of ticks; tell `counted`. `after`: the last tick that was heard by then."""
+
+    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,6 @@ class Overflow:
 
 
 Effect = (
-    Append | Mark | Locate | Ask | Publish | Prove | Claim | Drop | Lead | Settled | Active | Silenced
+    Append | Mark | Locate | Ask | Count | Publish | Prove | Claim | Drop | Lead | Settled | Active | Silenced
     | Deafened | Unheard | Covered | Forgotten | Missed | Look | Overflow | Command
 )  # fmt: skip

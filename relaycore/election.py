@@ -34,6 +34,7 @@ class Election:
     epoch: of its own latest term, 0 if there was none
     seen:  the highest epoch that was heard
     last:  the latest tick of the current term by which this connection hears every channel
+    newest: the number of the last tick that was heard, or published before this connection
     point: while it hands over: what came before the tick of this number it relays, the rest it holds
     """
 
@@ -44,11 +45,12 @@ class Election:
         self.seen = 0
         self.last: Tick | None = None
         self.point: int | None = None
-        self._newest = 0
+        self.newest = 0
         self._has_heard = False
         self._quiet_since: float | None = None
         self._patience = SILENT_TICKS * interval
         self._waiting = False
+        self._asked: int | None = None
         self._expected: int | None = None
         self._hands_over_since = 0.0
 
@@ -81,7 +83,7 @@ class Election:
     def joined(self, now: float, floor: int) -> tuple[Action, ...]:
         """There is a new data connection; ticks up to the number `floor` were published before it."""
         self.last = None
-        self._newest = floor
+        self.newest = floor
         self._has_heard = False
         self._restart(now)
         return self._on(Event.JOINED)
@@ -91,7 +93,7 @@ class Election:
 
         `covered`: this connection hears every channel; `whole`: as in `turn`.
         """
-        self._newest = tick.number
+        self.newest = tick.number
         self._has_heard = True
         if tick.epoch < self.seen:
             return ()  # Of a leader that does not know yet that its term is over.
@@ -119,22 +121,28 @@ class Election:
         """
         if self.hands_over and now - self._hands_over_since > HANDOVER_SECONDS:
             return self._on(Event.FORSAKEN)
-        if self.ticks or self.state is State.ENDED or self._waiting:
+        if self.ticks or self.state is State.ENDED or self._waiting or self._asked is not None:
             return ()
         if not caught_up or self._quiet_since is None:
             self._quiet_since = now
         self._patience = (SILENT_TICKS if whole else _SILENT_TICKS_WITH_A_HOLE) * self._interval
         if now - self._quiet_since <= self._patience:
             return ()
-        if self._expected is not None and self._has_heard and self._newest < self._expected:
+        if self._expected is not None and self._has_heard and self.newest < self._expected:
             # The tick that Redis has counted had time enough to come.
             return self._deaf(now)
-        self._waiting = True
+        self._asked = self.newest
         return self._on(Event.SILENT)
 
-    def counted(self, counter: int | None, now: float) -> tuple[Action, ...]:
-        """What Redis said of its counter of ticks; None if it could not be asked."""
-        self._waiting = False
+    def counted(self, after: int, counter: int | None, now: float) -> tuple[Action, ...]:
+        """What Redis said of its counter of ticks; None if it could not be asked.
+
+        `after`: `newest` when it was asked. What was heard since then is the newer news.
+        """
+        if self._asked == after:
+            self._asked = None
+        if after != self.newest:
+            return ()
         if self.ticks or counter is None:
             self._quiet_since = now
             return ()
@@ -143,9 +151,9 @@ class Election:
             before, self._expected = self._expected, counter
             if before is not None:
                 return self._nobody() if counter == before else self._deaf(now)
-        elif counter == self._newest:
+        elif counter == self.newest:
             return self._nobody()
-        elif counter < self._newest:
+        elif counter < self.newest:
             return self._deaf(now)  # Redis has lost its counter: where this one stands is not known.
         else:
             self._expected = counter
@@ -238,4 +246,4 @@ class Election:
     def _restart(self, now: float) -> None:
         self._quiet_since = now
         self._waiting = False
-        self._expected = None
+        self._asked = self._expected = None

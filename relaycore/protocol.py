@@ -244,9 +244,9 @@ class ListenerProtocol:
         """Redis has answered a command with this error; whether it is the wrong server."""
         return self._attachment.fails(error)
 
-    def counted(self, counter: int | None, now: float) -> None:
-        """Redis' counter of ticks; None if it could not be asked."""
-        self._candidate.follow(self._election.counted(counter, now), now)
+    def counted(self, after: int, counter: int | None, now: float) -> None:
+        """Redis' counter of ticks, asked `after` a tick; None if it could not be asked."""
+        self._candidate.follow(self._election.counted(after, counter, now), now)
 
     # --- the lease -----------------------------------------------------------------------
 

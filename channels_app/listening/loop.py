@@ -216,7 +216,7 @@ class Listener:
             case effects.Mark(tick):
                 self._appender.mark(tick)
                 self.record.heard(tick)
-            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Ask.COUNT:
+            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Count():
                 self._ticker.do(effect)
             case Command():
                 self._subscription.obey(effect)

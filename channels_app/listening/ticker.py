@@ -8,7 +8,7 @@ import hiredis
 from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
 from relaycore import policies
-from relaycore.effects import Ask, Locate, Prove, Publish
+from relaycore.effects import Count, Locate, Prove, Publish
 from relaycore.outside import Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Proof
@@ -100,7 +100,7 @@ class Ticker:
         self._protocol = protocol
         self.legacy_consumers = 0
 
-    def do(self, effect: Publish | Prove | Locate | Ask) -> None:
+    def do(self, effect: Publish | Prove | Locate | Count) -> None:
         """Ask Redis, and tell the protocol what it has answered."""
         match effect:
             case Publish():
@@ -111,8 +111,8 @@ class Ticker:
                 self._outlet.call(command, lambda reply: self._protocol.proved(_refusal(reply)))
             case Locate(connection):
                 self._locate(connection)
-            case _:
-                self._count(lambda number: self._protocol.counted(number, time.monotonic()))
+            case Count(after):
+                self._count(lambda number: self._protocol.counted(after, number, time.monotonic()))
 
     def _publish(self, order: Publish) -> None:
         def on_reply(reply: Reply) -> None:

@@ -292,14 +292,14 @@ class SimulatedListener:
                 self._mark(tick)
             case effects.Drop():
                 self.connection.is_open = False
-            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Ask.COUNT:
+            case effects.Publish() | effects.Prove() | effects.Locate() | effects.Count():
                 self._ask(effect)
             case Missed():
                 self._note(effect)
             case _:
                 self._do_about_the_lease(effect)
 
-    def _ask(self, effect: effects.Publish | effects.Prove | effects.Locate | effects.Ask) -> None:
+    def _ask(self, effect: effects.Publish | effects.Prove | effects.Locate | effects.Count) -> None:
         protocol, redis, number = self.protocol, self._redis, self._redis.counter
         match effect:
             case effects.Publish():
@@ -309,8 +309,8 @@ class SimulatedListener:
             case effects.Locate(connection):
                 policies = dict(redis.policies)
                 self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
-            case _:
-                self._soon(lambda: protocol.counted(number, self._world.now))
+            case effects.Count(after):
+                self._soon(lambda: protocol.counted(after, number, self._world.now))
 
     def _do_about_the_lease(self, effect: effects.Effect) -> None:
         """Beside the lease much is written into tables that are not played here."""

@@ -219,14 +219,14 @@ def test_each_tick_ends_a_silence() -> None:
 def test_if_redis_has_counted_no_further_tick_nobody_leads() -> None:
     election = following(7)
     turn(election, 1.0)
-    assert election.counted(7, 1.0) == (Action.CLAIM,)
+    assert election.counted(election.newest, 7, 1.0) == (Action.CLAIM,)
     assert turn(election, 99.0) == (), "the claim is under way"
 
 
 def test_if_redis_has_counted_on_the_tick_has_two_intervals_to_come() -> None:
     election = following(7)
     turn(election, 1.0)
-    assert election.counted(9, 1.0) == ()
+    assert election.counted(election.newest, 9, 1.0) == ()
     assert turn(election, 1.0 + 2 * TICK) == ()
     assert turn(election, 1.0 + 2 * TICK + SOON) == (Action.REJOIN,)
     assert election.state is State.JOINING
@@ -235,7 +235,7 @@ def test_if_redis_has_counted_on_the_tick_has_two_intervals_to_come() -> None:
 def test_if_the_tick_comes_nothing_was_wrong() -> None:
     election = following(7)
     turn(election, 1.0)
-    election.counted(9, 1.0)
+    election.counted(election.newest, 9, 1.0)
     hear(election, tick(9), 1.1)
     assert turn(election, 1.0 + 2 * TICK + SOON) == ()
     assert election.state is State.FOLLOWING
@@ -244,13 +244,36 @@ def test_if_the_tick_comes_nothing_was_wrong() -> None:
 def test_if_redis_has_lost_its_counter_nobody_knows_where_this_one_stands() -> None:
     election = following(7)
     turn(election, 1.0)
-    assert election.counted(0, 1.0) == (Action.REJOIN,)
+    assert election.counted(election.newest, 0, 1.0) == (Action.REJOIN,)
+
+
+def test_an_answer_that_is_older_than_what_was_heard_since_is_no_news() -> None:
+    """A leader that was frozen ticked between the question and its answer: this standby is not deaf."""
+    election = following(7)
+    turn(election, 1.0)
+    hear(election, tick(8), 1.1)
+    assert election.counted(7, 7, 1.1) == ()
+    assert election.state is State.FOLLOWING
+    assert turn(election, 1.1 + PATIENCE + SOON) == (Action.ASK,)
+    assert election.counted(7, 7, 1.7) == ()
+    assert election.counted(8, 8, 1.7) == (Action.CLAIM,)
+
+
+def test_after_an_answer_that_is_too_old_it_asks_again() -> None:
+    """What was heard in between was of a term that is over: it ends no silence."""
+    election = joined()
+    hear(election, tick(7, epoch=3))
+    turn(election, 1.0)
+    hear(election, tick(8, epoch=2), 1.1)
+    assert turn(election, 1.2) == (), "the question is under way"
+    assert election.counted(7, 7, 1.2) == ()
+    assert turn(election, 1.2 + SOON) == (Action.ASK,)
 
 
 def test_while_redis_cannot_be_asked_nothing_is_done_but_asking_again() -> None:
     election = following(7)
     turn(election, 1.0)
-    assert election.counted(None, 1.0) == ()
+    assert election.counted(election.newest, None, 1.0) == ()
     assert turn(election, 1.0 + PATIENCE) == ()
     assert turn(election, 1.0 + PATIENCE + SOON) == (Action.ASK,)
 
@@ -258,23 +281,23 @@ def test_while_redis_cannot_be_asked_nothing_is_done_but_asking_again() -> None:
 def test_before_any_tick_was_heard_two_questions_show_whether_somebody_ticks() -> None:
     election = joined()
     assert turn(election, 1.0) == (Action.ASK,)
-    assert election.counted(40, 1.0) == ()
+    assert election.counted(election.newest, 40, 1.0) == ()
     assert turn(election, 1.0 + 2 * TICK + SOON) == (Action.ASK,)
-    assert election.counted(40, 1.3) == (Action.CLAIM,)
+    assert election.counted(election.newest, 40, 1.3) == (Action.CLAIM,)
 
 
 def test_before_any_tick_was_heard_a_counter_that_goes_on_means_deafness() -> None:
     election = joined()
     turn(election, 1.0)
-    election.counted(40, 1.0)
+    election.counted(election.newest, 40, 1.0)
     turn(election, 1.3)
-    assert election.counted(42, 1.3) == (Action.REJOIN,)
+    assert election.counted(election.newest, 42, 1.3) == (Action.REJOIN,)
 
 
 def test_who_leads_is_never_silent_and_counts_nothing() -> None:
     election = leading()
     assert turn(election, 99.0) == ()
-    assert election.counted(99, 99.0) == ()
+    assert election.counted(election.newest, 99, 99.0) == ()
 
 
 # --- what is heard -----------------------------------------------------------------------
@@ -297,7 +320,7 @@ def test_it_claims_when_the_leader_has_left_if_it_is_whole() -> None:
 def test_one_claim_is_under_way_at_a_time() -> None:
     election = following()
     turn(election, 1.0)
-    assert election.counted(7, 1.0) == (Action.CLAIM,)
+    assert election.counted(election.newest, 7, 1.0) == (Action.CLAIM,)
     assert election._on(Event.HEARD_LEFT) == ()
 
 
@@ -331,7 +354,7 @@ def test_a_claim_that_was_won_too_late_begins_nothing() -> None:
 def test_who_was_refused_waits_for_another_silence() -> None:
     election = following()
     turn(election, 1.0)
-    election.counted(7, 1.0)
+    election.counted(election.newest, 7, 1.0)
     assert election.refused(1.2) == ()
     assert turn(election, 1.2 + PATIENCE) == ()
     assert turn(election, 1.2 + PATIENCE + SOON) == (Action.ASK,)

@@ -14,6 +14,7 @@ from relaycore.effects import (
     Append,
     Ask,
     Claim,
+    Count,
     Covered,
     Deafened,
     Drop,
@@ -591,8 +592,9 @@ def test_who_was_refused_to_tick_leaves_the_lease_to_others_for_a_while() -> Non
     listener.protocol.lost(listener.now)
     claims = []
     for _ in range(200):
-        if Ask.COUNT in listener.later(0.1):
-            listener.protocol.counted(listener.number, listener.now)
+        for effect in listener.later(0.1):
+            if isinstance(effect, Count):
+                listener.protocol.counted(effect.after, listener.number, listener.now)
         claimed = [effect for effect in listener.protocol.take() if isinstance(effect, Claim)]
         claims += [listener.now for _ in claimed]
         if claimed:
@@ -1028,8 +1030,8 @@ def test_no_tick_is_due_while_commands_cannot_be_given() -> None:
 
 def test_a_standby_asks_after_silence_and_claims_beyond_what_it_has_heard() -> None:
     listener = standby()
-    assert listener.later(0.6) == [Ask.COUNT]
-    listener.protocol.counted(3, listener.now)
+    assert listener.later(0.6) == [Count(3)]
+    listener.protocol.counted(3, 3, listener.now)
     assert listener.protocol.take() == [Claim(1)]
 
 
@@ -1038,7 +1040,7 @@ def test_there_is_no_silence_on_a_connection_that_has_not_subscribed_the_ticks()
     listener.refuses = {b"ticks"}
     listener.connect()
     for _ in range(100):
-        assert Ask.COUNT not in listener.later(0.1)
+        assert not any(isinstance(effect, Count) for effect in listener.later(0.1))
 
 
 def test_told_to_go_alone_it_ends_at_once_and_with_a_standby_after_a_hand_over() -> None:
