@@ -16,9 +16,13 @@ from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
 from relayproject import fitness
 from relayproject.connections import mongo_collection, shared_redis
+from relayproject.stack.ports import free_port
 from relayproject.stack.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.integration.writing.world import Failpoint
+
+FREE = "a port that nobody listens on"
+"""Of the cluster's bus: its own choice lies 10,000 above the port, where there may be none."""
 
 SOUND = {
     "maxmemory": 0,
@@ -82,7 +86,8 @@ def test_a_redis_that_may_evict_the_stream_is_refused(redis: Any, policy: str) -
 @pytest.fixture
 def own_redis(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A Redis with the options of an indirect parameter, and the one that is used."""
-    server = OwnServer(Valkey, tmp_path / "redis", *request.param)
+    options = (str(free_port()) if option is FREE else option for option in request.param)
+    server = OwnServer(Valkey, tmp_path / "redis", *options)
     settings.SERVERS = replace(settings.SERVERS, redis_url=server.url)
     shared_redis.cache_clear()
     with server.redis() as client:
@@ -91,7 +96,7 @@ def own_redis(settings: Any, tmp_path: Path, request: pytest.FixtureRequest) -> 
     server.stop()
 
 
-@pytest.mark.parametrize("own_redis", [("--cluster-enabled", "yes")], indirect=True)
+@pytest.mark.parametrize("own_redis", [("--cluster-enabled", "yes", "--cluster-port", FREE)], indirect=True)
 def test_a_cluster_is_refused(own_redis: Any) -> None:
     assert found(own_redis) == {"relay.redis.cluster": True}
     with pytest.raises(UnfitServer, match="is a node of a cluster"):
