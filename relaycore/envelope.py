@@ -7,6 +7,7 @@ field         value
 ============  ==================================================================
 `messages`    how many, decimal
 `bson`        so many BSON documents (bsonspec.org), one directly after another
+`upto`        the running number of its last message (`relayproject.appending`)
 `source`      `EPOCH.CONNECTION` of the listener that appended it, or `retry.…`
 `reason`      only on an entry with one message that cannot be stored: why
 ============  ==================================================================
@@ -42,6 +43,7 @@ F_MESSAGES: Final = b"messages"
 F_BSON: Final = b"bson"
 F_SOURCE: Final = b"source"
 F_REASON: Final = b"reason"
+F_UPTO: Final = b"upto"
 
 MAX_CARRIED_BYTES: Final = 15 * 1024 * 1024
 """Of a refused payload so much is carried and kept; BSON documents end at 16 MiB."""

@@ -29,6 +29,11 @@ def stream(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}"
 
 
+def appended(partition: int) -> str:
+    """A hash: how far the running numbers of appended messages have come, and what is stored of them."""
+    return f"{STREAM}:{{{partition}}}:appended"
+
+
 def tick_counter(partition: int) -> str:
     """Counts the ticks of a partition."""
     return f"{STREAM}:{{{partition}}}:ticks"

@@ -13,6 +13,7 @@ from relaycore import envelope
 from relaycore.backoff import Backoff
 from relaycore.capture import Piece
 from relaycore.ticks import Tick
+from relayproject import appending, keys
 from relayproject.wire import Argument
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Appender:
     each piece that stands.
 
     epoch:            of the term in which is appended
+    upto:             the highest running number of a message that is known to have been appended
     confirmed:        everything heard before this tick stands, or was given up
     waiting_messages: so many are not on the stream yet
     refused:          what Redis said when it last refused to append; empty if it has taken it since
@@ -36,14 +38,15 @@ class Appender:
     def __init__(
         self,
         outlet: Outlet,
-        stream: str,
+        partition: int,
         memory_bytes: int,
         give_up: Callable[[int, Tick | None], None],
         announce: Callable[[list[bytes]], None],
     ) -> None:
         self._outlet = outlet
-        self._stream = stream
-        self.epoch = 0
+        self._partition = partition
+        self._stream = keys.stream(partition)
+        self.epoch = self.upto = 0
         self._name = uuid.uuid4().hex[:8]
         self._memory_bytes = memory_bytes
         self._give_up = give_up
@@ -115,13 +118,15 @@ class Appender:
 
     def _command(self, piece: Piece) -> tuple[Argument, ...]:
         source = f"{self.epoch}.{self._name}.{self._outlet.connections}"
-        command = (
-            *("XADD", self._stream, "*"),
-            *(envelope.F_MESSAGES, len(piece.documents)),
+        messages = len(piece.documents)
+        fields: tuple[Argument, ...] = (
+            *(envelope.F_MESSAGES, messages),
             *(envelope.F_SOURCE, source),
             *(envelope.F_BSON, b"".join(piece.documents)),
         )
-        return (*command, envelope.F_REASON, piece.reason) if piece.reason else command
+        if piece.reason:
+            fields += (envelope.F_REASON, piece.reason)
+        return appending.command(self._partition, messages, fields, known=self.upto)
 
     def _answer(self, reply: Reply) -> None:
         self._under_way = False
@@ -129,6 +134,7 @@ class Appender:
             self._refusal = reply
             return
         self._backoff.reset()
+        self.upto = max(self.upto, int(reply[1]))
         piece = self._waiting.popleft()
         self._waiting_bytes -= piece.size
         self.waiting_messages -= len(piece.documents)

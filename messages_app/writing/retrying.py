@@ -9,7 +9,7 @@ from relaycore import envelope
 from relaycore.channels import partition_of
 from relaycore.errors import NotRetried
 from relaycore.times import to_milliseconds
-from relayproject import keys
+from relayproject import appending
 from relayproject.connections import shared_redis
 
 
@@ -30,15 +30,10 @@ def retry(entry: Quarantined) -> None:
     received = envelope.timestamp(to_milliseconds(received_at))
     key, payload = entry.message_id.binary, bytes(entry.payload)
     document = envelope.Encoder(channel.encode()).encode(key, payload, received)
-    shared_redis().xadd(
-        keys.stream(partition_of(channel, settings.RELAY_PARTITIONS)),
-        {
-            envelope.F_MESSAGES: 1,
-            # Of its own: what stands on the stream twice must not come from one source.
-            envelope.F_SOURCE: f"retry.{uuid.uuid4().hex[:12]}",
-            envelope.F_BSON: document,
-        },
-    )
+    # Of its own: what stands on the stream twice must not come from one source.
+    source = f"retry.{uuid.uuid4().hex[:12]}"
+    fields = (envelope.F_MESSAGES, 1, envelope.F_SOURCE, source, envelope.F_BSON, document)
+    appending.append(shared_redis(), partition_of(channel, settings.RELAY_PARTITIONS), 1, fields)
     entry.delete()
 
 

@@ -1,0 +1,53 @@
+"""How anything gets onto a partition's stream: one step for Redis, whoever appends.
+
+Each message that is appended has a running number in its partition. An entry carries the number of
+its last message (`relaycore.envelope.F_UPTO`), and beside the stream stands how far they have come. So
+whoever reads the stream knows what ought to stand on it: what was deleted, cut off or thrown away
+before it was stored is missing in the numbers.
+
+Numbers only grow. A Redis that has lost its data has lost how far they have come too, but whoever
+appends knows it still: what it gives as `known` is the least that they go on from.
+
+A message whose append was sent again after a lost answer stands there twice, with two numbers.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, cast
+
+import redis
+
+from relaycore.envelope import F_UPTO
+from relayproject import keys
+from relayproject.wire import Argument
+
+# A Redis whose memory is full refuses XADD here, since it is the first write; what follows it is let through.
+_APPEND: Final = """
+local upto = math.max(tonumber(redis.call('HMGET', KEYS[2], 'upto')[1]) or 0, tonumber(ARGV[1])) + ARGV[2]
+upto = string.format('%.0f', upto)
+local id = redis.call('XADD', KEYS[1], '*', ARGV[3], upto, unpack(ARGV, 4))
+redis.call('HSET', KEYS[2], 'upto', upto)
+return {id, upto}
+"""
+
+
+def command(
+    partition: int, messages: int, fields: Sequence[Argument], *, known: int = 0
+) -> tuple[Argument, ...]:
+    """The command that appends one entry of so many messages; the answer is its id and their last number.
+
+    fields: names and values, alternately
+    known:  a number that was given already, as far as the caller knows
+    """
+    beside = (keys.stream(partition), keys.appended(partition))
+    return ("EVAL", _APPEND, len(beside), *beside, known, messages, F_UPTO, *fields)
+
+
+def append(client: redis.Redis, partition: int, messages: int, fields: Sequence[Argument]) -> str:
+    """Append one entry of so many messages; its id.
+
+    Raises:
+        redis.RedisError: Redis did not take it, or its answer was lost.
+    """
+    _, script, *rest = command(partition, messages, fields)
+    answer = client.eval(str(script), *cast(Any, rest))
+    return cast(list[bytes], answer)[0].decode()
