@@ -76,10 +76,12 @@ class Cluster:
 
     def replace_listener(self, **environment: str) -> None:
         """Start a listener as soon as there is a seat for it, as beat would."""
-        seats = int(environment.get("RELAY_LISTENERS_PER_PARTITION", "2"))
+        self._wait_for_seat(int(environment.get("RELAY_LISTENERS_PER_PARTITION", "2")))
+        self.start("listen", **environment)
+
+    def _wait_for_seat(self, seats: int = 2) -> None:
         held = Lease.objects.live().filter(role=Lease.Role.SEAT, partition=0)
         self._wait_until(lambda: held.count() < seats, what="a free seat")
-        self.start("listen", **environment)
 
     def keep(self, listeners: int, *without: str, **environment: str) -> None:
         """So many listeners from now on: one that ends or is killed is replaced at once.
@@ -89,7 +91,8 @@ class Cluster:
         self.start("-m", "tests.chaos.nursery", str(listeners), *without, **environment)
 
     def start_careless(self, protection: str, **environment: str) -> None:
-        """Start a listener without a protection (`careless`)."""
+        """Start a listener without a protection (`careless`), as soon as there is a seat for it."""
+        self._wait_for_seat()
         self.start("-m", "tests.chaos.careless", protection, "listen", **environment)
 
     def replace_writer(self) -> None:
