@@ -13,6 +13,9 @@ MAX_MESSAGES_PER_ENTRY: Final = 100_000
 
 POSITION_CHARS: Final = 30
 
+NEVER: Final = "0-0"
+"""The id that is below that of every entry."""
+
 START: Final = "0000000000000-0000000000-00000"
 """Before every message."""
 
@@ -42,6 +45,12 @@ def first_of(entry_id: str) -> str:
 def milliseconds_of(entry_id: str) -> int:
     """When an entry was appended, by Redis's clock: milliseconds since 1970."""
     return int(entry_id.partition("-")[0])
+
+
+def order(entry_id: str) -> tuple[int, int]:
+    """By which ids are compared."""
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number)
 
 
 def is_position(text: str) -> bool:

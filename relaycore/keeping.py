@@ -1,0 +1,244 @@
+"""What a writer knows of one partition: up to where its messages are stored, and whether that can be so.
+
+Three places know it. None of them is believed alone, since each may be lost or restored from an older copy:
+
+* MongoDB, where the messages are: `Kept`, written by one writer at a time (fenced by its epoch)
+* Redis, where they come from: `Beside`, changed in the step that appends or acknowledges
+* the entries, which carry running numbers (`relayproject.appending`)
+
+*MongoDB has gone back* if it says less than what it once acknowledged, which Redis knows. Then what still
+stands on the stream is delivered again from there, and stored again; the rest is missing in the numbers.
+
+*Redis has gone back* if it is another run, knows of no group, or has come less far than MongoDB. Its ids may
+be given again then, below a message that some reader has passed. So nothing is stored above a `mark` that was
+reserved in MongoDB before. After a loss the ids go on from the mark, and what waits below it is appended
+anew, in its order. (A reader passes only what is stored, so nothing above the mark.)
+
+*Numbers are missing* where an entry does not begin after the one before, or where nothing waits and more was
+appended than is stored. A writer whose term is over may have it still, or may have stored it meanwhile: Redis
+says both. What else is missing has left the stream unstored. It is put on record before anything behind it is
+acknowledged, since what is acknowledged says that everything below it is stored, or on record. It may be more
+than was lost: what a writer stored that died before it could acknowledge it, and whose entry is gone then,
+counts as missing.
+
+Without I/O; the writer (`messages_app.writing`) does what follows, and the simulator plays it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from relaycore.position import NEVER, milliseconds_of, order
+
+AHEAD_MS: Final = 6_000
+"""So far ahead of the newest id positions are reserved: the ids jump by no more after a loss."""
+
+_RENEWED_AT_MS: Final = 3_000
+"""With so much left the next ones are reserved, so that nothing waits for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What MongoDB says of a partition.
+
+    epoch:    the highest epoch of a writer that has written it
+    upto:     messages up to this number are stored, in quarantine, or on record as missing
+    position: the id of the entry with which they end
+    mark:     no message is stored above this id
+    run_id:   of the Redis in which these ids were given
+    """
+
+    epoch: int = 0
+    upto: int = 0
+    position: str = NEVER
+    mark: str = NEVER
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What Redis says of a partition, all at one instant.
+
+    upto:       messages up to this number were appended; None: it does not know
+    stored:     messages up to this number are acknowledged, or on record as missing; None: it does not know
+    stored_id:  the id of the entry with which they end
+    kept:       what MongoDB has acknowledged as `Kept.upto`
+    last_id:    the last id that was given
+    waiting:    the id of the first entry that is not acknowledged; empty if there is none
+    delivered:  whether that one was delivered to a writer
+    has_group:  whether the consumer group is there
+    run_id:     of this Redis
+    at:         its clock, ms since 1970
+    """
+
+    upto: int | None = None
+    stored: int | None = None
+    stored_id: str = NEVER
+    kept: int = 0
+    last_id: str = NEVER
+    waiting: str = ""
+    delivered: bool = False
+    has_group: bool = True
+    run_id: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """These messages have left the stream and are not stored.
+
+    first, last: their numbers
+    after:       the id of the last entry before them
+    at:          when they were gone for certain: ms since 1970, by Redis's clock
+    """
+
+    first: int
+    last: int
+    after: str
+    at: int
+
+    @property
+    def messages(self) -> int:
+        """How many."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What is to be done before anything is read.
+
+    stored, stored_id: what Redis is to say from now on
+    redeliver_after:   deliver again what stands behind this id, and count anew; None: nothing
+    raise_to:          ids go on from here, and what waits below it is appended anew; empty: they may go on
+    mongo_lost:        so many messages less than it had acknowledged does MongoDB have
+    redis_lost:        Redis has lost something: its data, or the end of them
+    """
+
+    stored: int
+    stored_id: str
+    redeliver_after: str | None = None
+    raise_to: str = ""
+    mongo_lost: int = 0
+    redis_lost: bool = False
+
+
+class Keeper:
+    """The numbers and positions of one partition, for one writer in one term of this epoch.
+
+    stored, stored_id: everything up to here is stored, or on record; ends with the entry of this id
+    mark:              positions up to this id are reserved
+    """
+
+    def __init__(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._run_id = ""
+        self._read = 0
+        self._read_id = NEVER
+        self.stored = 0
+        self.stored_id = NEVER
+        self.mark = NEVER
+
+    def begin(self, acknowledged: int, kept: Kept, beside: Beside) -> Beginning:
+        """Compare what the stores say. Nothing of this partition may be in flight here.
+
+        In the order in which they were asked, since another writer may still be at work: what Redis said as
+        `Beside.kept`, then MongoDB, which takes nothing from an earlier term since then, then Redis again.
+        """
+        mongo_lost = max(0, acknowledged - kept.upto)
+        known = [(kept.upto, kept.position)]
+        if not mongo_lost:
+            known += [(self.stored, self.stored_id), (beside.stored or 0, beside.stored_id)]
+        self.stored, self.stored_id = max(known, key=lambda one: (one[0], order(one[1])))
+        self._read, self._read_id = self.stored, self.stored_id
+        self.mark = max(kept.mark, self.mark, key=order)
+        redis_lost = self._has_lost(kept, beside)
+        self._run_id = beside.run_id
+        return Beginning(
+            self.stored,
+            self.stored_id,
+            redeliver_after=self._again_after(beside) if mongo_lost else None,
+            raise_to=self._raised(beside) if redis_lost else "",
+            mongo_lost=mongo_lost,
+            redis_lost=redis_lost,
+        )
+
+    # --- numbers -------------------------------------------------------------------------
+
+    def lacks(self, upto: int, messages: int) -> bool:
+        """Whether something seems to be missing before an entry of so many messages, up to this number."""
+        return upto - messages > self._read
+
+    def is_elsewhere(self, id: str, beside: Beside) -> bool:
+        """Whether somebody else has what this entry lacks: begin again, with what is not acknowledged.
+
+        Everything that was read here before is settled.
+        """
+        return bool(beside.waiting) and order(beside.waiting) < order(id)
+
+    def missing_before(self, id: str, upto: int, messages: int, beside: Beside) -> Hole | None:
+        """What is missing before an entry that `lacks` something. Everything read before is settled."""
+        before = upto - messages
+        read = max(self._read, beside.stored or 0)  # Somebody else may have stored it meanwhile.
+        return Hole(read + 1, before, self._read_id, milliseconds_of(id)) if before > read else None
+
+    def missing_at_the_end(self, beside: Beside) -> Hole | None:
+        """What was appended, and neither waits nor is stored. Nothing may be in flight here."""
+        if beside.waiting or beside.upto is None:
+            return None
+        stored = max(self.stored, beside.stored or 0)
+        return Hole(stored + 1, beside.upto, self.stored_id, beside.at) if beside.upto > stored else None
+
+    def read(self, id: str, upto: int) -> None:
+        """This entry was read, and nothing is missing before it."""
+        self._read = max(self._read, upto)
+        self._read_id = max(self._read_id, id, key=order)
+
+    def settled(self, id: str, upto: int) -> None:
+        """Everything up to this entry and number is stored, or on record."""
+        self.read(id, upto)
+        self.stored = max(self.stored, upto)
+        self.stored_id = max(self.stored_id, id, key=order)
+
+    def is_to_begin_again(self, beside: Beside) -> bool:
+        """Whether Redis says less than it did, or somebody has left something. Nothing may be in flight."""
+        if beside.run_id != self._run_id or not beside.has_group or beside.delivered:
+            return True
+        return self.stored > (beside.stored or 0)
+
+    # --- positions -----------------------------------------------------------------------
+
+    def may_store(self, id: str) -> bool:
+        """Whether positions are reserved up to this entry."""
+        return order(id) <= order(self.mark)
+
+    def is_due(self, now_ms: int) -> bool:
+        """Whether the next positions are to be reserved. `now_ms`: Redis's clock."""
+        return milliseconds_of(self.mark) - now_ms < _RENEWED_AT_MS
+
+    def to_keep(self, now_ms: int) -> Kept:
+        """What MongoDB is to say from now on; tell `kept` when it does. `now_ms`: Redis's clock."""
+        newest = max(now_ms, milliseconds_of(self._read_id))
+        mark = max(f"{newest + AHEAD_MS}-0", self.mark, key=order)
+        return Kept(self._epoch, self.stored, self.stored_id, mark, self._run_id)
+
+    def kept(self, kept: Kept) -> None:
+        """MongoDB has acknowledged this."""
+        self.mark = max(self.mark, kept.mark, key=order)
+
+    # --- inside --------------------------------------------------------------------------
+
+    def _has_lost(self, kept: Kept, beside: Beside) -> bool:
+        if not kept.run_id:
+            return False  # Nothing was ever stored.
+        if kept.run_id != beside.run_id or not beside.has_group or (beside.stored or 0) < kept.upto:
+            return True
+        return order(beside.last_id) < order(kept.position)
+
+    def _again_after(self, beside: Beside) -> str:
+        """What waited for longer than what is stored is not to be passed over."""
+        waits_below = beside.waiting and order(beside.waiting) <= order(self.stored_id)
+        return NEVER if waits_below else self.stored_id
+
+    def _raised(self, beside: Beside) -> str:
+        """From where ids are to go on; empty if all that waits or comes lies above the mark already."""
+        first = beside.waiting or beside.last_id
+        return self.mark if order(first) <= order(self.mark) else ""

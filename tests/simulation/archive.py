@@ -1,0 +1,522 @@
+"""One partition's stream and archive, without servers: who appends, writes and reads, and what is lost.
+
+The writers decide with the real `relaycore.keeping`; what is played here is what Redis, MongoDB and the rest
+of `messages_app.writing` do. A writer is a generator that yields wherever another process may come in
+between, so it can be killed, or frozen and woken, at each of these instants.
+"""
+
+import random
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from relaycore.keeping import Beside, Hole, Keeper, Kept
+from relaycore.position import NEVER, order
+
+MOST_READ, MOST_IN_FLIGHT = 3, 2
+TICK_MS: Final = 100
+
+Steps = Generator[None, None, None]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`numbers`: those of its messages, which are their names too."""
+
+    id: str
+    upto: int
+    messages: tuple[str, ...]
+
+
+class GroupLost(Exception):
+    """The group is gone."""
+
+
+class BeginAgain(Exception):
+    """Somebody else has what is missing here."""
+
+
+@dataclass
+class Redis:
+    """One stream, and what stands beside it."""
+
+    run: int = 1
+    clock: int = 1_000_000
+    last_id: str = NEVER
+    entries: list[Entry] = field(default_factory=list)
+    upto: int | None = None
+    stored: int | None = None
+    stored_id: str = NEVER
+    kept: int = 0
+    delivered: str | None = None  # None: there is no group
+    pending: list[str] = field(default_factory=list)
+
+    def copy(self) -> "Redis":
+        return replace(self, entries=list(self.entries), pending=list(self.pending))
+
+    def next_id(self) -> str:
+        milliseconds, number = order(self.last_id)
+        return f"{self.clock}-0" if self.clock > milliseconds else f"{milliseconds}-{number + 1}"
+
+    def append(self, messages: tuple[str, ...], known: int) -> int:
+        """As `relayproject.appending`."""
+        self.upto = max(self.upto or 0, known) + len(messages)
+        self._add(self.upto, messages)
+        return self.upto
+
+    def _add(self, upto: int, messages: tuple[str, ...]) -> None:
+        self.last_id = self.next_id()
+        self.entries.append(Entry(self.last_id, upto, messages))
+
+    def know(self, known: int) -> int:
+        """As the script that ticks: what the leader knows is the least."""
+        self.upto = max(self.upto or 0, known)
+        return self.upto
+
+    def prepare(self, after: str = NEVER, *, anew: bool = False) -> None:
+        if self.delivered is None or anew:
+            self.delivered, self.pending = after, []
+
+    def read(self) -> list[Entry]:
+        if self.delivered is None:
+            raise GroupLost
+        found = [e for e in self.entries if order(e.id) > order(self.delivered or NEVER)][:MOST_READ]
+        for entry in found:
+            self.delivered = entry.id
+            if entry.id not in self.pending:
+                self.pending.append(entry.id)
+        return found
+
+    def oldest_pending(self) -> Entry | None:
+        """What was deleted is acknowledged."""
+        for id in sorted(self.pending, key=order):
+            for entry in self.entries:
+                if entry.id == id:
+                    return entry
+            self.pending.remove(id)
+        return None
+
+    def acknowledge(self, batch: list[Entry], stored: int, stored_id: str) -> None:
+        for entry in batch:
+            if entry.id in self.pending:
+                self.pending.remove(entry.id)
+        self.say(stored, stored_id)
+
+    def say(self, stored: int, stored_id: str) -> None:
+        if self.stored is None or stored >= self.stored:
+            self.stored, self.stored_id = stored, max(stored_id, self.stored_id, key=order)
+
+    def beside(self) -> Beside:
+        waiting = ""
+        if self.pending:
+            waiting = min(self.pending, key=order)
+        else:
+            behind = [e.id for e in self.entries if order(e.id) > order(self.delivered or NEVER)]
+            waiting = behind[0] if behind else ""
+        return Beside(
+            upto=self.upto,
+            stored=self.stored,
+            stored_id=self.stored_id,
+            kept=self.kept,
+            last_id=self.last_id,
+            waiting=waiting,
+            delivered=bool(self.pending),
+            has_group=self.delivered is not None,
+            run_id=f"run {self.run}",
+            at=self.clock,
+        )
+
+    def raise_to(self, mark: str) -> None:
+        """As the script of that name: ids go on from there, and what waits is appended anew."""
+        self.prepare()
+        self.last_id = max(mark, self.last_id, key=order)
+        waiting = [
+            e for e in self.entries if e.id in self.pending or order(e.id) > order(self.delivered or NEVER)
+        ]
+        for entry in waiting:
+            self.entries.remove(entry)
+            self._add(entry.upto, entry.messages)
+        self.pending.clear()
+
+    def trim(self) -> None:
+        """Only below what is not acknowledged."""
+        bound = min(self.pending, key=order) if self.pending else self.delivered
+        if bound is not None:
+            self.entries = [e for e in self.entries if order(e.id) >= order(bound)]
+
+    def watermark(self) -> str:
+        """As `messages_app.searching.watermark`: below this id all is stored."""
+        beside = self.beside()
+        if self._lacks(beside):
+            behind = _behind(self.stored_id)
+            return min(behind, beside.waiting, key=order) if beside.waiting else behind
+        return beside.waiting or max(f"{self.clock}-0", _behind(self.last_id), key=order)
+
+    def _lacks(self, beside: Beside) -> bool:
+        """Whether something has vanished that is not on record yet."""
+        if not beside.waiting:
+            return (self.upto or 0) > (self.stored or 0)
+        first = next((e for e in self.entries if e.id == beside.waiting), None)
+        return first is None or first.upto - len(first.messages) > (self.stored or 0)
+
+
+def _behind(id: str) -> str:
+    milliseconds, number = order(id)
+    return f"{milliseconds}-{number + 1}"
+
+
+@dataclass
+class Mongo:
+    """The messages with their positions (entry ids), and what is kept beside them."""
+
+    documents: dict[str, str] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
+
+    def copy(self) -> "Mongo":
+        return Mongo(dict(self.documents), self.kept)
+
+    def insert(self, batch: list[Entry]) -> None:
+        for entry in batch:
+            for message in entry.messages:
+                self.documents.setdefault(message, entry.id)
+
+    def claim(self, epoch: int) -> Kept | None:
+        """What is kept, and from now on by nobody of an earlier term; None if the term is over."""
+        if epoch < self.kept.epoch:
+            return None
+        self.kept = replace(self.kept, epoch=epoch)
+        return self.kept
+
+    def keep(self, kept: Kept) -> bool:
+        if kept.epoch < self.kept.epoch:
+            return False
+        self.kept = replace(kept, mark=max(kept.mark, self.kept.mark, key=order))
+        return True
+
+
+class Reader:
+    """Follows the archive by position, as each cursor does."""
+
+    def __init__(self) -> None:
+        self.cursor = NEVER
+        self.seen: set[str] = set()
+
+    def read(self, redis: Redis, mongo: Mongo) -> None:
+        below = redis.watermark()
+        new = {
+            message: id
+            for message, id in mongo.documents.items()
+            if order(self.cursor) < order(id) < order(below)
+        }
+        self.seen |= new.keys()
+        self.cursor = max([self.cursor, *new.values()], key=order)
+
+
+class Writer:
+    """One writer in one term."""
+
+    def __init__(self, world: "World", epoch: int) -> None:
+        self._world = world
+        self.epoch = epoch
+        self.keeper = Keeper(epoch)
+        self._in_flight: list[list[Entry]] = []
+        self._connected_to = world.redis.run
+        self.is_over = False
+        self.paused = 0
+        self._steps = self._run()
+
+    def step(self) -> None:
+        """On to the next instant at which another process may come in between."""
+        if self.paused:
+            self.paused -= 1
+            return
+        try:
+            next(self._steps)
+        except StopIteration:
+            self.is_over = True
+
+    def _run(self) -> Steps:
+        while not self.is_over:
+            self._connected_to = self._world.redis.run
+            self._in_flight.clear()
+            try:
+                yield from self._recover()
+            except BeginAgain:
+                continue
+            while self._is_connected() and not self.is_over:
+                try:
+                    done = yield from self._once()
+                except (GroupLost, BeginAgain):
+                    break
+                if not done:
+                    break
+
+    def _is_connected(self) -> bool:
+        return self._connected_to == self._world.redis.run
+
+    def _recover(self) -> Steps:
+        redis, mongo, keeper = self._world.redis, self._world.mongo, self.keeper
+        acknowledged = redis.kept
+        yield
+        kept = mongo.claim(self.epoch)
+        if kept is None:
+            self.is_over = True
+            return
+        yield
+        beginning = keeper.begin(acknowledged, kept, redis.beside())
+        if beginning.redeliver_after is not None:
+            redis.prepare(beginning.redeliver_after, anew=True)
+            redis.stored, redis.stored_id, redis.kept = beginning.stored, beginning.stored_id, kept.upto
+        redis.say(beginning.stored, beginning.stored_id)
+        redis.know(beginning.stored)
+        if beginning.raise_to:
+            redis.raise_to(beginning.raise_to)
+        redis.prepare()
+        yield
+        yield from self._keep()
+        while self._is_connected() and not self.is_over and (entry := redis.oldest_pending()):
+            yield
+            yield from self._begin([entry])
+            yield from self._settle_all()
+
+    def _once(self) -> Generator[None, None, bool]:
+        redis = self._world.redis
+        if len(self._in_flight) >= MOST_IN_FLIGHT:
+            yield from self._settle()
+        if not self._is_connected():
+            return False
+        entries = redis.read()
+        yield
+        if entries:
+            yield from self._begin(entries)
+        else:
+            yield from self._settle_all()
+        if self._world.random.random() < 0.3:
+            return (yield from self._tidy())
+        return True
+
+    def _begin(self, entries: list[Entry]) -> Steps:
+        batch: list[Entry] = []
+        keeper = self.keeper
+        for entry in entries:
+            if keeper.lacks(entry.upto, len(entry.messages)):
+                self._submit(batch)
+                yield from self._settle_all()
+                batch = []
+                if not self._is_connected():
+                    return
+                beside = self._world.redis.beside()
+                if keeper.is_elsewhere(entry.id, beside):
+                    raise BeginAgain
+                hole = keeper.missing_before(entry.id, entry.upto, len(entry.messages), beside)
+                yield
+                if hole is not None and not self._record(hole):
+                    return
+                yield
+            keeper.read(entry.id, entry.upto)
+            if not keeper.may_store(entry.id):
+                yield from self._keep()
+                if self.is_over:
+                    return
+            batch.append(entry)
+        self._submit(batch)
+
+    def _submit(self, batch: list[Entry]) -> None:
+        if batch:
+            self._in_flight.append(batch)
+
+    def _settle(self) -> Steps:
+        batch = self._in_flight[0]
+        yield
+        # What a frozen process has sent may arrive at any time.
+        self._world.mongo.insert(batch)
+        yield
+        if not self._is_connected():
+            return
+        self._in_flight.pop(0)
+        last = batch[-1]
+        self.keeper.settled(last.id, last.upto)
+        self._world.redis.acknowledge(batch, self.keeper.stored, self.keeper.stored_id)
+
+    def _settle_all(self) -> Steps:
+        while self._in_flight and self._is_connected():
+            yield from self._settle()
+
+    def _keep(self) -> Steps:
+        kept = self.keeper.to_keep(self._world.redis.clock)
+        yield
+        if not self._world.mongo.keep(kept):
+            self.is_over = True
+            return
+        self.keeper.kept(kept)
+        yield
+        if self._is_connected():
+            self._world.redis.kept = max(self._world.redis.kept, kept.upto)
+
+    def _record(self, hole: Hole) -> bool:
+        """Under the term; False if it is over."""
+        self.is_over = self.epoch != self._world.epoch
+        if not self.is_over:
+            self._world.holes[hole.first] = hole
+        return not self.is_over
+
+    def _tidy(self) -> Generator[None, None, bool]:
+        yield from self._settle_all()
+        if not self._is_connected():
+            return False
+        redis, keeper = self._world.redis, self.keeper
+        beside = redis.beside()
+        if keeper.is_to_begin_again(beside):
+            return False
+        hole = keeper.missing_at_the_end(beside)
+        yield
+        if hole is not None:
+            if not self._record(hole):
+                return False
+            yield
+            keeper.settled(keeper.stored_id, hole.last)
+            redis.say(keeper.stored, keeper.stored_id)
+        redis.trim()
+        yield from self._keep()
+        return True
+
+
+class World:
+    """What a schedule of operations plays on.
+
+    appended:    what the leader has appended, by number
+    holes:       what is on record, by first number: a writer that was killed records its hole again
+    overclaimed: numbers below the watermark that were neither stored nor on record at that moment
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.redis, self.mongo = Redis(), Mongo()
+        self.reader = Reader()
+        self.known = 0  # to the leader
+        self.appended: dict[int, str] = {}
+        self._ids: dict[int, str] = {}
+        self.overclaimed: set[int] = set()
+        self.holes: dict[int, Hole] = {}
+        self.epoch = 0
+        self.writers: list[Writer] = []
+        self._copies = [(self.redis.copy(), self.mongo.copy())]
+        self.replace_writer()
+
+    # --- what goes on -----------------------------------------------------------------------
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            self.redis.clock += TICK_MS // 10
+            if self.random.random() < 0.3:
+                self.known = max(self.known, self.redis.know(self.known))
+            for writer in self.writers:
+                writer.step()
+            self.writers = [writer for writer in self.writers if not writer.is_over]
+            if not self.writers:
+                self.replace_writer()
+            if self.random.random() < 0.3:
+                self.read()
+
+    def read(self) -> None:
+        """The reader reads. What it is told to be complete has to be."""
+        self.reader.read(self.redis, self.mongo)
+        below, known = order(self.redis.watermark()), set(self._recorded())
+        self.overclaimed |= {
+            number
+            for number, name in self.appended.items()
+            if order(self._ids[number]) < below and name not in self.mongo.documents and number not in known
+        }
+
+    def append(self, messages: int) -> None:
+        names = tuple(f"message {len(self.appended) + i}" for i in range(messages))
+        self.known = self.redis.append(names, self.known)
+        new = {self.known - messages + 1 + i: name for i, name in enumerate(names)}
+        self.appended |= new
+        self._ids |= dict.fromkeys(new, self.redis.last_id)
+
+    def replace_writer(self) -> None:
+        """Another writer begins; one that is only frozen goes on until it notices."""
+        self.epoch += 1
+        self.writers.append(Writer(self, self.epoch))
+
+    # --- faults -----------------------------------------------------------------------------
+
+    def kill_writer(self) -> None:
+        self.writers.clear()
+        self.replace_writer()
+
+    def freeze_writer(self, steps: int) -> None:
+        """Its lease lapses, and it wakes up when another one writes."""
+        self.writers[-1].paused = steps
+        self.replace_writer()
+
+    def delete_stream(self) -> None:
+        self.redis.entries.clear()
+        self.redis.pending.clear()
+        self.redis.delivered, self.redis.last_id = None, NEVER
+
+    def trim_stream(self, keep: int) -> None:
+        self.redis.entries = self.redis.entries[-keep:]
+
+    def delete_entry(self, at: int) -> None:
+        if self.redis.entries:
+            del self.redis.entries[at % len(self.redis.entries)]
+
+    def evict(self) -> None:
+        """Everything, as `allkeys-lru` may."""
+        self.delete_stream()
+        self.redis.upto = self.redis.stored = None
+        self.redis.stored_id, self.redis.kept = NEVER, 0
+
+    def copy(self) -> None:
+        """Somebody makes a backup of each store."""
+        self._copies.append((self.redis.copy(), self.mongo.copy()))
+
+    def restart_redis(self, at: int) -> None:
+        """With an older copy of its data, or the newest, or none."""
+        copies = [self.redis.copy(), Redis(), *(redis.copy() for redis, _ in self._copies[-3:])]
+        clock, run = self.redis.clock, self.redis.run + 1
+        self.redis = copies[at % len(copies)]
+        self.redis.clock, self.redis.run = clock, run
+
+    def set_clock_back(self, milliseconds: int) -> None:
+        self.redis.clock = max(1, self.redis.clock - milliseconds)
+
+    def restore_mongo(self) -> None:
+        """The newest copy, and a writer that begins with it. Before, all had settled."""
+        for _ in range(50):
+            self.run(10)
+            if self.redis.kept == self.redis.upto and not self.redis.beside().waiting:
+                break
+        self.mongo = self._copies[-1][1].copy()
+        self.kill_writer()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        for writer in self.writers:
+            writer.paused = 0
+        self.run(600)
+        self.read()
+
+    @property
+    def missing(self) -> dict[int, str]:
+        """What was appended and is not stored, by number."""
+        return {number: name for number, name in self.appended.items() if name not in self.mongo.documents}
+
+    def unrecorded(self) -> set[int]:
+        """The numbers of what is missing, and lies in no hole."""
+        return self.missing.keys() - set(self._recorded())
+
+    def recorded_for_nothing(self) -> set[int]:
+        """Numbers that are on record as missing, and are stored."""
+        return set(self._recorded()) & self.appended.keys() - self.missing.keys()
+
+    def unseen(self) -> set[str]:
+        """What is stored, and the reader has stepped over."""
+        return self.mongo.documents.keys() - self.reader.seen
+
+    def _recorded(self) -> Iterator[int]:
+        for hole in self.holes.values():
+            yield from range(hole.first, hole.last + 1)

@@ -1,0 +1,196 @@
+"""Whatever happens to a stream, its writers and its stores: what is missing is on record.
+
+And no reader steps over anything that is stored.
+
+`SIMULATION_EXAMPLES=10000` plays a hundred times as many schedules.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relaycore.keeping import Beginning, Beside, Keeper, Kept
+from relaycore.position import order
+
+from .archive import Redis, World
+from .test_simulation import explored, seeds
+
+Schedule = list[tuple]  # type: ignore[type-arg]
+
+small = st.integers(1, 4)
+steady = [
+    st.tuples(st.just("append"), small),
+    st.tuples(st.just("append"), small),
+    st.tuples(st.just("run"), st.integers(1, 30)),
+    st.tuples(st.just("run"), st.integers(1, 30)),
+    st.just(("copy",)),
+]
+deaths = [st.just(("kill_writer",)), st.tuples(st.just("freeze_writer"), st.integers(1, 60))]
+calm = [*steady, *deaths]
+vanishing = [
+    st.just(("delete_stream",)),
+    st.tuples(st.just("trim_stream"), st.integers(1, 3)),
+    st.tuples(st.just("delete_entry"), st.integers(0, 9)),
+]
+falling_back = [
+    st.just(("evict",)),
+    st.tuples(st.just("restart_redis"), st.integers(0, 4)),
+    st.tuples(st.just("set_clock_back"), st.integers(1, 20_000)),
+]
+calm_schedules = st.lists(st.one_of(*calm), max_size=40)
+vanishing_schedules = st.lists(st.one_of(*calm, *vanishing), max_size=40)
+falling_schedules = st.lists(st.one_of(*calm, *vanishing, *falling_back), max_size=40)
+restored_schedules = st.lists(st.one_of(*calm, *vanishing, st.just(("restore_mongo",))), max_size=40)
+
+
+def play(schedule: Schedule, seed: int) -> World:
+    world = World(seed)
+    for name, *arguments in schedule:
+        getattr(world, name)(*arguments)
+        world.run(world.random.randint(0, 3))
+    world.settle()
+    return world
+
+
+@explored
+@given(schedule=calm_schedules, seed=seeds)
+def test_where_nothing_vanishes_everything_is_stored_and_nothing_is_said_to_be_missing(
+    schedule: Schedule, seed: int
+) -> None:
+    world = play(schedule, seed)
+    assert not world.missing
+    assert not world.holes
+    assert not world.overclaimed
+    assert not world.unseen()
+
+
+@explored
+@given(schedule=vanishing_schedules, seed=seeds)
+def test_what_vanishes_is_on_record_and_readers_stop_being_sure_at_that_moment(
+    schedule: Schedule, seed: int
+) -> None:
+    world = play(schedule, seed)
+    assert not world.unrecorded()
+    assert not world.overclaimed
+    assert not world.unseen()
+
+
+@explored
+@given(schedule=st.lists(st.one_of(*steady, *vanishing), max_size=40), seed=seeds)
+def test_while_no_writer_dies_nothing_else_is_on_record(schedule: Schedule, seed: int) -> None:
+    world = play(schedule, seed)
+    assert not world.unrecorded()
+    assert not world.recorded_for_nothing()
+
+
+@explored
+@given(schedule=falling_schedules, seed=seeds)
+def test_after_redis_has_lost_its_data_no_position_is_given_below_one_that_a_reader_has_passed(
+    schedule: Schedule, seed: int
+) -> None:
+    world = play(schedule, seed)
+    assert not world.unrecorded()
+    assert not world.unseen()
+
+
+@explored
+@given(schedule=restored_schedules, seed=seeds)
+def test_after_mongodb_was_restored_what_it_has_lost_is_stored_again_or_on_record(
+    schedule: Schedule, seed: int
+) -> None:
+    world = play(schedule, seed)
+    assert not world.unrecorded()
+
+
+# --- controls: without one of the protections the same schedules find it ---------------------------
+
+
+def searched(finding: Callable[[World], object], names: Sequence[str], most: int = 400) -> bool:
+    """Whether one of many schedules of these operations leads to it."""
+    given = {
+        "run": lambda chance: (chance.randint(1, 30),),
+        "append": lambda chance: (chance.randint(1, 4),),
+        "trim_stream": lambda chance: (1,),
+        "delete_entry": lambda chance: (chance.randint(0, 9),),
+        "freeze_writer": lambda chance: (chance.randint(1, 60),),
+        "restart_redis": lambda chance: (chance.randint(0, 4),),
+        "set_clock_back": lambda chance: (chance.randint(1, 20_000),),
+    }
+    for seed in range(most):
+        chance = random.Random(seed)
+        operations = [chance.choice(["append", "append", "run", *names]) for _ in range(30)]
+        schedule = [(name, *given.get(name, lambda chance: ())(chance)) for name in operations]
+        if finding(play(schedule, seed)):
+            return True
+    return False
+
+
+VANISHING = ["delete_stream", "trim_stream", "delete_entry"]
+FALLING = ["restart_redis", "set_clock_back", "copy"]
+
+
+def test_control_who_does_not_look_at_numbers_loses_unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not searched(World.unrecorded, VANISHING, most=40)
+    monkeypatch.setattr(Keeper, "lacks", lambda self, upto, messages: False)
+    assert searched(World.unrecorded, VANISHING)
+
+
+def test_control_who_does_not_look_at_the_end_of_the_stream_loses_unrecorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Keeper, "missing_at_the_end", lambda self, beside: None)
+    assert searched(World.unrecorded, VANISHING)
+
+
+def test_control_numbers_that_begin_again_lose_unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not searched(World.unrecorded, ["restart_redis"], most=40)
+    append = Redis.append
+    monkeypatch.setattr(Redis, "append", lambda self, messages, known: append(self, messages, 0))
+    monkeypatch.setattr(Redis, "know", lambda self, known: self.upto or 0)
+    assert searched(World.unrecorded, ["restart_redis"])
+
+
+def test_control_a_watermark_that_does_not_compare_numbers_claims_too_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Redis, "_lacks", lambda self, beside: False)
+    assert searched(lambda world: world.overclaimed, VANISHING)
+
+
+def test_control_ids_that_are_not_raised_are_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not searched(World.unseen, FALLING, most=40)
+    monkeypatch.setattr(Keeper, "_raised", lambda self, beside: "")
+    assert searched(World.unseen, FALLING)
+
+
+def test_control_what_waits_below_the_mark_and_is_not_appended_anew_is_stepped_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def raise_alone(self: Redis, mark: str) -> None:
+        self.prepare()
+        self.last_id = max(mark, self.last_id, key=order)
+
+    monkeypatch.setattr(Redis, "raise_to", raise_alone)
+    assert searched(World.unseen, FALLING)
+
+
+def test_control_who_stores_above_the_mark_is_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Keeper, "may_store", lambda self, id: True)
+    monkeypatch.setattr("relaycore.keeping.AHEAD_MS", 0)
+    assert searched(World.unseen, [*FALLING, "freeze_writer"])
+
+
+def test_control_who_believes_a_mongodb_that_has_gone_back_loses_unrecorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not searched(World.unrecorded, ["restore_mongo", "copy"], most=40)
+    begin = Keeper.begin
+
+    def believe(self: Keeper, acknowledged: int, kept: Kept, beside: Beside) -> Beginning:
+        return begin(self, 0, kept, beside)
+
+    monkeypatch.setattr(Keeper, "begin", believe)
+    assert searched(World.unrecorded, ["restore_mongo", "copy"])
