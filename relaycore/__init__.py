@@ -20,6 +20,7 @@ What stands below it in the second table is what it is made of.
 `backoff`      how long to wait before trying again
 `refusals`     what an error that Redis answers means
 `times`        milliseconds, as Redis and MongoDB give them, as times
+`fitness`      what speaks against a server, by what it says of itself
 `errors`       the tree of what can go wrong
 =============  ==================================================================
 

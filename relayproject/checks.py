@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 
 from leases_app import deployment
 from leases_app.models import PROOF_SECONDS
+from relaycore.fitness import Finding
 from relayproject import fitness
 from relayproject.connections import mongo_collection, shared_redis
 
@@ -51,7 +52,7 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 @register(Tags.database)
 def check_servers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Redis with `--database default`, MongoDB with `--database messages`."""
-    findings: list[fitness.Finding] = []
+    findings: list[Finding] = []
     try:
         if databases and "default" in databases:
             findings += fitness.redis_findings(shared_redis())
@@ -64,13 +65,13 @@ def check_servers(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in findings]
 
 
-def _deployment_findings() -> Iterator[fitness.Finding]:
+def _deployment_findings() -> Iterator[Finding]:
     """Whether the secret and Redis are those of the deployment."""
     try:
         own = deployment.recorded()
     except ProgrammingError:
         return  # Before the first `migrate` there is no table, and nothing that could be another one's.
     if (wrong_secret := deployment.wrong_secret(own)) is not None:
-        yield fitness.Finding("relay.secret", wrong_secret, "", serious=True)
+        yield Finding("relay.secret", wrong_secret, "", serious=True)
     if (foreign := deployment.foreign(own.identity, deployment.beside_stream())) is not None:
-        yield fitness.Finding("relay.redis.foreign", foreign, "", serious=True)
+        yield Finding("relay.redis.foreign", foreign, "", serious=True)

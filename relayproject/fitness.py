@@ -1,14 +1,12 @@
-"""Whether the servers are set up so that they keep what they were given.
+"""Asks the servers whether they keep what they were given (`relaycore.fitness`), at a start and in `check`.
 
-What would lose messages for certain is *serious*: the loops refuse to start. What loses
-them only together with a second fault is a warning. The same findings are Django system
-checks (`relayproject.checks`), so `manage.py migrate` and `manage.py check --database
-default` show them too.
+With something serious the loops refuse to start. The same findings are Django system checks
+(`relayproject.checks`), so `manage.py migrate` and `manage.py check --database default` show them too.
+While everything runs, `relayproject.watching` asks on.
 """
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 import redis
@@ -16,108 +14,25 @@ from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from relaycore.errors import Disconnected, UnfitServer
+from relaycore.fitness import Finding, of_buffer, of_redis
 
 log = logging.getLogger(__name__)
 
-_HARD_BYTES = 128 << 20
-_SOFT_BYTES = 64 << 20
+_MOST_SAID = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something about a server that an operator should know. `id` is stable."""
-
-    id: str
-    text: str
-    hint: str
-    serious: bool = False
-
-
-def redis_findings(client: redis.Redis) -> Iterator[Finding]:
-    """What speaks against this Redis.
+def redis_findings(client: redis.Redis, info: dict[str, Any] | None = None) -> list[Finding]:
+    """What speaks against this Redis. `info`: what it has just answered to INFO, if it was asked.
 
     Raises:
         redis.RedisError: it does not answer.
     """
-    info = client.info()
-    yield from _place_findings(info)
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction":
-        yield Finding(
-            "relay.redis.eviction",
-            f"Redis has maxmemory-policy {policy}: it may throw away the whole stream to make room.",
-            "Set maxmemory-policy to noeviction.",
-            serious=bool(info.get("maxmemory")),
-        )
-    if not info.get("aof_enabled"):
-        yield Finding(
-            "relay.redis.aof",
-            "Redis has its append-only file off: a restart loses what is on the stream and not yet stored.",
-            "Set appendonly yes.",
-        )
-    yield from _buffer_findings(client)
-
-
-def _place_findings(info: Mapping[str, Any]) -> Iterator[Finding]:
-    if info.get("cluster_enabled"):
-        yield Finding(
-            "relay.redis.cluster",
-            "This Redis is a node of a cluster, which Relay does not support yet.",
-            "Use one Redis, with or without replicas.",
-            serious=True,
-        )
-    elif info.get("role") == "slave":
-        yield Finding(
-            "relay.redis.replica",
-            f"This Redis is a replica of {info['master_host']}:{info['master_port']} and takes no writes.",
-            "Connect to the primary: set REDIS_URL to an address that leads to it after a failover as well.",
-            serious=True,
-        )
-
-
-def takes_nothing(info: Mapping[str, Any]) -> str | None:
-    """Why a Redis that gives this information refuses whatever is to be written; None: it takes it."""
-    most = int(info.get("maxmemory", 0))
-    if 0 < most < int(info.get("used_memory", 0)):
-        return "its memory is full"
-    if info.get("aof_last_write_status", "ok") != "ok":
-        return "it cannot write its append-only file"
-    if info.get("role", "master") != "master":
-        return "it is a replica"
-    return None
-
-
-def pubsub_limits(value: str) -> tuple[int, int] | None:
-    """The hard and the soft limit for subscribers, in bytes, 0 for none, from client-output-buffer-limit."""
-    words = value.split()
-    try:
-        at = words.index("pubsub")
-        return int(words[at + 1]), int(words[at + 2])
-    except (ValueError, IndexError):
-        return None
-
-
-def _buffer_findings(client: redis.Redis) -> Iterator[Finding]:
+    found = of_redis(client.info() if info is None else info)
     try:
         answer = cast(dict[str, str], client.config_get("client-output-buffer-limit"))
-        limits = pubsub_limits(next(iter(answer.values())))
-    except (redis.ResponseError, StopIteration):
-        limits = None
-    if limits is None:
-        yield Finding(
-            "relay.redis.unknown",
-            "Redis does not let this user read client-output-buffer-limit, so it was not checked.",
-            "Allow CONFIG GET, or see to it that the limit for pubsub is 256mb 128mb 60.",
-        )
-        return
-    hard, soft = limits
-    if 0 < hard < _HARD_BYTES or 0 < soft < _SOFT_BYTES:
-        yield Finding(
-            "relay.redis.buffer",
-            f"Redis cuts off a listener that is {hard >> 20} MiB behind, or {soft >> 20} MiB for a while: "
-            "everything in that buffer is lost then.",
-            "Set client-output-buffer-limit to pubsub 256mb 128mb 60.",
-        )
+        return found + of_buffer(next(iter(answer.values()), None))
+    except redis.ResponseError:
+        return found + of_buffer(None)
 
 
 def mongo_findings(collection: Collection[Any]) -> Iterator[Finding]:
@@ -130,14 +45,20 @@ def mongo_findings(collection: Collection[Any]) -> Iterator[Finding]:
     try:
         probe.update_one({"_id": "durable"}, {"$currentDate": {"at": True}}, upsert=True)
     except OperationFailure as exc:
-        if exc.timeout:
+        if exc.timeout or exc.has_error_label("RetryableWriteError"):
             raise
         yield Finding(
             "relay.mongo.durable",
-            f"MongoDB does not take a durable write: {' '.join(str(exc).split())[:200]}",
+            f"MongoDB does not take a durable write: {_reason(exc)}.",
             "Give the user readWrite on the database, and let mongod journal.",
             serious=True,
         )
+
+
+def _reason(exc: OperationFailure) -> str:
+    """What MongoDB says, without the command that it repeats: that has a signature in it."""
+    said = str((exc.details or {}).get("errmsg", exc)).partition(" {")[0]
+    return " ".join(said.split())[:_MOST_SAID].rstrip(".")
 
 
 def require_redis(client: redis.Redis) -> None:
@@ -162,8 +83,8 @@ def require(findings: Iterable[Finding]) -> None:
     serious = []
     for finding in findings:
         if finding.serious:
-            serious.append(f"{finding.text} {finding.hint}")
+            serious.append(finding.sentences)
         else:
-            log.warning("%s %s (%s)", finding.text, finding.hint, finding.id)
+            log.warning("%s (%s)", finding.sentences, finding.id)
     if serious:
         raise UnfitServer(" ".join(serious))

@@ -13,6 +13,7 @@ from django.db.models.signals import post_migrate
 
 from leases_app import deployment
 from leases_app.models import Deployment
+from relayproject import watching
 from relayproject.connections import _mongo_client, mongo_collection, shared_redis
 
 OWN = "0" * 31 + "1"
@@ -107,6 +108,12 @@ def archive(messages_database: str) -> Iterator[Any]:
     messages.delete_many({})
     yield messages
     messages.delete_many({})
+
+
+@pytest.fixture(autouse=True)
+def _mongo_is_looked_at_anew() -> None:
+    """Not what the test before has done to it."""
+    watching._shared_mongo.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

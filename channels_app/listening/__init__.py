@@ -21,7 +21,8 @@ Who does what
                                                         └──────────────────────────────┘
         beside it, never waiting    `tenure`: the lease of the leadership
                                     `record`: gaps, and what had to be given up
-                                    `backlog`: a warning before Redis cuts a slow reader off
+                                    `watching`: whether Redis has become unfit; and `backlog`,
+                                    a warning before Redis cuts a slow reader off
         thread `heartbeat`          renews the seat; another one the leadership
         thread `roster`             the channel table: what is wanted; what is ACTIVE and the
                                     gaps, through `ledger`, `statuses` and `gaps`
@@ -146,7 +147,8 @@ Identity
 
 What it cannot do
     Said in one sentence, with the command and the right that is missing (`trouble`): in the log, in the
-    lease, and from there in `/readyz` and the admin.
+    lease, and from there in `/readyz` and the admin. So is a Redis that was made unfit after the start: it is
+    asked every 5 s, on the connection for commands. The listener goes on: stopping would lose more.
 
 Stopping
     Without a standby: a last read, everything is appended (at most `_DRAIN_SECONDS`), the

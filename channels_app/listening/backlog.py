@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from channels_app.listening.outlet import Outlet, Reply
-from relayproject.fitness import pubsub_limits
+from relaycore.fitness import pubsub_limits
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from django.conf import settings
 
 from channels_app.listening.appender import Appender
-from channels_app.listening.backlog import Backlog
 from channels_app.listening.outlet import Outlet
 from channels_app.listening.polling import poll
 from channels_app.listening.record import Record
@@ -18,6 +17,7 @@ from channels_app.listening.statuses import Began
 from channels_app.listening.subscription import Subscription
 from channels_app.listening.tenure import Tenure
 from channels_app.listening.ticker import Ticker
+from channels_app.listening.watching import Watching
 from leases_app.leasing import Condition, Contender
 from relaycore import effects, legacy
 from relaycore.capture import Capture
@@ -65,7 +65,7 @@ class Listener:
         self._subscription = Subscription(f"relay-listener-{partition}")
         self._outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
         self._ticker = Ticker(self._outlet, partition, name, self._protocol)
-        self._backlog = Backlog(self._outlet, partition)
+        self._watching = Watching(self._outlet, partition)
         self.record = Record(roster)
         self._appender = Appender(self._outlet, partition, memory, self.record.give_up, self._announce)
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
@@ -267,10 +267,10 @@ class Listener:
     # --- watching itself -------------------------------------------------------------
 
     def _watch(self, now: float) -> None:
-        self._backlog.turn(now, self._subscription.client_id)
+        self._watching.turn(now, self._subscription.client_id)
         # Here and not in `condition`: that is another thread's, and a proof takes several looks.
         is_protected = self._protocol.has_proof(now) if self._protocol.leads else None
-        shown = self._roster.begun, self._protocol.trouble, is_protected
+        shown = self._roster.begun, self._protocol.trouble or self._watching.trouble, is_protected
         if shown != self._shown:
             if shown[1] not in {"", self._shown[1]}:
                 log.error("partition %d: %s", self._partition, shown[1])

@@ -14,7 +14,7 @@ Who does what
         main loop (`writer`)      XREADGROUP ──► batch ──► inserts in flight ──► settle
         a thread each (`store`)                              insert_many           │
         thread `heartbeat`        renews the lease          XACK + tallies  ◄──────┘
-                                                      each second: counts, XTRIM
+        a thread each (`watching`)  looks at the servers   each second: counts, XTRIM
 
     Two inserts are in flight, so that MongoDB works while the next batch is read. They
     may end in any order; they are settled in the order of the stream. Nobody waits for
@@ -45,6 +45,8 @@ Recovery
 Failure
     transient (MongoDB away, disk full, election): the same messages again, with
     back-off, for ever; the stream waits, and is never trimmed above what is stored.
+    unfit (Redis may evict, MongoDB takes no durable write): no writer begins. One that runs looks every 5 s,
+    beside its work and begun by its heartbeat, says it as its trouble, and goes on: stopping would lose more.
     permanent (a document that MongoDB refuses, an entry that cannot be read): quarantine
     with the reason, and on with the rest.
 

@@ -22,6 +22,7 @@ from messages_app.writing.counting import Recount
 from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
 from messages_app.writing.stream import Entry, GroupLost, Stream
+from messages_app.writing.watching import Lookout
 from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
@@ -58,7 +59,7 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
         if term is None:
             return False
         log.info("partition %d: writing, epoch %d", partition, term.epoch)
-        with Heartbeat(term) as heartbeat:
+        with Heartbeat(term, Lookout(partition).condition) as heartbeat:
             writer = Writer(partition, lambda: stopping() or heartbeat.lost)
             writer.run()
         log.info("partition %d: stopped, epoch %d, %d messages stored", partition, term.epoch, writer.stored)
@@ -86,6 +87,7 @@ class Writer:
         self._tidied_at = float("-inf")
         self._untidy_until = 0.0
         self._is_uncounted = False
+        self._is_fit = False
         self._recovered_at = float("-inf")
         self.stored = 0
 
@@ -233,7 +235,9 @@ class Writer:
         self._recovered_at = time.monotonic()
         self._leave_untidy()  # Whoever wrote before may have had no time.
         self._source = b""
-        self._result(in_background(self._require_durability))
+        if not self._is_fit:  # Later on stopping would lose more: `watching` says it.
+            self._result(in_background(self._require_durability))
+            self._is_fit = True
         self._stream.prepare()
         if self._suspect is None:
             # Only what was noted before this writer began has killed one.

@@ -20,7 +20,8 @@ from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog, history
 from relaycore.errors import one_line
-from relayproject import fitness, journal, proposals, rates
+from relaycore.fitness import Finding, takes_nothing
+from relayproject import fitness, journal, proposals, rates, watching
 from relayproject.connections import shared_redis
 from relayproject.observing.state import Listed, read_listed
 
@@ -49,6 +50,7 @@ class Facts:
     misfit:   why nothing may work: the settings are not those of the deployment
     unled:    sentences on partitions that lack a loop
     troubles: sentences on what a loop or Redis does not do
+    findings: what speaks against Redis and MongoDB
     stopped:  why nobody proposes listeners and writers
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
     held:     messages in the memory of leading listeners
@@ -64,6 +66,7 @@ class Facts:
     misfit: str | None = None
     unled: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     stopped: str | None = None
     gaps: list[Gap] = field(default_factory=list)
     waiting: int | None = None
@@ -88,9 +91,15 @@ class Facts:
     @property
     def severity(self) -> str:
         """`bad`: of a whole partition nothing is heard or stored; `warn`: it is less than that; `good`."""
-        if self.deaf or self.troubles:
+        if self.deaf or self.troubles or self.unfit:
             return "bad"
-        return "warn" if self.inactive or self.gapped or self.unled or self.stopped else "good"
+        less = self.inactive or self.gapped or self.unled or self.stopped or self.findings
+        return "warn" if less else "good"
+
+    @property
+    def unfit(self) -> list[str]:
+        """What is serious of that, in sentences."""
+        return [finding.sentences.rstrip(".") for finding in self.findings if finding.serious]
 
     @property
     def amiss(self) -> list[str]:
@@ -101,7 +110,11 @@ class Facts:
             deaf = []
         if self.gapped > self.inactive:  # Else their number is part of the one that the banner begins with.
             deaf.append(f"{self.gapped} channel{'s' if self.gapped > 1 else ''} with an open gap")
-        return [*deaf, *self.troubles, *self.unled, *([self.stopped] if self.stopped else [])]
+        # A loop says of its server what this page has seen itself.
+        troubles = [text for text in self.troubles if not text.endswith(tuple(self.unfit))]
+        warnings = [finding.sentences.rstrip(".") for finding in self.findings if not finding.serious]
+        stopped = [self.stopped] if self.stopped else []
+        return [*deaf, *self.unfit, *troubles, *self.unled, *stopped, *warnings]
 
 
 def read() -> Facts:
@@ -216,7 +229,9 @@ def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
     facts.minute = rates.Count(sum(counts[:-1]), 60.0)
     facts.hour = sum(rates.series(partitions, 60, 61)[1])
     facts.errors = journal.last(6)
-    if (why := fitness.takes_nothing(shared_redis().info())) is not None:
+    info = shared_redis().info()
+    facts.findings += fitness.redis_findings(shared_redis(), info)
+    if (why := takes_nothing(info)) is not None:
         facts.troubles.insert(0, f"Redis takes nothing, since {why}: what is heard now is not stored")
 
 
@@ -225,3 +240,4 @@ def _quarantine(facts: Facts) -> None:
     facts.quarantined = history.collection().database["quarantine"].estimated_document_count()
     if facts.quarantined:
         facts.latest = list(Quarantined.objects.defer("payload").order_by("-quarantined_at")[:5])
+    facts.findings += watching.mongo_findings_now()

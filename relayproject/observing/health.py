@@ -1,5 +1,6 @@
 """/healthz and /readyz: whether this process lives, and whether Relay works."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,9 @@ from django.http import HttpRequest, JsonResponse
 
 from channels_app.report import hears_nothing
 from leases_app.models import Lease
-from relayproject.observing.state import Loop, State, Table, look
+from relaycore.fitness import Finding
+from relayproject.observing.looking import look
+from relayproject.observing.state import Loop, State, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,17 +18,20 @@ class Check:
     """One thing that must be well. `detail` says what is wrong with it, and since when.
 
     waiting: messages in a loop's memory; None: it is no loop
+    warning: what would lose messages together with a second fault; empty: nothing
     """
 
     name: str
     detail: str | None = None
     waiting: int | None = None
+    warning: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """For the answer."""
         told = {} if self.detail is None else {"detail": self.detail}
         waiting = {} if self.waiting is None else {"waiting": self.waiting}
-        return {"name": self.name, "ok": self.detail is None, **told, **waiting}
+        warning = {"warning": self.warning} if self.warning else {}
+        return {"name": self.name, "ok": self.detail is None, **told, **waiting, **warning}
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -52,7 +58,7 @@ def checks(state: State) -> list[Check]:
     faults = {"PostgreSQL": None, "Redis": state.foreign, "MongoDB": None} | state.faults
     if state.streams is not None and state.streams.refuses is not None:
         faults["Redis"] = f"takes nothing, since {state.streams.refuses}: what is heard now is not stored"
-    found = [Check(server, fault) for server, fault in faults.items()]
+    found = [_of_server(server, fault, state.findings.get(server, ())) for server, fault in faults.items()]
     if state.table is not None:
         found.append(Check("RELAY_PARTITIONS", state.table.misfit))
         found.append(Check("RELAY_SECRET_KEY", state.table.secret))
@@ -63,6 +69,14 @@ def checks(state: State) -> list[Check]:
         found.append(Check("channels that Redis refuses", _refused(state.table)))
         found.append(Check("channels with an open gap", _unheard(state.table)))
     return found
+
+
+def _of_server(server: str, fault: str | None, findings: Sequence[Finding]) -> Check:
+    serious = [one.sentences for one in findings if one.serious]
+    if fault is not None:
+        serious.insert(0, f"{fault}." if serious else fault)
+    warnings = [one.sentences for one in findings if not one.serious]
+    return Check(server, " ".join(serious) or None, warning=" ".join(warnings))
 
 
 def _why_not(loop: Loop, table: Table) -> str | None:

@@ -25,7 +25,8 @@ from rest_framework.views import APIView
 from leases_app.models import Lease
 from relayproject import meters
 from relayproject.observing.http import REGISTRY
-from relayproject.observing.state import Listed, State, Streams, Table, look
+from relayproject.observing.looking import look
+from relayproject.observing.state import Listed, State, Streams, Table
 
 COUNTERS = {
     "relayed": "Messages that a writer took from the stream.",
@@ -52,6 +53,15 @@ class Whole(Collector):
         for server in ("PostgreSQL", "Redis", "MongoDB"):
             up.add_metric([server.lower()], float(server not in state.faults))
         yield up
+        finding = GaugeMetricFamily(
+            "relay_server_finding",
+            "1 for each thing that speaks against a server that answers; serious: it loses messages.",
+            labels=["server", "finding", "severity"],
+        )
+        for server, findings in state.findings.items():
+            for one in findings:
+                finding.add_metric([server.lower(), one.id, "serious" if one.serious else "warning"], 1.0)
+        yield finding
         if state.table is not None:
             yield from _of_table(state.table)
         if state.streams is not None:

@@ -1,13 +1,10 @@
-"""One look at the three servers and at the loops."""
+"""What there is to see of the three servers and of the loops, and how each server is read."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeVar
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import Count
 
 from channels_app import completeness
@@ -16,13 +13,10 @@ from leases_app import deployment, partitioning
 from leases_app.models import Lease
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
-from relayproject import fitness, meters, proposals
+from relaycore.fitness import Finding, takes_nothing
+from relayproject import fitness, meters, proposals, watching
 from relayproject.connections import shared_redis
 from relayproject.proposals import Proposals
-
-PATIENCE_SECONDS: Final = 3.0
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +96,7 @@ class Streams:
 
     identity: of the deployment to which this Redis belongs; None if it belongs to nobody yet
     refuses:  why it takes nothing; None: it does
+    findings: what speaks against this Redis
     """
 
     backlogs: Mapping[int, Backlog]
@@ -110,14 +105,19 @@ class Streams:
     most_memory: int
     identity: str | None
     refuses: str | None
+    findings: list[Finding]
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """MongoDB: how many messages it holds, and how many are in quarantine, as its metadata say."""
+    """MongoDB: how many messages it holds, and how many are in quarantine, as its metadata say.
+
+    findings: what speaks against this MongoDB
+    """
 
     messages: int
     quarantined: int
+    findings: list[Finding]
 
 
 @dataclass(slots=True)
@@ -136,23 +136,11 @@ class State:
             return None
         return deployment.foreign(self.table.identity, self.streams.identity)
 
-
-def look() -> State:
-    """Look at everything at once; back after `PATIENCE_SECONDS` at the latest."""
-    looks: dict[str, Callable[[], Any]] = {
-        "PostgreSQL": read_table,
-        "Redis": read_streams,
-        "MongoDB": read_archive,
-    }
-    pool = ThreadPoolExecutor(len(looks), thread_name_prefix="look")
-    found = {server: pool.submit(_alone, read) for server, read in looks.items()}
-    pool.shutdown(wait=False)  # One that hangs is left behind; its own time limit ends it.
-    wait(found.values(), PATIENCE_SECONDS)
-    state = State()
-    state.table = _result(found, "PostgreSQL", state.faults)
-    state.streams = _result(found, "Redis", state.faults)
-    state.archive = _result(found, "MongoDB", state.faults)
-    return state
+    @property
+    def findings(self) -> Mapping[str, list[Finding]]:
+        """What speaks against the servers that answer, by their names."""
+        redis = [] if self.streams is None else self.streams.findings
+        return {"Redis": redis, "MongoDB": [] if self.archive is None else self.archive.findings}
 
 
 def read_table() -> Table:
@@ -229,7 +217,8 @@ def read_streams() -> Streams:
         int(info["used_memory"]),
         int(info["maxmemory"]),
         deployment.beside_stream(),
-        fitness.takes_nothing(info),
+        takes_nothing(info),
+        fitness.redis_findings(client, info),
     )
 
 
@@ -241,7 +230,9 @@ def read_archive() -> Archive:
     """
     messages = history.collection()
     return Archive(
-        messages.estimated_document_count(), messages.database["quarantine"].estimated_document_count()
+        messages.estimated_document_count(),
+        messages.database["quarantine"].estimated_document_count(),
+        watching.mongo_findings_now(),
     )
 
 
@@ -267,24 +258,3 @@ def _loop(row: Lease) -> Loop:
 
 def _age(row: Lease, when: datetime | None) -> float | None:
     return None if when is None else (row.now - when).total_seconds()
-
-
-def _alone(read: Callable[[], T]) -> T:
-    """In a thread of its own, which leaves no connection behind."""
-    try:
-        return read()
-    finally:
-        connection.close()
-
-
-def _result(found: Mapping[str, "Future[Any]"], server: str, faults: dict[str, str]) -> Any:
-    """What a look came to; None if it came to nothing, and then why."""
-    work = found[server]
-    if not work.done():
-        faults[server] = f"does not answer within {PATIENCE_SECONDS:g} s"
-        return None
-    if (error := work.exception()) is not None:
-        # Not the text: it may have an address with a password in it.
-        faults[server] = f"does not answer ({type(error).__name__})"
-        return None
-    return work.result()

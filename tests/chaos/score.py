@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .checker import Verdict
 
-FAULTS = 24
+FAULTS = 28
 
 
 @dataclass

@@ -58,6 +58,25 @@ def browser(operator: Any) -> Client:
     return client
 
 
+SOUND = {
+    "maxmemory": 0,
+    "maxmemory-policy": "noeviction",
+    "appendonly": "yes",
+    "client-output-buffer-limit": "pubsub 268435456 134217728 60",
+}
+
+
+@pytest.fixture
+def sound_redis(relay_keys: Any) -> Iterator[Any]:
+    """A Redis that nothing speaks against, and that is what it was in the end."""
+    before = {name: relay_keys.config_get(name)[name] for name in SOUND}
+    for name, value in SOUND.items():
+        relay_keys.config_set(name, value)
+    yield relay_keys
+    for name, value in before.items():
+        relay_keys.config_set(name, value)
+
+
 @pytest.fixture
 def redis_away(settings: Any) -> Iterator[None]:
     """Nobody answers where Redis should be."""

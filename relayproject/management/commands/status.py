@@ -6,7 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from relayproject.observing.health import checks
-from relayproject.observing.state import State, look
+from relayproject.observing.looking import look
+from relayproject.observing.state import State
 from relayproject.proposals import Proposals
 
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"{'ok  ' if check.detail is None else 'NOT '} {check.name}{_because(check.detail)}"
             )
+            if check.warning:
+                self.stdout.write(f"WARN {check.name}: {check.warning}")
         for line in _figures(state):
             self.stdout.write(f"     {line}")
         if any(check.detail is not None for check in found):

@@ -1,0 +1,52 @@
+"""One look at all three servers at once, in bounded time."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Any, Final, TypeVar
+
+from django.db import connection
+
+from relayproject.observing.state import State, read_archive, read_streams, read_table
+
+PATIENCE_SECONDS: Final = 3.0
+
+T = TypeVar("T")
+
+
+def look() -> State:
+    """Look at everything at once; back after `PATIENCE_SECONDS` at the latest."""
+    looks: dict[str, Callable[[], Any]] = {
+        "PostgreSQL": read_table,
+        "Redis": read_streams,
+        "MongoDB": read_archive,
+    }
+    pool = ThreadPoolExecutor(len(looks), thread_name_prefix="look")
+    found = {server: pool.submit(_alone, read) for server, read in looks.items()}
+    pool.shutdown(wait=False)  # One that hangs is left behind; its own time limit ends it.
+    wait(found.values(), PATIENCE_SECONDS)
+    state = State()
+    state.table = _result(found, "PostgreSQL", state.faults)
+    state.streams = _result(found, "Redis", state.faults)
+    state.archive = _result(found, "MongoDB", state.faults)
+    return state
+
+
+def _alone(read: Callable[[], T]) -> T:
+    """In a thread of its own, which leaves no connection behind."""
+    try:
+        return read()
+    finally:
+        connection.close()
+
+
+def _result(found: Mapping[str, "Future[Any]"], server: str, faults: dict[str, str]) -> Any:
+    """What a look came to; None if it came to nothing, and then why."""
+    work = found[server]
+    if not work.done():
+        faults[server] = f"does not answer within {PATIENCE_SECONDS:g} s"
+        return None
+    if (error := work.exception()) is not None:
+        # Not the text: it may have an address with a password in it.
+        faults[server] = f"does not answer ({type(error).__name__})"
+        return None
+    return work.result()
