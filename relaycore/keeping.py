@@ -27,7 +27,7 @@ Without I/O; the writer (`messages_app.writing`) does what follows, and the simu
 from dataclasses import dataclass
 from typing import Final
 
-from relaycore.position import NEVER, milliseconds_of, order
+from relaycore.position import NEVER, first_of, milliseconds_of, next_position, order
 
 AHEAD_MS: Final = 6_000
 """So far ahead of the newest id positions are reserved: the ids jump by no more after a loss."""
@@ -65,6 +65,8 @@ class Beside:
     last_id:    the last id that was given
     waiting:    the id of the first entry that is not acknowledged; empty if there is none
     delivered:  whether that one was delivered to a writer
+    before:     so many messages were appended before that one; None: it does not say
+    is_gone:    whether that one was deleted
     has_group:  whether the consumer group is there
     run_id:     of this Redis
     at:         its clock, ms since 1970
@@ -77,9 +79,29 @@ class Beside:
     last_id: str = NEVER
     waiting: str = ""
     delivered: bool = False
+    before: int | None = None
+    is_gone: bool = False
     has_group: bool = True
     run_id: str = ""
     at: int = 0
+
+
+def lacks(beside: Beside) -> bool:
+    """Whether something has left the stream that is neither stored nor on record yet."""
+    stored = beside.stored or 0
+    if not beside.waiting:
+        return beside.upto is not None and beside.upto > stored
+    return beside.is_gone or (beside.before is not None and beside.before > stored)
+
+
+def watermark(beside: Beside) -> str:
+    """The first position that may still be missing: everything of the partition below it is stored."""
+    if lacks(beside):
+        behind = next_position(beside.stored_id)
+        return min(behind, first_of(beside.waiting)) if beside.waiting else behind
+    if beside.waiting:
+        return first_of(beside.waiting)
+    return max(first_of(f"{beside.at}-0"), next_position(beside.last_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +111,14 @@ class Hole:
     first, last: their numbers
     after:       the id of the last entry before them
     at:          when they were gone for certain: ms since 1970, by Redis's clock
+    was_stored:  MongoDB had some of them once
     """
 
     first: int
     last: int
     after: str
     at: int
+    was_stored: bool = False
 
     @property
     def messages(self) -> int:
@@ -131,7 +155,7 @@ class Keeper:
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
         self._run_id = ""
-        self._read = 0
+        self._read = self._was_stored = 0
         self._read_id = NEVER
         self.stored = 0
         self.stored_id = NEVER
@@ -148,6 +172,7 @@ class Keeper:
         if not mongo_lost:
             known += [(self.stored, self.stored_id), (beside.stored or 0, beside.stored_id)]
         self.stored, self.stored_id = max(known, key=lambda one: (one[0], order(one[1])))
+        self._was_stored = max(self._was_stored, acknowledged)
         self._read, self._read_id = self.stored, self.stored_id
         self.mark = max(kept.mark, self.mark, key=order)
         redis_lost = self._has_lost(kept, beside)
@@ -178,14 +203,13 @@ class Keeper:
         """What is missing before an entry that `lacks` something. Everything read before is settled."""
         before = upto - messages
         read = max(self._read, beside.stored or 0)  # Somebody else may have stored it meanwhile.
-        return Hole(read + 1, before, self._read_id, milliseconds_of(id)) if before > read else None
+        return self._hole(read, before, self._read_id, milliseconds_of(id))
 
     def missing_at_the_end(self, beside: Beside) -> Hole | None:
         """What was appended, and neither waits nor is stored. Nothing may be in flight here."""
         if beside.waiting or beside.upto is None:
             return None
-        stored = max(self.stored, beside.stored or 0)
-        return Hole(stored + 1, beside.upto, self.stored_id, beside.at) if beside.upto > stored else None
+        return self._hole(self.stored, beside.upto, self.stored_id, beside.at)
 
     def read(self, id: str, upto: int) -> None:
         """This entry was read, and nothing is missing before it."""
@@ -197,6 +221,11 @@ class Keeper:
         self.read(id, upto)
         self.stored = max(self.stored, upto)
         self.stored_id = max(self.stored_id, id, key=order)
+
+    def learn(self, beside: Beside) -> None:
+        """A writer whose term is over may have stored what it had."""
+        if beside.stored is not None and beside.stored > self.stored:
+            self.settled(beside.stored_id, beside.stored)
 
     def is_to_begin_again(self, beside: Beside) -> bool:
         """Whether Redis says less than it did, or somebody has left something. Nothing may be in flight."""
@@ -225,6 +254,11 @@ class Keeper:
         self.mark = max(self.mark, kept.mark, key=order)
 
     # --- inside --------------------------------------------------------------------------
+
+    def _hole(self, stored: int, before: int, after: str, at: int) -> Hole | None:
+        if before <= stored:
+            return None
+        return Hole(stored + 1, before, after, at, was_stored=stored < self._was_stored)
 
     def _has_lost(self, kept: Kept, beside: Beside) -> bool:
         if not kept.run_id:

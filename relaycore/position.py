@@ -42,6 +42,12 @@ def first_of(entry_id: str) -> str:
     return entry_prefix(entry_id) + "00000"
 
 
+def next_position(entry_id: str) -> str:
+    """The position right behind an entry: the lowest that a later one may get."""
+    milliseconds, number = order(entry_id)
+    return first_of(f"{milliseconds}-{number + 1}")
+
+
 def milliseconds_of(entry_id: str) -> int:
     """When an entry was appended, by Redis's clock: milliseconds since 1970."""
     return int(entry_id.partition("-")[0])

@@ -10,8 +10,8 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from relaycore.keeping import Beside, Hole, Keeper, Kept
-from relaycore.position import NEVER, order
+from relaycore.keeping import Beside, Hole, Keeper, Kept, watermark
+from relaycore.position import NEVER, first_of, order
 
 MOST_READ, MOST_IN_FLIGHT = 3, 2
 TICK_MS: Final = 100
@@ -113,6 +113,7 @@ class Redis:
         else:
             behind = [e.id for e in self.entries if order(e.id) > order(self.delivered or NEVER)]
             waiting = behind[0] if behind else ""
+        first = next((entry for entry in self.entries if entry.id == waiting), None)
         return Beside(
             upto=self.upto,
             stored=self.stored,
@@ -121,6 +122,8 @@ class Redis:
             last_id=self.last_id,
             waiting=waiting,
             delivered=bool(self.pending),
+            before=first.upto - len(first.messages) if first else None,
+            is_gone=bool(waiting) and first is None,
             has_group=self.delivered is not None,
             run_id=f"run {self.run}",
             at=self.clock,
@@ -145,24 +148,8 @@ class Redis:
             self.entries = [e for e in self.entries if order(e.id) >= order(bound)]
 
     def watermark(self) -> str:
-        """As `messages_app.searching.watermark`: below this id all is stored."""
-        beside = self.beside()
-        if self._lacks(beside):
-            behind = _behind(self.stored_id)
-            return min(behind, beside.waiting, key=order) if beside.waiting else behind
-        return beside.waiting or max(f"{self.clock}-0", _behind(self.last_id), key=order)
-
-    def _lacks(self, beside: Beside) -> bool:
-        """Whether something has vanished that is not on record yet."""
-        if not beside.waiting:
-            return (self.upto or 0) > (self.stored or 0)
-        first = next((e for e in self.entries if e.id == beside.waiting), None)
-        return first is None or first.upto - len(first.messages) > (self.stored or 0)
-
-
-def _behind(id: str) -> str:
-    milliseconds, number = order(id)
-    return f"{milliseconds}-{number + 1}"
+        """A position."""
+        return watermark(self.beside())
 
 
 @dataclass
@@ -206,7 +193,7 @@ class Reader:
         new = {
             message: id
             for message, id in mongo.documents.items()
-            if order(self.cursor) < order(id) < order(below)
+            if order(self.cursor) < order(id) and first_of(id) < below
         }
         self.seen |= new.keys()
         self.cursor = max([self.cursor, *new.values()], key=order)
@@ -368,6 +355,7 @@ class Writer:
         beside = redis.beside()
         if keeper.is_to_begin_again(beside):
             return False
+        keeper.learn(beside)
         hole = keeper.missing_at_the_end(beside)
         yield
         if hole is not None:
@@ -421,12 +409,10 @@ class World:
     def read(self) -> None:
         """The reader reads. What it is told to be complete has to be."""
         self.reader.read(self.redis, self.mongo)
-        below, known = order(self.redis.watermark()), set(self._recorded())
-        self.overclaimed |= {
-            number
-            for number, name in self.appended.items()
-            if order(self._ids[number]) < below and name not in self.mongo.documents and number not in known
-        }
+        for entry in self.redis.entries:  # What was appended anew has another id.
+            self._ids |= dict.fromkeys(range(entry.upto - len(entry.messages) + 1, entry.upto + 1), entry.id)
+        below = self.redis.watermark()
+        self.overclaimed |= {n for n in self.unrecorded() if first_of(self._ids[n]) < below}
 
     def append(self, messages: int) -> None:
         names = tuple(f"message {len(self.appended) + i}" for i in range(messages))
