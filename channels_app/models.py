@@ -145,6 +145,8 @@ class Gap(models.Model):
         LATE = "subscribed late", "the listener that took over had only just subscribed"
         DEAF = "hears nothing", "the listener hears nothing"
         REFUSED = "refused", "Redis refuses the subscription"
+        VANISHED = "vanished", "heard, and gone from the stream before it was stored"
+        ARCHIVE_RESTORED = "MongoDB restored", "stored, and gone since MongoDB was restored"
 
     partition = models.PositiveIntegerField()
     channel = models.CharField(

@@ -235,6 +235,11 @@ class Keeper:
 
     # --- positions -----------------------------------------------------------------------
 
+    @property
+    def newest(self) -> str:
+        """The id of the last entry that was read."""
+        return self._read_id
+
     def may_store(self, id: str) -> bool:
         """Whether positions are reserved up to this entry."""
         return order(id) <= order(self.mark)

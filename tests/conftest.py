@@ -103,11 +103,13 @@ def messages_database(django_db_setup: None, django_db_blocker: Any) -> Iterator
 
 @pytest.fixture
 def archive(messages_database: str) -> Iterator[Any]:
-    """The collection of messages, empty before and after."""
-    messages = mongo_collection("messages")
-    messages.delete_many({})
+    """The collection of messages, empty before and after, as is what writers keep beside it."""
+    messages, partitions = mongo_collection("messages"), mongo_collection("partitions")
+    for collection in (messages, partitions):
+        collection.delete_many({})
     yield messages
-    messages.delete_many({})
+    for collection in (messages, partitions):
+        collection.delete_many({})
 
 
 @pytest.fixture(autouse=True)

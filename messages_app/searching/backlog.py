@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from messages_app.searching.watermark import NAMED
+from messages_app.beside import NAMED
 from relayproject import keys
 from relayproject.connections import shared_redis
 

@@ -18,91 +18,40 @@ id decides where there is one. Where there is neither, all that the stream ever 
 stored, and only entries to come may be missing. XADD gives them ids that are not below
 Redis' clock, nor below the last id that it generated plus one.
 
-All of this is read in one script: between two commands an entry could go from "not
-delivered" to "pending" unseen. MongoDB is asked after it, never before. What is below
-the watermark stays complete, and the watermark does not fall, as long as Redis keeps
-its data; after a loss only the clock keeps it from falling.
+What was deleted, cut off or evicted before it was stored is neither. The running numbers
+show it (`relaycore.keeping`): until the writer has put it on record, everybody stops behind
+what is stored.
+
+All of this is read at one instant (`messages_app.beside`). MongoDB is asked after it, never
+before. What is below the watermark stays complete: after a loss of Redis's data the writer
+has ids go on above everything that was stored.
 """
 
 import logging
-from typing import Any, Final
 
 import redis
 
-from relaycore.position import first_of
-from relayproject import keys
+from messages_app import beside
+from relaycore import keeping
 from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
-
-NAMED: Final = """
-local function named(reply)
-    local fields = {}
-    for i = 1, #reply, 2 do fields[reply[i]] = reply[i + 1] end
-    return fields
-end
-"""
-"""Lua: a flat answer of fields and values, such as that of XINFO, as a table."""
-
-_SCRIPT: Final = (
-    NAMED
-    + """
-local stream, group = KEYS[1], ARGV[1]
-local last, missing = '0-0', false
-if redis.call('EXISTS', stream) == 1 then
-    local delivered = '0-0'
-    last = named(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
-    for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-        local found = named(reply)
-        if found['name'] == group then
-            delivered = found['last-delivered-id']
-            missing = redis.call('XPENDING', stream, group)[2]
-        end
-    end
-    if not missing and delivered ~= last then
-        local entry = redis.call('XRANGE', stream, '(' .. delivered, '+', 'COUNT', 1)[1]
-        missing = entry and entry[1]
-    end
-end
-local clock = redis.call('TIME')
-return {missing or '', last, clock[1], clock[2]}
-"""
-)
 
 
 def read(partition: int) -> str | None:
     """The position below which everything of a partition is stored; None while Redis is away."""
     try:
-        missing, last, now_ms = _look(partition)
+        return keeping.watermark(beside.look(shared_redis(), partition))
     except (redis.ConnectionError, redis.TimeoutError) as exc:
         log.warning("Redis does not answer, so the watermark is unknown: %s", exc)
         return None
-    return bound(missing, last, now_ms)
 
 
 def is_drained(partition: int) -> bool:
-    """Whether everything that was ever on the stream of a partition is stored.
+    """Whether everything that was ever on the stream of a partition is stored, or on record.
 
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    return not _look(partition)[0]
-
-
-def bound(missing: str, last: str, now_ms: int) -> str:
-    """The position of the first message that may be missing.
-
-    `missing` is the id of the first entry that is not stored, or empty; `last` the last
-    id that the stream generated; `now_ms` Redis' clock in milliseconds since 1970.
-    """
-    if missing:
-        return first_of(missing)
-    milliseconds, _, number = last.partition("-")
-    return max(first_of(f"{now_ms}-0"), first_of(f"{milliseconds}-{int(number) + 1}"))
-
-
-def _look(partition: int) -> tuple[str, str, int]:
-    """What `bound` takes."""
-    answer: Any = shared_redis().eval(_SCRIPT, 1, keys.stream(partition), keys.GROUP)
-    missing, last, seconds, microseconds = (part.decode() for part in answer)
-    return missing, last, int(seconds) * 1000 + int(microseconds) // 1000
+    found = beside.look(shared_redis(), partition)
+    return not found.waiting and not keeping.lacks(found)

@@ -23,6 +23,7 @@ class Batch:
     """What is inserted, acknowledged and counted together.
 
     ids:       of its entries
+    upto:      the highest running number of its messages; 0 if none says
     ends:      for each entry the number of `documents` up to its end
     counts:    for each entry how many of its `documents` are of which channel
     documents: with their positions, in the order of the stream
@@ -33,6 +34,7 @@ class Batch:
     """
 
     ids: list[str] = field(default_factory=list)
+    upto: int = 0
     ends: list[int] = field(default_factory=list)
     counts: list[Counter[bytes]] = field(default_factory=list)
     documents: list[bytes] = field(default_factory=list)
@@ -55,6 +57,8 @@ class Batch:
         new = self.documents[sum(self.ends[-1:]) :]
         self.counts.append(Counter(map(envelope.channel_of, new)))
         self.ids.append(entry.id)
+        if (numbers := entry.numbers) is not None:
+            self.upto = max(self.upto, numbers[0])
         self.ends.append(len(self.documents))
         size = sum(map(len, entry.fields.values()))
         return max(len(new), size // _HEAVY_BYTES, 1)

@@ -7,26 +7,122 @@ through if its first write needs no memory, so here each one begins with such a 
 
 from typing import Final
 
+from messages_app.beside import NAMED
+
 PREPARE: Final = """
 redis.call('PERSIST', KEYS[1])
 -- From 0, never from $: whatever stands there was not written yet.
 return redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 """
 
-# KEYS: stream, tallies. ARGV: group; for each entry its id, how many messages it brought, and its tally.
-ACKNOWLEDGE: Final = """
+_SAY: Final = """
+local function say(key, stored, id)
+  if (tonumber(redis.call('HMGET', key, 'stored')[1]) or -1) <= tonumber(stored) then
+    redis.call('HSET', key, 'stored', stored, 'stored_id', id)
+  end
+end
+"""
+"""Lua: up to this number everything is stored or on record, and ends with the entry of this id."""
+
+# KEYS: stream, tallies, appended. ARGV: group, what is stored with these entries, the id of the last one; for
+# each entry its id, how many messages it brought, and its tally.
+ACKNOWLEDGE: Final = (
+    _SAY
+    + """
 -- Without a group nobody else can have acknowledged: what was stored is counted now or never.
 local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
 local counted = 0
-for i = 2, #ARGV, 3 do
+for i = 4, #ARGV, 3 do
   local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
   if acknowledged == 1 or group_lost then
     counted = counted + ARGV[i + 1]
     if ARGV[i + 2] ~= '' then redis.call('RPUSH', KEYS[2], ARGV[i + 2]) end
   end
 end
+say(KEYS[3], ARGV[2], ARGV[3])
 return counted
 """
+)
+
+# KEYS: appended. ARGV: what is stored or on record, and the id with which it ends.
+SAY: Final = (
+    _SAY
+    + """
+redis.call('PERSIST', KEYS[1])
+say(KEYS[1], ARGV[1], ARGV[2])
+if (tonumber(redis.call('HMGET', KEYS[1], 'upto')[1]) or 0) < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'upto', ARGV[1])
+end
+"""
+)
+
+# KEYS: appended. ARGV: what MongoDB has acknowledged.
+KEPT: Final = """
+redis.call('PERSIST', KEYS[1])
+if (tonumber(redis.call('HMGET', KEYS[1], 'kept')[1]) or -1) < tonumber(ARGV[1]) then
+  redis.call('HSET', KEYS[1], 'kept', ARGV[1])
+end
+"""
+
+# KEYS: stream, appended, counts. ARGV: group, the id behind which everything is delivered again, what MongoDB
+# has, and the id with which that ends. What is stored is counted anew.
+DELIVER_AGAIN: Final = """
+redis.call('PERSIST', KEYS[1])
+redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
+redis.call('HSET', KEYS[2], 'stored', ARGV[3], 'stored_id', ARGV[4], 'kept', ARGV[3])
+redis.call('DEL', KEYS[3])
+"""
+
+# KEYS: stream, counts. ARGV: group, the id from which ids go on. What waits is appended anew, in its order:
+# all of it, and in one step, so that nothing that comes meanwhile stands before it.
+RAISE: Final = (
+    NAMED
+    + """
+redis.call('PERSIST', KEYS[1])
+redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+local delivered = '0-0'
+for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local found = named(reply)
+  if found['name'] == ARGV[1] then delivered = found['last-delivered-id'] end
+end
+local function parts(id)
+  local dash = string.find(id, '-')
+  return tonumber(string.sub(id, 1, dash - 1)), tonumber(string.sub(id, dash + 1))
+end
+local last = named(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
+local last_ms, last_number = parts(last)
+local mark_ms, mark_number = parts(ARGV[2])
+if mark_ms > last_ms or (mark_ms == last_ms and mark_number > last_number) then
+  redis.call('XSETID', KEYS[1], ARGV[2])
+end
+local anew = 0
+local function append_anew(entries, is_pending)
+  for _, entry in ipairs(entries) do
+    redis.call('XADD', KEYS[1], '*', unpack(entry[2]))
+    if is_pending then redis.call('XACK', KEYS[1], ARGV[1], entry[1]) end
+    redis.call('XDEL', KEYS[1], entry[1])
+    anew = anew + 1
+  end
+end
+while true do
+  local page = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 100)
+  if #page == 0 then break end
+  for _, row in ipairs(page) do
+    append_anew(redis.call('XRANGE', KEYS[1], row[1], row[1]), true)
+    redis.call('XACK', KEYS[1], ARGV[1], row[1])
+  end
+end
+while true do
+  local page = redis.call('XRANGE', KEYS[1], '(' .. delivered, last, 'COUNT', 20)
+  if #page == 0 then break end
+  append_anew(page, false)
+end
+-- Some of it may have been stored under its earlier id, and counted by nobody.
+if anew > 0 then redis.call('DEL', KEYS[2]) end
+return anew
+"""
+)
 
 # KEYS: tallies, counts, times, prefix of the counts by time (`relayproject.rates`, which names these
 # keys in the same way; all have the hash tag of the partition).

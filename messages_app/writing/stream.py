@@ -8,7 +8,10 @@ from typing import Any, Final, cast
 
 import redis
 
+from messages_app import beside
 from messages_app.writing import scripts
+from relaycore.envelope import F_MESSAGES, F_UPTO
+from relaycore.keeping import Beginning, Beside
 from relaycore.position import first_of, milliseconds_of
 from relayproject import keys
 
@@ -32,12 +35,20 @@ class Entry:
     fields: Mapping[bytes, bytes]
     deliveries: int = 1
 
+    @property
+    def numbers(self) -> tuple[int, int] | None:
+        """The running number of its last message, and how many it has; None if it does not say."""
+        upto, messages = self.fields.get(F_UPTO, b""), self.fields.get(F_MESSAGES, b"")
+        return (int(upto), int(messages)) if upto.isdigit() and messages.isdigit() else None
+
 
 class Stream:
     """Reads, acknowledges and trims. Every method may raise `redis.RedisError`."""
 
     def __init__(self, client: redis.Redis, partition: int) -> None:
         self._redis = client
+        self._partition = partition
+        self._appended_key = keys.appended(partition)
         self._key = keys.stream(partition)
         self._suspect_key = keys.suspect(partition)
         self._tallies_key = keys.tallies(partition)
@@ -53,6 +64,32 @@ class Stream:
         except redis.ResponseError as exc:
             if "BUSYGROUP" not in str(exc):
                 raise
+
+    def look(self) -> Beside:
+        """What Redis says of the partition now."""
+        return beside.look(self._redis, self._partition)
+
+    def begin(self, beginning: Beginning) -> int:
+        """Bring Redis to what is known; how many entries were appended anew."""
+        stored, stored_id = beginning.stored, beginning.stored_id
+        if (after := beginning.redeliver_after) is not None:
+            found = (keys.GROUP, after, stored, stored_id)
+            self._redis.eval(
+                scripts.DELIVER_AGAIN, 3, self._key, self._appended_key, self._stored_key, *found
+            )
+        self.say(stored, stored_id)
+        if not beginning.raise_to:
+            return 0
+        raised = (keys.GROUP, beginning.raise_to)
+        return int(cast(int, self._redis.eval(scripts.RAISE, 2, self._key, self._stored_key, *raised)))
+
+    def say(self, stored: int, stored_id: str) -> None:
+        """Up to this number everything is stored or on record, and ends with the entry of this id."""
+        self._redis.eval(scripts.SAY, 1, self._appended_key, stored, stored_id)
+
+    def kept(self, upto: int) -> None:
+        """MongoDB has acknowledged this number."""
+        self._redis.eval(scripts.KEPT, 1, self._appended_key, upto)
 
     def read(self, count: int, block_ms: int | None) -> list[Entry]:
         """The next entries that no writer has seen; waits `block_ms` for the first one.
@@ -102,11 +139,12 @@ class Stream:
                 return claimed
             start = "(" + page[-1]["message_id"].decode()
 
-    def acknowledge(self, stored: Sequence[tuple[str, Counts]]) -> int:
+    def acknowledge(self, stored: Sequence[tuple[str, Counts]], upto: int = 0) -> int:
         """These entries are durable; how many messages were counted.
 
         stored: for each entry its id, and how many messages of each channel it brought; 0 for a
                 channel of which it brought only what was stored before
+        upto:   the running number up to which everything is stored or on record with them; 0: none says
 
         The messages of an entry are counted by whoever acknowledges it: a writer that slept
         through its term and was followed by another one counts nothing twice. So an entry leaves
@@ -120,7 +158,11 @@ class Stream:
             cast(
                 int,
                 self._redis.eval(
-                    scripts.ACKNOWLEDGE, 2, self._key, self._tallies_key, keys.GROUP, *arguments
+                    scripts.ACKNOWLEDGE,
+                    3,
+                    *(self._key, self._tallies_key, self._appended_key),
+                    *(keys.GROUP, upto, stored[-1][0]),
+                    *arguments,
                 ),
             )
         )

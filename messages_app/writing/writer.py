@@ -14,11 +14,12 @@ from django.conf import settings
 from pymongo.errors import PyMongoError
 
 from leases_app.heartbeat import Heartbeat
-from leases_app.leasing import Contender
+from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from messages_app.writing.background import Interrupted, in_background
 from messages_app.writing.batch import MOST_DELIVERIES, Batch
 from messages_app.writing.counting import Recount
+from messages_app.writing.keeping import BeginAgain, Keeping
 from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
 from messages_app.writing.stream import Entry, GroupLost, Stream
@@ -26,6 +27,7 @@ from messages_app.writing.watching import Lookout
 from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
+from relaycore.errors import LeaseLost
 from relayproject import fitness, logs
 from relayproject.connections import mongo_collection, redis_client
 from relayproject.meters import Meters
@@ -60,7 +62,7 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
             return False
         log.info("partition %d: writing, epoch %d", partition, term.epoch)
         with Heartbeat(term, Lookout(partition).condition) as heartbeat:
-            writer = Writer(partition, lambda: stopping() or heartbeat.lost)
+            writer = Writer(term, lambda: stopping() or heartbeat.lost)
             writer.run()
         log.info("partition %d: stopped, epoch %d, %d messages stored", partition, term.epoch, writer.stored)
         return True
@@ -69,8 +71,8 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
 class Writer:
     """One writer in one term. `step` reads once, or settles once."""
 
-    def __init__(self, partition: int, stopping: Callable[[], bool]) -> None:
-        self._partition = partition
+    def __init__(self, term: Term, stopping: Callable[[], bool]) -> None:
+        self._partition = partition = term.partition
         self._asked_to_stop = stopping
         self._leaving = threading.Event()
         self._redis = redis_client()
@@ -78,6 +80,7 @@ class Writer:
         self._store = Store(mongo_collection("messages"), self._stopping)
         self._quarantine = Quarantine(mongo_collection("quarantine"), self._stopping)
         self._most_in_flight = settings.RELAY_WRITER_INSERTS_IN_FLIGHT
+        self._keeping = Keeping(term, self._stream, self._result, self._stopping)
         self._recount = Recount(self._stream, mongo_collection("messages"), partition)
         self._meters = Meters(self._redis, partition)
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
@@ -103,6 +106,9 @@ class Writer:
                         begun = True
                     self.step()
                     backoff.reset()
+                except BeginAgain as exc:
+                    begun = False
+                    log.info("partition %d: beginning again: %s", self._partition, exc)
                 except (redis.RedisError, PyMongoError) as exc:
                     # What Redis took in is not known: begin again with what is pending there.
                     self._in_flight.clear()
@@ -114,6 +120,10 @@ class Writer:
             self._meters.flush()
         except (Interrupted, redis.RedisError):
             log.info("partition %d: what is not settled stays pending", self._partition)
+        except LeaseLost as exc:
+            log.warning(
+                "partition %d: what is not settled is left to the next writer: %s", self._partition, exc
+            )
         finally:
             self._leaving.set()
             self._redis.close()
@@ -142,12 +152,15 @@ class Writer:
         batch, weight = Batch(), 0
         for entry in entries:
             source = entry.fields.get(F_SOURCE, b"")
-            if source != self._source:
-                # What follows may repeat what came before: nothing of that may be in flight.
+            # What follows may repeat what came before: nothing of that may be in flight. Nor may there be
+            # anything where it is to be found out what is missing.
+            if source != self._source or self._keeping.lacks(entry):
                 self._submit(batch)
                 self._settle_all()
                 batch, self._source = Batch(), source
+            self._keeping.read(entry)
             weight += batch.add(entry)
+            batch.doubtful = batch.doubtful or self._keeping.is_delivered_again(entry)
         self._submit(batch)
         self._read_size.learn(len(entries), weight)
 
@@ -195,7 +208,7 @@ class Writer:
         """Acknowledge the oldest insert, once it is durable."""
         batch, insert = self._in_flight[0]
         outcome = self._result(insert)
-        stored = self._stream.acknowledge(batch.stored(outcome))
+        stored = self._keeping.acknowledge(batch.stored(outcome), batch.upto)
         self._in_flight.popleft()
         self._leave_untidy()
         self.stored += stored
@@ -238,6 +251,7 @@ class Writer:
         if not self._is_fit:  # Later on stopping would lose more: `watching` says it.
             self._result(in_background(self._require_durability))
             self._is_fit = True
+        self._keeping.begin()
         self._stream.prepare()
         if self._suspect is None:
             # Only what was noted before this writer began has killed one.
@@ -273,5 +287,6 @@ class Writer:
                 self._meters.flush()
             self._tidied_at = now
             self._recount.turn()
+            self._keeping.turn(is_settled=not self._in_flight)
         if now - self._recovered_at >= _FOREIGN_IDLE_SECONDS:
             self._recover()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from messages_app.searching.watermark import bound, read
+from messages_app.searching.watermark import read
 from relaycore.position import first_of
 from relayproject import keys
 
@@ -80,11 +80,3 @@ def test_does_not_look_at_other_groups_and_partitions(relay_keys: Any) -> None:
 
 def test_is_unknown_while_redis_is_away(redis_away: None) -> None:
     assert read(0) is None
-
-
-def test_the_bound_is_below_every_entry_to_come() -> None:
-    assert bound("", "0-0", 1000) == first_of("1000-0")
-    assert bound("", "999-7", 1000) == first_of("1000-0")
-    assert bound("", "1000-7", 1000) == first_of("1000-8")
-    assert bound("", "2000-7", 1000) == first_of("2000-8")
-    assert bound("998-2", "2000-7", 1000) == first_of("998-2")

@@ -29,9 +29,13 @@ def starting(names: set[str], *prefixes: str) -> set[str]:
     return {n for n in names if any(n == p or n.startswith(p + ".") for p in prefixes)}
 
 
+ROOMS = ("api", "admin", "gaps_admin", "listening", "management", "registration", "tasks")
+"""Of `channels_app`, beside the table and what is on record."""
+
 NEVER = [
     (r"channels_app\.", ("messages_app",)),
-    (r"messages_app\.", ("channels_app",)),
+    (r"messages_app\.(?!writing\.)", ("channels_app",)),
+    (r"messages_app\.writing\.", tuple(f"channels_app.{room}" for room in ROOMS)),
     (r"leases_app\.", ("channels_app", "messages_app")),
     (r"access_app\.", ("channels_app", "messages_app")),
     (r"relaycore\.", ("relayproject", "leases_app", "channels_app", "messages_app", "django")),

@@ -11,6 +11,7 @@ from django.urls import reverse
 from messages_app.models import Quarantined
 from messages_app.writing.writer import Writer
 from relayproject import keys
+from tests.integration.writing.world import term
 
 pytestmark = pytest.mark.django_db
 
@@ -55,7 +56,7 @@ def test_what_is_retried_is_stored_once_by_the_next_writer(
     assert "2 messages went back on the stream, and will be stored once." in page
     assert not Quarantined.objects.exists()
     assert operator.logentry_set.count() == 2
-    writer = Writer(0, lambda: archive.count_documents({}) == 2)
+    writer = Writer(term(), lambda: archive.count_documents({}) == 2)
     writer.run()
     assert {row["message"] for row in archive.find()} == {"hello", "world"}
 

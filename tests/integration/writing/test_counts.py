@@ -10,7 +10,7 @@ from messages_app.writing import counting
 from messages_app.writing.writer import Writer
 from relayproject import keys
 
-from .world import Failpoint, Wait, World, position, running
+from .world import Failpoint, Wait, World, position, running, term
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
 
@@ -160,7 +160,7 @@ def test_each_partition_counts_its_own_channels(world: World, wait_until: Wait, 
 
     with running():
         wait_until(world.counts_are_whole)
-    other = Writer(1, lambda: world.redis.hget(keys.stored(1), "") == b"whole")
+    other = Writer(term(1), lambda: world.redis.hget(keys.stored(1), "") == b"whole")
     other.run()
 
     found = [

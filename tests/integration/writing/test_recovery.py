@@ -14,7 +14,7 @@ from messages_app.writing.stream import Stream
 from messages_app.writing.writer import Writer
 from relayproject import keys
 
-from .world import Failpoint, Running, Wait, World, running
+from .world import Failpoint, Running, Wait, World, running, term
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
 
@@ -184,7 +184,7 @@ def test_a_writer_that_slept_through_its_term_counts_nothing_twice(
     assert len(world.stored()) == 10
     assert world.pending() == 10
 
-    following = Writer(0, lambda: world.pending() <= 10 - acknowledged_by_the_next)
+    following = Writer(term(), lambda: world.pending() <= 10 - acknowledged_by_the_next)
     following.run()
     assert world.pending() == 10 - acknowledged_by_the_next
     sleeper.wake.set()

@@ -1,6 +1,7 @@
 """The world around a writer: entries on the stream, faults in MongoDB, and what was kept of it all."""
 
 import contextlib
+import itertools
 import threading
 import time
 from collections import Counter
@@ -11,6 +12,8 @@ import pymongo
 from bson import ObjectId
 from django.conf import settings
 
+from leases_app.leasing import Term
+from leases_app.models import Lease
 from messages_app.writing.writer import Writer
 from relaycore import envelope
 from relaycore.identity import content_key
@@ -132,6 +135,13 @@ def position(entry_id: str, index: int = 0) -> str:
 
 # --- a writer that runs ----------------------------------------------------------------
 
+_epochs = itertools.count(1)
+
+
+def term(partition: int = 0) -> Term:
+    """A later one than all before it. No lease says so: that is needed only to put something on record."""
+    return Term(Lease.Role.WRITER, partition, next(_epochs), "a test")
+
 
 class Running(Loop):
     """A writer that may be looked at."""
@@ -144,7 +154,7 @@ class Running(Loop):
         self._made.wait(10)
 
     def _write(self, stopping: Callable[[], bool]) -> None:
-        self.writer = Writer(0, stopping)
+        self.writer = Writer(term(), stopping)
         self._made.set()
         self.writer.run()
 

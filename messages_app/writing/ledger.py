@@ -1,0 +1,72 @@
+"""What MongoDB says of each partition, beside the messages: `relaycore.keeping.Kept`, one document each.
+
+Written durably, as the messages are, and fenced: from the moment that a writer has claimed it, none of an
+earlier term changes it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.collection import Collection
+from pymongo.errors import DuplicateKeyError
+
+from relaycore.keeping import Kept
+from relaycore.position import NEVER, entry_prefix
+
+COLLECTION = "partitions"
+
+
+class Ledger:
+    """That of one partition. Every method may raise `PyMongoError`."""
+
+    def __init__(self, collection: Collection[Any], partition: int) -> None:
+        self._collection = collection
+        self._partition = partition
+
+    def claim(self, epoch: int) -> Kept | None:
+        """What is kept, and from now on by nobody of an earlier term; None if this one is over."""
+        try:
+            found = self._collection.find_one_and_update(
+                self._unless_later(epoch),
+                {"$set": {"epoch": epoch}},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        except DuplicateKeyError:  # It is there, and of a later term.
+            return None
+        return _kept(found or {"epoch": epoch})
+
+    def keep(self, kept: Kept) -> bool:
+        """Say this from now on; False if the term is over."""
+        # An earlier attempt whose answer was lost may arrive after a later one: nothing falls. Ids are
+        # written as positions are, so that MongoDB can tell which one is higher.
+        changed = {
+            "$set": {"run_id": kept.run_id},
+            "$max": {
+                "upto": kept.upto,
+                "position": entry_prefix(kept.position),
+                "mark": entry_prefix(kept.mark),
+            },
+        }
+        return self._collection.update_one(self._unless_later(kept.epoch), changed).matched_count == 1
+
+    def _unless_later(self, epoch: int) -> dict[str, Any]:
+        return {"_id": self._partition, "epoch": {"$lte": epoch}}
+
+
+def _kept(document: Mapping[str, Any]) -> Kept:
+    return Kept(
+        epoch=document["epoch"],
+        upto=document.get("upto", 0),
+        position=_id(document.get("position")),
+        mark=_id(document.get("mark")),
+        run_id=document.get("run_id", ""),
+    )
+
+
+def _id(prefix: str | None) -> str:
+    if prefix is None:
+        return NEVER
+    milliseconds, number, _ = prefix.split("-")
+    return f"{int(milliseconds)}-{int(number)}"
