@@ -28,5 +28,6 @@ def record(term: Term, hole: Hole) -> None:
             channel="",
             cause=cause,
             began_at=began,
+            first_number=hole.first,
             defaults={"ended_at": ended, "missed_at_most": hole.messages},
         )

@@ -30,6 +30,17 @@ return {id, upto}
 """
 
 
+class Numbers:
+    """The highest running number that one appender knows to have been given, as `upto`."""
+
+    def __init__(self) -> None:
+        self.upto = 0
+
+    def learn(self, upto: int) -> None:
+        """Redis says that it has given this one."""
+        self.upto = max(self.upto, upto)
+
+
 def command(
     partition: int, messages: int, fields: Sequence[Argument], *, known: int = 0
 ) -> tuple[Argument, ...]:

@@ -14,6 +14,7 @@ from relaycore.backoff import Backoff
 from relaycore.capture import Piece
 from relaycore.ticks import Tick
 from relayproject import appending, keys
+from relayproject.appending import Numbers
 from relayproject.wire import Argument
 
 log = logging.getLogger(__name__)
@@ -24,12 +25,11 @@ _REPORT_EVERY_SECONDS = 5.0
 class Appender:
     """Appends pieces to one stream, one at a time.
 
-    `memory_bytes` bounds what waits: beyond it new messages are given up and counted by
-    `give_up`, with a tick that came before them. `announce` is called with the documents of
-    each piece that stands.
+    `numbers` are those of the partition's messages. `memory_bytes` bounds what waits: beyond it
+    new messages are given up and counted by `give_up`, with a tick that came before them.
+    `announce` is called with the documents of each piece that stands.
 
     epoch:            of the term in which is appended
-    upto:             the highest running number of a message that is known to have been appended
     confirmed:        everything heard before this tick stands, or was given up
     waiting_messages: so many are not on the stream yet
     refused:          what Redis said when it last refused to append; empty if it has taken it since
@@ -39,6 +39,7 @@ class Appender:
         self,
         outlet: Outlet,
         partition: int,
+        numbers: Numbers,
         memory_bytes: int,
         give_up: Callable[[int, Tick | None], None],
         announce: Callable[[list[bytes]], None],
@@ -46,7 +47,8 @@ class Appender:
         self._outlet = outlet
         self._partition = partition
         self._stream = keys.stream(partition)
-        self.epoch = self.upto = 0
+        self.epoch = 0
+        self._numbers = numbers
         self._name = uuid.uuid4().hex[:8]
         self._memory_bytes = memory_bytes
         self._give_up = give_up
@@ -126,7 +128,7 @@ class Appender:
         )
         if piece.reason:
             fields += (envelope.F_REASON, piece.reason)
-        return appending.command(self._partition, messages, fields, known=self.upto)
+        return appending.command(self._partition, messages, fields, known=self._numbers.upto)
 
     def _answer(self, reply: Reply) -> None:
         self._under_way = False
@@ -134,7 +136,7 @@ class Appender:
             self._refusal = reply
             return
         self._backoff.reset()
-        self.upto = max(self.upto, int(reply[1]))
+        self._numbers.learn(int(reply[1]))
         piece = self._waiting.popleft()
         self._waiting_bytes -= piece.size
         self.waiting_messages -= len(piece.documents)

@@ -67,7 +67,9 @@ class Listener:
         self._ticker = Ticker(self._outlet, partition, name, self._protocol)
         self._watching = Watching(self._outlet, partition)
         self.record = Record(roster)
-        self._appender = Appender(self._outlet, partition, memory, self.record.give_up, self._announce)
+        self._appender = Appender(
+            self._outlet, partition, self._ticker.numbers, memory, self.record.give_up, self._announce
+        )
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected = False
         self._rest = 0.0

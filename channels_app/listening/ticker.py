@@ -14,6 +14,7 @@ from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Proof
 from relaycore.ticks import LEADING, Tick, pack
 from relayproject import keys
+from relayproject.appending import Numbers
 from relayproject.wire import Argument
 
 # One step for Redis: the number that a tick gets is the order in which it is published, and the policies
@@ -22,6 +23,8 @@ from relayproject.wire import Argument
 # there already. The answer also says who listens and which standbys have proved to be whole, so that
 # asking costs nothing. What was proved long ago, or is beyond the counter, is of the past. A tick that may
 # not be published is not counted: whoever hears counts on it that what is counted arrives.
+#
+# How many messages were appended is kept up, should Redis forget it (`relayproject.appending`).
 #
 # A counter that was not there begins with the time: ticks name messages under `every`, so a number must
 # not come twice, also if somebody has deleted the counter.
@@ -62,12 +65,17 @@ if ARGV[3] ~= '' and newer then
   redis.call('HSET', KEYS[2], 'number', ARGV[3], 'epoch', ARGV[2], 'at', ARGV[4],
     'calls', ARGV[5], 'run_id', ARGV[6])
 end
-for i = 12, #ARGV, 2 do
+for i = 13, #ARGV, 2 do
   if ARGV[i + 1] == '' then
     redis.call('HDEL', KEYS[3], ARGV[i])
   else
     redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
   end
+end
+local upto = tonumber(redis.call('HMGET', KEYS[5], 'upto')[1]) or 0
+if upto < tonumber(ARGV[12]) then
+  upto = tonumber(ARGV[12])
+  redis.call('HSET', KEYS[5], 'upto', ARGV[12])
 end
 local proofs = redis.call('HGETALL', KEYS[4])
 for i = 2, #proofs, 2 do
@@ -75,7 +83,8 @@ for i = 2, #proofs, 2 do
   if proved > number or proved < number - 100 then redis.call('HDEL', KEYS[4], proofs[i - 1]) end
 end
 local audience = redis.call('PUBSUB', 'NUMSUB', ARGV[9], ARGV[1])
-return {number, room, audience[2], audience[4], before, proofs, redis.call('HLEN', KEYS[3])}
+local known = redis.call('HLEN', KEYS[3])
+return {number, room, audience[2], audience[4], before, proofs, known, string.format('%.0f', upto)}
 """
 
 # Also through a Redis that is full: that a standby holds everything is what matters then.
@@ -89,10 +98,12 @@ class Ticker:
     """The commands of one partition's listener, and what their answers mean to `protocol`.
 
     legacy_consumers: how many listen to the channel of the older kind
+    numbers:          those of the partition's messages
     """
 
     def __init__(self, outlet: Outlet, partition: int, name: bytes, protocol: ListenerProtocol) -> None:
         self._outlet = outlet
+        self.numbers = Numbers()
         self._partition = partition
         self._name = name
         self._channel = deployment.tick_channel(partition)
@@ -119,7 +130,8 @@ class Ticker:
             if not isinstance(reply, list):
                 self._protocol.not_published(_refusal(reply))
                 return
-            number, room, self.legacy_consumers, subscribers, before, proofs, known = reply
+            number, room, self.legacy_consumers, subscribers, before, proofs, known, upto = reply
+            self.numbers.learn(int(upto))
             answer = Published(number, subscribers, _proofs(proofs), _tick(before), bool(room), known)
             self._protocol.published(answer, time.monotonic())
 
@@ -154,11 +166,11 @@ class Ticker:
             changes += (channel, policies.written(policy))
         partition = self._partition
         return (
-            *("EVAL", _TICK, 4, keys.tick_counter(partition), keys.confirmed_tick(partition)),
-            *(keys.policies(partition), keys.standbys(partition)),
+            *("EVAL", _TICK, 5, keys.tick_counter(partition), keys.confirmed_tick(partition)),
+            *(keys.policies(partition), keys.standbys(partition), keys.appended(partition)),
             *(self._channel, order.epoch, *known),
             *(order.state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
-            *(pack(order.changes), *changes),
+            *(pack(order.changes), self.numbers.upto, *changes),
         )
 
 

@@ -123,7 +123,18 @@ class Keeping:
         if self._keeper.stored != self._kept_upto or self._keeper.is_due(beside.at):
             self._keep(beside.at)
 
+    def close(self) -> None:
+        """Have it kept how far this writer has come, so that its successor need not find out."""
+        kept = self._keeper.to_keep(self._now_ms)
+        if self._result(in_background(self._ledger.keep, kept)):
+            self._stream.kept(kept.upto)
+
     # --- inside --------------------------------------------------------------------------
+
+    @property
+    def _now_ms(self) -> int:
+        """By Redis's clock, nearly."""
+        return round(time.monotonic() * 1000 + self._clock_ahead_ms)
 
     def _look(self) -> Beside:
         beside = self._stream.look()
@@ -140,7 +151,7 @@ class Keeping:
         """Wait until positions are reserved beyond everything that was read."""
         backoff = Backoff(first=0.1, longest=5.0)
         while True:
-            self._keep(round(time.monotonic() * 1000 + self._clock_ahead_ms))
+            self._keep(self._now_ms)
             if self._under_way is not None:
                 with contextlib.suppress(PyMongoError):
                     self._result(self._under_way[1])

@@ -118,7 +118,8 @@ class Writer:
             self._settle_all()
             self._add_up()
             self._meters.flush()
-        except (Interrupted, redis.RedisError):
+            self._keeping.close()
+        except (Interrupted, redis.RedisError, PyMongoError):
             log.info("partition %d: what is not settled stays pending", self._partition)
         except LeaseLost as exc:
             log.warning(

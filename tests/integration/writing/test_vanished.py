@@ -1,0 +1,180 @@
+"""What leaves the stream before it is stored is a gap, whichever way it goes."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from channels_app.models import Gap
+from leases_app.leasing import Contender, Term
+from leases_app.models import Lease
+from messages_app.searching import watermark
+from messages_app.writing.writer import Writer
+from relaycore.position import next_position
+from relayproject import appending, keys
+from tests.loops import Loop
+
+from .world import Failpoint, Wait, World, document, fields_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Way = Callable[[Any, str], object]
+
+
+def append(redis: Any, *texts: str, known: int = 0) -> str:
+    """As a listener does: one entry, with running numbers."""
+    fields = [part for pair in fields_of([document(text) for text in texts]).items() for part in pair]
+    _, script, count, *rest = appending.command(0, len(texts), fields, known=known)
+    return redis.eval(script, count, *rest)[0].decode()
+
+
+def claim() -> Term:
+    term = Contender().claim(Lease.Role.WRITER, 0)
+    assert term is not None
+    return term
+
+
+class Writing:
+    """A writer with a real term, while the context lasts."""
+
+    def __enter__(self) -> Term:
+        self.term = claim()
+        self._loop = Loop(lambda stopping: Writer(self.term, stopping).run())
+        return self.term
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._loop.stop()
+        self.term.release()
+
+
+def store(world: World, wait_until: Wait, *texts: str) -> None:
+    """So that something is stored before."""
+    for text in texts:
+        append(world.redis, text)
+    with Writing():
+        wait_until(lambda: len(world.stored()) >= len(texts) and watermark.is_drained(0))
+
+
+def only_gap() -> Gap:
+    [gap] = Gap.objects.all()
+    return gap
+
+
+WAYS: dict[str, Way] = {
+    "DEL": lambda redis, _: redis.delete(keys.stream(0)),
+    "EXPIRE": lambda redis, _: redis.pexpire(keys.stream(0), 1),
+    "XTRIM": lambda redis, _: redis.xtrim(keys.stream(0), maxlen=0, approximate=False),
+    "XDEL": lambda redis, _: redis.xdel(keys.stream(0), *[id for id, _ in redis.xrange(keys.stream(0))]),
+    "UNLINK of everything": lambda redis, _: redis.delete(*redis.scan_iter("orchestrator_channel:{0}*")),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("more", [0, 3])
+def test_entries_that_vanish_while_nobody_writes_are_a_gap_with_their_count(
+    world: World, wait_until: Wait, way: str, more: int
+) -> None:
+    before = datetime.now(UTC) - timedelta(milliseconds=1)  # Positions have no more digits.
+    store(world, wait_until, "stored 1", "stored 2")
+    for number in range(7):
+        append(world.redis, f"lost {number}")
+    WAYS[way](world.redis, "")
+    time.sleep(0.01)
+    for number in range(more):
+        append(world.redis, f"kept {number}", known=9)  # A leader knows what it has appended.
+    if not more:
+        world.redis.hset(keys.appended(0), "upto", 9)  # As its ticks say.
+
+    with Writing():
+        wait_until(Gap.objects.exists)
+        wait_until(lambda: len(world.stored()) == 2 + more)
+        wait_until(lambda: watermark.is_drained(0))
+
+    gap = only_gap()
+    assert (gap.cause, gap.channel, gap.missed_at_most) == (Gap.Cause.VANISHED, "", 7)
+    assert gap.ended_at is not None
+    assert before <= gap.began_at <= gap.ended_at
+
+
+def test_what_vanishes_out_of_the_middle_is_a_gap_of_its_own(world: World, wait_until: Wait) -> None:
+    ids = [append(world.redis, f"text {number}") for number in range(10)]
+    world.redis.xdel(keys.stream(0), *ids[3:5], ids[7])
+
+    with Writing():
+        wait_until(lambda: len(world.stored()) == 7)
+        wait_until(lambda: watermark.is_drained(0))
+
+    assert sorted(Gap.objects.values_list("missed_at_most", flat=True)) == [1, 2]
+
+
+def test_a_reader_stops_being_sure_at_that_moment(world: World, wait_until: Wait) -> None:
+    store(world, wait_until, "stored")
+    [last] = [id.decode() for id, _ in world.redis.xrange(keys.stream(0))]
+    for number in range(5):
+        append(world.redis, f"text {number}")
+    world.redis.xtrim(keys.stream(0), maxlen=2, approximate=False)
+
+    mark = watermark.read(0)
+    assert mark is not None
+    assert mark == next_position(last)
+    assert not watermark.is_drained(0)
+    with Writing():
+        wait_until(lambda: len(world.stored()) == 3)
+        wait_until(lambda: watermark.is_drained(0))
+    later = watermark.read(0)
+    assert later is not None
+    assert later > mark
+
+
+def test_what_vanishes_while_mongodb_is_away_is_a_gap(world: World, wait_until: Wait) -> None:
+    store(world, wait_until, "stored")
+    with Writing():
+        with Failpoint(closeConnection=True) as failing:
+            append(world.redis, "in flight")
+            wait_until(lambda: failing.entered)
+            for number in range(4):
+                append(world.redis, f"text {number}")
+            world.redis.delete(keys.stream(0))
+        wait_until(Gap.objects.exists)
+        wait_until(lambda: watermark.is_drained(0))
+    assert only_gap().missed_at_most in {4, 5}
+
+
+def test_while_postgresql_is_away_nothing_behind_a_gap_is_acknowledged(
+    world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import OperationalError
+
+    from channels_app import vanished
+
+    store(world, wait_until, "stored")
+    append(world.redis, "lost")
+    world.redis.xtrim(keys.stream(0), maxlen=0, approximate=False)
+    append(world.redis, "kept")
+    record, tried = vanished.record, []
+
+    def fail(*args: Any) -> None:
+        tried.append(args)
+        if len(tried) < 4:
+            raise OperationalError("PostgreSQL is away")
+        record(*args)
+
+    monkeypatch.setattr(vanished, "record", fail)
+    with Writing():
+        wait_until(lambda: len(tried) == 2)
+        assert len(world.stored()) == 1
+        wait_until(lambda: len(world.stored()) == 2)
+        wait_until(lambda: watermark.is_drained(0))
+    assert only_gap().missed_at_most == 1
+
+
+def test_where_nothing_vanishes_there_is_no_gap(world: World, wait_until: Wait) -> None:
+    for round in range(3):
+        for number in range(20):
+            append(world.redis, f"text {round} {number}")
+        with Writing():
+            wait_until(lambda: watermark.is_drained(0))
+    assert len(world.stored()) == 60
+    assert not Gap.objects.exists()
