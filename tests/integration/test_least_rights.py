@@ -120,7 +120,8 @@ def test_relay_runs_under_these_rights(
 SCRIPTS = [
     ("listeners", "channels_app/listening/ticker.py"),
     ("writers", "messages_app/writing/scripts.py"),
-    ("web", "messages_app/searching/watermark.py"),
+    ("web", "messages_app/beside.py"),
+    ("writers", "messages_app/beside.py"),
     ("web", "messages_app/searching/backlog.py"),
 ]
 
