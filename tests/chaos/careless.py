@@ -105,8 +105,29 @@ def looks() -> None:
     Soundness.learn = lambda self, findings: None  # type: ignore[method-assign]
 
 
+def numbers() -> None:
+    """Take what is not on the stream for stored."""
+    from relaycore.keeping import Keeper
+
+    Keeper.lacks = lambda self, upto, messages: False  # type: ignore[method-assign]
+    Keeper.missing_at_the_end = lambda self, beside: None  # type: ignore[method-assign]
+
+
+def copies() -> None:
+    """Take MongoDB for what it was."""
+    from relaycore.keeping import Beginning, Beside, Keeper, Kept
+
+    begin = Keeper.begin
+
+    def believe(self: Keeper, acknowledged: int, kept: Kept, beside: Beside) -> Beginning:
+        return begin(self, 0, kept, beside)
+
+    Keeper.begin = believe  # type: ignore[method-assign]
+
+
 WITHOUT: dict[str, Callable[[], None]] = {
-    function.__name__: function for function in (records, seals, lives, servers, policies, proofs, looks)
+    function.__name__: function
+    for function in (records, seals, lives, servers, policies, proofs, looks, numbers, copies)
 }
 
 if __name__ == "__main__":

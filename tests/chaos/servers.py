@@ -1,7 +1,10 @@
 """Servers that belong to one test, so that it may kill them."""
 
 import os
+import shutil
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
@@ -40,6 +43,28 @@ class OwnServer:
         os.kill(process.pid, signal.SIGKILL)
         self._server.stop()
         assert process.exit_code == -signal.SIGKILL
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It stands still meanwhile, with all its connections."""
+        process = self._server.process
+        assert process is not None
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+
+    def copy_to(self, directory: Path) -> None:
+        """Its data as they are now."""
+        shutil.copytree(self._directory, directory)
+
+    def restart_with(self, directory: Path) -> None:
+        """Kill it, and start it again with the data of this copy."""
+        self.kill()
+        shutil.rmtree(self._directory)
+        shutil.copytree(directory, self._directory)
+        self.restart()
 
     def restart(self) -> None:
         """Start it again, and wait until it serves."""
