@@ -1,10 +1,11 @@
 """A store that has gone back to an older copy is noticed and named, and what it has lost is on record."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from channels_app.models import Gap
+from channels_app.models import Channel, Gap
 from messages_app import beside
 from messages_app.searching import watermark
 from relaycore.envelope import F_UPTO
@@ -96,6 +97,8 @@ def test_what_mongodb_has_lost_and_the_stream_has_not_any_more_is_a_gap(
 def test_a_mongodb_whose_database_was_dropped_is_one_that_has_gone_back(
     world: World, wait_until: Wait
 ) -> None:
+    heard = datetime.now(UTC) - timedelta(hours=1)
+    Channel.objects.create(channel="orders", first_heard_at=heard)
     ids = [append(world.redis, f"text {number}") for number in range(20)]
     write(wait_until)
     for name in ("messages", "partitions"):
@@ -105,7 +108,7 @@ def test_a_mongodb_whose_database_was_dropped_is_one_that_has_gone_back(
     write(wait_until)
 
     assert len(world.stored()) == 8
-    assert [gap.missed_at_most for gap in Gap.objects.all()] == [12]
+    assert [(gap.began_at, gap.missed_at_most) for gap in Gap.objects.all()] == [(heard, 12)]
 
 
 def test_after_redis_has_lost_its_end_no_position_is_given_below_one_that_was_stored(
