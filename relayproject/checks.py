@@ -91,7 +91,7 @@ def _of_migrations(alias: str) -> list[Finding]:
     """What a database lacks of this version's migrations."""
     if (lacks := migrating.unapplied(alias)) is None:
         return []
-    return [Finding("relay.migrations", lacks, "", serious=True)]
+    return [migrating.finding(alias, lacks)]
 
 
 def _deployment_findings() -> Iterator[Finding]:

@@ -3,12 +3,14 @@
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import ProgrammingError
 from django.db.models import F
 from pymongo.errors import PyMongoError
 
@@ -21,7 +23,7 @@ from messages_app.models import Quarantined
 from messages_app.searching import backlog, history
 from relaycore.errors import one_line
 from relaycore.fitness import Finding, takes_nothing
-from relayproject import fitness, journal, proposals, rates, watching
+from relayproject import fitness, journal, migrating, proposals, rates, watching
 from relayproject.connections import shared_redis
 from relayproject.observing.state import Listed, read_listed
 
@@ -145,9 +147,17 @@ def _ask(server: str, facts: Facts, question: Callable[[], T]) -> T | None:
     try:
         return question()
     except (DatabaseError, redis.RedisError, PyMongoError) as exc:
-        facts.away[server] = _first_clause(exc)
+        facts.away[server] = _lacks(exc) or _first_clause(exc)
         log.warning("the home page cannot ask %s: %s", server, one_line(exc, 200))
         return None
+
+
+def _lacks(exc: Exception) -> str | None:
+    """What PostgreSQL lacks, where that may be the reason: it misses a table or a column."""
+    if isinstance(exc, ProgrammingError):
+        with suppress(DatabaseError):
+            return (migrating.unapplied("default") or "").rstrip(".") or None
+    return None
 
 
 def _first_clause(exc: Exception) -> str:
@@ -236,6 +246,8 @@ def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
 
 
 def _quarantine(facts: Facts) -> None:
+    if (lacks := migrating.unapplied("messages")) is not None:
+        facts.findings.append(migrating.finding("messages", lacks))
     # By the web's client: the writer's has a longer patience than somebody who looks at a page.
     facts.quarantined = history.collection().database["quarantine"].estimated_document_count()
     if facts.quarantined:

@@ -122,12 +122,16 @@ class Archive:
 
 @dataclass(slots=True)
 class State:
-    """What was seen. None: that server does not answer, `faults` says why by its name."""
+    """What was seen. None: that server does not answer, `faults` says why by its name.
+
+    lacks: by its name, what a server lacks of this version's migrations
+    """
 
     table: Table | None = None
     streams: Streams | None = None
     archive: Archive | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    lacks: dict[str, str] = field(default_factory=dict)
 
     @property
     def foreign(self) -> str | None:
