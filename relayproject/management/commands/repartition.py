@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from channels_app import placement
+from channels_app.listening import changeover
 from leases_app import deployment, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         try:
             deployment.require_own_servers()
             self._drain(before)
+            _account(before, after)
             with transaction.atomic():
                 Partitioning.objects.select_for_update().get()
                 require_silence()
@@ -54,6 +56,16 @@ class Command(BaseCommand):
             if not is_drained(partition):
                 self.stdout.write(f"Storing what is left on the stream of partition {partition}.")
                 write(partition, partial(is_drained, partition))
+
+
+def _account(before: int, after: int) -> None:
+    """What nobody has heard until now is on record, in the partitions as they were."""
+    client = shared_redis()
+    instant = changeover.look(client, range(max(before, after)))
+    with transaction.atomic():
+        require_silence()
+        changeover.account(instant, before, after)
+    changeover.begin(client, instant)
 
 
 def _move_keys(moved: list[placement.Move], before: int, after: int) -> None:
