@@ -252,4 +252,5 @@ def _quarantine(facts: Facts) -> None:
     facts.quarantined = history.collection().database["quarantine"].estimated_document_count()
     if facts.quarantined:
         facts.latest = list(Quarantined.objects.defer("payload").order_by("-quarantined_at")[:5])
+    # What is wrong with the collections is the trouble of their writers.
     facts.findings += watching.mongo_findings_now()

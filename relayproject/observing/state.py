@@ -236,7 +236,7 @@ def read_archive() -> Archive:
     return Archive(
         messages.estimated_document_count(),
         messages.database["quarantine"].estimated_document_count(),
-        watching.mongo_findings_now(),
+        watching.archive_findings_now(),
     )
 
 
