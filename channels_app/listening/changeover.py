@@ -73,8 +73,11 @@ def look(client: redis.Redis, partitions: Iterable[int]) -> Instant:
     return Instant(from_milliseconds(at), confirmed, ticks)
 
 
-def account(instant: Instant, before: int, after: int) -> None:
+def account(instant: Instant, before: int, everywhere: Iterable[int]) -> None:
     """Record what was missed up to this instant, and that it is on record. In a transaction.
+
+    before:     so many partitions there have been
+    everywhere: those and the ones to come
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
@@ -84,7 +87,7 @@ def account(instant: Instant, before: int, after: int) -> None:
     divided = Channel.objects.filter(partition__lt=before).order_by("partition")
     for partition in divided.values_list("partition", flat=True).distinct():
         _end(partition, before, instant)
-    for partition in range(max(before, after)):
+    for partition in everywhere:
         Lease.objects.get_or_create(role=Lease.Role.LISTENER, partition=partition, slot=0)
     Lease.objects.filter(role=Lease.Role.LISTENER).update(
         known_until=instant.at,
