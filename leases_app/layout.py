@@ -6,15 +6,25 @@ halfway is seen, and nothing is appended until it was run again.
 """
 
 from collections.abc import Iterable
+from typing import Any, Final
 
 import redis
 
 from leases_app import partitioning
 from relaycore.channels import MOST_PARTITIONS
 from relaycore.errors import Disconnected, UnfitServer
-from relaycore.layout import MOVING, Layout, misfit
+from relaycore.layout import MOVING, Layout, greatest, misfit
 from relayproject import keys
 from relayproject.connections import shared_redis
+
+# The id of the next entry is above it, whatever the clock says; an id above it is not taken back.
+_RAISE: Final = """
+redis.call('PERSIST', KEYS[1])
+redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+local answer = redis.pcall('XSETID', KEYS[1], ARGV[2])
+if answer.err then return answer end
+return redis.call('EXISTS', KEYS[1])
+"""
 
 
 def beside(partitions: int) -> list[str | None]:
@@ -76,6 +86,28 @@ def say_moving(partitions: Iterable[int]) -> None:
 def say(layout: Layout, partitions: Iterable[int]) -> None:
     """From here on only who works under this layout appends."""
     _say(str(layout), partitions)
+
+
+def raise_streams(before: int, after: int) -> None:
+    """Let the streams of `after` partitions go on above whatever those of `before` have ever had.
+
+    So no channel that moves gets a position below one that it had. Streams that are to be deleted
+    are counted too, and each that stays knows the greatest id: it is not forgotten with them.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    client = shared_redis()
+    ids = []
+    for partition in range(max(before, after)):
+        if client.exists(keys.stream(partition)):
+            info: Any = client.xinfo_stream(keys.stream(partition))
+            ids.append(info["last-generated-id"].decode())
+    last = greatest(ids)
+    if last == "0-0":
+        return
+    for partition in range(after):
+        client.eval(_RAISE, 1, keys.stream(partition), keys.GROUP, last)
 
 
 def _write_where_missing(client: redis.Redis, partition: int, own: Layout) -> None:

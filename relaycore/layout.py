@@ -62,3 +62,8 @@ def newest(own: Layout, beside: Sequence[str | None]) -> Layout:
     """The most partitions that anybody knows of, and the newest division."""
     known = [own, *(found for text in beside if text and (found := Layout.parse(text)))]
     return Layout(max(one.partitions for one in known), max(one.generation for one in known))
+
+
+def greatest(ids: Sequence[str]) -> str:
+    """The greatest id of entries of streams, such as `1732190000000-0`; `0-0` without any."""
+    return max(ids, key=lambda id: tuple(map(int, id.split("-"))), default="0-0")

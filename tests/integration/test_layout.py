@@ -12,10 +12,11 @@ from redis.exceptions import ResponseError
 
 from channels_app import placement
 from channels_app.listening.listener import listen
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app import layout, partitioning
 from leases_app.models import Lease, Partitioning
+from messages_app.searching import history
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
 from relaycore.channels import partition_of
@@ -57,6 +58,34 @@ def _divided(settings: Any, partitions: int) -> None:
 def _append(redis: Any, name: str, text: str, own: Layout) -> str:
     fields = [part for pair in fields_of([document(text, name)]).items() for part in pair]
     return appending.append(redis, partition_of(name, own.partitions), 1, fields, layout=str(own))
+
+
+# --- positions ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes", [[1], [5], [1, 4], [2, 3]])
+def test_no_position_of_a_channel_falls_back_although_a_clock_was_ahead(
+    archive: Any, relay_keys: Any, settings: Any, changes: list[int]
+) -> None:
+    _divided(settings, 3)
+    ahead = int(time.time() * 1000) + 3_600_000
+    # The stream of the partition that goes first has ids of an hour that is to come.
+    for name in NAMES:
+        place = partition_of(name, 3)
+        entry = f"{ahead}-*" if place == 2 else "*"
+        relay_keys.xadd(keys.stream(place), fields_of([document("before", name)]), id=entry)
+
+    for partitions in changes:
+        _repartition(settings, partitions)
+
+    for name in NAMES:
+        _append(relay_keys, name, "after", partitioning.layout())
+    for partition in range(partitions):
+        write(partition, partial(is_drained, partition))
+    for name in NAMES:
+        page = history.read(history.Search(name), limit=10)
+        assert [message["message"] for message in page.messages] == ["after", "before"], name
+    assert not Gap.objects.exists(), "nothing has vanished"
 
 
 # --- who appends -------------------------------------------------------------------------
@@ -110,7 +139,7 @@ def test_a_listener_of_another_layout_keeps_what_it_hears_and_says_so(
 # --- changes that are cut short, and servers that go back ----------------------------------
 
 
-@pytest.mark.parametrize("cut", ["say", "settle"])
+@pytest.mark.parametrize("cut", ["raise_streams", "say", "settle"])
 def test_a_change_that_is_cut_short_is_said_and_resumed(
     relay_keys: Any, archive: Any, settings: Any, client: Any, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:

@@ -56,6 +56,7 @@ class Command(BaseCommand):
         layout.say_moving(everywhere)
         self._drain(known.partitions)
         _account(own.partitions, everywhere)
+        layout.raise_streams(known.partitions, after)
         with transaction.atomic():
             Partitioning.objects.select_for_update().get()
             require_silence()

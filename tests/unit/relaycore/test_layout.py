@@ -2,7 +2,7 @@
 
 import pytest
 
-from relaycore.layout import MOVING, Layout, misfit, newest
+from relaycore.layout import MOVING, Layout, greatest, misfit, newest
 
 OWN = Layout(3, 2)
 
@@ -43,3 +43,8 @@ def test_anything_else_does_not_fit_and_it_is_said_what_to_run(other: str, said:
 def test_the_newest_is_beyond_whatever_stands_somewhere() -> None:
     assert newest(OWN, [None, MOVING, "5 1", "2 9"]) == Layout(5, 9)
     assert newest(OWN, []) == OWN
+
+
+def test_ids_are_compared_as_numbers() -> None:
+    assert greatest(["9-9", "10-0", "9-10"]) == "10-0"
+    assert greatest([]) == "0-0"
