@@ -23,7 +23,8 @@ from channels_app.registration import start, stop
 from leases_app import partitioning
 from leases_app.models import Lease
 from relaycore.channels import partition_of
-from relayproject import keys
+from relayproject import appending, keys
+from tests.integration.writing.world import document, fields_of
 from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -155,6 +156,26 @@ def test_many_channels_take_no_gap_each(relay_keys: Any, archive: Any, settings:
     assert (Gap.objects.count(), Gap.objects.get().began_at) == (1, BEGIN)
     assert len(queries) < 150
     assert time.monotonic() - began < 15
+
+
+def test_what_vanished_and_is_found_out_while_channels_move_is_a_gap_of_the_channels_that_it_was_in(
+    relay_keys: Any, archive: Any, settings: Any
+) -> None:
+    _begin(settings, 3)
+    for name in NAMES:
+        place = partition_of(name, 3)
+        fields = [part for pair in fields_of([document("lost", name)]).items() for part in pair]
+        entry = appending.append(relay_keys, place, 1, fields, layout="3 1")
+        if place == 1:
+            relay_keys.xdel(keys.stream(place), entry)
+        fields = [part for pair in fields_of([document("kept", name)]).items() for part in pair]
+        appending.append(relay_keys, place, 1, fields, layout="3 1")
+
+    _repartition(settings, 1)
+
+    lost = {name for name in NAMES if partition_of(name, 3) == 1}
+    assert {name for name in NAMES if _missed(name)} == lost
+    assert archive.count_documents({}) == 2 * len(NAMES) - len(lost)
 
 
 # --- what is missed meanwhile --------------------------------------------------------------
