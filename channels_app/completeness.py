@@ -1,8 +1,8 @@
 """Since when nothing that was published on a channel was missed, by the recorded gaps.
 
-A gap touches a channel if it is the channel's own, or its whole partition's. One that
-another listener has covered takes nothing away. From when it was heard first on, whatever a
-channel misses is in a gap.
+A gap touches a channel if it is the channel's own, or that of the partition that had the channel when
+it was recorded. One that another listener has covered takes nothing away. From when it was heard first
+on, whatever a channel misses is in a gap.
 """
 
 import logging
@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 
 from channels_app.models import Channel, Gap
 from leases_app.models import ClockTimestamp, Lease, Seconds
-from relaycore.channels import partition_of
+from relaycore.channels import partition_of, places_of
 from relaycore.times import from_milliseconds
 from relayproject import keys
 from relayproject.connections import shared_redis
@@ -43,15 +43,26 @@ class Completeness:
 def of_channels(channels: Sequence[Channel]) -> dict[str, Completeness]:
     """By channel, for channels that were read by `Channel.objects.with_status()`. One query."""
     latest = list(_latest(channels))
-    return {
-        channel.channel: _of(channel, [gap for gap in latest if _touches(gap, channel)])
-        for channel in channels
-    }
+    layouts = {gap.partitions for gap in latest if not gap.channel}
+    found = {}
+    for channel in channels:
+        name = channel.channel
+        places = {partitions: partition_of(name, partitions) for partitions in layouts}
+        touching = [
+            gap
+            for gap in latest
+            if gap.channel == name or (not gap.channel and places[gap.partitions] == gap.partition)
+        ]
+        found[name] = _of(channel, touching)
+    return found
 
 
 def touching(name: str) -> Q:
     """As a condition on a gap: it touches the channel of this name."""
-    return Q(channel=name) | Q(channel="", partition=partition_of(name, settings.RELAY_PARTITIONS))
+    of_partition = Q()
+    for partition, above, upto in places_of(name):
+        of_partition |= Q(partition=partition, partitions__gt=above, partitions__lte=upto)
+    return Q(channel=name) | Q(of_partition, channel="")
 
 
 def overlapping(since: datetime | None, until: datetime | None) -> Q:
@@ -132,16 +143,11 @@ def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:
     relevant = Q(ended_at=None)
     if heard:
         relevant |= Q(ended_at__gt=min(heard))  # What is older changes nothing.
-    of_one = Q(channel__in=[channel.channel for channel in channels])
-    of_all = Q(channel="", partition__in={channel.partition for channel in channels})
-    found = Gap.objects.filter(of_one | of_all, relevant, covered=False)
-    return found.order_by("partition", "channel", F("ended_at").desc(nulls_first=True)).distinct(
-        "partition", "channel"
-    )
-
-
-def _touches(gap: Gap, channel: Channel) -> bool:
-    return gap.channel == channel.channel or (not gap.channel and gap.partition == channel.partition)
+    # Of the whole partitions all: of which a channel was one depends on how many there were.
+    names = ["", *(channel.channel for channel in channels)]
+    found = Gap.objects.filter(relevant, channel__in=names, covered=False)
+    whose = ("partitions", "partition", "channel")
+    return found.order_by(*whose, F("ended_at").desc(nulls_first=True)).distinct(*whose)
 
 
 def _of(channel: Channel, gaps: list[Gap]) -> Completeness:

@@ -127,9 +127,16 @@ class Channel(models.Model):
         return parse(self.deduplicate)
 
 
+def current_partitions() -> int:
+    """Into how many partitions everything is divided."""
+    return int(settings.RELAY_PARTITIONS)
+
+
 class Gap(models.Model):
     """A window in which a partition, or one channel of it, was not heard by any listener.
 
+    A gap belongs to channels and times, whatever the partitions are today: `partition` is one of
+    `partitions`, as everything was divided when it was recorded (`relaycore.channels.places_of`).
     Open while `ended_at` is empty. `missed_at_most` is an upper bound of the messages that
     were published meanwhile; empty where it cannot be known. `covered`: another listener
     heard all of it, so that nothing is missing.
@@ -149,6 +156,9 @@ class Gap(models.Model):
         ARCHIVE_RESTORED = "MongoDB restored", "stored, and gone since MongoDB was restored"
 
     partition = models.PositiveIntegerField()
+    partitions = models.PositiveIntegerField(
+        default=current_partitions, editable=False, help_text="Into how many everything was divided then."
+    )
     channel = models.CharField(
         max_length=MAX_NAME_BYTES, blank=True, default="", help_text="Empty: every channel of the partition."
     )

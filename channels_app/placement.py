@@ -2,9 +2,12 @@
 
 from django.conf import settings
 
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from leases_app.models import ClockTimestamp
+from relaycore.batching import batched
 from relaycore.channels import partition_of
+
+_AT_ONCE = 1000
 
 Move = tuple[str, int, int]
 """A channel, the partition it was in, and the one where it belongs."""
@@ -18,10 +21,17 @@ def moves() -> list[Move]:
 
 
 def settle(moved: list[Move]) -> None:
-    """Write the new partitions into the table."""
+    """Write the new partitions into the tables. Gaps that are over stay where they were recorded."""
     wanted = {name: partition for name, _, partition in moved}
     rows = list(Channel.objects.filter(channel__in=wanted))
     for row in rows:
         row.partition = wanted[row.channel]
         row.updated_at = ClockTimestamp()
-    Channel.objects.bulk_update(rows, ["partition", "updated_at"], batch_size=1000)
+    Channel.objects.bulk_update(rows, ["partition", "updated_at"], batch_size=_AT_ONCE)
+    arrived: dict[int, list[str]] = {}
+    for name, partition in wanted.items():
+        arrived.setdefault(partition, []).append(name)
+    for partition, names in arrived.items():
+        for part in batched(names, _AT_ONCE):
+            # Whoever hears the channel ends it.
+            Gap.objects.filter(channel__in=part, ended_at=None).update(partition=partition)

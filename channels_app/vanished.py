@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Min
 
 from channels_app.models import Channel, Gap
+from leases_app import partitioning
 from leases_app.leasing import Term
 from relaycore.errors import LeaseLost
 from relaycore.keeping import Hole
@@ -29,6 +30,8 @@ def record(term: Term, hole: Hole) -> None:
             raise LeaseLost(f"{term}: the term is over.")
         Gap.objects.update_or_create(
             partition=term.partition,
+            # Not the setting: `repartition` stores what is left while that is another number already.
+            partitions=partitioning.recorded(),
             channel="",
             cause=cause,
             began_at=began,

@@ -19,7 +19,7 @@ from typing import cast
 import redis
 from django.utils.crypto import constant_time_compare, salted_hmac
 
-from leases_app import partitioning
+from leases_app import layout, partitioning
 from leases_app.models import Deployment
 from relaycore.errors import Disconnected, UnfitServer
 from relayproject import keys
@@ -65,14 +65,15 @@ def fingerprint(identity: str) -> str:
 
 
 def require() -> None:
-    """See that the partitions, the secret and the Redis database are those of this deployment.
+    """See that the partitions, the secret, the Redis database and its layout are those of this deployment.
 
     Raises:
         UnfitServer: one is not.
         Disconnected: Redis does not answer, so nobody knows whose it is.
     """
-    partitioning.require()
+    own = partitioning.require()
     require_own_servers()
+    layout.require(own)
 
 
 def require_unless_away() -> None:

@@ -175,6 +175,7 @@ class Partitioning(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     partitions = models.PositiveIntegerField()
+    generation = models.PositiveIntegerField(default=1, help_text="Grows by one with each change of it.")
     proposed_at = models.DateTimeField(
         null=True, help_text="When listeners and writers were last proposed where they were missing."
     )

@@ -10,27 +10,35 @@ from django.conf import settings
 
 from leases_app.models import ClockTimestamp, Lease, Partitioning
 from relaycore.errors import UnfitServer
+from relaycore.layout import Layout
+
+
+def layout() -> Layout:
+    """What the data are divided into; the setting, if they are new."""
+    row, _ = Partitioning.objects.get_or_create(defaults={"partitions": settings.RELAY_PARTITIONS})
+    return Layout(row.partitions, row.generation)
 
 
 def recorded() -> int:
-    """What the data are divided into; the setting, if they are new."""
-    row, _ = Partitioning.objects.get_or_create(defaults={"partitions": settings.RELAY_PARTITIONS})
-    return row.partitions
+    """Into how many partitions that is."""
+    return layout().partitions
 
 
-def require() -> None:
-    """See that the setting is what the data are divided into.
+def require() -> Layout:
+    """See that the setting is what the data are divided into, and what that is.
 
     Raises:
         UnfitServer: it is not.
     """
-    if (why := misfit()) is not None:
+    own = layout()
+    if (why := misfit(own)) is not None:
         raise UnfitServer(why)
+    return own
 
 
-def misfit() -> str | None:
-    """Why the setting cannot be worked under; None if it can."""
-    wanted, found = settings.RELAY_PARTITIONS, recorded()
+def misfit(own: Layout) -> str | None:
+    """Why the setting cannot be worked under, by what is recorded; None if it can."""
+    wanted, found = settings.RELAY_PARTITIONS, own.partitions
     if wanted == found:
         return None
     return (

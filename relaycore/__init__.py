@@ -19,6 +19,8 @@ What stands below it in the second table is what it is made of.
 `batching`     how much a writer reads at once
 `backoff`      how long to wait before trying again
 `refusals`     what an error that Redis answers means
+`layout`       into how many partitions everything is divided, and whether all agree
+`duplicates`   which unique index a duplicate key is about, and so what it means
 `times`        milliseconds, as Redis and MongoDB give them, as times
 `fitness`      what speaks against a server, by what it says of itself
 `errors`       the tree of what can go wrong

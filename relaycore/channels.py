@@ -7,11 +7,13 @@ database number, so the broker's channels are heard whatever database it uses.
 
 import re
 import unicodedata
-from typing import Final
+from typing import Final, NamedTuple
 
 from relaycore.errors import BadChannelName
 
 MAX_NAME_BYTES: Final = 255
+
+MOST_PARTITIONS: Final = 4096
 
 STREAM: Final = "orchestrator_channel"
 """The stream's name, and the Pub/Sub channel for consumers of the older kind."""
@@ -66,9 +68,34 @@ def partition_of(name: str, partitions: int) -> int:
     chosen, candidate = -1, 0
     while candidate < partitions:
         chosen = candidate
-        key = (key * 2862933555777941757 + 1) & 0xFFFFFFFFFFFFFFFF
-        candidate = int((chosen + 1) * ((1 << 31) / ((key >> 33) + 1)))
+        key, candidate = _jump(key, chosen)
     return chosen
+
+
+class Place(NamedTuple):
+    """With more than `above` and at most `upto` partitions, a channel is in `partition`."""
+
+    partition: int
+    above: int
+    upto: int
+
+
+def places_of(name: str) -> list[Place]:
+    """Where the channel `name` is, for each number of partitions there may be: about nine places."""
+    places = []
+    key, partition = _fnv1a(name.encode()), 0
+    while partition < MOST_PARTITIONS:
+        key, following = _jump(key, partition)
+        # It moves to the partition of this number as soon as there is one, and never back.
+        places.append(Place(partition, partition, min(following, MOST_PARTITIONS)))
+        partition = following
+    return places
+
+
+def _jump(key: int, partition: int) -> tuple[int, int]:
+    """The key after this jump, and the partition to which it leads."""
+    key = (key * 2862933555777941757 + 1) & 0xFFFFFFFFFFFFFFFF
+    return key, int((partition + 1) * ((1 << 31) / ((key >> 33) + 1)))
 
 
 def _fnv1a(data: bytes) -> int:

@@ -1,7 +1,8 @@
 """Whether a server is set up so that it keeps what it was given, by what it says of itself.
 
 What would lose messages for certain is *serious*: no loop starts with it, and one that runs says
-that it is in trouble. What loses them only together with a second fault is a warning.
+that it is in trouble. What loses them only together with a second fault is a warning. What is wrong with
+the collections in MongoDB keeps no writer from starting (`relayproject.mongo.shape`).
 """
 
 from collections.abc import Mapping

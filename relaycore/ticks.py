@@ -24,6 +24,7 @@ import base64
 import hmac
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Final, Literal, Self, cast
@@ -86,6 +87,17 @@ class Tick:
             int(calls),
             _unpack(changes),
         )
+
+    @classmethod
+    def confirmed_in(cls, fields: Sequence[bytes | None]) -> Self | None:
+        """The last one that was confirmed, by what stands beside the stream; None if that is not whole.
+
+        `fields`: number, epoch, at, calls, run_id
+        """
+        number, epoch, at, calls, run_id = fields
+        if number is None or epoch is None or at is None or calls is None or run_id is None:
+            return None
+        return cls(int(number), int(epoch), int(number), run_id.decode(), LEADING, int(at), int(calls))
 
     @property
     def begins_anew(self) -> bool:

@@ -1,6 +1,9 @@
 """Django system checks: contradictions between settings, and servers that are set up badly."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -12,8 +15,21 @@ from pymongo.errors import PyMongoError
 from leases_app import deployment
 from leases_app.models import PROOF_SECONDS
 from relaycore.fitness import Finding
-from relayproject import fitness
+from relayproject import fitness, migrating
 from relayproject.connections import mongo_collection, shared_redis
+from relayproject.mongo import shape
+
+_migrates: ContextVar[bool] = ContextVar("migrates", default=False)
+
+
+@contextmanager
+def while_migrating() -> Iterator[None]:
+    """Meanwhile what is wrong with tables and collections is a warning: `migrate` is there to mend it."""
+    before = _migrates.set(True)
+    try:
+        yield
+    finally:
+        _migrates.reset(before)
 
 
 @register()
@@ -53,16 +69,29 @@ def check_settings(**_: Any) -> list[CheckMessage]:
 def check_servers(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Redis with `--database default`, MongoDB with `--database messages`."""
     findings: list[Finding] = []
+    of_shape: list[Finding] = []
     try:
         if databases and "default" in databases:
             findings += fitness.redis_findings(shared_redis())
             findings += _deployment_findings()
+            of_shape += _of_migrations("default")
         if databases and "messages" in databases:
-            findings += fitness.mongo_findings(mongo_collection("messages"))
+            messages = mongo_collection("messages")
+            findings += fitness.mongo_findings(messages)
+            of_shape += _of_migrations("messages") or shape.findings(messages.database)
     except (redis.RedisError, PyMongoError, OperationalError) as exc:
         return [Error(f"A server does not answer: {exc}", id="relay.server")]
+    if _migrates.get():
+        of_shape = [replace(finding, serious=False) for finding in of_shape]
     kinds = {True: Error, False: Warning}
-    return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in findings]
+    return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in [*findings, *of_shape]]
+
+
+def _of_migrations(alias: str) -> list[Finding]:
+    """What a database lacks of this version's migrations."""
+    if (lacks := migrating.unapplied(alias)) is None:
+        return []
+    return [migrating.finding(alias, lacks)]
 
 
 def _deployment_findings() -> Iterator[Finding]:

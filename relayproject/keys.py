@@ -34,6 +34,11 @@ def appended(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:appended"
 
 
+def layout(partition: int) -> str:
+    """The layout to which the stream of a partition belongs (`relaycore.layout`)."""
+    return f"{STREAM}:{{{partition}}}:layout"
+
+
 def tick_counter(partition: int) -> str:
     """Counts the ticks of a partition."""
     return f"{STREAM}:{{{partition}}}:ticks"

@@ -5,6 +5,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from relaycore.channels import MOST_PARTITIONS
 from relayproject import env, servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -13,7 +14,7 @@ SERVERS = servers.find()
 
 # --- Relay ---------------------------------------------------------------------------
 
-RELAY_PARTITIONS = env.whole("RELAY_PARTITIONS", 1, least=1, most=4096)
+RELAY_PARTITIONS = env.whole("RELAY_PARTITIONS", 1, least=1, most=MOST_PARTITIONS)
 
 RELAY_LEASE_TTL_SECONDS = env.seconds("RELAY_LEASE_TTL_SECONDS", 3.0, least=0.5)
 RELAY_LEASE_HEARTBEAT_SECONDS = env.seconds("RELAY_LEASE_HEARTBEAT_SECONDS", 1.0, least=0.05)

@@ -20,6 +20,7 @@ from typing import Final
 from relaycore.fitness import Finding
 from relayproject import fitness, logs
 from relayproject.connections import mongo_collection
+from relayproject.mongo import shape
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,15 @@ def watch_mongo() -> Watch:
     return Watch("MongoDB", lambda: fitness.mongo_findings(mongo_collection("messages")))
 
 
-_shared_mongo = functools.lru_cache(maxsize=1)(watch_mongo)
+def watch_shape() -> Watch:
+    """Look at the collections in MongoDB."""
+    return Watch("collections", lambda: shape.findings(mongo_collection("messages").database))
+
+
+@functools.lru_cache(maxsize=1)
+def _shared_mongo() -> tuple[Watch, Watch]:
+    """What all pages, probes and metrics of this process look through."""
+    return watch_mongo(), watch_shape()
 
 
 def mongo_findings_now() -> list[Finding]:
@@ -125,9 +134,20 @@ def mongo_findings_now() -> list[Finding]:
 
     Whoever looks at a page, a probe or a metric shares one look: each one writes durably.
     """
-    seen = _shared_mongo().wait()
-    if seen.findings is not None:
-        return list(seen.findings)
+    seen = _shared_mongo()[0].wait()
+    return _unproven(seen) if seen.findings is None else list(seen.findings)
+
+
+def archive_findings_now() -> list[Finding]:
+    """The same, and what speaks against the collections. One that does not answer is not asked twice."""
+    durable, collections = _shared_mongo()
+    seen = durable.wait()
+    if seen.findings is None:
+        return _unproven(seen)
+    return [*seen.findings, *(collections.wait().findings or ())]
+
+
+def _unproven(seen: Seen) -> list[Finding]:
     return [
         Finding(
             "relay.mongo.unproven",

@@ -114,6 +114,10 @@ Gaps
     it along, but the next one counts from the last confirmed tick, and finds it again. So what a
     term notes is written in order, while the term is held, and never after it (`ledger`).
 
+    When the number of partitions changes, all of these accounts end at one instant, and begin
+    anew from there (`changeover`). A recorded gap names the number of partitions of its time: by
+    that and its name it is known for ever whether a channel was in it.
+
     The lease carries the time of the last confirmed tick as well (`known_until`): up to there a
     range can be called complete, and from there on a gap is opened when nobody proves to hear,
     or when Redis has forgotten what was confirmed. All of these times are by Redis's clock.

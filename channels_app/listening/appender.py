@@ -12,6 +12,7 @@ from channels_app.listening.outlet import Outlet, Reply
 from relaycore import envelope
 from relaycore.backoff import Backoff
 from relaycore.capture import Piece
+from relaycore.layout import Layout
 from relaycore.ticks import Tick
 from relayproject import appending, keys
 from relayproject.appending import Numbers
@@ -39,6 +40,7 @@ class Appender:
         self,
         outlet: Outlet,
         partition: int,
+        layout: Layout,
         numbers: Numbers,
         memory_bytes: int,
         give_up: Callable[[int, Tick | None], None],
@@ -46,6 +48,7 @@ class Appender:
     ) -> None:
         self._outlet = outlet
         self._partition = partition
+        self._layout = str(layout)
         self._stream = keys.stream(partition)
         self.epoch = 0
         self._numbers = numbers
@@ -128,7 +131,8 @@ class Appender:
         )
         if piece.reason:
             fields += (envelope.F_REASON, piece.reason)
-        return appending.command(self._partition, messages, fields, known=self._numbers.upto)
+        known = self._numbers.upto
+        return appending.command(self._partition, messages, fields, layout=self._layout, known=known)
 
     def _answer(self, reply: Reply) -> None:
         self._under_way = False

@@ -13,7 +13,7 @@ from typing import Final
 from django.db.models import F, Min, Q, QuerySet, Value
 from django.db.models.functions import Greatest, Least
 
-from channels_app.models import Channel, Gap
+from channels_app.models import Channel, Gap, current_partitions
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp, Lease
 from relaycore.ticks import Tick, missed_at_most
@@ -194,6 +194,11 @@ def write_doubt(term: Term) -> None:
     _end_forgotten(lease.now, term, open_gaps(term.partition), known_until=lease.known_until)
 
 
+def bounded(missed: int | None) -> int | None:
+    """What may have been missed, as it is recorded; None: not known."""
+    return None if missed is None or missed > _MOST else missed
+
+
 def open_gaps(partition: int) -> QuerySet[Gap]:
     """The one of the whole partition that is open, if there is one."""
     return Gap.objects.filter(partition=partition, channel="", ended_at=None)
@@ -227,13 +232,14 @@ def _open(note: Opened, partition: int, still_open: QuerySet[Gap]) -> None:
 
 def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
     began_at, ended_at = from_milliseconds(gap.began), from_milliseconds(gap.ended)
-    bound = None if gap.missed_at_most is None or gap.missed_at_most > _MOST else gap.missed_at_most
+    bound = bounded(gap.missed_at_most)
     what = {"ended_at": ended_at, "missed_at_most": bound, "cause": gap.cause}
     if gap.cause is Gap.Cause.REFUSED and _end_refused(gap, partition, bound):
         return
     if not gap.channel and still_open.update(began_at=began_at, **what):
         return
     same = {"partition": partition, "channel": gap.channel, "began_at": began_at}
+    same["partitions"] = current_partitions()
     known = Gap.objects.filter(**same).exclude(cause=Gap.Cause.MEMORY_FULL)
     # A leader that ended before it could confirm beyond a gap leaves it to the next one: it is longer now.
     # One that was covered meanwhile was so up to another moment.

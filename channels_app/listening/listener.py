@@ -9,10 +9,11 @@ from django.conf import settings
 
 from channels_app.listening.loop import Listener
 from channels_app.listening.roster import Roster
-from leases_app import deployment
+from leases_app import deployment, layout
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, prefers_elsewhere
 from relaycore.capture import Capture
+from relaycore.layout import Layout
 from relayproject import fitness, logs
 from relayproject.connections import shared_redis
 
@@ -27,23 +28,23 @@ def listen(
     `elsewhere`: leave it to another host, if there is one and this one has a listener of it.
 
     Raises:
-        UnfitServer: Redis is set up so that it would lose what it was given.
+        UnfitServer: Redis is set up so that it would lose what it was given, or is divided otherwise.
         Disconnected: Redis does not answer, so nothing can be heard.
     """
     with logs.about(partition=partition, task_id=task_id):
         fitness.require_redis(shared_redis())
         if elsewhere and prefers_elsewhere(partition):
             return False
-        return _listen(partition, stopping, Contender(task_id))
+        return _listen(partition, layout.begin(partition), stopping, Contender(task_id))
 
 
-def _listen(partition: int, stopping: Callable[[], bool], contender: Contender) -> bool:
+def _listen(partition: int, own: Layout, stopping: Callable[[], bool], contender: Contender) -> bool:
     seat = contender.take_seat(partition, settings.RELAY_LISTENERS_PER_PARTITION)
     if seat is None:
         return False
     log.info("partition %d: listening in seat %d", partition, seat.slot)
     with Roster(partition) as roster, _rare_collections():
-        listener = Listener(partition, contender, roster, _capture(partition))
+        listener = Listener(partition, own, contender, roster, _capture(partition))
         with Heartbeat(seat, listener.condition) as presence:
             listener.record.report_given_up = presence.give_up
             try:

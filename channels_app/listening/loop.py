@@ -21,6 +21,7 @@ from channels_app.listening.watching import Watching
 from leases_app.leasing import Condition, Contender
 from relaycore import effects, legacy
 from relaycore.capture import Capture
+from relaycore.layout import Layout
 from relaycore.outside import Outside
 from relaycore.protocol import ListenerProtocol
 from relaycore.subscribing import Command
@@ -56,23 +57,23 @@ _DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
 class Listener:
     """One listener. `step` does whatever can be done now."""
 
-    def __init__(self, partition: int, contender: Contender, roster: Roster, capture: Capture) -> None:
+    def __init__(
+        self, partition: int, layout: Layout, contender: Contender, roster: Roster, capture: Capture
+    ) -> None:
         self._partition = partition
         self._roster = roster
         memory, interval = settings.RELAY_LISTENER_MEMORY_BYTES, settings.RELAY_LISTENER_TICK_SECONDS
         name = uuid.uuid4().hex.encode()
         self._protocol = ListenerProtocol(name, capture, interval, memory)
         self._subscription = Subscription(f"relay-listener-{partition}")
-        self._outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
-        self._ticker = Ticker(self._outlet, partition, name, self._protocol)
-        self._watching = Watching(self._outlet, partition)
+        self._outlet = outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
+        self._ticker = Ticker(outlet, partition, name, self._protocol)
+        self._watching = Watching(outlet, partition)
         self.record = Record(roster)
-        self._appender = Appender(
-            self._outlet, partition, self._ticker.numbers, memory, self.record.give_up, self._announce
-        )
+        numbers, lose = self._ticker.numbers, self.record.give_up
+        self._appender = Appender(outlet, partition, layout, numbers, memory, lose, self._announce)
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
-        self._is_connected = False
-        self._rest = 0.0
+        self._is_connected, self._rest = False, 0.0
         self._shown: tuple[int, str, bool | None] = (0, "", None)
 
     @property
@@ -152,8 +153,7 @@ class Listener:
         if self._subscription.server:
             self._protocol.data_leads_to(self._subscription.server)
         self._protocol.hear(pushes, size, now, time.time_ns() // 1_000_000)
-        messages = self._obey(now)
-        self._rest = self._rest_after(messages, size)
+        self._rest = self._rest_after(self._obey(now), size)
         return size
 
     def _rest_after(self, messages: int, size: int) -> float:

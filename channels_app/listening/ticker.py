@@ -12,7 +12,7 @@ from relaycore.effects import Count, Locate, Prove, Publish
 from relaycore.outside import Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Proof
-from relaycore.ticks import LEADING, Tick, pack
+from relaycore.ticks import Tick, pack
 from relayproject import keys
 from relayproject.appending import Numbers
 from relayproject.wire import Argument
@@ -132,7 +132,8 @@ class Ticker:
                 return
             number, room, self.legacy_consumers, subscribers, before, proofs, known, upto = reply
             self.numbers.learn(int(upto))
-            answer = Published(number, subscribers, _proofs(proofs), _tick(before), bool(room), known)
+            last = Tick.confirmed_in(before)
+            answer = Published(number, subscribers, _proofs(proofs), last, bool(room), known)
             self._protocol.published(answer, time.monotonic())
 
         self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
@@ -186,13 +187,6 @@ def _proofs(fields: list[bytes]) -> dict[bytes, Proof]:
         if number.isdigit() and digest.isdigit():
             found[name] = int(number), int(digest)
     return found
-
-
-def _tick(fields: list[bytes | None]) -> Tick | None:
-    number, epoch, at, calls, run_id = fields
-    if number is None or epoch is None or at is None or calls is None or run_id is None:
-        return None
-    return Tick(int(number), int(epoch), int(number), run_id.decode(), LEADING, int(at), int(calls))
 
 
 def _ignore(reply: Reply) -> None:

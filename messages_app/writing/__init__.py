@@ -23,7 +23,7 @@ Who does what
 
 Durability
     An entry is acknowledged only after MongoDB has said that every message of it is
-    durable (`w: majority, j: true`), was stored before (duplicate key: success), or is
+    durable (`w: majority, j: true`), was stored before (its `_id` is there: success), or is
     in quarantine. Whatever is not known counts as not stored and is done again: the
     `_id` makes a second attempt harmless.
 

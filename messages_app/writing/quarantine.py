@@ -12,6 +12,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from messages_app.writing.background import rest
+from relaycore import duplicates
 from relaycore.backoff import Backoff
 from relaycore.channels import MAX_NAME_BYTES
 from relaycore.envelope import MAX_CARRIED_BYTES
@@ -65,8 +66,11 @@ class Quarantine:
             try:
                 self._collection.insert_one(document)
                 return
-            except DuplicateKeyError:
-                return
+            except DuplicateKeyError as exc:
+                if duplicates.is_stored_before(exc.details or {}):
+                    return
+                # Where should it go? It waits on the stream until the index is gone.
+                log.error("quarantine cannot be written: %s", duplicates.refusal(exc.details or {}))
             except PyMongoError as exc:
                 log.warning("quarantine cannot be written: %s", exc)
             rest(backoff.next(random.random()), self._stopping)

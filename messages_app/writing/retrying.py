@@ -4,6 +4,7 @@ import uuid
 
 from django.conf import settings
 
+from leases_app import partitioning
 from messages_app.models import Quarantined
 from relaycore import envelope
 from relaycore.channels import partition_of
@@ -33,7 +34,9 @@ def retry(entry: Quarantined) -> None:
     # Of its own: what stands on the stream twice must not come from one source.
     source = f"retry.{uuid.uuid4().hex[:12]}"
     fields = (envelope.F_MESSAGES, 1, envelope.F_SOURCE, source, envelope.F_BSON, document)
-    appending.append(shared_redis(), partition_of(channel, settings.RELAY_PARTITIONS), 1, fields)
+    layout = partitioning.layout()
+    partition = partition_of(channel, layout.partitions)
+    appending.append(shared_redis(), partition, 1, fields, layout=str(layout))
     entry.delete()
 
 

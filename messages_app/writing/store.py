@@ -12,13 +12,11 @@ from pymongo.collection import Collection
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
 from messages_app.writing.background import rest
-from relaycore import envelope
+from relaycore import duplicates, envelope
 from relaycore.backoff import Backoff
 from relaycore.errors import one_line
 
 log = logging.getLogger(__name__)
-
-DUPLICATE_KEY: Final = 11000
 
 _MOST_SAID: Final = 300
 """So many characters of what MongoDB says are logged, or kept as a reason."""
@@ -70,7 +68,7 @@ class Run(RawBSONDocument):
 class Outcome:
     """What became of a batch; the rest of its documents was stored by it.
 
-    duplicates: indices of documents that were stored before
+    duplicates: indices of documents that were stored before: the very `_id` is there
     refused:    index → why that document goes into quarantine
     seconds:    how long it took until everything was durable
     """
@@ -156,8 +154,11 @@ class Store:
         for error in answer.get("writeErrors", ()):
             index, code = todo[error["index"]], error.get("code")
             text = f"{error.get('errmsg', '')} (code {code})"
-            if code == DUPLICATE_KEY:
-                outcome.duplicates.add(index)
+            if code == duplicates.DUPLICATE_KEY:
+                if duplicates.is_stored_before(error):
+                    outcome.duplicates.add(index)
+                else:
+                    outcome.refused[index] = duplicates.refusal(error)
             elif code in PERMANENT:
                 outcome.refused[index] = f"MongoDB refuses it: {text}"
             else:

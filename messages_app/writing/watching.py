@@ -5,7 +5,7 @@ import logging
 from leases_app.leasing import Condition
 from relaycore.fitness import of_redis
 from relayproject.connections import shared_redis
-from relayproject.watching import Soundness, Watch, watch_mongo
+from relayproject.watching import Soundness, Watch, watch_mongo, watch_shape
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,8 @@ class Lookout:
 
     def __init__(self, partition: int) -> None:
         self._partition = partition
-        self._watches = (Watch("Redis", lambda: of_redis(shared_redis().info())), watch_mongo())
+        redis = Watch("Redis", lambda: of_redis(shared_redis().info()))
+        self._watches = (redis, watch_mongo(), watch_shape())
         self._soundness = Soundness()
 
     def condition(self) -> Condition:

@@ -3,25 +3,28 @@
 import logging
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import redis
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import ProgrammingError
 from django.db.models import F
 from pymongo.errors import PyMongoError
 
 from channels_app import completeness, report
 from channels_app.models import Channel, Gap
-from leases_app import deployment, partitioning
+from leases_app import deployment, layout, partitioning
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog, history
 from relaycore.errors import one_line
 from relaycore.fitness import Finding, takes_nothing
-from relayproject import fitness, journal, proposals, rates, watching
+from relaycore.layout import Layout, misfit
+from relayproject import fitness, journal, migrating, proposals, rates, watching
 from relayproject.connections import shared_redis
 from relayproject.observing.state import Listed, read_listed
 
@@ -145,9 +148,17 @@ def _ask(server: str, facts: Facts, question: Callable[[], T]) -> T | None:
     try:
         return question()
     except (DatabaseError, redis.RedisError, PyMongoError) as exc:
-        facts.away[server] = _first_clause(exc)
+        facts.away[server] = _lacks(exc) or _first_clause(exc)
         log.warning("the home page cannot ask %s: %s", server, one_line(exc, 200))
         return None
+
+
+def _lacks(exc: Exception) -> str | None:
+    """What PostgreSQL lacks, where that may be the reason: it misses a table or a column."""
+    if isinstance(exc, ProgrammingError):
+        with suppress(DatabaseError):
+            return (migrating.unapplied("default") or "").rstrip(".") or None
+    return None
 
 
 def _first_clause(exc: Exception) -> str:
@@ -199,11 +210,11 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
         facts.unled.append(f"Nobody has proved that it would take over partition {_listed(unproven)}")
 
 
-def _settings(facts: Facts) -> str:
-    """Whether they are those of the deployment; its identity."""
-    own = deployment.recorded()
-    facts.misfit = partitioning.misfit() or deployment.wrong_secret(own)
-    return own.identity
+def _settings(facts: Facts) -> tuple[str, Layout]:
+    """Whether they are those of the deployment; its identity and its layout."""
+    own, own_layout = deployment.recorded(), partitioning.layout()
+    facts.misfit = partitioning.misfit(own_layout) or deployment.wrong_secret(own)
+    return own.identity, own_layout
 
 
 def _seats() -> int:
@@ -219,9 +230,11 @@ def _listed(partitions: list[int]) -> str:
     return ", ".join(map(str, partitions[:_SHOWN])) + more
 
 
-def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
-    if own is not None:
-        facts.misfit = facts.misfit or deployment.foreign(own, deployment.beside_stream())
+def _stream(facts: Facts, partitions: list[int], own: tuple[str, Layout] | None) -> None:
+    if own is not None and facts.misfit is None:
+        identity, own_layout = own
+        facts.misfit = deployment.foreign(identity, deployment.beside_stream())
+        facts.misfit = facts.misfit or misfit(own_layout, layout.beside(own_layout.partitions))
     backlogs = backlog.read(partitions).values()
     facts.waiting = sum(one.entries for one in backlogs)
     facts.lag_seconds = max(one.lag_seconds for one in backlogs)
@@ -236,8 +249,11 @@ def _stream(facts: Facts, partitions: list[int], own: str | None) -> None:
 
 
 def _quarantine(facts: Facts) -> None:
+    if (lacks := migrating.unapplied("messages")) is not None:
+        facts.findings.append(migrating.finding("messages", lacks))
     # By the web's client: the writer's has a longer patience than somebody who looks at a page.
     facts.quarantined = history.collection().database["quarantine"].estimated_document_count()
     if facts.quarantined:
         facts.latest = list(Quarantined.objects.defer("payload").order_by("-quarantined_at")[:5])
+    # What is wrong with the collections is the trouble of their writers.
     facts.findings += watching.mongo_findings_now()

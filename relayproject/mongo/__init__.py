@@ -1,4 +1,4 @@
-"""`django_mongodb_backend`, with sorted queries that use an index.
+"""`django_mongodb_backend`, with sorted queries that use an index, and migrations that can be run again.
 
 The stock compiler puts `{"$addFields": {"position": "$position"}}` before each
 `$sort`. MongoDB then no longer knows that the field is the indexed one and sorts the

@@ -2,6 +2,8 @@
 
 from django_mongodb_backend import base
 
+from relayproject.mongo.schema import DatabaseSchemaEditor
+
 
 class DatabaseOperations(base.DatabaseWrapper.ops_class):  # type: ignore[misc]
     """The stock operations with the compiler beside this module."""
@@ -10,6 +12,7 @@ class DatabaseOperations(base.DatabaseWrapper.ops_class):  # type: ignore[misc]
 
 
 class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
-    """The stock wrapper with these operations."""
+    """The stock wrapper with these operations, and migrations that can be run again."""
 
     ops_class = DatabaseOperations
+    SchemaEditorClass = DatabaseSchemaEditor

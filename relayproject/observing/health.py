@@ -58,9 +58,10 @@ def checks(state: State) -> list[Check]:
     faults = {"PostgreSQL": None, "Redis": state.foreign, "MongoDB": None} | state.faults
     if state.streams is not None and state.streams.refuses is not None:
         faults["Redis"] = f"takes nothing, since {state.streams.refuses}: what is heard now is not stored"
+    faults |= state.lacks  # A table that is not there yet looks like a server that does not answer.
     found = [_of_server(server, fault, state.findings.get(server, ())) for server, fault in faults.items()]
     if state.table is not None:
-        found.append(Check("RELAY_PARTITIONS", state.table.misfit))
+        found.append(Check("RELAY_PARTITIONS", state.misfit))
         found.append(Check("RELAY_SECRET_KEY", state.table.secret))
         found += [Check(str(loop), _why_not(loop, state.table), loop.waiting) for loop in state.table.loops]
         found += [

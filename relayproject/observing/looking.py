@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from django.db import connection
 
+from relayproject import migrating
 from relayproject.observing.state import State, read_archive, read_streams, read_table
 
 PATIENCE_SECONDS: Final = 3.0
@@ -20,6 +22,8 @@ def look() -> State:
         "Redis": read_streams,
         "MongoDB": read_archive,
     }
+    lacks = {alias: partial(migrating.unapplied, alias) for alias in migrating.SERVERS}
+    looks |= lacks
     pool = ThreadPoolExecutor(len(looks), thread_name_prefix="look")
     found = {server: pool.submit(_alone, read) for server, read in looks.items()}
     pool.shutdown(wait=False)  # One that hangs is left behind; its own time limit ends it.
@@ -28,6 +32,9 @@ def look() -> State:
     state.table = _result(found, "PostgreSQL", state.faults)
     state.streams = _result(found, "Redis", state.faults)
     state.archive = _result(found, "MongoDB", state.faults)
+    for alias in lacks:  # That a server is away is said already.
+        if (why := _result(found, alias, {})) is not None:
+            state.lacks[migrating.SERVERS[alias]] = why
     return state
 
 

@@ -9,11 +9,13 @@ from django.db.models import Count
 
 from channels_app import completeness
 from channels_app.models import Channel, Gap
-from leases_app import deployment, partitioning
+from leases_app import deployment, layout, partitioning
 from leases_app.models import Lease
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
+from relaycore import layout as layouts
 from relaycore.fitness import Finding, takes_nothing
+from relaycore.layout import Layout
 from relayproject import fitness, meters, proposals, watching
 from relayproject.connections import shared_redis
 from relayproject.proposals import Proposals
@@ -70,6 +72,7 @@ class Table:
     listed:    channels by partition
     refused:   channels that Redis refuses
     unheard:   channels that it does not refuse, and that are in an open gap of their own
+    layout:    what everything is divided into
     misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
     secret:    the same for `RELAY_SECRET_KEY`
     identity:  of this deployment
@@ -85,6 +88,7 @@ class Table:
     refused: int
     unheard: int
     proposals: Proposals
+    layout: Layout
     misfit: str | None
     secret: str | None
     identity: str
@@ -95,6 +99,7 @@ class Streams:
     """Redis: by partition what waits and what was counted, and memory in bytes (most 0: no limit).
 
     identity: of the deployment to which this Redis belongs; None if it belongs to nobody yet
+    layouts:  what stands beside the streams
     refuses:  why it takes nothing; None: it does
     findings: what speaks against this Redis
     """
@@ -104,6 +109,7 @@ class Streams:
     memory: int
     most_memory: int
     identity: str | None
+    layouts: list[str | None]
     refuses: str | None
     findings: list[Finding]
 
@@ -122,12 +128,16 @@ class Archive:
 
 @dataclass(slots=True)
 class State:
-    """What was seen. None: that server does not answer, `faults` says why by its name."""
+    """What was seen. None: that server does not answer, `faults` says why by its name.
+
+    lacks: by its name, what a server lacks of this version's migrations
+    """
 
     table: Table | None = None
     streams: Streams | None = None
     archive: Archive | None = None
     faults: dict[str, str] = field(default_factory=dict)
+    lacks: dict[str, str] = field(default_factory=dict)
 
     @property
     def foreign(self) -> str | None:
@@ -135,6 +145,13 @@ class State:
         if self.table is None or self.streams is None:
             return None
         return deployment.foreign(self.table.identity, self.streams.identity)
+
+    @property
+    def misfit(self) -> str | None:
+        """Why nothing may work, if what everything is divided into is not everywhere the same."""
+        if self.table is None or self.table.misfit is not None or self.streams is None:
+            return None if self.table is None else self.table.misfit
+        return layouts.misfit(self.table.layout, self.streams.layouts)
 
     @property
     def findings(self) -> Mapping[str, list[Finding]]:
@@ -168,7 +185,7 @@ def read_table() -> Table:
         Channel.Status.ACTIVE.value: sum(one.channels for one in listed.values()) - unheard,
         Channel.Status.INACTIVE.value: unheard,
     }
-    own = deployment.recorded()
+    own, own_layout = deployment.recorded(), partitioning.layout()
     return Table(
         loops=[loops.get(key, Loop(*key)) for key in wanted],
         standbys=standbys,
@@ -180,7 +197,8 @@ def read_table() -> Table:
         refused=Channel.objects.exclude(refusal="").in_status(Channel.Status.INACTIVE).count(),
         unheard=completeness.count_unheard(),
         proposals=proposals.read(),
-        misfit=partitioning.misfit(),
+        layout=own_layout,
+        misfit=partitioning.misfit(own_layout),
         secret=deployment.wrong_secret(own),
         identity=own.identity,
     )
@@ -217,6 +235,7 @@ def read_streams() -> Streams:
         int(info["used_memory"]),
         int(info["maxmemory"]),
         deployment.beside_stream(),
+        layout.beside(settings.RELAY_PARTITIONS),
         takes_nothing(info),
         fitness.redis_findings(client, info),
     )
@@ -232,7 +251,7 @@ def read_archive() -> Archive:
     return Archive(
         messages.estimated_document_count(),
         messages.database["quarantine"].estimated_document_count(),
-        watching.mongo_findings_now(),
+        watching.archive_findings_now(),
     )
 
 

@@ -15,6 +15,7 @@ from channels_app.listening.listener import listen
 from leases_app.models import Lease
 from messages_app.writing.writer import write
 from relayproject.connections import mongo_collection, shared_redis
+from relayproject.mongo import shape
 from relayproject.stack.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.integration.listening.world import Loop, start
@@ -314,3 +315,55 @@ def test_looks_do_not_pile_up_where_everybody_asks(view: View, archive: Any) -> 
     written = database["system.profile"].count_documents({"ns": f"{database.name}.probe", "op": "update"})
     database.drop_collection("system.profile")
     assert written == 1, "each one waits for the disk"
+
+
+ARCHIVES: dict[str, Callable[[Any], object]] = {
+    "relay.mongo.index": lambda messages: messages.drop_index("channel_position"),
+    "relay.mongo.unique": lambda messages: messages.create_index(["position"], unique=True, name="mine"),
+    "relay.mongo.ttl": lambda messages: messages.create_index(
+        ["received_at"], expireAfterSeconds=86_400, name="mine"
+    ),
+}
+
+
+@pytest.mark.parametrize("id", ARCHIVES)
+def test_what_is_wrong_with_a_collection_is_seen_and_the_writer_goes_on(
+    relay: Callable[[str], None], archive: Any, view: View, wait_until: Wait, id: str
+) -> None:
+    ARCHIVES[id](archive)
+    [found] = shape.findings(archive.database)
+    assert found.id == id
+    try:
+        wait_until(
+            lambda: (
+                found.sentences in view.trouble("writer")
+                and found.sentences in view.ready("MongoDB").get("detail", "")
+            ),
+            seconds=SEEN_SECONDS,
+            what="it is seen",
+        )
+        assert view.client.get("/readyz").status_code == 503
+        assert 'class="banner bad"' in view.banner()
+        assert found.hint.split(":")[0].split("`")[0] in view.banner()
+        relay("while it is so")
+    finally:
+        if id == "relay.mongo.index":
+            call_command("migrate", database="messages", verbosity=0)
+        else:
+            archive.drop_index("mine")
+    wait_until(lambda: view.all("MongoDB") == "", seconds=SEEN_SECONDS, what="it is mended")
+    assert view.client.get("/readyz").status_code == 200
+    relay("when it is mended")
+
+
+def test_a_writer_begins_whatever_is_wrong_with_the_collections(
+    archive: Any, sound_redis: Any, view: View, loops: list[Loop], wait_until: Wait
+) -> None:
+    archive.create_index(["position"], unique=True, name="mine")
+    try:
+        loops.append(Loop(write))
+        wait_until(Lease.objects.live().filter(role=Lease.Role.WRITER).exists)
+        wait_until(lambda: '"mine" on messages is unique' in view.trouble("writer"), seconds=SEEN_SECONDS)
+        assert loops[0].is_alive
+    finally:
+        archive.drop_index("mine")

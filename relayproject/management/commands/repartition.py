@@ -9,44 +9,63 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from channels_app import placement
-from leases_app import deployment, partitioning
+from channels_app.listening import changeover
+from leases_app import deployment, layout, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
 from relaycore.errors import RelayError
+from relaycore.layout import Layout, misfit, newest
 from relayproject import keys
 from relayproject.connections import shared_redis
 from relayproject.management.silence import require_silence
 
 
 class Command(BaseCommand):
-    """Stores what is left on the streams, moves the channels, and records the new number."""
+    """Stores what is left on the streams, moves the channels, and records the new number.
+
+    It may be run again, whatever ended it: until it is through, nobody appends.
+    """
 
     help = "Divide the data into RELAY_PARTITIONS partitions, while everything else is stopped."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
-        before, after = partitioning.recorded(), settings.RELAY_PARTITIONS
-        if before == after:
-            self.stdout.write(f"The data are divided into {after} already.")
-            return
+        own, after = partitioning.layout(), settings.RELAY_PARTITIONS
         try:
+            beside = layout.beside(max(own.partitions, after))
+            if own.partitions == after and misfit(own, beside[:after]) is None:
+                self.stdout.write(f"The data are divided into {after} already.")
+                return
             deployment.require_own_servers()
-            self._drain(before)
-            with transaction.atomic():
-                Partitioning.objects.select_for_update().get()
-                require_silence()
-                moved = placement.moves()
-                _move_keys(moved, before, after)
-                placement.settle(moved)
-                Partitioning.objects.update(partitions=after)
+            moved = self._divide(own, newest(own, beside), after)
         except redis.RedisError as exc:
-            raise CommandError(f"Redis does not answer, nothing was moved: {exc}") from exc
+            text = "Redis does not answer. Run this again, nothing is heard before"
+            raise CommandError(f"{text}: {exc}") from exc
         except RelayError as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(
-            f"Divided into {after} instead of {before}; {len(moved)} channels moved. Start everything."
+            f"Divided into {after} instead of {own.partitions}; {moved} channels moved. Start everything."
         )
+
+    def _divide(self, own: Layout, known: Layout, after: int) -> int:
+        """From all partitions that are `known` into so many; how many channels moved."""
+        everywhere = range(max(known.partitions, after))
+        new = Layout(after, known.generation + 1)
+        require_silence()
+        layout.say_moving(everywhere)
+        self._drain(known.partitions)
+        _account(own.partitions, everywhere)
+        layout.raise_streams(known.partitions, after)
+        with transaction.atomic():
+            Partitioning.objects.select_for_update().get()
+            require_silence()
+            moved = placement.moves()
+            _move_keys(moved, known.partitions, after)
+            placement.settle(moved)
+            Partitioning.objects.update(partitions=new.partitions, generation=new.generation)
+        layout.say(new, everywhere)
+        return len(moved)
 
     def _drain(self, partitions: int) -> None:
         require_silence()
@@ -54,6 +73,16 @@ class Command(BaseCommand):
             if not is_drained(partition):
                 self.stdout.write(f"Storing what is left on the stream of partition {partition}.")
                 write(partition, partial(is_drained, partition))
+
+
+def _account(partitions: int, everywhere: range) -> None:
+    """What nobody has heard until now is on record, in the partitions as they were."""
+    client = shared_redis()
+    instant = changeover.look(client, everywhere)
+    with transaction.atomic():
+        require_silence()
+        changeover.account(instant, partitions, everywhere)
+    changeover.begin(client, instant)
 
 
 def _move_keys(moved: list[placement.Move], before: int, after: int) -> None:

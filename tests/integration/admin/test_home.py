@@ -11,7 +11,8 @@ import pymongo
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.staticfiles import finders
-from django.db import OperationalError, connection
+from django.db import OperationalError, ProgrammingError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
@@ -436,6 +437,42 @@ def test_a_banner_of_servers_that_are_away_has_one_clause_for_each(
         "Without Redis nothing is heard. PostgreSQL: connection to server at &quot;localhost&quot; (::1), "
         "port 1 failed: Connection refused. Redis: Error 111 connecting to 127.0.0.1:1. Connection refused. "
         "MongoDB: 127.0.0.1:1: [Errno 111] Connection refused. </div>"
+    )
+
+
+@pytest.mark.parametrize("channels", [0, 1])
+def test_a_mongodb_that_lacks_a_migration_is_said_first_and_nothing_is_ready(
+    browser: Client, relay_keys: Any, messages_database: str, channels: int
+) -> None:
+    if channels:
+        start("orders")
+    recorded = mongo_collection("django_migrations")
+    row = recorded.find_one_and_delete({"app": "messages_app", "name": "0002_quarantined_message_id"})
+    assert row
+    try:
+        banner = parts(browser)["banner"]
+    finally:
+        recorded.insert_one(row)
+
+    assert "MongoDB lacks a migration, messages_app.0002_quarantined_message_id first" in banner
+    assert "Ready" not in banner
+    assert "banner bad" in banner
+
+
+def test_a_postgresql_that_lacks_a_migration_says_what_to_run(
+    browser: Client, relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*args: Any) -> None:
+        raise ProgrammingError('column "generation" does not exist')
+
+    MigrationRecorder(connection).record_unapplied("leases_app", "0007_is_protected")
+    monkeypatch.setattr(facts, "_channels", missing)
+
+    banner = parts(browser)["banner"]
+
+    assert (
+        "PostgreSQL: lacks a migration, leases_app.0007_is_protected first. Run `manage.py migrate`."
+        in banner
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import httpx2
 import pytest
 from django.core.management import call_command
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
@@ -145,6 +147,29 @@ def test_channels_that_redis_refuses_are_counted_and_not_named(
 
     assert _wrong(answer) == {"channels that Redis refuses": "1 of 2"}
     assert "secret" not in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("alias", "app", "name", "option"),
+    [
+        ("default", "channels_app", "0006_first_heard_at", ""),
+        ("messages", "messages_app", "0002_quarantined_message_id", " --database messages"),
+    ],
+)
+def test_a_migration_that_is_not_applied_is_not_ready_and_says_what_to_run(
+    client: Client, loops: Any, archive: Any, alias: str, app: str, name: str, option: str
+) -> None:
+    server = {"default": "PostgreSQL", "messages": "MongoDB"}[alias]
+    recorder = MigrationRecorder(connections[alias])
+    recorder.record_unapplied(app, name)
+    try:
+        found = _wrong(client.get("/readyz"))
+    finally:
+        recorder.record_applied(app, name)
+
+    said = f"lacks a migration, {app}.{name} first. Run `manage.py migrate{option}`."
+    assert found == {server: said}
+    assert _wrong(client.get("/readyz")) == {}
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "INACTIVE"])

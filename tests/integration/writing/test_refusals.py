@@ -247,3 +247,78 @@ def test_quarantined_ids_come_from_positions(world: World, wait_until: Wait) -> 
     kept = _quarantined(world)
     assert len({row["_id"] for row in kept}) == 2
     assert all(isinstance(row["_id"], ObjectId) for row in kept)
+
+
+# --- unique indexes that are not Relay's -------------------------------------------------
+
+
+@pytest.fixture
+def foreign(world: World) -> Iterator[None]:
+    """Somebody's own unique index on the messages."""
+    name = world.messages.create_index(["channel", "message"], unique=True, name="no doubles")
+    yield
+    world.messages.drop_index(name)
+
+
+def test_what_a_foreign_unique_index_refuses_is_no_message_stored_before(
+    world: World, foreign: None, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Under `every`: thirty publishes of one text are thirty messages, each under a key of its own."""
+    at = envelope.timestamp(1_795_000_000_123)
+    keys = [bytes([n]) * 12 for n in range(30)]
+    world.append_raw(fields_of([envelope.Encoder(b"orders").encode(key, b"secret", at) for key in keys]))
+    world.append("good")
+
+    with running():
+        wait_until(world.is_settled)
+
+    assert world.stored() == ["secret", "good"]
+    assert world.counts() == {"orders": 2}
+    kept = _quarantined(world)
+    assert {row["message_id"].binary for row in kept} | {world.messages.find_one()["_id"].binary} >= set(
+        keys[1:]
+    )
+    assert len(kept) == 29
+    assert all('The unique index "no doubles"' in row["reason"] for row in kept)
+    assert "secret" not in caplog.text
+
+
+def test_what_was_stored_before_is_none_of_the_quarantine_under_a_foreign_unique_index(
+    world: World, foreign: None, wait_until: Wait
+) -> None:
+    world.append("again", "new 1")
+    world.append("again", "new 2", source="2.1")
+
+    with running():
+        wait_until(world.is_settled)
+
+    world.assert_each_stored_once()
+    assert _quarantined(world) == []
+
+
+def test_a_retry_of_what_the_same_writer_stored_is_none_of_the_quarantine(
+    world: World, foreign: None, wait_until: Wait
+) -> None:
+    world.append("once", "twice")
+
+    with Failpoint(times=1, writeConcernError={"code": 64, "errmsg": "late"}), running():
+        wait_until(world.is_settled)
+
+    world.assert_each_stored_once()
+    assert _quarantined(world) == []
+
+
+def test_a_foreign_unique_index_on_the_quarantine_loses_nothing(
+    world: World, refusing: None, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.quarantine.create_index(["channel"], unique=True, name="one each")
+    world.append_raw(fields_of([document("bad 1"), document("bad 2")]))
+
+    with running():
+        wait_until(lambda: 'The unique index "one each"' in caplog.text)
+        assert world.pending() == 1
+        assert len(_quarantined(world)) == 1
+        world.quarantine.drop_index("one each")
+        wait_until(world.is_settled)
+
+    assert [row["payload"] for row in _quarantined(world)] == [b"bad 1", b"bad 2"]

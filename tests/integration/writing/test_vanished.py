@@ -26,7 +26,7 @@ Way = Callable[[Any, str], object]
 def append(redis: Any, *texts: str, known: int = 0) -> str:
     """As a listener does: one entry, with running numbers."""
     fields = [part for pair in fields_of([document(text) for text in texts]).items() for part in pair]
-    _, script, count, *rest = appending.command(0, len(texts), fields, known=known)
+    _, script, count, *rest = appending.command(0, len(texts), fields, layout="1 1", known=known)
     return redis.eval(script, count, *rest)[0].decode()
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.channels import MAX_NAME_BYTES, STREAM, check_name, partition_of
+from relaycore.channels import MAX_NAME_BYTES, MOST_PARTITIONS, STREAM, check_name, partition_of, places_of
 from relaycore.errors import BadChannelName
 
 GOOD = [
@@ -156,6 +156,13 @@ def test_the_reference_gives_the_published_vectors() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, 4096))
 def test_a_partition_is_the_jump_hash_of_the_name(name: str, partitions: int) -> None:
     assert partition_of(name, partitions) == reference_partition(name, partitions)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(1, MOST_PARTITIONS))
+def test_of_the_places_of_a_name_one_is_that_for_a_number_of_partitions(name: str, partitions: int) -> None:
+    found = [place.partition for place in places_of(name) if place.above < partitions <= place.upto]
+
+    assert found == [partition_of(name, partitions)]
 
 
 def test_partitions_never_change_for_a_name() -> None:

@@ -1,0 +1,151 @@
+"""From one number of partitions to another one, while nobody listens: what was missed is accounted for.
+
+A leader accounts for what was missed before it by the last tick that was confirmed in its partition. After a
+change of their number that partition had other channels, or none. So all accounts end at one instant of
+Redis's clock: up to it each partition as it was has its gap, and from it on every partition as it will be
+counts, as if a tick had been confirmed then.
+
+In this order, with the gaps committed in between: whatever ends it halfway, nothing that was missed is
+in no gap. Then some of it is in two.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+import redis
+from django.db.models import F, Min, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
+
+from channels_app.listening.gaps import bounded, open_gaps
+from channels_app.models import Channel, Gap
+from leases_app.models import ClockTimestamp, Lease
+from relaycore.ticks import Tick, missed_at_most
+from relaycore.times import from_milliseconds
+from relayproject import keys
+
+# KEYS: for each partition its counter of ticks and what was confirmed last. One step, so that what is
+# published meanwhile is on one side of it.
+_LOOK: Final = """
+local time = redis.call('TIME')
+local stats, server = redis.pcall('INFO', 'commandstats'), redis.pcall('INFO', 'server')
+local calls, run_id = '-1', ''
+if type(stats) == 'string' then calls = string.match(stats, 'cmdstat_publish:calls=(%d+)') or '0' end
+if type(server) == 'string' then run_id = string.match(server, 'run_id:(%w+)') or '' end
+local found = {time[1] * 1000 + math.floor(time[2] / 1000), calls, run_id}
+for i = 1, #KEYS, 2 do
+  found[#found + 1] = redis.call('GET', KEYS[i]) or ''
+  found[#found + 1] = redis.call('HMGET', KEYS[i + 1], 'number', 'epoch', 'at', 'calls', 'run_id')
+end
+return found
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """Now, by Redis, and by partition the last tick that was confirmed; None: none ever was.
+
+    ticks: by partition what counts as the tick at this instant
+    """
+
+    at: datetime
+    confirmed: dict[int, Tick | None]
+    ticks: dict[int, Tick]
+
+
+def look(client: redis.Redis, partitions: Iterable[int]) -> Instant:
+    """What Redis knows at this instant.
+
+    Raises:
+        redis.RedisError: it does not answer.
+    """
+    asked = list(partitions)
+    named = [name for number in asked for name in (keys.tick_counter(number), keys.confirmed_tick(number))]
+    answer = cast(list[Any], client.eval(_LOOK, len(named), *named))
+    at, calls, run_id = int(answer[0]), int(answer[1]), answer[2].decode()
+    confirmed, ticks = {}, {}
+    for partition, counter, fields in zip(asked, answer[3::2], answer[4::2], strict=True):
+        confirmed[partition] = before = Tick.confirmed_in(fields)
+        # A counter that is not there begins with the time.
+        epoch = 0 if before is None else before.epoch
+        ticks[partition] = Tick(int(counter or at), epoch, 0, run_id, at=at, calls=calls)
+    return Instant(from_milliseconds(at), confirmed, ticks)
+
+
+def account(instant: Instant, before: int, everywhere: Iterable[int]) -> None:
+    """Record what was missed up to this instant, and that it is on record. In a transaction.
+
+    before:     so many partitions there have been
+    everywhere: those and the ones to come
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    if not Channel.objects.exclude(first_heard_at=None).exists():
+        return  # What never was heard has missed nothing yet.
+    divided = Channel.objects.filter(partition__lt=before).order_by("partition")
+    for partition in divided.values_list("partition", flat=True).distinct():
+        _end(partition, before, instant)
+    for partition in everywhere:
+        Lease.objects.get_or_create(role=Lease.Role.LISTENER, partition=partition, slot=0)
+    Lease.objects.filter(role=Lease.Role.LISTENER).update(
+        known_until=instant.at,
+        heard_at=None,  # What a partition as it was has proved says nothing of it as it will be.
+        heartbeat_at=Coalesce("heartbeat_at", ClockTimestamp()),
+    )
+
+
+def begin(client: redis.Redis, instant: Instant) -> None:
+    """From this instant on leaders count. To be done once what was missed before is on record for good.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    if not Channel.objects.exclude(first_heard_at=None).exists():
+        return
+    with client.pipeline(transaction=False) as pipeline:
+        for partition, tick in instant.ticks.items():
+            known = {"number": tick.number, "at": tick.at, "calls": tick.calls, "run_id": tick.run_id}
+            pipeline.hsetnx(keys.confirmed_tick(partition), "epoch", str(tick.epoch))
+            pipeline.hset(keys.confirmed_tick(partition), mapping=cast(Any, known))
+        pipeline.execute()
+
+
+def _end(partition: int, partitions: int, instant: Instant) -> None:
+    before, tick = instant.confirmed[partition], instant.ticks[partition]
+    bound = None if before is None else bounded(missed_at_most(before, tick))
+    what = {"ended_at": Greatest(Value(instant.at), F("began_at")), "missed_at_most": bound}
+    still_open = open_gaps(partition)
+    if before is not None:
+        still_open.update(began_at=from_milliseconds(before.at))
+    if still_open.update(**what):
+        return
+    began_at = from_milliseconds(before.at) if before is not None else _last_known(partition)
+    if began_at is None:
+        return
+    cause = Gap.Cause.NO_LISTENER
+    same: QuerySet[Gap] = Gap.objects.filter(
+        partition=partition, partitions=partitions, channel="", cause=cause, began_at=began_at
+    )
+    if not same.update(**what):
+        ended_at = max(began_at, instant.at)
+        Gap.objects.create(
+            partition=partition,
+            partitions=partitions,
+            cause=cause,
+            began_at=began_at,
+            ended_at=ended_at,
+            missed_at_most=bound,
+        )
+
+
+def _last_known(partition: int) -> datetime | None:
+    """Up to when it is known what was heard, where Redis has forgotten it."""
+    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
+    if (known := leases.values_list("known_until", flat=True).first()) is not None:
+        return known
+    heard: datetime | None = Channel.objects.filter(partition=partition).aggregate(
+        first=Min("first_heard_at")
+    )["first"]
+    return heard
