@@ -23,6 +23,7 @@ from relaycore.errors import LeaseLost, one_line
 from relaycore.keeping import Beginning, Beside, Hole, Keeper, Kept
 from relaycore.position import NEVER, order
 from relayproject.connections import mongo_collection
+from relayproject.meters import Meters
 
 log = logging.getLogger(__name__)
 
@@ -42,12 +43,14 @@ class Keeping:
         self,
         term: Term,
         stream: Stream,
+        meters: Meters,
         result: Callable[["Future[Any]"], Any],
         stopping: Callable[[], bool],
     ) -> None:
         self._term = term
         self._partition = term.partition
         self._stream = stream
+        self._meters = meters
         self._result = result
         self._stopping = stopping
         self._keeper = Keeper(term.epoch)
@@ -180,6 +183,7 @@ class Keeping:
 
     def _record(self, hole: Hole | None) -> None:
         if hole is not None:
+            self._meters.add("vanished", hole.messages)
             log.error(
                 "partition %d: %d messages have left the stream before they were stored, behind %s: a gap%s",
                 self._partition,

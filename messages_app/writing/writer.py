@@ -80,9 +80,9 @@ class Writer:
         self._store = Store(mongo_collection("messages"), self._stopping)
         self._quarantine = Quarantine(mongo_collection("quarantine"), self._stopping)
         self._most_in_flight = settings.RELAY_WRITER_INSERTS_IN_FLIGHT
-        self._keeping = Keeping(term, self._stream, self._result, self._stopping)
         self._recount = Recount(self._stream, mongo_collection("messages"), partition)
         self._meters = Meters(self._redis, partition)
+        self._keeping = Keeping(term, self._stream, self._meters, self._result, self._stopping)
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
         self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
         self._source = b""

@@ -32,6 +32,7 @@ COUNTERS = {
     "relayed": "Messages that a writer took from the stream.",
     "stored": "Messages stored in MongoDB, durably.",
     "duplicates": "Messages that were stored before, and so not again.",
+    "vanished": "Messages that have left the stream, or MongoDB, without being stored; on record as gaps.",
     "quarantined": "Messages and unreadable entries that went into quarantine.",
 }
 HISTOGRAMS = {

@@ -94,6 +94,7 @@ def test_entries_that_vanish_while_nobody_writes_are_a_gap_with_their_count(
 
     gap = only_gap()
     assert (gap.cause, gap.channel, gap.missed_at_most) == (Gap.Cause.VANISHED, "", 7)
+    assert int(world.redis.hget(keys.meters(0), "vanished")) == 7
     assert gap.ended_at is not None
     assert before <= gap.began_at <= gap.ended_at
 
