@@ -5,13 +5,13 @@ import socket
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Exists, F
+from django.db.models import Exists
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
-from relaycore.errors import LeaseLost
+from relaycore.errors import LeaseLost, LeaseWentBack
 
 # Written out: each term is renewed once a second, and making this from a query set takes 0.8 of the 1.3 ms
 # of CPU that a renewal costs an idle process.
@@ -56,6 +56,7 @@ class Term:
 
     given_up_before: messages that earlier terms had to give up
     known_before:    what the lease said as `known_until` when it was claimed
+    task_id:         of the holder; empty in the foreground
     """
 
     role: str
@@ -65,6 +66,7 @@ class Term:
     given_up_before: int = 0
     slot: int = 0
     known_before: datetime | None = None
+    task_id: str = ""
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}, epoch {self.epoch}"
@@ -72,10 +74,11 @@ class Term:
     def _key(self) -> tuple[str, int, int, int, str]:
         return self.role, self.partition, self.slot, self.epoch, self.holder
 
+    def _leases(self) -> LeaseQuerySet:
+        return Lease.objects.filter(role=self.role, partition=self.partition, slot=self.slot)
+
     def _row(self) -> LeaseQuerySet:
-        return Lease.objects.filter(
-            role=self.role, partition=self.partition, slot=self.slot, epoch=self.epoch, holder=self.holder
-        )
+        return self._leases().filter(epoch=self.epoch, holder=self.holder)
 
     def holds(self) -> Exists:
         """As a condition of another statement: this term is the current one when it begins."""
@@ -97,6 +100,7 @@ class Term:
         What was proved before stays proved; a proof from the future is forgotten.
 
         Raises:
+            LeaseWentBack: the lease is of an earlier term, or gone: PostgreSQL went back.
             LeaseLost: somebody else holds the lease now.
         """
         # The total, not what is new: a renewal whose answer was lost is sent again, and must not count twice.
@@ -108,7 +112,18 @@ class Term:
             cursor.execute(_RENEW, (total, *how, *proof, *self._key()))
             renewed = cursor.rowcount
         if not renewed:
-            raise LeaseLost(f"{self}: the term is over.")
+            if self._leases().filter(epoch__gte=self.epoch).exists():
+                raise LeaseLost(f"{self}: the term is over.")
+            raise LeaseWentBack(f"{self}: PostgreSQL went back, the lease has forgotten the term.")
+
+    def regain(self) -> bool:
+        """Write the term again into a lease that has gone back to an earlier one; False if somebody is ahead.
+
+        The term is the same: whoever has claimed the lease meanwhile, below its epoch, has lost it.
+        """
+        Lease.objects.get_or_create(role=self.role, partition=self.partition, slot=self.slot)
+        older = self._leases().filter(epoch__lt=self.epoch)
+        return bool(older.update(epoch=self.epoch, **_held_by(self.holder, self.task_id)))
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
@@ -125,34 +140,31 @@ class Contender:
     task_id: str = ""
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def claim(self, role: str, partition: int, slot: int = 0, *, beyond: int | None = None) -> Term | None:
+    def claim(
+        self, role: str, partition: int, slot: int = 0, *, beyond: int | None = None, above: int = 0
+    ) -> Term | None:
         """Take the lease if it is free; None if somebody holds it or was quicker.
 
-        `beyond`: take it as well if its epoch is this one, although it is not free: who
-        held it then is known to be gone.
+        `beyond`: take it as well if its epoch is this one or an earlier one, although it is not free:
+        who held it then is known to be gone. `above`: the highest epoch that is known elsewhere. The new one
+        is above it and above the lease's, which may have gone back with PostgreSQL.
         """
         Lease.objects.get_or_create(role=role, partition=partition, slot=slot)
         claimable = Lease.objects.filter(role=role, partition=partition, slot=slot)
-        claimable = claimable.free() if beyond is None else claimable.free(or_of_epoch=beyond)
+        claimable = claimable.free() if beyond is None else claimable.free(or_up_to=beyond)
         seen = claimable.values_list("epoch", "given_up", "known_until").first()
         if seen is None:
             return None
         epoch, given_up, known_until = seen
         # Any claim in between has raised the epoch. A renewal in between has not (the holder had only
         # let the lease lapse), so the row must still be claimable as well.
+        new = max(epoch, above) + 1
         won = claimable.filter(epoch=epoch, given_up=given_up).update(
-            epoch=F("epoch") + 1,
-            holder=self.name,
-            host=socket.gethostname()[:255],
-            pid=os.getpid(),
-            task_id=self.task_id,
-            claimed_at=ClockTimestamp(),
-            heartbeat_at=ClockTimestamp(),
-            waiting=0,
-            trouble="",
-            is_protected=None,
+            epoch=new, **_held_by(self.name, self.task_id)
         )
-        return Term(role, partition, epoch + 1, self.name, given_up, slot, known_until) if won else None
+        if not won:
+            return None
+        return Term(role, partition, new, self.name, given_up, slot, known_until, self.task_id)
 
     def take_seat(self, partition: int, seats: int) -> Term | None:
         """One of the seats for listeners of a partition; None if all are taken."""
@@ -187,6 +199,21 @@ class Held:
             for partition in partitions
         }
         return {partition: count for partition, count in vacant.items() if count}
+
+
+def _held_by(holder: str, task_id: str) -> dict[str, Any]:
+    """What a lease says as soon as this process holds it."""
+    return {
+        "holder": holder,
+        "host": socket.gethostname()[:255],
+        "pid": os.getpid(),
+        "task_id": task_id,
+        "claimed_at": ClockTimestamp(),
+        "heartbeat_at": ClockTimestamp(),
+        "waiting": 0,
+        "trouble": "",
+        "is_protected": None,
+    }
 
 
 def prefers_elsewhere(partition: int) -> bool:

@@ -28,7 +28,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Locate:
-    """Ask Redis for its counter of ticks, then for the policies in force; tell `located`."""
+    """Ask Redis for its counter of ticks, the highest epoch and the policies in force; tell `located`."""
 
     connection: bytes
 
@@ -75,9 +75,13 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Claim the lease if it is free, or of the epoch `beyond`; tell `won`, `refused` or `unclaimed`."""
+    """Claim the lease if it is free, or of an epoch up to `beyond`; tell `won`, `refused` or `unclaimed`.
+
+    The new epoch is to be above `above`, whatever the lease says: it may have gone back.
+    """
 
     beyond: int | None
+    above: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Office:
     """The terms of one listener, `name`. What is to be done is added to `out`.
 
     has_begun:    what is heard in this term may be written
+    is_claimed:   the lease is, for the term that goes on
     tick_refusal: what Redis said when it refused a tick or a proof; empty if it has taken one since
     """
 
@@ -66,7 +67,7 @@ class Office:
         self.has_begun = False
         self.has_room = True
         self.tick_refusal = ""
-        self._is_claimed = False
+        self.is_claimed = False
         self._announces = False
         self._silenced: dict[int, tuple[bytes, Tick]] = {}
         self._newest_before = 0
@@ -93,7 +94,7 @@ class Office:
 
     def lead(self, epoch: int, now: float, *, claimed: bool) -> None:
         """A term begins. Not `claimed`: PostgreSQL cannot be asked."""
-        self._is_claimed, self.has_begun = claimed, False
+        self.is_claimed, self.has_begun = claimed, False
         self._silenced.clear()
         self.standbys.lead()
         self.pulse.lead(now)
@@ -103,12 +104,12 @@ class Office:
 
     def claimed(self, *, claimed: bool) -> None:
         """The lease of the term that goes on is claimed, or it is not."""
-        self._is_claimed = claimed
+        self.is_claimed = claimed
         self._settle()
 
     def end(self) -> None:
         """Lead no more."""
-        self._is_claimed = self.has_begun = False
+        self.is_claimed = self.has_begun = False
         self._silenced.clear()
 
     def look_at_policies(self) -> None:
@@ -258,7 +259,7 @@ class Office:
     def _settle(self) -> None:
         """Once the term is claimed, and it is known where it has begun."""
         first = self._election.last
-        if self._is_claimed and self._accounting.is_settled and first is not None and not self.has_begun:
+        if self.is_claimed and self._accounting.is_settled and first is not None and not self.has_begun:
             self.has_begun = True
             self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since, first))
             for channel in self._subscriptions.refused:

@@ -35,6 +35,7 @@ class Published:
     subscribers: how many connections subscribe the channel of ticks
     proofs:      which standbys were whole, at which tick, with which channels
     policies:    how many stand beside the stream
+    term:        the highest epoch that ever ticked
     before:      the last tick that was confirmed until then
     has_room:    Redis takes what is appended
     """
@@ -45,3 +46,4 @@ class Published:
     before: Tick | None
     has_room: bool = True
     policies: int | None = None
+    term: int = 0

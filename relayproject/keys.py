@@ -45,7 +45,7 @@ def tick_counter(partition: int) -> str:
 
 
 def confirmed_tick(partition: int) -> str:
-    """A hash: the last tick up to which everything heard is on the stream."""
+    """A hash: the last tick up to which everything heard is on the stream, and the highest epoch."""
     return f"{STREAM}:{{{partition}}}:confirmed"
 
 

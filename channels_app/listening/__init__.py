@@ -77,10 +77,16 @@ ACTIVE
 Taking over
     No tick for five intervals although everything was read: Redis is asked for its
     counter of ticks. If it has gone on, this connection is deaf, and is made anew. If not,
-    the lease is claimed at the epoch that was heard, without waiting for it to lapse; the
-    winner appends what it holds and ticks. PostgreSQL away: the term goes unconfirmed
-    until it is back. A leader that was frozen appends late what it has (captured data is
-    never fenced, the writer stores it once), hears the higher epoch, and stands by again.
+    the lease is claimed at the epoch that was heard, without waiting for it to lapse, for one above
+    every epoch that was heard or that Redis knows to have ticked. The winner appends what it holds and
+    ticks. PostgreSQL away: the term goes unconfirmed until it is back. A leader that was frozen
+    appends late what it has (captured data is never fenced, the writer stores it once), hears the
+    higher epoch, and stands by again.
+
+The lease goes back
+    PostgreSQL was restored, or a copy that lagged has taken over. Whoever leads finds the term gone at its
+    next heartbeat, claims another one above all that ever ticked, and leads on: it has heard
+    everything, and appends on meanwhile. What ticks below the highest epoch confirms nothing.
 
 Whole, and proved
     A standby is whole if it holds everything since the last confirmed tick, on a connection that

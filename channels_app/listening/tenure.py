@@ -39,19 +39,22 @@ class Tenure:
         """That of the term."""
         return self._heartbeat
 
-    def claim(self, beyond: int | None) -> None:
-        """Claim the lease if it is free, or if its epoch is still `beyond`."""
-        self._candidacy.begin(beyond)
+    def claim(self, beyond: int | None, above: int) -> None:
+        """Claim the lease if it is free, or of an epoch up to `beyond`; for an epoch above `above`."""
+        self._candidacy.begin(beyond, above)
 
     def turn(self, now: float) -> None:
         """See what has become of the claim, and of the term."""
-        if self._heartbeat is not None and self._heartbeat.lost:
+        ended = self._heartbeat is not None and self._heartbeat.lost
+        went_back = self._heartbeat is not None and self._heartbeat.went_back
+        if ended and not went_back:
             self._protocol.lost(now)  # What that leads to comes first.
-            return
-        if self._candidacy.is_over:
+        elif self._candidacy.is_over:
             self._take_outcome(now)
         elif self._candidacy.is_overdue and not self._protocol.leads:
             self._protocol.unclaimed(now, again=False)
+        elif went_back and not self._candidacy.is_under_way:
+            self._protocol.went_back()
 
     def end(self) -> None:
         """Keep the term alive no more. It is not released: whoever has heard everything takes it over."""
@@ -76,7 +79,7 @@ class Tenure:
             protocol.refused(now)
             return
         protocol.won(term.epoch, now)
-        heartbeat = Heartbeat(term, self._condition)
+        heartbeat = Heartbeat(term, self._condition, begins_anew=True)
         heartbeat.start()
         if protocol.leads and protocol.epoch == term.epoch:
             self.end()

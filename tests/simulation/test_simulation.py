@@ -25,7 +25,7 @@ from relaycore.standbys import Standbys
 from relaycore.subscribing import Subscriptions
 from relaycore.transitions import TRANSITIONS, Action, Event, State
 
-from .world import CHANNEL, VISITOR, World
+from .world import CHANNEL, VISITOR, Lease, SimulatedListener, World
 
 FIELD = Policy("field", "id")
 POLICIES = pytest.mark.parametrize("policy", [CONTENT, FIELD, EVERY], ids=["content", "field", "every"])
@@ -50,6 +50,7 @@ faults = [
     st.tuples(st.just("swallow"), numbers),
     st.tuples(st.just("stop"), numbers),
     st.tuples(st.just("lose_reply"), numbers),
+    st.tuples(st.just("rewind"), st.integers(1, 30)),
     st.just(("refuse",)),
 ]
 changes = [st.tuples(st.just("policy"), st.sampled_from([CONTENT, FIELD, EVERY])), st.just(("forget",))]
@@ -244,6 +245,7 @@ def searched(found: Any, names: list[str], policy: Policy, *, protected: bool, t
         "run": lambda: (chance.randint(1, 60),),
         "pause": lambda: (chance.randint(0, 2), chance.randint(1, 300)),
         "fill": lambda: (chance.randint(1, 300),),
+        "rewind": lambda: (chance.randint(1, 30),),
         "replay": lambda: (chance.randint(0, 40),),
         "policy": lambda: (chance.choice([CONTENT, FIELD, EVERY]),),
         **dict.fromkeys(["start", "toggle", "spectate"], tuple),
@@ -362,6 +364,25 @@ def test_control_who_leads_though_its_connection_has_ended_since_it_claimed_lose
     monkeypatch.setattr(
         Candidate, "_claimed_whole", property(lambda self: False, lambda self, value: None), raising=False
     )
+    assert searched(has_lost, names, CONTENT, protected=True)
+
+
+def test_control_who_claims_the_next_epoch_of_a_lease_that_went_back_stands_by_while_nobody_leads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the standby holds, it loses when its memory is full; here it is killed."""
+    names = ["rewind", "rewind", "kill"]
+    assert not searched(has_lost, names, CONTENT, protected=True)
+
+    def claim(self: Lease, listener: SimulatedListener, beyond: int | None, above: int) -> int | None:
+        if self.holder is not None and self.epoch != beyond:
+            return None
+        self.epoch += 1
+        self.holder, self._idle_steps = listener, 0
+        return self.epoch
+
+    monkeypatch.setattr(Lease, "claim", claim)
+    monkeypatch.setattr(ListenerProtocol, "went_back", lambda self: None)
     assert searched(has_lost, names, CONTENT, protected=True)
 
 

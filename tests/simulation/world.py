@@ -75,6 +75,7 @@ class Redis:
         self.connections: list[Connection] = []
         self.stream: list[bytes] = []
         self.confirmed: Tick | None = None
+        self.term = 0
         self.policies: dict[bytes, Policy] = {}
         self.proofs: dict[bytes, tuple[int, int]] = {}
         self.is_full = False
@@ -89,6 +90,9 @@ class Redis:
     def tick(self, epoch: int, confirmed: Tick | None, state: str, changes: Changes) -> Tick | None:
         """As the script of `channels_app.listening.ticker`; the tick that was confirmed before."""
         before, self.counter = self.confirmed, self.counter + 1
+        if epoch < self.term:
+            confirmed = None
+        self.term = max(self.term, epoch)
         if confirmed is not None and (before is None or before.number < confirmed.number):
             self.confirmed = confirmed
         for channel, policy in changes:
@@ -128,10 +132,10 @@ class Lease:
         self.holder: SimulatedListener | None = None
         self._idle_steps = 0
 
-    def claim(self, listener: "SimulatedListener", beyond: int | None) -> int | None:
-        if self.holder is not None and self.epoch != beyond:
+    def claim(self, listener: "SimulatedListener", beyond: int | None, above: int) -> int | None:
+        if self.holder is not None and (beyond is None or self.epoch > beyond):
             return None
-        self.epoch += 1
+        self.epoch = max(self.epoch, above) + 1
         self.holder, self._idle_steps = listener, 0
         return self.epoch
 
@@ -165,7 +169,11 @@ class SimulatedListener:
         self._chance = world.random
         self.name = b"listener %d" % next(self._names)
         self.protocol = ListenerProtocol(
-            self.name, Capture(TICKS, CONTROL, KEY, 1 << 20), TICK_SECONDS, HOLD_BYTES
+            self.name,
+            Capture(TICKS, CONTROL, KEY, 1 << 20),
+            TICK_SECONDS,
+            HOLD_BYTES,
+            term=self._redis.term,
         )
         self.is_alive, self.is_stopping, self.retires, self.renews = True, False, False, False
         self.paused = self._lags = 0
@@ -177,8 +185,9 @@ class SimulatedListener:
         self._stands: Tick | None = None
         self._refusal = ""
         self._notes: deque[tuple[int, Tick, Tick]] = deque()
-        self._claim: tuple[int | None, int] | None = (None, 0)
+        self._claim: tuple[int | None, int, int] | None = (None, world.redis.term, 0)
         self._later: deque[tuple[int, Callable[[], None]]] = deque()
+        self._claimed = 0
         self._drains = DRAIN_STEPS
         self._held = False
         self._look()
@@ -208,6 +217,7 @@ class SimulatedListener:
             return
         now = self._world.now
         self._record()
+        self._renew()
         while self._later and self._later[0][0] <= self._world.steps:
             self._later.popleft()[1]()
             self._obey()
@@ -307,16 +317,16 @@ class SimulatedListener:
             case effects.Prove(proved, digest):
                 redis.proofs[self.name] = proved, digest
             case effects.Locate(connection):
-                policies = dict(redis.policies)
-                self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
+                policies, term = dict(redis.policies), redis.term
+                self._soon(lambda: protocol.located(connection, number, policies, self._world.now, term))
             case effects.Count(after):
                 self._soon(lambda: protocol.counted(after, number, self._world.now))
 
     def _do_about_the_lease(self, effect: effects.Effect) -> None:
         """Beside the lease much is written into tables that are not played here."""
         match effect:
-            case effects.Claim(beyond):
-                self._claim = self._claim or (beyond, self._chance.randint(0, 3))
+            case effects.Claim(beyond, above):
+                self._claim = self._claim or (beyond, above, self._chance.randint(0, 3))
             case effects.Lead():
                 self.renews = True
                 if not self.protocol._accounting.is_whole:
@@ -332,7 +342,7 @@ class SimulatedListener:
         self._later.append((at, answer))
 
     def _publish(self, order: effects.Publish) -> None:
-        redis = self._redis
+        redis, term = self._redis, self._redis.term
         before = redis.tick(order.epoch, order.confirmed, order.state, order.changes)
         if not order.answered:
             return
@@ -341,7 +351,7 @@ class SimulatedListener:
             self._note_hole(before)
         number, subscribers, room = redis.counter, len(redis.audience(TICKS)), not redis.is_full
         proofs: Mapping[bytes, tuple[int, int]] = MappingProxyType(dict(redis.proofs))
-        answer = Published(number, subscribers, proofs, before, room, len(redis.policies))
+        answer = Published(number, subscribers, proofs, before, room, len(redis.policies), term)
         self._soon(lambda: self.protocol.published(answer, self._world.now))
 
     def _mark(self, tick: Tick) -> None:
@@ -368,19 +378,27 @@ class SimulatedListener:
     def _settle_claim(self, now: float) -> None:
         if self._claim is None or self.protocol.state is State.ENDED:
             return
-        beyond, delay = self._claim
-        self._claim = (beyond, delay - 1) if delay else None
+        beyond, above, delay = self._claim
+        self._claim = (beyond, above, delay - 1) if delay else None
         if delay:
             return
-        epoch = self._world.lease.claim(self, beyond)
+        epoch = self._world.lease.claim(self, beyond, above)
         if epoch is None:
             self.protocol.refused(now)
         else:
+            self._claimed = epoch
             self.protocol.won(epoch, now)
             lease = self._world.lease
             if not self.protocol.leads and lease.holder is self and lease.epoch == epoch:
                 lease.holder = None
         self._obey()
+
+    def _renew(self) -> None:
+        """Now and then, as the heartbeat."""
+        is_claimed = self.renews and self.protocol.epoch == self._claimed
+        if is_claimed and self._world.lease.epoch < self._claimed and self._chance.random() < 0.1:
+            self.protocol.went_back()
+            self._obey()
 
     def _end(self) -> None:
         """What is heard is appended still, for a while."""
@@ -495,6 +513,10 @@ class World:
     def spectate(self) -> None:
         """Somebody who is no listener subscribes the ticks."""
         self.redis.connections.append(Connection(channels={TICKS}))
+
+    def rewind(self, terms: int) -> None:
+        """PostgreSQL goes back by so many terms: a copy that lagged takes over, or it is restored."""
+        self.lease.epoch = max(0, self.lease.epoch - terms)
 
     def refuse(self) -> None:
         """Redis refuses the second channel to whoever subscribes it, or does so no more."""
