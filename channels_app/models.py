@@ -98,7 +98,7 @@ class Channel(models.Model):
         validators=[MinValueValidator(LEAST_RETENTION_SECONDS), MaxValueValidator(MOST_RETENTION_SECONDS)],
         help_text="Messages older than this are deleted, those stored already too. Empty: never.",
     )
-    # By PostgreSQL's clock, the one that all hosts share: listeners compare the newest `updated_at`.
+    # By PostgreSQL's clock, when the statement ran and not when it was committed: to be shown, no order.
     created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
     updated_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
 

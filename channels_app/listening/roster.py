@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
-from django.db.models import Count, Max
 
 from channels_app import unheard
 from channels_app.listening.gaps import GivenUp, Note
@@ -29,6 +28,14 @@ from relaycore.policy import Policy, parse
 from relayproject import logs
 
 log = logging.getLogger(__name__)
+
+# Of everything that is read of a row, and of what is visible. The newest of times, or of ids, would not do:
+# both are given when a statement runs, and who commits late has an older one than what was seen. It takes
+# 6.5 ms for 10,000 channels, 0.4 more than those.
+_FINGERPRINT = """
+SELECT count(*), sum(hashtextextended(deduplicate::text, hashtextextended(channel, id)))
+FROM channels WHERE partition = %s
+"""
 
 _RETRY_SECONDS = 0.5
 """While gaps wait to be written: nothing is confirmed beyond them."""
@@ -226,9 +233,9 @@ class Roster:
         return self._collected > 0 and isinstance(self._jobs.peek(), Entry)
 
     def _look_at_all(self) -> None:
-        rows = Channel.objects.filter(partition=self._partition)
-        # Additions, removals and changes all show in one of the three, so a full read is rare.
-        fingerprint = rows.aggregate(n=Count("id"), newest=Max("id"), changed=Max("updated_at"))
+        with connection.cursor() as cursor:
+            cursor.execute(_FINGERPRINT, (self._partition,))
+            fingerprint = cursor.fetchone()
         if fingerprint != self._fingerprint:
             self._compare(set(self._known), self._read())
             self._fingerprint = fingerprint
