@@ -154,6 +154,7 @@ class Gap(models.Model):
         REFUSED = "refused", "Redis refuses the subscription"
         VANISHED = "vanished", "heard, and gone from the stream before it was stored"
         ARCHIVE_RESTORED = "MongoDB restored", "stored, and gone since MongoDB was restored"
+        RESTORED = "PostgreSQL restored", "PostgreSQL went back, and what it had on record is not known"
 
     partition = models.PositiveIntegerField()
     partitions = models.PositiveIntegerField(

@@ -10,9 +10,10 @@ in a thread of its own (`heartbeat`), so that slow work never lets it lapse. A h
 that cannot renew doubts itself in this order:
 
 * the row says somebody else, or a later epoch: the term is over (`lost`), at once;
-* the row is gone, or of an earlier epoch: PostgreSQL went back (it was restored, or a copy that lagged
-  has taken over). Nobody else need have the lease, so the term is written again, at once. Who leads the
-  listeners claims another term instead, since it has to say again what was forgotten;
+* the row is gone, of an earlier epoch, or has fewer `writes` than were acknowledged: PostgreSQL went
+  back (it was restored, or a copy that lagged has taken over). Nobody else need have the lease, so the
+  term is written again, at once. Who leads the listeners claims another term instead, since it has to
+  say again what was forgotten;
 * PostgreSQL does not answer: the term is *unconfirmed*. Nobody can take it over
   either, so the work goes on. What needs one owner (status, leadership, trimming) is
   written under the condition that the row still has this epoch, so it waits as well.

@@ -130,6 +130,14 @@ class Lease(models.Model):
     )
     trouble = models.TextField(blank=True, default="", help_text="What the holder cannot do, and why.")
 
+    # With a default in the table itself: processes of an earlier version may still add rows.
+    writes = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Grows with whatever is written under this lease. Redis knows it too: less here, and "
+        "PostgreSQL went back.",
+    )
+
     is_protected = models.BooleanField(
         null=True,
         blank=True,

@@ -28,10 +28,10 @@ class Candidate:
         self._claimed_whole = False
         self._retires_at = float("-inf")
 
-    def won(self, epoch: int, now: float, *, claimed: bool) -> None:
+    def won(self, epoch: int, now: float, *, claimed: bool, writes: int = 0) -> None:
         """The term of this epoch is its own. Not `claimed`: PostgreSQL cannot be asked."""
         if self._election.ticks and epoch == self._election.epoch:
-            self._office.claimed(claimed=claimed)
+            self._office.claimed(claimed=claimed, writes=writes)
             return
         goes_on = self._election.ticks
         whole = self._hearing.is_whole
@@ -44,7 +44,7 @@ class Candidate:
             if action is not Action.LEAD:
                 self.follow((action,), now)
                 continue
-            self._office.lead(epoch, now, claimed=claimed)
+            self._office.lead(epoch, now, claimed=claimed, writes=writes)
             if goes_on:
                 self._hearing.accounting.go_on(epoch)
             else:
@@ -69,8 +69,9 @@ class Candidate:
         if again and self._election.ticks:
             self._claim_anew()
 
-    def went_back(self) -> None:
+    def went_back(self, writes: int) -> None:
         """The lease has forgotten the term, since PostgreSQL went back. Another one goes on where it was."""
+        self._office.went_back(writes)
         if self._election.ticks:
             self._claim_anew()
 

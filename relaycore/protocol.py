@@ -248,9 +248,9 @@ class ListenerProtocol:
 
     # --- the lease -----------------------------------------------------------------------
 
-    def won(self, epoch: int, now: float, *, claimed: bool = True) -> None:
-        """It may lead in this epoch; release the lease if it does not. `claimed`: the lease was."""
-        self._candidate.won(epoch, now, claimed=claimed)
+    def won(self, epoch: int, now: float, *, claimed: bool = True, writes: int = 0) -> None:
+        """It may lead in this epoch; release the lease if not. `claimed`: it was, after so many `writes`."""
+        self._candidate.won(epoch, now, claimed=claimed, writes=writes)
 
     def refused(self, now: float) -> None:
         """Somebody else has the lease."""
@@ -260,9 +260,9 @@ class ListenerProtocol:
         """PostgreSQL does not say who leads. `again`: that claim is over, so another one is needed."""
         self._candidate.unclaimed(now, again=again)
 
-    def went_back(self) -> None:
-        """The lease has forgotten the term that goes on: PostgreSQL was restored, or fell back."""
-        self._candidate.went_back()
+    def went_back(self, writes: int) -> None:
+        """The lease has forgotten the term, and so many writes that PostgreSQL had acknowledged."""
+        self._candidate.went_back(writes)
 
     def lost(self, now: float) -> None:
         """The lease could not be renewed: somebody else has it."""

@@ -88,6 +88,13 @@ The lease goes back
     next heartbeat, claims another one above all that ever ticked, and leads on: it has heard
     everything, and appends on meanwhile. What ticks below the highest epoch confirms nothing.
 
+    The lease counts what is written under it (`writes`): each heartbeat, and each transaction that holds the
+    term. Ticks carry to Redis how much of that PostgreSQL has acknowledged, never what it has not. Whoever
+    begins a term compares: with less in the lease, gaps were forgotten, and what the leader before has
+    confirmed is no proof any more. Before it writes anything else it puts on record one gap, from the
+    `known_until` of the lease to its own first tick, and takes what is open into it. Then the
+    lease counts on from what was acknowledged, so that it is said once.
+
 Whole, and proved
     A standby is whole if it holds everything since the last confirmed tick, on a connection that
     is covered. It then writes the number of each second tick beside the stream, under its own name,

@@ -46,7 +46,10 @@ class Candidacy:
         return self._thread is not None and time.monotonic() - self._began_at > _PATIENCE_SECONDS
 
     def begin(self, beyond: int | None, above: int) -> None:
-        """Claim the lease if it is free, or of an epoch up to `beyond`; for an epoch above `above`."""
+        """Claim the lease if it is free, or of an epoch up to `beyond`; for an epoch above `above`.
+
+        Without `beyond` nobody knows that its holder is gone. Then it is left if it has gone back.
+        """
         if self._thread is None:
             self._beyond, self._above = beyond, above
             self._began_at = time.monotonic()
@@ -68,8 +71,9 @@ class Candidacy:
 
     def _claim(self) -> None:
         try:
+            least = self._above if self._beyond is None else 0
             self._term = self._contender.claim(
-                Lease.Role.LISTENER, self._partition, beyond=self._beyond, above=self._above
+                Lease.Role.LISTENER, self._partition, beyond=self._beyond, above=self._above, least=least
             )
         except DatabaseError as exc:
             self._error = exc

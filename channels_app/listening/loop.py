@@ -189,6 +189,7 @@ class Listener:
             waiting=self._appender.waiting_messages,
             on_record=self.record.is_complete,
             refusal=self._appender.refused,
+            writes=self._tenure.acknowledged,
         )
 
     def _connect(self, now: float) -> None:
@@ -244,11 +245,11 @@ class Listener:
                 log.info("partition %d: leads, epoch %d", self._partition, epoch)
                 self._appender.epoch = epoch
                 self.record.follow(self._tenure.heartbeat)
-            case effects.Settled(rows, since, first):
+            case effects.Settled(rows, since, first, forgotten):
                 if (term := self._tenure.term) is not None:
                     self.record.follow(self._tenure.heartbeat)
                     before = None if since is None else since.at
-                    self._roster.lead(term, Began(tuple(rows), before, first.at))
+                    self._roster.lead(term, Began(tuple(rows), before, first.at), forgotten)
             case effects.Ask.END_TERM:
                 log.info("partition %d: leads no more", self._partition)
                 self._tenure.end()

@@ -17,9 +17,10 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from channels_app import unheard
-from channels_app.listening.gaps import GivenUp, Note
+from channels_app.listening.gaps import Note, Restored
 from channels_app.listening.jobs import Jobs, Look
 from channels_app.listening.ledger import Entry, Ledger, Refused
+from channels_app.listening.losses import GivenUp
 from channels_app.listening.statuses import Began, Heard
 from channels_app.models import Channel
 from leases_app.leasing import Term
@@ -68,6 +69,7 @@ class _Lead:
     """From here on this listener leads; without a term it leads no more."""
 
     term: Term | None = None
+    restored: Restored | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,6 @@ class Roster:
     def __init__(self, partition: int) -> None:
         self.is_read = False
         self._partition = partition
-        self._term: Term | None = None
         self._collected = 0
         self._known: dict[str, Wanted] = {}
         self._fingerprint: object = None
@@ -144,9 +145,15 @@ class Roster:
         """Say that these rows are heard from there on (ms since 1970)."""
         self._jobs.put(Heard(tuple(rows), at))
 
-    def lead(self, term: Term, beginning: Began) -> None:
-        """Write from now on, under this term, what was noted for it and what will be."""
-        self._jobs.put(_Lead(term))
+    def lead(self, term: Term, beginning: Began, forgotten: int = 0) -> None:
+        """Write from now on, under this term, what was noted for it and what will be.
+
+        `forgotten`: PostgreSQL went back from so many writes of the lease; 0: it did not.
+        """
+        restored = Restored(beginning.first, forgotten) if forgotten else None
+        if restored is not None:
+            self._ledger.expect()
+        self._jobs.put(_Lead(term, restored))
         self._expect(beginning)
         self.hear(beginning.rows, beginning.first)
 
@@ -196,12 +203,11 @@ class Roster:
     def _do(self, job: Look | _Job) -> None:
         try:
             match job:
-                case _Lead(term):
-                    self._term = term
+                case _Lead(term, restored):
                     if term is None:
                         self._ledger.follow()
                     else:
-                        self._ledger.lead(term)
+                        self._ledger.lead(term, restored)
                 case _Unheard(term, known_until):
                     if term is None:
                         unheard.open_unproven(self._partition)

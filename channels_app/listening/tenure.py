@@ -35,6 +35,11 @@ class Tenure:
         return None if self._heartbeat is None else self._heartbeat.term
 
     @property
+    def acknowledged(self) -> int:
+        """So many writes of the lease PostgreSQL has acknowledged to this term; 0 without one."""
+        return 0 if self._heartbeat is None else self._heartbeat.term.acknowledged.writes
+
+    @property
     def heartbeat(self) -> Heartbeat | None:
         """That of the term."""
         return self._heartbeat
@@ -54,7 +59,7 @@ class Tenure:
         elif self._candidacy.is_overdue and not self._protocol.leads:
             self._protocol.unclaimed(now, again=False)
         elif went_back and not self._candidacy.is_under_way:
-            self._protocol.went_back()
+            self._protocol.went_back(self.acknowledged)
 
     def end(self) -> None:
         """Keep the term alive no more. It is not released: whoever has heard everything takes it over."""
@@ -78,7 +83,7 @@ class Tenure:
         if term is None:
             protocol.refused(now)
             return
-        protocol.won(term.epoch, now)
+        protocol.won(term.epoch, now, writes=term.writes_before)
         heartbeat = Heartbeat(term, self._condition, begins_anew=True)
         heartbeat.start()
         if protocol.leads and protocol.epoch == term.epoch:

@@ -24,7 +24,8 @@ from relayproject.wire import Argument
 # that begin with it stand beside the stream as soon as anybody can hear it. The first hash says what was
 # confirmed last, for a leader that has heard no tick; one that was frozen meanwhile says less than stands
 # there already. It also keeps the highest epoch that ever ticked: PostgreSQL may go back, and what it then
-# calls a new term must not have the number of an old one. What ticks below that epoch confirms nothing.
+# calls a new term must not have the number of an old one. What ticks below that epoch confirms nothing. And
+# how much PostgreSQL has acknowledged: whoever leads next finds out whether it still has it.
 #
 # The answer also says who listens and which standbys have proved to be whole, so that asking costs nothing.
 # What was proved long ago, or is beyond the counter, is of the past. A tick that may not be published is not
@@ -56,7 +57,7 @@ local calls = -1
 if type(info) == 'string' then
   calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1
 end
-local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id', 'term')
+local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id', 'term', 'writes')
 local term = tonumber(before[6] or 0)
 local confirmed = ARGV[3]
 if confirmed == '' or tonumber(ARGV[2]) < term then confirmed = '0' end
@@ -70,12 +71,15 @@ end
 if tonumber(ARGV[2]) > term then
   redis.call('HSET', KEYS[2], 'term', ARGV[2])
 end
+if tonumber(ARGV[13]) > tonumber(before[7] or 0) then
+  redis.call('HSET', KEYS[2], 'writes', ARGV[13])
+end
 local newer = before[5] ~= ARGV[6] or tonumber(before[1] or 0) < tonumber(confirmed)
 if confirmed ~= '0' and newer then
   redis.call('HSET', KEYS[2], 'number', ARGV[3], 'epoch', ARGV[2], 'at', ARGV[4],
     'calls', ARGV[5], 'run_id', ARGV[6])
 end
-for i = 13, #ARGV, 2 do
+for i = 14, #ARGV, 2 do
   if ARGV[i + 1] == '' then
     redis.call('HDEL', KEYS[3], ARGV[i])
   else
@@ -148,16 +152,9 @@ class Ticker:
                 return
             number, room, self.legacy_consumers, subscribers, beside, proofs, known, upto = reply
             self.numbers.learn(int(upto))
-            *before, term = beside
-            answer = Published(
-                number,
-                subscribers,
-                _proofs(proofs),
-                Tick.confirmed_in(before),
-                bool(room),
-                known,
-                int(term or 0),
-            )
+            *fields, term, writes = beside
+            before, counted = Tick.confirmed_in(fields), (int(term or 0), int(writes or 0))
+            answer = Published(number, subscribers, _proofs(proofs), before, bool(room), known, *counted)
             self._protocol.published(answer, time.monotonic())
 
         self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
@@ -200,7 +197,7 @@ class Ticker:
             *(keys.policies(partition), keys.standbys(partition), keys.appended(partition)),
             *(self._channel, order.epoch, *known),
             *(order.state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
-            *(pack(order.changes), self.numbers.upto, *changes),
+            *(pack(order.changes), self.numbers.upto, order.writes, *changes),
         )
 
 

@@ -382,7 +382,7 @@ def test_control_who_claims_the_next_epoch_of_a_lease_that_went_back_stands_by_w
         return self.epoch
 
     monkeypatch.setattr(Lease, "claim", claim)
-    monkeypatch.setattr(ListenerProtocol, "went_back", lambda self: None)
+    monkeypatch.setattr(ListenerProtocol, "went_back", lambda self, writes: None)
     assert searched(has_lost, names, CONTENT, protected=True)
 
 

@@ -397,7 +397,7 @@ class SimulatedListener:
         """Now and then, as the heartbeat."""
         is_claimed = self.renews and self.protocol.epoch == self._claimed
         if is_claimed and self._world.lease.epoch < self._claimed and self._chance.random() < 0.1:
-            self.protocol.went_back()
+            self.protocol.went_back(0)
             self._obey()
 
     def _end(self) -> None:

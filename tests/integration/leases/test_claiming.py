@@ -105,6 +105,14 @@ def test_a_lease_that_went_back_looks_live_and_is_taken_by_who_knows_of_a_later_
     assert term.epoch == 21
 
 
+def test_a_lease_that_went_back_looks_free_and_is_left_by_who_knows_of_nothing_else(lapse: Lapse) -> None:
+    claimed()
+    Lease.objects.update(epoch=5)
+    lapse()
+    assert Contender().claim(WRITER, 0, above=20, least=20) is None
+    assert Contender().claim(WRITER, 0, above=5, least=5) is not None
+
+
 @pytest.mark.parametrize("back", [{"epoch": 3, "holder": "somebody before"}, None], ids=["earlier", "gone"])
 def test_a_term_that_its_lease_has_forgotten_is_written_again(back: dict[str, Any] | None) -> None:
     contender = Contender("task-1")

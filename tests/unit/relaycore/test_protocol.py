@@ -668,7 +668,7 @@ def test_a_claim_is_above_what_was_heard_and_what_redis_knows() -> None:
 def test_a_leader_whose_lease_went_back_goes_on_in_another_term_and_misses_nothing() -> None:
     listener = leader()
     listener.hear(message(b"before"))
-    listener.protocol.went_back()
+    listener.protocol.went_back(0)
     assert listener.protocol.take() == [Claim(1, above=1)]
     assert listener.protocol.state is State.LEADING
     listener.protocol.won(2, listener.now)
@@ -689,7 +689,7 @@ def test_a_leader_that_is_deaf_while_its_lease_goes_back_knows_what_it_has_misse
     listener.tick()
     last = listener.protocol._election.last
     listener.protocol.disconnected(listener.now)
-    listener.protocol.went_back()
+    listener.protocol.went_back(0)
     listener.protocol.won(2, listener.now)
     order = listener.connect(b"c2")
     listener.locate(connection=b"c2")
@@ -704,9 +704,58 @@ def test_who_leads_below_an_epoch_that_has_ticked_claims_one_above_it() -> None:
     assert listener.protocol.take() == [Claim(1, above=9)]
 
 
+@pytest.mark.parametrize(
+    ("before", "beside", "forgotten"), [(99, 100, 100), (100, 100, 0), (0, 0, 0), (7, 0, 0)]
+)
+def test_a_lease_with_fewer_writes_than_were_acknowledged_has_forgotten_them(
+    before: int, beside: int, forgotten: int
+) -> None:
+    listener = Listener(b"orders").join()
+    listener.protocol.won(2, listener.now, writes=before)
+    listener.protocol.take()
+    listener.turn()
+    for number, writes in (
+        (1, beside),
+        (2, 1000),
+    ):  # What this term writes itself says nothing of the one before.
+        listener.protocol.published(Published(number, 1, {}, None, writes=writes), listener.now)
+    out = listener.hear(tick(1, 2))
+    (began,) = (effect for effect in out if isinstance(effect, Settled))
+    assert (began.forgotten, began.first.number) == (forgotten, 1)
+
+
+def test_what_was_acknowledged_to_the_leader_itself_counts_though_redis_does_not_know_it_yet() -> None:
+    listener = leader()
+    listener.protocol.went_back(50)
+    listener.protocol.won(2, listener.now, writes=49)
+    listener.protocol.take()
+    out = listener.published(listener.turn())
+    (began,) = (effect for effect in out if isinstance(effect, Settled))
+    assert began.forgotten == 50
+
+
+def test_a_term_that_was_not_claimed_finds_out_when_it_is() -> None:
+    listener = standby()
+    listener.protocol.unclaimed(0.0, again=False)
+    listener.protocol.take()
+    listener.turn()
+    listener.number += 1
+    listener.protocol.published(Published(listener.number, 1, {}, Tick(2, 1, 1, "run"), writes=70), 0.0)
+    listener.hear(tick(listener.number, 2))
+    listener.protocol.won(2, 0.0, writes=69)
+    (began,) = (effect for effect in listener.protocol.take() if isinstance(effect, Settled))
+    assert began.forgotten == 70
+
+
+def test_each_tick_carries_what_postgresql_has_acknowledged() -> None:
+    listener = leader()
+    (order,) = (effect for effect in listener.later(TICK, writes=31) if isinstance(effect, Publish))
+    assert order.writes == 31
+
+
 def test_a_standby_whose_lease_went_back_has_nothing_to_claim() -> None:
     listener = standby()
-    listener.protocol.went_back()
+    listener.protocol.went_back(0)
     assert listener.protocol.take() == []
 
 
