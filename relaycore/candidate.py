@@ -81,6 +81,7 @@ class Candidate:
         election.fence = max(election.fence, term)
         if election.ticks and election.fence > election.epoch:
             # Its ticks confirm nothing. Whoever has a later term has the lease, or this one still has it.
+            self._claimed_whole = True
             self._out.append(Claim(election.epoch, election.highest))
 
     def retire(self, now: float) -> None:
@@ -129,6 +130,7 @@ class Candidate:
         """Who leads in a term that PostgreSQL does not know claims it, or another one if it was claimed."""
         own, highest = self._election.epoch, self._election.highest
         is_unknown = not self._office.is_claimed and own == highest
+        self._claimed_whole = True  # Not any more, if its connection ends before it has won.
         self._out.append(Claim(highest or None, own - 1 if is_unknown else highest))
 
     def _end_term(self) -> None:

@@ -683,6 +683,15 @@ def test_a_leader_whose_lease_went_back_goes_on_in_another_term_and_misses_nothi
     assert not {Missed, Forgotten} & {*kinds(out)}
 
 
+def test_a_leader_that_is_cut_off_while_it_claims_another_term_leaves_it_to_the_standby() -> None:
+    listener = leader()
+    listener.protocol.went_back(0)
+    listener.protocol.disconnected(listener.now)
+    assert listener.protocol.state is State.JOINING
+    listener.protocol.won(2, listener.now)
+    assert listener.protocol.state is State.JOINING, "it has not heard what the standby holds"
+
+
 def test_a_leader_that_is_deaf_while_its_lease_goes_back_knows_what_it_has_missed() -> None:
     listener = leader()
     listener.others = 0
