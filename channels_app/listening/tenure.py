@@ -52,10 +52,12 @@ class Tenure:
         """See what has become of the claim, and of the term."""
         ended = self._heartbeat is not None and self._heartbeat.lost
         went_back = self._heartbeat is not None and self._heartbeat.went_back
-        if ended and not went_back:
-            self._protocol.lost(now)  # What that leads to comes first.
-        elif self._candidacy.is_over:
+        if self._candidacy.is_over:
             self._take_outcome(now)
+        elif ended and self._candidacy.is_under_way and not self._candidacy.is_overdue:
+            pass  # It may have ended because this very claim was won.
+        elif ended and not went_back:
+            self._protocol.lost(now)
         elif self._candidacy.is_overdue and not self._protocol.leads:
             self._protocol.unclaimed(now, again=False)
         elif went_back and not self._candidacy.is_under_way:
