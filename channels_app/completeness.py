@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 import redis
 from django.conf import settings
@@ -126,15 +126,21 @@ def _reaches(lease: Lease, until: datetime) -> bool:
     """Whether all is known up to there.
 
     The lease says it once a second, and Redis with each tick: who reads what was just published needs that.
+    But what Redis knows holds together with the gaps that were on record by then. A PostgreSQL that went
+    back has lost some, until the next leader says so.
     """
     if lease.known_until is not None and until <= lease.known_until:
         return True
     try:
-        confirmed = shared_redis().hget(keys.confirmed_tick(lease.partition), "at")
+        found = shared_redis().hmget(keys.confirmed_tick(lease.partition), "at", "writes")
     except redis.RedisError as exc:
         log.warning("Redis does not answer, so what is newest is not known to be complete: %s", exc)
         return False
-    return confirmed is not None and until <= from_milliseconds(int(confirmed))
+    confirmed, writes = (None if value is None else int(value) for value in cast("list[bytes | None]", found))
+    if confirmed is None or until > from_milliseconds(confirmed):
+        return False
+    # Asked after Redis, which never knows of a write that is not committed.
+    return Lease.objects.filter(pk=lease.pk, writes__gte=writes or 0).exists()
 
 
 def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:

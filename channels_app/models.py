@@ -98,7 +98,7 @@ class Channel(models.Model):
         validators=[MinValueValidator(LEAST_RETENTION_SECONDS), MaxValueValidator(MOST_RETENTION_SECONDS)],
         help_text="Messages older than this are deleted, those stored already too. Empty: never.",
     )
-    # By PostgreSQL's clock, the one that all hosts share: listeners compare the newest `updated_at`.
+    # By PostgreSQL's clock, when the statement ran and not when it was committed: to be shown, no order.
     created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
     updated_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
 
@@ -154,6 +154,7 @@ class Gap(models.Model):
         REFUSED = "refused", "Redis refuses the subscription"
         VANISHED = "vanished", "heard, and gone from the stream before it was stored"
         ARCHIVE_RESTORED = "MongoDB restored", "stored, and gone since MongoDB was restored"
+        RESTORED = "PostgreSQL restored", "PostgreSQL went back, and what it had on record is not known"
 
     partition = models.PositiveIntegerField()
     partitions = models.PositiveIntegerField(

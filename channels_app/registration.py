@@ -67,8 +67,6 @@ def change(name: str, policy: Policy) -> None:
     rows = Channel.objects.filter(channel=name)
     deduplicate = policy.as_json()
     partition = rows.values_list("partition", flat=True).first()
-    # A listener that missed the hint finds the change by the newest updated_at of all rows,
-    # so that has to be the one clock that all hosts share.
     with transaction.atomic():
         changed = rows.update(deduplicate=deduplicate, updated_at=ClockTimestamp())
         if partition is None or not changed:

@@ -78,18 +78,18 @@ def open_unproven(partition: int) -> None:
             _open(Lease.objects.unproven().filter(partition=partition), Gap.Cause.NO_LISTENER)
 
 
-def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> None:
+def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> bool:
     """Say why Redis refuses these channels (by the ids of their rows), and open a gap for each.
 
     `since` (ms since 1970): up to there they were heard; None: never. An empty text takes
-    a refusal back. They are INACTIVE, and their gap ends when they are heard.
+    a refusal back. They are INACTIVE, and their gap ends when they are heard. False: the term is not held.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
     with transaction.atomic():
         if not term.hold():
-            return
+            return False
         channels = list(Channel.objects.filter(pk__in=refusals))
         for channel in channels:
             channel.refusal = storable(refusals[channel.pk])
@@ -110,6 +110,7 @@ def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> None:
             for name, channel in refused.items()
         )
     _say_refused(list(refused.values()), term.partition)
+    return True
 
 
 def _say_refused(refused: Sequence[Channel], partition: int) -> None:

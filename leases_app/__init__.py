@@ -10,9 +10,18 @@ in a thread of its own (`heartbeat`), so that slow work never lets it lapse. A h
 that cannot renew doubts itself in this order:
 
 * the row says somebody else, or a later epoch: the term is over (`lost`), at once;
+* the row is gone, of an earlier epoch, or has fewer `writes` than were acknowledged: PostgreSQL went
+  back (it was restored, or a copy that lagged has taken over). Nobody else need have the lease, so the
+  term is written again, at once. Who leads the listeners claims another term instead, since it has to
+  say again what was forgotten;
 * PostgreSQL does not answer: the term is *unconfirmed*. Nobody can take it over
   either, so the work goes on. What needs one owner (status, leadership, trimming) is
   written under the condition that the row still has this epoch, so it waits as well.
+
+An epoch must not come twice, and PostgreSQL alone cannot see to that: it may go back. So the highest
+one is kept in Redis as well (of those that ticked, of those that wrote), and each claim says above
+what its epoch has to be. A lease of an earlier epoch than its contender knows of is free to who has
+found that its holder is gone, however alive it looks.
 
 Captured data is never fenced, decisions are: a holder that slept through its term may
 still append what it heard, since the deduplication key makes a second copy harmless.

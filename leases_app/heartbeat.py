@@ -10,7 +10,7 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from leases_app.leasing import Condition, Term
-from relaycore.errors import LeaseLost, one_line
+from relaycore.errors import LeaseLost, LeaseWentBack, one_line
 from relayproject import logs
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,20 @@ class Heartbeat:
     `condition` is asked in that thread, right before each beat: how the holder is. It must
     not wait, and not fail: a term whose holder cannot say that is lost.
 
+    If the lease went back with PostgreSQL, the term is written again. Unless it `begins_anew`: then it
+    is lost, and `went_back`; whoever leads is to claim another term, and to say in it what was forgotten.
+
     lost:              nobody renews the term any more; the loop that works under it looks here
+    went_back:         it is, and nobody else need have the lease: it has forgotten the term
     unconfirmed_since: monotonic seconds, while PostgreSQL does not answer
     """
 
-    def __init__(self, term: Term, condition: Callable[[], Condition] | None = None) -> None:
+    def __init__(
+        self, term: Term, condition: Callable[[], Condition] | None = None, *, begins_anew: bool = False
+    ) -> None:
         self.term = term
-        self.lost = False
+        self.lost = self.went_back = False
+        self._begins_anew = begins_anew
         self.unconfirmed_since: float | None = None
         self._given_up = 0
         self._releases = True
@@ -82,6 +89,9 @@ class Heartbeat:
             while not self._is_closed_before_the_next():
                 self._beat()
             self._release()
+        except LeaseWentBack as exc:
+            self.went_back = True
+            log.error("%s", exc)
         except LeaseLost as exc:
             log.warning("%s", exc)
         finally:
@@ -99,13 +109,21 @@ class Heartbeat:
 
     def _beat(self) -> None:
         try:
-            self.term.renew(self._given_up, self._condition())
+            self._renew()
         except DatabaseError as exc:
             self._doubt(exc)
             return
         if self.unconfirmed_since is not None:
             self.unconfirmed_since = None
             log.info("%s: the term is confirmed again", self.term)
+
+    def _renew(self) -> None:
+        try:
+            self.term.renew(self._given_up, self._condition())
+        except LeaseWentBack as exc:
+            if self._begins_anew or not self.term.regain():
+                raise
+            log.error("%s It is written again.", exc)
 
     def _doubt(self, exc: DatabaseError) -> None:
         connection.close()  # The next beat begins with a new one.

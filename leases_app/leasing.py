@@ -5,13 +5,15 @@ import socket
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from django.db import connection
-from django.db.models import Exists, F
+from django.db import connection, transaction
+from django.db.models import Exists, F, Q
+from django.db.models.functions import Greatest
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
-from relaycore.errors import LeaseLost
+from relaycore.errors import LeaseLost, LeaseWentBack
 
 # Written out: each term is renewed once a second, and making this from a query set takes 0.8 of the 1.3 ms
 # of CPU that a renewal costs an idle process.
@@ -20,8 +22,15 @@ UPDATE leases SET heartbeat_at = clock_timestamp(), given_up = %s, waiting = %s,
   is_protected = %s, heard_at = GREATEST(
     CASE WHEN heard_at <= clock_timestamp() THEN heard_at END,
     clock_timestamp() - make_interval(secs => %s)
-  ), known_until = COALESCE(%s, known_until)
-WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s
+  ), known_until = COALESCE(%s, known_until), writes = writes + 1
+WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s AND writes >= %s
+RETURNING writes
+"""
+
+_HOLD: Final = """
+UPDATE leases SET writes = writes + 1
+WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s AND writes >= %s
+RETURNING writes
 """
 
 _TROUBLE_CHARACTERS: Final = 500
@@ -50,12 +59,29 @@ class Condition:
 _SOUND: Final = Condition()
 
 
+class Acknowledged:
+    """What PostgreSQL has acknowledged of one lease to its holder, to any of its threads.
+
+    writes: `Lease.writes` is at least that, or PostgreSQL went back
+    """
+
+    def __init__(self, writes: int = 0) -> None:
+        self.writes = writes
+
+    def learn(self, writes: int) -> None:
+        """So much is committed."""
+        self.writes = max(self.writes, writes)
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """A lease that was claimed: a role, a partition, a slot, the epoch and its holder.
 
     given_up_before: messages that earlier terms had to give up
     known_before:    what the lease said as `known_until` when it was claimed
+    task_id:         of the holder; empty in the foreground
+    writes_before:   what it said as `writes`
+    acknowledged:    what PostgreSQL has acknowledged since
     """
 
     role: str
@@ -65,31 +91,41 @@ class Term:
     given_up_before: int = 0
     slot: int = 0
     known_before: datetime | None = None
+    task_id: str = ""
+    writes_before: int = 0
+    acknowledged: Acknowledged = field(default_factory=Acknowledged, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.role} of partition {self.partition}, epoch {self.epoch}"
 
-    def _key(self) -> tuple[str, int, int, int, str]:
-        return self.role, self.partition, self.slot, self.epoch, self.holder
+    def _key(self) -> tuple[str, int, int, int, str, int]:
+        return self.role, self.partition, self.slot, self.epoch, self.holder, self.acknowledged.writes
+
+    def _leases(self) -> LeaseQuerySet:
+        return Lease.objects.filter(role=self.role, partition=self.partition, slot=self.slot)
 
     def _row(self) -> LeaseQuerySet:
-        return Lease.objects.filter(
-            role=self.role, partition=self.partition, slot=self.slot, epoch=self.epoch, holder=self.holder
-        )
+        of_the_term = self._leases().filter(epoch=self.epoch, holder=self.holder)
+        return of_the_term.filter(writes__gte=self.acknowledged.writes)
 
     def holds(self) -> Exists:
         """As a condition of another statement: this term is the current one when it begins."""
         return Exists(self._row())
 
     def hold(self) -> bool:
-        """Keep the term from ending until this transaction is over; False if it is over already.
+        """Keep the term from ending until this transaction is over; False if it is over, or was forgotten.
 
         Whoever would claim the lease waits meanwhile. A process that is frozen right now loses its
-        transaction soon, so that nobody waits for it.
+        transaction soon, so that nobody waits for it. What the transaction writes counts as a write of the
+        lease: if PostgreSQL loses it again, that shows.
         """
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {_LONGEST_HOLD_MS}")
-        return self._row().select_for_update().values_list("pk").first() is not None
+            cursor.execute(_HOLD, self._key())
+            held = cursor.fetchone()
+        if held is not None:
+            transaction.on_commit(partial(self.acknowledged.learn, held[0]))
+        return held is not None
 
     def renew(self, given_up: int, condition: Condition = _SOUND) -> None:
         """Say that the holder lives, how it is, and how many messages it had to give up in this term.
@@ -97,6 +133,7 @@ class Term:
         What was proved before stays proved; a proof from the future is forgotten.
 
         Raises:
+            LeaseWentBack: the lease is of an earlier term or moment, or gone: PostgreSQL went back.
             LeaseLost: somebody else holds the lease now.
         """
         # The total, not what is new: a renewal whose answer was lost is sent again, and must not count twice.
@@ -106,9 +143,30 @@ class Term:
         proof = (condition.heard_seconds_ago, condition.known_until)
         with connection.cursor() as cursor:
             cursor.execute(_RENEW, (total, *how, *proof, *self._key()))
-            renewed = cursor.rowcount
-        if not renewed:
+            renewed = cursor.fetchone()
+        if renewed is not None:
+            self.acknowledged.learn(renewed[0])
+        elif (
+            self._leases()
+            .filter(Q(epoch__gt=self.epoch) | Q(epoch=self.epoch) & ~Q(holder=self.holder))
+            .exists()
+        ):
             raise LeaseLost(f"{self}: the term is over.")
+        else:
+            raise LeaseWentBack(f"{self}: PostgreSQL went back, the lease has forgotten the term.")
+
+    def regain(self) -> bool:
+        """Write the term again into a lease that has gone back to an earlier one; False if somebody is ahead.
+
+        The term is the same: whoever has claimed the lease meanwhile, below its epoch, has lost it.
+        """
+        Lease.objects.get_or_create(role=self.role, partition=self.partition, slot=self.slot)
+        writes = self.acknowledged.writes
+        older = self._leases().filter(
+            Q(epoch__lt=self.epoch) | Q(epoch=self.epoch, holder=self.holder, writes__lt=writes)
+        )
+        mine = _held_by(self.holder, self.task_id)
+        return bool(older.update(epoch=self.epoch, writes=Greatest(F("writes"), writes), **mine))
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
@@ -125,34 +183,47 @@ class Contender:
     task_id: str = ""
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def claim(self, role: str, partition: int, slot: int = 0, *, beyond: int | None = None) -> Term | None:
+    def claim(
+        self,
+        role: str,
+        partition: int,
+        slot: int = 0,
+        *,
+        beyond: int | None = None,
+        above: int = 0,
+        least: int = 0,
+    ) -> Term | None:
         """Take the lease if it is free; None if somebody holds it or was quicker.
 
-        `beyond`: take it as well if its epoch is this one, although it is not free: who
-        held it then is known to be gone.
+        `beyond`: take it as well if its epoch is this one or an earlier one, although it is not free:
+        who held it then is known to be gone. `above`: the highest epoch that is known elsewhere. The new one
+        is above it and above the lease's, which may have gone back with PostgreSQL. `least`: leave it if its
+        epoch is below this one: it has gone back, and that it looks free says nothing.
         """
         Lease.objects.get_or_create(role=role, partition=partition, slot=slot)
         claimable = Lease.objects.filter(role=role, partition=partition, slot=slot)
-        claimable = claimable.free() if beyond is None else claimable.free(or_of_epoch=beyond)
-        seen = claimable.values_list("epoch", "given_up", "known_until").first()
+        claimable = claimable.free() if beyond is None else claimable.free(or_up_to=beyond)
+        seen = claimable.filter(epoch__gte=least).values_list("pk", "epoch", "given_up").first()
         if seen is None:
             return None
-        epoch, given_up, known_until = seen
+        row, epoch, given_up = seen
         # Any claim in between has raised the epoch. A renewal in between has not (the holder had only
         # let the lease lapse), so the row must still be claimable as well.
+        new = max(epoch, above) + 1
         won = claimable.filter(epoch=epoch, given_up=given_up).update(
-            epoch=F("epoch") + 1,
-            holder=self.name,
-            host=socket.gethostname()[:255],
-            pid=os.getpid(),
-            task_id=self.task_id,
-            claimed_at=ClockTimestamp(),
-            heartbeat_at=ClockTimestamp(),
-            waiting=0,
-            trouble="",
-            is_protected=None,
+            epoch=new, writes=F("writes") + 1, **_held_by(self.name, self.task_id)
         )
-        return Term(role, partition, epoch + 1, self.name, given_up, slot, known_until) if won else None
+        # Read now: whoever held it may have written until the claim, and nobody else does from there on.
+        mine = Lease.objects.filter(pk=row, epoch=new, holder=self.name)
+        now = mine.values_list("known_until", "writes").first() if won else None
+        if now is None:
+            return None
+        known_until, writes = now
+        return Term(
+            *(role, partition, new, self.name, given_up, slot, known_until, self.task_id),
+            writes_before=writes - 1,
+            acknowledged=Acknowledged(writes),
+        )
 
     def take_seat(self, partition: int, seats: int) -> Term | None:
         """One of the seats for listeners of a partition; None if all are taken."""
@@ -187,6 +258,21 @@ class Held:
             for partition in partitions
         }
         return {partition: count for partition, count in vacant.items() if count}
+
+
+def _held_by(holder: str, task_id: str) -> dict[str, Any]:
+    """What a lease says as soon as this process holds it."""
+    return {
+        "holder": holder,
+        "host": socket.gethostname()[:255],
+        "pid": os.getpid(),
+        "task_id": task_id,
+        "claimed_at": ClockTimestamp(),
+        "heartbeat_at": ClockTimestamp(),
+        "waiting": 0,
+        "trouble": "",
+        "is_protected": None,
+    }
 
 
 def prefers_elsewhere(partition: int) -> bool:

@@ -53,8 +53,8 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
         """Not renewed for longer than the time to live, whether it lapsed or was released."""
         return self.filter(_is_silent())
 
-    def free(self, or_of_epoch: int | None = None) -> Self:
-        """Never held, released, or lapsed: the opposite of `live`. With an epoch, those of it as well.
+    def free(self, or_up_to: int | None = None) -> Self:
+        """Never held, released, or lapsed: the opposite of `live`. With an epoch, those up to it as well.
 
         A heartbeat that lies in the future was written while PostgreSQL's clock was ahead. It would
         keep everybody out until that clock has come there.
@@ -62,7 +62,7 @@ class LeaseQuerySet(models.QuerySet["Lease"]):
         # Conditions on columns only. An UPDATE that has waited for a row looks at its columns again, but
         # answers a subquery from before the wait: it would take a lease that was renewed meanwhile.
         free = Q(holder="") | Q(heartbeat_at=None) | _is_silent()
-        return self.filter(free if or_of_epoch is None else free | Q(epoch=or_of_epoch))
+        return self.filter(free if or_up_to is None else free | Q(epoch__lte=or_up_to))
 
 
 def _oldest_live() -> CombinedExpression:
@@ -129,6 +129,14 @@ class Lease(models.Model):
         default=0, help_text="Messages in the holder's memory that are not on the stream, or not stored, yet."
     )
     trouble = models.TextField(blank=True, default="", help_text="What the holder cannot do, and why.")
+
+    # With a default in the table itself: processes of an earlier version may still add rows.
+    writes = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="Grows with whatever is written under this lease. Redis knows it too: less here, and "
+        "PostgreSQL went back.",
+    )
 
     is_protected = models.BooleanField(
         null=True,

@@ -82,6 +82,14 @@ class Accounting:
         self._has_begun = False
         self._before = self._deaf_since = self.confirmed = None
 
+    def go_on(self, epoch: int) -> None:
+        """The leader goes on in a term of another epoch: what it knows of the one before it knows still."""
+        if self.is_settled:
+            self.is_settled, self.is_whole, self.is_forgotten = False, True, False
+            self.since, self._late = None, ()
+        self._epoch = epoch
+        self._has_begun = False
+
     def begun(self, before: Tick | None) -> None:
         """Redis has published a tick of the term. `before`: the last tick that was confirmed until then."""
         if self._has_begun:

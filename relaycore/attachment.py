@@ -1,10 +1,10 @@
 """How one data connection begins, and that it leads to the server that takes writes.
 
 Beginning: its internal channels are subscribed first. Then Redis is asked, on the connection for
-commands, for its counter of ticks and for the policies in force (`Locate`). Only after the answer the
-channels are subscribed. So every message comes after that place in the order, and a tick up to that
-number is no news, whoever publishes it again. Ticks that come before the answer are kept until it is
-known which of them are.
+commands, for its counter of ticks, the highest epoch and the policies in force (`Locate`). Only after
+the answer the channels are subscribed. So every message comes after that place in the order, and a
+tick up to that number is no news, whoever publishes it again. Ticks that come before the answer are kept
+until it is known which of them are.
 
 Two servers: after a failover the two connections may lead to different ones. A replica passes on what
 its primary publishes, so it is heard there for a while. A standby drops its data connection at once, a

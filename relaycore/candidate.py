@@ -28,13 +28,14 @@ class Candidate:
         self._claimed_whole = False
         self._retires_at = float("-inf")
 
-    def won(self, epoch: int, now: float, *, claimed: bool) -> None:
+    def won(self, epoch: int, now: float, *, claimed: bool, writes: int = 0) -> None:
         """The term of this epoch is its own. Not `claimed`: PostgreSQL cannot be asked."""
         if self._election.ticks and epoch == self._election.epoch:
-            self._office.claimed(claimed=claimed)
+            self._office.claimed(claimed=claimed, writes=writes)
             return
+        goes_on = self._election.ticks
         whole = self._hearing.is_whole
-        if self._claimed_whole and not whole and not self._election.ticks:
+        if self._claimed_whole and not whole and not goes_on:
             # Its connection has ended since it claimed. Somebody else may hold what it has not heard.
             self._claimed_whole = False
             self.refused(now)
@@ -43,8 +44,11 @@ class Candidate:
             if action is not Action.LEAD:
                 self.follow((action,), now)
                 continue
-            self._office.lead(epoch, now, claimed=claimed)
-            self.relay(self._hearing.lead(epoch, whole=whole))
+            self._office.lead(epoch, now, claimed=claimed, writes=writes)
+            if goes_on:
+                self._hearing.accounting.go_on(epoch)
+            else:
+                self.relay(self._hearing.lead(epoch, whole=whole))
             if self._election.last is not None:
                 self._out.append(Mark(self._election.last))
 
@@ -61,9 +65,24 @@ class Candidate:
             if self._election.last is None:
                 self.refused(now)
                 return
-            self.won(self._election.seen + 1, now, claimed=False)
+            self.won(self._election.highest + 1, now, claimed=False)
         if again and self._election.ticks:
-            self._out.append(Claim(self._election.seen or None))
+            self._claim_anew()
+
+    def went_back(self, writes: int) -> None:
+        """The lease has forgotten the term, since PostgreSQL went back. Another one goes on where it was."""
+        self._office.went_back(writes)
+        if self._election.ticks:
+            self._claim_anew()
+
+    def fenced(self, term: int) -> None:
+        """Redis says that this is the highest epoch that ever ticked."""
+        election = self._election
+        election.fence = max(election.fence, term)
+        if election.ticks and election.fence > election.epoch:
+            # Its ticks confirm nothing. Whoever has a later term has the lease, or this one still has it.
+            self._claimed_whole = True
+            self._out.append(Claim(election.epoch, election.highest))
 
     def retire(self, now: float) -> None:
         """Hand over, if that is safe now."""
@@ -104,7 +123,15 @@ class Candidate:
             return
         self._claims_at = now + _CLAIM_AGAIN_SECONDS
         self._claimed_whole = self._hearing.is_whole
-        self._out.append(Claim(self._election.seen or None))
+        highest = self._election.highest
+        self._out.append(Claim(highest or None, highest))
+
+    def _claim_anew(self) -> None:
+        """Who leads in a term that PostgreSQL does not know claims it, or another one if it was claimed."""
+        own, highest = self._election.epoch, self._election.highest
+        is_unknown = not self._office.is_claimed and own == highest
+        self._claimed_whole = True  # Not any more, if its connection ends before it has won.
+        self._out.append(Claim(highest or None, own - 1 if is_unknown else highest))
 
     def _end_term(self) -> None:
         self._office.end()

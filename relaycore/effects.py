@@ -28,7 +28,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Locate:
-    """Ask Redis for its counter of ticks, then for the policies in force; tell `located`."""
+    """Ask Redis for its counter of ticks, the highest epoch and the policies in force; tell `located`."""
 
     connection: bytes
 
@@ -53,13 +53,17 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Publish a tick. `answered`: tell `published` or `not_published`."""
+    """Publish a tick. `answered`: tell `published` or `not_published`.
+
+    `writes`: so many writes of the lease PostgreSQL has acknowledged; to be kept beside the stream.
+    """
 
     epoch: int
     state: TickState
     confirmed: Tick | None
     changes: Changes = ()
     answered: bool = True
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,14 @@ class Prove:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Claim the lease if it is free, or of the epoch `beyond`; tell `won`, `refused` or `unclaimed`."""
+    """Claim the lease if it is free, or of an epoch up to `beyond`; tell `won`, `refused` or `unclaimed`.
+
+    The new epoch is to be above `above`, whatever the lease says: it may have gone back. Without `beyond`,
+    when nobody knows that its holder is gone, a lease that has gone back below `above` is to be left alone.
+    """
 
     beyond: int | None
+    above: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +107,17 @@ class Lead:
 class Settled:
     """It is known where the term has begun: what is heard may be written, and under which circumstances.
 
-    rows:  of the channels that are heard
-    since: the last tick that the leader before has confirmed, if nothing was missed since; else None
-    first: these channels are heard from this tick on at the latest
+    rows:      of the channels that are heard
+    since:     the last tick that the leader before has confirmed, if nothing was missed since; else None
+    first:     these channels are heard from this tick on at the latest
+    forgotten: PostgreSQL went back, and had acknowledged so many writes of the lease before: what it had on
+               record up to `first` is not known; 0: it did not
     """
 
     rows: list[int]
     since: Tick | None
     first: Tick
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)

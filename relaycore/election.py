@@ -33,6 +33,7 @@ class Election:
     state: see the module
     epoch: of its own latest term, 0 if there was none
     seen:  the highest epoch that was heard
+    fence: the highest epoch that ever ticked, by what Redis keeps beside the stream
     last:  the latest tick of the current term by which this connection hears every channel
     newest: the number of the last tick that was heard, or published before this connection
     point: while it hands over: what came before the tick of this number it relays, the rest it holds
@@ -42,7 +43,7 @@ class Election:
         self._interval = interval
         self.state = State.JOINING
         self.epoch = 0
-        self.seen = 0
+        self.seen = self.fence = 0
         self.last: Tick | None = None
         self.point: int | None = None
         self.newest = 0
@@ -53,6 +54,11 @@ class Election:
         self._asked: int | None = None
         self._expected: int | None = None
         self._hands_over_since = 0.0
+
+    @property
+    def highest(self) -> int:
+        """Of all terms that are known here. The lease may know less: PostgreSQL may have gone back."""
+        return max(self.seen, self.fence)
 
     @property
     def relays(self) -> bool:

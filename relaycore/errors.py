@@ -8,6 +8,7 @@
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
+    │   └── LeaseWentBack  the lease knows less than its holder: PostgreSQL went back
     ├── Disconnected       a server connection ended or could not be made
     ├── SearchTooSlow      what was looked for was not found in time
     └── UnfitServer        a server is set up in a way that loses messages
@@ -46,6 +47,10 @@ class NotRetried(RelayError):
 
 class LeaseLost(RelayError):
     """The holder of a lease found that the lease is no longer its own."""
+
+
+class LeaseWentBack(LeaseLost):
+    """The lease is gone, or of an earlier state than its holder has written: nobody else need have it."""
 
 
 class Disconnected(RelayError, ConnectionError):

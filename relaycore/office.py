@@ -26,12 +26,13 @@ from relaycore.effects import (
 )
 from relaycore.election import Election
 from relaycore.outside import Outside, Published
-from relaycore.policies import Policies
+from relaycore.policies import Changes, Policies
 from relaycore.pulse import Pulse
 from relaycore.refusals import missing_right
 from relaycore.standbys import Standbys
 from relaycore.subscribing import Subscriptions
 from relaycore.ticks import LEFT, Tick
+from relaycore.ticks import State as TickState
 from relaycore.transitions import State
 
 _UNHEARD_EVERY_SECONDS: Final = 1.0
@@ -42,6 +43,7 @@ class Office:
     """The terms of one listener, `name`. What is to be done is added to `out`.
 
     has_begun:    what is heard in this term may be written
+    is_claimed:   the lease is, for the term that goes on
     tick_refusal: what Redis said when it refused a tick or a proof; empty if it has taken one since
     """
 
@@ -66,7 +68,9 @@ class Office:
         self.has_begun = False
         self.has_room = True
         self.tick_refusal = ""
-        self._is_claimed = False
+        self.is_claimed = False
+        self._writes_before = self._writes_known = 0
+        self._writes_beside: int | None = None
         self._announces = False
         self._silenced: dict[int, tuple[bytes, Tick]] = {}
         self._newest_before = 0
@@ -91,9 +95,10 @@ class Office:
 
     # --- the term ------------------------------------------------------------------------
 
-    def lead(self, epoch: int, now: float, *, claimed: bool) -> None:
-        """A term begins. Not `claimed`: PostgreSQL cannot be asked."""
-        self._is_claimed, self.has_begun = claimed, False
+    def lead(self, epoch: int, now: float, *, claimed: bool, writes: int) -> None:
+        """A term begins. Not `claimed`: PostgreSQL cannot be asked. `writes`: as in `claimed`."""
+        self.is_claimed, self.has_begun = claimed, False
+        self._writes_before, self._writes_beside = writes, None
         self._silenced.clear()
         self.standbys.lead()
         self.pulse.lead(now)
@@ -101,14 +106,18 @@ class Office:
         self.look_at_policies()
         self._out.append(Lead(epoch))
 
-    def claimed(self, *, claimed: bool) -> None:
-        """The lease of the term that goes on is claimed, or it is not."""
-        self._is_claimed = claimed
+    def claimed(self, *, claimed: bool, writes: int) -> None:
+        """The lease of the term that goes on is claimed, or it is not. `writes`: of it before the claim."""
+        self.is_claimed, self._writes_before = claimed, writes
         self._settle()
+
+    def went_back(self, writes: int) -> None:
+        """PostgreSQL has acknowledged so many writes of the lease, and has fewer now."""
+        self._writes_known = max(self._writes_known, writes)
 
     def end(self) -> None:
         """Lead no more."""
-        self._is_claimed = self.has_begun = False
+        self.is_claimed = self.has_begun = False
         self._silenced.clear()
 
     def look_at_policies(self) -> None:
@@ -146,7 +155,7 @@ class Office:
             is_settled = is_leading and self._policies.is_settled
             self._policies_before = len(self._policies.all_in_force) if is_settled else None
             self._announces = False
-            self._out.append(Publish(self._election.epoch, self._election.says, self._confirm(), changes))
+            self._publish(self._election.says, changes)
         if self.pulse.is_deaf(now):
             self.pulse.sound()
             self._out.append(Drop("Redis publishes ticks that do not arrive."))
@@ -154,7 +163,11 @@ class Office:
 
     def say_left(self) -> None:
         """Tell the others that this leader has left."""
-        self._out.append(Publish(self._election.epoch, LEFT, self._confirm(), answered=False))
+        self._publish(LEFT, answered=False)
+
+    def _publish(self, says: TickState, changes: Changes = (), *, answered: bool = True) -> None:
+        epoch, writes = self._election.epoch, self.outside.writes
+        self._out.append(Publish(epoch, says, self._confirm(), changes, answered, writes))
 
     def published(self, answer: Published, now: float) -> None:
         """Redis has published a tick."""
@@ -165,6 +178,8 @@ class Office:
         self.pulse.published(answer.number, now)
         self.standbys.learn(answer.number, answer.subscribers, answer.proofs, now)
         self._accounting.begun(answer.before)
+        if self._writes_beside is None:  # Later ones are this term's own.
+            self._writes_beside = answer.writes
         if None not in {self._policies_before, answer.policies} and self._policies_before != answer.policies:
             self._policies.announce_again()
             self.look_at_policies()
@@ -258,11 +273,18 @@ class Office:
     def _settle(self) -> None:
         """Once the term is claimed, and it is known where it has begun."""
         first = self._election.last
-        if self._is_claimed and self._accounting.is_settled and first is not None and not self.has_begun:
+        if self.is_claimed and self._accounting.is_settled and first is not None and not self.has_begun:
             self.has_begun = True
-            self._out.append(Settled(self._subscriptions.heard_rows, self._accounting.since, first))
+            rows = self._subscriptions.heard_rows
+            self._out.append(Settled(rows, self._accounting.since, first, self._forgotten))
             for channel in self._subscriptions.refused:
                 self.silence(channel)
+
+    @property
+    def _forgotten(self) -> int:
+        """What PostgreSQL has acknowledged it must have had when the lease was claimed."""
+        acknowledged = max(self._writes_known, self._writes_beside or 0)
+        return acknowledged if self._writes_before < acknowledged else 0
 
     def _confirm(self) -> Tick | None:
         return self._accounting.confirm(self.outside.stands, on_record=self.outside.on_record)

@@ -16,6 +16,7 @@ class Outside:
     stands:    everything heard before this tick is on the stream, or was given up
     waiting:   messages that are not on the stream yet
     on_record: everything that was missed so far is on record for good
+    writes:    so many writes of the lease PostgreSQL has acknowledged
     refusal:   what Redis said when it last refused to append; empty if it has taken it since
     """
 
@@ -25,6 +26,7 @@ class Outside:
     waiting: int = 0
     on_record: bool = True
     refusal: str = ""
+    writes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Published:
     subscribers: how many connections subscribe the channel of ticks
     proofs:      which standbys were whole, at which tick, with which channels
     policies:    how many stand beside the stream
+    term:        the highest epoch that ever ticked
+    writes:      so many writes of the lease PostgreSQL had acknowledged to whoever led until then
     before:      the last tick that was confirmed until then
     has_room:    Redis takes what is appended
     """
@@ -45,3 +49,5 @@ class Published:
     before: Tick | None
     has_room: bool = True
     policies: int | None = None
+    term: int = 0
+    writes: int = 0

@@ -31,9 +31,11 @@ from relaycore.transitions import State
 
 
 class ListenerProtocol:
-    """The decisions of one listener of one partition. `name` is unique to it."""
+    """The decisions of one listener of one partition. `name` is unique to it. `term`: as in `located`."""
 
-    def __init__(self, name: bytes, capture: Capture, interval: float, hold_bytes: int) -> None:
+    def __init__(
+        self, name: bytes, capture: Capture, interval: float, hold_bytes: int, *, term: int = 0
+    ) -> None:
         self._out: list[Effect] = []
         self._policies = Policies()
         self._subscriptions = Subscriptions((capture.control_channel, capture.tick_channel), self._policies)
@@ -42,15 +44,10 @@ class ListenerProtocol:
         self._accounting = self._hearing.accounting
         self._attachment = Attachment()
         self._office = Office(
-            name,
-            interval,
-            self._election,
-            self._accounting,
-            self._subscriptions,
-            self._policies,
-            self._out,
+            name, interval, self._election, self._accounting, self._subscriptions, self._policies, self._out
         )
         self._candidate = Candidate(self._hearing, self._office, self._out)
+        self._candidate.fenced(term)
         self._standby = Standby()
         self._heard_at: float | None = None
 
@@ -132,7 +129,7 @@ class ListenerProtocol:
         self._attachment.disconnected()
         self._subscriptions.disconnected()
         self._office.deafened()
-        self._candidate.follow(self._election.cut(now, somebody=self._has_audience), now)
+        self._candidate.follow(self._election.cut(now, somebody=self._office.standbys.audience > 0), now)
 
     def data_leads_to(self, server: str) -> None:
         """The data connection leads to this server."""
@@ -145,9 +142,10 @@ class ListenerProtocol:
             self._office.standbys.distrust()
 
     def located(
-        self, connection: bytes, number: int | None, policies: Mapping[bytes, Policy], now: float
+        self, connection: bytes, number: int | None, policies: Mapping[bytes, Policy], now: float, term: int
     ) -> None:
-        """Redis' counter of ticks, and then the policies in force; None if it could not be asked."""
+        """Redis' counter of ticks, None if it could not be asked; policies in force; the highest epoch."""
+        self._candidate.fenced(term)
         news = self._attachment.located(connection, number)
         if number is None or news is None:
             return
@@ -155,9 +153,8 @@ class ListenerProtocol:
         for tick in news:
             self._policies.follow(tick.changes)
         newest = max([number, *(tick.number for tick in news)])
-        self._candidate.follow(
-            self._hearing.joined(connection, newest, self._policies.all_in_force, now), now
-        )
+        joined = self._hearing.joined(connection, newest, self._policies.all_in_force, now)
+        self._candidate.follow(joined, now)
         self._subscriptions.located()
         self._office.look_at_policies()
 
@@ -228,6 +225,7 @@ class ListenerProtocol:
     def published(self, answer: Published, now: float) -> None:
         """Redis has published a tick."""
         self._office.published(answer, now)
+        self._candidate.fenced(answer.term)
 
     def not_published(self, error: str) -> None:
         """A tick could not be published; `error` is empty where it is not known."""
@@ -250,9 +248,9 @@ class ListenerProtocol:
 
     # --- the lease -----------------------------------------------------------------------
 
-    def won(self, epoch: int, now: float, *, claimed: bool = True) -> None:
-        """It may lead in this epoch; release the lease if it does not. `claimed`: the lease was."""
-        self._candidate.won(epoch, now, claimed=claimed)
+    def won(self, epoch: int, now: float, *, claimed: bool = True, writes: int = 0) -> None:
+        """It may lead in this epoch; release the lease if not. `claimed`: it was, after so many `writes`."""
+        self._candidate.won(epoch, now, claimed=claimed, writes=writes)
 
     def refused(self, now: float) -> None:
         """Somebody else has the lease."""
@@ -261,6 +259,10 @@ class ListenerProtocol:
     def unclaimed(self, now: float, *, again: bool) -> None:
         """PostgreSQL does not say who leads. `again`: that claim is over, so another one is needed."""
         self._candidate.unclaimed(now, again=again)
+
+    def went_back(self, writes: int) -> None:
+        """The lease has forgotten the term, and so many writes that PostgreSQL had acknowledged."""
+        self._candidate.went_back(writes)
 
     def lost(self, now: float) -> None:
         """The lease could not be renewed: somebody else has it."""
@@ -293,8 +295,4 @@ class ListenerProtocol:
 
     def stop(self, now: float) -> None:
         """Go, after a hand-over if there may be somebody. To be called until the state is ENDED."""
-        self._candidate.follow(self._election.stop(now, somebody=self._has_audience), now)
-
-    @property
-    def _has_audience(self) -> bool:
-        return self._office.standbys.audience > 0
+        self._candidate.follow(self._election.stop(now, somebody=self._office.standbys.audience > 0), now)

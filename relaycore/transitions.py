@@ -87,7 +87,7 @@ class Action(Enum):
 
     ASK:       ask Redis for the counter of ticks, and tell `counted`
     REJOIN:    drop the data connection: it does not bring what is published
-    CLAIM:     claim the lease, beyond the epoch `seen`; tell `won` or `refused`
+    CLAIM:     claim the lease, above every epoch that is known; tell `won` or `refused`
     LEAD:      a term begins
     TAKE_BACK: append what is held since the point of the hand-over
     SAY_LEFT:  tell the others that this leader has left

@@ -45,7 +45,11 @@ def tick_counter(partition: int) -> str:
 
 
 def confirmed_tick(partition: int) -> str:
-    """A hash: the last tick up to which everything heard is on the stream."""
+    """A hash: the last tick up to which everything heard is on the stream.
+
+    And two numbers that only grow: the highest epoch of all ticks (`term`), and how many writes of the
+    lease PostgreSQL has acknowledged (`writes`).
+    """
     return f"{STREAM}:{{{partition}}}:confirmed"
 
 

@@ -77,10 +77,23 @@ ACTIVE
 Taking over
     No tick for five intervals although everything was read: Redis is asked for its
     counter of ticks. If it has gone on, this connection is deaf, and is made anew. If not,
-    the lease is claimed at the epoch that was heard, without waiting for it to lapse; the
-    winner appends what it holds and ticks. PostgreSQL away: the term goes unconfirmed
-    until it is back. A leader that was frozen appends late what it has (captured data is
-    never fenced, the writer stores it once), hears the higher epoch, and stands by again.
+    the lease is claimed at the epoch that was heard, without waiting for it to lapse, for one above
+    every epoch that was heard or that Redis knows to have ticked. The winner appends what it holds and
+    ticks. PostgreSQL away: the term goes unconfirmed until it is back. A leader that was frozen
+    appends late what it has (captured data is never fenced, the writer stores it once), hears the
+    higher epoch, and stands by again.
+
+The lease goes back
+    PostgreSQL was restored, or a copy that lagged has taken over. Whoever leads finds the term gone at its
+    next heartbeat, claims another one above all that ever ticked, and leads on: it has heard
+    everything, and appends on meanwhile. What ticks below the highest epoch confirms nothing.
+
+    The lease counts what is written under it (`writes`): each heartbeat, and each transaction that holds the
+    term. Ticks carry to Redis how much of that PostgreSQL has acknowledged, never what it has not. Whoever
+    begins a term compares: with less in the lease, gaps were forgotten, and what the leader before has
+    confirmed is no proof any more. Before it writes anything else it puts on record one gap, from the
+    `known_until` of the lease to its own first tick, and takes what is open into it. Then the
+    lease counts on from what was acknowledged, so that it is said once.
 
 Whole, and proved
     A standby is whole if it holds everything since the last confirmed tick, on a connection that

@@ -27,7 +27,13 @@ class Candidacy:
         self._began_at = 0.0
         self._term: Term | None = None
         self._error: DatabaseError | None = None
-        self.beyond: int | None = None
+        self._beyond: int | None = None
+        self._above = 0
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether there is a claim of which nobody has taken what came of it."""
+        return self._thread is not None
 
     @property
     def is_over(self) -> bool:
@@ -39,10 +45,13 @@ class Candidacy:
         """Whether PostgreSQL takes so long that a leader is needed before it answers."""
         return self._thread is not None and time.monotonic() - self._began_at > _PATIENCE_SECONDS
 
-    def begin(self, beyond: int | None) -> None:
-        """Claim the lease if it is free, or if its epoch is still `beyond`."""
+    def begin(self, beyond: int | None, above: int) -> None:
+        """Claim the lease if it is free, or of an epoch up to `beyond`; for an epoch above `above`.
+
+        Without `beyond` nobody knows that its holder is gone. Then it is left if it has gone back.
+        """
         if self._thread is None:
-            self.beyond = beyond
+            self._beyond, self._above = beyond, above
             self._began_at = time.monotonic()
             self._thread = logs.thread(self._claim, "candidacy")
             self._thread.start()
@@ -62,7 +71,10 @@ class Candidacy:
 
     def _claim(self) -> None:
         try:
-            self._term = self._contender.claim(Lease.Role.LISTENER, self._partition, beyond=self.beyond)
+            least = self._above if self._beyond is None else 0
+            self._term = self._contender.claim(
+                Lease.Role.LISTENER, self._partition, beyond=self._beyond, above=self._above, least=least
+            )
         except DatabaseError as exc:
             self._error = exc
         finally:

@@ -5,7 +5,6 @@ the positions of messages.
 """
 
 import logging
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -21,7 +20,6 @@ from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)
 
-_STRETCH_MS: Final = 1000
 _MOST: Final = 2**63 - 1
 """That PostgreSQL takes."""
 
@@ -60,16 +58,26 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
-    """So many messages were heard from `began` to `ended` (ms since 1970), and had to be let go."""
+class Restored:
+    """PostgreSQL went back. What it had on record up to `at` (ms since 1970) is not known.
 
-    began: int
-    ended: int
-    messages: int
+    writes: so many of the lease it had acknowledged
+    """
+
+    at: int
+    writes: int
 
 
-Note = Opened | Closed | Covered | Forgotten
+Note = Opened | Closed | Covered | Forgotten | Restored
 """What a term decides, and nobody without it."""
+
+_FACTS: Final = (
+    Gap.Cause.MEMORY_FULL,
+    Gap.Cause.VANISHED,
+    Gap.Cause.ARCHIVE_RESTORED,
+    Gap.Cause.RESTORED,
+)
+"""Causes of gaps that no leader knows better by hearing: what it has counted is another gap."""
 
 UNPROVEN: Final = (Gap.Cause.NO_LISTENER, Gap.Cause.DEAF)
 """Causes of gaps that were opened because a proof was missing. One that comes in time covers them."""
@@ -81,60 +89,6 @@ def between(before: Tick, after: Tick, cause: Gap.Cause, channel: str = "") -> C
         cause = Gap.Cause.REDIS_RESTARTED
     # The clock of Redis may have been set back.
     return Closed(before.at, max(before.at, after.at), cause, missed_at_most(before, after), channel)
-
-
-class Losses:
-    """Messages that were heard and had to be let go: a gap for each stretch of time in which it happened.
-
-    True while there are some that no gap speaks of. They were heard between two ticks, so those say when.
-    """
-
-    def __init__(self) -> None:
-        self._messages = 0
-        self._began = self._ended = 0
-        self._is_new = False
-        self._last = 0
-        self._last_heard_at = 0.0
-
-    def __bool__(self) -> bool:
-        return self._messages > 0
-
-    def add(self, messages: int, since: Tick | None) -> None:
-        """So many more, that were heard after this tick."""
-        self._messages += messages
-        if since is not None:
-            self._began = min(self._began or since.at, since.at)
-        self._is_new = True
-
-    def heard(self, tick: Tick) -> GivenUp | None:
-        """A tick was heard; the stretch, if it is over."""
-        self._last, self._last_heard_at = tick.at, time.monotonic()
-        if not self:
-            return None
-        if self._is_new:
-            self._is_new = False
-            self._ended = tick.at
-            return None
-        return self._take() if tick.at - self._ended >= _STRETCH_MS else None
-
-    def close(self) -> GivenUp | None:
-        """No tick will come that ends the stretch; the stretch, if there is one.
-
-        Without any tick nothing is known beyond the leader before: the next one counts from there.
-        """
-        if not self or not self._last:
-            self._messages = 0
-            return None
-        if self._is_new:
-            self._ended = self._last + round(1000 * (time.monotonic() - self._last_heard_at))
-        return self._take()
-
-    def _take(self) -> GivenUp:
-        began = self._began or self._ended
-        gap = GivenUp(began, max(began, self._ended), self._messages)
-        self._messages = self._began = 0
-        self._is_new = False
-        return gap
 
 
 def say(gap: Closed, partition: int) -> None:
@@ -164,24 +118,10 @@ def write(note: Note, term: Term) -> None:
             cover(still_open, from_milliseconds(at))
         case Forgotten(at):
             _end_forgotten(from_milliseconds(at), term, still_open)
+        case Restored():
+            _restore(note, term, still_open)
         case Closed():
             _close(note, term.partition, still_open)
-
-
-def write_loss(loss: GivenUp, partition: int) -> None:
-    """Write what was given up: a fact that no later term can know better.
-
-    Raises:
-        django.db.Error: PostgreSQL does not answer.
-    """
-    Gap.objects.get_or_create(
-        partition=partition,
-        channel="",
-        cause=Gap.Cause.MEMORY_FULL,
-        began_at=from_milliseconds(loss.began),
-        ended_at=from_milliseconds(loss.ended),
-        missed_at_most=loss.messages,
-    )
 
 
 def write_doubt(term: Term) -> None:
@@ -240,7 +180,7 @@ def _close(gap: Closed, partition: int, still_open: QuerySet[Gap]) -> None:
         return
     same = {"partition": partition, "channel": gap.channel, "began_at": began_at}
     same["partitions"] = current_partitions()
-    known = Gap.objects.filter(**same).exclude(cause=Gap.Cause.MEMORY_FULL)
+    known = Gap.objects.filter(**same).exclude(cause__in=_FACTS)
     # A leader that ended before it could confirm beyond a gap leaves it to the next one: it is longer now.
     # One that was covered meanwhile was so up to another moment.
     shorter = known.filter(Q(covered=True) | Q(ended_at__lt=ended_at))
@@ -258,8 +198,33 @@ def _end_refused(gap: Closed, partition: int, bound: int | None) -> bool:
     return bool(its_own.update(ended_at=ended_at))
 
 
+def _restore(note: Restored, term: Term, still_open: QuerySet[Gap]) -> None:
+    """From the last moment that PostgreSQL knows of on, anything may have been on record.
+
+    What is open may have been closed long ago, with another end, and what follows of this term knows
+    nothing of that. So it all becomes one gap. From here on the lease knows more than what was lost.
+    """
+    at = from_milliseconds(note.at)
+    _end_forgotten(at, term, still_open, cause=Gap.Cause.RESTORED)
+    lease = Lease.objects.filter(role=term.role, partition=term.partition, slot=term.slot)
+    lease.update(writes=Greatest(F("writes"), Value(note.writes)))
+    since = "the beginning" if term.known_before is None else f"{term.known_before:%Y-%m-%d %H:%M:%S %Z}"
+    log.error(
+        "partition %d: PostgreSQL went back to %s: it was restored, or a copy that lagged has taken over. "
+        "Which gaps and channels it had on record from there to %s is not known, so that is a gap.",
+        term.partition,
+        since,
+        f"{at:%Y-%m-%d %H:%M:%S %Z}",
+        extra={"partition": term.partition},
+    )
+
+
 def _end_forgotten(
-    at: datetime, term: Term, still_open: QuerySet[Gap], known_until: datetime | None = None
+    at: datetime,
+    term: Term,
+    still_open: QuerySet[Gap],
+    known_until: datetime | None = None,
+    cause: Gap.Cause = Gap.Cause.NO_LISTENER,
 ) -> None:
     began_at = known_until or term.known_before
     if began_at is None and term.epoch > 1:  # Whoever led before was killed before it could say so.
@@ -267,6 +232,8 @@ def _end_forgotten(
     for gap in still_open:
         gap.began_at = min(gap.began_at, began_at or gap.began_at)
         gap.ended_at = max(gap.began_at, at)
+        if cause is Gap.Cause.RESTORED:
+            gap.cause = cause
         gap.save()
         return
     # What never was heard has missed nothing yet: it is complete from its first moment on.
@@ -274,7 +241,7 @@ def _end_forgotten(
         Gap.objects.get_or_create(
             partition=term.partition,
             channel="",
-            cause=Gap.Cause.NO_LISTENER,
+            cause=cause,
             began_at=began_at,
             ended_at=max(began_at, at),
             missed_at_most=None,

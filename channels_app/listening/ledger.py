@@ -4,6 +4,11 @@ Nothing is confirmed beyond a gap before it is written. So what a term leaves un
 with it: whoever leads next counts from what was confirmed, and finds it again, or has heard it. Written
 after that, it would contradict who knows better. What was given up is the exception: a fact, which
 only adds to what is known.
+
+A lease that does not know the term need not be somebody else's: PostgreSQL may have gone back. So what
+cannot be written waits until it is known which it was: until this listener follows, or leads in another
+term. Then it comes first that something was forgotten: no gap that is open there may be closed by what
+a leader knows who believes that the gaps before it are on record.
 """
 
 import logging
@@ -15,7 +20,8 @@ from django.db import DatabaseError, DataError, transaction
 
 from channels_app import unheard
 from channels_app.listening import gaps, statuses
-from channels_app.listening.gaps import Closed, GivenUp, Note
+from channels_app.listening.gaps import Closed, Note, Restored
+from channels_app.listening.losses import GivenUp, write_loss
 from channels_app.listening.statuses import Began, Heard
 from leases_app.leasing import Term
 from relaycore.times import from_milliseconds
@@ -76,9 +82,11 @@ class Ledger:
         """One more will be added."""
         self._expected += 1
 
-    def lead(self, term: Term) -> None:
-        """What a term decides is written under this one from here on."""
+    def lead(self, term: Term, restored: Restored | None = None) -> None:
+        """What a term decides is written under this one from here on, and before all `restored`."""
         self._term = term
+        if restored is not None:
+            self._decisions.appendleft(restored)
 
     def follow(self) -> None:
         """The term is over, and what it has decided too."""
@@ -110,12 +118,19 @@ class Ledger:
             django.db.Error: PostgreSQL does not answer. What is not written waits on.
         """
         while self._facts:
-            gaps.write_loss(self._facts[0], self._partition)
+            self._write_fact(self._facts[0])
             self._facts.popleft()
             self._written += 1
         while self._decisions and self._term is not None:
-            self._decide(self._decisions[0], self._term)
+            if not self._decide(self._decisions[0], self._term):
+                return
             self._written += _expected(self._decisions.popleft())
+
+    def _write_fact(self, loss: GivenUp) -> None:
+        with transaction.atomic():
+            if self._term is not None:
+                self._term.hold()  # If it does: so it shows if PostgreSQL loses this again.
+            write_loss(loss, self._partition)
 
     def _refuse(self, refused: Refused) -> None:
         """With those right before it: Redis may refuse all channels at once, and a transaction takes time.
@@ -134,39 +149,46 @@ class Ledger:
         self._written += row in last.why  # It is written with what was said last.
         last.why[row] = why
 
-    def _decide(self, entry: _Decision, term: Term) -> None:
+    def _decide(self, entry: _Decision, term: Term) -> bool:
+        """Whether it is written; False if the lease does not know the term."""
         try:
-            self._write(entry, term)
+            return self._write(entry, term)
         except DataError:
-            self._doubt(entry, term)
+            return self._doubt(entry, term)
         except DatabaseError:
             raise
         except Exception:
             # It could not be written at any other time either, and everything behind it would wait for ever.
-            self._doubt(entry, term)
+            return self._doubt(entry, term)
 
-    def _write(self, entry: _Decision, term: Term) -> None:
+    def _write(self, entry: _Decision, term: Term) -> bool:
         match entry:
             case Began():
-                statuses.begin(term, entry)
+                if not statuses.begin(term, entry):
+                    return False
                 self.begun = term.epoch
             case Heard(rows, at):
-                statuses.hear(term, rows, from_milliseconds(at))
+                return statuses.hear(term, rows, from_milliseconds(at))
             case _Refusals(since, said):
-                unheard.refuse(term, said, since)
+                if not unheard.refuse(term, said, since):
+                    return False
                 for row, why in said.items():
                     if self._refused.get(row) == why:
                         del self._refused[row]
             case note:
                 with transaction.atomic():
-                    if term.hold():
-                        gaps.write(note, term)
+                    if not term.hold():
+                        return False
+                    gaps.write(note, term)
+        return True
 
-    def _doubt(self, entry: _Decision, term: Term) -> None:
+    def _doubt(self, entry: _Decision, term: Term) -> bool:
         log.exception("partition %d: this cannot be written: %s", self._partition, entry)
         with transaction.atomic():
-            if term.hold():
-                gaps.write_doubt(term)
+            if not term.hold():
+                return False
+            gaps.write_doubt(term)
+        return True
 
 
 def _expected(entry: _Decision) -> int:

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from channels_app.listening.loop import Listener
 from channels_app.listening.roster import Roster
+from channels_app.listening.ticker import highest_term
 from leases_app import deployment, layout
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, prefers_elsewhere
@@ -35,16 +36,19 @@ def listen(
         fitness.require_redis(shared_redis())
         if elsewhere and prefers_elsewhere(partition):
             return False
-        return _listen(partition, layout.begin(partition), stopping, Contender(task_id))
+        own, term = layout.begin(partition), highest_term(partition)
+        return _listen(partition, own, stopping, Contender(task_id), term)
 
 
-def _listen(partition: int, own: Layout, stopping: Callable[[], bool], contender: Contender) -> bool:
+def _listen(
+    partition: int, own: Layout, stopping: Callable[[], bool], contender: Contender, term: int
+) -> bool:
     seat = contender.take_seat(partition, settings.RELAY_LISTENERS_PER_PARTITION)
     if seat is None:
         return False
     log.info("partition %d: listening in seat %d", partition, seat.slot)
     with Roster(partition) as roster, _rare_collections():
-        listener = Listener(partition, own, contender, roster, _capture(partition))
+        listener = Listener(partition, own, contender, roster, _capture(partition), term)
         with Heartbeat(seat, listener.condition) as presence:
             listener.record.report_given_up = presence.give_up
             try:

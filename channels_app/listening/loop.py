@@ -4,7 +4,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from django.conf import settings
 
@@ -19,7 +19,7 @@ from channels_app.listening.tenure import Tenure
 from channels_app.listening.ticker import Ticker
 from channels_app.listening.watching import Watching
 from leases_app.leasing import Condition, Contender
-from relaycore import effects, legacy
+from relaycore import effects
 from relaycore.capture import Capture
 from relaycore.layout import Layout
 from relaycore.outside import Outside
@@ -27,7 +27,6 @@ from relaycore.protocol import ListenerProtocol
 from relaycore.subscribing import Command
 from relaycore.times import from_milliseconds
 from relaycore.transitions import State
-from relayproject import keys
 from relayproject.wire import READ_BYTES
 
 log = logging.getLogger(__name__)
@@ -55,23 +54,29 @@ _DATA, _COMMANDS, _ROSTER = "data", "commands", "roster"
 
 
 class Listener:
-    """One listener. `step` does whatever can be done now."""
+    """One listener. `step` does whatever can be done now. `term`: the highest epoch that ever ticked."""
 
     def __init__(
-        self, partition: int, layout: Layout, contender: Contender, roster: Roster, capture: Capture
+        self,
+        partition: int,
+        layout: Layout,
+        contender: Contender,
+        roster: Roster,
+        capture: Capture,
+        term: int,
     ) -> None:
-        self._partition = partition
+        self._partition, self._term = partition, term
         self._roster = roster
         memory, interval = settings.RELAY_LISTENER_MEMORY_BYTES, settings.RELAY_LISTENER_TICK_SECONDS
         name = uuid.uuid4().hex.encode()
-        self._protocol = ListenerProtocol(name, capture, interval, memory)
+        self._protocol = ListenerProtocol(name, capture, interval, memory, term=term)
         self._subscription = Subscription(f"relay-listener-{partition}")
         self._outlet = outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
         self._ticker = Ticker(outlet, partition, name, self._protocol)
         self._watching = Watching(outlet, partition)
         self.record = Record(roster)
         numbers, lose = self._ticker.numbers, self.record.give_up
-        self._appender = Appender(outlet, partition, layout, numbers, memory, lose, self._announce)
+        self._appender = Appender(outlet, partition, layout, numbers, memory, lose, self._ticker.announce)
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected, self._rest = False, 0.0
         self._shown: tuple[int, str, bool | None] = (0, "", None)
@@ -93,7 +98,7 @@ class Listener:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""
         # At once: in a partition that nobody leads there is no silence to wait for.
-        self._tenure.claim(None)
+        self._tenure.claim(None, self._term)
         # Not all at the same time: each leaves a moment with one listener less.
         retires_at = time.monotonic() + settings.RELAY_LISTENER_LIFE_SECONDS * random.uniform(0.8, 1.2)
         while self._protocol.state is not State.ENDED:
@@ -184,6 +189,7 @@ class Listener:
             waiting=self._appender.waiting_messages,
             on_record=self.record.is_complete,
             refusal=self._appender.refused,
+            writes=self._tenure.acknowledged,
         )
 
     def _connect(self, now: float) -> None:
@@ -233,17 +239,17 @@ class Listener:
 
     def _do_as_leader(self, effect: effects.Effect) -> None:
         match effect:
-            case effects.Claim(beyond):
-                self._tenure.claim(beyond)
+            case effects.Claim(beyond, above):
+                self._tenure.claim(beyond, above)
             case effects.Lead(epoch):
                 log.info("partition %d: leads, epoch %d", self._partition, epoch)
                 self._appender.epoch = epoch
                 self.record.follow(self._tenure.heartbeat)
-            case effects.Settled(rows, since, first):
+            case effects.Settled(rows, since, first, forgotten):
                 if (term := self._tenure.term) is not None:
                     self.record.follow(self._tenure.heartbeat)
                     before = None if since is None else since.at
-                    self._roster.lead(term, Began(tuple(rows), before, first.at))
+                    self._roster.lead(term, Began(tuple(rows), before, first.at), forgotten)
             case effects.Ask.END_TERM:
                 log.info("partition %d: leads no more", self._partition)
                 self._tenure.end()
@@ -259,12 +265,6 @@ class Listener:
                 self._roster.unheard(self._tenure.term, None if known is None else known.at)
             case _:
                 self.record.note(effect)
-
-    def _announce(self, documents: Iterable[bytes]) -> None:
-        """For consumers of the older kind, if there are any."""
-        if self._ticker.legacy_consumers:
-            for document in documents:
-                self._outlet.call(("PUBLISH", keys.LEGACY_CHANNEL, legacy.as_json(document)), lambda _: None)
 
     # --- watching itself -------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from channels_app.listening.gaps import Covered, Forgotten, GivenUp, Losses, Opened, between
+from channels_app.listening.gaps import Covered, Forgotten, Opened, between
+from channels_app.listening.losses import GivenUp, Losses
 from channels_app.listening.roster import Roster
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
-from django.db.models import Count, Max
 
 from channels_app import unheard
-from channels_app.listening.gaps import GivenUp, Note
+from channels_app.listening.gaps import Note, Restored
 from channels_app.listening.jobs import Jobs, Look
 from channels_app.listening.ledger import Entry, Ledger, Refused
+from channels_app.listening.losses import GivenUp
 from channels_app.listening.statuses import Began, Heard
 from channels_app.models import Channel
 from leases_app.leasing import Term
@@ -29,6 +29,14 @@ from relaycore.policy import Policy, parse
 from relayproject import logs
 
 log = logging.getLogger(__name__)
+
+# Of everything that is read of a row, and of what is visible. The newest of times, or of ids, would not do:
+# both are given when a statement runs, and who commits late has an older one than what was seen. It takes
+# 6.5 ms for 10,000 channels, 0.4 more than those.
+_FINGERPRINT = """
+SELECT count(*), sum(hashtextextended(deduplicate::text, hashtextextended(channel, id)))
+FROM channels WHERE partition = %s
+"""
 
 _RETRY_SECONDS = 0.5
 """While gaps wait to be written: nothing is confirmed beyond them."""
@@ -61,6 +69,7 @@ class _Lead:
     """From here on this listener leads; without a term it leads no more."""
 
     term: Term | None = None
+    restored: Restored | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,6 @@ class Roster:
     def __init__(self, partition: int) -> None:
         self.is_read = False
         self._partition = partition
-        self._term: Term | None = None
         self._collected = 0
         self._known: dict[str, Wanted] = {}
         self._fingerprint: object = None
@@ -137,9 +145,15 @@ class Roster:
         """Say that these rows are heard from there on (ms since 1970)."""
         self._jobs.put(Heard(tuple(rows), at))
 
-    def lead(self, term: Term, beginning: Began) -> None:
-        """Write from now on, under this term, what was noted for it and what will be."""
-        self._jobs.put(_Lead(term))
+    def lead(self, term: Term, beginning: Began, forgotten: int = 0) -> None:
+        """Write from now on, under this term, what was noted for it and what will be.
+
+        `forgotten`: PostgreSQL went back from so many writes of the lease; 0: it did not.
+        """
+        restored = Restored(beginning.first, forgotten) if forgotten else None
+        if restored is not None:
+            self._ledger.expect()
+        self._jobs.put(_Lead(term, restored))
         self._expect(beginning)
         self.hear(beginning.rows, beginning.first)
 
@@ -189,12 +203,11 @@ class Roster:
     def _do(self, job: Look | _Job) -> None:
         try:
             match job:
-                case _Lead(term):
-                    self._term = term
+                case _Lead(term, restored):
                     if term is None:
                         self._ledger.follow()
                     else:
-                        self._ledger.lead(term)
+                        self._ledger.lead(term, restored)
                 case _Unheard(term, known_until):
                     if term is None:
                         unheard.open_unproven(self._partition)
@@ -226,9 +239,9 @@ class Roster:
         return self._collected > 0 and isinstance(self._jobs.peek(), Entry)
 
     def _look_at_all(self) -> None:
-        rows = Channel.objects.filter(partition=self._partition)
-        # Additions, removals and changes all show in one of the three, so a full read is rare.
-        fingerprint = rows.aggregate(n=Count("id"), newest=Max("id"), changed=Max("updated_at"))
+        with connection.cursor() as cursor:
+            cursor.execute(_FINGERPRINT, (self._partition,))
+            fingerprint = cursor.fetchone()
         if fingerprint != self._fingerprint:
             self._compare(set(self._known), self._read())
             self._fingerprint = fingerprint

@@ -43,23 +43,24 @@ class Heard:
     at: int
 
 
-def begin(term: Term, beginning: Began) -> None:
-    """What another term said of channels that are not heard in this one holds no more.
+def begin(term: Term, beginning: Began) -> bool:
+    """What another term said of channels that are not heard in this one holds no more; False: not held.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
     with transaction.atomic():
         if not term.hold():
-            return
+            return False
         # The leader has noted what was missed. What is still open was opened by others meanwhile.
         end(open_gaps(term.partition), from_milliseconds(beginning.first))
         since = term.known_before if beginning.since is None else from_milliseconds(beginning.since)
         _silence(term.partition, set(beginning.rows), since)
+        return True
 
 
-def hear(term: Term, rows: Sequence[int], at: datetime) -> None:
-    """These rows are heard from here on.
+def hear(term: Term, rows: Sequence[int], at: datetime) -> bool:
+    """These rows are heard from here on; False if the term is not held.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
@@ -67,7 +68,7 @@ def hear(term: Term, rows: Sequence[int], at: datetime) -> None:
     for part in batched(rows, _ROWS_AT_ONCE):
         with transaction.atomic():
             if not term.hold():
-                return
+                return False
             found = Channel.objects.filter(id__in=part)
             found.exclude(subscription_status=Channel.Status.ACTIVE).update(
                 subscription_status=Channel.Status.ACTIVE,
@@ -77,6 +78,7 @@ def hear(term: Term, rows: Sequence[int], at: datetime) -> None:
                 updated_at=ClockTimestamp(),
             )
             end(Gap.objects.filter(partition=term.partition, channel__in=found.values("channel")), at)
+    return True
 
 
 def silence(rows: Sequence[int]) -> None:

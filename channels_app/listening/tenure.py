@@ -35,23 +35,33 @@ class Tenure:
         return None if self._heartbeat is None else self._heartbeat.term
 
     @property
+    def acknowledged(self) -> int:
+        """So many writes of the lease PostgreSQL has acknowledged to this term; 0 without one."""
+        return 0 if self._heartbeat is None else self._heartbeat.term.acknowledged.writes
+
+    @property
     def heartbeat(self) -> Heartbeat | None:
         """That of the term."""
         return self._heartbeat
 
-    def claim(self, beyond: int | None) -> None:
-        """Claim the lease if it is free, or if its epoch is still `beyond`."""
-        self._candidacy.begin(beyond)
+    def claim(self, beyond: int | None, above: int) -> None:
+        """Claim the lease if it is free, or of an epoch up to `beyond`; for an epoch above `above`."""
+        self._candidacy.begin(beyond, above)
 
     def turn(self, now: float) -> None:
         """See what has become of the claim, and of the term."""
-        if self._heartbeat is not None and self._heartbeat.lost:
-            self._protocol.lost(now)  # What that leads to comes first.
-            return
+        ended = self._heartbeat is not None and self._heartbeat.lost
+        went_back = self._heartbeat is not None and self._heartbeat.went_back
         if self._candidacy.is_over:
             self._take_outcome(now)
+        elif ended and self._candidacy.is_under_way and not self._candidacy.is_overdue:
+            pass  # It may have ended because this very claim was won.
+        elif ended and not went_back:
+            self._protocol.lost(now)
         elif self._candidacy.is_overdue and not self._protocol.leads:
             self._protocol.unclaimed(now, again=False)
+        elif went_back and not self._candidacy.is_under_way:
+            self._protocol.went_back(self.acknowledged)
 
     def end(self) -> None:
         """Keep the term alive no more. It is not released: whoever has heard everything takes it over."""
@@ -75,8 +85,8 @@ class Tenure:
         if term is None:
             protocol.refused(now)
             return
-        protocol.won(term.epoch, now)
-        heartbeat = Heartbeat(term, self._condition)
+        protocol.won(term.epoch, now, writes=term.writes_before)
+        heartbeat = Heartbeat(term, self._condition, begins_anew=True)
         heartbeat.start()
         if protocol.leads and protocol.epoch == term.epoch:
             self.end()

@@ -1,28 +1,35 @@
 """Gives Redis what a listener says beside the stream: its ticks, and the proofs of its standbys."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import hiredis
+import redis
 
 from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
-from relaycore import policies
+from relaycore import legacy, policies
 from relaycore.effects import Count, Locate, Prove, Publish
+from relaycore.errors import Disconnected
 from relaycore.outside import Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Proof
 from relaycore.ticks import Tick, pack
 from relayproject import keys
 from relayproject.appending import Numbers
+from relayproject.connections import shared_redis
 from relayproject.wire import Argument
 
 # One step for Redis: the number that a tick gets is the order in which it is published, and the policies
 # that begin with it stand beside the stream as soon as anybody can hear it. The first hash says what was
 # confirmed last, for a leader that has heard no tick; one that was frozen meanwhile says less than stands
-# there already. The answer also says who listens and which standbys have proved to be whole, so that
-# asking costs nothing. What was proved long ago, or is beyond the counter, is of the past. A tick that may
-# not be published is not counted: whoever hears counts on it that what is counted arrives.
+# there already. It also keeps the highest epoch that ever ticked: PostgreSQL may go back, and what it then
+# calls a new term must not have the number of an old one. What ticks below that epoch confirms nothing. And
+# how much PostgreSQL has acknowledged: whoever leads next finds out whether it still has it.
+#
+# The answer also says who listens and which standbys have proved to be whole, so that asking costs nothing.
+# What was proved long ago, or is beyond the counter, is of the past. A tick that may not be published is not
+# counted: whoever hears counts on it that what is counted arrives.
 #
 # How many messages were appended is kept up, should Redis forget it (`relayproject.appending`).
 #
@@ -50,8 +57,10 @@ local calls = -1
 if type(info) == 'string' then
   calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1
 end
+local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id', 'term', 'writes')
+local term = tonumber(before[6] or 0)
 local confirmed = ARGV[3]
-if confirmed == '' then confirmed = '0' end
+if confirmed == '' or tonumber(ARGV[2]) < term then confirmed = '0' end
 local body = string.format('%.0f %s %s %s %.0f %.0f %s ',
   number, ARGV[2], confirmed, ARGV[7], at, calls, ARGV[8]) .. ARGV[11]
 local said = redis.pcall('PUBLISH', ARGV[1], body .. ' ' .. redis.sha1hex(ARGV[10] .. body .. ARGV[10]))
@@ -59,13 +68,18 @@ if type(said) == 'table' then
   redis.call('DECR', KEYS[1])
   return said
 end
-local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id')
-local newer = before[5] ~= ARGV[6] or tonumber(before[1] or 0) < (tonumber(ARGV[3]) or 0)
-if ARGV[3] ~= '' and newer then
+if tonumber(ARGV[2]) > term then
+  redis.call('HSET', KEYS[2], 'term', ARGV[2])
+end
+if tonumber(ARGV[13]) > tonumber(before[7] or 0) then
+  redis.call('HSET', KEYS[2], 'writes', ARGV[13])
+end
+local newer = before[5] ~= ARGV[6] or tonumber(before[1] or 0) < tonumber(confirmed)
+if confirmed ~= '0' and newer then
   redis.call('HSET', KEYS[2], 'number', ARGV[3], 'epoch', ARGV[2], 'at', ARGV[4],
     'calls', ARGV[5], 'run_id', ARGV[6])
 end
-for i = 13, #ARGV, 2 do
+for i = 14, #ARGV, 2 do
   if ARGV[i + 1] == '' then
     redis.call('HDEL', KEYS[3], ARGV[i])
   else
@@ -125,15 +139,22 @@ class Ticker:
             case Count(after):
                 self._count(lambda number: self._protocol.counted(after, number, time.monotonic()))
 
+    def announce(self, documents: Iterable[bytes]) -> None:
+        """Publish what was appended, for consumers of the older kind, if there are any."""
+        if self.legacy_consumers:
+            for document in documents:
+                self._outlet.call(("PUBLISH", keys.LEGACY_CHANNEL, legacy.as_json(document)), _ignore)
+
     def _publish(self, order: Publish) -> None:
         def on_reply(reply: Reply) -> None:
             if not isinstance(reply, list):
                 self._protocol.not_published(_refusal(reply))
                 return
-            number, room, self.legacy_consumers, subscribers, before, proofs, known, upto = reply
+            number, room, self.legacy_consumers, subscribers, beside, proofs, known, upto = reply
             self.numbers.learn(int(upto))
-            last = Tick.confirmed_in(before)
-            answer = Published(number, subscribers, _proofs(proofs), last, bool(room), known)
+            *fields, term, writes = beside
+            before, counted = Tick.confirmed_in(fields), (int(term or 0), int(writes or 0))
+            answer = Published(number, subscribers, _proofs(proofs), before, bool(room), known, *counted)
             self._protocol.published(answer, time.monotonic())
 
         self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
@@ -141,13 +162,18 @@ class Ticker:
     def _locate(self, connection: bytes) -> None:
         """First the number of the last tick, then the policies in force: so they hold at that tick."""
         numbers: list[int | None] = []
+        terms: list[int] = []
 
         def on_policies(reply: Reply) -> None:
             number = numbers[0] if isinstance(reply, list) else None
             pairs = zip(reply[::2], reply[1::2], strict=True) if isinstance(reply, list) else ()
-            self._protocol.located(connection, number, policies.read(pairs), time.monotonic())
+            self._protocol.located(connection, number, policies.read(pairs), time.monotonic(), terms[0])
 
         self._count(numbers.append)
+        self._outlet.call(
+            ("HMGET", keys.confirmed_tick(self._partition), "term"),
+            lambda reply: terms.append(_term(reply)),
+        )
         self._outlet.call(("HGETALL", keys.policies(self._partition)), on_policies)
 
     def _count(self, answer: Callable[[int | None], None]) -> None:
@@ -171,8 +197,24 @@ class Ticker:
             *(keys.policies(partition), keys.standbys(partition), keys.appended(partition)),
             *(self._channel, order.epoch, *known),
             *(order.state, self._outlet.run_id, keys.LEGACY_CHANNEL, self._seal_key),
-            *(pack(order.changes), self.numbers.upto, *changes),
+            *(pack(order.changes), self.numbers.upto, order.writes, *changes),
         )
+
+
+def highest_term(partition: int) -> int:
+    """The highest epoch that ever ticked, by Redis; 0 if none has.
+
+    Raises:
+        Disconnected: Redis does not answer, or refuses.
+    """
+    try:
+        return _term(shared_redis().hmget(keys.confirmed_tick(partition), "term"))
+    except redis.RedisError as exc:
+        raise Disconnected(f"Redis cannot be asked who has led: {exc}") from exc
+
+
+def _term(reply: Reply) -> int:
+    return int(reply[0] or 0) if isinstance(reply, list) else 0
 
 
 def _refusal(reply: Reply) -> str:

@@ -42,6 +42,10 @@ Recovery
     gone, what is in flight is settled and the group made anew, at 0: whatever stands on
     the stream is delivered again, and stored once.
 
+Terms
+    The highest epoch of all writers stands in MongoDB, where it fences who may say how far it is. A claim is
+    above it: PostgreSQL may go back, and the epoch after that of the lease may be an old one.
+
 Failure
     transient (MongoDB away, disk full, election): the same messages again, with
     back-off, for ever; the stream waits, and is never trimmed above what is stored.

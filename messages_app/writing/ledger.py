@@ -4,15 +4,20 @@ Written durably, as the messages are, and fenced: from the moment that a writer 
 earlier term changes it.
 """
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from relaycore.errors import one_line
 from relaycore.keeping import Kept
 from relaycore.position import NEVER, entry_prefix
+from relayproject.connections import mongo_collection
+
+log = logging.getLogger(__name__)
 
 COLLECTION = "partitions"
 
@@ -53,6 +58,19 @@ class Ledger:
 
     def _unless_later(self, epoch: int) -> dict[str, Any]:
         return {"_id": self._partition, "epoch": {"$lte": epoch}}
+
+
+def highest_epoch(partition: int) -> int:
+    """Of all writers of this partition, so that the next one claims above; 0 if MongoDB knows of none.
+
+    While it is away nobody can write. Who has claimed too low an epoch ends when it is back.
+    """
+    try:
+        found = mongo_collection(COLLECTION).find_one({"_id": partition}, {"epoch": 1})
+    except PyMongoError as exc:
+        log.warning("partition %d: MongoDB cannot be asked who has written: %s", partition, one_line(exc))
+        return 0
+    return 0 if found is None else int(found["epoch"])
 
 
 def _kept(document: Mapping[str, Any]) -> Kept:

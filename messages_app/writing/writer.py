@@ -20,6 +20,7 @@ from messages_app.writing.background import Interrupted, in_background
 from messages_app.writing.batch import MOST_DELIVERIES, Batch
 from messages_app.writing.counting import Recount
 from messages_app.writing.keeping import BeginAgain, Keeping
+from messages_app.writing.ledger import highest_epoch
 from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
 from messages_app.writing.stream import Entry, GroupLost, Stream
@@ -57,7 +58,7 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
         UnfitServer: MongoDB is set up so that it would not keep what it was given.
     """
     with logs.about(partition=partition, task_id=task_id):
-        term = Contender(task_id).claim(Lease.Role.WRITER, partition)
+        term = Contender(task_id).claim(Lease.Role.WRITER, partition, above=highest_epoch(partition))
         if term is None:
             return False
         log.info("partition %d: writing, epoch %d", partition, term.epoch)

@@ -55,7 +55,7 @@ class Connection:
 
 @dataclass
 class Gap:
-    """Between two ticks nobody heard; at most so many messages were missed."""
+    """Between two ticks nobody heard, or nobody knows who did; at most so many messages were missed."""
 
     before: Tick
     after: Tick
@@ -75,6 +75,7 @@ class Redis:
         self.connections: list[Connection] = []
         self.stream: list[bytes] = []
         self.confirmed: Tick | None = None
+        self.term = self.writes = 0
         self.policies: dict[bytes, Policy] = {}
         self.proofs: dict[bytes, tuple[int, int]] = {}
         self.is_full = False
@@ -86,9 +87,15 @@ class Redis:
         for connection in self.audience(channel):
             connection.say(b"message", channel, payload)
 
-    def tick(self, epoch: int, confirmed: Tick | None, state: str, changes: Changes) -> Tick | None:
+    def tick(
+        self, epoch: int, confirmed: Tick | None, state: str, changes: Changes, writes: int
+    ) -> Tick | None:
         """As the script of `channels_app.listening.ticker`; the tick that was confirmed before."""
         before, self.counter = self.confirmed, self.counter + 1
+        self.writes = max(self.writes, writes)
+        if epoch < self.term:
+            confirmed = None
+        self.term = max(self.term, epoch)
         if confirmed is not None and (before is None or before.number < confirmed.number):
             self.confirmed = confirmed
         for channel, policy in changes:
@@ -121,18 +128,29 @@ class Redis:
 
 
 class Lease:
-    """The row of the leadership: claimed by a condition on its epoch, or when it is free."""
+    """The row of the leadership: claimed by a condition on its epoch, or when it is free.
+
+    holder:     who has it; None if it is free
+    claimed_by: who has claimed it last
+    known:      everything before this tick is on the stream, or on record as missed
+    """
 
     def __init__(self) -> None:
-        self.epoch = 0
+        self.epoch = self.writes = 0
         self.holder: SimulatedListener | None = None
+        self.claimed_by: SimulatedListener | None = None
+        self.known: Tick | None = None
         self._idle_steps = 0
 
-    def claim(self, listener: "SimulatedListener", beyond: int | None) -> int | None:
-        if self.holder is not None and self.epoch != beyond:
+    def claim(self, listener: "SimulatedListener", beyond: int | None, above: int) -> int | None:
+        if self.holder is not None and (beyond is None or self.epoch > beyond):
             return None
-        self.epoch += 1
-        self.holder, self._idle_steps = listener, 0
+        if beyond is None and self.epoch < above:
+            return None
+        self.epoch = max(self.epoch, above) + 1
+        self.writes += 1
+        self.holder = self.claimed_by = listener
+        self._idle_steps = 0
         return self.epoch
 
     def step(self) -> None:
@@ -165,7 +183,11 @@ class SimulatedListener:
         self._chance = world.random
         self.name = b"listener %d" % next(self._names)
         self.protocol = ListenerProtocol(
-            self.name, Capture(TICKS, CONTROL, KEY, 1 << 20), TICK_SECONDS, HOLD_BYTES
+            self.name,
+            Capture(TICKS, CONTROL, KEY, 1 << 20),
+            TICK_SECONDS,
+            HOLD_BYTES,
+            term=self._redis.term,
         )
         self.is_alive, self.is_stopping, self.retires, self.renews = True, False, False, False
         self.paused = self._lags = 0
@@ -176,9 +198,11 @@ class SimulatedListener:
         self._waiting: deque[tuple[list[bytes], Tick | None]] = deque()
         self._stands: Tick | None = None
         self._refusal = ""
-        self._notes: deque[tuple[int, Tick, Tick]] = deque()
-        self._claim: tuple[int | None, int] | None = (None, 0)
+        self._notes: deque[tuple[int, Callable[[], None]]] = deque()
+        self._claim: tuple[int | None, int, int] | None = (None, world.redis.term, 0)
         self._later: deque[tuple[int, Callable[[], None]]] = deque()
+        self._claimed = self._acknowledged = self._begun = 0
+        self._known_before: Tick | None = None
         self._drains = DRAIN_STEPS
         self._held = False
         self._look()
@@ -208,6 +232,7 @@ class SimulatedListener:
             return
         now = self._world.now
         self._record()
+        self._renew()
         while self._later and self._later[0][0] <= self._world.steps:
             self._later.popleft()[1]()
             self._obey()
@@ -238,6 +263,7 @@ class SimulatedListener:
             waiting=sum(len(documents) for documents, _ in self._waiting),
             on_record=not self._notes,
             refusal=self._refusal,
+            writes=self._acknowledged,
         )
 
     def _follow_table(self) -> None:
@@ -307,22 +333,25 @@ class SimulatedListener:
             case effects.Prove(proved, digest):
                 redis.proofs[self.name] = proved, digest
             case effects.Locate(connection):
-                policies = dict(redis.policies)
-                self._soon(lambda: protocol.located(connection, number, policies, self._world.now))
+                policies, term = dict(redis.policies), redis.term
+                self._soon(lambda: protocol.located(connection, number, policies, self._world.now, term))
             case effects.Count(after):
                 self._soon(lambda: protocol.counted(after, number, self._world.now))
 
     def _do_about_the_lease(self, effect: effects.Effect) -> None:
         """Beside the lease much is written into tables that are not played here."""
         match effect:
-            case effects.Claim(beyond):
-                self._claim = self._claim or (beyond, self._chance.randint(0, 3))
+            case effects.Claim(beyond, above):
+                self._claim = self._claim or (beyond, above, self._chance.randint(0, 3))
             case effects.Lead():
                 self.renews = True
                 if not self.protocol._accounting.is_whole:
                     self._note_hole(self._redis.confirmed)
+            case effects.Settled(_, _, first, forgotten):
+                self._settle(first, forgotten)
             case effects.Ask.END_TERM:
                 self.renews = False
+                self._notes.clear()
 
     def _soon(self, answer: Callable[[], None]) -> None:
         """Redis answers, and the answer is read a while later, each in its turn."""
@@ -332,8 +361,8 @@ class SimulatedListener:
         self._later.append((at, answer))
 
     def _publish(self, order: effects.Publish) -> None:
-        redis = self._redis
-        before = redis.tick(order.epoch, order.confirmed, order.state, order.changes)
+        redis, counted = self._redis, (self._redis.term, self._redis.writes)
+        before = redis.tick(order.epoch, order.confirmed, order.state, order.changes, order.writes)
         if not order.answered:
             return
         accounting = self.protocol._accounting
@@ -341,7 +370,7 @@ class SimulatedListener:
             self._note_hole(before)
         number, subscribers, room = redis.counter, len(redis.audience(TICKS)), not redis.is_full
         proofs: Mapping[bytes, tuple[int, int]] = MappingProxyType(dict(redis.proofs))
-        answer = Published(number, subscribers, proofs, before, room, len(redis.policies))
+        answer = Published(number, subscribers, proofs, before, room, len(redis.policies), *counted)
         self._soon(lambda: self.protocol.published(answer, self._world.now))
 
     def _mark(self, tick: Tick) -> None:
@@ -368,19 +397,41 @@ class SimulatedListener:
     def _settle_claim(self, now: float) -> None:
         if self._claim is None or self.protocol.state is State.ENDED:
             return
-        beyond, delay = self._claim
-        self._claim = (beyond, delay - 1) if delay else None
+        beyond, above, delay = self._claim
+        self._claim = (beyond, above, delay - 1) if delay else None
         if delay:
             return
-        epoch = self._world.lease.claim(self, beyond)
+        epoch = self._world.lease.claim(self, beyond, above)
         if epoch is None:
             self.protocol.refused(now)
         else:
-            self.protocol.won(epoch, now)
             lease = self._world.lease
+            self._claimed, self._acknowledged, self._known_before = epoch, lease.writes, lease.known
+            self.protocol.won(epoch, now, writes=lease.writes - 1)
             if not self.protocol.leads and lease.holder is self and lease.epoch == epoch:
                 lease.holder = None
         self._obey()
+
+    def _renew(self) -> None:
+        """Now and then, as the heartbeat."""
+        protocol, lease = self.protocol, self._world.lease
+        if not self.renews or protocol.epoch != self._claimed or self._chance.random() > 0.1:
+            return
+        if self._hold():
+            if self._begun == protocol.epoch and protocol.known_until is not None:
+                lease.known = protocol.known_until
+        elif lease.epoch < self._claimed or (lease.epoch == self._claimed and lease.claimed_by is self):
+            protocol.went_back(self._acknowledged)
+            self._obey()
+
+    def _hold(self) -> bool:
+        """Whether the row is this term's, and knows what was written in it; a write of it, if so."""
+        lease = self._world.lease
+        if lease.claimed_by is not self or lease.epoch != self._claimed or lease.writes < self._acknowledged:
+            return False
+        lease.writes += 1
+        self._acknowledged = lease.writes
+        return True
 
     def _end(self) -> None:
         """What is heard is appended still, for a while."""
@@ -405,15 +456,31 @@ class SimulatedListener:
         self._world.holes.append((confirmed.calls if confirmed else 0, self._redis.calls + 1))
 
     def _note(self, missed: Missed) -> None:
-        """PostgreSQL has it a while later, if this process lasts so long."""
         if missed.channel != VISITOR:  # It is promised nothing.
-            later = self._chance.choice([0, 1, 20])
-            self._notes.append((self._world.steps + later, missed.before, missed.after))
+            self._later_on_record(lambda: self._world.gap(missed.before, missed.after))
+
+    def _settle(self, first: Tick, forgotten: int) -> None:
+        world, before, epoch = self._world, self._known_before, self._claimed
+
+        def restore() -> None:
+            world.gaps.append(Gap(before or Tick(0, 0, 0, "run", calls=0), first, None))
+            world.lease.writes = max(world.lease.writes, forgotten)
+
+        def begin() -> None:
+            self._begun = epoch
+
+        if forgotten:
+            self._notes.appendleft((world.steps, restore))
+        self._later_on_record(begin)
+
+    def _later_on_record(self, write: Callable[[], None]) -> None:
+        """PostgreSQL has it a while later, if this term lasts so long."""
+        self._notes.append((self._world.steps + self._chance.choice([0, 1, 20]), write))
 
     def _record(self) -> None:
-        while self._notes and self._notes[0][0] <= self._world.steps:
-            _, before, after = self._notes.popleft()
-            self._world.gap(before, after)
+        """In order, and under the term."""
+        while self._notes and self._notes[0][0] <= self._world.steps and self._hold():
+            self._notes.popleft()[1]()
 
 
 class World:
@@ -438,6 +505,7 @@ class World:
         self._policy = policy
         self._protected = protected
         self.steps = self.faults = 0
+        self._backups: list[tuple[int, int, SimulatedListener | None, Tick | None, int, set[bytes]]] = []
         self.seen: set[object] = set()
         self.listeners = [SimulatedListener(self)]
         self.run(30)
@@ -453,6 +521,7 @@ class World:
             self.steps += 1
             self.redis.milliseconds = round(self.now * 1000)
             self.lease.step()
+            self._back_up()
             for listener in self.listeners:
                 listener.step()
             self.listeners = [listener for listener in self.listeners if listener.is_alive]
@@ -495,6 +564,24 @@ class World:
     def spectate(self) -> None:
         """Somebody who is no listener subscribes the ticks."""
         self.redis.connections.append(Connection(channels={TICKS}))
+
+    def rewind(self, terms: int) -> None:
+        """PostgreSQL goes back by so many terms: a copy that lagged takes over, or it is restored."""
+        self.lease.epoch = max(0, self.lease.epoch - terms)
+
+    def restore(self, steps: int) -> None:
+        """PostgreSQL is what it was so many steps ago: the lease, and what is on record."""
+        epoch, writes, claimed_by, known, gaps, given_up = self._backups[-min(steps, len(self._backups))]
+        lease = self.lease
+        lease.epoch, lease.writes, lease.known = epoch, writes, known
+        lease.holder = lease.claimed_by = claimed_by
+        del self.gaps[gaps:]
+        self.given_up = given_up
+
+    def _back_up(self) -> None:
+        lease = self.lease
+        row = (lease.epoch, lease.writes, lease.claimed_by, lease.known)
+        self._backups.append((*row, len(self.gaps), set(self.given_up)))
 
     def refuse(self) -> None:
         """Redis refuses the second channel to whoever subscribes it, or does so no more."""

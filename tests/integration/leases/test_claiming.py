@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from leases_app.leasing import Condition, Contender, Held, Term
 from leases_app.models import ClockTimestamp, Lease, Seconds
-from relaycore.errors import LeaseLost
+from relaycore.errors import LeaseLost, LeaseWentBack
 from tests.conftest import InThread
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +80,64 @@ def test_a_lapsed_lease_is_taken_with_the_next_epoch(lapse: Lapse) -> None:
     assert (old.epoch, new.epoch) == (1, 2)
     assert new.holder != old.holder
     assert row().holder == new.holder
+
+
+def test_the_next_epoch_is_above_all_that_is_known_elsewhere(lapse: Lapse) -> None:
+    claimed()
+    Lease.objects.update(epoch=7)
+    lapse()
+    term = Contender().claim(WRITER, 0, above=20)
+    assert term is not None
+    assert term.epoch == row().epoch == 21
+    term.renew(0)
+    term.release()
+    term = Contender().claim(WRITER, 0, above=20)
+    assert term is not None
+    assert term.epoch == 22
+
+
+def test_a_lease_that_went_back_looks_live_and_is_taken_by_who_knows_of_a_later_term() -> None:
+    claimed()
+    Lease.objects.update(epoch=5)
+    assert Contender().claim(WRITER, 0, beyond=4) is None
+    term = Contender().claim(WRITER, 0, beyond=20, above=20)
+    assert term is not None
+    assert term.epoch == 21
+
+
+def test_a_lease_that_went_back_looks_free_and_is_left_by_who_knows_of_nothing_else(lapse: Lapse) -> None:
+    claimed()
+    Lease.objects.update(epoch=5)
+    lapse()
+    assert Contender().claim(WRITER, 0, above=20, least=20) is None
+    assert Contender().claim(WRITER, 0, above=5, least=5) is not None
+
+
+@pytest.mark.parametrize("back", [{"epoch": 3, "holder": "somebody before"}, None], ids=["earlier", "gone"])
+def test_a_term_that_its_lease_has_forgotten_is_written_again(back: dict[str, Any] | None) -> None:
+    contender = Contender("task-1")
+    term = contender.claim(WRITER, 0, above=20)
+    assert term is not None
+    if back is None:
+        Lease.objects.all().delete()
+    else:
+        Lease.objects.update(**back)
+    with pytest.raises(LeaseWentBack):
+        term.renew(0)
+    assert term.regain()
+    term.renew(0)
+    assert (row().epoch, row().holder, row().task_id) == (21, contender.name, "task-1")
+
+
+def test_a_term_is_not_written_over_a_later_one_or_over_another_one_of_its_epoch() -> None:
+    term = claimed()
+    for epoch in (1, 2):
+        Lease.objects.update(epoch=epoch, holder="somebody else")
+        with pytest.raises(LeaseLost) as caught:
+            term.renew(0)
+        assert not isinstance(caught.value, LeaseWentBack)
+        assert not term.regain()
+        assert row().holder == "somebody else"
 
 
 def test_a_lease_lapses_after_its_time_to_live_and_not_before(

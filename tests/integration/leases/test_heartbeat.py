@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -58,6 +59,32 @@ def beats(wait_until: WaitUntil, number: int = 3) -> None:
     for _ in range(number):
         before = row().heartbeat_at
         wait_until(lambda before=before: row().heartbeat_at != before, what="a beat")
+
+
+def test_a_lease_that_went_back_is_written_again(
+    term: Term, wait_until: WaitUntil, caplog: pytest.LogCaptureFixture
+) -> None:
+    Lease.objects.update(epoch=20)
+    term = replace(term, epoch=20)
+    with Heartbeat(term) as heartbeat:
+        beats(wait_until, 1)
+        Lease.objects.update(epoch=5, holder="somebody before")
+        wait_until(lambda: row().epoch == 20)
+        beats(wait_until)
+        assert not heartbeat.lost
+    assert "PostgreSQL went back, the lease has forgotten the term. It is written again." in caplog.text
+    assert row().holder == "", "released"
+
+
+def test_who_leads_is_told_that_the_lease_went_back_and_claims_another_term(
+    term: Term, wait_until: WaitUntil
+) -> None:
+    with Heartbeat(term, begins_anew=True) as heartbeat:
+        beats(wait_until, 1)
+        Lease.objects.update(epoch=0, holder="somebody before")
+        wait_until(lambda: heartbeat.lost)
+        assert heartbeat.went_back
+    assert row().holder == "somebody before"
 
 
 def cut(victim: Callable[[], int | None] = lambda: None) -> int:

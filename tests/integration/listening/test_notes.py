@@ -9,15 +9,15 @@ from channels_app.listening.gaps import (
     Closed,
     Covered,
     Forgotten,
-    GivenUp,
-    Losses,
     Opened,
+    Restored,
     between,
     write,
-    write_loss,
 )
+from channels_app.listening.losses import GivenUp, Losses, write_loss
 from channels_app.models import Channel, Gap
-from leases_app.leasing import Term
+from leases_app.leasing import Contender, Term
+from leases_app.models import Lease
 from relaycore.ticks import Tick
 from relaycore.times import from_milliseconds
 
@@ -130,6 +130,26 @@ def test_what_redis_has_forgotten_is_a_gap_from_the_last_proof_on() -> None:
     for _ in range(2):
         write(Forgotten(9000), Term("listener", 0, 2, "me", known_before=at(1000)))
     assert gaps() == [(1000, 9000, None, False)]
+
+
+@pytest.mark.parametrize("cause", [Gap.Cause.RESTORED, Gap.Cause.VANISHED, Gap.Cause.MEMORY_FULL])
+def test_what_a_leader_counts_makes_no_gap_smaller_that_is_a_fact(cause: Gap.Cause) -> None:
+    Gap.objects.create(partition=0, cause=cause, began_at=at(1000), ended_at=at(2000))
+    write(Closed(1000, 3000, ALONE, 9), TERM)
+    assert sorted(gaps(), key=str) == [(1000, 2000, None, False), (1000, 3000, 9, False)]
+
+
+def test_what_postgresql_has_forgotten_takes_in_what_is_open_and_the_lease_counts_on() -> None:
+    term = Contender().claim(Lease.Role.LISTENER, 0)
+    assert term is not None
+    write(Opened(2000, ALONE), term)
+    write(Restored(9000, 500), replace(term, known_before=at(1000)))
+    assert gaps() == [(1000, 9000, None, False)]
+    assert Gap.objects.get().cause == Gap.Cause.RESTORED
+    write(Covered(9500), term)
+    write(Closed(9000, 9500, ALONE, 0), term)
+    assert (1000, 9000, None, False) in gaps()
+    assert Lease.objects.get().writes == 500
 
 
 def test_it_closes_the_gap_that_is_open() -> None:

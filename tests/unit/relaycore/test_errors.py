@@ -7,11 +7,15 @@ from relaycore import errors
 
 
 def test_the_tree_that_is_drawn_is_the_one_there_is() -> None:
-    drawn = re.findall(r"[├└]── (\w+)", errors.__doc__ or "")
+    drawn, parents = [], {-1: "RelayError"}
+    for before, name in re.findall(r"^    ([│ ]*)[├└]── (\w+)", errors.__doc__ or "", re.MULTILINE):
+        depth = len(before) // 4
+        drawn.append((name, parents[depth - 1]))
+        parents[depth] = name
     defined = [
         name
         for name, found in inspect.getmembers(errors, inspect.isclass)
         if found.__module__ == errors.__name__
     ]
-    assert sorted([*drawn, "RelayError"]) == sorted(defined)
-    assert all(getattr(errors, name).__bases__[0] is errors.RelayError for name in drawn)
+    assert sorted([*(name for name, _ in drawn), "RelayError"]) == sorted(defined)
+    assert all(getattr(errors, name).__bases__[0] is getattr(errors, parent) for name, parent in drawn)

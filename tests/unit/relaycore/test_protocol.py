@@ -121,7 +121,7 @@ class Listener:
 
     def locate(self, policies: Mapping[bytes, Policy] | None = None, connection: bytes = b"c1") -> None:
         """Redis answers that, and then for each channel."""
-        self.protocol.located(connection, self.number, policies or {}, self.now)
+        self.protocol.located(connection, self.number, policies or {}, self.now, 0)
         self.obey(self.protocol.take())
 
     def join(self, policies: Mapping[bytes, Policy] | None = None) -> "Listener":
@@ -216,7 +216,7 @@ def test_it_subscribes_its_own_channels_then_asks_where_ticks_stand_then_subscri
     assert listener.turn() == [], "they are not confirmed"
     listener.obey(commands)
     assert listener.turn() == [Locate(b"c1")]
-    listener.protocol.located(b"c1", 0, {}, 0.0)
+    listener.protocol.located(b"c1", 0, {}, 0.0, 0)
     commands = listener.protocol.take()
     assert commands == [Command(True, (b"orders", b"bills"))]
     assert not listener.protocol.is_covered
@@ -244,7 +244,7 @@ def test_it_asks_again_when_no_answer_has_come_for_a_while() -> None:
 def test_where_redis_could_not_be_asked_nothing_is_subscribed() -> None:
     listener = Listener(b"orders")
     listener.connect()
-    listener.protocol.located(b"c1", None, {}, 0.0)
+    listener.protocol.located(b"c1", None, {}, 0.0, 0)
     assert listener.protocol.take() == []
 
 
@@ -254,7 +254,7 @@ def test_an_answer_for_an_earlier_connection_is_nothing() -> None:
     listener.connect()
     listener.protocol.disconnected(0.0)
     listener.connect(b"c2")
-    listener.protocol.located(b"c1", 0, {}, 0.0)
+    listener.protocol.located(b"c1", 0, {}, 0.0, 0)
     assert listener.protocol.take() == []
     listener.locate(connection=b"c2")
     assert listener.protocol.is_covered
@@ -262,7 +262,7 @@ def test_an_answer_for_an_earlier_connection_is_nothing() -> None:
 
 def test_a_second_answer_for_the_same_connection_is_nothing() -> None:
     listener = standby()
-    listener.protocol.located(b"c1", 99, {}, 0.0)
+    listener.protocol.located(b"c1", 99, {}, 0.0, 0)
     assert listener.protocol.take() == []
     assert listener.protocol.state is State.FOLLOWING
 
@@ -538,7 +538,7 @@ def test_a_tick_before_everything_is_subscribed_proves_nothing_and_ends_no_gap()
     proved_at = listener.now
     listener.protocol.disconnected(listener.now)
     listener.connect(b"c2")
-    listener.protocol.located(b"c2", listener.number, {}, listener.now)
+    listener.protocol.located(b"c2", listener.number, {}, listener.now, 0)
     unanswered = listener.protocol.take()
     out = listener.tick()
     assert Missed not in kinds(out)
@@ -652,7 +652,120 @@ def test_who_has_heard_nobody_does_not_lead_without_a_lease() -> None:
 def test_a_claim_that_is_over_is_made_again_in_the_same_term() -> None:
     listener = standby()
     listener.protocol.unclaimed(0.0, again=True)
-    assert listener.protocol.take()[-1] == Claim(2)
+    assert listener.protocol.take()[-1] == Claim(2, above=1)
+
+
+def test_a_claim_is_above_what_was_heard_and_what_redis_knows() -> None:
+    listener = standby()
+    listener.protocol.located(b"c1", listener.number, {}, 0.0, 22)
+    assert listener.later(0.6) == [Count(3)]
+    listener.protocol.counted(3, 3, listener.now)
+    assert listener.protocol.take() == [Claim(22, above=22)]
+    listener.protocol.unclaimed(listener.now, again=False)
+    assert listener.protocol.epoch == 23
+
+
+def test_a_leader_whose_lease_went_back_goes_on_in_another_term_and_misses_nothing() -> None:
+    listener = leader()
+    listener.hear(message(b"before"))
+    listener.protocol.went_back(0)
+    assert listener.protocol.take() == [Claim(1, above=1)]
+    assert listener.protocol.state is State.LEADING
+    listener.protocol.won(2, listener.now)
+    out = listener.protocol.take()
+    assert kinds(out) == [Lead, Mark]
+    assert listener.protocol.heard_seconds_ago(listener.now) is None, (
+        "PostgreSQL may have forgotten all of it"
+    )
+    assert texts(listener.hear(message(b"after"))) == [b"after"]
+    out = listener.published(listener.turn())
+    assert {Settled, Covered} <= {*kinds(out)}
+    assert not {Missed, Forgotten} & {*kinds(out)}
+
+
+def test_a_leader_that_is_cut_off_while_it_claims_another_term_leaves_it_to_the_standby() -> None:
+    listener = leader()
+    listener.protocol.went_back(0)
+    listener.protocol.disconnected(listener.now)
+    assert listener.protocol.state is State.JOINING
+    listener.protocol.won(2, listener.now)
+    assert listener.protocol.state is State.JOINING, "it has not heard what the standby holds"
+
+
+def test_a_leader_that_is_deaf_while_its_lease_goes_back_knows_what_it_has_missed() -> None:
+    listener = leader()
+    listener.others = 0
+    listener.tick()
+    last = listener.protocol._election.last
+    listener.protocol.disconnected(listener.now)
+    listener.protocol.went_back(0)
+    listener.protocol.won(2, listener.now)
+    order = listener.connect(b"c2")
+    listener.locate(connection=b"c2")
+    out = listener.published(order)
+    (missed,) = (effect for effect in out if isinstance(effect, Missed))
+    assert (missed.before, missed.why) == (last, Why.DEAF)
+
+
+def test_who_leads_below_an_epoch_that_has_ticked_claims_one_above_it() -> None:
+    listener = leader()
+    listener.protocol.published(Published(listener.number + 1, 2, {}, None, term=9), listener.now)
+    assert listener.protocol.take() == [Claim(1, above=9)]
+
+
+@pytest.mark.parametrize(
+    ("before", "beside", "forgotten"), [(99, 100, 100), (100, 100, 0), (0, 0, 0), (7, 0, 0)]
+)
+def test_a_lease_with_fewer_writes_than_were_acknowledged_has_forgotten_them(
+    before: int, beside: int, forgotten: int
+) -> None:
+    listener = Listener(b"orders").join()
+    listener.protocol.won(2, listener.now, writes=before)
+    listener.protocol.take()
+    listener.turn()
+    for number, writes in (
+        (1, beside),
+        (2, 1000),
+    ):  # What this term writes itself says nothing of the one before.
+        listener.protocol.published(Published(number, 1, {}, None, writes=writes), listener.now)
+    out = listener.hear(tick(1, 2))
+    (began,) = (effect for effect in out if isinstance(effect, Settled))
+    assert (began.forgotten, began.first.number) == (forgotten, 1)
+
+
+def test_what_was_acknowledged_to_the_leader_itself_counts_though_redis_does_not_know_it_yet() -> None:
+    listener = leader()
+    listener.protocol.went_back(50)
+    listener.protocol.won(2, listener.now, writes=49)
+    listener.protocol.take()
+    out = listener.published(listener.turn())
+    (began,) = (effect for effect in out if isinstance(effect, Settled))
+    assert began.forgotten == 50
+
+
+def test_a_term_that_was_not_claimed_finds_out_when_it_is() -> None:
+    listener = standby()
+    listener.protocol.unclaimed(0.0, again=False)
+    listener.protocol.take()
+    listener.turn()
+    listener.number += 1
+    listener.protocol.published(Published(listener.number, 1, {}, Tick(2, 1, 1, "run"), writes=70), 0.0)
+    listener.hear(tick(listener.number, 2))
+    listener.protocol.won(2, 0.0, writes=69)
+    (began,) = (effect for effect in listener.protocol.take() if isinstance(effect, Settled))
+    assert began.forgotten == 70
+
+
+def test_each_tick_carries_what_postgresql_has_acknowledged() -> None:
+    listener = leader()
+    (order,) = (effect for effect in listener.later(TICK, writes=31) if isinstance(effect, Publish))
+    assert order.writes == 31
+
+
+def test_a_standby_whose_lease_went_back_has_nothing_to_claim() -> None:
+    listener = standby()
+    listener.protocol.went_back(0)
+    assert listener.protocol.take() == []
 
 
 def test_a_standby_that_was_whole_takes_over_without_a_gap_and_covers_what_is_open() -> None:
@@ -1032,7 +1145,7 @@ def test_a_standby_asks_after_silence_and_claims_beyond_what_it_has_heard() -> N
     listener = standby()
     assert listener.later(0.6) == [Count(3)]
     listener.protocol.counted(3, 3, listener.now)
-    assert listener.protocol.take() == [Claim(1)]
+    assert listener.protocol.take() == [Claim(1, above=1)]
 
 
 def test_there_is_no_silence_on_a_connection_that_has_not_subscribed_the_ticks() -> None:
