@@ -27,13 +27,13 @@ test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" r
 bench: venv-dev  ## measure how fast it is (ARGS="--only b,c" or "--quick"; benchmarks/README.md)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-chaos: venv-dev  ## the 24 faults on real processes: what is lost, what is stored twice (11 minutes)
+chaos: venv-dev  ## the 28 faults on real processes: what is lost, what is stored twice (17 minutes)
 	@exec $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 chaos-long: venv-dev  ## the same with as many kills and minutes as each fault is owed (1 hour)
 	@exec $(BIN)/python -m pytest tests/chaos -m "not soak" $(ARGS)
 
-chaos-proof: venv-dev  ## three times alone and three times beside a process that takes a core (70 minutes)
+chaos-proof: venv-dev  ## three times alone and three times beside a process that takes a core (100 minutes)
 	@for load in 0 1; do for time in 1 2 3; do \
 		CHAOS_LOAD=$$load CHAOS_RESULTS=tests/chaos/results $(BIN)/python -m pytest tests/chaos $(ARGS) || exit 1; \
 	done; done
