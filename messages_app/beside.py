@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import redis
 
-from relaycore.keeping import Beside
+from relaycore.keeping import Beside, numbers
 from relaycore.position import NEVER
 from relayproject import keys
 
@@ -49,16 +49,15 @@ if redis.call('EXISTS', stream) == 1 then
     last = named(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
 end
 local waiting, delivered, has_group = first_waiting(stream, ARGV[1])
-local before = ''
+-- What it says of its numbers is not believed here: anybody may have put it there.
+local upto, messages, gone = '', '', 0
 if waiting then
     local entry = redis.call('XRANGE', stream, waiting, waiting)[1]
     if entry then
         local fields = named(entry[2])
-        if fields['upto'] and fields['messages'] then
-            before = string.format('%.0f', fields['upto'] - fields['messages'])
-        end
+        upto, messages = fields['upto'] or '', fields['messages'] or ''
     else
-        before = 'gone'
+        gone = 1
     end
 end
 local known = redis.call('HMGET', KEYS[2], 'upto', 'stored', 'stored_id', 'kept')
@@ -66,8 +65,8 @@ for i = 1, 4 do known[i] = known[i] or '' end
 local clock = redis.call('TIME')
 local info = redis.pcall('INFO', 'server')
 local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
-return {known[1], known[2], known[3], known[4], last, waiting or '', delivered and 1 or 0, before,
-    has_group and 1 or 0, run_id, clock[1], clock[2]}
+return {known[1], known[2], known[3], known[4], last, waiting or '', run_id, clock[1], clock[2],
+    upto, messages, gone, delivered and 1 or 0, has_group and 1 or 0}
 """
 )
 
@@ -81,9 +80,10 @@ def look(client: redis.Redis, partition: int) -> Beside:
     answer = cast(
         list[Any], client.eval(_LOOK, 2, keys.stream(partition), keys.appended(partition), keys.GROUP)
     )
-    delivered, has_group = answer[6], answer[8]
-    upto, stored, stored_id, kept, last_id, waiting = (part.decode() for part in answer[:6])
-    before, run_id, seconds, microseconds = (answer[i].decode() for i in (7, 9, 10, 11))
+    upto, stored, stored_id, kept, last_id, waiting, run_id, seconds, microseconds = (
+        part.decode() for part in answer[:9]
+    )
+    first, (is_gone, delivered, has_group) = numbers(*answer[9:11]), answer[11:]
     return Beside(
         upto=int(upto) if upto else None,
         stored=int(stored) if stored else None,
@@ -92,8 +92,8 @@ def look(client: redis.Redis, partition: int) -> Beside:
         last_id=last_id,
         waiting=waiting,
         delivered=bool(delivered),
-        before=int(before) if before.isdigit() else None,
-        is_gone=before == "gone",
+        before=None if first is None else first[0] - first[1],
+        is_gone=bool(is_gone),
         has_group=bool(has_group),
         run_id=run_id,
         at=int(seconds) * 1000 + int(microseconds) // 1000,

@@ -35,6 +35,9 @@ AHEAD_MS: Final = 6_000
 _RENEWED_AT_MS: Final = 3_000
 """With so much left the next ones are reserved, so that nothing waits for it."""
 
+_MOST_DIGITS: Final = 15
+"""Of a running number. Redis counts in floating point, which is exact so far."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -84,6 +87,17 @@ class Beside:
     has_group: bool = True
     run_id: str = ""
     at: int = 0
+
+
+def numbers(upto: bytes, messages: bytes) -> tuple[int, int] | None:
+    """What an entry says of its numbers: that of its last message, and how many it has.
+
+    None if it does not say, or what cannot be so: anybody may put an entry on a stream.
+    """
+    if not (upto.isdigit() and messages.isdigit() and max(len(upto), len(messages)) <= _MOST_DIGITS):
+        return None
+    last, count = int(upto), int(messages)
+    return (last, count) if count <= last else None
 
 
 def lacks(beside: Beside) -> bool:

@@ -11,7 +11,7 @@ import redis
 from messages_app import beside
 from messages_app.writing import scripts
 from relaycore.envelope import F_MESSAGES, F_UPTO
-from relaycore.keeping import Beginning, Beside
+from relaycore.keeping import Beginning, Beside, numbers
 from relaycore.position import first_of, milliseconds_of
 from relayproject import keys
 
@@ -38,8 +38,7 @@ class Entry:
     @property
     def numbers(self) -> tuple[int, int] | None:
         """The running number of its last message, and how many it has; None if it does not say."""
-        upto, messages = self.fields.get(F_UPTO, b""), self.fields.get(F_MESSAGES, b"")
-        return (int(upto), int(messages)) if upto.isdigit() and messages.isdigit() else None
+        return numbers(self.fields.get(F_UPTO, b""), self.fields.get(F_MESSAGES, b""))
 
 
 class Stream:
