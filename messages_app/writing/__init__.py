@@ -38,9 +38,9 @@ Recovery
     times has probably killed its writer: its messages are then stored one by one, each
     noted before it is tried (`Stream.suspect`); the one that is still noted at the next
     start is the culprit and goes into quarantine. Entries that some other consumer of
-    the group left pending are claimed after `_FOREIGN_IDLE_SECONDS`. When the group is
-    gone, what is in flight is settled and the group made anew, at 0: whatever stands on
-    the stream is delivered again, and stored once.
+    the group left pending are claimed after `_FOREIGN_IDLE_SECONDS`, or as soon as nothing
+    can go on without them. When the group is gone, what is in flight is settled and the
+    group made anew, at 0: whatever stands on the stream is delivered again, and stored once.
 
 Terms
     The highest epoch of all writers stands in MongoDB, where it fences who may say how far it is. A claim is

@@ -98,18 +98,20 @@ class Writer:
     def run(self) -> None:
         """Step until asked to stop. What is not settled then stays pending for the next writer."""
         backoff = Backoff(first=0.1)
-        begun = False
+        begun, idle_seconds = False, _FOREIGN_IDLE_SECONDS
         try:
             while not self._stopping():
                 try:
                     if not begun:
-                        self._recover()
-                        begun = True
+                        self._recover(idle_seconds)
+                        begun, idle_seconds = True, _FOREIGN_IDLE_SECONDS
                     self.step()
                     backoff.reset()
                 except BeginAgain as exc:
-                    begun = False
+                    # Whoever has what is missing here: nothing behind it can be stored before it is.
+                    begun, idle_seconds = False, 0.0
                     log.info("partition %d: beginning again: %s", self._partition, exc)
+                    self._leaving.wait(backoff.next(random.random()))
                 except (redis.RedisError, PyMongoError) as exc:
                     # What Redis took in is not known: begin again with what is pending there.
                     self._in_flight.clear()
@@ -244,7 +246,7 @@ class Writer:
 
     # --- beginning and ending --------------------------------------------------------
 
-    def _recover(self) -> None:
+    def _recover(self, foreign_idle_seconds: float = _FOREIGN_IDLE_SECONDS) -> None:
         """Bring to an end everything that was delivered and not acknowledged."""
         self._settle_all()  # What is in flight must not be taken for what was left behind.
         self._recovered_at = time.monotonic()
@@ -258,7 +260,7 @@ class Writer:
         if self._suspect is None:
             # Only what was noted before this writer began has killed one.
             self._suspect = self._stream.suspect()
-        self._stream.claim_foreign(_FOREIGN_IDLE_SECONDS)
+        self._stream.claim_foreign(foreign_idle_seconds)
         while not self._stopping() and (entry := self._stream.read_pending()):
             self._begin([entry])
             self._settle_all()
