@@ -146,7 +146,9 @@ class Beginning:
 
     stored, stored_id: what Redis is to say from now on
     redeliver_after:   deliver again what stands behind this id, and count anew; None: nothing
-    raise_to:          ids go on from here, and what waits below it is appended anew; empty: they may go on
+    raise_to:          ids go on from here, and if what waits is not above it already, it is appended anew;
+                       empty: they may go on
+    makes_group:       the group is not there yet. Else it is not made: if it is gone by now, begin again
     mongo_lost:        so many messages less than it had acknowledged does MongoDB have
     redis_lost:        Redis has lost something: its data, or the end of them
     """
@@ -155,6 +157,7 @@ class Beginning:
     stored_id: str
     redeliver_after: str | None = None
     raise_to: str = ""
+    makes_group: bool = False
     mongo_lost: int = 0
     redis_lost: bool = False
 
@@ -195,7 +198,8 @@ class Keeper:
             self.stored,
             self.stored_id,
             redeliver_after=self._again_after(beside) if mongo_lost else None,
-            raise_to=self._raised(beside) if redis_lost else "",
+            raise_to=self.mark if redis_lost else "",
+            makes_group=not beside.has_group,
             mongo_lost=mongo_lost,
             redis_lost=redis_lost,
         )
@@ -280,18 +284,13 @@ class Keeper:
         return Hole(stored + 1, before, after, at, was_stored=stored < self._was_stored)
 
     def _has_lost(self, kept: Kept, beside: Beside) -> bool:
-        if not kept.run_id:
+        if kept.mark == NEVER:
             return False  # Nothing was ever stored.
         if kept.run_id != beside.run_id or not beside.has_group or (beside.stored or 0) < kept.upto:
             return True
-        return order(beside.last_id) < order(kept.position)
+        return order(beside.last_id) < order(self.stored_id)
 
     def _again_after(self, beside: Beside) -> str:
         """What waited for longer than what is stored is not to be passed over."""
         waits_below = beside.waiting and order(beside.waiting) <= order(self.stored_id)
         return NEVER if waits_below else self.stored_id
-
-    def _raised(self, beside: Beside) -> str:
-        """From where ids are to go on; empty if all that waits or comes lies above the mark already."""
-        first = beside.waiting or beside.last_id
-        return self.mark if order(first) <= order(self.mark) else ""

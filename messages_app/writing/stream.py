@@ -77,10 +77,12 @@ class Stream:
                 scripts.DELIVER_AGAIN, 3, self._key, self._appended_key, self._stored_key, *found
             )
         self.say(stored, stored_id)
-        if not beginning.raise_to:
-            return 0
-        raised = (keys.GROUP, beginning.raise_to)
-        return int(cast(int, self._redis.eval(scripts.RAISE, 2, self._key, self._stored_key, *raised)))
+        if beginning.raise_to:
+            raised = (keys.GROUP, beginning.raise_to)
+            return int(cast(int, self._redis.eval(scripts.RAISE, 2, self._key, self._stored_key, *raised)))
+        if beginning.makes_group:
+            self.prepare()
+        return 0
 
     def say(self, stored: int, stored_id: str) -> None:
         """Up to this number everything is stored or on record, and ends with the entry of this id."""

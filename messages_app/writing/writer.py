@@ -256,7 +256,6 @@ class Writer:
             self._result(in_background(self._require_durability))
             self._is_fit = True
         self._keeping.begin()
-        self._stream.prepare()
         if self._suspect is None:
             # Only what was noted before this writer began has killed one.
             self._suspect = self._stream.suspect()

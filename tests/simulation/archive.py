@@ -132,6 +132,9 @@ class Redis:
     def raise_to(self, mark: str) -> None:
         """As the script of that name: ids go on from there, and what waits is appended anew."""
         self.prepare()
+        first = self.beside().waiting
+        if first and order(first) > order(mark):
+            return  # Somebody else has done it.
         self.last_id = max(mark, self.last_id, key=order)
         waiting = [
             e for e in self.entries if e.id in self.pending or order(e.id) > order(self.delivered or NEVER)
@@ -251,14 +254,18 @@ class Writer:
             return
         yield
         beginning = keeper.begin(acknowledged, kept, redis.beside())
+        yield
         if beginning.redeliver_after is not None:
             redis.prepare(beginning.redeliver_after, anew=True)
             redis.stored, redis.stored_id, redis.kept = beginning.stored, beginning.stored_id, kept.upto
+            yield
         redis.say(beginning.stored, beginning.stored_id)
         redis.know(beginning.stored)
+        yield
         if beginning.raise_to:
             redis.raise_to(beginning.raise_to)
-        redis.prepare()
+        elif beginning.makes_group:
+            redis.prepare()
         yield
         yield from self._keep()
         while self._is_connected() and not self.is_over and (entry := redis.oldest_pending()):

@@ -7,6 +7,7 @@ And no reader steps over anything that is stored.
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -162,7 +163,13 @@ def test_control_a_watermark_that_does_not_compare_numbers_claims_too_much(
 
 def test_control_ids_that_are_not_raised_are_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not searched(World.unseen, FALLING, most=40)
-    monkeypatch.setattr(Keeper, "_raised", lambda self, beside: "")
+    begin = Keeper.begin
+
+    def go_on(self: Keeper, acknowledged: int, kept: Kept, beside: Beside) -> Beginning:
+        beginning = begin(self, acknowledged, kept, beside)
+        return replace(beginning, raise_to="", makes_group=True)
+
+    monkeypatch.setattr(Keeper, "begin", go_on)
     assert searched(World.unseen, FALLING)
 
 

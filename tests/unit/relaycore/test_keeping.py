@@ -1,8 +1,8 @@
-"""What an entry says of its numbers is believed only if it can be so."""
+"""What is believed of numbers and positions, and what is done where it cannot be so."""
 
 import pytest
 
-from relaycore.keeping import numbers
+from relaycore.keeping import Beside, Keeper, Kept, numbers
 
 
 def test_the_number_of_the_last_message_and_how_many_there_are() -> None:
@@ -17,3 +17,29 @@ def test_the_number_of_the_last_message_and_how_many_there_are() -> None:
 )
 def test_what_cannot_be_a_number_says_nothing(upto: bytes, messages: bytes) -> None:
     assert numbers(upto, messages) is None
+
+
+KEPT = Kept(epoch=1, upto=5, position="100-0", mark="6000-0")
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        Beside(stored=5, stored_id="100-0", last_id="100-0", has_group=False),
+        Beside(stored=4, stored_id="90-0", last_id="100-0"),
+        Beside(stored=5, stored_id="100-0", last_id="99-0"),
+        Beside(stored=7, stored_id="200-0", last_id="100-0"),
+    ],
+    ids=["no group", "less stored", "below what is kept", "below what is acknowledged"],
+)
+def test_a_redis_that_does_not_say_which_run_it_is_has_gone_back_if_it_knows_less(beside: Beside) -> None:
+    assert Keeper(2).begin(5, KEPT, beside).raise_to == KEPT.mark
+
+
+def test_where_nothing_was_ever_stored_nothing_is_raised() -> None:
+    assert Keeper(1).begin(0, Kept(epoch=1), Beside(has_group=False)).raise_to == ""
+
+
+def test_a_group_that_was_there_is_not_made_again() -> None:
+    assert Keeper(1).begin(0, Kept(epoch=1), Beside(has_group=False)).makes_group
+    assert not Keeper(2).begin(5, KEPT, Beside(stored=5, stored_id="100-0", last_id="100-0")).makes_group
