@@ -57,6 +57,7 @@ class Keeping:
         self._ledger = Ledger(mongo_collection(COLLECTION), term.partition)
         self._under_way: tuple[Kept, Future[bool]] | None = None
         self._kept_upto = -1
+        self._in_mongo = 0
         self._again_until = NEVER
         self._clock_ahead_ms = 0.0
 
@@ -67,6 +68,7 @@ class Keeping:
         kept = self._result(in_background(self._ledger.claim, self._term.epoch))
         if kept is None:
             raise LeaseLost(f"{self._term}: another writer has begun.")
+        self._in_mongo = kept.upto
         beside = self._look()
         beginning = self._keeper.begin(acknowledged, kept, beside)
         if beginning.redeliver_after is not None:
@@ -129,7 +131,7 @@ class Keeping:
     def close(self) -> None:
         """Have it kept how far this writer has come, so that its successor need not find out."""
         kept = self._keeper.to_keep(self._now_ms)
-        if self._result(in_background(self._ledger.keep, kept)):
+        if self._result(in_background(self._ledger.keep, kept, self._in_mongo)):
             self._stream.kept(kept.upto)
 
     # --- inside --------------------------------------------------------------------------
@@ -148,7 +150,7 @@ class Keeping:
         """Begin to write it down. One at a time: what is newer follows."""
         if self._under_way is None:
             kept = self._keeper.to_keep(now_ms)
-            self._under_way = kept, in_background(self._ledger.keep, kept)
+            self._under_way = kept, in_background(self._ledger.keep, kept, self._in_mongo)
 
     def _keep_now(self) -> None:
         """Wait until positions are reserved beyond everything that was read."""
@@ -175,8 +177,9 @@ class Keeping:
             )
             return
         if not is_current:
-            raise LeaseLost(f"{self._term}: another writer has begun.")
+            raise LeaseLost(f"{self._term}: another writer has begun, or MongoDB has gone back.")
         self._keeper.kept(kept)
+        self._in_mongo = kept.upto
         if kept.upto != self._kept_upto:
             self._stream.kept(kept.upto)
             self._kept_upto = kept.upto

@@ -33,7 +33,7 @@ class Ledger:
         """What is kept, and from now on by nobody of an earlier term; None if this one is over."""
         try:
             found = self._collection.find_one_and_update(
-                self._unless_later(epoch),
+                {"_id": self._partition, "epoch": {"$lte": epoch}},
                 {"$set": {"epoch": epoch}},
                 upsert=True,
                 return_document=ReturnDocument.AFTER,
@@ -42,8 +42,11 @@ class Ledger:
             return None
         return _kept(found or {"epoch": epoch})
 
-    def keep(self, kept: Kept) -> bool:
-        """Say this from now on; False if the term is over."""
+    def keep(self, kept: Kept, known: int) -> bool:
+        """Say this from now on; False if the term is over, or it says less than what is `known` to be kept.
+
+        It says less if it was restored from an older copy meanwhile. What is newer must not hide that.
+        """
         # An earlier attempt whose answer was lost may arrive after a later one: nothing falls. Ids are
         # written as positions are, so that MongoDB can tell which one is higher.
         changed = {
@@ -54,10 +57,10 @@ class Ledger:
                 "mark": entry_prefix(kept.mark),
             },
         }
-        return self._collection.update_one(self._unless_later(kept.epoch), changed).matched_count == 1
-
-    def _unless_later(self, epoch: int) -> dict[str, Any]:
-        return {"_id": self._partition, "epoch": {"$lte": epoch}}
+        as_known: dict[str, Any] = {"_id": self._partition, "epoch": kept.epoch}
+        if known:
+            as_known["upto"] = {"$gte": known}
+        return self._collection.update_one(as_known, changed).matched_count == 1
 
 
 def highest_epoch(partition: int) -> int:

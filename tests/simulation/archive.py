@@ -177,8 +177,9 @@ class Mongo:
         self.kept = replace(self.kept, epoch=epoch)
         return self.kept
 
-    def keep(self, kept: Kept) -> bool:
-        if kept.epoch < self.kept.epoch:
+    def keep(self, kept: Kept, known: int) -> bool:
+        """False if the term is over, or MongoDB has gone back meanwhile."""
+        if kept.epoch != self.kept.epoch or known > self.kept.upto:
             return False
         self.kept = replace(kept, mark=max(kept.mark, self.kept.mark, key=order))
         return True
@@ -210,6 +211,7 @@ class Writer:
         self.epoch = epoch
         self.keeper = Keeper(epoch)
         self._in_flight: list[list[Entry]] = []
+        self._in_mongo = 0
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
@@ -252,6 +254,7 @@ class Writer:
         if kept is None:
             self.is_over = True
             return
+        self._in_mongo = kept.upto
         yield
         beginning = keeper.begin(acknowledged, kept, redis.beside())
         yield
@@ -339,10 +342,11 @@ class Writer:
     def _keep(self) -> Steps:
         kept = self.keeper.to_keep(self._world.redis.clock)
         yield
-        if not self._world.mongo.keep(kept):
+        if not self._world.mongo.keep(kept, self._in_mongo):
             self.is_over = True
             return
         self.keeper.kept(kept)
+        self._in_mongo = kept.upto
         yield
         if self._is_connected():
             self._world.redis.kept = max(self._world.redis.kept, kept.upto)
@@ -478,12 +482,16 @@ class World:
 
     def restore_mongo(self) -> None:
         """The newest copy, and a writer that begins with it. Before, all had settled."""
+        self.restore_mongo_under_a_writer()
+        self.kill_writer()
+
+    def restore_mongo_under_a_writer(self) -> None:
+        """The newest copy, while everything runs."""
         for _ in range(50):
             self.run(10)
             if self.redis.kept == self.redis.upto and not self.redis.beside().waiting:
                 break
         self.mongo = self._copies[-1][1].copy()
-        self.kill_writer()
 
     # --- the end ------------------------------------------------------------------------------
 

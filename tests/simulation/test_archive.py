@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from relaycore.keeping import Beginning, Beside, Keeper, Kept
 from relaycore.position import order
 
-from .archive import Redis, World
+from .archive import Mongo, Redis, World
 from .test_simulation import explored, seeds
 
 Schedule = list[tuple]  # type: ignore[type-arg]
@@ -44,7 +44,8 @@ falling_back = [
 calm_schedules = st.lists(st.one_of(*calm), max_size=40)
 vanishing_schedules = st.lists(st.one_of(*calm, *vanishing), max_size=40)
 falling_schedules = st.lists(st.one_of(*calm, *vanishing, *falling_back), max_size=40)
-restored_schedules = st.lists(st.one_of(*calm, *vanishing, st.just(("restore_mongo",))), max_size=40)
+restoring = [st.just(("restore_mongo",)), st.just(("restore_mongo_under_a_writer",))]
+restored_schedules = st.lists(st.one_of(*calm, *vanishing, *restoring), max_size=40)
 
 
 def play(schedule: Schedule, seed: int) -> World:
@@ -201,3 +202,17 @@ def test_control_who_believes_a_mongodb_that_has_gone_back_loses_unrecorded(
 
     monkeypatch.setattr(Keeper, "begin", believe)
     assert searched(World.unrecorded, ["restore_mongo", "copy"])
+
+
+def test_control_who_writes_over_a_mongodb_that_has_gone_back_loses_unrecorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    restoring = ["restore_mongo_under_a_writer", "copy"]
+    assert not searched(World.unrecorded, restoring, most=40)
+
+    def keep(self: Mongo, kept: Kept, known: int) -> bool:
+        self.kept = kept
+        return True
+
+    monkeypatch.setattr(Mongo, "keep", keep)
+    assert searched(World.unrecorded, restoring)

@@ -187,3 +187,25 @@ def test_a_writer_whose_term_is_over_keeps_nothing_and_ends(world: World, wait_u
     assert world.stored() == ["text"]
     [kept] = mongo_collection("partitions").find()
     assert (kept["epoch"], kept["upto"]) == (10_000_000, 1)
+
+
+def test_a_mongodb_that_is_restored_under_a_running_writer_ends_it_and_the_next_one_knows(
+    world: World, wait_until: Wait, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The copy may be of the same term."""
+    kept = mongo_collection("partitions").find_one
+    append(world.redis, "before")
+    with Writing() as term:
+        wait_until(lambda: kept({"epoch": term.epoch, "upto": 1}))
+        copy = Copy(world.redis)
+        for number in range(20):
+            append(world.redis, f"after {number}")
+        wait_until(lambda: beside.look(shared_redis(), 0).kept == 21)
+        copy.restore_mongo()
+        append(world.redis, "more")
+        wait_until(lambda: "MongoDB has gone back" in caplog.text)
+
+    write(wait_until)
+
+    assert len(world.stored()) == 22
+    assert not Gap.objects.exists()
