@@ -60,9 +60,11 @@ class Keeping:
         self._in_mongo = 0
         self._again_until = NEVER
         self._clock_ahead_ms = 0.0
+        self._is_brought_together = False
 
     def begin(self) -> None:
         """Compare what the stores say, and bring them together. Nothing may be in flight."""
+        self._is_brought_together = False
         self._under_way = None  # It may arrive whenever it does: what is kept next is more.
         acknowledged = self._stream.look().kept
         kept = self._result(in_background(self._ledger.claim, self._term.epoch))
@@ -75,6 +77,7 @@ class Keeping:
             self._again_until = beside.last_id
         self._kept_upto = -1
         self._say(beginning, self._stream.begin(beginning))
+        self._is_brought_together = True
         self._keep_now()
 
     def lacks(self, entry: Entry) -> bool:
@@ -130,6 +133,8 @@ class Keeping:
 
     def close(self) -> None:
         """Have it kept how far this writer has come, so that its successor need not find out."""
+        if not self._is_brought_together:
+            return  # Then MongoDB goes on to say that Redis is to be brought to what is known.
         kept = self._keeper.to_keep(self._now_ms)
         if self._result(in_background(self._ledger.keep, kept, self._in_mongo)):
             self._stream.kept(kept.upto)

@@ -1,6 +1,7 @@
 """Ids go on above what was reserved, once: whoever comes late takes nothing from another writer."""
 
 import pytest
+import redis
 
 from messages_app.searching import watermark
 from messages_app.writing.keeping import Keeping
@@ -70,3 +71,22 @@ def test_a_stream_that_vanishes_while_a_writer_begins_is_raised_too(
     assert world.position("after") > kept["position"]
     seconds, _ = world.redis.time()
     assert world.position("after") > f"{seconds * 1000 + 1000:013d}", "above what was reserved"
+
+
+def test_a_writer_that_ends_before_it_could_raise_leaves_that_to_the_next_one(
+    world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(world, wait_until, "before")
+    come_as_another_redis()
+    failed: list[Beginning] = []
+
+    def fail(self: Stream, beginning: Beginning) -> int:
+        failed.append(beginning)
+        raise redis.ConnectionError("Redis is away for this moment")
+
+    monkeypatch.setattr(Stream, "begin", fail)
+    with Writing():
+        wait_until(lambda: failed)
+
+    [kept] = mongo_collection("partitions").find()
+    assert kept["run_id"] == "another"
