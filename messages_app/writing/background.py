@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import ParamSpec, TypeVar
 
 from relayproject import logs
@@ -11,6 +11,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LOOK_SECONDS = 0.05
+_AWAITED_LOOK_SECONDS = 0.5
 
 
 class Interrupted(Exception):
@@ -33,6 +34,20 @@ def in_background(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "F
 
     logs.thread(run, f"writer {work.__name__}").start()
     return future
+
+
+def awaited(work: "Future[T]", stopping: Callable[[], bool], parting_seconds: float = 0.0) -> T:
+    """What work in the background came to.
+
+    Raises:
+        Interrupted: `stopping()`, and it takes longer than `parting_seconds` from then on.
+    """
+    while not stopping():
+        if wait([work], _AWAITED_LOOK_SECONDS).done:
+            return work.result()
+    if not wait([work], parting_seconds).done:
+        raise Interrupted
+    return work.result()
 
 
 def rest(seconds: float, stopping: Callable[[], bool]) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import TypeVar
 
 import redis
@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from messages_app.writing.background import Interrupted, in_background
+from messages_app.writing.background import Interrupted, awaited, in_background
 from messages_app.writing.batch import MOST_DELIVERIES, Batch
 from messages_app.writing.counting import Recount
 from messages_app.writing.keeping import BeginAgain, Keeping
@@ -46,19 +46,22 @@ _MOST_ENTRIES = 256
 
 _TIDY_SECONDS = 1.0
 _FOREIGN_IDLE_SECONDS = 60.0
-_LOOK_SECONDS = 0.5
 _PARTING_SECONDS = 3.0
 """An insert that takes longer when the writer stops is left to its successor."""
 
 
 def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
-    """Write one partition until `stopping()`; False at once if somebody else writes it.
+    """Write one partition until `stopping()`; False if it has not begun, since somebody else writes it.
 
     Raises:
         UnfitServer: MongoDB is set up so that it would not keep what it was given.
     """
     with logs.about(partition=partition, task_id=task_id):
-        term = Contender(task_id).claim(Lease.Role.WRITER, partition, above=highest_epoch(partition))
+        try:
+            above = awaited(in_background(highest_epoch, partition), stopping)
+        except Interrupted:
+            return False
+        term = Contender(task_id).claim(Lease.Role.WRITER, partition, above=above)
         if term is None:
             return False
         log.info("partition %d: writing, epoch %d", partition, term.epoch)
@@ -228,17 +231,7 @@ class Writer:
         self._meters.observe("insert_seconds", outcome.seconds)
 
     def _result(self, work: "Future[T]") -> T:
-        """What work in the background came to.
-
-        Raises:
-            Interrupted: stopping, and it takes too long.
-        """
-        while not self._stopping():
-            if wait([work], _LOOK_SECONDS).done:
-                return work.result()
-        if not wait([work], _PARTING_SECONDS).done:
-            raise Interrupted
-        return work.result()
+        return awaited(work, self._stopping, _PARTING_SECONDS)
 
     def _settle_all(self) -> None:
         while self._in_flight:

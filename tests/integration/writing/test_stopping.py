@@ -13,6 +13,8 @@ import pymongo
 import pytest
 
 from leases_app.models import Lease
+from messages_app.writing.writer import write
+from tests.loops import Loop
 
 from .world import Failpoint, Wait, World, running
 
@@ -81,3 +83,12 @@ def test_a_process_ends_within_ten_seconds_while_mongodb_hangs(
     finally:
         process.kill()
         process.wait()
+
+
+def test_one_that_has_not_begun_stops_too_while_mongodb_hangs(world: World, hanging_mongod: Any) -> None:
+    """Before it claims its term it asks MongoDB who has written."""
+    world.messages.count_documents({})  # So that there is a connection that hangs.
+    hanging_mongod()
+    run = Loop(lambda stopping: write(0, stopping) or None)
+    time.sleep(1)
+    assert run.stop() < 2
