@@ -72,7 +72,7 @@ class MessageAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         finder = Finder(request.GET, label_suffix="")
-        page, channels = Page([], None, None, None), []
+        page, channels = Page([], None, False, None, None), []
         if finder.is_valid():
             try:
                 page = _page(finder.cleaned_data)
@@ -123,7 +123,7 @@ class MessageAdmin(ReadOnlyAdmin):
 def _page(given: dict[str, Any]) -> Page:
     """The previews that were asked for, the newest first."""
     if not given["channel"]:
-        return Page(previews.newest(), None, None, None)
+        return Page(previews.newest(), None, False, None, None)
     search = Search(given["channel"], given["since"], given["until"], given["contains"] or None)
     position = given["above"] or given["below"]
     cursor = Cursor(position, back=bool(given["above"])) if position else None

@@ -109,7 +109,7 @@ def lacks(beside: Beside) -> bool:
 
 
 def watermark(beside: Beside) -> str:
-    """The first position that may still be missing: everything of the partition below it is stored."""
+    """Below this position nothing is to be stored any more: everything is, but for what `lacks` speaks of."""
     if lacks(beside):
         behind = next_position(beside.stored_id)
         return min(behind, first_of(beside.waiting)) if beside.waiting else behind

@@ -34,6 +34,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.ChannelExists: (409, "channel-exists"),
     errors.NotRetried: (409, "not-retried"),
     errors.LeaseLost: (409, "lease-lost"),
+    errors.LeaseWentBack: (409, "lease-went-back"),
     errors.SearchTooSlow: (422, "search-too-slow"),
     errors.Disconnected: (503, "server-away"),
     errors.UnfitServer: (503, "unfit"),

@@ -41,8 +41,9 @@ class MessageList(APIView):
         page = history.read(search, limit=limit, cursor=cursor)
         since, until = history.extent(search, cursor, page)
         oldest = min((message["position"] for message in page.messages), default=None)
+        sure_below = page.watermark if page.is_sure else None
         said = completeness.of_range(
-            search.channel, since=since, until=until, oldest=oldest, watermark=page.watermark
+            search.channel, since=since, until=until, oldest=oldest, watermark=sure_below
         )
         return Response(
             {

@@ -64,12 +64,14 @@ class Page:
     """Messages in the order that was asked for.
 
     watermark: everything below this position is in MongoDB; None: unknown, Redis is away
+    is_sure:   or is on record as missing. Else something has vanished, and is not on record yet
     next:      where the page after this one begins; None if this is the last one
     previous:  where the page before this one ends; None if this is the first one
     """
 
     messages: list[Document]
     watermark: str | None
+    is_sure: bool
     next: Cursor | None
     previous: Cursor | None
 
@@ -92,7 +94,7 @@ def read(
     """
     deployment.require_unless_away()
     # Before MongoDB is asked: see there.
-    mark = watermark.read(partition_of(search.channel, settings.RELAY_PARTITIONS))
+    mark, is_sure = watermark.look(partition_of(search.channel, settings.RELAY_PARTITIONS))
     back = cursor is not None and cursor.back
     found, more = _find(_bounded(search, cursor, mark), search.newest_first != back, limit, projection)
     if back:
@@ -102,6 +104,7 @@ def read(
     return Page(
         found,
         mark,
+        is_sure,
         Cursor(found[-1]["position"]) if found and is_more_after else None,
         Cursor(found[0]["position"], back=True) if found and is_more_before else None,
     )

@@ -20,7 +20,7 @@ Redis' clock, nor below the last id that it generated plus one.
 
 What was deleted, cut off or evicted before it was stored is neither. The running numbers
 show it (`relaycore.keeping`): until the writer has put it on record, everybody stops behind
-what is stored.
+what is stored, and nobody is sure of anything.
 
 All of this is read at one instant (`messages_app.beside`). MongoDB is asked after it, never
 before. What is below the watermark stays complete: after a loss of Redis's data the writer
@@ -40,11 +40,17 @@ log = logging.getLogger(__name__)
 
 def read(partition: int) -> str | None:
     """The position below which everything of a partition is stored; None while Redis is away."""
+    return look(partition)[0]
+
+
+def look(partition: int) -> tuple[str | None, bool]:
+    """The position, and whether everything that was appended below it is stored, or on record as missing."""
     try:
-        return keeping.watermark(beside.look(shared_redis(), partition))
+        found = beside.look(shared_redis(), partition)
     except (redis.ConnectionError, redis.TimeoutError) as exc:
         log.warning("Redis does not answer, so the watermark is unknown: %s", exc)
-        return None
+        return None, False
+    return keeping.watermark(found), not keeping.lacks(found)
 
 
 def is_drained(partition: int) -> bool:

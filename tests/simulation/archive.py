@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from relaycore import keeping
 from relaycore.keeping import Beside, Hole, Keeper, Kept, watermark
 from relaycore.position import NEVER, first_of, order
 
@@ -50,6 +51,7 @@ class Redis:
     kept: int = 0
     delivered: str | None = None  # None: there is no group
     pending: list[str] = field(default_factory=list)
+    moved_upto: int = 0  # Numbers up to here had another position before ids were raised.
 
     def copy(self) -> "Redis":
         return replace(self, entries=list(self.entries), pending=list(self.pending))
@@ -143,6 +145,7 @@ class Redis:
             self.entries.remove(entry)
             self._add(entry.upto, entry.messages)
         self.pending.clear()
+        self.moved_upto = self.upto or 0
 
     def trim(self) -> None:
         """Only below what is not acknowledged."""
@@ -411,6 +414,7 @@ class World:
                 self.known = max(self.known, self.redis.know(self.known))
             for writer in self.writers:
                 writer.step()
+                self._note_ids()
             self.writers = [writer for writer in self.writers if not writer.is_over]
             if not self.writers:
                 self.replace_writer()
@@ -420,10 +424,16 @@ class World:
     def read(self) -> None:
         """The reader reads. What it is told to be complete has to be."""
         self.reader.read(self.redis, self.mongo)
-        for entry in self.redis.entries:  # What was appended anew has another id.
-            self._ids |= dict.fromkeys(range(entry.upto - len(entry.messages) + 1, entry.upto + 1), entry.id)
+        if keeping.lacks(self.redis.beside()):
+            return  # Nobody is told that anything is complete.
         below = self.redis.watermark()
-        self.overclaimed |= {n for n in self.unrecorded() if first_of(self._ids[n]) < below}
+        fixed = {n for n in self.unrecorded() if n > self.redis.moved_upto}
+        self.overclaimed |= {n for n in fixed if first_of(self._ids[n]) < below}
+
+    def _note_ids(self) -> None:
+        """What was appended anew has another id."""
+        for entry in self.redis.entries:
+            self._ids |= dict.fromkeys(range(entry.upto - len(entry.messages) + 1, entry.upto + 1), entry.id)
 
     def append(self, messages: int) -> None:
         names = tuple(f"message {len(self.appended) + i}" for i in range(messages))
@@ -515,8 +525,12 @@ class World:
         return set(self._recorded()) & self.appended.keys() - self.missing.keys()
 
     def unseen(self) -> set[str]:
-        """What is stored, and the reader has stepped over."""
-        return self.mongo.documents.keys() - self.reader.seen
+        """What is stored, and the reader has stepped over.
+
+        But for what is on record as missing: a frozen writer may store it late, when it wakes.
+        """
+        recorded = {self.appended[number] for number in self._recorded() if number in self.appended}
+        return self.mongo.documents.keys() - self.reader.seen - recorded
 
     def _recorded(self) -> Iterator[int]:
         for hole in self.holes.values():
