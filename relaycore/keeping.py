@@ -217,6 +217,13 @@ class Keeper:
         """
         return bool(beside.waiting) and order(beside.waiting) < order(id)
 
+    def has_fallen(self, id: str, upto: int) -> bool:
+        """Whether an entry that comes later has an id that is not above what was read: begin again.
+
+        The stream was lost, and somebody else has made the group anew, so that this did not show.
+        """
+        return upto > self._read and order(id) <= order(self._read_id)
+
     def missing_before(self, id: str, upto: int, messages: int, beside: Beside) -> Hole | None:
         """What is missing before an entry that `lacks` something. Everything read before is settled."""
         before = upto - messages
@@ -288,6 +295,8 @@ class Keeper:
             return False  # Nothing was ever stored.
         if kept.run_id != beside.run_id or not beside.has_group or (beside.stored or 0) < kept.upto:
             return True
+        if beside.before is not None and beside.before >= self.stored:
+            return order(beside.waiting) <= order(self.stored_id)
         return order(beside.last_id) < order(self.stored_id)
 
     def _again_after(self, beside: Beside) -> str:

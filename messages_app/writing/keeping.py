@@ -89,9 +89,11 @@ class Keeping:
         """This entry was read, after those before it.
 
         Raises:
-            BeginAgain: somebody else has what it lacks.
+            BeginAgain: somebody else has what it lacks, or ids have fallen back.
         """
         numbers = entry.numbers
+        if numbers is not None and self._keeper.has_fallen(entry.id, numbers[0]):
+            raise BeginAgain("the ids of the stream have fallen back.")
         if numbers is not None and self._keeper.lacks(*numbers):
             beside = self._look()
             if self._keeper.is_elsewhere(entry.id, beside):

@@ -299,6 +299,8 @@ class Writer:
         batch: list[Entry] = []
         keeper = self.keeper
         for entry in entries:
+            if keeper.has_fallen(entry.id, entry.upto):
+                raise BeginAgain
             if keeper.lacks(entry.upto, len(entry.messages)):
                 self._submit(batch)
                 yield from self._settle_all()

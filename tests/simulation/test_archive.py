@@ -2,7 +2,7 @@
 
 And no reader steps over anything that is stored.
 
-`SIMULATION_EXAMPLES=10000` plays a hundred times as many schedules.
+`SIMULATION_EXAMPLES=10000` plays a hundred times as many schedules, and others each time.
 """
 
 import random

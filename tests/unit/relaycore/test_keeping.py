@@ -43,3 +43,20 @@ def test_where_nothing_was_ever_stored_nothing_is_raised() -> None:
 def test_a_group_that_was_there_is_not_made_again() -> None:
     assert Keeper(1).begin(0, Kept(epoch=1), Beside(has_group=False)).makes_group
     assert not Keeper(2).begin(5, KEPT, Beside(stored=5, stored_id="100-0", last_id="100-0")).makes_group
+
+
+def test_an_entry_that_comes_later_below_what_was_read_shows_that_ids_have_fallen_back() -> None:
+    """Somebody else has made the group of a stream that was deleted: nothing else says so."""
+    keeper = Keeper(2)
+    keeper.begin(5, KEPT, Beside(stored=5, stored_id="100-0", last_id="100-0"))
+    keeper.read("200-0", 6)
+    assert keeper.has_fallen("150-0", 7)
+    assert not keeper.has_fallen("150-0", 6), "it is delivered again"
+    assert not keeper.has_fallen("201-0", 7)
+
+
+def test_what_waits_below_what_was_stored_and_comes_later_is_appended_anew() -> None:
+    beside = Beside(stored=5, stored_id="100-0", last_id="300-0", waiting="50-0", before=5)
+    assert Keeper(2).begin(5, KEPT, beside).raise_to == KEPT.mark
+    again = Beside(stored=5, stored_id="100-0", last_id="300-0", waiting="50-0", before=2)
+    assert Keeper(2).begin(5, KEPT, again).raise_to == "", "it was delivered, and not acknowledged"
