@@ -167,12 +167,13 @@ class Keeper:
 
     stored, stored_id: everything up to here is stored, or on record; ends with the entry of this id
     mark:              positions up to this id are reserved
+    in_mongo:          MongoDB has said so much; if it says less, it has gone back
     """
 
     def __init__(self, epoch: int) -> None:
         self._epoch = epoch
         self._run_id = ""
-        self._read = self._was_stored = 0
+        self._read = self._was_stored = self.in_mongo = 0
         self._read_id = NEVER
         self.stored = 0
         self.stored_id = NEVER
@@ -184,7 +185,10 @@ class Keeper:
         In the order in which they were asked, since another writer may still be at work: what Redis said as
         `Beside.kept`, then MongoDB, which takes nothing from an earlier term since then, then Redis again.
         """
+        # A writer of an earlier term may have brought Redis down to a MongoDB that has gone back.
+        acknowledged = max(acknowledged, self.in_mongo)
         mongo_lost = max(0, acknowledged - kept.upto)
+        self.in_mongo = kept.upto
         known = [(kept.upto, kept.position)]
         if not mongo_lost:
             known += [(self.stored, self.stored_id), (beside.stored or 0, beside.stored_id)]
@@ -251,6 +255,7 @@ class Keeper:
         """A writer whose term is over may have stored what it had."""
         if beside.stored is not None and beside.stored > self.stored:
             self.settled(beside.stored_id, beside.stored)
+        self.in_mongo = max(self.in_mongo, beside.kept)
 
     def is_to_begin_again(self, beside: Beside) -> bool:
         """Whether Redis says less than it did, or somebody has left something. Nothing may be in flight."""
@@ -281,6 +286,7 @@ class Keeper:
 
     def kept(self, kept: Kept) -> None:
         """MongoDB has acknowledged this."""
+        self.in_mongo = max(self.in_mongo, kept.upto)
         self.mark = max(self.mark, kept.mark, key=order)
 
     # --- inside --------------------------------------------------------------------------

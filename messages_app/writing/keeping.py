@@ -57,7 +57,6 @@ class Keeping:
         self._ledger = Ledger(mongo_collection(COLLECTION), term.partition)
         self._under_way: tuple[Kept, Future[bool]] | None = None
         self._kept_upto = -1
-        self._in_mongo = 0
         self._again_until = NEVER
         self._clock_ahead_ms = 0.0
         self._is_brought_together = False
@@ -70,7 +69,6 @@ class Keeping:
         kept = self._result(in_background(self._ledger.claim, self._term.epoch))
         if kept is None:
             raise LeaseLost(f"{self._term}: another writer has begun.")
-        self._in_mongo = kept.upto
         beside = self._look()
         beginning = self._keeper.begin(acknowledged, kept, beside)
         if beginning.redeliver_after is not None:
@@ -138,7 +136,7 @@ class Keeping:
         if not self._is_brought_together:
             return  # Then MongoDB goes on to say that Redis is to be brought to what is known.
         kept = self._keeper.to_keep(self._now_ms)
-        if self._result(in_background(self._ledger.keep, kept, self._in_mongo)):
+        if self._result(in_background(self._ledger.keep, kept, self._keeper.in_mongo)):
             self._stream.kept(kept.upto)
 
     # --- inside --------------------------------------------------------------------------
@@ -157,7 +155,7 @@ class Keeping:
         """Begin to write it down. One at a time: what is newer follows."""
         if self._under_way is None:
             kept = self._keeper.to_keep(now_ms)
-            self._under_way = kept, in_background(self._ledger.keep, kept, self._in_mongo)
+            self._under_way = kept, in_background(self._ledger.keep, kept, self._keeper.in_mongo)
 
     def _keep_now(self) -> None:
         """Wait until positions are reserved beyond everything that was read."""
@@ -186,7 +184,6 @@ class Keeping:
         if not is_current:
             raise LeaseLost(f"{self._term}: another writer has begun, or MongoDB has gone back.")
         self._keeper.kept(kept)
-        self._in_mongo = kept.upto
         if kept.upto != self._kept_upto:
             self._stream.kept(kept.upto)
             self._kept_upto = kept.upto

@@ -214,7 +214,6 @@ class Writer:
         self.epoch = epoch
         self.keeper = Keeper(epoch)
         self._in_flight: list[list[Entry]] = []
-        self._in_mongo = 0
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
@@ -257,7 +256,6 @@ class Writer:
         if kept is None:
             self.is_over = True
             return
-        self._in_mongo = kept.upto
         yield
         beginning = keeper.begin(acknowledged, kept, redis.beside())
         yield
@@ -347,11 +345,10 @@ class Writer:
     def _keep(self) -> Steps:
         kept = self.keeper.to_keep(self._world.redis.clock)
         yield
-        if not self._world.mongo.keep(kept, self._in_mongo):
+        if not self._world.mongo.keep(kept, self.keeper.in_mongo):
             self.is_over = True
             return
         self.keeper.kept(kept)
-        self._in_mongo = kept.upto
         yield
         if self._is_connected():
             self._world.redis.kept = max(self._world.redis.kept, kept.upto)

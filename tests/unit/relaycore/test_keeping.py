@@ -55,6 +55,16 @@ def test_an_entry_that_comes_later_below_what_was_read_shows_that_ids_have_falle
     assert not keeper.has_fallen("201-0", 7)
 
 
+def test_who_knows_what_mongodb_has_acknowledged_need_not_be_told_by_redis() -> None:
+    """A writer of an earlier term has brought Redis down to a MongoDB that was restored."""
+    keeper = Keeper(2)
+    keeper.begin(5, KEPT, Beside(stored=5, stored_id="100-0", last_id="100-0"))
+    keeper.settled("200-0", 9)
+    keeper.kept(keeper.to_keep(200))
+    again = keeper.begin(5, KEPT, Beside(stored=5, stored_id="100-0", last_id="200-0"))
+    assert (again.mongo_lost, again.stored, again.redeliver_after) == (4, 5, "100-0")
+
+
 def test_what_waits_below_what_was_stored_and_comes_later_is_appended_anew() -> None:
     beside = Beside(stored=5, stored_id="100-0", last_id="300-0", waiting="50-0", before=5)
     assert Keeper(2).begin(5, KEPT, beside).raise_to == KEPT.mark
