@@ -42,6 +42,16 @@ Recovery
     can go on without them. When the group is gone, what is in flight is settled and the
     group made anew, at 0: whatever stands on the stream is delivered again, and stored once.
 
+What has vanished, what has gone back
+    `relaycore.keeping` decides it, `keeping` and `ledger` carry it out. Entries have running numbers.
+    Where numbers are missing, or where nothing waits and more was appended than is stored, a gap
+    with the count is on record before anything behind it is acknowledged. MongoDB has one document
+    for each partition (`partitions`): how far everything is stored, and a mark some seconds ahead
+    above which nothing is; a message beyond it waits until the next ones are reserved, which is
+    done before that, beside the work. At each beginning this is compared with what Redis says.
+    A MongoDB that has gone back gets again what still stands on the stream. After Redis has lost
+    its data ids go on from the mark, and what waits is appended anew in one step.
+
 Terms
     The highest epoch of all writers stands in MongoDB, where it fences who may say how far it is. A claim is
     above it: PostgreSQL may go back, and the epoch after that of the lease may be an old one.
