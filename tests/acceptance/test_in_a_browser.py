@@ -136,8 +136,8 @@ def test_a_phone_shows_the_whole_of_a_gap_and_of_a_button(stack: Stack) -> None:
     row = stack.http.get(f"/api/v1/channels/{channel}").json()["id"]
     with stack.postgres() as connection, connection.cursor() as cursor:
         cursor.execute(
-            "insert into gaps (partition, channel, cause, began_at, ended_at, covered)"
-            " values (0, %s, 'refused', now(), now(), false)",
+            "insert into gaps (partition, partitions, channel, cause, began_at, ended_at, covered)"
+            " values (0, 1, %s, 'refused', now(), now(), false)",
             [channel],
         )
     with browsing(stack, size=PHONE) as page:

@@ -176,11 +176,14 @@ class Failpoint:
     """mongod's `failCommand`, for inserts of messages by writers only.
 
     Leaving the context fails unless the fault has happened: a fault that did not happen
-    proves nothing.
+    proves nothing. `after`: so many inserts go well before.
     """
 
-    def __init__(self, times: int | None = None, collection: str = "messages", **data: Any) -> None:
-        self._mode: Any = "alwaysOn" if times is None else {"times": times}
+    def __init__(
+        self, times: int | None = None, collection: str = "messages", *, after: int = 0, **data: Any
+    ) -> None:
+        always: Any = {"skip": after} if after else "alwaysOn"
+        self._mode: Any = always if times is None else {"times": times}
         namespace = f"{settings.DATABASES['messages']['NAME']}.{collection}"
         self._data = {"failCommands": ["insert"], "namespace": namespace} | data
         self._client: pymongo.MongoClient[Any] = pymongo.MongoClient(settings.SERVERS.mongo_url)
