@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 import redis
 
-from relaycore.keeping import Beside, numbers
+from relaycore.known import Beside, numbers
 from relaycore.position import NEVER
 from relayproject import keys
 

@@ -15,6 +15,7 @@ What stands below it in the second table is what it is made of.
 `envelope`     one message as bytes, and the open format of a stream entry
 `legacy`       one message as JSON, for consumers of the older kind
 `position`     where a message stands in its partition
+`known`        what MongoDB and Redis say of a partition, and up to where readers may look
 `keeping`      up to where all is stored, what has vanished, and whether a store has gone back
 `batching`     how much a writer reads at once
 `backoff`      how long to wait before trying again

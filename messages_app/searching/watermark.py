@@ -19,7 +19,7 @@ stored, and only entries to come may be missing. XADD gives them ids that are no
 Redis' clock, nor below the last id that it generated plus one.
 
 What was deleted, cut off or evicted before it was stored is neither. The running numbers
-show it (`relaycore.keeping`): until the writer has put it on record, everybody stops behind
+show it (`relaycore.known`): until the writer has put it on record, everybody stops behind
 what is stored, and nobody is sure of anything.
 
 All of this is read at one instant (`messages_app.beside`). MongoDB is asked after it, never
@@ -32,7 +32,7 @@ import logging
 import redis
 
 from messages_app import beside
-from relaycore import keeping
+from relaycore import known
 from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ def look(partition: int) -> tuple[str | None, bool]:
     except (redis.ConnectionError, redis.TimeoutError) as exc:
         log.warning("Redis does not answer, so the watermark is unknown: %s", exc)
         return None, False
-    return keeping.watermark(found), not keeping.lacks(found)
+    return known.watermark(found), not known.lacks(found)
 
 
 def is_drained(partition: int) -> bool:
@@ -60,4 +60,4 @@ def is_drained(partition: int) -> bool:
         redis.RedisError: Redis does not answer.
     """
     found = beside.look(shared_redis(), partition)
-    return not found.waiting and not keeping.lacks(found)
+    return not found.waiting and not known.lacks(found)

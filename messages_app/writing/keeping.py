@@ -20,7 +20,8 @@ from messages_app.writing.ledger import COLLECTION, Ledger
 from messages_app.writing.stream import Entry, Stream
 from relaycore.backoff import Backoff
 from relaycore.errors import LeaseLost, one_line
-from relaycore.keeping import Beginning, Beside, Hole, Keeper, Kept
+from relaycore.keeping import Beginning, Hole, Keeper
+from relaycore.known import Beside, Kept
 from relaycore.position import NEVER, order
 from relayproject.connections import mongo_collection
 from relayproject.meters import Meters

@@ -1,4 +1,4 @@
-"""What MongoDB says of each partition, beside the messages: `relaycore.keeping.Kept`, one document each.
+"""What MongoDB says of each partition, beside the messages: `relaycore.known.Kept`, one document each.
 
 Written durably, as the messages are, and fenced: from the moment that a writer has claimed it, none of an
 earlier term changes it.
@@ -13,7 +13,7 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from relaycore.errors import one_line
-from relaycore.keeping import Kept
+from relaycore.known import Kept
 from relaycore.position import NEVER, entry_prefix
 from relayproject.connections import mongo_collection
 

@@ -11,7 +11,8 @@ import redis
 from messages_app import beside
 from messages_app.writing import scripts
 from relaycore.envelope import F_MESSAGES, F_UPTO
-from relaycore.keeping import Beginning, Beside, numbers
+from relaycore.keeping import Beginning
+from relaycore.known import Beside, numbers
 from relaycore.position import first_of, milliseconds_of
 from relayproject import keys
 

@@ -115,7 +115,8 @@ def numbers() -> None:
 
 def copies() -> None:
     """Take MongoDB for what it was."""
-    from relaycore.keeping import Beginning, Beside, Keeper, Kept
+    from relaycore.keeping import Beginning, Keeper
+    from relaycore.known import Beside, Kept
 
     begin = Keeper.begin
 

@@ -10,8 +10,9 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from relaycore import keeping
-from relaycore.keeping import Beside, Hole, Keeper, Kept, watermark
+from relaycore import known
+from relaycore.keeping import Hole, Keeper
+from relaycore.known import Beside, Kept, watermark
 from relaycore.position import NEVER, first_of, order
 
 MOST_READ, MOST_IN_FLIGHT = 3, 2
@@ -423,7 +424,7 @@ class World:
     def read(self) -> None:
         """The reader reads. What it is told to be complete has to be."""
         self.reader.read(self.redis, self.mongo)
-        if keeping.lacks(self.redis.beside()):
+        if known.lacks(self.redis.beside()):
             return  # Nobody is told that anything is complete.
         below = self.redis.watermark()
         fixed = {n for n in self.unrecorded() if n > self.redis.moved_upto}

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.keeping import Beginning, Beside, Keeper, Kept
+from relaycore.keeping import Beginning, Keeper
+from relaycore.known import Beside, Kept
 from relaycore.position import order
 
 from .archive import Mongo, Redis, World
@@ -162,7 +163,7 @@ def test_control_numbers_that_begin_again_lose_unrecorded(monkeypatch: pytest.Mo
 def test_control_a_watermark_that_does_not_compare_numbers_claims_too_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relaycore.keeping.lacks", lambda beside: False)
+    monkeypatch.setattr("relaycore.known.lacks", lambda beside: False)
     assert searched(lambda world: world.overclaimed, VANISHING)
 
 

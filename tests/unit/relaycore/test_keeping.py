@@ -2,7 +2,8 @@
 
 import pytest
 
-from relaycore.keeping import Beside, Keeper, Kept, numbers
+from relaycore.keeping import Keeper
+from relaycore.known import Beside, Kept, numbers
 
 
 def test_the_number_of_the_last_message_and_how_many_there_are() -> None:
