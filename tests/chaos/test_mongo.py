@@ -137,7 +137,7 @@ def test_what_waited_is_stored_three_times_as_fast_as_it_comes(
 
 @pytest.mark.fault(12)
 @pytest.mark.long
-def test_control_a_stream_of_bounded_length_loses_what_waits(
+def test_a_stream_of_bounded_length_loses_what_waits_and_that_is_on_record(
     own_mongo: OwnServer, pair: Cluster, settled: Settle, wait_until: Wait
 ) -> None:
     pair.channel("orders", "every")
@@ -148,4 +148,6 @@ def test_control_a_stream_of_bounded_length_loses_what_waits(
         assert pair.redis.xtrim(keys.stream(0), maxlen=10, approximate=False)
         own_mongo.restart()
         time.sleep(1)
-    assert settled(publisher).unrecorded
+    verdict = settled(publisher, counts=False)
+    assert verdict.lost
+    assert verdict.is_clean_but_for_losses, str(verdict)
