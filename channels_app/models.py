@@ -1,12 +1,13 @@
 """The channel table."""
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Case, Exists, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, Min, OuterRef, Q, Value, When
 
 from leases_app.models import ClockTimestamp, Lease
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
@@ -51,6 +52,11 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         """
         live = Case(When(_is_heard(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
         return self.annotate(status=live)  # type: ignore[no-redef]
+
+    def first_heard_at(self) -> datetime | None:
+        """When one of them was heard first; None: none ever was."""
+        first: datetime | None = self.aggregate(first=Min("first_heard_at"))["first"]
+        return first
 
     def in_status(self, status: str) -> "ChannelQuerySet":
         """Those whose live status is `status`."""

@@ -1,9 +1,6 @@
 """What was heard and has vanished, before it was stored or after: a gap of the whole partition."""
 
-from datetime import datetime
-
 from django.db import transaction
-from django.db.models import Min
 
 from channels_app.models import Channel, Gap
 from leases_app import partitioning
@@ -24,7 +21,8 @@ def record(term: Term, hole: Hole) -> None:
     cause = Gap.Cause.ARCHIVE_RESTORED if hole.was_stored else Gap.Cause.VANISHED
     ended = from_milliseconds(hole.at)
     after = None if hole.after == NEVER else from_milliseconds(milliseconds_of(hole.after))
-    began = min(after or _beginning(term.partition) or ended, ended)
+    heard = Channel.objects.filter(partition=term.partition)
+    began = min(after or heard.first_heard_at() or ended, ended)
     with transaction.atomic():
         if not term.hold():
             raise LeaseLost(f"{term}: the term is over.")
@@ -38,10 +36,3 @@ def record(term: Term, hole: Hole) -> None:
             first_number=hole.first,
             defaults={"ended_at": ended, "missed_at_most": hole.messages},
         )
-
-
-def _beginning(partition: int) -> datetime | None:
-    """When a channel of the partition was heard first; None: none was."""
-    found = Channel.objects.filter(partition=partition).aggregate(first=Min("first_heard_at"))
-    first: datetime | None = found["first"]
-    return first

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 
 import redis
-from django.db.models import F, Min, QuerySet, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
 
 from channels_app.listening.gaps import bounded, open_gaps
@@ -145,7 +145,4 @@ def _last_known(partition: int) -> datetime | None:
     leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
     if (known := leases.values_list("known_until", flat=True).first()) is not None:
         return known
-    heard: datetime | None = Channel.objects.filter(partition=partition).aggregate(
-        first=Min("first_heard_at")
-    )["first"]
-    return heard
+    return Channel.objects.filter(partition=partition).first_heard_at()

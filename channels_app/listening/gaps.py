@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import F, Min, Q, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Greatest, Least
 
 from channels_app.models import Channel, Gap, current_partitions
@@ -228,7 +228,8 @@ def _end_forgotten(
 ) -> None:
     began_at = known_until or term.known_before
     if began_at is None and term.epoch > 1:  # Whoever led before was killed before it could say so.
-        began_at = _first_heard_at(term.partition, at)
+        heard = Channel.objects.filter(partition=term.partition, first_heard_at__lt=at)
+        began_at = heard.first_heard_at()
     for gap in still_open:
         gap.began_at = min(gap.began_at, began_at or gap.began_at)
         gap.ended_at = max(gap.began_at, at)
@@ -247,9 +248,3 @@ def _end_forgotten(
             missed_at_most=None,
             covered=False,
         )
-
-
-def _first_heard_at(partition: int, before: datetime) -> datetime | None:
-    heard = Channel.objects.filter(partition=partition, first_heard_at__lt=before)
-    first: datetime | None = heard.aggregate(first=Min("first_heard_at"))["first"]
-    return first
