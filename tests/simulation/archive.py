@@ -218,6 +218,7 @@ class Writer:
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
+        self._lingers = world.lingers
         self._steps = self._run()
 
     def step(self) -> None:
@@ -225,6 +226,11 @@ class Writer:
         if self.paused:
             self.paused -= 1
             return
+        if self.epoch != self._world.epoch:
+            self._lingers -= 1
+            if self._lingers < 0:
+                self.is_over = True
+                return
         try:
             next(self._steps)
         except StopIteration:
@@ -386,12 +392,14 @@ class Writer:
 class World:
     """What a schedule of operations plays on.
 
+    lingers:     so many steps a writer goes on until its heartbeat finds its lease to be somebody else's
     appended:    what the leader has appended, by number
     holes:       what is on record, by first number: a writer that was killed records its hole again
     overclaimed: numbers below the watermark that were neither stored nor on record at that moment
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, lingers: float = float("inf")) -> None:
+        self.lingers = lingers
         self.random = random.Random(seed)
         self.redis, self.mongo = Redis(), Mongo()
         self.reader = Reader()
