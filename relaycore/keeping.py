@@ -8,6 +8,8 @@ Three places know it. None of them is believed alone, since each may be lost or 
 
 *MongoDB has gone back* if it says less than what it once acknowledged, which Redis knows. Then what still
 stands on the stream is delivered again from there, and stored again; the rest is missing in the numbers.
+Redis knows which writer has claimed it last, and how often everything was delivered again: one that slept
+over that neither acknowledges what it had stored before, nor brings Redis down once more.
 
 *Redis has gone back* if it is another run, knows of no group, or has come less far than MongoDB. Its ids may
 be given again then, below a message that some reader has passed. So nothing is stored above a `mark` that was
@@ -180,7 +182,7 @@ class Keeper:
         """Whether Redis says less than it did, or somebody has left something. Nothing may be in flight."""
         if beside.run_id != self._run_id or not beside.has_group or beside.delivered:
             return True
-        return self.stored > (beside.stored or 0)
+        return self.stored > (beside.stored or 0) or order(beside.last_id) < order(self.stored_id)
 
     # --- positions -----------------------------------------------------------------------
 

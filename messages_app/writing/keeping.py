@@ -37,7 +37,7 @@ class Keeping:
     """The numbers and positions of one partition, in one term.
 
     `result` waits for work in the background. Each method may raise `redis.RedisError`, `PyMongoError`,
-    `LeaseLost` and `Interrupted`.
+    `Fenced`, `LeaseLost` and `Interrupted`.
     """
 
     def __init__(
@@ -66,9 +66,10 @@ class Keeping:
         """Compare what the stores say, and bring them together. Nothing may be in flight."""
         self._is_brought_together = False
         self._under_way = None  # It may arrive whenever it does: what is kept next is more.
-        acknowledged = self._stream.look().kept
+        # Redis first: whoever claims MongoDB later than another writer has come later here, too.
+        acknowledged = self._stream.claim(self._term.epoch)
         kept = self._result(in_background(self._ledger.claim, self._term.epoch))
-        if kept is None:
+        if acknowledged is None or kept is None:
             raise LeaseLost(f"{self._term}: another writer has begun.")
         beside = self._look()
         beginning = self._keeper.begin(acknowledged, kept, beside)

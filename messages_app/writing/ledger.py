@@ -8,14 +8,16 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import redis
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from messages_app.writing.stream import last_epoch
 from relaycore.errors import one_line
 from relaycore.known import Kept
 from relaycore.position import NEVER, entry_prefix
-from relayproject.connections import mongo_collection
+from relayproject.connections import mongo_collection, shared_redis
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +66,29 @@ class Ledger:
 
 
 def highest_epoch(partition: int) -> int:
-    """Of all writers of this partition, so that the next one claims above; 0 if MongoDB knows of none.
+    """Of all writers of this partition, so that the next one claims above; 0 if nobody knows of one.
 
-    While it is away nobody can write. Who has claimed too low an epoch ends when it is back.
+    PostgreSQL may have gone back, and one of the others with it. While one of them is away nobody can write:
+    who has claimed too low an epoch ends when it is back.
     """
+    return max(_highest_in_mongo(partition), _highest_in_redis(partition))
+
+
+def _highest_in_mongo(partition: int) -> int:
     try:
         found = mongo_collection(COLLECTION).find_one({"_id": partition}, {"epoch": 1})
     except PyMongoError as exc:
         log.warning("partition %d: MongoDB cannot be asked who has written: %s", partition, one_line(exc))
         return 0
     return 0 if found is None else int(found["epoch"])
+
+
+def _highest_in_redis(partition: int) -> int:
+    try:
+        return last_epoch(shared_redis(), partition)
+    except redis.RedisError as exc:
+        log.warning("partition %d: Redis cannot be asked who has written: %s", partition, one_line(exc))
+        return 0
 
 
 def _kept(document: Mapping[str, Any]) -> Kept:

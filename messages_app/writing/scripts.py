@@ -15,83 +15,7 @@ redis.call('PERSIST', KEYS[1])
 return redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
 """
 
-_SAY: Final = """
-local function say(key, stored, id)
-  if (tonumber(redis.call('HMGET', key, 'stored')[1]) or -1) <= tonumber(stored) then
-    redis.call('HSET', key, 'stored', stored, 'stored_id', id)
-  end
-end
-"""
-"""Lua: up to this number everything is stored or on record, and ends with the entry of this id."""
-
-# KEYS: stream, tallies, appended. ARGV: group, what is stored with these entries, the id of the last one; for
-# each entry its id, how many messages it brought, and its tally.
-ACKNOWLEDGE: Final = (
-    _SAY
-    + """
--- Without a group nobody else can have acknowledged: what was stored is counted now or never.
-local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
-local counted = 0
-for i = 4, #ARGV, 3 do
-  local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-  if acknowledged == 1 or group_lost then
-    counted = counted + ARGV[i + 1]
-    if ARGV[i + 2] ~= '' then redis.call('RPUSH', KEYS[2], ARGV[i + 2]) end
-  end
-end
-say(KEYS[3], ARGV[2], ARGV[3])
-return counted
-"""
-)
-
-# KEYS: appended. ARGV: what is stored or on record, and the id with which it ends.
-SAY: Final = (
-    _SAY
-    + """
-redis.call('PERSIST', KEYS[1])
-say(KEYS[1], ARGV[1], ARGV[2])
-if (tonumber(redis.call('HMGET', KEYS[1], 'upto')[1]) or 0) < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'upto', ARGV[1])
-end
-"""
-)
-
-# KEYS: appended. ARGV: what MongoDB has acknowledged.
-KEPT: Final = """
-redis.call('PERSIST', KEYS[1])
-if (tonumber(redis.call('HMGET', KEYS[1], 'kept')[1]) or -1) < tonumber(ARGV[1]) then
-  redis.call('HSET', KEYS[1], 'kept', ARGV[1])
-end
-"""
-
-# KEYS: stream, appended, counts. ARGV: group, the id behind which everything is delivered again, what MongoDB
-# has, and the id with which that ends. What is stored is counted anew.
-DELIVER_AGAIN: Final = """
-redis.call('PERSIST', KEYS[1])
-redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
-redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
-redis.call('HSET', KEYS[2], 'stored', ARGV[3], 'stored_id', ARGV[4], 'kept', ARGV[3])
-redis.call('DEL', KEYS[3])
-"""
-
-# KEYS: stream, counts. ARGV: group, the id from which ids go on. What waits is appended anew, in its order:
-# all of it, and in one step, so that nothing that comes meanwhile stands before it.
-#
-# If all that waits is above that id, it was done already: a writer that slept over its term before it came
-# here must not take from another one what that one is storing, and have readers step over it.
-#
-# Lua hands over 8,000 values at once. An entry has ten; of a foreign one the rest is left out.
-RAISE: Final = (
-    NAMED
-    + FIRST_WAITING
-    + """
-redis.call('PERSIST', KEYS[1])
-redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
-local delivered = '0-0'
-for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local found = named(reply)
-  if found['name'] == ARGV[1] then delivered = found['last-delivered-id'] end
-end
+_IS_ABOVE: Final = """
 local function is_above(id, other)
   local function parts(text)
     local dash = string.find(text, '-')
@@ -101,10 +25,133 @@ local function is_above(id, other)
   local other_ms, other_number = parts(other)
   return ms > other_ms or (ms == other_ms and number > other_number)
 end
+"""
+
+_SAY: Final = (
+    _IS_ABOVE
+    + """
+local function say(key, stored, id)
+  local known = redis.call('HMGET', key, 'stored', 'stored_id')
+  if (tonumber(known[1]) or -1) <= tonumber(stored) then
+    if known[2] and is_above(known[2], id) then id = known[2] end
+    redis.call('HSET', key, 'stored', stored, 'stored_id', id)
+  end
+end
+"""
+)
+"""Lua: up to this number everything is stored or on record, and ends with the entry of this id."""
+
+_IS_OF_BEFORE: Final = """
+-- Whether MongoDB was found to have gone back after so many redeliveries: it may not have any more what was
+-- stored in it before.
+local function is_of_before(key, redeliveries)
+  return (redis.call('HMGET', key, 'redeliveries')[1] or '0') ~= redeliveries
+end
+"""
+
+_IS_MINE: Final = """
+-- Whether the last claim is of this epoch, and Redis has it still.
+local function is_mine(key, epoch) return redis.call('HMGET', key, 'epoch')[1] == epoch end
+"""
+
+# KEYS: appended. ARGV: epoch. What MongoDB has acknowledged, and how often everything was delivered again.
+CLAIM: Final = """
+redis.call('PERSIST', KEYS[1])
+local found = redis.call('HMGET', KEYS[1], 'epoch', 'kept', 'redeliveries')
+if (tonumber(found[1]) or 0) > tonumber(ARGV[1]) then return nil end
+redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
+return {tonumber(found[2]) or 0, found[3] or '0'}
+"""
+
+# KEYS: stream, tallies, appended. ARGV: group, redeliveries, what is stored with these entries, the id of the
+# last one; for each entry its id, how many messages it brought, and its tally.
+ACKNOWLEDGE: Final = (
+    _SAY
+    + _IS_OF_BEFORE
+    + """
+if is_of_before(KEYS[3], ARGV[2]) then return nil end
+-- Without a group nobody else can have acknowledged: what was stored is counted now or never.
+local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
+local counted = 0
+for i = 5, #ARGV, 3 do
+  local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
+  if acknowledged == 1 or group_lost then
+    counted = counted + ARGV[i + 1]
+    if ARGV[i + 2] ~= '' then redis.call('RPUSH', KEYS[2], ARGV[i + 2]) end
+  end
+end
+say(KEYS[3], ARGV[3], ARGV[4])
+return counted
+"""
+)
+
+# KEYS: appended. ARGV: redeliveries, what is stored or on record, and the id with which it ends.
+SAY: Final = (
+    _SAY
+    + _IS_OF_BEFORE
+    + """
+redis.call('PERSIST', KEYS[1])
+if is_of_before(KEYS[1], ARGV[1]) then return nil end
+say(KEYS[1], ARGV[2], ARGV[3])
+if (tonumber(redis.call('HMGET', KEYS[1], 'upto')[1]) or 0) < tonumber(ARGV[2]) then
+  redis.call('HSET', KEYS[1], 'upto', ARGV[2])
+end
+return 1
+"""
+)
+
+# KEYS: appended. ARGV: redeliveries, what MongoDB has acknowledged.
+KEPT: Final = (
+    _IS_OF_BEFORE
+    + """
+redis.call('PERSIST', KEYS[1])
+if is_of_before(KEYS[1], ARGV[1]) then return nil end
+if (tonumber(redis.call('HMGET', KEYS[1], 'kept')[1]) or -1) < tonumber(ARGV[2]) then
+  redis.call('HSET', KEYS[1], 'kept', ARGV[2])
+end
+"""
+)
+
+# KEYS: stream, appended, counts. ARGV: group, epoch, the id behind which everything is delivered again, what
+# MongoDB has, and the id with which that ends. What is stored is counted anew. How often that was done.
+DELIVER_AGAIN: Final = (
+    _IS_MINE
+    + """
+redis.call('PERSIST', KEYS[1])
+if not is_mine(KEYS[2], ARGV[2]) then return nil end
+redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
+redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
+redis.call('HSET', KEYS[2], 'stored', ARGV[4], 'stored_id', ARGV[5], 'kept', ARGV[4])
+redis.call('DEL', KEYS[3])
+return redis.call('HINCRBY', KEYS[2], 'redeliveries', 1)
+"""
+)
+
+# KEYS: stream, appended, counts. ARGV: group, epoch, the id from which ids go on. What waits is appended
+# anew, in its order: all of it, and in one step, so that nothing that comes meanwhile stands before it.
+#
+# If all that waits is above that id, it was done already: a writer that slept over its term before it came
+# here must not take from another one what that one is storing, and have readers step over it.
+#
+# Lua hands over 8,000 values at once. An entry has ten; of a foreign one the rest is left out.
+RAISE: Final = (
+    NAMED
+    + FIRST_WAITING
+    + _IS_ABOVE
+    + _IS_MINE
+    + """
+redis.call('PERSIST', KEYS[1])
+if not is_mine(KEYS[2], ARGV[2]) then return nil end
+redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
+local delivered = '0-0'
+for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local found = named(reply)
+  if found['name'] == ARGV[1] then delivered = found['last-delivered-id'] end
+end
 local waiting = first_waiting(KEYS[1], ARGV[1])
-if waiting and is_above(waiting, ARGV[2]) then return 0 end
+if waiting and is_above(waiting, ARGV[3]) then return 0 end
 local last = named(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
-if is_above(ARGV[2], last) then redis.call('XSETID', KEYS[1], ARGV[2]) end
+if is_above(ARGV[3], last) then redis.call('XSETID', KEYS[1], ARGV[3]) end
 local anew = 0
 local function append_anew(entries, is_pending)
   for _, entry in ipairs(entries) do
@@ -128,7 +175,7 @@ while true do
   append_anew(page, false)
 end
 -- Some of it may have been stored under its earlier id, and counted by nobody.
-if anew > 0 then redis.call('DEL', KEYS[2]) end
+if anew > 0 then redis.call('DEL', KEYS[3]) end
 return anew
 """
 )

@@ -1,6 +1,5 @@
 """One partition's stream, as its writer sees it."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,22 +9,24 @@ import redis
 
 from messages_app import beside
 from messages_app.writing import scripts
+from messages_app.writing.tallies import Counts, sums, tally
 from relaycore.envelope import F_MESSAGES, F_UPTO
 from relaycore.keeping import Beginning
 from relaycore.known import Beside, numbers
-from relaycore.position import first_of, milliseconds_of
+from relaycore.position import first_of
 from relayproject import keys
 
 log = logging.getLogger(__name__)
 
 _PAGE: Final = 500
 
-Counts = Mapping[bytes, int]
-"""Messages by channel."""
-
 
 class GroupLost(Exception):
     """The consumer group is gone, and with it the knowledge of what is pending."""
+
+
+class Fenced(Exception):
+    """Another writer has begun, or a store has gone back: nothing that is in flight may be acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,11 @@ class Entry:
 
 
 class Stream:
-    """Reads, acknowledges and trims. Every method may raise `redis.RedisError`."""
+    """Reads, acknowledges and trims. Every method may raise `redis.RedisError`.
+
+    `Fenced` is raised by what must not be done by a writer of an earlier term, or after MongoDB has gone
+    back: `claim` again first.
+    """
 
     def __init__(self, client: redis.Redis, partition: int) -> None:
         self._redis = client
@@ -55,6 +60,8 @@ class Stream:
         self._stored_key = keys.stored(partition)
         self._last_at_key = keys.last_at(partition)
         self._rates_key = keys.rates(partition)
+        self._epoch = 0
+        self._redeliveries = "0"
 
     def prepare(self) -> None:
         """Make the consumer group if it is missing, from the very beginning of the stream."""
@@ -65,33 +72,54 @@ class Stream:
             if "BUSYGROUP" not in str(exc):
                 raise
 
+    def claim(self, epoch: int) -> int | None:
+        """Begin, or begin again: how many messages MongoDB has acknowledged, as Redis knows it.
+
+        From now on no writer of an earlier term brings Redis down to what it knows. None: this one is over.
+        """
+        answer = cast(list[Any] | None, self._redis.eval(scripts.CLAIM, 1, self._appended_key, epoch))
+        if answer is None:
+            return None
+        self._epoch, self._redeliveries = epoch, answer[1].decode()
+        return int(answer[0])
+
     def look(self) -> Beside:
         """What Redis says of the partition now."""
         return beside.look(self._redis, self._partition)
 
     def begin(self, beginning: Beginning) -> int:
-        """Bring Redis to what is known; how many entries were appended anew."""
+        """Bring Redis to what is known; how many entries were appended anew.
+
+        Raises:
+            Fenced: another writer has claimed since, or Redis has lost the claim.
+        """
         stored, stored_id = beginning.stored, beginning.stored_id
+        mine = (self._key, self._appended_key, self._stored_key)
         if (after := beginning.redeliver_after) is not None:
-            found = (keys.GROUP, after, stored, stored_id)
-            self._redis.eval(
-                scripts.DELIVER_AGAIN, 3, self._key, self._appended_key, self._stored_key, *found
-            )
+            known = (keys.GROUP, self._epoch, after, stored, stored_id)
+            answer = self._redis.eval(scripts.DELIVER_AGAIN, len(mine), *mine, *known)
+            self._redeliveries = str(_unless_fenced(answer))
         self.say(stored, stored_id)
         if beginning.raise_to:
-            raised = (keys.GROUP, beginning.raise_to)
-            return int(cast(int, self._redis.eval(scripts.RAISE, 2, self._key, self._stored_key, *raised)))
+            above = (keys.GROUP, self._epoch, beginning.raise_to)
+            return _unless_fenced(self._redis.eval(scripts.RAISE, len(mine), *mine, *above))
         if beginning.makes_group:
             self.prepare()
         return 0
 
     def say(self, stored: int, stored_id: str) -> None:
-        """Up to this number everything is stored or on record, and ends with the entry of this id."""
-        self._redis.eval(scripts.SAY, 1, self._appended_key, stored, stored_id)
+        """Up to this number everything is stored or on record, and ends with the entry of this id.
+
+        Raises:
+            Fenced: MongoDB has gone back since `claim`.
+        """
+        _unless_fenced(
+            self._redis.eval(scripts.SAY, 1, self._appended_key, self._redeliveries, stored, stored_id)
+        )
 
     def kept(self, upto: int) -> None:
-        """MongoDB has acknowledged this number."""
-        self._redis.eval(scripts.KEPT, 1, self._appended_key, upto)
+        """MongoDB has acknowledged this number. If it has gone back since `claim`, nobody is told."""
+        self._redis.eval(scripts.KEPT, 1, self._appended_key, self._redeliveries, upto)
 
     def read(self, count: int, block_ms: int | None) -> list[Entry]:
         """The next entries that no writer has seen; waits `block_ms` for the first one.
@@ -152,20 +180,20 @@ class Stream:
         through its term and was followed by another one counts nothing twice. So an entry leaves
         a tally in the step that acknowledges it, and `add_up` brings many of them to the counts at once:
         with thousands of channels, counting in each step takes Redis more time than all the rest.
+
+        Raises:
+            Fenced: MongoDB has gone back since `claim`, and may not have them any more.
         """
         arguments: list[Any] = []
         for id, counts in stored:
-            arguments += (id, sum(counts.values()), _tally(id, counts))
-        return int(
-            cast(
-                int,
-                self._redis.eval(
-                    scripts.ACKNOWLEDGE,
-                    3,
-                    *(self._key, self._tallies_key, self._appended_key),
-                    *(keys.GROUP, upto, stored[-1][0]),
-                    *arguments,
-                ),
+            arguments += (id, sum(counts.values()), tally(id, counts))
+        return _unless_fenced(
+            self._redis.eval(
+                scripts.ACKNOWLEDGE,
+                3,
+                *(self._key, self._tallies_key, self._appended_key),
+                *(keys.GROUP, self._redeliveries, upto, stored[-1][0]),
+                *arguments,
             )
         )
 
@@ -181,7 +209,7 @@ class Stream:
                 self._rates_key,
                 len(tallies),
                 tallies[-1],
-                _sums(tallies),
+                sums(tallies),
             )
 
     def trim(self, keep_seconds: float) -> int:
@@ -239,24 +267,12 @@ class Stream:
         ]
 
 
-def _tally(id: str, counts: Counts) -> str:
-    """What one entry has brought, in JSON. The id makes it unlike every other one."""
-    if not counts:
-        return ""
-    return _json([id, {channel.decode(): count for channel, count in counts.items()}])
+def last_epoch(client: redis.Redis, partition: int) -> int:
+    """Of the writer that has claimed last; 0 if Redis knows of none. May raise `redis.RedisError`."""
+    return int(cast(bytes | None, client.hget(keys.appended(partition), "epoch")) or 0)
 
 
-def _sums(tallies: Sequence[bytes]) -> str:
-    """What tallies come to, in JSON, by channel: messages, and when the newest one came (ms since 1970)."""
-    messages: dict[str, int] = {}
-    latest: dict[str, int] = {}
-    for tally in tallies:
-        id, counts = json.loads(tally)
-        latest |= dict.fromkeys(counts, milliseconds_of(id))
-        for channel, count in counts.items():
-            messages[channel] = messages.get(channel, 0) + count
-    return _json({channel: (count, latest[channel]) for channel, count in messages.items()})
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def _unless_fenced(answer: object) -> int:
+    if answer is None:
+        raise Fenced("another writer has begun, or a store has gone back.")
+    return int(cast(int, answer))

@@ -23,7 +23,7 @@ from messages_app.writing.keeping import BeginAgain, Keeping
 from messages_app.writing.ledger import highest_epoch
 from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
-from messages_app.writing.stream import Entry, GroupLost, Stream
+from messages_app.writing.stream import Entry, Fenced, GroupLost, Stream
 from messages_app.writing.watching import Lookout
 from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
@@ -115,7 +115,7 @@ class Writer:
                     begun, idle_seconds = False, 0.0
                     log.info("partition %d: beginning again: %s", self._partition, exc)
                     self._leaving.wait(backoff.next(random.random()))
-                except (redis.RedisError, PyMongoError) as exc:
+                except (redis.RedisError, PyMongoError, Fenced) as exc:
                     # What Redis took in is not known: begin again with what is pending there.
                     self._in_flight.clear()
                     begun = False
@@ -125,7 +125,7 @@ class Writer:
             self._add_up()
             self._meters.flush()
             self._keeping.close()
-        except (Interrupted, redis.RedisError, PyMongoError):
+        except (Interrupted, redis.RedisError, PyMongoError, Fenced):
             log.info("partition %d: what is not settled stays pending", self._partition)
         except LeaseLost as exc:
             log.warning(

@@ -35,7 +35,7 @@ class GroupLost(Exception):
 
 
 class BeginAgain(Exception):
-    """Somebody else has what is missing here."""
+    """Somebody else has what is missing here, or a store has gone back meanwhile."""
 
 
 @dataclass
@@ -50,6 +50,8 @@ class Redis:
     stored: int | None = None
     stored_id: str = NEVER
     kept: int = 0
+    epoch: int = 0  # of the writer that has claimed it last
+    redeliveries: int = 0
     delivered: str | None = None  # None: there is no group
     pending: list[str] = field(default_factory=list)
     moved_upto: int = 0  # Numbers up to here had another position before ids were raised.
@@ -99,13 +101,44 @@ class Redis:
             self.pending.remove(id)
         return None
 
-    def acknowledge(self, batch: list[Entry], stored: int, stored_id: str) -> None:
+    def acknowledge(self, batch: list[Entry], stored: int, stored_id: str, redeliveries: int) -> None:
+        """Nothing that was stored before MongoDB has gone back."""
+        if redeliveries != self.redeliveries:
+            raise BeginAgain
         for entry in batch:
             if entry.id in self.pending:
                 self.pending.remove(entry.id)
-        self.say(stored, stored_id)
+        self._say(stored, stored_id)
 
-    def say(self, stored: int, stored_id: str) -> None:
+    def keep(self, upto: int, redeliveries: int) -> None:
+        if redeliveries == self.redeliveries:
+            self.kept = max(self.kept, upto)
+
+    def claim(self, epoch: int) -> tuple[int, int] | None:
+        """What MongoDB has acknowledged, and the redeliveries so far; None if the term is over."""
+        if epoch < self.epoch:
+            return None
+        self.epoch = epoch
+        return self.kept, self.redeliveries
+
+    def is_mine(self, epoch: int) -> bool:
+        """Whether nobody has claimed it since, and nobody has lost that."""
+        return epoch == self.epoch
+
+    def deliver_again(self, epoch: int, after: str, stored: int, stored_id: str) -> int:
+        if not self.is_mine(epoch):
+            raise BeginAgain
+        self.prepare(after, anew=True)
+        self.stored, self.stored_id, self.kept = stored, stored_id, stored
+        self.redeliveries += 1
+        return self.redeliveries
+
+    def say(self, stored: int, stored_id: str, redeliveries: int) -> None:
+        if redeliveries != self.redeliveries:
+            raise BeginAgain
+        self._say(stored, stored_id)
+
+    def _say(self, stored: int, stored_id: str) -> None:
         if self.stored is None or stored >= self.stored:
             self.stored, self.stored_id = stored, max(stored_id, self.stored_id, key=order)
 
@@ -132,8 +165,10 @@ class Redis:
             at=self.clock,
         )
 
-    def raise_to(self, mark: str) -> None:
+    def raise_to(self, epoch: int, mark: str) -> None:
         """As the script of that name: ids go on from there, and what waits is appended anew."""
+        if not self.is_mine(epoch):
+            raise BeginAgain
         self.prepare()
         first = self.beside().waiting
         if first and order(first) > order(mark):
@@ -218,7 +253,6 @@ class Writer:
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
-        self._lingers = world.lingers
         self._steps = self._run()
 
     def step(self) -> None:
@@ -226,11 +260,6 @@ class Writer:
         if self.paused:
             self.paused -= 1
             return
-        if self.epoch != self._world.epoch:
-            self._lingers -= 1
-            if self._lingers < 0:
-                self.is_over = True
-                return
         try:
             next(self._steps)
         except StopIteration:
@@ -257,7 +286,11 @@ class Writer:
 
     def _recover(self) -> Steps:
         redis, mongo, keeper = self._world.redis, self._world.mongo, self.keeper
-        acknowledged = redis.kept
+        found = redis.claim(self.epoch)
+        if found is None:
+            self.is_over = True
+            return
+        acknowledged, self._redeliveries = found
         yield
         kept = mongo.claim(self.epoch)
         if kept is None:
@@ -267,14 +300,15 @@ class Writer:
         beginning = keeper.begin(acknowledged, kept, redis.beside())
         yield
         if beginning.redeliver_after is not None:
-            redis.prepare(beginning.redeliver_after, anew=True)
-            redis.stored, redis.stored_id, redis.kept = beginning.stored, beginning.stored_id, kept.upto
+            self._redeliveries = redis.deliver_again(
+                self.epoch, beginning.redeliver_after, beginning.stored, beginning.stored_id
+            )
             yield
-        redis.say(beginning.stored, beginning.stored_id)
+        redis.say(beginning.stored, beginning.stored_id, self._redeliveries)
         redis.know(beginning.stored)
         yield
         if beginning.raise_to:
-            redis.raise_to(beginning.raise_to)
+            redis.raise_to(self.epoch, beginning.raise_to)
         elif beginning.makes_group:
             redis.prepare()
         yield
@@ -343,7 +377,8 @@ class Writer:
         self._in_flight.pop(0)
         last = batch[-1]
         self.keeper.settled(last.id, last.upto)
-        self._world.redis.acknowledge(batch, self.keeper.stored, self.keeper.stored_id)
+        stored = (self.keeper.stored, self.keeper.stored_id)
+        self._world.redis.acknowledge(batch, *stored, self._redeliveries)
 
     def _settle_all(self) -> Steps:
         while self._in_flight and self._is_connected():
@@ -358,7 +393,7 @@ class Writer:
         self.keeper.kept(kept)
         yield
         if self._is_connected():
-            self._world.redis.kept = max(self._world.redis.kept, kept.upto)
+            self._world.redis.keep(kept.upto, self._redeliveries)
 
     def _record(self, hole: Hole) -> bool:
         """Under the term; False if it is over."""
@@ -383,7 +418,7 @@ class Writer:
                 return False
             yield
             keeper.settled(keeper.stored_id, hole.last)
-            redis.say(keeper.stored, keeper.stored_id)
+            redis.say(keeper.stored, keeper.stored_id, self._redeliveries)
         redis.trim()
         yield from self._keep()
         return True
@@ -392,14 +427,12 @@ class Writer:
 class World:
     """What a schedule of operations plays on.
 
-    lingers:     so many steps a writer goes on until its heartbeat finds its lease to be somebody else's
     appended:    what the leader has appended, by number
     holes:       what is on record, by first number: a writer that was killed records its hole again
     overclaimed: numbers below the watermark that were neither stored nor on record at that moment
     """
 
-    def __init__(self, seed: int, lingers: float = float("inf")) -> None:
-        self.lingers = lingers
+    def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.redis, self.mongo = Redis(), Mongo()
         self.reader = Reader()
@@ -483,6 +516,7 @@ class World:
         self.delete_stream()
         self.redis.upto = self.redis.stored = None
         self.redis.stored_id, self.redis.kept = NEVER, 0
+        self.redis.epoch = self.redis.redeliveries = 0
 
     def copy(self) -> None:
         """Somebody makes a backup of each store."""

@@ -49,8 +49,8 @@ restoring = [st.just(("restore_mongo",)), st.just(("restore_mongo_under_a_writer
 restored_schedules = st.lists(st.one_of(*calm, *vanishing, *restoring), max_size=40)
 
 
-def play(schedule: Schedule, seed: int, lingers: float = float("inf")) -> World:
-    world = World(seed, lingers)
+def play(schedule: Schedule, seed: int) -> World:
+    world = World(seed)
     for name, *arguments in schedule:
         getattr(world, name)(*arguments)
         world.run(world.random.randint(0, 3))
@@ -104,9 +104,7 @@ def test_after_redis_has_lost_its_data_no_position_is_given_below_one_that_a_rea
 def test_after_mongodb_was_restored_what_it_has_lost_is_stored_again_or_on_record(
     schedule: Schedule, seed: int
 ) -> None:
-    # One that wakes just then takes a MongoDB that has forgotten the later term for its own, so it matters
-    # that its heartbeat ends it.
-    world = play(schedule, seed, lingers=20)
+    world = play(schedule, seed)
     assert not world.unrecorded()
 
 
@@ -180,7 +178,7 @@ def test_control_ids_that_are_not_raised_are_stepped_over(monkeypatch: pytest.Mo
 def test_control_what_waits_below_the_mark_and_is_not_appended_anew_is_stepped_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def raise_alone(self: Redis, mark: str) -> None:
+    def raise_alone(self: Redis, epoch: int, mark: str) -> None:
         self.prepare()
         self.last_id = max(mark, self.last_id, key=order)
 
@@ -205,6 +203,33 @@ def test_control_who_believes_a_mongodb_that_has_gone_back_loses_unrecorded(
 
     monkeypatch.setattr(Keeper, "begin", believe)
     assert searched(World.unrecorded, ["restore_mongo", "copy"])
+
+
+def test_control_a_writer_that_wakes_and_believes_an_earlier_mongodb_loses_unrecorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    restoring = ["restore_mongo_under_a_writer", "restore_mongo", "copy", "freeze_writer"]
+    assert not searched(World.unrecorded, restoring, most=40)
+    monkeypatch.setattr(Redis, "is_mine", lambda self, epoch: True)
+    monkeypatch.setattr(Redis, "claim", lambda self, epoch: (self.kept, self.redeliveries))
+    assert searched(World.unrecorded, restoring, most=2000)
+
+
+def test_control_who_acknowledges_what_was_stored_before_mongodb_went_back_loses_unrecorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    restoring = ["restore_mongo_under_a_writer", "restore_mongo", "copy", "freeze_writer", "trim_stream"]
+    assert not searched(World.unrecorded, restoring, most=40)
+    acknowledge, say = Redis.acknowledge, Redis.say
+    monkeypatch.setattr(
+        Redis,
+        "acknowledge",
+        lambda self, batch, stored, id, redeliveries: acknowledge(self, batch, stored, id, self.redeliveries),
+    )
+    monkeypatch.setattr(
+        Redis, "say", lambda self, stored, id, redeliveries: say(self, stored, id, self.redeliveries)
+    )
+    assert searched(World.unrecorded, restoring, most=2000)
 
 
 def test_control_who_writes_over_a_mongodb_that_has_gone_back_loses_unrecorded(

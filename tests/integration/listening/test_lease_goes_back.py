@@ -78,9 +78,15 @@ def test_seats_and_the_writer_are_written_again(
     assert is_active("orders")
 
 
-def test_a_writer_claims_above_who_has_written_last(relay_keys: Any, archive: Any, wait_until: Wait) -> None:
-    partitions = mongo_collection(COLLECTION)
-    partitions.update_one({"_id": 0}, {"$set": {"epoch": 40}}, upsert=True)
+@pytest.mark.parametrize("who_knows", ["MongoDB", "Redis"])
+def test_a_writer_claims_above_who_has_written_last(
+    who_knows: str, relay_keys: Any, archive: Any, wait_until: Wait
+) -> None:
+    if who_knows == "MongoDB":
+        partitions = mongo_collection(COLLECTION)
+        partitions.update_one({"_id": 0}, {"$set": {"epoch": 40}}, upsert=True)
+    else:
+        relay_keys.hset(keys.appended(0), "epoch", 40)
     loop = Loop(write)
     try:
         wait_until(lambda: highest_epoch(0) == 41)

@@ -44,10 +44,13 @@ class Copy:
                 mongo_collection(name).insert_many(documents)
 
     def restore_redis(self) -> None:
-        self._redis.delete(*BESIDE)
-        for key, value in self._values.items():
-            if value is not None:
-                self._redis.restore(key, 0, value)
+        """At once: a Redis that is restored is down meanwhile."""
+        with self._redis.pipeline() as pipe:
+            pipe.delete(*BESIDE)
+            for key, value in self._values.items():
+                if value is not None:
+                    pipe.restore(key, 0, value)
+            pipe.execute()
 
 
 def test_mongodb_gets_again_what_still_stands_on_the_stream(

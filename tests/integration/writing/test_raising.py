@@ -5,7 +5,7 @@ import redis
 
 from messages_app.searching import watermark
 from messages_app.writing.keeping import Keeping
-from messages_app.writing.stream import Stream
+from messages_app.writing.stream import Fenced, Stream
 from relaycore.keeping import Beginning
 from relayproject import keys
 from relayproject.connections import mongo_collection
@@ -27,11 +27,57 @@ def test_a_writer_that_slept_before_it_raises_leaves_what_another_one_is_storing
     append(world.redis, "waiting")
     stream, mark = Stream(world.redis, 0), world.redis.time()[0] * 1000 + 10_000
     beginning = Beginning(1, "0-1", raise_to=f"{mark}-0")
+    stream.claim(1_000)
     assert stream.begin(beginning) == 1
     world.deliver(1)
 
     assert stream.begin(beginning) == 0
     assert world.pending() == 1
+
+
+def test_a_writer_of_an_earlier_term_brings_redis_down_to_nothing(world: World, wait_until: Wait) -> None:
+    store(world, wait_until, "before")
+    earlier, later = Stream(world.redis, 0), Stream(world.redis, 0)
+    assert earlier.claim(1_000) == later.claim(1_001) == 1
+    beside = world.redis.hgetall(keys.appended(0))
+
+    with pytest.raises(Fenced):
+        earlier.begin(Beginning(0, "0-0", redeliver_after="0-0"))
+    with pytest.raises(Fenced):
+        earlier.begin(Beginning(1, "0-1", raise_to="9999999999999-0"))
+    earlier.say(1, "0-1")
+    assert earlier.claim(1_000) is None
+    assert world.redis.hgetall(keys.appended(0)) == beside
+
+
+def test_who_claimed_a_redis_that_has_lost_it_raises_nothing(world: World, wait_until: Wait) -> None:
+    store(world, wait_until, "before")
+    stream = Stream(world.redis, 0)
+    stream.claim(1_000)
+    world.redis.delete(keys.appended(0), keys.stream(0))
+
+    with pytest.raises(Fenced):
+        stream.begin(Beginning(1, "0-1", raise_to="9999999999999-0"))
+
+
+def test_what_was_stored_before_mongodb_went_back_is_not_acknowledged_afterwards(
+    world: World, wait_until: Wait
+) -> None:
+    store(world, wait_until, "before")
+    earlier, later = Stream(world.redis, 0), Stream(world.redis, 0)
+    earlier.claim(1_000)
+    append(world.redis, "stored in what was restored since")
+    [entry] = earlier.read(1, None)
+    later.claim(1_001)
+    later.begin(Beginning(0, "0-0", redeliver_after="0-0"))
+
+    with pytest.raises(Fenced):
+        earlier.acknowledge([(entry.id, {b"orders": 1})], 2)
+    with pytest.raises(Fenced):
+        earlier.say(2, entry.id)
+    earlier.kept(2)
+    assert later.look().kept == 0
+    assert [entry.id for entry in later.read(10, None)][-1] == entry.id
 
 
 def test_an_entry_of_more_fields_than_lua_hands_over_at_once_stops_nobody(
