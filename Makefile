@@ -10,7 +10,7 @@ find_python = for modules in sys,ensurepip sys; do \
 		python=; \
 	done; done; \
 	test -n "$$python" || { echo "relay: Python 3.11 or newer is needed, and not found." >&2; exit 1; }
-install = @$(find_python); exec "$$python" -I relayproject/stack/virtualenv.py .
+install = @$(find_python); exec "$$python" -I relaystack/virtualenv.py .
 
 .DEFAULT_GOAL := help
 .PHONY: help run test chaos chaos-long chaos-proof soak soak-calm bench lint format types check clean venv venv-dev
@@ -19,7 +19,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 run: venv  ## start everything, until Ctrl-C
-	@exec $(BIN)/python -m relayproject.stack
+	@exec $(BIN)/python -m relaystack
 
 test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" runs some of them)
 	@exec $(BIN)/python -m pytest $(ARGS)

@@ -1,5 +1,5 @@
-"""Relay's wiring: settings, the task queue, addresses, connections, the one-command stack."""
+"""The roof: settings, the task queue, addresses, processes, and what looks at everything at once.
 
-from relayproject.celery import app as celery_app
-
-__all__ = ["celery_app"]
+Nothing is imported here: the stack reads `relayproject.processes` before there is anything to configure
+Django and Celery with.
+"""

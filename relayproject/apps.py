@@ -12,8 +12,8 @@ class RelayConfig(AppConfig):
     verbose_name = "Relay"
 
     def ready(self) -> None:
-        """Register the checks, and load the extras that the settings ask for."""
-        from relayproject import checks  # noqa: F401, PLC0415
+        """Make Celery's application the one of every task, register the checks, load the extras asked for."""
+        from relayproject import celery, checks  # noqa: F401, PLC0415
         from relayproject.observing import extras  # noqa: PLC0415
 
         extras.begin_sentry()

@@ -16,7 +16,7 @@ from typing import Self
 
 import redis
 
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.proxy import Proxy
 

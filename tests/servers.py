@@ -11,7 +11,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from relayproject.stack.servers import servers_for_tests
+from relaystack.servers.together import servers_for_tests
 
 _exit = ExitStack()
 

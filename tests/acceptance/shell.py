@@ -8,8 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from relayproject.stack.binaries import postgres_programs
-from relayproject.stack.ports import free_port
+from relaystack.ports import free_port
+from relaystack.servers.binaries import postgres_programs
 from tests.acceptance.documented import Command
 from tests.acceptance.stack import ROOT, Stack
 from tests.signals import heeded

@@ -24,7 +24,7 @@ SERVERS = ("postgres", "redis", "mongo")
 
 
 class Stack:
-    """`python -m relayproject.stack` on data of its own."""
+    """`python -m relaystack` on data of its own."""
 
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
@@ -44,7 +44,7 @@ class Stack:
         """Start and wait until it is up; the seconds that it took."""
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "relayproject.stack"],
+            [sys.executable, "-m", "relaystack"],
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from relayproject.stack.mongo import Mongo
+from relaystack.servers.mongo import Mongo
 from tests.acceptance.stack import Stack, publish_steadily
 
 Wait = Callable[..., None]

@@ -21,8 +21,8 @@ import redis as redis_driver
 from channels_app.models import Gap
 from relayproject import connections, keys
 from relayproject.connections import mongo_collection, shared_redis
-from relayproject.stack.mongo import Mongo
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.mongo import Mongo
+from relaystack.servers.valkey import Valkey
 from tests.proxy import Proxy
 
 from .checker import Verdict, judge

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from relayproject.stack.server import Server
+from relaystack.servers.server import Server
 
 
 class OwnServer:

@@ -10,7 +10,7 @@ import pytest
 
 from channels_app.models import Gap
 from relayproject.connections import shared_redis
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.valkey import Valkey
 from tests.proxy import Proxy
 
 from .cluster import Cluster, Wait

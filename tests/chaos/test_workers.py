@@ -14,7 +14,7 @@ import pytest
 
 from leases_app.models import PROOF_SECONDS
 from relayproject import keys
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.valkey import Valkey
 from tests.acceptance.conftest import room as room  # noqa: PLC0414 -- a fixture
 from tests.acceptance.stack import ROOT, Stack
 from tests.acceptance.test_whole_stack import slowness

@@ -27,8 +27,8 @@ import psycopg2
 import redis
 from pymongo import MongoClient
 
-from relayproject.stack.mongo import Mongo
-from relayproject.stack.servers import EmbeddedServers, servers_for_tests
+from relaystack.servers.mongo import Mongo
+from relaystack.servers.together import EmbeddedServers, servers_for_tests
 from tests.data import stores
 
 SECRET_KEY = "made up for a dump, and used for nothing else"

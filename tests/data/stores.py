@@ -20,7 +20,7 @@ import redis
 from bson import json_util
 from pymongo.database import Database
 
-from relayproject.stack.binaries import postgres_programs
+from relaystack.servers.binaries import postgres_programs
 
 POSTGRES, MONGO, REDIS = "postgres.sql", "mongo.ndjson", "redis.aof"
 

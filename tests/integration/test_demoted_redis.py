@@ -18,7 +18,7 @@ from relayproject.connections import redis_client, shared_redis
 from relayproject.primary import WrongServer
 from relayproject.processes import LISTENERS
 from relayproject.processes import processes as processes_of_relay
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster
 from tests.chaos.servers import OwnServer
 from tests.failover import Failover

@@ -16,8 +16,8 @@ from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
 from relayproject import fitness
 from relayproject.connections import mongo_collection, shared_redis
-from relayproject.stack.ports import free_port
-from relayproject.stack.valkey import Valkey
+from relaystack.ports import free_port
+from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.integration.writing.world import Failpoint
 

@@ -13,7 +13,7 @@ from channels_app.models import Channel
 from relayproject import keys
 from relayproject.connections import shared_redis
 from relayproject.processes import processes
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster
 from tests.chaos.servers import OwnServer
 from tests.integration.writing.world import document, fields_of

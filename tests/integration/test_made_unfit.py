@@ -16,7 +16,7 @@ from leases_app.models import Lease
 from messages_app.writing.writer import write
 from relayproject.connections import mongo_collection, shared_redis
 from relayproject.mongo import shape
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.integration.listening.world import Loop, start
 from tests.integration.writing.world import Failpoint

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("relaycore", "relayproject", "leases_app", "access_app", "channels_app", "messages_app")
+PACKAGES = (
+    "relaycore",
+    "relayproject",
+    "relaystack",
+    "leases_app",
+    "access_app",
+    "channels_app",
+    "messages_app",
+)
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
@@ -39,7 +47,7 @@ NEVER = [
     (r"leases_app\.", ("channels_app", "messages_app")),
     (r"access_app\.", ("channels_app", "messages_app")),
     (r"relaycore\.", ("relayproject", "leases_app", "channels_app", "messages_app", "django")),
-    (r"relayproject\.stack\.", ("django", "leases_app", "channels_app", "messages_app")),
+    (r"relaystack\.", ("django", "leases_app", "channels_app", "messages_app")),
     (r"relayproject\.(wire|keys|processes|stopping)$", ("django", "channels_app", "messages_app")),
     (r"channels_app\.listening\.", ("channels_app.api", "channels_app.tasks", "channels_app.admin")),
     (r"messages_app\.writing\.", ("messages_app.api", "messages_app.tasks", "messages_app.searching")),
@@ -62,7 +70,7 @@ def test_imports_point_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_one_module_makes_clients(path: Path) -> None:
     name = name_of(path)
-    if name == "relayproject.connections" or name.startswith("relayproject.stack"):
+    if name == "relayproject.connections" or name.startswith("relaystack"):
         return  # The stack asks servers whether they answer, before there are settings.
     made = re.findall(
         r"\b(MongoClient|ConnectionPool|redis\.Redis(?:\.from_url)?|StrictRedis)\(", path.read_text()

@@ -19,7 +19,7 @@ class Missing:
 sys.meta_path.insert(0, Missing())
 import django
 django.setup()
-import relayproject.asgi, relayproject.celery, relayproject.urls, relayproject.stack.__main__
+import relayproject.asgi, relayproject.celery, relayproject.urls, relaystack.__main__
 import channels_app.tasks, messages_app.tasks
 """
 

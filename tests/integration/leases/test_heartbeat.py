@@ -16,7 +16,7 @@ from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relaycore.errors import LeaseLost
-from relayproject.stack.ports import free_port
+from relaystack.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relayproject.stack.mongo import Mongo
-from relayproject.stack.postgres import NOT_DURABLE, Postgres
-from relayproject.stack.server import Server
-from relayproject.stack.valkey import Valkey
+from relaystack.servers.mongo import Mongo
+from relaystack.servers.postgres import NOT_DURABLE, Postgres
+from relaystack.servers.server import Server
+from relaystack.servers.valkey import Valkey
 from tests.signals import heeded
 
 ROOT = Path(__file__).parents[3]

@@ -11,10 +11,10 @@ import os
 import sys
 from pathlib import Path
 
-from relayproject.stack.files import write_json
-from relayproject.stack.interrupts import Interrupts
-from relayproject.stack.process import Command
-from relayproject.stack.supervisor import Stage, Supervisor
+from relaystack.files import write_json
+from relaystack.running.interrupts import Interrupts
+from relaystack.running.process import Command
+from relaystack.running.supervisor import Stage, Supervisor
 
 OBEDIENT = """
 import signal, sys, time

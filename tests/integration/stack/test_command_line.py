@@ -1,4 +1,4 @@
-"""`python -m relayproject.stack`, up to the point where Relay's own programs begin."""
+"""`python -m relaystack`, up to the point where Relay's own programs begin."""
 
 import json
 import signal
@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from relayproject.stack.datadir import DataDirectory
-from relayproject.stack.external import UNREADABLE, without_password
-from relayproject.stack.server import Server
-from relayproject.stack.servers import start_all
+from relaystack.datadir import DataDirectory
+from relaystack.servers.external import UNREADABLE, without_password
+from relaystack.servers.server import Server
+from relaystack.servers.together import start_all
 
 Spawn = Callable[..., subprocess.Popen[str]]
 
@@ -24,7 +24,7 @@ def refusal(spawn: Spawn, tmp_path: Path) -> Callable[..., str]:
 
     def start(**environment: str) -> str:
         settings = {"RELAY_DATA_DIR": str(tmp_path / "var"), "RELAY_WEB_PORT": "0"}
-        process = spawn("relayproject.stack", **(settings | environment))
+        process = spawn("relaystack", **(settings | environment))
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 1
         assert errors.startswith("relay: ")
@@ -132,7 +132,7 @@ def test_only_the_place_is_shown_of_a_url(url: str, shown: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_start_can_be_broken_off(number: int, spawn: Spawn, tmp_path: Path) -> None:
-    process = spawn("relayproject.stack", RELAY_DATA_DIR=str(tmp_path / "var"), RELAY_WEB_PORT="0")
+    process = spawn("relaystack", RELAY_DATA_DIR=str(tmp_path / "var"), RELAY_WEB_PORT="0")
     assert process.stdout is not None
     assert "Starting PostgreSQL, Valkey, MongoDB." in process.stdout.readline()
     children = psutil.Process(process.pid).children(recursive=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from relayproject.stack.datadir import DataDirectory
-from relayproject.stack.errors import DataInUse, StackError, StopRequested
-from relayproject.stack.files import write_json
-from relayproject.stack.process import Command, Process
+from relaystack.datadir import DataDirectory
+from relaystack.errors import DataInUse, StackError, StopRequested
+from relaystack.files import write_json
+from relaystack.running.process import Command, Process
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_children_that_do_not_end_are_named(data: DataDirectory, monkeypatch: py
     survivor = child(data, "import time; time.sleep(60)")
     write_json(data.path / "stack.json", {"pids": {"redis": survivor.pid}})
     data.release()
-    monkeypatch.setattr("relayproject.stack.datadir.CHILDREN_DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr("relaystack.datadir.CHILDREN_DEADLINE_SECONDS", 0.2)
     with pytest.raises(DataInUse, match=rf"still use .*: end them first \(redis {survivor.pid}\)\."):
         DataDirectory(data.path).hold()
     survivor.kill()
@@ -127,7 +127,7 @@ def test_what_another_user_has_made_is_not_taken_by_root(data: DataDirectory) ->
 
 def test_the_process_id_of_a_supervisor_that_was_killed_does_not_matter(tmp_path: Path) -> None:
     hold = (
-        "import sys, time; from pathlib import Path; from relayproject.stack.datadir import DataDirectory;"
+        "import sys, time; from pathlib import Path; from relaystack.datadir import DataDirectory;"
         "data = DataDirectory(Path(sys.argv[1])); data.hold(); print('held', flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", hold, str(tmp_path / "var")]

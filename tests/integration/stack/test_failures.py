@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from relayproject.stack import binaries
-from relayproject.stack.datadir import DataDirectory
-from relayproject.stack.errors import StackError
-from relayproject.stack.server import Server
-from relayproject.stack.servers import start_all
+from relaystack.datadir import DataDirectory
+from relaystack.errors import StackError
+from relaystack.servers import binaries
+from relaystack.servers.server import Server
+from relaystack.servers.together import start_all
 from tests.integration.stack.conftest import SERVERS
 
 Script = Callable[[str, str], Path]

@@ -10,10 +10,10 @@ import psutil
 import psycopg2
 import pytest
 
-from relayproject.stack import binaries
-from relayproject.stack.accounts import is_open_to, server_account
-from relayproject.stack.server import Server
-from relayproject.stack.servers import start_all, stop_servers
+from relaystack.running.accounts import is_open_to, server_account
+from relaystack.servers import binaries
+from relaystack.servers.server import Server
+from relaystack.servers.together import start_all, stop_servers
 from tests.integration.stack.conftest import SERVERS
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")

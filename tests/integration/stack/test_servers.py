@@ -13,11 +13,11 @@ import pymongo
 import pytest
 import redis
 
-from relayproject.stack import ports
-from relayproject.stack.errors import PortTaken, StackError
-from relayproject.stack.postgres import Postgres
-from relayproject.stack.server import Server
-from relayproject.stack.servers import servers_for_tests, start_all
+from relaystack import ports
+from relaystack.errors import PortTaken, StackError
+from relaystack.servers.postgres import Postgres
+from relaystack.servers.server import Server
+from relaystack.servers.together import servers_for_tests, start_all
 from tests.integration.stack.conftest import SERVERS, is_running
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.stack.conftest import ROOT
 
-SCRIPT = ROOT / "relayproject" / "stack" / "virtualenv.py"
+SCRIPT = ROOT / "relaystack" / "virtualenv.py"
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`python -m relayproject.stack`: start everything, and stop it with Ctrl-C."""
+"""`python -m relaystack`: start everything, and stop it with Ctrl-C."""
 
 import errno
 import os
@@ -7,12 +7,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from relayproject.stack.datadir import DataDirectory
-from relayproject.stack.errors import StackError, StopRequested
-from relayproject.stack.interrupts import Interrupts
-from relayproject.stack.options import Options, read_options
-from relayproject.stack.stack import Stack
-from relayproject.stack.summary import summary
+from relaystack.datadir import DataDirectory
+from relaystack.errors import StackError, StopRequested
+from relaystack.options import Options, read_options
+from relaystack.running.interrupts import Interrupts
+from relaystack.stack import Stack
+from relaystack.summary import summary
 
 
 class Narrator:

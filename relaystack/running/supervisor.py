@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 
-from relayproject.stack import launch
-from relayproject.stack.errors import StopRequested
-from relayproject.stack.interrupts import Interrupts
-from relayproject.stack.process import Process, describe_exit, stop_all
+from relaystack.errors import StopRequested
+from relaystack.running import launch
+from relaystack.running.interrupts import Interrupts
+from relaystack.running.process import Process, describe_exit, stop_all
 
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 10.0

@@ -10,8 +10,8 @@ import pymongo
 import redis
 from pymongo.errors import PyMongoError
 
-from relayproject.stack.errors import StackError
-from relayproject.stack.valkey import ONCE
+from relaystack.errors import StackError
+from relaystack.servers.valkey import ONCE
 
 TIMEOUT_SECONDS = 5
 UNREADABLE = "(a URL that cannot be read)"

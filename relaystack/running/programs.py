@@ -7,8 +7,8 @@ from pathlib import Path
 
 import relayproject
 from relayproject.processes import processes
-from relayproject.stack.process import Command
-from relayproject.stack.supervisor import Stage
+from relaystack.running.process import Command
+from relaystack.running.supervisor import Stage
 
 PROJECT = Path(relayproject.__file__).parent.parent
 BEAT = "beat"

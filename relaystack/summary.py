@@ -4,8 +4,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from relayproject.stack.options import Options
-from relayproject.stack.programs import PROJECT
+from relaystack.options import Options
+from relaystack.running.programs import PROJECT
 
 
 def summary(options: Options, user: str, password: str, token: str) -> str:

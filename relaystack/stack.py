@@ -2,21 +2,21 @@
 
 from collections.abc import Callable, Sequence
 
-from relayproject.stack import ports
-from relayproject.stack.datadir import DataDirectory
-from relayproject.stack.external import require_answer
-from relayproject.stack.files import write_json
-from relayproject.stack.interrupts import Interrupts
-from relayproject.stack.mongo import Mongo
-from relayproject.stack.options import Options, read_text
-from relayproject.stack.postgres import Postgres
-from relayproject.stack.process import stop_all
-from relayproject.stack.programs import WEB, Programs
-from relayproject.stack.progress import Condition, has_said, has_succeeded, serves_pages, wait_for
-from relayproject.stack.server import Server
-from relayproject.stack.servers import start_all
-from relayproject.stack.supervisor import Stage, Supervisor
-from relayproject.stack.valkey import Valkey
+from relaystack import ports
+from relaystack.datadir import DataDirectory
+from relaystack.files import write_json
+from relaystack.options import Options, read_text
+from relaystack.progress import Condition, has_said, has_succeeded, serves_pages, wait_for
+from relaystack.running.interrupts import Interrupts
+from relaystack.running.process import stop_all
+from relaystack.running.programs import WEB, Programs
+from relaystack.running.supervisor import Stage, Supervisor
+from relaystack.servers.external import require_answer
+from relaystack.servers.mongo import Mongo
+from relaystack.servers.postgres import Postgres
+from relaystack.servers.server import Server
+from relaystack.servers.together import start_all
+from relaystack.servers.valkey import Valkey
 
 MIGRATE_LIMIT_SECONDS = 600.0  # A new index on many messages takes its time.
 READY_LIMIT_SECONDS = 60.0

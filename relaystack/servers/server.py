@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from relayproject.stack import ports
-from relayproject.stack.accounts import Account, give, server_account
-from relayproject.stack.errors import PortTaken, StackError
-from relayproject.stack.failures import ADDRESS_IN_USE, Failure, Rule
-from relayproject.stack.process import Command, Pause, Process, stop_all
+from relaystack import ports
+from relaystack.errors import PortTaken, StackError
+from relaystack.running.accounts import Account, give, server_account
+from relaystack.running.process import Command, Pause, Process, stop_all
+from relaystack.servers.failures import ADDRESS_IN_USE, Failure, Rule
 
 ANSWER_TIMEOUT_SECONDS = 2  # Short: a stranger on the port may accept a connection and then say nothing.
 READY_DEADLINE_SECONDS = 120.0  # A crash recovery takes its time.

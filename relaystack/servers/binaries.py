@@ -6,7 +6,7 @@ import platform
 import sys
 from pathlib import Path
 
-from relayproject.stack.errors import StackError
+from relaystack.errors import StackError
 
 
 def postgres_programs() -> Path:

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import pymongo
 from pymongo.errors import PyMongoError
 
-from relayproject.stack.binaries import mongod
-from relayproject.stack.failures import Rule
-from relayproject.stack.process import Command
-from relayproject.stack.server import ANSWER_TIMEOUT_SECONDS, Server
+from relaystack.running.process import Command
+from relaystack.servers.binaries import mongod
+from relaystack.servers.failures import Rule
+from relaystack.servers.server import ANSWER_TIMEOUT_SECONDS, Server
 
 EVICTION = ",".join(
     f"eviction_{what}_target=20,eviction_{what}_trigger=40"  # % of the cache

@@ -4,8 +4,8 @@ import http.client
 import time
 from collections.abc import Callable, Mapping
 
-from relayproject.stack.errors import StackError
-from relayproject.stack.process import Pause, Process, describe_exit
+from relaystack.errors import StackError
+from relaystack.running.process import Pause, Process, describe_exit
 
 Condition = Callable[[], bool]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relayproject.stack.process import describe_exit
+from relaystack.running.process import describe_exit
 
 ADDRESS_IN_USE = "Address already in use"
 

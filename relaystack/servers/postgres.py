@@ -11,14 +11,14 @@ from typing import ClassVar
 import psycopg2
 import psycopg2.extensions
 
-from relayproject.stack.accounts import give
-from relayproject.stack.binaries import postgres_programs
-from relayproject.stack.errors import StackError
-from relayproject.stack.failures import Rule
-from relayproject.stack.files import write_private
-from relayproject.stack.postmaster import bury
-from relayproject.stack.process import Command, Pause, run
-from relayproject.stack.server import ANSWER_TIMEOUT_SECONDS, Server
+from relaystack.errors import StackError
+from relaystack.files import write_private
+from relaystack.running.accounts import give
+from relaystack.running.process import Command, Pause, run
+from relaystack.servers.binaries import postgres_programs
+from relaystack.servers.failures import Rule
+from relaystack.servers.postmaster import bury
+from relaystack.servers.server import ANSWER_TIMEOUT_SECONDS, Server
 
 USER = DATABASE = "relay"
 

@@ -6,7 +6,7 @@ import signal
 import time
 from types import FrameType
 
-from relayproject.stack.errors import StopRequested
+from relaystack.errors import StopRequested
 
 SAME_KEY_SECONDS = 0.5  # Some terminals and wrappers deliver one Ctrl-C twice.
 

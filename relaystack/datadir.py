@@ -19,9 +19,9 @@ import shutil
 import time
 from pathlib import Path
 
-from relayproject.stack.errors import DataInUse, StackError
-from relayproject.stack.files import read_json, write_json, write_private
-from relayproject.stack.process import Pause
+from relaystack.errors import DataInUse, StackError
+from relaystack.files import read_json, write_json, write_private
+from relaystack.running.process import Pause
 
 ENOUGH_FREE_BYTES = 500 << 20  # A new MongoDB sets 300 MB aside for its journal.
 CHILDREN_DEADLINE_SECONDS = 20.0

@@ -8,10 +8,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from relayproject.stack.binaries import valkey_server
-from relayproject.stack.failures import Rule
-from relayproject.stack.process import Command
-from relayproject.stack.server import ANSWER_TIMEOUT_SECONDS, Server
+from relaystack.running.process import Command
+from relaystack.servers.binaries import valkey_server
+from relaystack.servers.failures import Rule
+from relaystack.servers.server import ANSWER_TIMEOUT_SECONDS, Server
 
 ONCE = Retry(NoBackoff(), 0)
 """By default the driver would try for most of a minute."""

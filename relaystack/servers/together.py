@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from relayproject.stack.mongo import Mongo
-from relayproject.stack.postgres import NOT_DURABLE, Postgres
-from relayproject.stack.process import Pause, stop_all
-from relayproject.stack.server import Server
-from relayproject.stack.valkey import Valkey
+from relaystack.running.process import Pause, stop_all
+from relaystack.servers.mongo import Mongo
+from relaystack.servers.postgres import NOT_DURABLE, Postgres
+from relaystack.servers.server import Server
+from relaystack.servers.valkey import Valkey
 
 
 @dataclass(frozen=True, slots=True)

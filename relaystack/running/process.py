@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from relayproject.stack import launch
-from relayproject.stack.accounts import Account
+from relaystack.running import launch
+from relaystack.running.accounts import Account
 
 Pause = Callable[[float], None]
 """Rests for so many seconds. It may raise StopRequested, which is how a start is broken off."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from relayproject.stack import ports
-from relayproject.stack.errors import PortTaken, StackError
+from relaystack import ports
+from relaystack.errors import PortTaken, StackError
 
 URL_NAMES = ("DATABASE_URL", "REDIS_URL", "MONGO_URL")
 
@@ -48,7 +48,7 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Option
         StackError: a value cannot be read, or the web port is taken.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m relayproject.stack",
+        prog="python -m relaystack",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
