@@ -16,6 +16,7 @@ RUN for extra in $RELAY_EXTRAS; do pip install -r "requirements-$extra.txt" || e
 
 COPY manage.py ./
 COPY relaycore relaycore
+COPY relaybase relaybase
 COPY relayproject relayproject
 COPY leases_app leases_app
 COPY access_app access_app

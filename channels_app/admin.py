@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 
 from channels_app import gaps_admin, registration, report
 from channels_app.models import Channel, ChannelQuerySet
+from relaybase.pages.filters import ago, span
+from relaybase.rates import Recent
 from relaycore.errors import RelayError
-from relayproject.rates import Recent
-from relayproject.templatetags.relay import ago, span
 
 SHOWN = (
     "status",

@@ -17,10 +17,10 @@ from django.db.models import Exists, F, OuterRef, Q, Value
 
 from channels_app.models import Channel, Gap
 from leases_app.models import ClockTimestamp, Lease, Seconds
+from relaybase import keys
+from relaybase.connections import shared_redis
 from relaycore.channels import partition_of, places_of
 from relaycore.times import from_milliseconds
-from relayproject import keys
-from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
 

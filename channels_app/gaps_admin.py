@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from channels_app.completeness import Completeness, touching
 from channels_app.models import Gap
-from relayproject.readonly import ReadOnlyAdmin
+from relaybase.pages.readonly import ReadOnlyAdmin
 
 
 class OpenFilter(admin.SimpleListFilter):

@@ -18,11 +18,11 @@ from access_app import audit
 from channels_app.models import Channel, ChannelQuerySet
 from leases_app import deployment
 from leases_app.models import ClockTimestamp
+from relaybase.connections import shared_redis
 from relaycore import notices
 from relaycore.channels import check_name
 from relaycore.errors import ChannelExists, ChannelUnknown
 from relaycore.policy import CONTENT, Policy
-from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
 

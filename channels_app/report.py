@@ -17,11 +17,11 @@ from channels_app import completeness
 from channels_app.completeness import Completeness
 from channels_app.models import Channel
 from leases_app.models import PROOF_SECONDS, Lease
+from relaybase import keys, rates
+from relaybase.connections import shared_redis
+from relaybase.queues import LISTENERS
 from relaycore.refusals import Refusal, classify
 from relaycore.times import from_milliseconds
-from relayproject import keys, rates
-from relayproject.connections import shared_redis
-from relayproject.processes import LISTENERS
 
 log = logging.getLogger(__name__)
 

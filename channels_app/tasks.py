@@ -11,9 +11,9 @@ from channels_app import unheard
 from channels_app.listening.listener import listen as hear
 from leases_app import deployment
 from leases_app.leasing import Held
+from relaybase import stopping
+from relaybase.proposing import propose
 from relaycore.errors import RelayError
-from relayproject import stopping
-from relayproject.celery import propose
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from django.db.models import DurationField, ExpressionWrapper, F
 from django.http import HttpRequest
 
 from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
-from relayproject.readonly import ReadOnlyAdmin
+from relaybase.pages.readonly import ReadOnlyAdmin
 
 
 @admin.register(Lease)

@@ -21,9 +21,9 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from leases_app import layout, partitioning
 from leases_app.models import Deployment
+from relaybase import keys
+from relaybase.connections import shared_redis
 from relaycore.errors import Disconnected, UnfitServer
-from relayproject import keys
-from relayproject.connections import shared_redis
 
 
 def identity() -> str:

@@ -10,8 +10,8 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from leases_app.leasing import Condition, Term
+from relaybase import logs
 from relaycore.errors import LeaseLost, LeaseWentBack, one_line
-from relayproject import logs
 
 log = logging.getLogger(__name__)
 

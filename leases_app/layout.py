@@ -11,11 +11,11 @@ from typing import Any, Final
 import redis
 
 from leases_app import partitioning
+from relaybase import keys
+from relaybase.connections import shared_redis
 from relaycore.channels import MOST_PARTITIONS
 from relaycore.errors import Disconnected, UnfitServer
 from relaycore.layout import MOVING, Layout, greatest, misfit
-from relayproject import keys
-from relayproject.connections import shared_redis
 
 # The id of the next entry is above it, whatever the clock says; an id above it is not taken back.
 _RAISE: Final = """

@@ -18,16 +18,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pymongo.errors import PyMongoError
 
-from messages_app import pretty
 from messages_app.models import Message, Quarantined
 from messages_app.searching import history, previews
 from messages_app.searching.history import Cursor, Page, Search
 from messages_app.writing import retrying
+from relaybase.connections import mongo_collection
+from relaybase.pages import pretty
+from relaybase.pages.filters import size
+from relaybase.pages.readonly import ReadOnlyAdmin
 from relaycore.errors import NotRetried, SearchTooSlow, UnfitServer
 from relaycore.position import is_position
-from relayproject.connections import mongo_collection
-from relayproject.readonly import ReadOnlyAdmin
-from relayproject.templatetags.relay import size
 
 log = logging.getLogger(__name__)
 

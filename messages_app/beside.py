@@ -7,9 +7,9 @@ from typing import Any, Final, cast
 
 import redis
 
+from relaybase import keys
 from relaycore.known import Beside, numbers
 from relaycore.position import NEVER
-from relayproject import keys
 
 NAMED: Final = """
 local function named(reply)

@@ -10,9 +10,9 @@ from leases_app import deployment
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.writing.writer import write as keep
+from relaybase import stopping
+from relaybase.proposing import propose
 from relaycore.errors import RelayError
-from relayproject import stopping
-from relayproject.celery import propose
 
 log = logging.getLogger(__name__)
 

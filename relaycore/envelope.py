@@ -7,7 +7,7 @@ field         value
 ============  ==================================================================
 `messages`    how many, decimal
 `bson`        so many BSON documents (bsonspec.org), one directly after another
-`upto`        the running number of its last message (`relayproject.appending`)
+`upto`        the running number of its last message (`relaybase.redis.appending`)
 `source`      `EPOCH.CONNECTION` of the listener that appended it, or `retry.…`
 `reason`      only on an entry with one message that cannot be stored: why
 ============  ==================================================================

@@ -13,7 +13,7 @@
     ├── SearchTooSlow      what was looked for was not found in time
     └── UnfitServer        a server is set up in a way that loses messages
 
-The HTTP answers for them stand in one table: `relayproject.problems`.
+The HTTP answers for them stand in one table: `relaybase.http.problems`.
 """
 
 

@@ -2,7 +2,7 @@
 
 What would lose messages for certain is *serious*: no loop starts with it, and one that runs says
 that it is in trouble. What loses them only together with a second fault is a warning. What is wrong with
-the collections in MongoDB keeps no writer from starting (`relayproject.mongo.shape`).
+the collections in MongoDB keeps no writer from starting (`relaybase.mongo.shape`).
 """
 
 from collections.abc import Mapping

@@ -4,7 +4,7 @@ Three places know it. None of them is believed alone, since each may be lost or 
 
 * MongoDB, where the messages are: `Kept`, written by one writer at a time (fenced by its epoch)
 * Redis, where they come from: `Beside`, changed in the step that appends or acknowledges
-* the entries, which carry running numbers (`relayproject.appending`)
+* the entries, which carry running numbers (`relaybase.redis.appending`)
 
 *MongoDB has gone back* if it says less than what it once acknowledged, which Redis knows. Then what still
 stands on the stream is delivered again from there, and stored again; the rest is missing in the numbers.

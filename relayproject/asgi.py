@@ -6,9 +6,9 @@ import os
 from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 
-from relayproject.bodies import BodyLimit
+from relaybase.http.bodies import BodyLimit
+from relaybase.postgres.base import DatabaseWrapper
 from relayproject.observing import extras
-from relayproject.postgres.base import DatabaseWrapper
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 

@@ -7,7 +7,7 @@ Listener and writer tasks are endless. What that asks of Celery:
 * no prefetching: a message that waits behind an endless task is stuck, and is given
   out again after the visibility timeout;
   For RabbitMQ, where a worker always prefetches, see `relayproject.rabbitmq`;
-* stopped by a flag that the loops look at (`relayproject.stopping`): a warm shutdown
+* stopped by a flag that the loops look at (`relaybase.stopping`): a warm shutdown
   waits for tasks to end, so they must.
 """
 
@@ -22,16 +22,16 @@ from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
 from kombu.transport import virtual
 
-from relayproject import rabbitmq, stopping
+from relaybase import stopping
+from relaybase.proposing import propose
+from relaybase.queues import DEFAULT, LISTENERS, PROPOSE, QUEUES, WRITERS
+from relaybase.redis.primary import BrokerConnection, EncryptedBrokerConnection, WrongServer
+from relayproject import rabbitmq
 from relayproject.observing import extras
-from relayproject.primary import BrokerConnection, EncryptedBrokerConnection, WrongServer
-from relayproject.processes import DEFAULT, LISTENERS, QUEUES, WRITERS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 
 log = logging.getLogger(__name__)
-
-PROPOSE = "relayproject.tasks.propose"
 
 _REDIS = {
     "socket_timeout": 30,
@@ -109,14 +109,6 @@ class _QoS(redis_transport.QoS):
 redis_transport.Channel.QoS = _QoS
 redis_transport.Channel.connection_class = BrokerConnection
 redis_transport.Channel.connection_class_ssl = EncryptedBrokerConnection
-
-
-def propose() -> None:
-    """Have proposals made now, not at beat's next turn. Whether that works is beat's concern."""
-    try:
-        app.send_task(PROPOSE, expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS, retry=False)
-    except Exception as exc:
-        log.info("%s was not sent, beat will send it: %r", PROPOSE, exc)
 
 
 @signals.celeryd_init.connect

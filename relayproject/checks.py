@@ -14,10 +14,11 @@ from pymongo.errors import PyMongoError
 
 from leases_app import deployment
 from leases_app.models import PROOF_SECONDS
+from relaybase import fitness
+from relaybase.connections import mongo_collection, shared_redis
+from relaybase.mongo import shape
 from relaycore.fitness import Finding
-from relayproject import fitness, migrating
-from relayproject.connections import mongo_collection, shared_redis
-from relayproject.mongo import shape
+from relayproject import migrating
 
 _migrates: ContextVar[bool] = ContextVar("migrates", default=False)
 

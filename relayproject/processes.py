@@ -23,7 +23,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DEFAULT, LISTENERS, WRITERS = QUEUES = ("default", "listeners", "writers")
+from relaybase.queues import DEFAULT, LISTENERS, WRITERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from django.db.models import Exists
 from django_celery_beat.models import PeriodicTask
 
 from leases_app.models import ClockTimestamp, Partitioning
-from relayproject.celery import PROPOSE
-from relayproject.processes import DEFAULT
+from relaybase.queues import DEFAULT, PROPOSE
 
 
 @dataclass(frozen=True, slots=True)

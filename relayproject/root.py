@@ -8,8 +8,8 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from relayproject.problem import problem
-from relayproject.problems import as_response
+from relaybase.http.details import problem
+from relaybase.http.problems import as_response
 
 
 class Root(APIView):

@@ -5,8 +5,8 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from relaybase import env, servers
 from relaycore.channels import MOST_PARTITIONS
-from relayproject import env, servers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -73,17 +73,17 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "relayproject.logs.GiveRequestId",
+    "relaybase.logs.GiveRequestId",
     "relayproject.observing.http.CountRequests",
-    "relayproject.security.ContentSecurityPolicy",
+    "relaybase.pages.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
-    "relayproject.staticfiles.StaticFilesMiddleware",
+    "relaybase.pages.staticfiles.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access_app.actor.RememberRequest",
-    "relayproject.throttling.TellAllowance",
+    "relaybase.http.throttling.TellAllowance",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -97,6 +97,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "APP_DIRS": True,
         "OPTIONS": {
+            "libraries": {"relay": "relaybase.pages.filters"},
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -109,7 +110,7 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         **environ.Env.db_url_config(SERVERS.database_url),
-        "ENGINE": "relayproject.postgres",
+        "ENGINE": "relaybase.postgres",
         "OPTIONS": {
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,  # A link that swallows everything is noticed in 10 s, not in 15 min.
@@ -117,18 +118,18 @@ DATABASES = {
         },
     },
     "messages": {
-        "ENGINE": "relayproject.mongo",
+        "ENGINE": "relaybase.mongo",
         "HOST": SERVERS.mongo_url,
         "NAME": env.text("RELAY_MONGO_DATABASE", "relay"),
         "OPTIONS": {
             "appname": "relay-web",
             # For everything, looking for a server as well: whoever waits for a page is told soon.
             "timeoutMS": int(RELAY_WEB_MONGO_TIMEOUT_SECONDS * 1000),
-            "datetime_conversion": "DATETIME_CLAMP",  # As in `relayproject.connections`.
+            "datetime_conversion": "DATETIME_CLAMP",  # As in `relaybase.connections`.
         },
     },
 }
-DATABASE_ROUTERS = ["relayproject.routers.MessagesRouter", "django_mongodb_backend.routers.MongoRouter"]
+DATABASE_ROUTERS = ["relaybase.mongo.router.MessagesRouter", "django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -151,10 +152,10 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["access_app.permissions.InScope"],
-    "DEFAULT_PARSER_CLASSES": ["relayproject.parsers.GuardedJSONParser"],
-    "DEFAULT_THROTTLE_CLASSES": ["relayproject.throttling.PerToken"],
+    "DEFAULT_PARSER_CLASSES": ["relaybase.http.parsers.GuardedJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["relaybase.http.throttling.PerToken"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "relayproject.problems.answer",
+    "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
 }
 
 API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels.
@@ -167,7 +168,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.1",
     "DESCRIPTION": API_DESCRIPTION,
-    "PREPROCESSING_HOOKS": ["relayproject.openapi.plain_paths"],
+    "PREPROCESSING_HOOKS": ["relaybase.http.openapi.plain_paths"],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,
@@ -196,12 +197,12 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-        "json": {"()": "relayproject.logs.AsJSON"},
+        "json": {"()": "relaybase.logs.AsJSON"},
     },
-    "filters": {"context": {"()": "relayproject.logs.WithContext"}},
+    "filters": {"context": {"()": "relaybase.logs.WithContext"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": RELAY_LOG_FORMAT, "filters": ["context"]},
-        "journal": {"class": "relayproject.journal.Handler"},
+        "journal": {"class": "relaybase.journal.Handler"},
     },
     "root": {"handlers": ["stderr", "journal"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
     "loggers": {

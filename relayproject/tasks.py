@@ -16,10 +16,10 @@ from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from messages_app.searching.history import at
 from messages_app.tasks import propose_writers
-from messages_app.writing.background import in_background
 from messages_app.writing.retention import expire
+from relaybase import stopping
+from relaybase.background import in_background
 from relaycore.errors import one_line
-from relayproject import stopping
 
 log = logging.getLogger(__name__)
 

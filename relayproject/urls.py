@@ -9,10 +9,10 @@ from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from messages_app.api.export import MessageExport
 from messages_app.api.views import MessageDetail, MessageList
-from relayproject.addresses import NAME, both
+from relaybase.http.addresses import NAME, both
+from relaybase.http.problems import unexpected
 from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
-from relayproject.problems import unexpected
 from relayproject.root import Root, unknown
 
 API = "api/v1"

@@ -13,8 +13,8 @@ from django.db.models.signals import post_migrate
 
 from leases_app import deployment
 from leases_app.models import Deployment
-from relayproject import watching
-from relayproject.connections import _mongo_client, mongo_collection, shared_redis
+from relaybase import watching
+from relaybase.connections import _mongo_client, mongo_collection, shared_redis
 
 OWN = "0" * 31 + "1"
 """The identity of the deployment of all tests."""

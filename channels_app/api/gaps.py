@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 from channels_app.api import gaps_schema
 from channels_app.completeness import overlapping, touching
 from channels_app.models import Gap
-from relayproject import cursors
-from relayproject.parameters import Parameters
+from relaybase.http import cursors
+from relaybase.http.parameters import Parameters
 
 PAGE = 100
 MOST_PER_PAGE = 1000

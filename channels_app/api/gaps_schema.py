@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
 from channels_app.models import Gap
-from relayproject.openapi import cursor, limit, page, problems, query
+from relaybase.http.openapi import cursor, limit, page, problems, query
 
 
 class GapSchema(serializers.Serializer):  # type: ignore[type-arg]

@@ -8,8 +8,8 @@ from rest_framework import serializers
 
 from channels_app.api.gaps_schema import GapSchema
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
+from relaybase.http.openapi import cursor, page, problems, query
 from relaycore.channels import MAX_NAME_BYTES
-from relayproject.openapi import cursor, page, problems, query
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,9 +10,9 @@ from rest_framework.reverse import reverse
 from channels_app.api import gaps
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
 from channels_app.report import Report, why_not_heard
+from relaybase.http.addresses import quoted
+from relaybase.rates import Recent
 from relaycore.policy import CONTENT, Policy, parse
-from relayproject.addresses import quoted
-from relayproject.rates import Recent
 
 
 class Strict(serializers.Serializer):  # type: ignore[type-arg]

@@ -15,9 +15,9 @@ from channels_app.api.serializers import Change, Rows, Start
 from channels_app.api.waiting import MOST_SECONDS, wait_until_active, why_not_active
 from channels_app.models import Channel
 from channels_app.report import Report, reports
-from relayproject import cursors
-from relayproject.addresses import readings
-from relayproject.parameters import Parameters
+from relaybase.http import cursors
+from relaybase.http.addresses import readings
+from relaybase.http.parameters import Parameters
 
 PAGE = 100
 MOST_PER_PAGE = 1000

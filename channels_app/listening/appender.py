@@ -9,14 +9,15 @@ from collections.abc import Callable
 import hiredis
 
 from channels_app.listening.outlet import Outlet, Reply
+from relaybase import keys
+from relaybase.redis import appending
+from relaybase.redis.appending import Numbers
+from relaybase.redis.wire import Argument
 from relaycore import envelope
 from relaycore.backoff import Backoff
 from relaycore.capture import Piece
 from relaycore.layout import Layout
 from relaycore.ticks import Tick
-from relayproject import appending, keys
-from relayproject.appending import Numbers
-from relayproject.wire import Argument
 
 log = logging.getLogger(__name__)
 

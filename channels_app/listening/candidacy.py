@@ -9,7 +9,7 @@ from django.db import connection
 
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from relayproject import logs
+from relaybase import logs
 
 log = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from django.db.models.functions import Coalesce, Greatest
 from channels_app.listening.gaps import bounded, open_gaps
 from channels_app.models import Channel, Gap
 from leases_app.models import ClockTimestamp, Lease
+from relaybase import keys
 from relaycore.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
-from relayproject import keys
 
 # KEYS: for each partition its counter of ticks and what was confirmed last. One step, so that what is
 # published meanwhile is on one side of it.

@@ -13,10 +13,10 @@ from channels_app.listening.ticker import highest_term
 from leases_app import deployment, layout
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, prefers_elsewhere
+from relaybase import fitness, logs
+from relaybase.connections import shared_redis
 from relaycore.capture import Capture
 from relaycore.layout import Layout
-from relayproject import fitness, logs
-from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from channels_app.listening.tenure import Tenure
 from channels_app.listening.ticker import Ticker
 from channels_app.listening.watching import Watching
 from leases_app.leasing import Condition, Contender
+from relaybase.redis.wire import READ_BYTES
 from relaycore import effects
 from relaycore.capture import Capture
 from relaycore.layout import Layout
@@ -27,7 +28,6 @@ from relaycore.protocol import ListenerProtocol
 from relaycore.subscribing import Command
 from relaycore.times import from_milliseconds
 from relaycore.transitions import State
-from relayproject.wire import READ_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import hiredis
 
+from relaybase import logs
+from relaybase.connections import open_wire
+from relaybase.redis.wire import Argument, Wire
 from relaycore.backoff import Backoff
 from relaycore.errors import Disconnected
-from relayproject import logs
-from relayproject.connections import open_wire
-from relayproject.wire import Argument, Wire
 
 log = logging.getLogger(__name__)
 

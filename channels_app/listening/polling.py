@@ -4,7 +4,7 @@ import select
 from collections.abc import Mapping
 from typing import Protocol
 
-from relayproject.wire import Wire
+from relaybase.redis.wire import Wire
 
 
 class Source(Protocol):

@@ -24,9 +24,9 @@ from channels_app.listening.losses import GivenUp
 from channels_app.listening.statuses import Began, Heard
 from channels_app.models import Channel
 from leases_app.leasing import Term
+from relaybase import logs
 from relaycore.errors import BadPolicy, one_line
 from relaycore.policy import Policy, parse
-from relayproject import logs
 
 log = logging.getLogger(__name__)
 

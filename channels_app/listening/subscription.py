@@ -7,10 +7,10 @@ from typing import Any
 import hiredis
 
 from channels_app.listening.outlet import Dialer, run_id_in
+from relaybase.redis.wire import Wire
 from relaycore.capture import REFUSAL
 from relaycore.errors import Disconnected
 from relaycore.subscribing import Command
-from relayproject.wire import Wire
 
 log = logging.getLogger(__name__)
 

@@ -8,6 +8,10 @@ import redis
 
 from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
+from relaybase import keys
+from relaybase.connections import shared_redis
+from relaybase.redis.appending import Numbers
+from relaybase.redis.wire import Argument
 from relaycore import legacy, policies
 from relaycore.effects import Count, Locate, Prove, Publish
 from relaycore.errors import Disconnected
@@ -15,10 +19,6 @@ from relaycore.outside import Published
 from relaycore.protocol import ListenerProtocol
 from relaycore.standbys import Proof
 from relaycore.ticks import Tick, pack
-from relayproject import keys
-from relayproject.appending import Numbers
-from relayproject.connections import shared_redis
-from relayproject.wire import Argument
 
 # One step for Redis: the number that a tick gets is the order in which it is published, and the policies
 # that begin with it stand beside the stream as soon as anybody can hear it. The first hash says what was
@@ -31,7 +31,7 @@ from relayproject.wire import Argument
 # What was proved long ago, or is beyond the counter, is of the past. A tick that may not be published is not
 # counted: whoever hears counts on it that what is counted arrives.
 #
-# How many messages were appended is kept up, should Redis forget it (`relayproject.appending`).
+# How many messages were appended is kept up, should Redis forget it (`relaybase.redis.appending`).
 #
 # A counter that was not there begins with the time: ticks name messages under `every`, so a number must
 # not come twice, also if somebody has deleted the counter.

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from channels_app.listening.backlog import Backlog
 from channels_app.listening.outlet import Outlet, Reply
+from relaybase.watching import EVERY_SECONDS, Soundness
 from relaycore.errors import Disconnected
 from relaycore.fitness import fields_of, of_buffer, of_redis
-from relayproject.watching import EVERY_SECONDS, Soundness
 
 _ASK_LIMIT: Final = ("CONFIG", "GET", "client-output-buffer-limit")
 

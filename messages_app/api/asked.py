@@ -5,9 +5,9 @@ from datetime import datetime
 from rest_framework.exceptions import ParseError
 
 from messages_app.searching.history import Cursor, Search, at
+from relaybase.http import cursors
+from relaybase.http.parameters import Parameters
 from relaycore.position import is_position
-from relayproject import cursors
-from relayproject.parameters import Parameters
 
 PARAMETERS = ("channel", "since", "until", "contains", "order")
 

@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 from messages_app.api import asked, schema
 from messages_app.searching.export import FORMATS, Chunk, export
-from relayproject.addresses import quoted
-from relayproject.parameters import Parameters
+from relaybase.http.addresses import quoted
+from relaybase.http.parameters import Parameters
 
 CONTENT_TYPES = {"ndjson": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 

@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from messages_app.api.asked import MOST_CHARACTERS
 from messages_app.searching.export import FORMATS
+from relaybase.http.openapi import cursor, page, problems, query
 from relayproject import completeness
-from relayproject.openapi import cursor, page, problems, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
 

@@ -12,8 +12,9 @@ from rest_framework.views import APIView
 from messages_app.api import asked, schema
 from messages_app.searching import history
 from messages_app.searching.rows import row
-from relayproject import completeness, cursors
-from relayproject.parameters import Parameters
+from relaybase.http import cursors
+from relaybase.http.parameters import Parameters
+from relayproject import completeness
 
 PAGE: Final = 100
 

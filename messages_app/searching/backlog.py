@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from messages_app.beside import NAMED
-from relayproject import keys
-from relayproject.connections import shared_redis
+from relaybase import keys
+from relaybase.connections import shared_redis
 
 _SCRIPT: Final = (
     NAMED

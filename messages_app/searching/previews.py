@@ -8,8 +8,8 @@ import pymongo
 from django.conf import settings
 
 from messages_app.searching.history import Document, collection
-from relayproject import keys
-from relayproject.connections import shared_redis
+from relaybase import keys
+from relaybase.connections import shared_redis
 
 PAGE: Final = 50
 _CHARACTERS: Final = 300

@@ -32,8 +32,8 @@ import logging
 import redis
 
 from messages_app import beside
+from relaybase.connections import shared_redis
 from relaycore import known
-from relayproject.connections import shared_redis
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from django.conf import settings
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
 
-from messages_app.writing.background import in_background
 from messages_app.writing.stream import Stream
+from relaybase.background import in_background
 from relaycore.channels import partition_of
 
 log = logging.getLogger(__name__)

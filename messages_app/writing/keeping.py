@@ -15,16 +15,16 @@ from pymongo.errors import PyMongoError
 
 from channels_app import vanished
 from leases_app.leasing import Term
-from messages_app.writing.background import in_background, rest
 from messages_app.writing.ledger import COLLECTION, Ledger
 from messages_app.writing.stream import Entry, Stream
+from relaybase.background import in_background, rest
+from relaybase.connections import mongo_collection
+from relaybase.meters import Meters
 from relaycore.backoff import Backoff
 from relaycore.errors import LeaseLost, one_line
 from relaycore.keeping import Beginning, Hole, Keeper
 from relaycore.known import Beside, Kept
 from relaycore.position import NEVER, order
-from relayproject.connections import mongo_collection
-from relayproject.meters import Meters
 
 log = logging.getLogger(__name__)
 

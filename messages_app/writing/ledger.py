@@ -14,10 +14,10 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from messages_app.writing.stream import last_epoch
+from relaybase.connections import mongo_collection, shared_redis
 from relaycore.errors import one_line
 from relaycore.known import Kept
 from relaycore.position import NEVER, entry_prefix
-from relayproject.connections import mongo_collection, shared_redis
 
 log = logging.getLogger(__name__)
 

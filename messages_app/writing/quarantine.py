@@ -11,7 +11,7 @@ import bson
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from messages_app.writing.background import rest
+from relaybase.background import rest
 from relaycore import duplicates
 from relaycore.backoff import Backoff
 from relaycore.channels import MAX_NAME_BYTES

@@ -8,8 +8,8 @@ batches, one after another: MongoDB deletes message by message, and has others t
 from collections.abc import Callable
 from typing import Final
 
-from relayproject import keys
-from relayproject.connections import mongo_collection, shared_redis
+from relaybase import keys
+from relaybase.connections import mongo_collection, shared_redis
 
 _BATCH: Final = 5000
 

@@ -6,12 +6,12 @@ from django.conf import settings
 
 from leases_app import partitioning
 from messages_app.models import Quarantined
+from relaybase.connections import shared_redis
+from relaybase.redis import appending
 from relaycore import envelope
 from relaycore.channels import partition_of
 from relaycore.errors import NotRetried
 from relaycore.times import to_milliseconds
-from relayproject import appending
-from relayproject.connections import shared_redis
 
 
 def retry(entry: Quarantined) -> None:

@@ -180,7 +180,7 @@ return anew
 """
 )
 
-# KEYS: tallies, counts, times, prefix of the counts by time (`relayproject.rates`, which names these
+# KEYS: tallies, counts, times, prefix of the counts by time (`relaybase.rates`, which names these
 # keys in the same way; all have the hash tag of the partition).
 # ARGV: how many tallies are added up, the last of them, and what they come to, in JSON:
 # {channel: [messages, when the newest one came]}.

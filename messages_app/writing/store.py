@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
-from messages_app.writing.background import rest
+from relaybase.background import rest
 from relaycore import duplicates, envelope
 from relaycore.backoff import Backoff
 from relaycore.errors import one_line

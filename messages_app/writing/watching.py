@@ -3,9 +3,9 @@
 import logging
 
 from leases_app.leasing import Condition
+from relaybase.connections import shared_redis
+from relaybase.watching import Soundness, Watch, watch_mongo, watch_shape
 from relaycore.fitness import of_redis
-from relayproject.connections import shared_redis
-from relayproject.watching import Soundness, Watch, watch_mongo, watch_shape
 
 log = logging.getLogger(__name__)
 

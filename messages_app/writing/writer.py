@@ -16,7 +16,6 @@ from pymongo.errors import PyMongoError
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from messages_app.writing.background import Interrupted, awaited, in_background
 from messages_app.writing.batch import MOST_DELIVERIES, Batch
 from messages_app.writing.counting import Recount
 from messages_app.writing.keeping import BeginAgain, Keeping
@@ -25,13 +24,14 @@ from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
 from messages_app.writing.stream import Entry, Fenced, GroupLost, Stream
 from messages_app.writing.watching import Lookout
+from relaybase import fitness, logs
+from relaybase.background import Interrupted, awaited, in_background
+from relaybase.connections import mongo_collection, redis_client
+from relaybase.meters import Meters
 from relaycore.backoff import Backoff
 from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
 from relaycore.errors import LeaseLost
-from relayproject import fitness, logs
-from relayproject.connections import mongo_collection, redis_client
-from relayproject.meters import Meters
 
 log = logging.getLogger(__name__)
 

@@ -21,11 +21,12 @@ from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.models import Quarantined
 from messages_app.searching import backlog, history
+from relaybase import fitness, journal, rates, watching
+from relaybase.connections import shared_redis
 from relaycore.errors import one_line
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout, misfit
-from relayproject import fitness, journal, migrating, proposals, rates, watching
-from relayproject.connections import shared_redis
+from relayproject import migrating, proposals
 from relayproject.observing.state import Listed, read_listed
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from leases_app.models import Lease
-from relayproject import meters
+from relaybase import meters
 from relayproject.observing.http import REGISTRY
 from relayproject.observing.looking import look
 from relayproject.observing.state import Listed, State, Streams, Table

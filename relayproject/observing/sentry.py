@@ -19,7 +19,7 @@ from sentry_sdk.integrations.stdlib import StdlibIntegration
 from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
-from relayproject.logs import FIELDS
+from relaybase.logs import FIELDS
 
 _OURS: Final = ("relayproject", "relaycore", "leases_app", "access_app", "channels_app", "messages_app")
 _WHAT: Final = ("event_id", "timestamp", "level", "platform", "logger", "transaction")

@@ -13,11 +13,12 @@ from leases_app import deployment, layout, partitioning
 from leases_app.models import Lease
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
+from relaybase import fitness, meters, watching
+from relaybase.connections import shared_redis
 from relaycore import layout as layouts
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout
-from relayproject import fitness, meters, proposals, watching
-from relayproject.connections import shared_redis
+from relayproject import proposals
 from relayproject.proposals import Proposals
 
 

@@ -3,7 +3,7 @@
 A trace is a request or a short task, with what it asked PostgreSQL, Redis and MongoDB. The endless tasks
 are none: a span that does not end is never sent, and everything they do would hang from it. So nothing
 they ask is a span either; how fast they are says `/metrics`. The listener's own connections to Redis
-(`relayproject.wire`) are not instrumented at all.
+(`relaybase.redis.wire`) are not instrumented at all.
 
 What leaves is an allow-list, since attributes, and most of all the texts of errors, may quote a message.
 """

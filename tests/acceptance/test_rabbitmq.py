@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from kombu.connection import Connection
 
-from relayproject.processes import QUEUES
+from relaybase.queues import QUEUES
 from relayproject.rabbitmq import QUEUE_ARGUMENTS, is_meant
 from tests.acceptance import rabbitmq
 from tests.acceptance.stack import Stack

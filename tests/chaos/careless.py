@@ -38,7 +38,7 @@ class _OneRecord:
 
 def records() -> None:
     """Read one record of TLS at a time, and believe that this was all."""
-    from relayproject.wire import Connection, Wire
+    from relaybase.redis.wire import Connection, Wire
 
     make, receive = Wire.__init__, Wire.receive
 
@@ -100,7 +100,7 @@ def proofs() -> None:
 
 def looks() -> None:
     """Believe for ever that the servers are what they were at the start."""
-    from relayproject.watching import Soundness
+    from relaybase.watching import Soundness
 
     Soundness.learn = lambda self, findings: None  # type: ignore[method-assign]
 

@@ -19,8 +19,8 @@ import pytest
 import redis as redis_driver
 
 from channels_app.models import Gap
-from relayproject import connections, keys
-from relayproject.connections import mongo_collection, shared_redis
+from relaybase import connections, keys
+from relaybase.connections import mongo_collection, shared_redis
 from relaystack.servers.mongo import Mongo
 from relaystack.servers.valkey import Valkey
 from tests.proxy import Proxy

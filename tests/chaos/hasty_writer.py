@@ -36,7 +36,7 @@ def acknowledge_first() -> None:
 def forget_durability() -> None:
     """Take MongoDB's word for it that it has received something."""
     from messages_app.writing import writer
-    from relayproject import connections
+    from relaybase import connections
 
     durable = connections.mongo_collection
     hasty = WriteConcern(w=1, j=False)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import psycopg2
 import redis
 
-from relayproject.connections import mongo_collection
+from relaybase.connections import mongo_collection
 
 from .checker import Verdict, judge
 from .cluster import MANAGE, Cluster, Wait

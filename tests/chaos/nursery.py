@@ -41,7 +41,7 @@ def _listen() -> None:
 
     from channels_app.listening.listener import listen
     from leases_app import partitioning
-    from relayproject import stopping
+    from relaybase import stopping
 
     stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
     partitioning.require()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from channels_app.models import Gap
-from relayproject.connections import shared_redis
+from relaybase.connections import shared_redis
 from relaystack.servers.valkey import Valkey
 from tests.proxy import Proxy
 

@@ -21,7 +21,7 @@ import redis
 from channels_app import registration
 from channels_app.models import Channel, Gap
 from leases_app.models import Lease
-from relayproject import keys
+from relaybase import keys
 from tests.integration.listening.world import full
 from tests.proxy import Proxy
 

@@ -6,8 +6,8 @@ from typing import Any
 import pymongo
 import pytest
 
-from relayproject import keys
-from relayproject.connections import mongo_collection
+from relaybase import keys
+from relaybase.connections import mongo_collection
 from tests.integration.writing.test_mongo_faults import FAULTS
 from tests.integration.writing.world import Failpoint
 

@@ -18,10 +18,10 @@ import pytest
 
 from channels_app import registration
 from channels_app.models import Gap
+from relaybase import keys
+from relaybase.connections import mongo_collection
 from relaycore.policies import written
 from relaycore.policy import CONTENT, EVERY, Policy
-from relayproject import keys
-from relayproject.connections import mongo_collection
 
 from .cluster import Cluster, Wait
 from .conftest import Settle

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from channels_app.models import Gap
-from relayproject import keys
+from relaybase import keys
 from tests.integration.listening.world import full
 
 from .cluster import Cluster, Wait

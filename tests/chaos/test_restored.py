@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from channels_app.models import Gap
-from relayproject import keys
-from relayproject.connections import mongo_collection
+from relaybase import keys
+from relaybase.connections import mongo_collection
 
 from .cluster import Cluster, Wait
 from .conftest import Settle, is_drained

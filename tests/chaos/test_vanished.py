@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from channels_app.models import Gap
-from relayproject import keys
+from relaybase import keys
 
 from .cluster import Cluster, Wait
 from .conftest import Settle

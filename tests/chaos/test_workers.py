@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from leases_app.models import PROOF_SECONDS
-from relayproject import keys
+from relaybase import keys
 from relaystack.servers.valkey import Valkey
 from tests.acceptance.conftest import room as room  # noqa: PLC0414 -- a fixture
 from tests.acceptance.stack import ROOT, Stack

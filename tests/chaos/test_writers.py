@@ -7,7 +7,7 @@ import pytest
 
 from leases_app.models import Lease
 from messages_app.writing.writer import _FOREIGN_IDLE_SECONDS
-from relayproject import keys
+from relaybase import keys
 from tests.integration.writing.killed_writer import POINTS
 
 from .cluster import Cluster, Wait

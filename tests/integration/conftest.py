@@ -22,7 +22,7 @@ from access_app import tokens
 from access_app.models import Token
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
-from relayproject.connections import shared_redis
+from relaybase.connections import shared_redis
 
 API = "/api/v1"
 

@@ -13,8 +13,9 @@ from kombu.exceptions import OperationalError
 
 from leases_app import partitioning
 from leases_app.models import Partitioning
+from relaybase.queues import PROPOSE
 from relayproject import beat, proposals
-from relayproject.celery import PROPOSE, app
+from relayproject.celery import app
 from relayproject.tasks import propose
 
 pytestmark = pytest.mark.django_db(transaction=True)

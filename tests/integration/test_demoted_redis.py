@@ -13,10 +13,11 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 
 from messages_app.writing import writer as writer_module
-from relayproject import celery, primary
-from relayproject.connections import redis_client, shared_redis
-from relayproject.primary import WrongServer
-from relayproject.processes import LISTENERS
+from relaybase.connections import redis_client, shared_redis
+from relaybase.queues import LISTENERS
+from relaybase.redis import primary
+from relaybase.redis.primary import WrongServer
+from relayproject import celery
 from relayproject.processes import processes as processes_of_relay
 from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster

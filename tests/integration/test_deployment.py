@@ -17,10 +17,11 @@ from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender
 from leases_app.models import Deployment, Lease
 from messages_app.searching import history
+from relaybase import keys
+from relaybase.connections import shared_redis
 from relaycore.errors import Disconnected, UnfitServer
-from relayproject import keys, tasks
+from relayproject import tasks
 from relayproject.checks import check_servers
-from relayproject.connections import shared_redis
 from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from relaybase.logs import AsJSON, WithContext
 from relayproject.checks import check_settings
-from relayproject.logs import AsJSON, WithContext
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import bson
 import pytest
 
+from relaybase import keys
+from relaybase.connections import redis_client
 from relaycore.capture import Capture
 from relaycore.envelope import F_BSON, F_MESSAGES, F_SOURCE
-from relayproject import keys
-from relayproject.connections import redis_client
 
 PAGE = (Path(__file__).parents[2] / "docs" / "stream-format.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

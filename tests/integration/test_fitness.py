@@ -11,11 +11,11 @@ import pytest
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
 from messages_app.writing.store import Store
+from relaybase import fitness
+from relaybase.connections import mongo_collection, shared_redis
 from relaycore import envelope
 from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
-from relayproject import fitness
-from relayproject.connections import mongo_collection, shared_redis
 from relaystack.ports import free_port
 from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer

@@ -1,4 +1,4 @@
-"""The history of a channel is read off its index, in order. `relayproject.mongo` sees to it."""
+"""The history of a channel is read off its index, in order. `relaybase.mongo` sees to it."""
 
 import json
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ def test_a_page_is_read_off_the_index_and_never_sorted(archive: Any) -> None:
 
 
 def test_the_stock_compiler_would_sort(archive: Any, monkeypatch: Any) -> None:
-    # If this fails, the engine of our own in relayproject.mongo is needed no more.
+    # If this fails, the engine of our own in relaybase.mongo is needed no more.
     operations = connections["messages"].ops
     monkeypatch.setattr(operations, "compiler_module", "django_mongodb_backend.compiler")
     monkeypatch.setattr(operations, "_cache", None)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from relayproject import journal, keys
-from relayproject.connections import redis_client
+from relaybase import journal, keys
+from relaybase.connections import redis_client
 
 
 @pytest.fixture

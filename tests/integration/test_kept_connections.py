@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections
 
-from relayproject.postgres.base import DatabaseWrapper
+from relaybase.postgres.base import DatabaseWrapper
 
 pytestmark = pytest.mark.django_db
 

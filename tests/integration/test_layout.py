@@ -19,10 +19,11 @@ from leases_app.models import Lease, Partitioning
 from messages_app.searching import history
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
+from relaybase import keys
+from relaybase.redis import appending
 from relaycore.channels import partition_of
 from relaycore.errors import UnfitServer
 from relaycore.layout import Layout
-from relayproject import appending, keys
 from tests.integration.listening import world
 from tests.integration.listening.world import Loop
 from tests.integration.writing.world import document, fields_of

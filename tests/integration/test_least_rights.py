@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from channels_app.models import Channel
-from relayproject import keys
-from relayproject.connections import shared_redis
+from relaybase import keys
+from relaybase.connections import shared_redis
 from relayproject.processes import processes
 from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster

@@ -14,8 +14,8 @@ from django.urls import reverse
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
 from messages_app.writing.writer import write
-from relayproject.connections import mongo_collection, shared_redis
-from relayproject.mongo import shape
+from relaybase.connections import mongo_collection, shared_redis
+from relaybase.mongo import shape
 from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.integration.listening.world import Loop, start

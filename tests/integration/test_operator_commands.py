@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 
 from access_app import tokens
 from access_app.models import Token
-from relayproject.connections import shared_redis
+from relaybase.connections import shared_redis
 
 
 def _run(*arguments: str) -> tuple[str, str]:

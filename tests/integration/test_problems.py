@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from relaybase.http.problems import ANSWERS
 from relaycore.errors import RelayError
-from relayproject.problems import ANSWERS
 
 
 def _all(kind: type[RelayError]) -> Iterator[type[RelayError]]:

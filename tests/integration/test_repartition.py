@@ -16,9 +16,9 @@ from leases_app.models import Lease
 from messages_app.searching import history
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
+from relaybase import keys
 from relaycore.channels import partition_of
 from relaycore.errors import UnfitServer
-from relayproject import keys
 from relayproject.tasks import propose
 
 from .writing.world import document, fields_of

@@ -22,8 +22,9 @@ from channels_app.models import Channel, Gap
 from channels_app.registration import start, stop
 from leases_app import partitioning
 from leases_app.models import Lease
+from relaybase import keys
+from relaybase.redis import appending
 from relaycore.channels import partition_of
-from relayproject import appending, keys
 from tests.integration.writing.world import document, fields_of
 from tests.loops import Loop
 

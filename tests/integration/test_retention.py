@@ -14,7 +14,8 @@ from channels_app.models import Channel
 from channels_app.registration import retain, start
 from messages_app.searching.history import Search, at, read
 from messages_app.writing import retention
-from relayproject import keys, tasks
+from relaybase import keys
+from relayproject import tasks
 from relayproject.tasks import delete_all_expired
 
 pytestmark = pytest.mark.django_db

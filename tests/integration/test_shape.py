@@ -10,7 +10,7 @@ from django.core.management.base import SystemCheckError
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from relayproject.mongo import shape
+from relaybase.mongo import shape
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
 

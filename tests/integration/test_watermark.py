@@ -3,8 +3,8 @@
 from typing import Any
 
 from messages_app.searching.watermark import read
+from relaybase import keys
 from relaycore.position import first_of
-from relayproject import keys
 
 STREAM = keys.stream(0)
 

@@ -14,9 +14,9 @@ from typing import Any
 import hiredis
 import pytest
 
+from relaybase.connections import open_wire
+from relaybase.redis.wire import READ_BYTES, Wire
 from relaycore.errors import Disconnected
-from relayproject.connections import open_wire
-from relayproject.wire import READ_BYTES, Wire
 from tests.proxy import Proxy
 
 Wait = Callable[..., None]

@@ -64,7 +64,7 @@ class Redis:
         return f"{self.clock}-0" if self.clock > milliseconds else f"{milliseconds}-{number + 1}"
 
     def append(self, messages: tuple[str, ...], known: int) -> int:
-        """As `relayproject.appending`."""
+        """As `relaybase.redis.appending`."""
         self.upto = max(self.upto or 0, known) + len(messages)
         self._add(self.upto, messages)
         return self.upto

@@ -9,6 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = (
     "relaycore",
+    "relaybase",
     "relayproject",
     "relaystack",
     "leases_app",
@@ -47,8 +48,12 @@ NEVER = [
     (r"leases_app\.", ("channels_app", "messages_app")),
     (r"access_app\.", ("channels_app", "messages_app")),
     (r"relaycore\.", ("relayproject", "leases_app", "channels_app", "messages_app", "django")),
+    (r"relaybase\.", ("relayproject", "leases_app", "access_app", "channels_app", "messages_app")),
     (r"relaystack\.", ("django", "leases_app", "channels_app", "messages_app")),
-    (r"relayproject\.(wire|keys|processes|stopping)$", ("django", "channels_app", "messages_app")),
+    (
+        r"(relaybase\.(redis\.wire|keys|stopping|queues)|relayproject\.processes)$",
+        ("django", "channels_app", "messages_app"),
+    ),
     (r"channels_app\.listening\.", ("channels_app.api", "channels_app.tasks", "channels_app.admin")),
     (r"messages_app\.writing\.", ("messages_app.api", "messages_app.tasks", "messages_app.searching")),
     (r"messages_app\.searching\.", ("messages_app.api", "messages_app.tasks", "messages_app.writing")),
@@ -70,7 +75,7 @@ def test_imports_point_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_one_module_makes_clients(path: Path) -> None:
     name = name_of(path)
-    if name == "relayproject.connections" or name.startswith("relaystack"):
+    if name == "relaybase.connections" or name.startswith("relaystack"):
         return  # The stack asks servers whether they answer, before there are settings.
     made = re.findall(
         r"\b(MongoClient|ConnectionPool|redis\.Redis(?:\.from_url)?|StrictRedis)\(", path.read_text()
@@ -80,7 +85,7 @@ def test_only_one_module_makes_clients(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_only_one_module_spells_keys(path: Path) -> None:
-    if name_of(path) in {"relayproject.keys", "relaycore.channels"}:
+    if name_of(path) in {"relaybase.keys", "relaycore.channels"}:
         return
     strings = {
         node.value

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from channels_app.listening.listener import listen
-from relayproject.foreground import LoopCommand
+from leases_app.foreground import LoopCommand
 
 
 class Command(LoopCommand):

@@ -14,8 +14,8 @@ from pymongo.errors import PyMongoError
 from messages_app.searching.export import FORMATS, export
 from messages_app.searching.history import MOST_PER_PAGE, Cursor, Search, at, read
 from messages_app.searching.rows import row
+from relaybase import stopping
 from relaycore.errors import RelayError
-from relayproject import stopping
 
 _LOOK_SECONDS = 0.3
 _BAR = 40

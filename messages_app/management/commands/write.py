@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from leases_app.foreground import LoopCommand
 from messages_app.writing.writer import write
-from relayproject.foreground import LoopCommand
 
 
 class Command(LoopCommand):

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from access_app import tokens
 from access_app.models import Token
-from relayproject import env
+from relaybase import env
 
 DEFAULT_USER = "admin"
 

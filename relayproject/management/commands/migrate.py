@@ -6,9 +6,9 @@ import pymongo
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 
+from relaybase.mongo import shape
 from relaycore.errors import UnfitServer
 from relayproject import checks, migrating
-from relayproject.mongo import shape
 
 _MOST_SECONDS: Final = 86_400
 

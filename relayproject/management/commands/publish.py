@@ -7,7 +7,7 @@ from typing import Any
 import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from relayproject.connections import shared_redis
+from relaybase.connections import shared_redis
 
 
 class Command(BaseCommand):

@@ -14,10 +14,10 @@ from leases_app import deployment, layout, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
+from relaybase import keys
+from relaybase.connections import shared_redis
 from relaycore.errors import RelayError
 from relaycore.layout import Layout, misfit, newest
-from relayproject import keys
-from relayproject.connections import shared_redis
 from relayproject.management.silence import require_silence
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from relaybase import keys
+from relaybase.connections import mongo_collection
 from relaycore import envelope
 from relaycore.identity import content_key
 from relaycore.position import first_of
-from relayproject import keys
-from relayproject.connections import mongo_collection
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -24,9 +24,9 @@ from leases_app import partitioning
 from leases_app.leasing import Condition, Contender
 from leases_app.models import Lease, Partitioning
 from messages_app.writing.stream import Stream
-from relayproject import keys
-from relayproject.celery import PROPOSE
-from relayproject.connections import mongo_collection, shared_redis
+from relaybase import keys
+from relaybase.connections import mongo_collection, shared_redis
+from relaybase.queues import PROPOSE
 from relayproject.dashboard import facts
 from tests.integration.listening.world import full
 

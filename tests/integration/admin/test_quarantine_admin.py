@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from messages_app.models import Quarantined
 from messages_app.writing.writer import Writer
-from relayproject import keys
+from relaybase import keys
 from tests.integration.writing.world import term
 
 pytestmark = pytest.mark.django_db

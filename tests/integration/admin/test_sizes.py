@@ -17,9 +17,9 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from channels_app.models import Channel
+from relaybase import keys, rates
+from relaybase.connections import mongo_collection, shared_redis
 from relaycore.position import first_of
-from relayproject import keys, rates
-from relayproject.connections import mongo_collection, shared_redis
 
 MESSAGES = int(os.environ.get("ADMIN_MESSAGES", "50000"))
 CHANNELS = 10_000

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from channels_app.models import Channel
-from relayproject.bodies import MAX_BODY_BYTES
+from relaybase.http.bodies import MAX_BODY_BYTES
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from channels_app import unheard
 from channels_app.models import Channel
 from channels_app.registration import start
 from leases_app.models import ClockTimestamp, Lease
+from relaybase import keys
 from relaycore.policy import EVERY
-from relayproject import keys
 
 pytestmark = pytest.mark.django_db
 

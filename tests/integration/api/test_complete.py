@@ -11,7 +11,7 @@ from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app.leasing import Condition, Term
 from leases_app.models import Lease
-from relayproject import keys
+from relaybase import keys
 
 pytestmark = pytest.mark.django_db
 

@@ -8,7 +8,7 @@ import pytest
 from bson import DatetimeMS, ObjectId
 
 from messages_app.searching import history
-from relayproject import keys
+from relaybase import keys
 from tests.integration.conftest import profiled
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ ROOT = "/api/v1"
 def three_a_minute(settings: Any, relay_keys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three requests a minute, in the middle of a minute."""
     settings.RELAY_WEB_REQUESTS_PER_MINUTE = 3
-    monkeypatch.setattr("relayproject.throttling.time.time", lambda: 1_800_000_030.0)
+    monkeypatch.setattr("relaybase.http.throttling.time.time", lambda: 1_800_000_030.0)
 
 
 def test_one_too_many_is_429_and_says_when_to_come_again(api: Any, three_a_minute: None) -> None:
@@ -43,7 +43,7 @@ def test_each_token_is_counted_by_itself(api: Any, operator: Any, three_a_minute
 def test_the_next_minute_begins_anew(api: Any, three_a_minute: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(4):
         api.get(ROOT)
-    monkeypatch.setattr("relayproject.throttling.time.time", lambda: 1_800_000_061.0)
+    monkeypatch.setattr("relaybase.http.throttling.time.time", lambda: 1_800_000_061.0)
 
     assert api.get(ROOT).status_code == 200
 

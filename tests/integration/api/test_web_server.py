@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from relayproject.bodies import MAX_BODY_BYTES, TOO_LARGE
+from relaybase.http.bodies import MAX_BODY_BYTES, TOO_LARGE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

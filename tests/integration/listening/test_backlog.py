@@ -13,8 +13,8 @@ from channels_app.listening import backlog
 from channels_app.listening.backlog import EVERY_SECONDS, Backlog
 from channels_app.listening.outlet import Outlet
 from channels_app.listening.subscription import Subscription
+from relaybase.redis import wire
 from relaycore.subscribing import Command
-from relayproject import wire
 
 from .world import Loop, Wait, on_stream, publish, start
 

@@ -12,8 +12,8 @@ from channels_app import registration
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
 from leases_app import deployment
+from relaybase.connections import redis_client
 from relaycore import notices
-from relayproject.connections import redis_client
 
 from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start
 

@@ -7,8 +7,8 @@ import pytest
 
 from channels_app import registration
 from channels_app.models import Channel
+from relaybase.connections import mongo_collection
 from relaycore.policy import CONTENT, EVERY, Policy
-from relayproject.connections import mongo_collection
 
 from .world import Loop, Wait, is_active, is_settled, publish, stored
 

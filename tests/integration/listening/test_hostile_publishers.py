@@ -11,9 +11,9 @@ import pytest
 from channels_app.listening.listener import listen
 from channels_app.models import Gap
 from leases_app import deployment
+from relaybase import keys
+from relaybase.connections import redis_client
 from relaycore.ticks import Tick, seal
-from relayproject import keys
-from relayproject.connections import redis_client
 
 from .world import (
     Loop,

@@ -9,8 +9,8 @@ from channels_app.models import Gap
 from leases_app.models import Lease
 from messages_app.writing.ledger import COLLECTION, highest_epoch
 from messages_app.writing.writer import write
-from relayproject import keys
-from relayproject.connections import mongo_collection
+from relaybase import keys
+from relaybase.connections import mongo_collection
 
 from .world import Loop, Wait, is_active, lease, on_stream, publish, start
 

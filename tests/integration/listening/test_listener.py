@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from channels_app.models import Channel
-from relayproject import keys
+from relaybase import keys
 
 from .world import Wait, is_active, on_stream, start, wake
 

@@ -11,7 +11,7 @@ import pytest
 
 from channels_app.listening.listener import listen
 from messages_app.writing.writer import write
-from relayproject.logs import AsJSON, WithContext
+from relaybase.logs import AsJSON, WithContext
 from tests.loops import Loop
 from tests.proxy import Proxy
 

@@ -8,8 +8,8 @@ import bson
 import pytest
 import redis
 
+from relaybase import keys
 from relaycore.position import entry_prefix
-from relayproject import keys
 from tests.proxy import Proxy
 
 from .world import Loop, Wait, entries, is_settled, on_stream, publish, start, stored

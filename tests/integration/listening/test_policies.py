@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from channels_app import registration
+from relaybase import keys
 from relaycore.policy import CONTENT, EVERY, Policy
-from relayproject import keys
 
 from .world import Loop, Wait, entries, is_active, is_settled, publish, stored, wait_until_heard
 

@@ -12,7 +12,7 @@ from channels_app.completeness import is_known, missed
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
 from leases_app.models import Lease
-from relayproject import keys
+from relaybase import keys
 from tests.backups import Backup
 
 from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start

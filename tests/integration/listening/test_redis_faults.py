@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from relayproject import keys
+from relaybase import keys
 from tests.proxy import Proxy
 
 from .world import COMMANDS, DATA, Loop, Wait, is_active, on_stream_once, publish, start, wait_until_heard

@@ -10,7 +10,7 @@ import pytest
 from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
 from leases_app import deployment
-from relayproject import keys
+from relaybase import keys
 from tests.proxy import Proxy
 
 from .world import DATA, Loop, Wait, is_active, is_led, lease, on_stream, publish, start, wake

@@ -8,7 +8,7 @@ import pytest
 from channels_app.listening.listener import listen
 from leases_app import deployment
 from leases_app.models import Lease
-from relayproject import keys
+from relaybase import keys
 from tests.proxy import Proxy
 
 from .world import DATA, Loop, Wait, lease, publish, start

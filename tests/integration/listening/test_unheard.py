@@ -17,7 +17,7 @@ from channels_app.models import Channel, Gap
 from leases_app import deployment
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
-from relayproject import keys
+from relaybase import keys
 from relayproject.tasks import propose
 
 from .world import Loop, Wait, is_active, is_led, start, wake

@@ -13,8 +13,8 @@ import redis
 from channels_app.models import Channel
 from leases_app import deployment
 from leases_app.models import Lease
+from relaybase import keys
 from relaycore import notices
-from relayproject import keys
 from tests import loops
 from tests.integration.writing.world import World
 

@@ -15,9 +15,9 @@ from leases_app.leasing import Condition, Term
 from leases_app.models import Lease
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
-from relayproject import keys, meters
-from relayproject.connections import mongo_collection, shared_redis
-from relayproject.meters import Meters
+from relaybase import keys, meters
+from relaybase.connections import mongo_collection, shared_redis
+from relaybase.meters import Meters
 from tests.integration.listening.world import full
 from tests.integration.writing.world import document, fields_of
 

@@ -15,8 +15,8 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from messages_app.writing.quarantine import Quarantine
+from relaybase.connections import mongo_collection
 from relaycore.errors import UnfitServer
-from relayproject.connections import mongo_collection
 from relayproject.observing import sentry
 
 DSN = "https://publickey@sentry.invalid/1"

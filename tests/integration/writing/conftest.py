@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from messages_app.writing import writer as writer_module
-from relayproject import connections, keys
-from relayproject.connections import mongo_collection
+from relaybase import connections, keys
+from relaybase.connections import mongo_collection
 
 from .world import PAST_TIMEOUT_SECONDS, World
 

@@ -8,7 +8,7 @@ import pytest
 
 from messages_app.writing import counting
 from messages_app.writing.writer import Writer
-from relayproject import keys
+from relaybase import keys
 
 from .world import Failpoint, Wait, World, position, running, term
 

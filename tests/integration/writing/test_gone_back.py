@@ -8,10 +8,10 @@ import pytest
 from channels_app.models import Channel, Gap
 from messages_app import beside
 from messages_app.searching import watermark
+from relaybase import keys
+from relaybase.connections import mongo_collection, shared_redis
 from relaycore.envelope import F_UPTO
 from relaycore.position import first_of, milliseconds_of
-from relayproject import keys
-from relayproject.connections import mongo_collection, shared_redis
 
 from .test_vanished import Writing, append
 from .world import Wait, World, document, fields_of

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from relayproject import keys
+from relaybase import keys
 
 from .world import PAST_TIMEOUT_SECONDS, Failpoint, Wait, World, running
 

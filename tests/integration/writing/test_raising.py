@@ -6,9 +6,9 @@ import redis
 from messages_app.searching import watermark
 from messages_app.writing.keeping import Keeping
 from messages_app.writing.stream import Fenced, Stream
+from relaybase import keys
+from relaybase.connections import mongo_collection
 from relaycore.keeping import Beginning
-from relayproject import keys
-from relayproject.connections import mongo_collection
 
 from .test_vanished import Writing, append, store
 from .world import Wait, World

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from messages_app.writing.stream import Stream
-from relayproject import keys, rates
-from relayproject.connections import shared_redis
+from relaybase import keys, rates
+from relaybase.connections import shared_redis
 
 from .world import Wait, World, running
 

@@ -12,7 +12,7 @@ from messages_app.writing import stream as stream_module
 from messages_app.writing import writer as writer_module
 from messages_app.writing.stream import Stream
 from messages_app.writing.writer import Writer
-from relayproject import keys
+from relaybase import keys
 
 from .world import Failpoint, Running, Wait, World, running, term
 

@@ -8,9 +8,9 @@ import redis
 from messages_app.models import Quarantined
 from messages_app.writing import retrying
 from messages_app.writing.retrying import obstacle, retry
+from relaybase import keys
 from relaycore.errors import NotRetried
 from relaycore.identity import content_key
-from relayproject import keys
 
 from .world import Wait, World, document, fields_of, object_id, running
 

@@ -9,9 +9,9 @@ from bson import ObjectId
 from leases_app.leasing import Contender
 from leases_app.models import Lease
 from messages_app.writing.writer import write
+from relaybase import keys
 from relaycore.batching import ReadSize
 from relaycore.identity import content_key
-from relayproject import keys
 
 from .world import Failpoint, Text, Wait, World, document, fields_of, position, running
 

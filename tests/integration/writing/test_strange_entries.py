@@ -5,8 +5,8 @@ import pytest
 from channels_app.models import Gap
 from messages_app import beside
 from messages_app.searching import watermark
+from relaybase.connections import shared_redis
 from relaycore.envelope import F_UPTO
-from relayproject.connections import shared_redis
 
 from .test_vanished import Writing, append, store
 from .world import Wait, World, document, fields_of

@@ -4,7 +4,7 @@ import pytest
 
 from messages_app.writing.batch import MOST_DELIVERIES
 from messages_app.writing.stream import Stream
-from relayproject import keys
+from relaybase import keys
 
 from .world import Failpoint, Wait, World, position, running
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from messages_app.writing.stream import Stream
-from relayproject import keys
+from relaybase import keys
 
 from .world import Failpoint, Wait, World, running
 

@@ -12,8 +12,9 @@ from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from messages_app.searching import watermark
 from messages_app.writing.writer import Writer
+from relaybase import keys
+from relaybase.redis import appending
 from relaycore.position import next_position
-from relayproject import appending, keys
 from tests.loops import Loop
 
 from .world import Failpoint, Wait, World, document, fields_of

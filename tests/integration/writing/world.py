@@ -15,10 +15,10 @@ from django.conf import settings
 from leases_app.leasing import Term
 from leases_app.models import Lease
 from messages_app.writing.writer import Writer
+from relaybase import keys
 from relaycore import envelope
 from relaycore.identity import content_key
 from relaycore.position import entry_prefix
-from relayproject import keys
 from tests.loops import Loop
 
 Text = str | bytes

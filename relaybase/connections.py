@@ -1,0 +1,98 @@
+"""The only module that makes Redis and MongoDB clients, and their time limits."""
+
+import functools
+import threading
+from typing import Any, cast
+
+import redis
+from django.conf import settings
+from pymongo import MongoClient, WriteConcern
+from pymongo.collection import Collection
+from redis.backoff import NoBackoff
+from redis.connection import ConnectionPool
+from redis.retry import Retry
+
+from relaybase.redis.primary import connection_class
+from relaybase.redis.wire import Connection, Wire
+from relaycore.errors import Disconnected
+
+COMMAND_TIMEOUT_SECONDS = 5.0
+
+
+def redis_client(*, timeout: float = COMMAND_TIMEOUT_SECONDS) -> redis.Redis:
+    """A Redis client of its own. It never retries: a retried XADD would append twice.
+
+    It does not stay with a server that was demoted: `relaybase.redis.primary`.
+    """
+    url = settings.SERVERS.redis_url
+    return redis.Redis.from_pool(
+        ConnectionPool.from_url(
+            url,
+            connection_class=connection_class(url),
+            socket_timeout=timeout,
+            socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def shared_redis() -> redis.Redis:
+    """The client of this process for short commands; safe in threads."""
+    return redis_client()
+
+
+def open_wire(name: str) -> Wire:
+    """A connection to Redis whose stream of replies the caller owns. It never reconnects.
+
+    redis-py makes the connection (TLS, Unix socket, authentication); `name` is what
+    `CLIENT LIST` shows.
+
+    Raises:
+        Disconnected: Redis cannot be reached or refuses.
+    """
+    pool = ConnectionPool.from_url(
+        settings.SERVERS.redis_url,
+        protocol=2,
+        client_name=name,
+        socket_timeout=COMMAND_TIMEOUT_SECONDS,
+        socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+    )
+    connection = pool.make_connection()
+    try:
+        connection.connect()
+    except (redis.RedisError, OSError) as exc:
+        raise Disconnected(f"Redis cannot be reached: {exc}") from exc
+    return Wire(cast(Connection, connection))
+
+
+_mongo_lock = threading.Lock()
+
+
+@functools.lru_cache(maxsize=1)
+def _mongo_client() -> MongoClient[dict[str, Any]]:
+    return MongoClient(
+        settings.SERVERS.mongo_url,
+        appname="relay-writer",
+        serverSelectionTimeoutMS=3000,
+        connectTimeoutMS=3000,
+        timeoutMS=int(settings.RELAY_MONGO_TIMEOUT_SECONDS * 1000),
+        retryWrites=True,
+        tz_aware=True,
+        datetime_conversion="DATETIME_CLAMP",  # Else a time after the year 9999 makes its page unreadable.
+    )
+
+
+def mongo_collection(name: str) -> Collection[dict[str, Any]]:
+    """A collection of the messages database with the durable write concern.
+
+    `w: majority` and `j: true`: acknowledged means that a kill of any one server loses
+    nothing. Call it after a fork, never before.
+    """
+    with _mongo_lock:
+        client = _mongo_client()
+    database = client[settings.DATABASES["messages"]["NAME"]]
+    return database.get_collection(name, write_concern=WriteConcern(w="majority", j=True))

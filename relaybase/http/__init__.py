@@ -1,0 +1,1 @@
+"""Requests and answers: parameters, cursors, bodies, addresses, limits, problems, their description."""

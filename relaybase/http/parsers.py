@@ -1,0 +1,56 @@
+"""Reading JSON bodies from strangers."""
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import JSONParser
+
+from relaybase.http.bodies import MAX_BODY_BYTES, TOO_LARGE
+
+
+class BodyTooLarge(APIException):
+    """More than any request here needs. ASGI's requests were refused before (`relaybase.http.bodies`)."""
+
+    status_code = 413
+    default_code = "body_too_large"
+    default_detail = TOO_LARGE
+
+
+class GuardedJSONParser(JSONParser):
+    """JSON in UTF-8 (RFC 8259) of a limited size and depth, whose text is really text.
+
+    The charset of the content type is not looked at: JSON has only the one.
+    """
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Decode the body.
+
+        Raises:
+            BodyTooLarge: over `MAX_BODY_BYTES`.
+            ParseError: not JSON, nested too deeply, or with half a surrogate pair in it.
+        """
+        body = stream.read(MAX_BODY_BYTES + 1)
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        try:
+            decoded = json.loads(body.decode(), parse_constant=_refuse)
+            # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
+            json.dumps(decoded, ensure_ascii=False).encode()
+        except RecursionError as exc:
+            raise ParseError("The body is nested too deeply.") from exc
+        except UnicodeEncodeError as exc:
+            raise ParseError("The body has half of a surrogate pair in it, which is not text.") from exc
+        except ValueError as exc:
+            raise ParseError(f"The body is not JSON: {exc}.") from exc
+        return decoded
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")

@@ -1,0 +1,129 @@
+"""Errors as HTTP answers: the one place that maps the ones to the others.
+
+Every answer that is an error is problem details (RFC 9457): `type`, `title`, `status`, and
+`detail`, one or more sentences for a reader. Where fields of the body are to blame, `errors`
+has the sentences by field as well.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any, Final
+
+import redis
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import server_error
+from pymongo.errors import ConnectionFailure, PyMongoError
+from rest_framework.exceptions import APIException, UnsupportedMediaType
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+from rest_framework.views import exception_handler
+
+from relaybase.http.details import CONTENT_TYPE, problem
+from relaybase.redis.primary import as_sent
+from relaycore import errors
+from relaycore.refusals import Refusal, classify, missing_right
+
+log = logging.getLogger(__name__)
+
+ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
+    errors.BadChannelName: (400, "bad-channel-name"),
+    errors.BadPolicy: (400, "bad-policy"),
+    errors.BadEntry: (400, "bad-entry"),
+    errors.ChannelUnknown: (404, "channel-unknown"),
+    errors.ChannelExists: (409, "channel-exists"),
+    errors.NotRetried: (409, "not-retried"),
+    errors.LeaseLost: (409, "lease-lost"),
+    errors.LeaseWentBack: (409, "lease-went-back"),
+    errors.SearchTooSlow: (422, "search-too-slow"),
+    errors.Disconnected: (503, "server-away"),
+    errors.UnfitServer: (503, "unfit"),
+}
+"""The status, and what the `type` ends with."""
+
+RETRY_AFTER_SECONDS: Final = 2
+"""What a 503 asks for: the servers' own restarts take about as long."""
+
+
+class Problem(APIException):
+    """An error of Relay, or of a server behind it, as DRF understands it."""
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status_code = status
+        self.kind = kind
+        if status == 503:
+            self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
+
+
+def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER. None for what nobody expected: Django then logs it and says 500."""
+    if (server := _server_away(exc)) is not None:
+        log.warning("%s does not answer: %s", server, errors.one_line(exc.__cause__ or exc))
+        # Without the page around it: that would ask PostgreSQL again who is logged in.
+        context["request"].accepted_renderer = JSONRenderer()
+        context["request"].accepted_media_type = JSONRenderer.media_type
+        exc = Problem(503, "server-away", f"{server} does not answer. Try again in a few seconds.")
+    elif (right := _missing_right(exc)) is not None:
+        log.error("Redis does not let this process do its work: its user lacks %s", right)
+        exc = Problem(503, "right-missing", f"Relay's user in Redis lacks {right}: docs/operations.md.")
+    elif isinstance(exc, errors.RelayError) and type(exc) in ANSWERS:
+        exc = Problem(*ANSWERS[type(exc)], str(exc))
+    elif isinstance(exc, UnsupportedMediaType):
+        exc = Problem(exc.status_code, "", f"{exc.detail} Send JSON, with Content-Type: application/json.")
+    response = exception_handler(exc, context)
+    if response is not None:
+        _describe(response, getattr(exc, "kind", ""))
+        if isinstance(getattr(context["request"], "accepted_renderer", JSONRenderer()), JSONRenderer):
+            response.content_type = CONTENT_TYPE
+    return response
+
+
+def unexpected(request: HttpRequest) -> HttpResponse:
+    """Django's handler500: what is wrong stands in the log, and only there."""
+    if not request.path.startswith("/api/"):
+        return server_error(request)
+    return as_response(problem(500, "Something went wrong here, and not with the request. It is in the log."))
+
+
+def as_response(body: Mapping[str, Any]) -> JsonResponse:
+    """Problem details where there is no view of Django REST framework."""
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
+
+
+def _describe(response: Response, kind: str) -> None:
+    data = response.data
+    if isinstance(data, dict) and "detail" in data:
+        response.data = problem(response.status_code, str(data["detail"]), kind)
+    else:
+        response.data = problem(response.status_code, _sentences(data), kind or "invalid", errors=data)
+
+
+def _server_away(exc: Exception) -> str | None:
+    """The server whose absence is the error, if that is what it is."""
+    if isinstance(exc, redis.ConnectionError | redis.TimeoutError):
+        return "Redis"
+    # Django's MongoDB backend wraps the driver's errors, but for those of a cursor's later batches.
+    cause = exc.__cause__ if isinstance(exc, DatabaseError) else exc
+    if isinstance(cause, PyMongoError):
+        return "MongoDB" if isinstance(cause, ConnectionFailure) or cause.timeout else None
+    if isinstance(exc, OperationalError | InterfaceError):
+        return "PostgreSQL"
+    return None
+
+
+def _missing_right(exc: Exception) -> str | None:
+    """What this process may not do in Redis, if that is the error."""
+    if not isinstance(exc, redis.ResponseError) or classify(as_sent(exc)) is not Refusal.RIGHTS:
+        return None
+    return missing_right(as_sent(exc)) or "a right"
+
+
+def _sentences(data: Any) -> str:
+    """The errors of a serializer, one after another, each with its field in front."""
+    if isinstance(data, Mapping):
+        return " ".join(
+            _sentences(found) if field == "non_field_errors" else f"{field}: {_sentences(found)}"
+            for field, found in data.items()
+        )
+    return " ".join(map(_sentences, data)) if isinstance(data, list) else str(data)

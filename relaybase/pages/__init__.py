@@ -1,0 +1,1 @@
+"""Pages for people: read-only admins, numbers and payloads made readable, what browsers may do."""

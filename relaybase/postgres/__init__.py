@@ -1,0 +1,1 @@
+"""PostgreSQL for Django, with connections that outlive a request (`relaybase.postgres.base`)."""

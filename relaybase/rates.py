@@ -1,0 +1,107 @@
+"""How many messages were stored lately, without looking at any message.
+
+The writer counts in Redis, each message once, about a second after it is stored
+(`messages_app.writing.scripts.ADD_UP`). Times are Redis'.
+
+    RATES:10:SLOT    a hash: messages by channel in one slot of 10 s; also 600 s and 3600 s
+    RATES:all:5:N    a hash: messages of all channels by slot of 5 s, for 5 min; also 60 s, for 1 h
+
+Every key expires, so memory is bounded by the channels that had messages within a day.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from relaybase import keys
+from relaybase.connections import shared_redis
+
+WINDOWS: Final = {"minute": (10, 60), "hour": (600, 3600), "day": (3600, 86_400)}
+"""Window → seconds of its slots, and its own. It begins with a slot, so it may be longer by up to one."""
+
+_SPANS: Final = {5: 300, 60: 3600}
+"""Seconds of a slot of all channels → seconds that one hash covers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Messages stored within the last `seconds`."""
+
+    messages: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        """The mean rate."""
+        return self.messages / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What was stored of a channel lately."""
+
+    minute: Count
+    hour: Count
+    day: Count
+
+
+def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
+    """The recent counts of channels, given by partition. One command for each slot and partition.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    now = _now()
+    by_partition = {partition: list(of) for partition, of in names.items()}
+    questions = [
+        (partition, window, keys.rates(partition) + f":{width}:{slot}")
+        for partition, of in by_partition.items()
+        if of
+        for window, (width, length) in WINDOWS.items()
+        for slot in range(int((now - length) // width), int(now // width) + 1)
+    ]
+    with shared_redis().pipeline(transaction=False) as pipeline:
+        for partition, _, key in questions:
+            pipeline.hmget(key, by_partition[partition])
+        answers = pipeline.execute()
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for (partition, window, _), counts in zip(questions, answers, strict=True):
+        for name, count in zip(by_partition[partition], counts, strict=True):
+            sums[name, window] += int(count or 0)
+    seconds = {window: now - (now - length) // width * width for window, (width, length) in WINDOWS.items()}
+    return {
+        name: Recent(**{window: Count(sums[name, window], seconds[window]) for window in WINDOWS})
+        for of in by_partition.values()
+        for name in of
+    }
+
+
+def series(partitions: Iterable[int], width: int, slots: int) -> tuple[int, list[int]]:
+    """Messages stored, of all channels, in each of the last `slots` slots of `width` seconds.
+
+    `width` is 5 (up to an hour back) or 60 (up to a day). Returns when the first slot
+    began (s since 1970) and the counts; the last slot is the one that is still running.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    current = int(_now() // width)
+    first = current - slots + 1
+    span = _SPANS[width]
+    with shared_redis().pipeline(transaction=False) as pipeline:
+        for partition in partitions:
+            for number in range(first * width // span, current * width // span + 1):
+                pipeline.hgetall(f"{keys.rates(partition)}:all:{width}:{number}")
+        answers = cast(list[dict[bytes, bytes]], pipeline.execute())
+    counts = [0] * slots
+    for answer in answers:
+        for slot, count in answer.items():
+            if first <= int(slot) <= current:
+                counts[int(slot) - first] += int(count)
+    return first * width, counts
+
+
+def _now() -> float:
+    seconds, microseconds = cast(Any, shared_redis().time())
+    return float(seconds) + float(microseconds) / 1e6

@@ -1,1 +1,0 @@
-"""PostgreSQL for Django, with connections that outlive a request (`relayproject.postgres.base`)."""
