@@ -7,8 +7,8 @@ import time
 from celery import Task, shared_task
 from django.conf import settings
 
-from channels_app import unheard
 from channels_app.listening.listener import listen as hear
+from channels_app.listening.recording import unheard
 from leases_app import deployment
 from leases_app.leasing import Held
 from relaybase import stopping

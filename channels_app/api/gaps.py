@@ -1,7 +1,6 @@
 """The gaps at `/api/v1/gaps`."""
 
 import re
-from typing import Any
 
 from django.conf import settings
 from rest_framework.request import Request
@@ -11,6 +10,7 @@ from rest_framework.views import APIView
 from channels_app.api import gaps_schema
 from channels_app.completeness import overlapping, touching
 from channels_app.models import Gap
+from channels_app.ranges import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
 
@@ -50,20 +50,6 @@ class GapList(APIView):
         page = list(found.order_by("-id")[: limit + 1])
         last = str(page[limit - 1].pk) if len(page) > limit else None
         return Response({"next": cursors.link(request, last), "results": list(map(row, page[:limit]))})
-
-
-def row(gap: Gap) -> dict[str, Any]:
-    """A gap, as JSON has it."""
-    return {
-        "id": gap.pk,
-        "partition": gap.partition,
-        "channel": gap.channel or None,
-        "cause": gap.cause,
-        "from": gap.began_at,
-        "to": gap.ended_at,
-        "missed_at_most": gap.missed_at_most,
-        "covered": gap.covered,
-    }
 
 
 def _id(cursor: str) -> int:

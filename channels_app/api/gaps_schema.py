@@ -2,24 +2,9 @@
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 
-from channels_app.models import Gap
+from channels_app.ranges import GapSchema
 from relaybase.http.openapi import cursor, limit, page, problems, query
-
-
-class GapSchema(serializers.Serializer):  # type: ignore[type-arg]
-    """A window in which nobody heard a partition, or one channel of it."""
-
-    id = serializers.IntegerField()
-    partition = serializers.IntegerField()
-    channel = serializers.CharField(allow_null=True, help_text="null: every channel of the partition.")
-    cause = serializers.ChoiceField(Gap.Cause.choices)
-    locals()["from"] = serializers.DateTimeField()  # A word of Python.
-    to = serializers.DateTimeField(allow_null=True, help_text="null: it goes on.")
-    missed_at_most = serializers.IntegerField(allow_null=True, help_text="null: not known.")
-    covered = serializers.BooleanField(help_text="Another listener heard it: nothing is missing.")
-
 
 gaps = extend_schema(
     operation_id="gaps",

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, inline_serializer
 from rest_framework import serializers
 
-from channels_app.api.gaps_schema import GapSchema
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
+from channels_app.ranges import GapSchema
 from relaybase.http.openapi import cursor, page, problems, query
 from relaycore.channels import MAX_NAME_BYTES
 

@@ -20,12 +20,12 @@ Who does what
                                                         │    └────► `ticker` ────────┘ │
                                                         └──────────────────────────────┘
         beside it, never waiting    `tenure`: the lease of the leadership
-                                    `record`: gaps, and what had to be given up
+                                    `recording.record`: gaps, and what had to be given up
                                     `watching`: whether Redis has become unfit; and `backlog`,
                                     a warning before Redis cuts a slow reader off
         thread `heartbeat`          renews the seat; another one the leadership
         thread `roster`             the channel table: what is wanted; what is ACTIVE and the
-                                    gaps, through `ledger`, `statuses` and `gaps`
+                                    gaps (`recording`)
         thread `candidacy`          one claim of the leadership
         thread `dial`               makes a connection
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 
 from channels_app.listening.loop import Listener
-from channels_app.listening.roster import Roster
+from channels_app.listening.recording.roster import Roster
 from channels_app.listening.ticker import highest_term
 from leases_app import deployment, layout
 from leases_app.heartbeat import Heartbeat

@@ -11,9 +11,9 @@ from django.conf import settings
 from channels_app.listening.appender import Appender
 from channels_app.listening.outlet import Outlet
 from channels_app.listening.polling import poll
-from channels_app.listening.record import Record
-from channels_app.listening.roster import Roster, Wanted
-from channels_app.listening.statuses import Began
+from channels_app.listening.recording.record import Record
+from channels_app.listening.recording.roster import Roster, Wanted
+from channels_app.listening.recording.statuses import Began
 from channels_app.listening.subscription import Subscription
 from channels_app.listening.tenure import Tenure
 from channels_app.listening.ticker import Ticker

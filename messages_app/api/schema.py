@@ -4,10 +4,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 
+from channels_app import ranges
 from messages_app.api.asked import MOST_CHARACTERS
 from messages_app.searching.export import FORMATS
 from relaybase.http.openapi import cursor, page, problems, query
-from relayproject import completeness
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
 
@@ -71,7 +71,7 @@ messages = extend_schema(
         200: page(
             "MessagePage",
             MessageSchema,
-            **completeness.SCHEMA,
+            **ranges.SCHEMA,
             watermark=serializers.CharField(
                 allow_null=True, help_text="Below this position nothing is missing. null: Redis is away."
             ),

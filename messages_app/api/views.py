@@ -9,12 +9,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from channels_app import ranges
 from messages_app.api import asked, schema
 from messages_app.searching import history
 from messages_app.searching.rows import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
-from relayproject import completeness
 
 PAGE: Final = 100
 
@@ -43,9 +43,7 @@ class MessageList(APIView):
         since, until = history.extent(search, cursor, page)
         oldest = min((message["position"] for message in page.messages), default=None)
         sure_below = page.watermark if page.is_sure else None
-        said = completeness.of_range(
-            search.channel, since=since, until=until, oldest=oldest, watermark=sure_below
-        )
+        said = ranges.of_range(search.channel, since=since, until=until, oldest=oldest, watermark=sure_below)
         return Response(
             {
                 **said,

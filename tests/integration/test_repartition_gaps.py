@@ -15,9 +15,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_app import completeness, unheard
-from channels_app.listening import changeover
+from channels_app import completeness
 from channels_app.listening.listener import listen
+from channels_app.listening.recording import changeover, unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import start, stop
 from leases_app import partitioning

@@ -43,7 +43,7 @@ ROOMS = ("api", "admin", "gaps_admin", "listening", "management", "registration"
 
 NEVER = [
     (r"channels_app\.", ("messages_app",)),
-    (r"messages_app\.(?!writing\.)", ("channels_app",)),
+    (r"messages_app\.(?!writing\.|api\.)", ("channels_app",)),
     (r"messages_app\.writing\.", tuple(f"channels_app.{room}" for room in ROOMS)),
     (r"leases_app\.", ("channels_app", "messages_app")),
     (r"access_app\.", ("channels_app", "messages_app")),

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from channels_app import placement
-from channels_app.listening import changeover
+from channels_app.listening.recording import changeover
 from leases_app import deployment, layout, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained

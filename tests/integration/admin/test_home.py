@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from channels_app import unheard
+from channels_app.listening.recording import unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app import partitioning

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from channels_app import unheard
+from channels_app.listening.recording import unheard
 from channels_app.models import Channel
 from channels_app.registration import start
 from leases_app.models import ClockTimestamp, Lease

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
 
-from channels_app.listening import gaps
-from channels_app.listening.gaps import Closed, Covered, Note, Opened
-from channels_app.listening.ledger import Ledger, Refused
-from channels_app.listening.losses import GivenUp
-from channels_app.listening.statuses import Began, Heard
+from channels_app.listening.recording import gaps
+from channels_app.listening.recording.gaps import Closed, Covered, Note, Opened
+from channels_app.listening.recording.ledger import Ledger, Refused
+from channels_app.listening.recording.losses import GivenUp
+from channels_app.listening.recording.statuses import Began, Heard
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
@@ -324,7 +324,7 @@ def test_what_is_refused_again_and_again_waits_once(term: Term, monkeypatch: pyt
         refused.append(said)
         return True
 
-    monkeypatch.setattr("channels_app.unheard.refuse", refuse)
+    monkeypatch.setattr("channels_app.listening.recording.unheard.refuse", refuse)
     ledger = Ledger(0)
     row = heard()
     for _ in range(3):

@@ -52,7 +52,7 @@ def test_the_lines_of_a_listener_name_its_partition_and_task_in_every_thread(
     loop = Loop(functools.partial(listen, 3, task_id="task-3"))
     try:
         wait_until(lambda: any("leads, epoch" in line["text"] for line in lines()), what="leads")
-        threads = {"leases_app.heartbeat", "channels_app.listening.roster"}
+        threads = {"leases_app.heartbeat", "channels_app.listening.recording.roster"}
         with postgres_proxy.refusing() as refusal:
             assert postgres_proxy.reset_all()
             wait_until(lambda: refusal.refused and threads <= loggers(lines()), what="both miss PostgreSQL")

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from channels_app.listening.gaps import (
+from channels_app.listening.recording.gaps import (
     Closed,
     Covered,
     Forgotten,
@@ -14,7 +14,7 @@ from channels_app.listening.gaps import (
     between,
     write,
 )
-from channels_app.listening.losses import GivenUp, Losses, write_loss
+from channels_app.listening.recording.losses import GivenUp, Losses, write_loss
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease

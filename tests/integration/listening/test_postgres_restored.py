@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from channels_app import unheard
 from channels_app.completeness import is_known, missed
 from channels_app.listening.listener import listen
+from channels_app.listening.recording import unheard
 from channels_app.models import Channel, Gap
 from leases_app.models import Lease
 from relaybase import keys

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from channels_app.listening.roster import Roster, Unwanted, Wanted
+from channels_app.listening.recording.roster import Roster, Unwanted, Wanted
 from channels_app.models import Channel
 from leases_app.models import ClockTimestamp
 from relaycore.policy import EVERY

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app import unheard
-from channels_app.listening.gaps import Closed, Covered, Opened
-from channels_app.listening.gaps import write as write_note
 from channels_app.listening.listener import listen
+from channels_app.listening.recording import unheard
+from channels_app.listening.recording.gaps import Closed, Covered, Opened
+from channels_app.listening.recording.gaps import write as write_note
 from channels_app.models import Channel, Gap
 from leases_app import deployment
 from leases_app.leasing import Condition, Contender, Term

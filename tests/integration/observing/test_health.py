@@ -12,7 +12,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.utils import timezone
 
-from channels_app import unheard
+from channels_app.listening.recording import unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app import partitioning

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
-from channels_app import unheard
+from channels_app.listening.recording import unheard
 from channels_app.models import Channel
 from channels_app.registration import start
 from leases_app import partitioning

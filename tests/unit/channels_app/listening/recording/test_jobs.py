@@ -4,7 +4,7 @@ import threading
 import time
 from itertools import pairwise
 
-from channels_app.listening.jobs import MOST_NAMES, Jobs, Look
+from channels_app.listening.recording.jobs import MOST_NAMES, Jobs, Look
 
 LONG = 60.0
 WHOLE = Look()

@@ -18,11 +18,10 @@ from typing import Final
 
 from django.db import DatabaseError, DataError, transaction
 
-from channels_app import unheard
-from channels_app.listening import gaps, statuses
-from channels_app.listening.gaps import Closed, Note, Restored
-from channels_app.listening.losses import GivenUp, write_loss
-from channels_app.listening.statuses import Began, Heard
+from channels_app.listening.recording import gaps, statuses, unheard
+from channels_app.listening.recording.gaps import Closed, Note, Restored
+from channels_app.listening.recording.losses import GivenUp, write_loss
+from channels_app.listening.recording.statuses import Began, Heard
 from leases_app.leasing import Term
 from relaycore.times import from_milliseconds
 

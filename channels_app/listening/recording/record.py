@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from channels_app.listening.gaps import Covered, Forgotten, Opened, between
-from channels_app.listening.losses import GivenUp, Losses
-from channels_app.listening.roster import Roster
+from channels_app.listening.recording.gaps import Covered, Forgotten, Opened, between
+from channels_app.listening.recording.losses import GivenUp, Losses
+from channels_app.listening.recording.roster import Roster
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat
 from relaycore import effects

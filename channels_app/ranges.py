@@ -1,6 +1,6 @@
 """Whether a range of a channel's history has everything that was published: all was heard, and is stored.
 
-`messages_app` knows what is stored and `channels_app` what was not heard; here they meet.
+What was not heard is asked here; up to where all is stored is said by whoever has read it.
 """
 
 from datetime import datetime, timedelta
@@ -9,10 +9,23 @@ from typing import Any, Final
 from rest_framework import serializers
 
 from channels_app import completeness
-from channels_app.api.gaps import row
-from channels_app.api.gaps_schema import GapSchema
+from channels_app.models import Gap
 from relaycore.position import milliseconds_of
 from relaycore.times import from_milliseconds
+
+
+class GapSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """A window in which nobody heard a partition, or one channel of it."""
+
+    id = serializers.IntegerField()
+    partition = serializers.IntegerField()
+    channel = serializers.CharField(allow_null=True, help_text="null: every channel of the partition.")
+    cause = serializers.ChoiceField(Gap.Cause.choices)
+    locals()["from"] = serializers.DateTimeField()  # A word of Python.
+    to = serializers.DateTimeField(allow_null=True, help_text="null: it goes on.")
+    missed_at_most = serializers.IntegerField(allow_null=True, help_text="null: not known.")
+    covered = serializers.BooleanField(help_text="Another listener heard it: nothing is missing.")
+
 
 SCHEMA: Final[dict[str, Any]] = {
     "complete": serializers.BooleanField(
@@ -46,6 +59,20 @@ def of_range(
     gaps = completeness.missed(channel, began, ended)
     is_complete = is_known and not gaps and _is_stored(channel, since, until, watermark)
     return {"complete": is_complete, "gaps": list(map(row, gaps))}
+
+
+def row(gap: Gap) -> dict[str, Any]:
+    """A gap, as JSON has it."""
+    return {
+        "id": gap.pk,
+        "partition": gap.partition,
+        "channel": gap.channel or None,
+        "cause": gap.cause,
+        "from": gap.began_at,
+        "to": gap.ended_at,
+        "missed_at_most": gap.missed_at_most,
+        "covered": gap.covered,
+    }
 
 
 def _is_stored(channel: str, since: str | None, until: str | None, watermark: str | None) -> bool:

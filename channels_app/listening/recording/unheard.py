@@ -19,8 +19,8 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
-from channels_app.listening.gaps import UNPROVEN, end_late
-from channels_app.listening.statuses import silence
+from channels_app.listening.recording.gaps import UNPROVEN, end_late
+from channels_app.listening.recording.statuses import silence
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Held, Term, storable
 from leases_app.models import Lease, LeaseQuerySet
