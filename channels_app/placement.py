@@ -4,8 +4,8 @@ from django.conf import settings
 
 from channels_app.models import Channel, Gap
 from leases_app.models import ClockTimestamp
-from relaycore.batching import batched
 from relaycore.channels import partition_of
+from relaycore.storing.batching import batched
 
 _AT_ONCE = 1000
 

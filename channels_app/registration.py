@@ -19,7 +19,7 @@ from channels_app.models import Channel, ChannelQuerySet
 from leases_app import deployment
 from leases_app.models import ClockTimestamp
 from relaybase.connections import shared_redis
-from relaycore import notices
+from relaycore.capturing import notices
 from relaycore.channels import check_name
 from relaycore.errors import ChannelExists, ChannelUnknown
 from relaycore.policy import CONTENT, Policy

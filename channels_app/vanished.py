@@ -6,8 +6,8 @@ from channels_app.models import Channel, Gap
 from leases_app import partitioning
 from leases_app.leasing import Term
 from relaycore.errors import LeaseLost
-from relaycore.keeping import Hole
 from relaycore.position import NEVER, milliseconds_of
+from relaycore.storing.keeping import Hole
 from relaycore.times import from_milliseconds
 
 

@@ -8,8 +8,8 @@ from typing import Any, Final, cast
 import redis
 
 from relaybase import keys
-from relaycore.known import Beside, numbers
 from relaycore.position import NEVER
+from relaycore.storing.known import Beside, numbers
 
 NAMED: Final = """
 local function named(reply)

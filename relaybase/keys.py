@@ -104,7 +104,7 @@ def tick_channel(deployment: str, partition: int) -> str:
 
 
 def control_channel(deployment: str, partition: int) -> str:
-    """The Pub/Sub channel on which a partition's listeners get notices (`relaycore.notices`)."""
+    """The Pub/Sub channel on which a partition's listeners get notices (`relaycore.capturing.notices`)."""
     return f"{INTERNAL_PREFIX}:{deployment}:{{{partition}}}:control"
 
 

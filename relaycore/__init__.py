@@ -5,46 +5,58 @@ only, and none of `time`, `random`, `socket`, `threading`, `asyncio`, `logging`.
 Time, chance and the world are passed in. So each rule can be tested without a
 server, and can be read without knowing one.
 
-One listener has one door, `protocol`: what happened goes in, what is to be done (`effects`) comes out.
-What stands below it in the second table is what it is made of.
+What everybody needs:
 
-=============  ==================================================================
-`channels`     which channel names may be relayed, and which partition has one
-`policy`       what makes two messages the same, as an operator writes it
-`identity`     the deduplication key of one message: its MongoDB `_id`
-`envelope`     one message as bytes, and the open format of a stream entry
-`legacy`       one message as JSON, for consumers of the older kind
-`position`     where a message stands in its partition
-`known`        what MongoDB and Redis say of a partition, and up to where readers may look
-`keeping`      up to where all is stored, what has vanished, and whether a store has gone back
-`batching`     how much a writer reads at once
-`backoff`      how long to wait before trying again
-`refusals`     what an error that Redis answers means
-`layout`       into how many partitions everything is divided, and whether all agree
-`duplicates`   which unique index a duplicate key is about, and so what it means
-`times`        milliseconds, as Redis and MongoDB give them, as times
-`fitness`      what speaks against a server, by what it says of itself
-`errors`       the tree of what can go wrong
-=============  ==================================================================
+=====================  ============================================================
+`channels`             which channel names may be relayed, and which partition has one
+`policy`               what makes two messages the same, as an operator writes it
+`identity`             the deduplication key of one message: its MongoDB `_id`
+`envelope`             one message as bytes, and the open format of a stream entry
+`legacy`               one message as JSON, for consumers of the older kind
+`position`             where a message stands in its partition
+`backoff`              how long to wait before trying again
+`refusals`             what an error that Redis answers means
+`layout`               into how many partitions everything is divided, and whether all agree
+`times`                milliseconds, as Redis and MongoDB give them, as times
+`fitness`              what speaks against a server, by what it says of itself
+`errors`               the tree of what can go wrong
+=====================  ============================================================
 
-=============  ==================================================================
-`protocol`     one listener: whatever it decides, from whatever happens to it
-`effects`      what it is told to do
-`attachment`   how a connection begins, and that it leads to the right server
-`election`     who leads, decided from what is heard
-`transitions`  the same as a table: state, event, what follows
-`candidate`    what follows from that: a claim, a term, a hand-over, an end
-`office`       what a leader does in its terms
-`outside`      how things stand outside, and what Redis answers to a tick
-`hearing`      what is relayed, and what is held
-`capture`      what a connection hears, in order, turned into envelopes
-`holding`      what a standby holds, cut at the ticks
-`ticks`        the marker that cuts what all connections hear into common pieces
-`notices`      what listeners are told on the control channel
-`subscribing`  the order of subscribing, and which channels are proved to be heard
-`policies`     which policy holds at which place: they begin at ticks
-`standbys`     who has proved to be whole
-`pulse`        when a leader ticks, and whether it hears itself
-`accounting`   what was missed, and how far may be confirmed
-=============  ==================================================================
+What a writer decides:
+
+=====================  ============================================================
+`storing.known`        what MongoDB and Redis say of a partition, and up to where readers may look
+`storing.keeping`      up to where all is stored, what has vanished, and whether a store has gone back
+`storing.batching`     how much a writer reads at once
+`storing.duplicates`   which unique index a duplicate key is about, and so what it means
+=====================  ============================================================
+
+What can be said of one connection:
+
+=====================  ============================================================
+`capturing.capture`    what a connection hears, in order, turned into envelopes
+`capturing.holding`    what a standby holds, cut at the ticks
+`capturing.ticks`      the marker that cuts what all connections hear into common pieces
+`capturing.notices`    what listeners are told on the control channel
+`capturing.subscribing`  the order of subscribing, and which channels are proved to be heard
+`capturing.policies`   which policy holds at which place: they begin at ticks
+`capturing.accounting`  what was missed, and how far may be confirmed
+=====================  ============================================================
+
+What a listener decides. It has one door, `protocol`: what happened goes in, what is to be done (`effects`)
+comes out. What stands below it in the table is what it is made of.
+
+=====================  ============================================================
+`listening.protocol`   one listener: whatever it decides, from whatever happens to it
+`listening.effects`    what it is told to do
+`listening.attachment`  how a connection begins, and that it leads to the right server
+`listening.election`   who leads, decided from what is heard
+`listening.transitions`  the same as a table: state, event, what follows
+`listening.candidate`  what follows from that: a claim, a term, a hand-over, an end
+`listening.office`     what a leader does in its terms
+`listening.outside`    how things stand outside, and what Redis answers to a tick
+`listening.hearing`    what is relayed, and what is held
+`listening.standbys`   who has proved to be whole
+`listening.pulse`      when a leader ticks, and whether it hears itself
+=====================  ============================================================
 """

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 MAX_MESSAGES_PER_ENTRY: Final = 100_000
-"""The index has five digits. `relaycore.capture` closes an entry long before."""
+"""The index has five digits. `relaycore.capturing.capture` closes an entry long before."""
 
 POSITION_CHARS: Final = 30
 

@@ -7,8 +7,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
-from channels_app.api import gaps
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
+from channels_app.ranges import row
 from channels_app.report import Report, why_not_heard
 from relaybase.http.addresses import quoted
 from relaybase.rates import Recent
@@ -107,7 +107,7 @@ class Rows:
             "why_not_heard": None if is_active else why_not_heard(channel, lease),
             "active_since": channel.active_since if is_active else None,
             "complete_since": complete.since,
-            "open_gap": complete.open_gap and gaps.row(complete.open_gap),
+            "open_gap": complete.open_gap and row(complete.open_gap),
             "listener": lease
             and {
                 "host": lease.host,

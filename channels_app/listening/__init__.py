@@ -10,7 +10,7 @@ Deliberately absent
     Clients that reconnect by themselves (they hide that something was not heard),
     one connection for each channel, one append for each message, any decision about what
     is stored (the writer reads the stream, not the listener), and any decision at all:
-    those are `relaycore.protocol`'s.
+    those are `relaycore.listening.protocol`'s.
 
 Who does what
     ::

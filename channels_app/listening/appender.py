@@ -15,9 +15,9 @@ from relaybase.redis.appending import Numbers
 from relaybase.redis.wire import Argument
 from relaycore import envelope
 from relaycore.backoff import Backoff
-from relaycore.capture import Piece
+from relaycore.capturing.capture import Piece
+from relaycore.capturing.ticks import Tick
 from relaycore.layout import Layout
-from relaycore.ticks import Tick
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, prefers_elsewhere
 from relaybase import fitness, logs
 from relaybase.connections import shared_redis
-from relaycore.capture import Capture
+from relaycore.capturing.capture import Capture
 from relaycore.layout import Layout
 
 log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""The main loop of a listener: it does what `relaycore.protocol` says, and tells it what came of it."""
+"""The main loop of a listener: it does what `relaycore.listening.protocol` says, and says what came of it."""
 
 import logging
 import random
@@ -20,14 +20,14 @@ from channels_app.listening.ticker import Ticker
 from channels_app.listening.watching import Watching
 from leases_app.leasing import Condition, Contender
 from relaybase.redis.wire import READ_BYTES
-from relaycore import effects
-from relaycore.capture import Capture
+from relaycore.capturing.capture import Capture
+from relaycore.capturing.subscribing import Command
 from relaycore.layout import Layout
-from relaycore.outside import Outside
-from relaycore.protocol import ListenerProtocol
-from relaycore.subscribing import Command
+from relaycore.listening import effects
+from relaycore.listening.outside import Outside
+from relaycore.listening.protocol import ListenerProtocol
+from relaycore.listening.transitions import State
 from relaycore.times import from_milliseconds
-from relaycore.transitions import State
 
 log = logging.getLogger(__name__)
 

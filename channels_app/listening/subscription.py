@@ -8,9 +8,9 @@ import hiredis
 
 from channels_app.listening.outlet import Dialer, run_id_in
 from relaybase.redis.wire import Wire
-from relaycore.capture import REFUSAL
+from relaycore.capturing.capture import REFUSAL
+from relaycore.capturing.subscribing import Command
 from relaycore.errors import Disconnected
-from relaycore.subscribing import Command
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ _MOST_SAID = 100
 
 
 class Subscription:
-    """Connects, sends what `relaycore.subscribing` says, and hands on what comes.
+    """Connects, sends what `relaycore.capturing.subscribing` says, and hands on what comes.
 
     identity:  of the connection, unique
     client_id: its number in Redis; None until it is known

@@ -8,7 +8,7 @@ from django.db import Error as DatabaseError
 from channels_app.listening.candidacy import Candidacy
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Condition, Contender, Term
-from relaycore.protocol import ListenerProtocol
+from relaycore.listening.protocol import ListenerProtocol
 
 log = logging.getLogger(__name__)
 

@@ -12,13 +12,14 @@ from relaybase import keys
 from relaybase.connections import shared_redis
 from relaybase.redis.appending import Numbers
 from relaybase.redis.wire import Argument
-from relaycore import legacy, policies
-from relaycore.effects import Count, Locate, Prove, Publish
+from relaycore import legacy
+from relaycore.capturing import policies
+from relaycore.capturing.ticks import Tick, pack
 from relaycore.errors import Disconnected
-from relaycore.outside import Published
-from relaycore.protocol import ListenerProtocol
-from relaycore.standbys import Proof
-from relaycore.ticks import Tick, pack
+from relaycore.listening.effects import Count, Locate, Prove, Publish
+from relaycore.listening.outside import Published
+from relaycore.listening.protocol import ListenerProtocol
+from relaycore.listening.standbys import Proof
 
 # One step for Redis: the number that a tick gets is the order in which it is published, and the policies
 # that begin with it stand beside the stream as soon as anybody can hear it. The first hash says what was

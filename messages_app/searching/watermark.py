@@ -19,7 +19,7 @@ stored, and only entries to come may be missing. XADD gives them ids that are no
 Redis' clock, nor below the last id that it generated plus one.
 
 What was deleted, cut off or evicted before it was stored is neither. The running numbers
-show it (`relaycore.known`): until the writer has put it on record, everybody stops behind
+show it (`relaycore.storing.known`): until the writer has put it on record, everybody stops behind
 what is stored, and nobody is sure of anything.
 
 All of this is read at one instant (`messages_app.beside`). MongoDB is asked after it, never
@@ -33,7 +33,7 @@ import redis
 
 from messages_app import beside
 from relaybase.connections import shared_redis
-from relaycore import known
+from relaycore.storing import known
 
 log = logging.getLogger(__name__)
 

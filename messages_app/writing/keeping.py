@@ -1,4 +1,4 @@
-"""What a writer does about numbers and positions: it asks `relaycore.keeping`, and does what that says."""
+"""What a writer does about numbers and positions: what `relaycore.storing.keeping` says."""
 
 import contextlib
 import logging
@@ -22,9 +22,9 @@ from relaybase.connections import mongo_collection
 from relaybase.meters import Meters
 from relaycore.backoff import Backoff
 from relaycore.errors import LeaseLost, one_line
-from relaycore.keeping import Beginning, Hole, Keeper
-from relaycore.known import Beside, Kept
 from relaycore.position import NEVER, order
+from relaycore.storing.keeping import Beginning, Hole, Keeper
+from relaycore.storing.known import Beside, Kept
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What MongoDB says of each partition, beside the messages: `relaycore.known.Kept`, one document each.
+"""What MongoDB says of each partition, beside the messages: one `relaycore.storing.known.Kept` for each.
 
 Written durably, as the messages are, and fenced: from the moment that a writer has claimed it, none of an
 earlier term changes it.
@@ -16,8 +16,8 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from messages_app.writing.stream import last_epoch
 from relaybase.connections import mongo_collection, shared_redis
 from relaycore.errors import one_line
-from relaycore.known import Kept
 from relaycore.position import NEVER, entry_prefix
+from relaycore.storing.known import Kept
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from relaybase.background import rest
-from relaycore import duplicates
 from relaycore.backoff import Backoff
 from relaycore.channels import MAX_NAME_BYTES
 from relaycore.envelope import MAX_CARRIED_BYTES
 from relaycore.position import first_of
+from relaycore.storing import duplicates
 
 log = logging.getLogger(__name__)
 

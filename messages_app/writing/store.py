@@ -12,9 +12,10 @@ from pymongo.collection import Collection
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
 from relaybase.background import rest
-from relaycore import duplicates, envelope
+from relaycore import envelope
 from relaycore.backoff import Backoff
 from relaycore.errors import one_line
+from relaycore.storing import duplicates
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from messages_app.writing import scripts
 from messages_app.writing.tallies import Counts, sums, tally
 from relaybase import keys
 from relaycore.envelope import F_MESSAGES, F_UPTO
-from relaycore.keeping import Beginning
-from relaycore.known import Beside, numbers
 from relaycore.position import first_of
+from relaycore.storing.keeping import Beginning
+from relaycore.storing.known import Beside, numbers
 
 log = logging.getLogger(__name__)
 

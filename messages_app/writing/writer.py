@@ -29,9 +29,9 @@ from relaybase.background import Interrupted, awaited, in_background
 from relaybase.connections import mongo_collection, redis_client
 from relaybase.meters import Meters
 from relaycore.backoff import Backoff
-from relaycore.batching import ReadSize
 from relaycore.envelope import F_SOURCE, position_of
 from relaycore.errors import LeaseLost
+from relaycore.storing.batching import ReadSize
 
 log = logging.getLogger(__name__)
 

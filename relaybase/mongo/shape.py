@@ -19,9 +19,9 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from relaybase.mongo.router import MONGO_APP
-from relaycore.duplicates import ID_INDEX
 from relaycore.errors import UnfitServer, one_line
 from relaycore.fitness import Finding
+from relaycore.storing.duplicates import ID_INDEX
 
 COMMAND: Final = "manage.py migrate --database messages"
 

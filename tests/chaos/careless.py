@@ -61,14 +61,14 @@ def seals() -> None:
 
 def lives() -> None:
     """Go when life is over, whatever waits and whoever is there."""
-    from relaycore.protocol import ListenerProtocol
+    from relaycore.listening.protocol import ListenerProtocol
 
     ListenerProtocol.retire = ListenerProtocol.stop  # type: ignore[method-assign]
 
 
 def servers() -> None:
     """Take the wrong server for the right one: try again, on the same connection."""
-    from relaycore import attachment
+    from relaycore.listening import attachment
     from relaycore.refusals import Refusal
 
     vars(attachment)["classify"] = lambda error: Refusal.OTHER
@@ -76,8 +76,8 @@ def servers() -> None:
 
 def policies() -> None:
     """Take the policy of the table at once, also for what is held."""
+    from relaycore.listening.protocol import ListenerProtocol
     from relaycore.policy import Policy
-    from relaycore.protocol import ListenerProtocol
 
     want = ListenerProtocol.want
 
@@ -92,7 +92,7 @@ def proofs() -> None:
     """Lead on although no tick comes back, and say that all is heard."""
     from channels_app.listening.loop import Listener
     from leases_app.leasing import Condition
-    from relaycore.pulse import Pulse
+    from relaycore.listening.pulse import Pulse
 
     Listener.condition = lambda self: Condition(0.0)  # type: ignore[method-assign]
     Pulse.is_deaf = Pulse.is_unheard = lambda self, now: False  # type: ignore[method-assign]
@@ -107,7 +107,7 @@ def looks() -> None:
 
 def numbers() -> None:
     """Take what is not on the stream for stored."""
-    from relaycore.keeping import Keeper
+    from relaycore.storing.keeping import Keeper
 
     Keeper.lacks = lambda self, upto, messages: False  # type: ignore[method-assign]
     Keeper.missing_at_the_end = lambda self, beside: None  # type: ignore[method-assign]
@@ -115,8 +115,8 @@ def numbers() -> None:
 
 def copies() -> None:
     """Take MongoDB for what it was."""
-    from relaycore.keeping import Beginning, Keeper
-    from relaycore.known import Beside, Kept
+    from relaycore.storing.keeping import Beginning, Keeper
+    from relaycore.storing.known import Beside, Kept
 
     begin = Keeper.begin
 

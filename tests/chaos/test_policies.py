@@ -20,7 +20,7 @@ from channels_app import registration
 from channels_app.models import Gap
 from relaybase import keys
 from relaybase.connections import mongo_collection
-from relaycore.policies import written
+from relaycore.capturing.policies import written
 from relaycore.policy import CONTENT, EVERY, Policy
 
 from .cluster import Cluster, Wait

@@ -8,7 +8,7 @@ import pytest
 
 from relaybase import keys
 from relaybase.connections import redis_client
-from relaycore.capture import Capture
+from relaycore.capturing.capture import Capture
 from relaycore.envelope import F_BSON, F_MESSAGES, F_SOURCE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "stream-format.md").read_text()

@@ -12,7 +12,7 @@ from channels_app import registration
 from channels_app.models import Channel
 from leases_app import deployment
 from leases_app.models import ClockTimestamp
-from relaycore import notices
+from relaycore.capturing import notices
 from relaycore.errors import BadChannelName, ChannelExists, ChannelUnknown
 from relaycore.policy import EVERY, Policy
 

@@ -1,8 +1,8 @@
 """One partition's stream and archive, without servers: who appends, writes and reads, and what is lost.
 
-The writers decide with the real `relaycore.keeping`; what is played here is what Redis, MongoDB and the rest
-of `messages_app.writing` do. A writer is a generator that yields wherever another process may come in
-between, so it can be killed, or frozen and woken, at each of these instants.
+The writers decide with the real `relaycore.storing.keeping`; what is played here is what Redis, MongoDB and
+the rest of `messages_app.writing` do. A writer is a generator that yields wherever another process may come
+in between, so it can be killed, or frozen and woken, at each of these instants.
 """
 
 import random
@@ -10,10 +10,10 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from relaycore import known
-from relaycore.keeping import Hole, Keeper
-from relaycore.known import Beside, Kept, watermark
 from relaycore.position import NEVER, first_of, order
+from relaycore.storing import known
+from relaycore.storing.keeping import Hole, Keeper
+from relaycore.storing.known import Beside, Kept, watermark
 
 MOST_READ, MOST_IN_FLIGHT = 3, 2
 TICK_MS: Final = 100

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.keeping import Beginning, Keeper
-from relaycore.known import Beside, Kept
 from relaycore.position import order
+from relaycore.storing.keeping import Beginning, Keeper
+from relaycore.storing.known import Beside, Kept
 
 from .archive import Mongo, Redis, World
 from .test_simulation import explored, seeds
@@ -159,7 +159,7 @@ def test_control_numbers_that_begin_again_lose_unrecorded(monkeypatch: pytest.Mo
 def test_control_a_watermark_that_does_not_compare_numbers_claims_too_much(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("relaycore.known.lacks", lambda beside: False)
+    monkeypatch.setattr("relaycore.storing.known.lacks", lambda beside: False)
     assert searched(lambda world: world.overclaimed, VANISHING)
 
 
@@ -188,7 +188,7 @@ def test_control_what_waits_below_the_mark_and_is_not_appended_anew_is_stepped_o
 
 def test_control_who_stores_above_the_mark_is_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Keeper, "may_store", lambda self, id: True)
-    monkeypatch.setattr("relaycore.keeping.AHEAD_MS", 0)
+    monkeypatch.setattr("relaycore.storing.keeping.AHEAD_MS", 0)
     assert searched(World.unseen, [*FALLING, "freeze_writer"])
 
 

@@ -13,17 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relaycore import effects
-from relaycore.candidate import Candidate
-from relaycore.capture import Capture
-from relaycore.office import Office
-from relaycore.outside import Outside
-from relaycore.policies import Policies
+from relaycore.capturing.capture import Capture
+from relaycore.capturing.policies import Policies
+from relaycore.capturing.subscribing import Subscriptions
+from relaycore.listening import effects
+from relaycore.listening.candidate import Candidate
+from relaycore.listening.office import Office
+from relaycore.listening.outside import Outside
+from relaycore.listening.protocol import ListenerProtocol
+from relaycore.listening.standbys import Standbys
+from relaycore.listening.transitions import TRANSITIONS, Action, Event, State
 from relaycore.policy import CONTENT, EVERY, Policy
-from relaycore.protocol import ListenerProtocol
-from relaycore.standbys import Standbys
-from relaycore.subscribing import Subscriptions
-from relaycore.transitions import TRANSITIONS, Action, Event, State
 
 from .world import CHANNEL, VISITOR, Lease, SimulatedListener, World
 
@@ -310,7 +310,7 @@ def give_up_when_forsaken(monkeypatch: pytest.MonkeyPatch) -> None:
         row = dict(changed[state])
         row[Event.FORSAKEN] = (State.ENDED, (Action.TAKE_BACK,))
         changed[state] = row
-    monkeypatch.setattr("relaycore.election.TRANSITIONS", changed)
+    monkeypatch.setattr("relaycore.listening.election.TRANSITIONS", changed)
 
 
 def test_control_a_policy_that_begins_when_each_has_heard_of_it_stores_twice(
@@ -338,7 +338,7 @@ def test_control_ticks_that_are_believed_again_lose_messages(monkeypatch: pytest
         Capture, "_newest", property(lambda self: -1, lambda self, value: None), raising=False
     )
     monkeypatch.setattr(
-        "relaycore.hearing.Hearing._newest",
+        "relaycore.listening.hearing.Hearing._newest",
         property(lambda self: -1, lambda self, value: None),
         raising=False,
     )

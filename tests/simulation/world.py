@@ -1,7 +1,7 @@
 """Any number of listeners, one Redis order, a stream and a lease, without servers, threads or clocks.
 
-The listeners decide with the real `relaycore.protocol`; what is played here is what the sockets, the
-lease table and Redis do. One step is 20 ms for everybody. In each step a listener may read
+The listeners decide with the real `relaycore.listening.protocol`; what is played here is what the sockets,
+the lease table and Redis do. One step is 20 ms for everybody. In each step a listener may read
 less than there is, so that messages arrive late, and a listener may stand still.
 
 Two channels are relayed. What is promised, is promised for the first one; the second one
@@ -16,16 +16,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from relaycore import effects, envelope
-from relaycore.accounting import Missed
-from relaycore.capture import REFUSAL, Capture, Push
-from relaycore.outside import Outside, Published
-from relaycore.policies import Changes
+from relaycore import envelope
+from relaycore.capturing.accounting import Missed
+from relaycore.capturing.capture import REFUSAL, Capture, Push
+from relaycore.capturing.policies import Changes
+from relaycore.capturing.subscribing import Command
+from relaycore.capturing.ticks import Tick, missed_at_most, pack, seal
+from relaycore.listening import effects
+from relaycore.listening.outside import Outside, Published
+from relaycore.listening.protocol import ListenerProtocol
+from relaycore.listening.transitions import State
 from relaycore.policy import CONTENT, Policy
-from relaycore.protocol import ListenerProtocol
-from relaycore.subscribing import Command
-from relaycore.ticks import Tick, missed_at_most, pack, seal
-from relaycore.transitions import State
 
 TICKS, CONTROL, CHANNEL, VISITOR, KEY = b"ticks", b"control", b"orders", b"alerts", b"key"
 STEP_SECONDS, TICK_SECONDS = 0.02, 0.1

@@ -22,7 +22,7 @@ from channels_app.listening.recording.gaps import bounded, open_gaps
 from channels_app.models import Channel, Gap
 from leases_app.models import ClockTimestamp, Lease
 from relaybase import keys
-from relaycore.ticks import Tick, missed_at_most
+from relaycore.capturing.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
 
 # KEYS: for each partition its counter of ticks and what was confirmed last. One step, so that what is

@@ -15,7 +15,7 @@ from django.db.models.functions import Greatest, Least
 from channels_app.models import Channel, Gap, current_partitions
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp, Lease
-from relaycore.ticks import Tick, missed_at_most
+from relaycore.capturing.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from channels_app.models import Gap
-from relaycore.ticks import Tick
+from relaycore.capturing.ticks import Tick
 from relaycore.times import from_milliseconds
 
 _STRETCH_MS: Final = 1000

@@ -8,9 +8,9 @@ from channels_app.listening.recording.losses import GivenUp, Losses
 from channels_app.listening.recording.roster import Roster
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat
-from relaycore import effects
-from relaycore.accounting import Missed, Why
-from relaycore.ticks import Tick
+from relaycore.capturing.accounting import Missed, Why
+from relaycore.capturing.ticks import Tick
+from relaycore.listening import effects
 
 _CAUSES: Final[dict[Why, Gap.Cause]] = {
     Why.HOLE: Gap.Cause.NO_LISTENER,

@@ -16,7 +16,7 @@ from channels_app.listening.recording.gaps import end, open_gaps
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from leases_app.models import ClockTimestamp
-from relaycore.batching import batched
+from relaycore.storing.batching import batched
 from relaycore.times import from_milliseconds
 
 _ROWS_AT_ONCE = 1000

@@ -14,7 +14,7 @@ from channels_app.listening.backlog import EVERY_SECONDS, Backlog
 from channels_app.listening.outlet import Outlet
 from channels_app.listening.subscription import Subscription
 from relaybase.redis import wire
-from relaycore.subscribing import Command
+from relaycore.capturing.subscribing import Command
 
 from .world import Loop, Wait, on_stream, publish, start
 

@@ -13,7 +13,7 @@ from channels_app.listening.listener import listen
 from channels_app.models import Channel, Gap
 from leases_app import deployment
 from relaybase.connections import redis_client
-from relaycore import notices
+from relaycore.capturing import notices
 
 from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start
 

@@ -13,7 +13,7 @@ from channels_app.models import Gap
 from leases_app import deployment
 from relaybase import keys
 from relaybase.connections import redis_client
-from relaycore.ticks import Tick, seal
+from relaycore.capturing.ticks import Tick, seal
 
 from .world import (
     Loop,

@@ -18,7 +18,7 @@ from channels_app.listening.recording.losses import GivenUp, Losses, write_loss
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from relaycore.ticks import Tick
+from relaycore.capturing.ticks import Tick
 from relaycore.times import from_milliseconds
 
 pytestmark = pytest.mark.django_db

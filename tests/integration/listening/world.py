@@ -14,7 +14,7 @@ from channels_app.models import Channel
 from leases_app import deployment
 from leases_app.models import Lease
 from relaybase import keys
-from relaycore import notices
+from relaycore.capturing import notices
 from tests import loops
 from tests.integration.writing.world import World
 

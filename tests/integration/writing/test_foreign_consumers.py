@@ -5,7 +5,7 @@ import pytest
 from channels_app.models import Gap
 from messages_app.searching import watermark
 from messages_app.writing.ledger import Ledger
-from relaycore.known import Kept
+from relaycore.storing.known import Kept
 
 from .test_vanished import Writing, append, store
 from .world import Wait, World

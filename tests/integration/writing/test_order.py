@@ -3,7 +3,7 @@
 import pytest
 
 from messages_app.writing import writer as writer_module
-from relaycore.batching import ReadSize
+from relaycore.storing.batching import ReadSize
 
 from .world import Failpoint, Wait, World, document, fields_of, position, running
 

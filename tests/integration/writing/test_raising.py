@@ -8,7 +8,7 @@ from messages_app.writing.keeping import Keeping
 from messages_app.writing.stream import Fenced, Stream
 from relaybase import keys
 from relaybase.connections import mongo_collection
-from relaycore.keeping import Beginning
+from relaycore.storing.keeping import Beginning
 
 from .test_vanished import Writing, append, store
 from .world import Wait, World

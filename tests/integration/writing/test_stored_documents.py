@@ -10,8 +10,8 @@ from leases_app.leasing import Contender
 from leases_app.models import Lease
 from messages_app.writing.writer import write
 from relaybase import keys
-from relaycore.batching import ReadSize
 from relaycore.identity import content_key
+from relaycore.storing.batching import ReadSize
 
 from .world import Failpoint, Text, Wait, World, document, fields_of, position, running
 

@@ -10,10 +10,11 @@ import pytest
 import relaycore
 
 FORBIDDEN = {"time", "random", "socket", "threading", "asyncio", "logging", "os", "subprocess"}
-MODULES = sorted(Path(relaycore.__file__).parent.glob("*.py"))
+CORE = Path(relaycore.__file__).parent
+MODULES = sorted(CORE.rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(CORE)))
 def test_imports_only_what_has_no_clock_and_no_world(path: Path) -> None:
     imported = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -26,5 +27,6 @@ def test_imports_only_what_has_no_clock_and_no_world(path: Path) -> None:
 
 
 def test_the_package_says_what_each_module_is_for() -> None:
-    described = re.findall(r"^`(\w+)` +\S", relaycore.__doc__ or "", re.MULTILINE)
-    assert sorted(described) == [path.stem for path in MODULES if path.stem != "__init__"]
+    described = re.findall(r"^`([\w.]+)` +\S", relaycore.__doc__ or "", re.MULTILINE)
+    names = [path.relative_to(CORE).with_suffix("").parts for path in MODULES if path.stem != "__init__"]
+    assert sorted(described) == sorted(".".join(parts) for parts in names)

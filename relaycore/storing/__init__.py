@@ -1,0 +1,1 @@
+"""What a writer decides: what the stores say of a partition, and what a duplicate or a batch means."""

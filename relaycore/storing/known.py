@@ -1,0 +1,91 @@
+"""What is known of one partition: what MongoDB says, what Redis says, and what follows for readers.
+
+Neither is believed alone (`relaycore.storing.keeping`): each may be lost, or restored from an older copy.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from relaycore.position import NEVER, first_of, next_position
+
+_MOST_DIGITS: Final = 15
+"""Of a running number. Redis counts in floating point, which is exact so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What MongoDB says of a partition.
+
+    epoch:    the highest epoch of a writer that has written it
+    upto:     messages up to this number are stored, in quarantine, or on record as missing
+    position: the id of the entry with which they end
+    mark:     no message is stored above this id
+    run_id:   of the Redis in which these ids were given
+    """
+
+    epoch: int = 0
+    upto: int = 0
+    position: str = NEVER
+    mark: str = NEVER
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What Redis says of a partition, all at one instant.
+
+    upto:       messages up to this number were appended; None: it does not know
+    stored:     messages up to this number are acknowledged, or on record as missing; None: it does not know
+    stored_id:  the id of the entry with which they end
+    kept:       what MongoDB has acknowledged as `Kept.upto`
+    last_id:    the last id that was given
+    waiting:    the id of the first entry that is not acknowledged; empty if there is none
+    delivered:  whether that one was delivered to a writer
+    before:     so many messages were appended before that one; None: it does not say
+    is_gone:    whether that one was deleted
+    has_group:  whether the consumer group is there
+    run_id:     of this Redis
+    at:         its clock, ms since 1970
+    """
+
+    upto: int | None = None
+    stored: int | None = None
+    stored_id: str = NEVER
+    kept: int = 0
+    last_id: str = NEVER
+    waiting: str = ""
+    delivered: bool = False
+    before: int | None = None
+    is_gone: bool = False
+    has_group: bool = True
+    run_id: str = ""
+    at: int = 0
+
+
+def numbers(upto: bytes, messages: bytes) -> tuple[int, int] | None:
+    """What an entry says of its numbers: that of its last message, and how many it has.
+
+    None if it does not say, or what cannot be so: anybody may put an entry on a stream.
+    """
+    if not (upto.isdigit() and messages.isdigit() and max(len(upto), len(messages)) <= _MOST_DIGITS):
+        return None
+    last, count = int(upto), int(messages)
+    return (last, count) if count <= last else None
+
+
+def lacks(beside: Beside) -> bool:
+    """Whether something has left the stream that is neither stored nor on record yet."""
+    stored = beside.stored or 0
+    if not beside.waiting:
+        return beside.upto is not None and beside.upto > stored
+    return beside.is_gone or (beside.before is not None and beside.before > stored)
+
+
+def watermark(beside: Beside) -> str:
+    """Below this position nothing is to be stored any more: everything is, but for what `lacks` speaks of."""
+    if lacks(beside):
+        behind = next_position(beside.stored_id)
+        return min(behind, first_of(beside.waiting)) if beside.waiting else behind
+    if beside.waiting:
+        return first_of(beside.waiting)
+    return max(first_of(f"{beside.at}-0"), next_position(beside.last_id))
