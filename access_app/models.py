@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from leases_app.models import ClockTimestamp
+from relaybase.postgres.clock import ClockTimestamp
 
 
 class TokenQuerySet(models.QuerySet["Token"]):

@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from access_app import audit
 from access_app.models import Token
-from leases_app.models import ClockTimestamp
+from relaybase.postgres.clock import ClockTimestamp
 
 PREFIX = "relay_"
 """So that scanners for leaked secrets know one."""

@@ -16,9 +16,10 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from channels_app.models import Channel, Gap
-from leases_app.models import ClockTimestamp, Lease, Seconds
+from leases_app.models import Lease
 from relaybase import keys
 from relaybase.connections import shared_redis
+from relaybase.postgres.clock import ClockTimestamp, Seconds
 from relaycore.channels import partition_of, places_of
 from relaycore.times import from_milliseconds
 

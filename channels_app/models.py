@@ -9,7 +9,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Case, Exists, Min, OuterRef, Q, Value, When
 
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
 from relaycore.errors import BadChannelName, BadPolicy
 from relaycore.policy import Policy, parse

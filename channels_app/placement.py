@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from channels_app.models import Channel, Gap
-from leases_app.models import ClockTimestamp
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.channels import partition_of
 from relaycore.storing.batching import batched
 

@@ -17,8 +17,8 @@ from django.db import IntegrityError, transaction
 from access_app import audit
 from channels_app.models import Channel, ChannelQuerySet
 from leases_app import deployment
-from leases_app.models import ClockTimestamp
 from relaybase.connections import shared_redis
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing import notices
 from relaycore.channels import check_name
 from relaycore.errors import ChannelExists, ChannelUnknown

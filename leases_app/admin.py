@@ -8,8 +8,9 @@ from django.contrib.admin.utils import display_for_value
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.http import HttpRequest
 
-from leases_app.models import ClockTimestamp, Lease, LeaseQuerySet
+from leases_app.models import Lease, LeaseQuerySet
 from relaybase.pages.readonly import ReadOnlyAdmin
+from relaybase.postgres.clock import ClockTimestamp
 
 
 @admin.register(Lease)

@@ -5,29 +5,16 @@ from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Func, Q
+from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
+
+from relaybase.postgres.clock import ClockTimestamp, Seconds
 
 SETTLING_SECONDS: Final = 5.0
 """A term needs them until a standby can have proved anything in it."""
 
 PROOF_SECONDS: Final = 2.5
 """For so long a proof that a partition is heard is good. Leaders renew it each second."""
-
-
-class ClockTimestamp(Func):
-    """PostgreSQL's clock, now: not the start of the transaction, as `Now()` may be."""
-
-    function = "clock_timestamp"
-    output_field = models.DateTimeField()
-
-
-class Seconds(Func):
-    """A number of seconds as an interval."""
-
-    function = "make_interval"
-    template = "%(function)s(secs => %(expressions)s)"
-    output_field = models.DurationField()
 
 
 class LeaseQuerySet(models.QuerySet["Lease"]):

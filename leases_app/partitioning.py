@@ -8,7 +8,8 @@ one nothing is heard, written or read: `manage.py repartition` brings the data a
 
 from django.conf import settings
 
-from leases_app.models import ClockTimestamp, Lease, Partitioning
+from leases_app.models import Lease, Partitioning
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.errors import UnfitServer
 from relaycore.layout import Layout
 

@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db.models import Exists
 from django_celery_beat.models import PeriodicTask
 
-from leases_app.models import ClockTimestamp, Partitioning
+from leases_app.models import Partitioning
+from relaybase.postgres.clock import ClockTimestamp
 from relaybase.queues import DEFAULT, PROPOSE
 
 

@@ -1,1 +1,1 @@
-"""PostgreSQL for Django, with connections that outlive a request (`relaybase.postgres.base`)."""
+"""PostgreSQL for Django: connections that outlive a request (`base`), and its clock in queries (`clock`)."""

@@ -8,7 +8,8 @@ import pytest
 from django.db.models import Sum
 
 from leases_app.leasing import Contender
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
+from relaybase.postgres.clock import ClockTimestamp
 from tests.conftest import InThread
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.fault(14)]

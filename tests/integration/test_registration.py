@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from channels_app import registration
 from channels_app.models import Channel
 from leases_app import deployment
-from leases_app.models import ClockTimestamp
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing import notices
 from relaycore.errors import BadChannelName, ChannelExists, ChannelUnknown
 from relaycore.policy import EVERY, Policy

@@ -20,8 +20,9 @@ from django.db.models.functions import Coalesce, Greatest
 
 from channels_app.listening.recording.gaps import bounded, open_gaps
 from channels_app.models import Channel, Gap
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
 from relaybase import keys
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
 

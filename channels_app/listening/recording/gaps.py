@@ -14,7 +14,8 @@ from django.db.models.functions import Greatest, Least
 
 from channels_app.models import Channel, Gap, current_partitions
 from leases_app.leasing import Term
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
 

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from channels_app.listening.recording.gaps import end, open_gaps
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
-from leases_app.models import ClockTimestamp
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.storing.batching import batched
 from relaycore.times import from_milliseconds
 

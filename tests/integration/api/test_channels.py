@@ -10,8 +10,9 @@ from django.utils.dateparse import parse_datetime
 from channels_app.listening.recording import unheard
 from channels_app.models import Channel
 from channels_app.registration import start
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
 from relaybase import keys
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.policy import EVERY
 
 pytestmark = pytest.mark.django_db

@@ -7,7 +7,8 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Value
 
-from leases_app.models import ClockTimestamp, Lease, Seconds
+from leases_app.models import Lease
+from relaybase.postgres.clock import ClockTimestamp, Seconds
 
 
 @pytest.fixture

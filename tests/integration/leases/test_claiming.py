@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from leases_app.leasing import Condition, Contender, Held, Term
-from leases_app.models import ClockTimestamp, Lease, Seconds
+from leases_app.models import Lease
+from relaybase.postgres.clock import ClockTimestamp, Seconds
 from relaycore.errors import LeaseLost, LeaseWentBack
 from tests.conftest import InThread
 

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from channels_app.listening.recording.roster import Roster, Unwanted, Wanted
 from channels_app.models import Channel
-from leases_app.models import ClockTimestamp
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.policy import EVERY
 from tests.conftest import InThread
 

@@ -17,7 +17,8 @@ from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from leases_app import partitioning
 from leases_app.leasing import Condition, Contender, Term
-from leases_app.models import ClockTimestamp, Lease
+from leases_app.models import Lease
+from relaybase.postgres.clock import ClockTimestamp
 from tests.integration.listening.world import full
 
 # Threads open connections of their own: Django asks that both databases are named.
