@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from channels_app import gaps_admin, registration, report
+from channels_app import registration, report
+from channels_app.admin import gaps
 from channels_app.models import Channel, ChannelQuerySet
 from relaybase.pages.filters import ago, span
 from relaybase.rates import Recent
@@ -130,7 +131,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="complete since")
     def complete_since(self, channel: Any) -> SafeString:
         """From here on nothing was missed; the way to the gaps."""
-        return gaps_admin.link(channel.channel, channel.known.completeness)
+        return gaps.link(channel.channel, channel.known.completeness)
 
     @admin.display(description="stored")
     def messages(self, channel: Any) -> str:
