@@ -42,7 +42,7 @@ class Command:
 class Subscriptions:
     """The channels that one listener wants, on the connection that it has.
 
-    `internal`: what it needs for itself.
+    `internal`: what it needs for itself. `policies`: which are wanted, and which are in force.
 
     is_located: the channels may be subscribed
     is_covered: Redis has answered for every channel that was wanted when the connection began
@@ -51,7 +51,7 @@ class Subscriptions:
 
     def __init__(self, internal: Sequence[bytes], policies: Policies) -> None:
         self._internal = tuple(internal)
-        self._policies = policies
+        self.policies = policies
         self._rows: dict[bytes, int] = {}
         self._is_connected = False
         self.is_located = False
@@ -104,7 +104,7 @@ class Subscriptions:
 
     def want(self, channel: bytes, policy: Policy, row: int) -> bool:
         """The table has it; whether it is another life of it than before."""
-        self._policies.want(channel, policy)
+        self.policies.want(channel, policy)
         is_new = self._rows.get(channel) != row
         if is_new:
             self._rows[channel] = row
@@ -120,7 +120,7 @@ class Subscriptions:
 
     def unwant(self, channel: bytes) -> bool:
         """The table has it no more; whether it had it."""
-        self._policies.forget(channel)
+        self.policies.forget(channel)
         if self._rows.pop(channel, None) is None:
             return False
         self._heard.discard(channel)
@@ -220,7 +220,7 @@ class Subscriptions:
         ready = {
             channel
             for channel in self._confirmed
-            if channel in self._rows and not self._policies.is_pending(channel)
+            if channel in self._rows and not self.policies.is_pending(channel)
         }
         self._confirmed = {channel for channel in self._confirmed - ready if channel in self._rows}
         new = ready - self._heard
@@ -251,7 +251,7 @@ class Subscriptions:
     def _subscribe(self, channels: Iterable[bytes]) -> None:
         if not self.is_located:
             return
-        wanted = [c for c in channels if c in self._rows and not self._policies.waits(c)]
+        wanted = [c for c in channels if c in self._rows and not self.policies.waits(c)]
         if wanted:
             self._send(True, wanted)
 

@@ -9,8 +9,8 @@ nothing, while something waits, or while a gap is not on record.
 from collections.abc import Iterable
 from typing import Final
 
-from relaycore.capturing.accounting import Accounting, Missed, Why
-from relaycore.capturing.policies import Changes, Policies
+from relaycore.capturing.accounting import Missed, Why
+from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Subscriptions
 from relaycore.capturing.ticks import LEFT, Tick
 from relaycore.capturing.ticks import State as TickState
@@ -28,7 +28,7 @@ from relaycore.listening.effects import (
     Silenced,
     Unheard,
 )
-from relaycore.listening.election import Election
+from relaycore.listening.hearing import Hearing
 from relaycore.listening.outside import Outside, Published
 from relaycore.listening.pulse import Pulse
 from relaycore.listening.standbys import Standbys
@@ -51,16 +51,14 @@ class Office:
         self,
         name: bytes,
         interval: float,
-        election: Election,
-        accounting: Accounting,
+        hearing: Hearing,
         subscriptions: Subscriptions,
-        policies: Policies,
         out: list[Effect],
     ) -> None:
-        self._election = election
-        self._accounting = accounting
+        self._election = hearing.election
+        self._accounting = hearing.accounting
         self._subscriptions = subscriptions
-        self._policies = policies
+        self._policies = subscriptions.policies
         self._out = out
         self.pulse = Pulse(interval)
         self.standbys = Standbys(name, interval)

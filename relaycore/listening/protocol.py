@@ -44,9 +44,7 @@ class ListenerProtocol:
         self._election = self._hearing.election
         self._accounting = self._hearing.accounting
         self._attachment = Attachment()
-        self._office = Office(
-            name, interval, self._election, self._accounting, self._subscriptions, self._policies, self._out
-        )
+        self._office = Office(name, interval, self._hearing, self._subscriptions, self._out)
         self._candidate = Candidate(self._hearing, self._office, self._out)
         self._candidate.fenced(term)
         self._standby = Standby()

@@ -353,7 +353,7 @@ def test_control_who_takes_a_connection_for_covered_that_lacks_a_channel_loses_i
 
     def look(self: Subscriptions) -> None:
         if self.is_located and not self._out and not self._asked:
-            self.is_covered = not any(self._policies.waits(channel) for channel in self._rows)
+            self.is_covered = not any(self.policies.waits(channel) for channel in self._rows)
             self._missing.clear()
 
     monkeypatch.setattr(Subscriptions, "_look_whether_covered", look)

@@ -219,7 +219,7 @@ def test_another_life_under_a_policy_that_is_not_announced_yet_is_heard_once_it_
     connection.subscriptions.want(b"orders", EVERY, 7)
     assert connection.exchange() == [subscribe(b"orders")]
     assert connection.subscriptions.ticked() == [], "another policy is in force"
-    connection.subscriptions._policies.follow(((b"orders", EVERY),))
+    connection.subscriptions.policies.follow(((b"orders", EVERY),))
     connection.subscriptions.announced([b"orders"])
     connection.exchange()
     assert connection.subscriptions.ticked() == [7]
