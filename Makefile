@@ -13,7 +13,7 @@ find_python = for modules in sys,ensurepip sys; do \
 install = @$(find_python); exec "$$python" -I relaystack/virtualenv.py .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos chaos-long chaos-proof soak soak-calm bench lint format types check clean venv venv-dev
+.PHONY: help run test floors chaos chaos-long chaos-proof soak soak-calm bench lint format types check clean venv venv-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -58,6 +58,9 @@ types: venv-dev  ## static types
 		$(BIN)/python -m mypy .
 
 check: lint types test chaos  ## all of these
+
+floors: venv-dev  ## draw docs/floors.md from the imports
+	@exec $(BIN)/python -m tests.floors
 
 clean:  ## remove what was installed and cached; the data in var/ stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
