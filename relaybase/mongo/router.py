@@ -1,25 +1,40 @@
 """Which models live in which database."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import Model
 
-MONGO_APP = "messages_app"
+IN_MONGODB: Final = frozenset({"messages_app"})
+"""What lives there: an app, or of an app that has tables too one model, as `app.model` in lower case.
+
+A single model names its key itself, `ObjectIdAutoField(primary_key=True)`; an app does in its `AppConfig`.
+"""
+
+
+def is_in_mongodb(app_label: str, model_name: str | None) -> bool:
+    """Whether a model lives in MongoDB; without a name, whether all of the app's do."""
+    return app_label in IN_MONGODB or f"{app_label}.{model_name}" in IN_MONGODB
 
 
 class MessagesRouter:
-    """Messages in MongoDB, everything else in PostgreSQL, and no relation between them."""
+    """What `IN_MONGODB` names in MongoDB, everything else in PostgreSQL, and no relation between them."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
         """The database of a model."""
-        return "messages" if model._meta.app_label == MONGO_APP else "default"
+        return "messages" if _is(model) else "default"
 
     db_for_write = db_for_read
 
     def allow_relation(self, first: Model, second: Model, **hints: Any) -> bool:
         """Only within one database."""
-        return (first._meta.app_label == MONGO_APP) == (second._meta.app_label == MONGO_APP)
+        return _is(first) == _is(second)
 
-    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
-        """Each app into its own database."""
-        return (app_label == MONGO_APP) == (db == "messages")
+    def allow_migrate(self, db: str, app_label: str, model_name: str | None = None, **hints: Any) -> bool:
+        """Each model into its own database, and so the migrations of an app that has both into both."""
+        if model_name is None and any(name.startswith(f"{app_label}.") for name in IN_MONGODB):
+            return True
+        return is_in_mongodb(app_label, model_name) == (db == "messages")
+
+
+def _is(model: Model | type[Model]) -> bool:
+    return is_in_mongodb(model._meta.app_label, model._meta.model_name)

@@ -18,7 +18,7 @@ from django.db.models import Index, Model
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from relaybase.mongo.router import MONGO_APP
+from relaybase.mongo.router import is_in_mongodb
 from relaycore.errors import UnfitServer, one_line
 from relaycore.fitness import Finding
 from relaycore.storing.duplicates import ID_INDEX
@@ -82,7 +82,8 @@ def mend() -> list[str]:
 
 
 def _models() -> list[type[Model]]:
-    return list(apps.get_app_config(MONGO_APP).get_models())
+    models = apps.get_models()
+    return [model for model in models if is_in_mongodb(model._meta.app_label, model._meta.model_name)]
 
 
 def _add(editor: Any, model: type[Model], index: Index) -> None:
