@@ -21,7 +21,12 @@ from sentry_sdk.utils import BadDsn
 
 from relaybase.logs import FIELDS
 
-_OURS: Final = ("relayproject", "relaycore", "leases_app", "access_app", "channels_app", "messages_app")
+OURS: Final = (
+    *("relayproject", "relaybase", "relaycore"),
+    *("leases_app", "access_app", "channels_app", "messages_app"),
+)
+"""Whose loggers never name a message: a new package is one more."""
+
 _WHAT: Final = ("event_id", "timestamp", "level", "platform", "logger", "transaction")
 _WHERE: Final = ("release", "environment", "server_name", "sdk", "modules")
 _REQUEST: Final = ("method", "url")
@@ -75,7 +80,7 @@ def clean(event: Event, hint: Hint) -> Event:
     kept = _only(full, *_WHAT, *_WHERE)
     # Without arguments a line of somebody else's logger is a text in its program.
     if line := full.get("logentry"):
-        ours = str(full.get("logger")).startswith(_OURS)
+        ours = str(full.get("logger")).startswith(OURS)
         kept["logentry"] = _only(line, "message", "formatted", "params") if ours else _only(line, "message")
     if request := full.get("request"):
         kept["request"] = _only(request, *_REQUEST)

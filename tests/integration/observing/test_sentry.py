@@ -18,6 +18,7 @@ from messages_app.writing.quarantine import Quarantine
 from relaybase.connections import mongo_collection
 from relaycore.errors import UnfitServer
 from relayproject.observing import sentry
+from tests.floors.imports import files
 
 DSN = "https://publickey@sentry.invalid/1"
 PAYLOAD = "the-payload-of-somebody"
@@ -169,3 +170,8 @@ def test_a_bad_dsn_is_refused_without_showing_it() -> None:
 def test_lines_below_an_error_are_not_sent(sent: Kept, wait_until: Callable[..., None]) -> None:
     logging.getLogger("channels_app").warning("only a warning")
     assert sent.envelopes == []
+
+
+def test_what_loggers_of_every_package_say_is_known_to_be_ours() -> None:
+    """Else nothing but its template is told."""
+    assert set(sentry.OURS) == {name.partition(".")[0] for name in files()} - {"relaystack"}
