@@ -24,10 +24,11 @@ from kombu.transport import virtual
 
 from relaybase import stopping
 from relaybase.proposing import propose
-from relaybase.queues import DEFAULT, LISTENERS, PROPOSE, QUEUES, WRITERS
+from relaybase.queues import DEFAULT, PROPOSE, QUEUES
 from relaybase.redis.primary import BrokerConnection, EncryptedBrokerConnection, WrongServer
 from relayproject import rabbitmq
 from relayproject.observing import extras
+from relayproject.processes import ENDLESS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 
@@ -58,10 +59,7 @@ def _configure(sender: Celery, **_: Any) -> None:
         task_queues=[Queue(name, queue_arguments=arguments) for name in QUEUES],
         task_default_queue=DEFAULT,
         task_create_missing_queues=False,
-        task_routes={
-            "channels_app.tasks.listen": {"queue": LISTENERS},
-            "messages_app.tasks.write": {"queue": WRITERS},
-        },
+        task_routes={one.task: {"queue": one.queue} for one in ENDLESS},
         task_ignore_result=True,
         task_acks_late=False,
         task_track_started=True,

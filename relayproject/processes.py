@@ -1,4 +1,4 @@
-"""The processes of a deployment: which there are, and which Celery worker serves what.
+"""The processes of a deployment, which Celery worker serves what, and which tasks are endless.
 
 This is the one place. The one-command stack starts what stands here, and the
 deployment files are tested against it. Standard library only: the stack reads it
@@ -22,8 +22,31 @@ several hosts, RELAY_LISTENER_SLOTS may be smaller.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from relaybase.queues import DEFAULT, LISTENERS, WRITERS
+
+
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """A kind of endless task. Wherever it is asked which there are, the answer is `ENDLESS`.
+
+    role:   of the lease that a task holds while it runs (`leases_app.models.Lease.Role`)
+    queue:  where proposals of it wait
+    task:   its name
+    shards: the setting that says for how many shards there has to be one; their numbers begin at 0
+    """
+
+    role: str
+    queue: str
+    task: str
+    shards: str = "RELAY_PARTITIONS"
+
+
+ENDLESS: Final = (
+    Endless("listener", LISTENERS, "channels_app.tasks.listen"),
+    Endless("writer", WRITERS, "messages_app.tasks.write"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -28,6 +28,7 @@ from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout, misfit
 from relayproject import migrating, proposals
 from relayproject.observing.state import Listed, read_listed
+from relayproject.processes import ENDLESS, Endless
 
 log = logging.getLogger(__name__)
 
@@ -184,7 +185,9 @@ def _channels(facts: Facts) -> list[int]:
 
 
 def _loops(facts: Facts, partitions: list[int]) -> None:
-    leases = list(Lease.objects.live().described().filter(partition__in=partitions))
+    shards = {one.role: _shards(one, partitions) for one in ENDLESS}
+    every = Lease.objects.live().described()
+    leases = [lease for lease in every if lease.partition in shards.get(lease.role, partitions)]
     leading = {(lease.host, lease.pid) for lease in leases if lease.role == Lease.Role.LISTENER}
     # Who leads has a seat as well, and need not be shown twice.
     shown = [lease for lease in leases if lease.role != Lease.Role.SEAT or _place(lease) not in leading]
@@ -196,9 +199,9 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
     facts.held = sum(lease.waiting for lease in leases if lease.role == Lease.Role.LISTENER)
     facts.stopped = proposals.read().fault
     held = Held(frozenset((lease.role, lease.partition, lease.slot) for lease in leases))
-    for role in (Lease.Role.LISTENER, Lease.Role.WRITER):
-        if without := sorted(held.lacking(role, set(partitions))):
-            facts.unled.append(f"No {role.label} for partition {_listed(without)}")
+    for role, wanted in shards.items():
+        if without := sorted(held.lacking(role, set(wanted))):
+            facts.unled.append(f"No {Lease.Role(role).label} for partition {_listed(without)}")
     alone = [
         partition
         for partition, vacant in sorted(held.vacancies(set(partitions), _seats()).items())
@@ -216,6 +219,11 @@ def _settings(facts: Facts) -> tuple[str, Layout]:
     own, own_layout = deployment.recorded(), partitioning.layout()
     facts.misfit = partitioning.misfit(own_layout) or deployment.wrong_secret(own)
     return own.identity, own_layout
+
+
+def _shards(kind: Endless, partitions: list[int]) -> Sequence[int]:
+    """For which there has to be one; of partitions those with channels are enough."""
+    return partitions if kind.shards == "RELAY_PARTITIONS" else range(getattr(settings, kind.shards))
 
 
 def _seats() -> int:

@@ -19,12 +19,13 @@ from relaycore import layout as layouts
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout
 from relayproject import proposals
+from relayproject.processes import ENDLESS
 from relayproject.proposals import Proposals
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """A listener or a writer as its lease shows it.
+    """One endless task, as its lease shows it.
 
     age_seconds:       since its last heartbeat, or its end
     hears:             it lives, and has proved lately that it hears; of listeners only
@@ -66,7 +67,7 @@ class Listed:
 class Table:
     """PostgreSQL.
 
-    loops:     leading listeners and writers
+    loops:     each that there has to be of `ENDLESS`: leading listeners, writers
     standbys:  troubles of other listeners, by partition
     listeners: by partition those that live, leaders and standbys
     dropped:   by partition the messages that listeners had to give up, ever
@@ -168,18 +169,19 @@ def read_table() -> Table:
         django.db.Error: PostgreSQL does not answer.
     """
     partitions = range(settings.RELAY_PARTITIONS)
-    roles: tuple[str, ...] = (Lease.Role.LISTENER, Lease.Role.WRITER)
-    rows = list(Lease.objects.described().filter(partition__in=partitions))
-    loops = {(row.role, row.partition): _loop(row) for row in rows if row.role in roles}
+    rows = list(Lease.objects.described())
+    loops = {(row.role, row.partition): _loop(row) for row in rows}
     listeners, dropped = dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 0)
     standbys = {}
     for row in rows:
+        if row.partition not in partitions or row.role not in {Lease.Role.LISTENER, Lease.Role.SEAT}:
+            continue
         dropped[row.partition] += row.given_up
         if row.role == Lease.Role.SEAT and row.is_live:
             listeners[row.partition] += 1
             if row.trouble:
                 standbys[row.partition] = row.trouble
-    wanted = sorted((role, number) for role in roles for number in partitions)
+    wanted = sorted((one.role, number) for one in ENDLESS for number in range(getattr(settings, one.shards)))
     listed = read_listed()
     unheard = sum(one.unheard for one in listed.values())
     channels = {

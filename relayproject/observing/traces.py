@@ -29,7 +29,9 @@ from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, Status
 from opentelemetry.util.types import Attributes
 
-ENDLESS: Final = ("channels_app.tasks.listen", "messages_app.tasks.write")
+from relayproject import processes
+
+ENDLESS: Final = tuple(one.task for one in processes.ENDLESS)
 _PROBES: Final = "healthz,readyz,metrics"
 
 _HTTP: Final = "http.method http.request.method http.status_code http.response.status_code http.route"

@@ -18,8 +18,10 @@ import psycopg2
 import redis
 from psycopg2 import extensions
 
+from relayproject.processes import processes
+
 ROOT = Path(__file__).parents[2]
-PYTHON_PROCESSES = ("web", "listeners", "writers", "default", "beat")
+PYTHON_PROCESSES = tuple(process.name for process in processes({}))
 SERVERS = ("postgres", "redis", "mongo")
 
 
