@@ -77,7 +77,7 @@ def _configure(sender: Celery, **_: Any) -> None:
     )
 
 
-app.autodiscover_tasks(["channels_app", "messages_app", "relayproject"])
+app.autodiscover_tasks()  # Of every installed app.
 
 
 class _QoS(redis_transport.QoS):

@@ -16,6 +16,7 @@ from leases_app.models import Partitioning
 from relaybase.queues import PROPOSE
 from relayproject import beat, proposals
 from relayproject.celery import app
+from relayproject.processes import ENDLESS
 from relayproject.tasks import propose
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +56,14 @@ def test_proposals_leave_a_note_of_when_they_were_made(monkeypatch: pytest.Monke
     ago = proposals.read().seconds_ago
     assert ago is not None
     assert 0 <= ago < 5
+
+
+def test_every_endless_task_is_proposed_while_nobody_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: set[str] = set()
+    for one in ENDLESS:
+        monkeypatch.setattr(f"{one.task}.apply_async", lambda *_, task=one.task, **__: sent.add(task))
+    propose()
+    assert sent == {one.task for one in ENDLESS}
 
 
 def _refuse(*args: Any, **kwargs: Any) -> None:

@@ -27,6 +27,8 @@ def test_an_endless_task_has_a_role_a_queue_and_a_setting(one: Endless, settings
     assert one.queue != DEFAULT
     assert getattr(settings, one.shards) >= 1
     assert app.conf.task_routes[one.task] == {"queue": one.queue}
+    app.loader.import_default_modules()
+    assert one.task in app.tasks
 
 
 def test_the_endless_tasks_are_those_that_there_are() -> None:
