@@ -18,9 +18,9 @@ from typing import Final
 
 from django.db import DatabaseError, DataError, transaction
 
-from channels_app.listening.recording import gaps, statuses, unheard
-from channels_app.listening.recording.gaps import Closed, Note, Restored
+from channels_app.listening.recording import notes, statuses, unheard
 from channels_app.listening.recording.losses import GivenUp, write_loss
+from channels_app.listening.recording.notes import Closed, Note, Restored
 from channels_app.listening.recording.statuses import Began, Heard
 from leases_app.leasing import Term
 from relaycore.times import from_milliseconds
@@ -107,7 +107,7 @@ class Ledger:
                 self._decisions.append(entry)
             case note:
                 if isinstance(note, Closed):
-                    gaps.say(note, self._partition)
+                    notes.say(note, self._partition)
                 self._decisions.append(note)
 
     def write(self) -> None:
@@ -178,7 +178,7 @@ class Ledger:
                 with transaction.atomic():
                     if not term.hold():
                         return False
-                    gaps.write(note, term)
+                    notes.write(note, term)
         return True
 
     def _doubt(self, entry: _Decision, term: Term) -> bool:
@@ -186,7 +186,7 @@ class Ledger:
         with transaction.atomic():
             if not term.hold():
                 return False
-            gaps.write_doubt(term)
+            notes.write_doubt(term)
         return True
 
 

@@ -17,10 +17,10 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from channels_app.listening.recording import unheard
-from channels_app.listening.recording.gaps import Note, Restored
 from channels_app.listening.recording.jobs import Jobs, Look
 from channels_app.listening.recording.ledger import Entry, Ledger, Refused
 from channels_app.listening.recording.losses import GivenUp
+from channels_app.listening.recording.notes import Note, Restored
 from channels_app.listening.recording.statuses import Began, Heard
 from channels_app.models import Channel
 from leases_app.leasing import Term

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
 
-from channels_app.listening.recording import gaps
-from channels_app.listening.recording.gaps import Closed, Covered, Note, Opened
+from channels_app.listening.recording import notes
 from channels_app.listening.recording.ledger import Ledger, Refused
 from channels_app.listening.recording.losses import GivenUp
+from channels_app.listening.recording.notes import Closed, CoveredUntil, Note, Opened
 from channels_app.listening.recording.statuses import Began, Heard
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Condition, Contender, Term
@@ -86,11 +86,11 @@ def test_what_is_noted_before_the_term_is_known_waits_for_it(term: Term) -> None
     assert (bool(ledger), ledger.is_written, Gap.objects.count()) == (False, True, 1)
 
 
-@pytest.mark.parametrize("stale", [Covered(5000), Opened(1000, DEAF), Closed(900, 5000, DEAF, 3)])
+@pytest.mark.parametrize("stale", [CoveredUntil(5000), Opened(1000, DEAF), Closed(900, 5000, DEAF, 3)])
 def test_what_a_term_of_the_past_has_noted_changes_nothing(ledger: Ledger, term: Term, stale: Note) -> None:
     """A gap of the new term is open, and it was frozen or without PostgreSQL until now."""
     note(ledger, stale)
-    gaps.write(Opened(2000, ALONE), succeed(term))
+    notes.write(Opened(2000, ALONE), succeed(term))
 
     ledger.write()
 
@@ -112,7 +112,7 @@ def test_what_a_term_leaves_behind_is_nobodys(ledger: Ledger, term: Term) -> Non
 
 def test_a_term_of_the_past_says_of_no_channel_that_it_is_heard(ledger: Ledger, term: Term) -> None:
     row = channel()
-    gaps.write(Closed(1000, 2000, Gap.Cause.LATE, 3, "orders"), term)
+    notes.write(Closed(1000, 2000, Gap.Cause.LATE, 3, "orders"), term)
     Gap.objects.update(ended_at=None)
     ledger.add(Heard((row,), 3000))
     succeed(term)
@@ -143,7 +143,7 @@ def test_a_claim_waits_for_what_is_being_written(
             assert term.hold()
             began.set()
             assert go_on.wait(10)
-            gaps.write(Opened(1000, DEAF), term)
+            notes.write(Opened(1000, DEAF), term)
 
     written = in_thread(write)
     assert began.wait(10)
@@ -183,14 +183,14 @@ def test_a_process_that_is_frozen_while_it_writes_holds_nobody_up(
 def test_a_leader_does_not_cover_the_gap_that_it_has_opened_itself(ledger: Ledger) -> None:
     """PostgreSQL was away when the term began, and came back when its connection was cut."""
     heard()
-    note(ledger, Covered(2000), Began((), 1000, 2000), Opened(3000, DEAF))
+    note(ledger, CoveredUntil(2000), Began((), 1000, 2000), Opened(3000, DEAF))
     ledger.write()
     gap = Gap.objects.get(channel="")
     assert (gap.began_at, gap.ended_at) == (at(3000), None)
 
 
 def test_a_term_begins_after_what_it_has_missed_was_noted(ledger: Ledger, term: Term) -> None:
-    gaps.write(Opened(1000, ALONE), term)
+    notes.write(Opened(1000, ALONE), term)
     note(ledger, Closed(1000, 2000, ALONE, 7), Began((heard(),), None, 2000))
     ledger.write()
     gap = Gap.objects.get()
@@ -201,7 +201,7 @@ def test_a_term_begins_after_what_it_has_missed_was_noted(ledger: Ledger, term: 
 def test_what_waits_is_written_from_where_it_could_not_be(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., None] = gaps.write
+    real: Callable[..., None] = notes.write
     is_away = True
 
     def write(note: Note, term: Term) -> None:
@@ -209,7 +209,7 @@ def test_what_waits_is_written_from_where_it_could_not_be(
             raise OperationalError
         real(note, term)
 
-    monkeypatch.setattr(gaps, "write", write)
+    monkeypatch.setattr(notes, "write", write)
     note(ledger, Opened(1000, DEAF), Closed(1000, 2000, DEAF, 7))
     with pytest.raises(OperationalError):
         ledger.write()
@@ -224,14 +224,14 @@ def test_what_waits_is_written_from_where_it_could_not_be(
 def test_what_cannot_be_written_is_a_gap_of_unknown_size_and_no_wall(
     ledger: Ledger, term: Term, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    real: Callable[..., None] = gaps.write
+    real: Callable[..., None] = notes.write
 
     def write(note: Note, term: Term) -> None:
         if isinstance(note, Closed):
             raise error
         real(note, term)
 
-    monkeypatch.setattr(gaps, "write", write)
+    monkeypatch.setattr(notes, "write", write)
     term.renew(0, Condition(known_until=at(1000)))
     note(ledger, Closed(2000, 3000, DEAF, 7), Opened(10**14, DEAF))
 
