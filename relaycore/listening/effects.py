@@ -165,7 +165,7 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableChanged:
     """Somebody says that the table has changed."""
 
     notice: Notice
@@ -178,5 +178,5 @@ class Overflow:
 
 Effect = (
     Append | Mark | Locate | Ask | Count | Publish | Prove | Claim | Drop | Lead | Settled | Active | Silenced
-    | Deafened | Unheard | Covered | Forgotten | Missed | Look | Overflow | Command
+    | Deafened | Unheard | Covered | Forgotten | Missed | TableChanged | Overflow | Command
 )  # fmt: skip

@@ -36,7 +36,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RowsHeard:
     """These rows are heard from `at` on (ms since 1970)."""
 
     rows: tuple[int, ...]

@@ -9,10 +9,10 @@ import pytest
 from django.db import DataError, OperationalError, connection, transaction
 
 from channels_app.listening.recording import notes
-from channels_app.listening.recording.ledger import Ledger, Refused
+from channels_app.listening.recording.ledger import Ledger, RowRefused
 from channels_app.listening.recording.losses import GivenUp
 from channels_app.listening.recording.notes import Closed, CoveredUntil, Note, Opened
-from channels_app.listening.recording.statuses import Began, Heard
+from channels_app.listening.recording.statuses import Began, RowsHeard
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
@@ -114,7 +114,7 @@ def test_a_term_of_the_past_says_of_no_channel_that_it_is_heard(ledger: Ledger, 
     row = channel()
     notes.write(Closed(1000, 2000, Gap.Cause.LATE, 3, "orders"), term)
     Gap.objects.update(ended_at=None)
-    ledger.add(Heard((row,), 3000))
+    ledger.add(RowsHeard((row,), 3000))
     succeed(term)
 
     ledger.write()
@@ -257,7 +257,7 @@ def test_what_was_heard_and_is_not_when_a_term_begins_is_in_a_gap_of_its_own(
     Channel.objects.update(subscription_status=status)
     rows = (heard("bills"),)
     note(ledger, Began(rows, since, 2000))
-    ledger.add(Heard(rows, 2000))
+    ledger.add(RowsHeard(rows, 2000))
 
     ledger.write()
 
@@ -288,7 +288,7 @@ def test_a_channel_is_heard_from_a_tick_on_and_its_gap_ends_there(ledger: Ledger
     row = heard()
     note(ledger, Began((), 1000, 2000))
     for moment in (3000, 4000):
-        ledger.add(Heard((row,), moment))
+        ledger.add(RowsHeard((row,), moment))
     ledger.write()
     gap, row_now = Gap.objects.get(), Channel.objects.get()
     assert (gap.began_at, gap.ended_at, gap.covered) == (at(1000), at(3000), False)
@@ -297,9 +297,9 @@ def test_a_channel_is_heard_from_a_tick_on_and_its_gap_ends_there(ledger: Ledger
 
 def test_when_a_channel_was_heard_first_is_said_once(ledger: Ledger, term: Term) -> None:
     row = channel()
-    ledger.add(Heard((row,), 3000))
-    note(ledger, Refused(row, "NOPERM", 4000))
-    ledger.add(Heard((row,), 5000))
+    ledger.add(RowsHeard((row,), 3000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
+    ledger.add(RowsHeard((row,), 5000))
     ledger.write()
     assert Channel.objects.get().first_heard_at == at(3000)
     gap = Gap.objects.get()
@@ -308,7 +308,7 @@ def test_when_a_channel_was_heard_first_is_said_once(ledger: Ledger, term: Term)
 
 def test_what_is_refused_is_inactive_and_in_a_gap(ledger: Ledger) -> None:
     row = heard()
-    note(ledger, Refused(row, "NOPERM", 4000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
     assert not is_written(ledger), "nothing is confirmed beyond it before"
     ledger.write()
     assert is_written(ledger)
@@ -328,12 +328,12 @@ def test_what_is_refused_again_and_again_waits_once(term: Term, monkeypatch: pyt
     ledger = Ledger(0)
     row = heard()
     for _ in range(3):
-        note(ledger, Refused(row, "NOPERM", 4000))
+        note(ledger, RowRefused(row, "NOPERM", 4000))
     ledger.lead(term)
     ledger.write()
     assert is_written(ledger)
     assert len(refused) == 1
-    note(ledger, Refused(row, "NOPERM", 4000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
     assert not is_written(ledger)
     ledger.write()
     assert is_written(ledger)
@@ -343,9 +343,9 @@ def test_what_is_refused_again_and_again_waits_once(term: Term, monkeypatch: pyt
 def test_what_is_refused_again_after_it_was_heard_is_said_again(term: Term) -> None:
     ledger = Ledger(0)
     row = heard()
-    note(ledger, Refused(row, "NOPERM", 4000))
-    ledger.add(Heard((row,), 5000))
-    note(ledger, Refused(row, "NOPERM", 6000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
+    ledger.add(RowsHeard((row,), 5000))
+    note(ledger, RowRefused(row, "NOPERM", 6000))
     ledger.lead(term)
     ledger.write()
     assert Channel.objects.get().subscription_status == "INACTIVE"
@@ -356,7 +356,7 @@ def test_what_is_refused_at_once_is_written_at_once(
     ledger: Ledger, caplog: pytest.LogCaptureFixture, django_assert_max_num_queries: Any
 ) -> None:
     rows = [heard(f"orders/{number}") for number in range(100)]
-    note(ledger, *(Refused(row, "NOPERM", 4000) for row in rows))
+    note(ledger, *(RowRefused(row, "NOPERM", 4000) for row in rows))
     assert not is_written(ledger)
 
     with django_assert_max_num_queries(12):
@@ -371,7 +371,7 @@ def test_what_is_refused_at_once_is_written_at_once(
 
 def test_of_what_is_refused_at_once_the_last_reason_is_written(ledger: Ledger) -> None:
     row = heard()
-    note(ledger, *(Refused(row, why, 4000) for why in ("NOPERM", "NOAUTH", "NOAUTH")))
+    note(ledger, *(RowRefused(row, why, 4000) for why in ("NOPERM", "NOAUTH", "NOAUTH")))
     ledger.write()
     assert is_written(ledger)
     assert Channel.objects.get().refusal == "NOAUTH"
@@ -381,8 +381,8 @@ def test_what_was_refused_for_a_moment_has_a_gap_although_it_is_heard_before_tha
     ledger: Ledger,
 ) -> None:
     rows = (heard(), heard("bills"))
-    note(ledger, *(Refused(row, "NOPERM", 4000) for row in rows))
-    ledger.add(Heard(rows, 5000))
+    note(ledger, *(RowRefused(row, "NOPERM", 4000) for row in rows))
+    ledger.add(RowsHeard(rows, 5000))
     ledger.write()
     assert is_written(ledger)
     assert Channel.objects.filter(subscription_status="ACTIVE", refusal="").count() == 2
@@ -391,7 +391,7 @@ def test_what_was_refused_for_a_moment_has_a_gap_although_it_is_heard_before_tha
 
 def test_a_new_leader_says_why_it_does_not_hear_what_the_one_before_has_heard(ledger: Ledger) -> None:
     row = heard()
-    note(ledger, Began((), 1000, 2000), Refused(row, "NOPERM", 2000))
+    note(ledger, Began((), 1000, 2000), RowRefused(row, "NOPERM", 2000))
     ledger.write()
     gap = Gap.objects.get()
     assert (gap.began_at, gap.cause) == (at(1000), Gap.Cause.REFUSED)

@@ -27,13 +27,13 @@ from relaycore.listening.effects import (
     Forgotten,
     Lead,
     Locate,
-    Look,
     Mark,
     Overflow,
     Prove,
     Publish,
     Settled,
     Silenced,
+    TableChanged,
     Unheard,
 )
 from relaycore.listening.election import HANDOVER_SECONDS
@@ -296,8 +296,8 @@ def test_a_notice_is_told_from_the_beginning_on() -> None:
     notice: Push = [b"message", b"control", notices.look("orders", KEY)]
     listener = Listener(b"orders")
     listener.connect()
-    assert listener.hear(notice) == [Look(notices.Look("orders"))]
-    assert standby().hear(notice) == [Look(notices.Look("orders"))]
+    assert listener.hear(notice) == [TableChanged(notices.Look("orders"))]
+    assert standby().hear(notice) == [TableChanged(notices.Look("orders"))]
 
 
 # --- a standby proves that it is whole ---------------------------------------------------
