@@ -8,8 +8,7 @@ from relaycore.capturing.capture import Piece
 from relaycore.capturing.notices import Notice
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Command
-from relaycore.capturing.ticks import State as TickState
-from relaycore.capturing.ticks import Tick
+from relaycore.capturing.ticks import Tick, TickState
 
 
 @dataclass(frozen=True, slots=True)

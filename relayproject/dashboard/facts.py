@@ -27,7 +27,7 @@ from relaycore.errors import one_line
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout, misfit
 from relayproject import migrating, proposals
-from relayproject.observing.state import Listed, read_listed
+from relayproject.observing.overview import Listed, read_listed
 
 log = logging.getLogger(__name__)
 

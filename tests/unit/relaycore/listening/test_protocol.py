@@ -11,8 +11,7 @@ from relaycore.capturing.accounting import Missed, Why
 from relaycore.capturing.capture import REFUSAL, Capture, Push
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Command
-from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick, pack, seal
-from relaycore.capturing.ticks import State as TickState
+from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick, TickState, pack, seal
 from relaycore.envelope import payload_of
 from relaycore.listening.effects import (
     Active,
