@@ -19,7 +19,7 @@ from leases_app.models import Lease
 from messages_app.writing.batch import MOST_DELIVERIES, Batch
 from messages_app.writing.counting import Recount
 from messages_app.writing.keeping import BeginAgain, Keeping
-from messages_app.writing.ledger import highest_epoch
+from messages_app.writing.kept import highest_epoch
 from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
 from messages_app.writing.stream import Entry, Fenced, GroupLost, Stream

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 COLLECTION = "partitions"
 
 
-class Ledger:
+class KeptInMongo:
     """That of one partition. Every method may raise `PyMongoError`."""
 
     def __init__(self, collection: Collection[Any], partition: int) -> None:
