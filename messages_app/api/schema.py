@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from channels_app import ranges
 from messages_app.api.asked import MOST_CHARACTERS
-from messages_app.searching.export import FORMATS
+from messages_app.searching.files import FORMATS
 from relaybase.http.openapi import cursor, page, problems, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
