@@ -7,7 +7,7 @@ from rest_framework import serializers
 from channels_app import ranges
 from messages_app.api.asked import MOST_CHARACTERS
 from messages_app.searching.files import FORMATS
-from relaybase.http.openapi import cursor, page, problems, query
+from relaybase.http.openapi import cursor, error_responses, page, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
 
@@ -77,7 +77,7 @@ messages = extend_schema(
             ),
             previous=serializers.URLField(allow_null=True),
         ),
-        **problems(422),
+        **error_responses(422),
     },
 )
 message = extend_schema(
@@ -86,7 +86,7 @@ message = extend_schema(
     tags=["messages"],
     parameters=[OpenApiParameter("key", str, OpenApiParameter.PATH, description="24 hexadecimal digits.")],
     examples=[_EXAMPLE],
-    responses={200: MessageSchema, **problems(404)},
+    responses={200: MessageSchema, **error_responses(404)},
 )
 export = extend_schema(
     operation_id="export",
@@ -96,6 +96,6 @@ export = extend_schema(
     responses={
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         (200, "text/csv"): OpenApiTypes.STR,
-        **problems(),
+        **error_responses(),
     },
 )

@@ -6,6 +6,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
+from relaybase.http.details import CONTENT_TYPE
+
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """`Authorization: Bearer KEY`."""
@@ -48,10 +50,10 @@ _DESCRIPTIONS = {
 }
 
 
-def problems(*statuses: int) -> dict[Any, Any]:
+def error_responses(*statuses: int) -> dict[Any, Any]:
     """Answers that are errors: these, and those that every address may give."""
     return {
-        (status, "application/problem+json"): OpenApiResponse(ProblemSchema, _DESCRIPTIONS[status])
+        (status, CONTENT_TYPE): OpenApiResponse(ProblemSchema, _DESCRIPTIONS[status])
         for status in (*statuses, 400, 401, 429, 503)
     }
 
