@@ -25,7 +25,7 @@ _SPANS: Final = {5: 300, 60: 3600}
 
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Rate:
     """Messages stored within the last `seconds`."""
 
     messages: int
@@ -41,9 +41,9 @@ class Count:
 class Recent:
     """What was stored of a channel lately."""
 
-    minute: Count
-    hour: Count
-    day: Count
+    minute: Rate
+    hour: Rate
+    day: Rate
 
 
 def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
@@ -71,7 +71,7 @@ def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
             sums[name, window] += int(count or 0)
     seconds = {window: now - (now - length) // width * width for window, (width, length) in WINDOWS.items()}
     return {
-        name: Recent(**{window: Count(sums[name, window], seconds[window]) for window in WINDOWS})
+        name: Recent(**{window: Rate(sums[name, window], seconds[window]) for window in WINDOWS})
         for of in by_partition.values()
         for name in of
     }
