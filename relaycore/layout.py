@@ -11,9 +11,6 @@ from typing import Final, Self
 
 MOVING: Final = "moving"
 
-REFUSED: Final = "LAYOUT"
-"""How the error begins with which an append under another layout is refused."""
-
 _AGAIN: Final = "Stop everything and run `manage.py repartition`."
 
 

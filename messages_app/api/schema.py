@@ -45,11 +45,7 @@ _SEARCH = [
         "since", "From this time on, by Redis's clock when it was put on the stream.", OpenApiTypes.DATETIME
     ),
     query("until", "Before this time.", OpenApiTypes.DATETIME),
-    query(
-        "contains",
-        "A part of the text, as it is written.",
-        {"type": "string", "minLength": 1, "maxLength": 1000},
-    ),
+    query("contains", "A part of the text, as it is written.", _TEXT),
     query("order", "Newest first (desc, if not given) or oldest first.", enum=["desc", "asc"]),
 ]
 
