@@ -12,7 +12,6 @@ from messages_app.writing import scripts
 from messages_app.writing.tallies import Counts, sums, tally
 from relaybase import keys
 from relaycore.envelope import F_MESSAGES, F_UPTO
-from relaycore.position import first_of
 from relaycore.storing.keeping import Beginning
 from relaycore.storing.known import Beside, numbers
 
@@ -241,22 +240,6 @@ class Stream:
             scripts.COMPLETE_COUNTS, 1, self._stored_key, token, *cast(list[Any], arguments)
         )
         return bool(answer)
-
-    def horizon(self) -> str:
-        """A position: what was delivered so far is below it, what comes later is not."""
-        # The clock first: what is appended after this look is not below it.
-        seconds, microseconds = self._redis.time()
-        (delivered,) = (
-            group["last-delivered-id"].decode()
-            for group in self._redis.xinfo_groups(self._key)
-            if group["name"] == keys.GROUP.encode()
-        )
-        waiting = cast(list[Any], self._redis.xrange(self._key, min=f"({delivered}", count=1))
-        if waiting:
-            return first_of(waiting[0][0].decode())
-        milliseconds, _, number = delivered.partition("-")
-        now = f"{seconds * 1000 + microseconds // 1000}-0"
-        return max(first_of(now), first_of(f"{milliseconds}-{int(number) + 1}"))
 
     def _read(self, start: str, count: int, block_ms: int | None) -> list[tuple[str, Mapping[bytes, bytes]]]:
         answer = self._redis.xreadgroup(
