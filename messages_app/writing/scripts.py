@@ -8,6 +8,7 @@ through if its first write needs no memory, so here each one begins with such a 
 from typing import Final
 
 from messages_app.beside import GROUP
+from relaybase.rates import COUNT_LATELY
 
 PREPARE: Final = """
 redis.call('PERSIST', KEYS[1])
@@ -176,13 +177,15 @@ return anew
 """
 )
 
-# KEYS: tallies, counts, times, prefix of the counts by time (`relaybase.rates`, which names these
-# keys in the same way; all have the hash tag of the partition).
+# KEYS: tallies, counts, times, prefix of the counts by time (`relaybase.rates`); all have the hash tag of the
+# partition.
 # ARGV: how many tallies are added up, the last of them, and what they come to, in JSON:
 # {channel: [messages, when the newest one came]}.
 #
 # Hashes are read and written 2,000 fields at once: one HINCRBY for each takes Redis four times as long.
-ADD_UP: Final = """
+ADD_UP: Final = (
+    COUNT_LATELY
+    + """
 -- Each has the id of its entry. If this one is not there, somebody else has added them up.
 if redis.call('LINDEX', KEYS[1], ARGV[1] - 1) ~= ARGV[2] then return 0 end
 redis.call('LTRIM', KEYS[1], ARGV[1], -1)
@@ -209,21 +212,10 @@ local function add_to(key)
   end
 end
 add_to(KEYS[2])
-local now = tonumber(redis.call('TIME')[1])
--- By channel, in slots of 10 s, 10 min and 1 h, as long as the last minute, hour and day need them.
-for width, keep in pairs({[10] = 80, [600] = 4800, [3600] = 93600}) do
-  local key = string.format('%s:%d:%d', KEYS[4], width, math.floor(now / width))
-  add_to(key)
-  redis.call('EXPIRE', key, keep)
-end
--- All channels together: each 5 s in a hash for each 5 min, each minute in one for each hour.
-for width, span in pairs({[5] = 300, [60] = 3600}) do
-  local key = string.format('%s:all:%d:%d', KEYS[4], width, math.floor(now / span))
-  redis.call('HINCRBY', key, math.floor(now / width), total)
-  redis.call('EXPIRE', key, width * 1500)
-end
+count_lately(KEYS[4], total, add_to)
 return total
 """
+)
 
 # Everything below `bound` is acknowledged. What Redis counts as pending decides, not what this
 # process remembers, and nothing can happen between the look and the cut. Without a group

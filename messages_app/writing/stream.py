@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, cast
 
 import redis
@@ -28,7 +29,7 @@ class Fenced(Exception):
     """Another writer has begun, or a store has gone back: nothing that is in flight may be acknowledged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """An entry of the stream: `1732190000000-0` and its fields. `deliveries` counts this one."""
 
@@ -36,7 +37,7 @@ class Entry:
     fields: Mapping[bytes, bytes]
     deliveries: int = 1
 
-    @property
+    @cached_property
     def numbers(self) -> tuple[int, int] | None:
         """The running number of its last message, and how many it has; None if it does not say."""
         return numbers(self.fields.get(F_UPTO, b""), self.fields.get(F_MESSAGES, b""))
