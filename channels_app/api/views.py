@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 from channels_app import registration
 from channels_app.api import schema
 from channels_app.api.serializers import Change, Rows, Start
-from channels_app.api.waiting import MOST_SECONDS, wait_until_active, why_not_active
+from channels_app.api.waiting import MOST_SECONDS, wait_until_active
 from channels_app.models import Channel
 from channels_app.report import Report, reports
 from relaybase.http import cursors
@@ -56,7 +56,7 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
         rows = Rows(request)
         row = rows.row(report)
         if seconds and report.status != Channel.Status.ACTIVE:
-            row["detail"] = why_not_active(report)
+            row["detail"] = f"Not heard yet. {row['why_not_heard']}"
         return Response(row, status.HTTP_201_CREATED, headers={"Location": rows.address(name)})
 
 
