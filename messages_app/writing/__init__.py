@@ -12,7 +12,7 @@ Who does what
     ::
 
         main loop (`writer`)      XREADGROUP ──► batch ──► inserts in flight ──► settle
-        a thread each (`store`)                              insert_many           │
+        a thread each (`inserting`, `store`)                 insert_many           │
         thread `heartbeat`        renews the lease          XACK + tallies  ◄──────┘
         a thread each (`watching`)  looks at the servers   each second: counts, XTRIM
 
