@@ -20,7 +20,7 @@ end
 """
 """Lua: a flat answer of fields and values, such as that of XINFO, as a table."""
 
-GROUP: Final = (
+LOOK_UP_GROUP: Final = (
     NAMED
     + """
 -- What XINFO says of a consumer group: nil if it or its stream is not there.
@@ -52,7 +52,7 @@ end
 """Lua: what is to be known of a consumer group, with `NAMED`. The one place that looks for it."""
 
 _LOOK: Final = (
-    GROUP
+    LOOK_UP_GROUP
     + """
 local stream = KEYS[1]
 local last = '0-0'

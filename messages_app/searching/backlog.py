@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from messages_app.beside import GROUP
+from messages_app.beside import LOOK_UP_GROUP
 from relaybase import keys
 from relaybase.connections import shared_redis
 
 _SCRIPT: Final = (
-    GROUP
+    LOOK_UP_GROUP
     + """
 local stream = KEYS[1]
 if redis.call('EXISTS', stream) == 0 then return {0, 0} end

@@ -7,7 +7,7 @@ through if its first write needs no memory, so here each one begins with such a 
 
 from typing import Final
 
-from messages_app.beside import GROUP
+from messages_app.beside import LOOK_UP_GROUP
 from relaybase.rates import COUNT_LATELY
 
 PREPARE: Final = """
@@ -136,7 +136,7 @@ return redis.call('HINCRBY', KEYS[2], 'redeliveries', 1)
 #
 # Lua hands over 8,000 values at once. An entry has ten; of a foreign one the rest is left out.
 RAISE: Final = (
-    GROUP
+    LOOK_UP_GROUP
     + _IS_ABOVE
     + _IS_MINE
     + """
@@ -221,7 +221,7 @@ return total
 # process remembers, and nothing can happen between the look and the cut. Without a group
 # nobody knows what is acknowledged, and nothing is cut.
 TRIM: Final = (
-    GROUP
+    LOOK_UP_GROUP
     + """
 local group = group_of(KEYS[1], ARGV[1])
 if not group then return 0 end
