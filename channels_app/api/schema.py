@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
 from channels_app.ranges import GapSchema
-from relaybase.http.openapi import cursor, error_responses, page, query
+from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.channels import MAX_NAME_BYTES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -218,9 +218,7 @@ channels = extend_schema(
     parameters=[
         query("status", "Only these.", enum=Channel.Status.values),
         query("search", "A part of the name."),
-        query(
-            "limit", "Rows of a page, 100 if not given.", {"type": "integer", "minimum": 1, "maximum": 1000}
-        ),
+        limit("Rows"),
         cursor(),
     ],
     responses={

@@ -19,9 +19,6 @@ from relaybase.http import cursors
 from relaybase.http.addresses import readings
 from relaybase.http.parameters import Parameters
 
-PAGE = 100
-MOST_PER_PAGE = 1000
-
 
 class StartListening(GenericAPIView):  # type: ignore[type-arg]
     """Start to relay a channel.
@@ -137,7 +134,7 @@ class ChannelList(APIView):
         count = found.count()
         if (cursor := parameters.text(cursors.PARAMETER)) is not None:
             found = found.filter(channel__gt=cursors.decode(cursor))
-        limit = parameters.whole("limit", PAGE, most=MOST_PER_PAGE)
+        limit = parameters.limit()
         page = list(found[: limit + 1])
         last = page[limit - 1].channel if len(page) > limit else None
         rows = Rows(request)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 from channels_app import ranges
 from messages_app.api.asked import MOST_CHARACTERS
 from messages_app.searching.files import FORMATS
-from relaybase.http.openapi import cursor, error_responses, page, query
+from relaybase.http.openapi import cursor, error_responses, limit, page, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
 
@@ -56,11 +56,7 @@ messages = extend_schema(
     parameters=[
         _CHANNEL,
         *_SEARCH,
-        query(
-            "limit",
-            "Messages of a page, 100 if not given.",
-            {"type": "integer", "minimum": 1, "maximum": 1000},
-        ),
+        limit("Messages"),
         cursor(),
     ],
     responses={

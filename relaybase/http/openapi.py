@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_seri
 from rest_framework import serializers
 
 from relaybase.http.details import CONTENT_TYPE
+from relaybase.http.parameters import MOST_ROWS, ROWS
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -71,7 +72,9 @@ def cursor() -> OpenApiParameter:
 def limit(rows: str) -> OpenApiParameter:
     """How many rows a page has."""
     return query(
-        "limit", f"{rows} of a page, 100 if not given.", {"type": "integer", "minimum": 1, "maximum": 1000}
+        "limit",
+        f"{rows} of a page, {ROWS} if not given.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
     )
 
 
