@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_app import completeness
+from channels_app import completeness, ranges
 from channels_app.listening.listener import listen
 from channels_app.listening.recording import changeover, unheard
 from channels_app.models import Channel, Gap
@@ -34,7 +34,7 @@ CHANGES = [1, 3, 2, 7, 1, 4, 3]
 
 
 def _missed(name: str) -> list[tuple[datetime, datetime | None]]:
-    return [(gap.began_at, gap.ended_at) for gap in completeness.missed(name, None, None)]
+    return [(gap.began_at, gap.ended_at) for gap in ranges.missed(name, None, None)]
 
 
 def _gap(hour: float, partition: int = 0, channel: str = "", **more: Any) -> Gap:
@@ -233,7 +233,7 @@ def test_how_much_was_missed_is_known_on_both_sides_of_a_change(
     wait_until(_all_active)
     _end(loops)
 
-    before, after = completeness.missed("orders", None, None)
+    before, after = ranges.missed("orders", None, None)
     assert before.missed_at_most is not None
     assert 7 <= before.missed_at_most <= 30
     assert before.ended_at == after.began_at
