@@ -9,13 +9,18 @@ from django.utils.safestring import SafeString
 
 from access_app import tokens
 from access_app.models import AuditEntry, Token
+from relaybase.pages.readonly import AddOnlyAdmin, ReadOnlyAdmin
 
 _BECAME = ("key", "created_at", "rotated_at", "last_used_at", "revoked_at")
 
 
 @admin.register(Token)
-class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A key is shown once, in the message after it was made or rotated."""
+class TokenAdmin(AddOnlyAdmin):
+    """A key is shown once, in the message after it was made or rotated.
+
+    What a token may do was decided when it was made. A revoked one stays, so that the audit log has
+    something to refer to.
+    """
 
     list_display = ("name", "user", "may", "key", "last_used_at", "state")
     list_select_related = ("user",)
@@ -70,32 +75,11 @@ class TokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         text = f"The key of {token}, which is not shown again: {key}"
         self.message_user(request, text, messages.WARNING)
 
-    def has_change_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
-        """Nobody: what a token may do was decided when it was made."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Token | None = None) -> bool:
-        """Nobody: a revoked token stays, so that the audit log has something to refer to."""
-        return False
-
 
 @admin.register(AuditEntry)
-class AuditAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Read-only."""
+class AuditAdmin(ReadOnlyAdmin):
+    """Who did what."""
 
     list_display = ("at", "actor", "via", "address", "action", "target")
     list_filter = ("action",)
     search_fields = ("actor", "target")
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Nobody."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        """Nobody."""
-        return False

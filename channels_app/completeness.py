@@ -5,25 +5,16 @@ it was recorded. One that another listener has covered takes nothing away. From 
 on, whatever a channel misses is in a gap.
 """
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, cast
+from typing import Final
 
-import redis
-from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Value
 
 from channels_app.models import Channel, Gap
-from leases_app.models import Lease
-from relaybase import keys
-from relaybase.connections import shared_redis
 from relaybase.postgres.clock import ClockTimestamp, Seconds
 from relaycore.channels import partition_of, places_of
-from relaycore.times import from_milliseconds
-
-log = logging.getLogger(__name__)
 
 _SUBSCRIBING_SECONDS: Final = 3.0
 """A channel that is not heard for so long is not just being subscribed."""
@@ -76,12 +67,6 @@ def overlapping(since: datetime | None, until: datetime | None) -> Q:
     return found
 
 
-def missed(name: str, since: datetime | None, until: datetime | None) -> list[Gap]:
-    """The gaps in this range in which the channel may have missed something, the oldest first."""
-    found = Gap.objects.filter(touching(name), overlapping(since, until), covered=False)
-    return list(found.order_by("began_at", "id"))
-
-
 def count_unheard() -> int:
     """Channels that Redis does not refuse, with an open gap of their own that lasts `_SUBSCRIBING_SECONDS`.
 
@@ -92,56 +77,6 @@ def count_unheard() -> int:
     still_open = Gap.objects.filter(ended_at=None, covered=False, began_at__lt=began)
     own = still_open.filter(partition=OuterRef("partition"), channel=OuterRef("channel"))
     return Channel.objects.filter(Exists(own), refusal="").count()
-
-
-def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
-    """Whether the channel was relayed in this whole range, and everything that it missed in it is on record.
-
-    None: from when it was heard first; until now. To be asked before `missed`. All times are by
-    Redis's clock. What is newer than the partition's last proof is not known: there is no gap yet,
-    and the next listener may still have heard it.
-    """
-    channel = Channel.objects.with_status().filter(channel=name).first()
-    if channel is None or channel.first_heard_at is None:
-        return False
-    if since is not None and since < channel.first_heard_at:
-        return False
-    if until is None:
-        return channel.status == Channel.Status.ACTIVE
-    lease = Lease.objects.described().filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
-    if lease is None or not _reaches(lease, until):
-        return False
-    # What is not heard although its partition is: the partition's proofs say nothing of it, its gap does.
-    is_alone = channel.subscription_status != Channel.Status.ACTIVE and (lease.hears or channel.refusal)
-    return not is_alone or Gap.objects.filter(touching(name), ended_at=None).exists()
-
-
-def known_until(name: str) -> datetime | None:
-    """Up to where, by Redis's clock, everything is on the stream or on record as missed; None: unknown."""
-    partition = partition_of(name, settings.RELAY_PARTITIONS)
-    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
-    return leases.values_list("known_until", flat=True).first()
-
-
-def _reaches(lease: Lease, until: datetime) -> bool:
-    """Whether all is known up to there.
-
-    The lease says it once a second, and Redis with each tick: who reads what was just published needs that.
-    But what Redis knows holds together with the gaps that were on record by then. A PostgreSQL that went
-    back has lost some, until the next leader says so.
-    """
-    if lease.known_until is not None and until <= lease.known_until:
-        return True
-    try:
-        found = shared_redis().hmget(keys.confirmed_tick(lease.partition), "at", "writes")
-    except redis.RedisError as exc:
-        log.warning("Redis does not answer, so what is newest is not known to be complete: %s", exc)
-        return False
-    confirmed, writes = (None if value is None else int(value) for value in cast("list[bytes | None]", found))
-    if confirmed is None or until > from_milliseconds(confirmed):
-        return False
-    # Asked after Redis, which never knows of a write that is not committed.
-    return Lease.objects.filter(pk=lease.pk, writes__gte=writes or 0).exists()
 
 
 def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:

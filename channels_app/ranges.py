@@ -3,15 +3,24 @@
 What was not heard is asked here; up to where all is stored is said by whoever has read it.
 """
 
+import logging
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import redis
+from django.conf import settings
 from rest_framework import serializers
 
-from channels_app import completeness
-from channels_app.models import Gap
+from channels_app.completeness import overlapping, touching
+from channels_app.models import Channel, Gap
+from leases_app.models import Lease
+from relaybase import keys
+from relaybase.connections import shared_redis
+from relaycore.channels import partition_of
 from relaycore.position import milliseconds_of
 from relaycore.times import from_milliseconds
+
+log = logging.getLogger(__name__)
 
 
 class GapSchema(serializers.Serializer):  # type: ignore[type-arg]
@@ -55,10 +64,38 @@ def of_range(
     """
     began, ended = _time(since), _time(until)
     # In this order: what is known now has its gaps on record.
-    is_known = completeness.is_known(channel, began or _time(oldest), ended)
-    gaps = completeness.missed(channel, began, ended)
-    is_complete = is_known and not gaps and _is_stored(channel, since, until, watermark)
+    known = is_known(channel, began or _time(oldest), ended)
+    gaps = missed(channel, began, ended)
+    is_complete = known and not gaps and _is_stored(channel, since, until, watermark)
     return {"complete": is_complete, "gaps": list(map(row, gaps))}
+
+
+def missed(name: str, since: datetime | None, until: datetime | None) -> list[Gap]:
+    """The gaps in this range in which the channel may have missed something, the oldest first."""
+    found = Gap.objects.filter(touching(name), overlapping(since, until), covered=False)
+    return list(found.order_by("began_at", "id"))
+
+
+def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
+    """Whether the channel was relayed in this whole range, and everything that it missed in it is on record.
+
+    None: from when it was heard first; until now. To be asked before `missed`. All times are by
+    Redis's clock. What is newer than the partition's last proof is not known: there is no gap yet,
+    and the next listener may still have heard it.
+    """
+    channel = Channel.objects.with_status().filter(channel=name).first()
+    if channel is None or channel.first_heard_at is None:
+        return False
+    if since is not None and since < channel.first_heard_at:
+        return False
+    if until is None:
+        return channel.status == Channel.Status.ACTIVE
+    lease = Lease.objects.described().filter(role=Lease.Role.LISTENER, partition=channel.partition).first()
+    if lease is None or not _reaches(lease, until):
+        return False
+    # What is not heard although its partition is: the partition's proofs say nothing of it, its gap does.
+    is_alone = channel.subscription_status != Channel.Status.ACTIVE and (lease.hears or channel.refusal)
+    return not is_alone or Gap.objects.filter(touching(name), ended_at=None).exists()
 
 
 def row(gap: Gap) -> dict[str, Any]:
@@ -75,6 +112,27 @@ def row(gap: Gap) -> dict[str, Any]:
     }
 
 
+def _reaches(lease: Lease, until: datetime) -> bool:
+    """Whether all is known up to there.
+
+    The lease says it once a second, and Redis with each tick: who reads what was just published needs that.
+    But what Redis knows holds together with the gaps that were on record by then. A PostgreSQL that went
+    back has lost some, until the next leader says so.
+    """
+    if lease.known_until is not None and until <= lease.known_until:
+        return True
+    try:
+        found = shared_redis().hmget(keys.confirmed_tick(lease.partition), "at", "writes")
+    except redis.RedisError as exc:
+        log.warning("Redis does not answer, so what is newest is not known to be complete: %s", exc)
+        return False
+    confirmed, writes = (None if value is None else int(value) for value in cast("list[bytes | None]", found))
+    if confirmed is None or until > from_milliseconds(confirmed):
+        return False
+    # Asked after Redis, which never knows of a write that is not committed.
+    return Lease.objects.filter(pk=lease.pk, writes__gte=writes or 0).exists()
+
+
 def _is_stored(channel: str, since: str | None, until: str | None, watermark: str | None) -> bool:
     """Whether what was heard in the range is stored: the writer may be behind, or gone."""
     if watermark is None:
@@ -83,8 +141,15 @@ def _is_stored(channel: str, since: str | None, until: str | None, watermark: st
         return until <= watermark
     if since is not None and since > watermark:
         return False
-    known_until, stored = completeness.known_until(channel), from_milliseconds(milliseconds_of(watermark))
+    known_until, stored = _known_until(channel), from_milliseconds(milliseconds_of(watermark))
     return known_until is None or known_until - stored <= _STORING
+
+
+def _known_until(name: str) -> datetime | None:
+    """Up to where, by Redis's clock, everything is on the stream or on record as missed; None: unknown."""
+    partition = partition_of(name, settings.RELAY_PARTITIONS)
+    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
+    return leases.values_list("known_until", flat=True).first()
 
 
 def _time(position: str | None) -> datetime | None:

@@ -104,11 +104,6 @@ def require_own_servers() -> None:
         raise UnfitServer(why)
 
 
-def misfit() -> str | None:
-    """Why the secret cannot be worked under; None if it can."""
-    return wrong_secret(recorded())
-
-
 def wrong_secret(row: Deployment) -> str | None:
     """Why the secret cannot be worked under, by what is recorded; None if it can."""
     if constant_time_compare(row.secret, fingerprint(row.identity)):

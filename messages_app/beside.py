@@ -20,35 +20,48 @@ end
 """
 """Lua: a flat answer of fields and values, such as that of XINFO, as a table."""
 
-FIRST_WAITING: Final = """
--- The first entry that is not acknowledged: nil if there is none; and whether it was delivered.
-local function first_waiting(stream, group)
-    local delivered = '0-0'
-    if redis.call('EXISTS', stream) == 0 then return nil, false, false end
-    local has_group = false
+LOOK_UP_GROUP: Final = (
+    NAMED
+    + """
+-- What XINFO says of a consumer group: nil if it or its stream is not there.
+local function group_of(stream, name)
+    if redis.call('EXISTS', stream) == 0 then return nil end
     for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
         local found = named(reply)
-        if found['name'] == group then
-            has_group, delivered = true, found['last-delivered-id']
-            local pending = redis.call('XPENDING', stream, group)[2]
-            if pending then return pending, true, true end
-        end
+        if found['name'] == name then return found end
     end
-    local entry = redis.call('XRANGE', stream, '(' .. delivered, '+', 'COUNT', 1)[1]
-    return entry and entry[1], false, has_group
+end
+
+-- The id of the last entry that it was given; of no group that before all entries.
+local function delivered_to(group)
+    return group and group['last-delivered-id'] or '0-0'
+end
+
+-- The id of the first entry that it was not given: nil if there is none.
+local function first_undelivered(stream, group)
+    local entry = redis.call('XRANGE', stream, '(' .. delivered_to(group), '+', 'COUNT', 1)[1]
+    return entry and entry[1]
+end
+
+-- The id of the first entry that it was given and has not acknowledged: nil if there is none.
+local function first_pending(stream, group)
+    return group and redis.call('XPENDING', stream, group['name'])[2] or nil
 end
 """
+)
+"""Lua: what is to be known of a consumer group, with `NAMED`. The one place that looks for it."""
 
 _LOOK: Final = (
-    NAMED
-    + FIRST_WAITING
+    LOOK_UP_GROUP
     + """
 local stream = KEYS[1]
 local last = '0-0'
 if redis.call('EXISTS', stream) == 1 then
     last = named(redis.call('XINFO', 'STREAM', stream))['last-generated-id']
 end
-local waiting, delivered, has_group = first_waiting(stream, ARGV[1])
+local group = group_of(stream, ARGV[1])
+local pending, undelivered = first_pending(stream, group), first_undelivered(stream, group)
+local waiting = pending or undelivered
 -- What it says of its numbers is not believed here: anybody may have put it there.
 local upto, messages, gone = '', '', 0
 if waiting then
@@ -66,7 +79,7 @@ local clock = redis.call('TIME')
 local info = redis.pcall('INFO', 'server')
 local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 return {known[1], known[2], known[3], known[4], last, waiting or '', run_id, clock[1], clock[2],
-    upto, messages, gone, delivered and 1 or 0, has_group and 1 or 0}
+    undelivered or '', upto, messages, gone, pending and 1 or 0, group and 1 or 0}
 """
 )
 
@@ -80,10 +93,10 @@ def look(client: redis.Redis, partition: int) -> Beside:
     answer = cast(
         list[Any], client.eval(_LOOK, 2, keys.stream(partition), keys.appended(partition), keys.GROUP)
     )
-    upto, stored, stored_id, kept, last_id, waiting, run_id, seconds, microseconds = (
-        part.decode() for part in answer[:9]
+    upto, stored, stored_id, kept, last_id, waiting, run_id, seconds, microseconds, undelivered = (
+        part.decode() for part in answer[:10]
     )
-    first, (is_gone, delivered, has_group) = numbers(*answer[9:11]), answer[11:]
+    first, (is_gone, delivered, has_group) = numbers(*answer[10:12]), answer[12:]
     return Beside(
         upto=int(upto) if upto else None,
         stored=int(stored) if stored else None,
@@ -91,6 +104,7 @@ def look(client: redis.Redis, partition: int) -> Beside:
         kept=int(kept or 0),
         last_id=last_id,
         waiting=waiting,
+        undelivered=undelivered,
         delivered=bool(delivered),
         before=None if first is None else first[0] - first[1],
         is_gone=bool(is_gone),

@@ -15,7 +15,7 @@ It imports `relaycore` and libraries, and nothing above it.
 `stopping`     how an endless loop learns that it should end
 `background`   work in other threads, and rests that end early
 `env`          settings from the environment, strictly
-`servers`      where the servers are
+`whereabouts`  where the servers are
 `fitness`      looking at servers once
 `watching`     looking at them while everything runs
 `logs`         how logs are written

@@ -1,6 +1,6 @@
 """How many messages were stored lately, without looking at any message.
 
-The writer counts in Redis, each message once, about a second after it is stored
+The writer counts in Redis by `COUNT_LATELY`, each message once, about a second after it is stored
 (`messages_app.writing.scripts.ADD_UP`). Times are Redis'.
 
     RATES:10:SLOT    a hash: messages by channel in one slot of 10 s; also 600 s and 3600 s
@@ -23,9 +23,38 @@ WINDOWS: Final = {"minute": (10, 60), "hour": (600, 3600), "day": (3600, 86_400)
 _SPANS: Final = {5: 300, 60: 3600}
 """Seconds of a slot of all channels → seconds that one hash covers."""
 
+_OF_CHANNELS: Final = "%s:%d:%d"
+_OF_ALL: Final = "%s:all:%d:%d"
+"""Keys, as Lua and Python both write them: what they begin with, a slot's width, the number of the hash."""
+
+
+def _as_lua(table: Mapping[int, int]) -> str:
+    return "{" + ", ".join(f"[{key}] = {value}" for key, value in table.items()) + "}"
+
+
+COUNT_LATELY: Final = f"""
+local function count_lately(prefix, total, add_to)
+  local now = tonumber(redis.call('TIME')[1])
+  for width, keep in pairs({_as_lua({width: length + 2 * width for width, length in WINDOWS.values()})}) do
+    local key = string.format('{_OF_CHANNELS}', prefix, width, math.floor(now / width))
+    add_to(key)
+    redis.call('EXPIRE', key, keep)
+  end
+  for width, span in pairs({_as_lua(_SPANS)}) do
+    local key = string.format('{_OF_ALL}', prefix, width, math.floor(now / span))
+    redis.call('HINCRBY', key, math.floor(now / width), total)
+    redis.call('EXPIRE', key, width * 1500)
+  end
+end
+"""
+"""Lua: count `total` messages now. `add_to` adds them to a hash by channel; `prefix`: `keys.rates`.
+
+Slots are kept as long as their windows need them.
+"""
+
 
 @dataclass(frozen=True, slots=True)
-class Count:
+class Rate:
     """Messages stored within the last `seconds`."""
 
     messages: int
@@ -41,9 +70,9 @@ class Count:
 class Recent:
     """What was stored of a channel lately."""
 
-    minute: Count
-    hour: Count
-    day: Count
+    minute: Rate
+    hour: Rate
+    day: Rate
 
 
 def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
@@ -55,7 +84,7 @@ def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
     now = _now()
     by_partition = {partition: list(of) for partition, of in names.items()}
     questions = [
-        (partition, window, keys.rates(partition) + f":{width}:{slot}")
+        (partition, window, _OF_CHANNELS % (keys.rates(partition), width, slot))
         for partition, of in by_partition.items()
         if of
         for window, (width, length) in WINDOWS.items()
@@ -71,7 +100,7 @@ def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
             sums[name, window] += int(count or 0)
     seconds = {window: now - (now - length) // width * width for window, (width, length) in WINDOWS.items()}
     return {
-        name: Recent(**{window: Count(sums[name, window], seconds[window]) for window in WINDOWS})
+        name: Recent(**{window: Rate(sums[name, window], seconds[window]) for window in WINDOWS})
         for of in by_partition.values()
         for name in of
     }
@@ -92,7 +121,7 @@ def series(partitions: Iterable[int], width: int, slots: int) -> tuple[int, list
     with shared_redis().pipeline(transaction=False) as pipeline:
         for partition in partitions:
             for number in range(first * width // span, current * width // span + 1):
-                pipeline.hgetall(f"{keys.rates(partition)}:all:{width}:{number}")
+                pipeline.hgetall(_OF_ALL % (keys.rates(partition), width, number))
         answers = cast(list[dict[bytes, bytes]], pipeline.execute())
     counts = [0] * slots
     for answer in answers:

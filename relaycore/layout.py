@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-MOVING: Final = "moving"
+from relaycore.position import NEVER, order
 
-REFUSED: Final = "LAYOUT"
-"""How the error begins with which an append under another layout is refused."""
+MOVING: Final = "moving"
 
 _AGAIN: Final = "Stop everything and run `manage.py repartition`."
 
@@ -66,4 +65,4 @@ def newest(own: Layout, beside: Sequence[str | None]) -> Layout:
 
 def greatest(ids: Sequence[str]) -> str:
     """The greatest id of entries of streams, such as `1732190000000-0`; `0-0` without any."""
-    return max(ids, key=lambda id: tuple(map(int, id.split("-"))), default="0-0")
+    return max(ids, key=order, default=NEVER)

@@ -48,6 +48,12 @@ def next_position(entry_id: str) -> str:
     return first_of(f"{milliseconds}-{number + 1}")
 
 
+def entry_of(prefix: str) -> str:
+    """The id of the entry to which a position, or a prefix of positions, belongs."""
+    milliseconds, number, _ = prefix.split("-")
+    return f"{int(milliseconds)}-{int(number)}"
+
+
 def milliseconds_of(entry_id: str) -> int:
     """When an entry was appended, by Redis's clock: milliseconds since 1970."""
     return int(entry_id.partition("-")[0])

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-from relaybase.http.details import problem
+from relaybase.http.details import problem_details
 from relaybase.http.problems import as_response
 
 
@@ -39,4 +39,4 @@ class Root(APIView):
 def unknown(request: HttpRequest) -> JsonResponse:
     """Nothing is at this address."""
     root = request.build_absolute_uri(path_of("root"))
-    return as_response(problem(404, f"Nothing is at this address. See {root}"))
+    return as_response(problem_details(404, f"Nothing is at this address. See {root}"))

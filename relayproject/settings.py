@@ -5,12 +5,12 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from relaybase import env, servers
+from relaybase import env, whereabouts
 from relaycore.channels import MOST_PARTITIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-SERVERS = servers.find()
+SERVERS = whereabouts.find()
 
 # --- Relay ---------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
-from messages_app.api.export import MessageExport
+from messages_app.api.download import MessageExport
 from messages_app.api.views import MessageDetail, MessageList
 from relaybase.http.addresses import NAME, both
 from relaybase.http.problems import unexpected

@@ -11,10 +11,10 @@ from relaystack.running.interrupts import Interrupts
 from relaystack.running.process import stop_all
 from relaystack.running.programs import WEB, Programs
 from relaystack.running.supervisor import Stage, Supervisor
+from relaystack.servers.embedded import Server
 from relaystack.servers.external import require_answer
 from relaystack.servers.mongo import Mongo
 from relaystack.servers.postgres import Postgres
-from relaystack.servers.server import Server
 from relaystack.servers.together import start_all
 from relaystack.servers.valkey import Valkey
 

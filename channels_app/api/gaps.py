@@ -14,9 +14,6 @@ from channels_app.ranges import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
 
-PAGE = 100
-MOST_PER_PAGE = 1000
-
 
 class GapList(APIView):
     """Windows in which nobody heard a partition, or one channel of it; the last recorded first.
@@ -45,7 +42,7 @@ class GapList(APIView):
             found = found.filter(ended_at__isnull=is_open == "true")
         if (cursor := parameters.text(cursors.PARAMETER)) is not None:
             found = found.filter(id__lt=_id(cursor))
-        limit = parameters.whole("limit", PAGE, most=MOST_PER_PAGE)
+        limit = parameters.limit()
         # By the id, which never changes: when a gap closes its beginning may become more exact.
         page = list(found.order_by("-id")[: limit + 1])
         last = str(page[limit - 1].pk) if len(page) > limit else None

@@ -4,7 +4,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 
 from channels_app.ranges import GapSchema
-from relaybase.http.openapi import cursor, limit, page, problems, query
+from relaybase.http.openapi import cursor, error_responses, limit, page, query
 
 gaps = extend_schema(
     operation_id="gaps",
@@ -19,5 +19,5 @@ gaps = extend_schema(
         limit("Gaps"),
         cursor(),
     ],
-    responses={200: page("GapPage", GapSchema), **problems()},
+    responses={200: page("GapPage", GapSchema), **error_responses()},
 )

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
 from channels_app.ranges import GapSchema
-from relaybase.http.openapi import cursor, page, problems, query
+from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.channels import MAX_NAME_BYTES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -164,7 +164,7 @@ start_listening = extend_schema(
         {"required": ["channel"]}, channel=_NAME, deduplicate=_POLICY, retention_seconds=_RETENTION
     ),
     examples=[*_EXAMPLES, _CHANNEL],
-    responses={201: ChannelSchema, **problems(403, 409, *_NOT_A_BODY)},
+    responses={201: ChannelSchema, **error_responses(403, 409, *_NOT_A_BODY)},
 )
 start_listening_example = extend_schema(
     operation_id="start_listening_example",
@@ -174,7 +174,7 @@ start_listening_example = extend_schema(
         200: inline_serializer(
             "StartListeningExample", {"detail": serializers.CharField(), "example": serializers.JSONField()}
         ),
-        **problems(),
+        **error_responses(),
     },
 )
 change_channel = extend_schema(
@@ -186,7 +186,7 @@ change_channel = extend_schema(
         OpenApiExample("Keep messages for a day", {"retention_seconds": 86400}, request_only=True),
         _CHANNEL,
     ],
-    responses={200: ChannelSchema, **problems(403, 404, *_NOT_A_BODY)},
+    responses={200: ChannelSchema, **error_responses(403, 404, *_NOT_A_BODY)},
 )
 
 
@@ -197,7 +197,7 @@ def channel(operation_id: str) -> Callable[[F], F]:
         summary="One channel, with its status",
         tags=["channels"],
         examples=[_CHANNEL],
-        responses={200: ChannelSchema, **problems(404)},
+        responses={200: ChannelSchema, **error_responses(404)},
     )
 
 
@@ -207,7 +207,7 @@ def stop(operation_id: str) -> Callable[[F], F]:
         operation_id=operation_id,
         summary="Stop listening to a channel",
         tags=["channels"],
-        responses={204: None, **problems(403, 404)},
+        responses={204: None, **error_responses(403, 404)},
     )
 
 
@@ -218,13 +218,11 @@ channels = extend_schema(
     parameters=[
         query("status", "Only these.", enum=Channel.Status.values),
         query("search", "A part of the name."),
-        query(
-            "limit", "Rows of a page, 100 if not given.", {"type": "integer", "minimum": 1, "maximum": 1000}
-        ),
+        limit("Rows"),
         cursor(),
     ],
     responses={
         200: page("ChannelPage", ChannelSchema, count=serializers.IntegerField()),
-        **problems(),
+        **error_responses(),
     },
 )

@@ -12,15 +12,12 @@ from rest_framework.views import APIView
 from channels_app import registration
 from channels_app.api import schema
 from channels_app.api.serializers import Change, Rows, Start
-from channels_app.api.waiting import MOST_SECONDS, wait_until_active, why_not_active
+from channels_app.api.waiting import MOST_SECONDS, wait_until_active
 from channels_app.models import Channel
 from channels_app.report import Report, reports
 from relaybase.http import cursors
 from relaybase.http.addresses import readings
 from relaybase.http.parameters import Parameters
-
-PAGE = 100
-MOST_PER_PAGE = 1000
 
 
 class StartListening(GenericAPIView):  # type: ignore[type-arg]
@@ -56,7 +53,7 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
         rows = Rows(request)
         row = rows.row(report)
         if seconds and report.status != Channel.Status.ACTIVE:
-            row["detail"] = why_not_active(report)
+            row["detail"] = f"Not heard yet. {row['why_not_heard']}"
         return Response(row, status.HTTP_201_CREATED, headers={"Location": rows.address(name)})
 
 
@@ -137,7 +134,7 @@ class ChannelList(APIView):
         count = found.count()
         if (cursor := parameters.text(cursors.PARAMETER)) is not None:
             found = found.filter(channel__gt=cursors.decode(cursor))
-        limit = parameters.whole("limit", PAGE, most=MOST_PER_PAGE)
+        limit = parameters.limit()
         page = list(found[: limit + 1])
         last = page[limit - 1].channel if len(page) > limit else None
         rows = Rows(request)

@@ -21,7 +21,7 @@ Who does what
                                                         └──────────────────────────────┘
         beside it, never waiting    `tenure`: the lease of the leadership
                                     `recording.record`: gaps, and what had to be given up
-                                    `watching`: whether Redis has become unfit; and `backlog`,
+                                    `watching`: whether Redis has become unfit; and `output_buffer`,
                                     a warning before Redis cuts a slow reader off
         thread `heartbeat`          renews the seat; another one the leadership
         thread `roster`             the channel table: what is wanted; what is ACTIVE and the

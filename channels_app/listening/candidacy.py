@@ -1,6 +1,5 @@
 """Claims the leadership of a partition beside the main loop, which never waits for PostgreSQL."""
 
-import logging
 import threading
 import time
 
@@ -10,8 +9,6 @@ from django.db import connection
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from relaybase import logs
-
-log = logging.getLogger(__name__)
 
 _PATIENCE_SECONDS = 0.4
 """A claim takes some milliseconds. After this, PostgreSQL counts as away."""

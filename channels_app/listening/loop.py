@@ -230,7 +230,7 @@ class Listener:
                 self._subscription.drop(why)
             case effects.Ask.CONNECT:
                 self._outlet.drop("it leads to a server that takes no writes.")
-            case effects.Look(notice):
+            case effects.TableChanged(notice):
                 self._roster.look(notice.name)
             case effects.Overflow():
                 self._warn_of_overflow()

@@ -6,8 +6,8 @@ main loop has no thread that could ask on one of its own without being one more 
 
 from typing import Any, Final
 
-from channels_app.listening.backlog import Backlog
 from channels_app.listening.outlet import Outlet, Reply
+from channels_app.listening.output_buffer import OutputBuffer
 from relaybase.watching import EVERY_SECONDS, Soundness
 from relaycore.errors import Disconnected
 from relaycore.fitness import fields_of, of_buffer, of_redis
@@ -20,7 +20,7 @@ class Watching:
 
     def __init__(self, outlet: Outlet, partition: int) -> None:
         self._outlet = outlet
-        self._backlog = Backlog(outlet, partition)
+        self._output_buffer = OutputBuffer(outlet, partition)
         self._soundness = Soundness()
         self._next_at = 0.0
         self._info: dict[str, str] | None = None
@@ -32,7 +32,7 @@ class Watching:
 
     def turn(self, now: float, client_id: int | None) -> None:
         """Ask, if it is time. `client_id`: of the data connection, as Redis counts them; None: not known."""
-        self._backlog.turn(now, client_id)
+        self._output_buffer.turn(now, client_id)
         if not self._outlet.is_open:
             # That Redis is away is said elsewhere; who answers next may be another server.
             self._soundness.forget()

@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from channels_app import ranges
 from messages_app.api.asked import MOST_CHARACTERS
-from messages_app.searching.export import FORMATS
-from relaybase.http.openapi import cursor, page, problems, query
+from messages_app.searching.files import FORMATS
+from relaybase.http.openapi import cursor, error_responses, limit, page, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
 
@@ -45,11 +45,7 @@ _SEARCH = [
         "since", "From this time on, by Redis's clock when it was put on the stream.", OpenApiTypes.DATETIME
     ),
     query("until", "Before this time.", OpenApiTypes.DATETIME),
-    query(
-        "contains",
-        "A part of the text, as it is written.",
-        {"type": "string", "minLength": 1, "maxLength": 1000},
-    ),
+    query("contains", "A part of the text, as it is written.", _TEXT),
     query("order", "Newest first (desc, if not given) or oldest first.", enum=["desc", "asc"]),
 ]
 
@@ -60,11 +56,7 @@ messages = extend_schema(
     parameters=[
         _CHANNEL,
         *_SEARCH,
-        query(
-            "limit",
-            "Messages of a page, 100 if not given.",
-            {"type": "integer", "minimum": 1, "maximum": 1000},
-        ),
+        limit("Messages"),
         cursor(),
     ],
     responses={
@@ -77,7 +69,7 @@ messages = extend_schema(
             ),
             previous=serializers.URLField(allow_null=True),
         ),
-        **problems(422),
+        **error_responses(422),
     },
 )
 message = extend_schema(
@@ -86,7 +78,7 @@ message = extend_schema(
     tags=["messages"],
     parameters=[OpenApiParameter("key", str, OpenApiParameter.PATH, description="24 hexadecimal digits.")],
     examples=[_EXAMPLE],
-    responses={200: MessageSchema, **problems(404)},
+    responses={200: MessageSchema, **error_responses(404)},
 )
 export = extend_schema(
     operation_id="export",
@@ -96,6 +88,6 @@ export = extend_schema(
     responses={
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         (200, "text/csv"): OpenApiTypes.STR,
-        **problems(),
+        **error_responses(),
     },
 )

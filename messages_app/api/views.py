@@ -1,7 +1,6 @@
 """The messages at `/api/v1/`."""
 
 import re
-from typing import Final
 
 from bson import ObjectId
 from rest_framework.exceptions import NotFound
@@ -15,8 +14,6 @@ from messages_app.searching import history
 from messages_app.searching.rows import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
-
-PAGE: Final = 100
 
 
 class MessageList(APIView):
@@ -37,7 +34,7 @@ class MessageList(APIView):
         """A page."""
         parameters = Parameters(request, *asked.PARAMETERS, "limit", cursors.PARAMETER)
         search = asked.search(parameters)
-        limit = parameters.whole("limit", PAGE, most=history.MOST_PER_PAGE)
+        limit = parameters.limit()
         cursor = asked.cursor(parameters)
         page = history.read(search, limit=limit, cursor=cursor)
         since, until = history.extent(search, cursor, page)

@@ -4,37 +4,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from messages_app.beside import NAMED
+from messages_app.beside import LOOK_UP_GROUP
 from relaybase import keys
 from relaybase.connections import shared_redis
 
 _SCRIPT: Final = (
-    NAMED
+    LOOK_UP_GROUP
     + """
-local stream, group = KEYS[1], ARGV[1]
+local stream = KEYS[1]
 if redis.call('EXISTS', stream) == 0 then return {0, 0} end
-local info, waiting, oldest = named(redis.call('XINFO', 'STREAM', stream)), nil, nil
-local now = redis.call('TIME')
-for _, reply in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-    local found = named(reply)
-    if found['name'] == group then
-        local ahead = found['lag']
-        local after = '(' .. found['last-delivered-id']
-        -- Redis before 7 has no lag, and none knows it after an entry was deleted: then it is counted.
-        if not ahead then ahead = #redis.call('XRANGE', stream, after, '+', 'COUNT', ARGV[2]) end
-        waiting = found['pending'] + ahead
-        oldest = redis.call('XPENDING', stream, group)[2]
-        if not oldest then
-            local first = redis.call('XRANGE', stream, after, '+', 'COUNT', 1)[1]
-            oldest = first and first[1]
-        end
+local group = group_of(stream, ARGV[1])
+local waiting = named(redis.call('XINFO', 'STREAM', stream))['length']
+if group then
+    local ahead = group['lag']
+    -- Redis before 7 has no lag, and none knows it after an entry was deleted: then it is counted.
+    if not ahead then
+        ahead = #redis.call('XRANGE', stream, '(' .. delivered_to(group), '+', 'COUNT', ARGV[2])
     end
+    waiting = group['pending'] + ahead
 end
-if not waiting then
-    waiting = info['length']
-    oldest = waiting > 0 and info['first-entry'][1]
-end
+local oldest = first_pending(stream, group) or first_undelivered(stream, group)
 if not oldest then return {waiting, 0} end
+local now = redis.call('TIME')
 local since = tonumber(string.sub(oldest, 1, string.find(oldest, '-') - 1))
 return {waiting, math.max(0, now[1] * 1000 + math.floor(now[2] / 1000) - since)}
 """

@@ -38,13 +38,11 @@ from relaycore.storing import known
 log = logging.getLogger(__name__)
 
 
-def read(partition: int) -> str | None:
-    """The position below which everything of a partition is stored; None while Redis is away."""
-    return look(partition)[0]
-
-
 def look(partition: int) -> tuple[str | None, bool]:
-    """The position, and whether everything that was appended below it is stored, or on record as missing."""
+    """The position below which everything of a partition is stored; None while Redis is away.
+
+    And whether everything that was appended below it is stored, or on record as missing.
+    """
     try:
         found = beside.look(shared_redis(), partition)
     except (redis.ConnectionError, redis.TimeoutError) as exc:

@@ -12,7 +12,7 @@ Who does what
     ::
 
         main loop (`writer`)      XREADGROUP ──► batch ──► inserts in flight ──► settle
-        a thread each (`store`)                              insert_many           │
+        a thread each (`inserting`, `store`)                 insert_many           │
         thread `heartbeat`        renews the lease          XACK + tallies  ◄──────┘
         a thread each (`watching`)  looks at the servers   each second: counts, XTRIM
 
@@ -43,7 +43,7 @@ Recovery
     group made anew, at 0: whatever stands on the stream is delivered again, and stored once.
 
 What has vanished, what has gone back
-    `relaycore.storing.keeping` decides it, `keeping` and `ledger` carry it out. Entries have running numbers.
+    `relaycore.storing.keeping` decides it, `keeping` and `kept` carry it out. Entries have running numbers.
     Where numbers are missing, or where nothing waits and more was appended than is stored, a gap
     with the count is on record before anything behind it is acknowledged. MongoDB has one document
     for each partition (`partitions`): how far everything is stored, and a mark some seconds ahead

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from messages_app.writing.stream import Stream
 from relaybase.background import in_background
 from relaycore.channels import partition_of
+from relaycore.storing.known import delivered_below
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Recount:
         if self._counting is None and not self._stream.has_counts():
             log.info("partition %d: Redis has no complete counts, counting", self._partition)
             self._stream.add_up()  # What is stored already is counted there, and must not be added later.
-            self._below = self._stream.horizon()
+            self._below = delivered_below(self._stream.look())
             self._token = uuid.uuid4().hex
             self._stream.reset_counts(self._token)
             wait([self._start()], _PATIENCE_SECONDS)

@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 
 from channels_app import vanished
 from leases_app.leasing import Term
-from messages_app.writing.ledger import COLLECTION, Ledger
+from messages_app.writing.kept import COLLECTION, KeptInMongo
 from messages_app.writing.stream import Entry, Stream
 from relaybase.background import in_background, rest
 from relaybase.connections import mongo_collection
@@ -55,7 +55,7 @@ class Keeping:
         self._result = result
         self._stopping = stopping
         self._keeper = Keeper(term.epoch)
-        self._ledger = Ledger(mongo_collection(COLLECTION), term.partition)
+        self._in_mongo = KeptInMongo(mongo_collection(COLLECTION), term.partition)
         self._under_way: tuple[Kept, Future[bool]] | None = None
         self._kept_upto = -1
         self._again_until = NEVER
@@ -68,7 +68,7 @@ class Keeping:
         self._under_way = None  # It may arrive whenever it does: what is kept next is more.
         # Redis first: whoever claims MongoDB later than another writer has come later here, too.
         acknowledged = self._stream.claim(self._term.epoch)
-        kept = self._result(in_background(self._ledger.claim, self._term.epoch))
+        kept = self._result(in_background(self._in_mongo.claim, self._term.epoch))
         if acknowledged is None or kept is None:
             raise LeaseLost(f"{self._term}: another writer has begun.")
         beside = self._look()
@@ -138,7 +138,7 @@ class Keeping:
         if not self._is_brought_together:
             return  # Then MongoDB goes on to say that Redis is to be brought to what is known.
         kept = self._keeper.to_keep(self._now_ms)
-        if self._result(in_background(self._ledger.keep, kept, self._keeper.in_mongo)):
+        if self._result(in_background(self._in_mongo.keep, kept, self._keeper.in_mongo)):
             self._stream.kept(kept.upto)
 
     # --- inside --------------------------------------------------------------------------
@@ -157,7 +157,7 @@ class Keeping:
         """Begin to write it down. One at a time: what is newer follows."""
         if self._under_way is None:
             kept = self._keeper.to_keep(now_ms)
-            self._under_way = kept, in_background(self._ledger.keep, kept, self._keeper.in_mongo)
+            self._under_way = kept, in_background(self._in_mongo.keep, kept, self._keeper.in_mongo)
 
     def _keep_now(self) -> None:
         """Wait until positions are reserved beyond everything that was read."""

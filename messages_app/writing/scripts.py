@@ -7,7 +7,8 @@ through if its first write needs no memory, so here each one begins with such a 
 
 from typing import Final
 
-from messages_app.beside import FIRST_WAITING, NAMED
+from messages_app.beside import LOOK_UP_GROUP
+from relaybase.rates import COUNT_LATELY
 
 PREPARE: Final = """
 redis.call('PERSIST', KEYS[1])
@@ -135,20 +136,16 @@ return redis.call('HINCRBY', KEYS[2], 'redeliveries', 1)
 #
 # Lua hands over 8,000 values at once. An entry has ten; of a foreign one the rest is left out.
 RAISE: Final = (
-    NAMED
-    + FIRST_WAITING
+    LOOK_UP_GROUP
     + _IS_ABOVE
     + _IS_MINE
     + """
 redis.call('PERSIST', KEYS[1])
 if not is_mine(KEYS[2], ARGV[2]) then return nil end
 redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], '0', 'MKSTREAM')
-local delivered = '0-0'
-for _, reply in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-  local found = named(reply)
-  if found['name'] == ARGV[1] then delivered = found['last-delivered-id'] end
-end
-local waiting = first_waiting(KEYS[1], ARGV[1])
+local group = group_of(KEYS[1], ARGV[1])
+local delivered = delivered_to(group)
+local waiting = first_pending(KEYS[1], group) or first_undelivered(KEYS[1], group)
 if waiting and is_above(waiting, ARGV[3]) then return 0 end
 local last = named(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
 if is_above(ARGV[3], last) then redis.call('XSETID', KEYS[1], ARGV[3]) end
@@ -180,13 +177,15 @@ return anew
 """
 )
 
-# KEYS: tallies, counts, times, prefix of the counts by time (`relaybase.rates`, which names these
-# keys in the same way; all have the hash tag of the partition).
+# KEYS: tallies, counts, times, prefix of the counts by time (`relaybase.rates`); all have the hash tag of the
+# partition.
 # ARGV: how many tallies are added up, the last of them, and what they come to, in JSON:
 # {channel: [messages, when the newest one came]}.
 #
 # Hashes are read and written 2,000 fields at once: one HINCRBY for each takes Redis four times as long.
-ADD_UP: Final = """
+ADD_UP: Final = (
+    COUNT_LATELY
+    + """
 -- Each has the id of its entry. If this one is not there, somebody else has added them up.
 if redis.call('LINDEX', KEYS[1], ARGV[1] - 1) ~= ARGV[2] then return 0 end
 redis.call('LTRIM', KEYS[1], ARGV[1], -1)
@@ -213,42 +212,27 @@ local function add_to(key)
   end
 end
 add_to(KEYS[2])
-local now = tonumber(redis.call('TIME')[1])
--- By channel, in slots of 10 s, 10 min and 1 h, as long as the last minute, hour and day need them.
-for width, keep in pairs({[10] = 80, [600] = 4800, [3600] = 93600}) do
-  local key = string.format('%s:%d:%d', KEYS[4], width, math.floor(now / width))
-  add_to(key)
-  redis.call('EXPIRE', key, keep)
-end
--- All channels together: each 5 s in a hash for each 5 min, each minute in one for each hour.
-for width, span in pairs({[5] = 300, [60] = 3600}) do
-  local key = string.format('%s:all:%d:%d', KEYS[4], width, math.floor(now / span))
-  redis.call('HINCRBY', key, math.floor(now / width), total)
-  redis.call('EXPIRE', key, width * 1500)
-end
+count_lately(KEYS[4], total, add_to)
 return total
 """
+)
 
 # Everything below `bound` is acknowledged. What Redis counts as pending decides, not what this
 # process remembers, and nothing can happen between the look and the cut. Without a group
 # nobody knows what is acknowledged, and nothing is cut.
-TRIM: Final = """
-local pending = redis.pcall('XPENDING', KEYS[1], ARGV[1])
-if pending.err then return 0 end
-local bound = pending[2]
-if pending[1] == 0 then
-  for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-    local info = {}
-    for i = 1, #group, 2 do info[group[i]] = group[i + 1] end
-    if info['name'] == ARGV[1] then bound = info['last-delivered-id'] end
-  end
-end
+TRIM: Final = (
+    LOOK_UP_GROUP
+    + """
+local group = group_of(KEYS[1], ARGV[1])
+if not group then return 0 end
+local bound = first_pending(KEYS[1], group) or delivered_to(group)
 local now = redis.call('TIME')
 local old = now[1] * 1000 + math.floor(now[2] / 1000) - ARGV[2]
 local dash = string.find(bound, '-')
 if tonumber(string.sub(bound, 1, dash - 1)) > old then bound = string.format('%.0f-0', math.max(0, old)) end
 return redis.call('XTRIM', KEYS[1], 'MINID', '~', bound)
 """
+)
 
 NOTE: Final = """
 redis.call('DEL', KEYS[1])

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, cast
 
 import redis
@@ -12,7 +13,6 @@ from messages_app.writing import scripts
 from messages_app.writing.tallies import Counts, sums, tally
 from relaybase import keys
 from relaycore.envelope import F_MESSAGES, F_UPTO
-from relaycore.position import first_of
 from relaycore.storing.keeping import Beginning
 from relaycore.storing.known import Beside, numbers
 
@@ -29,7 +29,7 @@ class Fenced(Exception):
     """Another writer has begun, or a store has gone back: nothing that is in flight may be acknowledged."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """An entry of the stream: `1732190000000-0` and its fields. `deliveries` counts this one."""
 
@@ -37,7 +37,7 @@ class Entry:
     fields: Mapping[bytes, bytes]
     deliveries: int = 1
 
-    @property
+    @cached_property
     def numbers(self) -> tuple[int, int] | None:
         """The running number of its last message, and how many it has; None if it does not say."""
         return numbers(self.fields.get(F_UPTO, b""), self.fields.get(F_MESSAGES, b""))
@@ -241,22 +241,6 @@ class Stream:
             scripts.COMPLETE_COUNTS, 1, self._stored_key, token, *cast(list[Any], arguments)
         )
         return bool(answer)
-
-    def horizon(self) -> str:
-        """A position: what was delivered so far is below it, what comes later is not."""
-        # The clock first: what is appended after this look is not below it.
-        seconds, microseconds = self._redis.time()
-        (delivered,) = (
-            group["last-delivered-id"].decode()
-            for group in self._redis.xinfo_groups(self._key)
-            if group["name"] == keys.GROUP.encode()
-        )
-        waiting = cast(list[Any], self._redis.xrange(self._key, min=f"({delivered}", count=1))
-        if waiting:
-            return first_of(waiting[0][0].decode())
-        milliseconds, _, number = delivered.partition("-")
-        now = f"{seconds * 1000 + microseconds // 1000}-0"
-        return max(first_of(now), first_of(f"{milliseconds}-{int(number) + 1}"))
 
     def _read(self, start: str, count: int, block_ms: int | None) -> list[tuple[str, Mapping[bytes, bytes]]]:
         answer = self._redis.xreadgroup(

@@ -16,12 +16,12 @@ from pymongo.errors import PyMongoError
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
-from messages_app.writing.batch import MOST_DELIVERIES, Batch
+from messages_app.writing.batch import Batch
 from messages_app.writing.counting import Recount
+from messages_app.writing.inserting import Inserting
 from messages_app.writing.keeping import BeginAgain, Keeping
-from messages_app.writing.ledger import highest_epoch
-from messages_app.writing.quarantine import Quarantine
-from messages_app.writing.store import Outcome, Store
+from messages_app.writing.kept import highest_epoch
+from messages_app.writing.store import Outcome
 from messages_app.writing.stream import Entry, Fenced, GroupLost, Stream
 from messages_app.writing.watching import Lookout
 from relaybase import fitness, logs
@@ -29,7 +29,7 @@ from relaybase.background import Interrupted, awaited, in_background
 from relaybase.connections import mongo_collection, redis_client
 from relaybase.meters import Meters
 from relaycore.backoff import Backoff
-from relaycore.envelope import F_SOURCE, position_of
+from relaycore.envelope import F_SOURCE
 from relaycore.errors import LeaseLost
 from relaycore.storing.batching import ReadSize
 
@@ -81,8 +81,7 @@ class Writer:
         self._leaving = threading.Event()
         self._redis = redis_client()
         self._stream = Stream(self._redis, partition)
-        self._store = Store(mongo_collection("messages"), self._stopping)
-        self._quarantine = Quarantine(mongo_collection("quarantine"), self._stopping)
+        self._inserting = Inserting(self._stream, self._stopping)
         self._most_in_flight = settings.RELAY_WRITER_INSERTS_IN_FLIGHT
         self._recount = Recount(self._stream, mongo_collection("messages"), partition)
         self._meters = Meters(self._redis, partition)
@@ -90,7 +89,6 @@ class Writer:
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
         self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
         self._source = b""
-        self._suspect: str | None = None
         self._tidied_at = float("-inf")
         self._untidy_until = 0.0
         self._is_uncounted = False
@@ -173,43 +171,7 @@ class Writer:
 
     def _submit(self, batch: Batch) -> None:
         if batch.ids:
-            self._in_flight.append((batch, in_background(self._insert, batch)))
-
-    def _insert(self, batch: Batch) -> Outcome:
-        """In the background: returns when everything in the batch is durable somewhere."""
-        begun = time.monotonic()
-        if batch.careful:
-            outcome = self._insert_each(batch)
-        else:
-            outcome = self._store.insert(batch.documents, doubtful=batch.doubtful)
-        for index, reason in outcome.refused.items():
-            document = batch.documents[index]
-            self._quarantine.put_message(document, position_of(document), reason)
-        for position, document, reason in batch.rejected:
-            self._quarantine.put_message(document, position, reason)
-        for entry, reason in batch.unread:
-            self._quarantine.put_entry(entry.id, entry.fields, reason)
-        outcome.seconds = time.monotonic() - begun
-        return outcome
-
-    def _insert_each(self, batch: Batch) -> Outcome:
-        """One message at a time, each noted before: if this process dies, the note says of what."""
-        outcome = Outcome()
-        for index, document in enumerate(batch.documents):
-            position = position_of(document)
-            if position == self._suspect:
-                outcome.refused[index] = f"The writer died more than {MOST_DELIVERIES} times with it."
-                continue
-            self._stream.note_suspect(position)
-            try:
-                one = self._store.insert([document], doubtful=True)
-            finally:
-                self._stream.note_suspect("")
-            if one.duplicates:
-                outcome.duplicates.add(index)
-            if one.refused:
-                outcome.refused[index] = one.refused[0]
-        return outcome
+            self._in_flight.append((batch, in_background(self._inserting.insert, batch)))
 
     def _settle(self) -> None:
         """Acknowledge the oldest insert, once it is durable."""
@@ -249,9 +211,7 @@ class Writer:
             self._result(in_background(self._require_durability))
             self._is_fit = True
         self._keeping.begin()
-        if self._suspect is None:
-            # Only what was noted before this writer began has killed one.
-            self._suspect = self._stream.suspect()
+        self._inserting.learn_suspect()
         self._stream.claim_foreign(foreign_idle_seconds)
         while not self._stopping() and (entry := self._stream.read_pending()):
             self._begin([entry])

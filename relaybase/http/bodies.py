@@ -8,7 +8,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from relaybase.http.details import CONTENT_TYPE, problem
+from relaybase.http.details import CONTENT_TYPE, problem_details
 
 Event = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -64,7 +64,7 @@ class BodyLimit:
 
 
 async def _refuse(send: Send) -> None:
-    body = json.dumps(problem(413, TOO_LARGE)).encode()
+    body = json.dumps(problem_details(413, TOO_LARGE)).encode()
     headers = [
         (b"content-type", CONTENT_TYPE.encode()),
         (b"content-length", b"%d" % len(body)),

@@ -6,7 +6,7 @@ from typing import Any, Final
 CONTENT_TYPE: Final = "application/problem+json"
 
 
-def problem(status: int, detail: str, kind: str = "", **more: Any) -> dict[str, Any]:
+def problem_details(status: int, detail: str, kind: str = "", **more: Any) -> dict[str, Any]:
     """`detail` is a sentence for a reader; `kind` becomes the type, by which programs tell errors apart."""
     return {
         "type": f"urn:relay:problem:{kind}" if kind else "about:blank",

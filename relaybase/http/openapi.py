@@ -6,6 +6,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
+from relaybase.http.details import CONTENT_TYPE
+from relaybase.http.parameters import MOST_ROWS, ROWS
+
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """`Authorization: Bearer KEY`."""
@@ -48,10 +51,10 @@ _DESCRIPTIONS = {
 }
 
 
-def problems(*statuses: int) -> dict[Any, Any]:
+def error_responses(*statuses: int) -> dict[Any, Any]:
     """Answers that are errors: these, and those that every address may give."""
     return {
-        (status, "application/problem+json"): OpenApiResponse(ProblemSchema, _DESCRIPTIONS[status])
+        (status, CONTENT_TYPE): OpenApiResponse(ProblemSchema, _DESCRIPTIONS[status])
         for status in (*statuses, 400, 401, 429, 503)
     }
 
@@ -69,7 +72,9 @@ def cursor() -> OpenApiParameter:
 def limit(rows: str) -> OpenApiParameter:
     """How many rows a page has."""
     return query(
-        "limit", f"{rows} of a page, 100 if not given.", {"type": "integer", "minimum": 1, "maximum": 1000}
+        "limit",
+        f"{rows} of a page, {ROWS} if not given.",
+        {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
     )
 
 

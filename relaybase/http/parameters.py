@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
@@ -9,6 +10,9 @@ from rest_framework.settings import api_settings
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 """What no server here keeps as text: NUL, and half a surrogate pair."""
+
+ROWS: Final = 100
+MOST_ROWS: Final = 1000
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
@@ -52,11 +56,11 @@ class Parameters:
         except (ValueError, OverflowError) as exc:
             raise ParseError(f"{name} must be a time such as 2026-11-21T12:00:00Z.") from exc
 
-    def whole(self, name: str, default: int, *, most: int) -> int:
-        """A whole number from 1 to `most`."""
-        value = self._given.get(name, str(default))
-        if not re.fullmatch("[0-9]{1,9}", value) or not 1 <= int(value) <= most:
-            raise ParseError(f"{name} must be a whole number from 1 to {most}.")
+    def limit(self) -> int:
+        """How many rows a page is to have: from 1 to `MOST_ROWS`; `ROWS` if it is not given."""
+        value = self._given.get("limit", str(ROWS))
+        if not re.fullmatch("[0-9]{1,9}", value) or not 1 <= int(value) <= MOST_ROWS:
+            raise ParseError(f"limit must be a whole number from 1 to {MOST_ROWS}.")
         return int(value)
 
     def seconds(self, name: str, *, most: float) -> float:

@@ -19,7 +19,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from relaybase.http.details import CONTENT_TYPE, problem
+from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.redis.primary import as_sent
 from relaycore import errors
 from relaycore.refusals import Refusal, classify, missing_right
@@ -83,7 +83,9 @@ def unexpected(request: HttpRequest) -> HttpResponse:
     """Django's handler500: what is wrong stands in the log, and only there."""
     if not request.path.startswith("/api/"):
         return server_error(request)
-    return as_response(problem(500, "Something went wrong here, and not with the request. It is in the log."))
+    return as_response(
+        problem_details(500, "Something went wrong here, and not with the request. It is in the log.")
+    )
 
 
 def as_response(body: Mapping[str, Any]) -> JsonResponse:
@@ -94,9 +96,11 @@ def as_response(body: Mapping[str, Any]) -> JsonResponse:
 def _describe(response: Response, kind: str) -> None:
     data = response.data
     if isinstance(data, dict) and "detail" in data:
-        response.data = problem(response.status_code, str(data["detail"]), kind)
+        response.data = problem_details(response.status_code, str(data["detail"]), kind)
     else:
-        response.data = problem(response.status_code, _sentences(data), kind or "invalid", errors=data)
+        response.data = problem_details(
+            response.status_code, _sentences(data), kind or "invalid", errors=data
+        )
 
 
 def _server_away(exc: Exception) -> str | None:

@@ -36,7 +36,7 @@ LEADING: Final = "leading"
 LEAVING: Final = "leaving"
 LEFT: Final = "left"
 
-State = Literal["leading", "leaving", "left"]
+TickState = Literal["leading", "leaving", "left"]
 
 _NO_CHANGES: Final = b"-"
 
@@ -65,7 +65,7 @@ class Tick:
     epoch: int
     confirmed: int
     run_id: str
-    state: State = "leading"
+    state: TickState = "leading"
     at: int = 0
     calls: int = -1
     changes: Changes = ()
@@ -82,7 +82,7 @@ class Tick:
             int(epoch),
             int(confirmed),
             run_id,
-            cast("State", state),
+            cast("TickState", state),
             int(at),
             int(calls),
             _unpack(changes),

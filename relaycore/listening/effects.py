@@ -8,8 +8,7 @@ from relaycore.capturing.capture import Piece
 from relaycore.capturing.notices import Notice
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Command
-from relaycore.capturing.ticks import State as TickState
-from relaycore.capturing.ticks import Tick
+from relaycore.capturing.ticks import Tick, TickState
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableChanged:
     """Somebody says that the table has changed."""
 
     notice: Notice
@@ -178,5 +177,5 @@ class Overflow:
 
 Effect = (
     Append | Mark | Locate | Ask | Count | Publish | Prove | Claim | Drop | Lead | Settled | Active | Silenced
-    | Deafened | Unheard | Covered | Forgotten | Missed | Look | Overflow | Command
+    | Deafened | Unheard | Covered | Forgotten | Missed | TableChanged | Overflow | Command
 )  # fmt: skip

@@ -15,8 +15,7 @@ A clock is never read here: `now` is monotonic, in seconds.
 
 from typing import Final
 
-from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick
-from relaycore.capturing.ticks import State as TickState
+from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick, TickState
 from relaycore.listening.transitions import (
     HANDING_OVER,
     TICKING,

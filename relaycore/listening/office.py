@@ -12,8 +12,7 @@ from typing import Final
 from relaycore.capturing.accounting import Missed, Why
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Subscriptions
-from relaycore.capturing.ticks import LEFT, Tick
-from relaycore.capturing.ticks import State as TickState
+from relaycore.capturing.ticks import LEFT, Tick, TickState
 from relaycore.listening.effects import (
     Active,
     Covered,

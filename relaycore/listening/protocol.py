@@ -21,7 +21,7 @@ from relaycore.capturing.subscribing import Subscriptions
 from relaycore.capturing.ticks import Tick
 from relaycore.listening.attachment import Attachment
 from relaycore.listening.candidate import Candidate
-from relaycore.listening.effects import Effect, Look, Overflow, Prove
+from relaycore.listening.effects import Effect, Overflow, Prove, TableChanged
 from relaycore.listening.hearing import Hearing
 from relaycore.listening.office import Office
 from relaycore.listening.outside import Outside, Published
@@ -194,7 +194,7 @@ class ListenerProtocol:
             case heard.Unsubscribed(channel):
                 self._subscriptions.answered(channel, subscribed=False)
             case heard.Controlled(notice):
-                self._out.append(Look(notice))
+                self._out.append(TableChanged(notice))
             case heard.Refused(text):
                 refused = self._subscriptions.refuse(text)
                 if refused is not None:

@@ -34,18 +34,19 @@ class Kept:
 class Beside:
     """What Redis says of a partition, all at one instant.
 
-    upto:       messages up to this number were appended; None: it does not know
-    stored:     messages up to this number are acknowledged, or on record as missing; None: it does not know
-    stored_id:  the id of the entry with which they end
-    kept:       what MongoDB has acknowledged as `Kept.upto`
-    last_id:    the last id that was given
-    waiting:    the id of the first entry that is not acknowledged; empty if there is none
-    delivered:  whether that one was delivered to a writer
-    before:     so many messages were appended before that one; None: it does not say
-    is_gone:    whether that one was deleted
-    has_group:  whether the consumer group is there
-    run_id:     of this Redis
-    at:         its clock, ms since 1970
+    upto:        messages up to this number were appended; None: it does not know
+    stored:      messages up to this number are acknowledged, or on record as missing; None: it does not know
+    stored_id:   the id of the entry with which they end
+    kept:        what MongoDB has acknowledged as `Kept.upto`
+    last_id:     the last id that was given
+    undelivered: the id of the first entry that no writer was given; empty if there is none
+    waiting:     the id of the first entry that is not acknowledged; empty if there is none
+    delivered:   whether that one was delivered to a writer
+    before:      so many messages were appended before that one; None: it does not say
+    is_gone:     whether that one was deleted
+    has_group:   whether the consumer group is there
+    run_id:      of this Redis
+    at:          its clock, ms since 1970
     """
 
     upto: int | None = None
@@ -53,6 +54,7 @@ class Beside:
     stored_id: str = NEVER
     kept: int = 0
     last_id: str = NEVER
+    undelivered: str = ""
     waiting: str = ""
     delivered: bool = False
     before: int | None = None
@@ -86,6 +88,14 @@ def watermark(beside: Beside) -> str:
     if lacks(beside):
         behind = next_position(beside.stored_id)
         return min(behind, first_of(beside.waiting)) if beside.waiting else behind
-    if beside.waiting:
-        return first_of(beside.waiting)
+    return first_of(beside.waiting) if beside.waiting else _to_come(beside)
+
+
+def delivered_below(beside: Beside) -> str:
+    """Below this position is what was delivered to writers so far, and not what comes later."""
+    return first_of(beside.undelivered) if beside.undelivered else _to_come(beside)
+
+
+def _to_come(beside: Beside) -> str:
+    """What is appended from now on has this position or one above it."""
     return max(first_of(f"{beside.at}-0"), next_position(beside.last_id))

@@ -27,7 +27,7 @@ from relaycore.errors import one_line
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout, misfit
 from relayproject import migrating, proposals
-from relayproject.observing.state import Listed, read_listed
+from relayproject.observing.overview import Listed, read_listed
 from relayproject.processes import ENDLESS, Endless
 
 log = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Facts:
     waiting: int | None = None
     lag_seconds: float = 0.0
     held: int = 0
-    minute: rates.Count | None = None
+    minute: rates.Rate | None = None
     hour: int = 0
     quarantined: int | None = None
     latest: list[Quarantined] = field(default_factory=list)
@@ -248,7 +248,7 @@ def _stream(facts: Facts, partitions: list[int], own: tuple[str, Layout] | None)
     facts.waiting = sum(one.entries for one in backlogs)
     facts.lag_seconds = max(one.lag_seconds for one in backlogs)
     _, counts = rates.series(partitions, 5, 13)
-    facts.minute = rates.Count(sum(counts[:-1]), 60.0)
+    facts.minute = rates.Rate(sum(counts[:-1]), 60.0)
     facts.hour = sum(rates.series(partitions, 60, 61)[1])
     facts.errors = journal.last(6)
     info = shared_redis().info()

@@ -10,7 +10,7 @@ from channels_app.report import hears_nothing
 from leases_app.models import Lease
 from relaycore.fitness import Finding
 from relayproject.observing.looking import look
-from relayproject.observing.state import Loop, State, Table
+from relayproject.observing.overview import Loop, Overview, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +53,24 @@ def readyz_web(request: HttpRequest) -> JsonResponse:
     return _answer([Check("PostgreSQL", fault)])
 
 
-def checks(state: State) -> list[Check]:
+def checks(overview: Overview) -> list[Check]:
     """Each server, each loop, and the channels."""
-    faults = {"PostgreSQL": None, "Redis": state.foreign, "MongoDB": None} | state.faults
-    if state.streams is not None and state.streams.refuses is not None:
-        faults["Redis"] = f"takes nothing, since {state.streams.refuses}: what is heard now is not stored"
-    faults |= state.lacks  # A table that is not there yet looks like a server that does not answer.
-    found = [_of_server(server, fault, state.findings.get(server, ())) for server, fault in faults.items()]
-    if state.table is not None:
-        found.append(Check("RELAY_PARTITIONS", state.misfit))
-        found.append(Check("RELAY_SECRET_KEY", state.table.secret))
-        found += [Check(str(loop), _why_not(loop, state.table), loop.waiting) for loop in state.table.loops]
+    faults = {"PostgreSQL": None, "Redis": overview.foreign, "MongoDB": None} | overview.faults
+    if overview.streams is not None and overview.streams.refuses is not None:
+        faults["Redis"] = f"takes nothing, since {overview.streams.refuses}: what is heard now is not stored"
+    faults |= overview.lacks  # A table that is not there yet looks like a server that does not answer.
+    found = [_of_server(server, fault, overview.findings.get(server, ())) for server, fault in faults.items()]
+    if overview.table is not None:
+        found.append(Check("RELAY_PARTITIONS", overview.misfit))
+        found.append(Check("RELAY_SECRET_KEY", overview.table.secret))
         found += [
-            Check(f"standby of partition {number}", why) for number, why in state.table.standbys.items()
+            Check(str(loop), _why_not(loop, overview.table), loop.waiting) for loop in overview.table.loops
         ]
-        found.append(Check("channels that Redis refuses", _refused(state.table)))
-        found.append(Check("channels with an open gap", _unheard(state.table)))
+        found += [
+            Check(f"standby of partition {number}", why) for number, why in overview.table.standbys.items()
+        ]
+        found.append(Check("channels that Redis refuses", _refused(overview.table)))
+        found.append(Check("channels with an open gap", _unheard(overview.table)))
     return found
 
 

@@ -8,14 +8,14 @@ from typing import Any, Final, TypeVar
 from django.db import connection
 
 from relayproject import migrating
-from relayproject.observing.state import State, read_archive, read_streams, read_table
+from relayproject.observing.overview import Overview, read_archive, read_streams, read_table
 
 PATIENCE_SECONDS: Final = 3.0
 
 T = TypeVar("T")
 
 
-def look() -> State:
+def look() -> Overview:
     """Look at everything at once; back after `PATIENCE_SECONDS` at the latest."""
     looks: dict[str, Callable[[], Any]] = {
         "PostgreSQL": read_table,
@@ -28,14 +28,14 @@ def look() -> State:
     found = {server: pool.submit(_alone, read) for server, read in looks.items()}
     pool.shutdown(wait=False)  # One that hangs is left behind; its own time limit ends it.
     wait(found.values(), PATIENCE_SECONDS)
-    state = State()
-    state.table = _result(found, "PostgreSQL", state.faults)
-    state.streams = _result(found, "Redis", state.faults)
-    state.archive = _result(found, "MongoDB", state.faults)
+    overview = Overview()
+    overview.table = _result(found, "PostgreSQL", overview.faults)
+    overview.streams = _result(found, "Redis", overview.faults)
+    overview.archive = _result(found, "MongoDB", overview.faults)
     for alias in lacks:  # That a server is away is said already.
         if (why := _result(found, alias, {})) is not None:
-            state.lacks[migrating.SERVERS[alias]] = why
-    return state
+            overview.lacks[migrating.SERVERS[alias]] = why
+    return overview
 
 
 def _alone(read: Callable[[], T]) -> T:

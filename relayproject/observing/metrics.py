@@ -26,7 +26,7 @@ from leases_app.models import Lease
 from relaybase import meters
 from relayproject.observing.http import REGISTRY
 from relayproject.observing.looking import look
-from relayproject.observing.state import Listed, State, Streams, Table
+from relayproject.observing.overview import Listed, Overview, Streams, Table
 
 COUNTERS = {
     "relayed": "Messages that a writer took from the stream.",
@@ -42,37 +42,37 @@ HISTOGRAMS = {
 
 
 class Whole(Collector):
-    """The state of the whole system, looked at when it is asked for."""
+    """The overview of the whole system, looked at when it is asked for."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, overview: Overview) -> None:
+        self._overview = overview
 
     def collect(self) -> Iterator[Metric]:
         """All families."""
-        state = self._state
+        overview = self._overview
         up = GaugeMetricFamily("relay_server_up", "Whether a server answers.", labels=["server"])
         for server in ("PostgreSQL", "Redis", "MongoDB"):
-            up.add_metric([server.lower()], float(server not in state.faults))
+            up.add_metric([server.lower()], float(server not in overview.faults))
         yield up
         finding = GaugeMetricFamily(
             "relay_server_finding",
             "1 for each thing that speaks against a server that answers; serious: it loses messages.",
             labels=["server", "finding", "severity"],
         )
-        for server, findings in state.findings.items():
+        for server, findings in overview.findings.items():
             for one in findings:
                 finding.add_metric([server.lower(), one.id, "serious" if one.serious else "warning"], 1.0)
         yield finding
-        if state.table is not None:
-            yield from _of_table(state.table)
-        if state.streams is not None:
-            yield from _of_streams(state.streams)
-        if state.archive is not None:
+        if overview.table is not None:
+            yield from _of_table(overview.table)
+        if overview.streams is not None:
+            yield from _of_streams(overview.streams)
+        if overview.archive is not None:
             yield GaugeMetricFamily(
-                "relay_archive_messages", "Messages in MongoDB, about.", state.archive.messages
+                "relay_archive_messages", "Messages in MongoDB, about.", overview.archive.messages
             )
             yield GaugeMetricFamily(
-                "relay_quarantine_messages", "What is in quarantine, about.", state.archive.quarantined
+                "relay_quarantine_messages", "What is in quarantine, about.", overview.archive.quarantined
             )
 
 

@@ -1,5 +1,5 @@
 """The servers of the stack: PostgreSQL, Valkey and MongoDB, each from a wheel or from outside.
 
-Reading order: `server` (what is the same of all), its three kinds, `together` (several at once), `external`
+Reading order: `embedded` (what is the same of all), its three kinds, `together` (several at once), `external`
 (those that somebody else runs).
 """

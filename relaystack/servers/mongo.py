@@ -13,8 +13,8 @@ from pymongo.errors import PyMongoError
 
 from relaystack.running.process import Command
 from relaystack.servers.binaries import mongod
+from relaystack.servers.embedded import ANSWER_TIMEOUT_SECONDS, Server
 from relaystack.servers.failures import Rule
-from relaystack.servers.server import ANSWER_TIMEOUT_SECONDS, Server
 
 EVICTION = ",".join(
     f"eviction_{what}_target=20,eviction_{what}_trigger=40"  # % of the cache

@@ -16,9 +16,9 @@ from relaystack.files import write_private
 from relaystack.running.accounts import give
 from relaystack.running.process import Command, Pause, run
 from relaystack.servers.binaries import postgres_programs
+from relaystack.servers.embedded import ANSWER_TIMEOUT_SECONDS, Server
 from relaystack.servers.failures import Rule
 from relaystack.servers.postmaster import bury
-from relaystack.servers.server import ANSWER_TIMEOUT_SECONDS, Server
 
 USER = DATABASE = "relay"
 

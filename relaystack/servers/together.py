@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from relaystack.running.process import Pause, stop_all
+from relaystack.servers.embedded import Server
 from relaystack.servers.mongo import Mongo
 from relaystack.servers.postgres import NOT_DURABLE, Postgres
-from relaystack.servers.server import Server
 from relaystack.servers.valkey import Valkey
 
 

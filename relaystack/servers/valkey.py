@@ -10,8 +10,8 @@ from redis.retry import Retry
 
 from relaystack.running.process import Command
 from relaystack.servers.binaries import valkey_server
+from relaystack.servers.embedded import ANSWER_TIMEOUT_SECONDS, Server
 from relaystack.servers.failures import Rule
-from relaystack.servers.server import ANSWER_TIMEOUT_SECONDS, Server
 
 ONCE = Retry(NoBackoff(), 0)
 """By default the driver would try for most of a minute."""

@@ -17,12 +17,12 @@ _INSERTS_BEFORE_DEATH = 5
 
 def acknowledge_first() -> None:
     """Swap the two steps, and be killed between them."""
+    from messages_app.writing.inserting import Inserting
     from messages_app.writing.store import Outcome
-    from messages_app.writing.writer import Writer
 
-    real, inserts = Writer._insert, 0
+    real, inserts = Inserting.insert, 0
 
-    def insert(self: Writer, batch: Any) -> Outcome:
+    def insert(self: Inserting, batch: Any) -> Outcome:
         nonlocal inserts
         inserts += 1
         self._stream.acknowledge(batch.stored(Outcome()))
@@ -30,17 +30,18 @@ def acknowledge_first() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return real(self, batch)
 
-    Writer._insert = insert  # type: ignore[method-assign]
+    Inserting.insert = insert  # type: ignore[method-assign]
 
 
 def forget_durability() -> None:
     """Take MongoDB's word for it that it has received something."""
-    from messages_app.writing import writer
+    from messages_app.writing import inserting, writer
     from relaybase import connections
 
     durable = connections.mongo_collection
     hasty = WriteConcern(w=1, j=False)
-    vars(writer)["mongo_collection"] = lambda name: durable(name).with_options(write_concern=hasty)
+    for module in (inserting, writer):
+        vars(module)["mongo_collection"] = lambda name: durable(name).with_options(write_concern=hasty)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from relaystack.servers.server import Server
+from relaystack.servers.embedded import Server
 
 
 class OwnServer:

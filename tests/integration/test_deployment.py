@@ -210,7 +210,7 @@ def test_nothing_is_adopted_while_somebody_listens(
 
     with Heartbeat(seat), pytest.raises(CommandError, match=r"Still running: seat of partition 0 \("):
         _manage(command)
-    assert deployment.misfit()
+    assert deployment.wrong_secret(deployment.recorded())
     assert deployment.beside_stream() == OTHER
 
 

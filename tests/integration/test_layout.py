@@ -1,6 +1,5 @@
 """The layout stands beside the streams, and nobody appends under another one."""
 
-import io
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,45 +19,20 @@ from messages_app.searching import history
 from messages_app.searching.watermark import is_drained
 from messages_app.writing.writer import write
 from relaybase import keys
-from relaybase.redis import appending
 from relaycore.channels import partition_of
 from relaycore.errors import UnfitServer
 from relaycore.layout import Layout
+from tests.integration.divisions import NAMES, append, divide, repartition
 from tests.integration.listening import world
 from tests.integration.listening.world import Loop
 from tests.integration.writing.world import document, fields_of
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["default", "messages"]),
+    pytest.mark.usefixtures("quick"),
+]
 
 Wait = Callable[..., None]
-
-NAMES = [f"channel {n}" for n in range(20)]
-
-
-@pytest.fixture(autouse=True)
-def _quick(settings: Any) -> None:
-    settings.RELAY_LEASE_TTL_SECONDS = 0.6
-    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.1
-    settings.RELAY_LISTENER_REFRESH_SECONDS = 0.2
-
-
-def _repartition(settings: Any, partitions: int) -> str:
-    settings.RELAY_PARTITIONS = partitions
-    out = io.StringIO()
-    call_command("repartition", stdout=out)
-    return out.getvalue()
-
-
-def _divided(settings: Any, partitions: int) -> None:
-    settings.RELAY_PARTITIONS = partitions
-    partitioning.require()
-    for name in NAMES:
-        start(name)
-
-
-def _append(redis: Any, name: str, text: str, own: Layout) -> str:
-    fields = [part for pair in fields_of([document(text, name)]).items() for part in pair]
-    return appending.append(redis, partition_of(name, own.partitions), 1, fields, layout=str(own))
 
 
 # --- positions ---------------------------------------------------------------------------
@@ -68,7 +42,7 @@ def _append(redis: Any, name: str, text: str, own: Layout) -> str:
 def test_no_position_of_a_channel_falls_back_although_a_clock_was_ahead(
     archive: Any, relay_keys: Any, settings: Any, changes: list[int]
 ) -> None:
-    _divided(settings, 3)
+    divide(settings, 3)
     ahead = int(time.time() * 1000) + 3_600_000
     # The stream of the partition that goes first has ids of an hour that is to come.
     for name in NAMES:
@@ -77,10 +51,10 @@ def test_no_position_of_a_channel_falls_back_although_a_clock_was_ahead(
         relay_keys.xadd(keys.stream(place), fields_of([document("before", name)]), id=entry)
 
     for partitions in changes:
-        _repartition(settings, partitions)
+        repartition(settings, partitions)
 
     for name in NAMES:
-        _append(relay_keys, name, "after", partitioning.layout())
+        append(relay_keys, name, "after", partitioning.layout())
     for partition in range(partitions):
         write(partition, partial(is_drained, partition))
     for name in NAMES:
@@ -97,10 +71,10 @@ def test_an_append_under_another_layout_is_refused_and_nothing_stands_there(rela
     layout.say(new, range(3))
 
     with pytest.raises(ResponseError, match=r"^LAYOUT here it is 3 2, and not 3 1"):
-        _append(relay_keys, "orders", "hello", old)
+        append(relay_keys, "orders", "hello", old)
     layout.say_moving(range(3))
     with pytest.raises(ResponseError, match=r"^LAYOUT here it is moving"):
-        _append(relay_keys, "orders", "hello", new)
+        append(relay_keys, "orders", "hello", new)
 
     assert not any(relay_keys.exists(keys.stream(partition)) for partition in range(3))
 
@@ -108,11 +82,11 @@ def test_an_append_under_another_layout_is_refused_and_nothing_stands_there(rela
 def test_a_redis_that_has_lost_its_data_has_the_layout_with_the_first_entry(relay_keys: Any) -> None:
     own = Layout(3, 2)
 
-    _append(relay_keys, "orders", "hello", own)
+    append(relay_keys, "orders", "hello", own)
 
     assert layout.beside(3)[partition_of("orders", 3)] == "3 2"
     with pytest.raises(ResponseError, match=r"^LAYOUT"):
-        _append(relay_keys, "orders", "hello", Layout(3, 1))
+        append(relay_keys, "orders", "hello", Layout(3, 1))
 
 
 def test_a_listener_of_another_layout_keeps_what_it_hears_and_says_so(
@@ -144,7 +118,7 @@ def test_a_listener_of_another_layout_keeps_what_it_hears_and_says_so(
 def test_a_change_that_is_cut_short_is_said_and_resumed(
     relay_keys: Any, archive: Any, settings: Any, client: Any, monkeypatch: pytest.MonkeyPatch, cut: str
 ) -> None:
-    _divided(settings, 1)
+    divide(settings, 1)
     for name in NAMES:
         relay_keys.xadd(keys.stream(0), fields_of([document("before", name)]))
 
@@ -154,7 +128,7 @@ def test_a_change_that_is_cut_short_is_said_and_resumed(
     with monkeypatch.context() as patch:
         patch.setattr(placement if cut == "settle" else layout, cut, killed)
         with pytest.raises(KeyboardInterrupt):
-            _repartition(settings, 3)
+            repartition(settings, 3)
 
     if cut == "say":
         with pytest.raises(UnfitServer, match=r"cut short.*manage\.py repartition"):
@@ -165,26 +139,26 @@ def test_a_change_that_is_cut_short_is_said_and_resumed(
             layout.begin(0)
     for own in (Layout(1, 1), Layout(3, 2)):
         with pytest.raises(ResponseError, match=r"^LAYOUT"):
-            _append(relay_keys, NAMES[0], "too early", own)
-    assert "Divided into 3" in _repartition(settings, 3)
+            append(relay_keys, NAMES[0], "too early", own)
+    assert "Divided into 3" in repartition(settings, 3)
     own = partitioning.layout()
     assert layout.beside(3) == [str(own)] * 3
     for channel in Channel.objects.all():
         assert channel.partition == partition_of(channel.channel, 3)
     for name in NAMES:
-        _append(relay_keys, name, "after", own)
+        append(relay_keys, name, "after", own)
     for partition in range(3):
         write(partition, partial(is_drained, partition))
     assert archive.count_documents({}) == 2 * len(NAMES)
-    assert "already" in _repartition(settings, 3)
+    assert "already" in repartition(settings, 3)
 
 
 def test_a_redis_that_went_back_to_more_partitions_is_named_and_nothing_of_it_is_lost(
     relay_keys: Any, archive: Any, settings: Any, browser: Any
 ) -> None:
-    _divided(settings, 5)
+    divide(settings, 5)
     layout.say(Layout(5, 1), range(5))
-    _repartition(settings, 3)
+    repartition(settings, 3)
     # The copy of Redis has entries that nobody has stored.
     layout.say(Layout(5, 1), range(5))
     for name in NAMES:
@@ -196,7 +170,7 @@ def test_a_redis_that_went_back_to_more_partitions_is_named_and_nothing_of_it_is
     with pytest.raises(CommandError, match="Redis has gone back"):
         call_command("listen")
 
-    _repartition(settings, 3)
+    repartition(settings, 3)
 
     assert archive.count_documents({"message": "of the copy"}) == len(NAMES)
     assert layout.beside(3) == [str(partitioning.layout())] * 3
@@ -213,15 +187,15 @@ def test_a_redis_of_more_partitions_without_a_layout_is_refused(relay_keys: Any)
 def test_a_postgresql_that_went_back_is_named_and_the_next_division_is_a_new_one(
     relay_keys: Any, archive: Any, settings: Any
 ) -> None:
-    _divided(settings, 1)
-    _repartition(settings, 2)
-    _repartition(settings, 3)
+    divide(settings, 1)
+    repartition(settings, 2)
+    repartition(settings, 3)
     Partitioning.objects.update(partitions=1, generation=1)
     settings.RELAY_PARTITIONS = 1
 
     with pytest.raises(UnfitServer, match="PostgreSQL has gone back"):
         layout.begin(0)
-    _repartition(settings, 1)
+    repartition(settings, 1)
 
     assert partitioning.layout() == Layout(1, 4)
     assert not Lease.objects.live().exists()

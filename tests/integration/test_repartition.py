@@ -1,7 +1,6 @@
 """RELAY_PARTITIONS is changed while there are data."""
 
 import functools
-import io
 from typing import Any
 
 import pytest
@@ -21,11 +20,10 @@ from relaycore.channels import partition_of
 from relaycore.errors import UnfitServer
 from relayproject.tasks import propose
 
+from .divisions import NAMES, repartition
 from .writing.world import document, fields_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-NAMES = [f"channel {n}" for n in range(20)]
 
 
 @pytest.fixture
@@ -34,12 +32,6 @@ def three(settings: Any) -> None:
     settings.RELAY_PARTITIONS = 3
     settings.RELAY_LEASE_TTL_SECONDS = 0.5
     partitioning.require()
-
-
-def _repartition() -> str:
-    out = io.StringIO()
-    call_command("repartition", stdout=out)
-    return out.getvalue()
 
 
 def _publish(redis: Any, settings: Any, name: str, text: str) -> None:
@@ -72,9 +64,8 @@ def test_what_was_on_the_streams_is_stored_and_the_channels_follow(
         start(name)
         _publish(relay_keys, settings, name, "before")
     assert not all(map(is_drained, range(3)))
-    settings.RELAY_PARTITIONS = partitions
 
-    said = _repartition()
+    said = repartition(settings, partitions)
 
     assert f"Divided into {partitions} instead of 3" in said
     assert all(map(is_drained, range(5)))
@@ -89,7 +80,7 @@ def test_what_was_on_the_streams_is_stored_and_the_channels_follow(
         assert [message["message"] for message in page.messages] == ["after", "before"]
         stored = relay_keys.hget(keys.stored(partition_of(name, partitions)), name)
         assert stored == b"2"
-    assert _repartition() == f"The data are divided into {partitions} already.\n"
+    assert repartition(settings, partitions) == f"The data are divided into {partitions} already.\n"
 
 
 def test_is_refused_while_somebody_listens(three: None, relay_keys: Any, settings: Any) -> None:
@@ -97,29 +88,26 @@ def test_is_refused_while_somebody_listens(three: None, relay_keys: Any, setting
     settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.05
     term = Contender().claim(Lease.Role.LISTENER, 0)
     assert term
-    settings.RELAY_PARTITIONS = 4
 
     refused = pytest.raises(
         CommandError, match=r"Stop everything first. Still running: listener of partition 0"
     )
     with Heartbeat(term), refused:
-        _repartition()
+        repartition(settings, 4)
     assert partitioning.recorded() == 3
 
 
 def test_leases_of_the_killed_are_waited_for(three: None, relay_keys: Any, settings: Any) -> None:
     assert Contender().claim(Lease.Role.WRITER, 2)
-    settings.RELAY_PARTITIONS = 1
 
-    assert "Divided into 1" in _repartition()
+    assert "Divided into 1" in repartition(settings, 1)
 
 
 def test_the_time_of_the_last_message_goes_along(three: None, relay_keys: Any, settings: Any) -> None:
     moved = next(name for name in NAMES if partition_of(name, 3) == 2)
     start(moved)
     relay_keys.hset(keys.last_at(2), moved, 17)
-    settings.RELAY_PARTITIONS = 1
 
-    _repartition()
+    repartition(settings, 1)
 
     assert relay_keys.hget(keys.last_at(0), moved) == b"17"

@@ -1,7 +1,6 @@
 """What was not heard stays on record, whatever the partitions are called afterwards."""
 
 import functools
-import io
 import itertools
 import random
 import time
@@ -10,54 +9,32 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from channels_app import completeness
+from channels_app import completeness, ranges
 from channels_app.listening.listener import listen
 from channels_app.listening.recording import changeover, unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import start, stop
-from leases_app import partitioning
 from leases_app.models import Lease
 from relaybase import keys
-from relaybase.redis import appending
 from relaycore.channels import partition_of
-from tests.integration.writing.world import document, fields_of
+from relaycore.layout import Layout
+from tests.integration.divisions import NAMES, append, divide, repartition
 from tests.loops import Loop
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("quick")]
 
 Wait = Callable[..., None]
 
 BEGIN = datetime(2026, 11, 20, tzinfo=UTC)
-NAMES = [f"channel {n}" for n in range(20)]
 CHANGES = [1, 3, 2, 7, 1, 4, 3]
 
 
-@pytest.fixture(autouse=True)
-def _quick(settings: Any) -> None:
-    settings.RELAY_LEASE_TTL_SECONDS = 0.6
-    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.1
-    settings.RELAY_LISTENER_REFRESH_SECONDS = 0.2
-
-
-def _repartition(settings: Any, partitions: int) -> None:
-    settings.RELAY_PARTITIONS = partitions
-    call_command("repartition", stdout=io.StringIO())
-
-
-def _begin(settings: Any, partitions: int, names: list[str] = NAMES) -> None:
-    settings.RELAY_PARTITIONS = partitions
-    partitioning.require()
-    for name in names:
-        start(name)
-
-
 def _missed(name: str) -> list[tuple[datetime, datetime | None]]:
-    return [(gap.began_at, gap.ended_at) for gap in completeness.missed(name, None, None)]
+    return [(gap.began_at, gap.ended_at) for gap in ranges.missed(name, None, None)]
 
 
 def _gap(hour: float, partition: int = 0, channel: str = "", **more: Any) -> Gap:
@@ -74,7 +51,7 @@ def test_each_channel_keeps_its_gaps_through_every_change(
     relay_keys: Any, archive: Any, settings: Any, seed: int
 ) -> None:
     chance = random.Random(seed)
-    _begin(settings, CHANGES[0])
+    divide(settings, CHANGES[0])
     hour = 0.0
     before: dict[str, list[Any]] = {name: [] for name in NAMES}
     for partitions in [*CHANGES[1:], 1]:
@@ -94,7 +71,7 @@ def test_each_channel_keeps_its_gaps_through_every_change(
                     before[touched].append((gap.began_at, gap.ended_at))
         gone = chance.choice(NAMES)
         stop(gone)
-        _repartition(settings, partitions)
+        repartition(settings, partitions)
         start(gone)
 
         assert {name: _missed(name) for name in NAMES} == before
@@ -106,14 +83,14 @@ def test_each_channel_keeps_its_gaps_through_every_change(
 def test_since_when_a_channel_is_complete_stays_the_same(
     relay_keys: Any, archive: Any, settings: Any, proofs_last: None
 ) -> None:
-    _begin(settings, 2)
+    divide(settings, 2)
     Channel.objects.update(first_heard_at=BEGIN)
     for partition in range(2):
         _gap(1 + partition, partition)
     ended = {name: _missed(name)[0][1] for name in NAMES}
 
     Channel.objects.update(first_heard_at=None)  # Else the change itself is a gap.
-    _repartition(settings, 3)
+    repartition(settings, 3)
 
     Channel.objects.update(subscription_status=Channel.Status.ACTIVE, first_heard_at=BEGIN)
     Lease.objects.filter(role=Lease.Role.LISTENER).delete()
@@ -133,18 +110,18 @@ def test_since_when_a_channel_is_complete_stays_the_same(
 def test_what_is_open_of_a_channel_is_ended_where_it_is_heard(
     relay_keys: Any, archive: Any, settings: Any
 ) -> None:
-    _begin(settings, 3)
+    divide(settings, 3)
     moved = next(name for name in NAMES if partition_of(name, 3) == 2)
     gap = _gap(1, 2, moved, ended_at=None, cause=Gap.Cause.LATE)
 
-    _repartition(settings, 1)
+    repartition(settings, 1)
 
     gap.refresh_from_db()
     assert (gap.partition, gap.ended_at) == (0, None)
 
 
 def test_many_channels_take_no_gap_each(relay_keys: Any, archive: Any, settings: Any) -> None:
-    _begin(settings, 1, [])
+    divide(settings, 1, [])
     Channel.objects.bulk_create(
         Channel(channel=f"c{n}", partition=0, first_heard_at=BEGIN) for n in range(10_000)
     )
@@ -152,7 +129,7 @@ def test_many_channels_take_no_gap_each(relay_keys: Any, archive: Any, settings:
     began = time.monotonic()
 
     with CaptureQueriesContext(connection) as queries:
-        _repartition(settings, 8)
+        repartition(settings, 8)
 
     assert (Gap.objects.count(), Gap.objects.get().began_at) == (1, BEGIN)
     assert len(queries) < 150
@@ -162,17 +139,15 @@ def test_many_channels_take_no_gap_each(relay_keys: Any, archive: Any, settings:
 def test_what_vanished_and_is_found_out_while_channels_move_is_a_gap_of_the_channels_that_it_was_in(
     relay_keys: Any, archive: Any, settings: Any
 ) -> None:
-    _begin(settings, 3)
+    divide(settings, 3)
     for name in NAMES:
         place = partition_of(name, 3)
-        fields = [part for pair in fields_of([document("lost", name)]).items() for part in pair]
-        entry = appending.append(relay_keys, place, 1, fields, layout="3 1")
+        entry = append(relay_keys, name, "lost", Layout(3, 1))
         if place == 1:
             relay_keys.xdel(keys.stream(place), entry)
-        fields = [part for pair in fields_of([document("kept", name)]).items() for part in pair]
-        appending.append(relay_keys, place, 1, fields, layout="3 1")
+        append(relay_keys, name, "kept", Layout(3, 1))
 
-    _repartition(settings, 1)
+    repartition(settings, 1)
 
     lost = {name for name in NAMES if partition_of(name, 3) == 1}
     assert {name for name in NAMES if _missed(name)} == lost
@@ -215,13 +190,13 @@ def _publish_to_nobody(redis: Any) -> datetime:
 def test_what_is_published_while_nobody_listens_is_in_a_gap_of_each_channel(
     relay_keys: Any, archive: Any, settings: Any, wait_until: Wait
 ) -> None:
-    _begin(settings, 1)
+    divide(settings, 1)
     published: list[datetime] = []
     for partitions in (1, 3, 2, 4):
         if partitions != settings.RELAY_PARTITIONS:
             # Published before the change and after it.
             published.append(_publish_to_nobody(relay_keys))
-            _repartition(settings, partitions)
+            repartition(settings, partitions)
             published.append(_publish_to_nobody(relay_keys))
         loops = _listen(partitions)
         wait_until(_all_active, seconds=20, what="all heard")
@@ -244,21 +219,21 @@ def test_what_is_published_while_nobody_listens_is_in_a_gap_of_each_channel(
 def test_how_much_was_missed_is_known_on_both_sides_of_a_change(
     relay_keys: Any, archive: Any, settings: Any, wait_until: Wait
 ) -> None:
-    _begin(settings, 1, ["orders"])
+    divide(settings, 1, ["orders"])
     loops = _listen(1)
     wait_until(_all_active)
     wait_until(lambda: _confirmed(relay_keys, 1))
     _end(loops)
     for number in range(7):
         relay_keys.publish("orders", number)
-    _repartition(settings, 2)
+    repartition(settings, 2)
     for number in range(5):
         relay_keys.publish("orders", number)
     loops = _listen(2)
     wait_until(_all_active)
     _end(loops)
 
-    before, after = completeness.missed("orders", None, None)
+    before, after = ranges.missed("orders", None, None)
     assert before.missed_at_most is not None
     assert 7 <= before.missed_at_most <= 30
     assert before.ended_at == after.began_at
@@ -269,10 +244,10 @@ def test_how_much_was_missed_is_known_on_both_sides_of_a_change(
 def test_that_nobody_listens_after_a_change_is_an_open_gap(
     relay_keys: Any, archive: Any, settings: Any, wait_until: Wait
 ) -> None:
-    _begin(settings, 1)
+    divide(settings, 1)
     Channel.objects.update(first_heard_at=BEGIN)
     Lease.objects.create(role=Lease.Role.LISTENER, partition=0, known_until=BEGIN, heartbeat_at=BEGIN)
-    _repartition(settings, 3)
+    repartition(settings, 3)
     wait_until(lambda: Lease.objects.silent().count() == 3)
 
     unheard.record()
@@ -286,7 +261,7 @@ def test_that_nobody_listens_after_a_change_is_an_open_gap(
 def test_a_change_that_is_cut_short_and_done_again_loses_no_moment(
     relay_keys: Any, archive: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _begin(settings, 1)
+    divide(settings, 1)
     Channel.objects.update(first_heard_at=BEGIN)
     Lease.objects.create(role=Lease.Role.LISTENER, partition=0, known_until=BEGIN)
 
@@ -296,9 +271,9 @@ def test_a_change_that_is_cut_short_and_done_again_loses_no_moment(
     with monkeypatch.context() as patch:
         patch.setattr(changeover, "begin", killed)
         with pytest.raises(KeyboardInterrupt):
-            _repartition(settings, 3)
+            repartition(settings, 3)
     halfway = _now(relay_keys)
-    _repartition(settings, 3)
+    repartition(settings, 3)
 
     found = _missed(NAMES[0])
     assert min(began for began, _ in found) == BEGIN

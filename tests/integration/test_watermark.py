@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from messages_app.searching.watermark import read
+from messages_app.searching.watermark import look
 from relaybase import keys
 from relaycore.position import first_of
 
@@ -19,7 +19,7 @@ def _now(redis: Any) -> str:
 
 
 def _is_now(redis: Any, asked_after: str) -> bool:
-    mark = read(0)
+    mark, _ = look(0)
     return mark is not None and asked_after <= mark <= _now(redis)
 
 
@@ -30,7 +30,7 @@ def test_is_the_clock_where_nothing_was_ever_appended(relay_keys: Any) -> None:
 def test_is_the_first_entry_while_there_is_no_group(relay_keys: Any) -> None:
     relay_keys.xadd(STREAM, {"a": "b"}, id="5-3")
 
-    assert read(0) == "0000000000005-0000000003-00000"
+    assert look(0)[0] == "0000000000005-0000000003-00000"
 
 
 def test_follows_an_entry_from_appended_to_acknowledged(relay_keys: Any) -> None:
@@ -39,13 +39,13 @@ def test_follows_an_entry_from_appended_to_acknowledged(relay_keys: Any) -> None
     assert _is_now(relay_keys, before)
     for entry in ("5-0", "5-1", "7-0"):
         relay_keys.xadd(STREAM, {"a": "b"}, id=entry)
-    assert read(0) == first_of("5-0")  # Not delivered.
+    assert look(0)[0] == first_of("5-0")  # Not delivered.
     _deliver(relay_keys, 2)
-    assert read(0) == first_of("5-0")  # Delivered, and pending.
+    assert look(0)[0] == first_of("5-0")  # Delivered, and pending.
     relay_keys.xack(STREAM, keys.GROUP, "5-1")
-    assert read(0) == first_of("5-0")  # A later one was stored first.
+    assert look(0)[0] == first_of("5-0")  # A later one was stored first.
     relay_keys.xack(STREAM, keys.GROUP, "5-0")
-    assert read(0) == first_of("7-0")  # The next one that was not delivered.
+    assert look(0)[0] == first_of("7-0")  # The next one that was not delivered.
     _deliver(relay_keys, 1)
     relay_keys.xack(STREAM, keys.GROUP, "7-0")
     assert _is_now(relay_keys, before)  # All is stored.
@@ -60,7 +60,7 @@ def test_does_not_fall_when_stored_entries_are_trimmed(relay_keys: Any) -> None:
     relay_keys.xtrim(STREAM, maxlen=0, approximate=False)
 
     # Redis' clock was set back: the next id follows the last one, not the clock.
-    assert read(0) == first_of(f"{future}-5")
+    assert look(0)[0] == first_of(f"{future}-5")
 
 
 def test_does_not_look_at_other_groups_and_partitions(relay_keys: Any) -> None:
@@ -79,4 +79,4 @@ def test_does_not_look_at_other_groups_and_partitions(relay_keys: Any) -> None:
 
 
 def test_is_unknown_while_redis_is_away(redis_away: None) -> None:
-    assert read(0) is None
+    assert look(0) == (None, False)

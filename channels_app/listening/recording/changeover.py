@@ -18,7 +18,7 @@ import redis
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
 
-from channels_app.listening.recording.gaps import bounded, open_gaps
+from channels_app.listening.recording.notes import bounded, open_gaps
 from channels_app.models import Channel, Gap
 from leases_app.models import Lease
 from relaybase import keys

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class TableLook:
     """Look at these channels; at the whole table if there are none."""
 
     names: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Jobs(Generic[T]):
             self._closed = True
             self._changed.notify()
 
-    def take(self, refresh_seconds: float) -> T | Look | None:
+    def take(self, refresh_seconds: float) -> T | TableLook | None:
         """Wait for the next job; None when the queue is closed and everything in order was taken.
 
         A look at the whole table is due `refresh_seconds` after the one before, asked for or not.
@@ -80,14 +80,14 @@ class Jobs(Generic[T]):
                 if now >= refresh_at:
                     # What was asked for by name stays: a look at all may take an unchanged table for granted.
                     self._looked_at_all_at = now
-                    return Look()
+                    return TableLook()
                 if now >= asked_at:
                     return self._take_asked(now)
                 self._changed.wait(min(refresh_at, asked_at) - now)
             return self._in_order.popleft() if self._in_order else None
 
-    def _take_asked(self, now: float) -> Look:
-        look = Look(tuple(self._names))
+    def _take_asked(self, now: float) -> TableLook:
+        look = TableLook(tuple(self._names))
         self._names.clear()
         self._asked = False
         self._looked_at = now

@@ -18,10 +18,10 @@ from typing import Final
 
 from django.db import DatabaseError, DataError, transaction
 
-from channels_app.listening.recording import gaps, statuses, unheard
-from channels_app.listening.recording.gaps import Closed, Note, Restored
+from channels_app.listening.recording import notes, statuses, unheard
 from channels_app.listening.recording.losses import GivenUp, write_loss
-from channels_app.listening.recording.statuses import Began, Heard
+from channels_app.listening.recording.notes import Closed, Note, Restored
+from channels_app.listening.recording.statuses import Began, RowsHeard
 from leases_app.leasing import Term
 from relaycore.times import from_milliseconds
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RowRefused:
     """Redis refuses the channel of this row, and says why. Before `since` (ms since 1970) it was heard."""
 
     row: int
@@ -45,8 +45,8 @@ class _Refusals:
     why: dict[int, str]
 
 
-_Decision = Note | Began | Heard | _Refusals
-Entry = Note | Began | Heard | Refused | GivenUp
+_Decision = Note | Began | RowsHeard | _Refusals
+Entry = Note | Began | RowsHeard | RowRefused | GivenUp
 
 _ROWS_AT_ONCE: Final = 1000
 
@@ -55,7 +55,7 @@ class Ledger:
     """Entries on their way to PostgreSQL. True while some wait that can be written.
 
     One thread says with `expect` that an entry will come; another one adds and writes it. Nobody
-    expects `Heard`: what a channel has missed before is known without it.
+    expects `RowsHeard`: what a channel has missed before is known without it.
 
     begun: the epoch of the latest term of which the table says what is heard in it; 0: of none
     """
@@ -99,15 +99,15 @@ class Ledger:
         match entry:
             case GivenUp():
                 self._facts.append(entry)
-            case Refused():
+            case RowRefused():
                 self._refuse(entry)
-            case Heard(rows):
+            case RowsHeard(rows):
                 for row in rows:
                     self._refused.pop(row, None)
                 self._decisions.append(entry)
             case note:
                 if isinstance(note, Closed):
-                    gaps.say(note, self._partition)
+                    notes.say(note, self._partition)
                 self._decisions.append(note)
 
     def write(self) -> None:
@@ -131,7 +131,7 @@ class Ledger:
                 self._term.hold()  # If it does: so it shows if PostgreSQL loses this again.
             write_loss(loss, self._partition)
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: RowRefused) -> None:
         """With those right before it: Redis may refuse all channels at once, and a transaction takes time.
 
         What was heard in between is not passed over: where a channel was refused it has a gap.
@@ -166,7 +166,7 @@ class Ledger:
                 if not statuses.begin(term, entry):
                     return False
                 self.begun = term.epoch
-            case Heard(rows, at):
+            case RowsHeard(rows, at):
                 return statuses.hear(term, rows, from_milliseconds(at))
             case _Refusals(since, said):
                 if not unheard.refuse(term, said, since):
@@ -178,7 +178,7 @@ class Ledger:
                 with transaction.atomic():
                     if not term.hold():
                         return False
-                    gaps.write(note, term)
+                    notes.write(note, term)
         return True
 
     def _doubt(self, entry: _Decision, term: Term) -> bool:
@@ -186,14 +186,14 @@ class Ledger:
         with transaction.atomic():
             if not term.hold():
                 return False
-            gaps.write_doubt(term)
+            notes.write_doubt(term)
         return True
 
 
 def _expected(entry: _Decision) -> int:
     """How many were expected that this stands for."""
     match entry:
-        case Heard():
+        case RowsHeard():
             return 0
         case _Refusals():
             return len(entry.why)

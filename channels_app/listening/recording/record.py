@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from channels_app.listening.recording.gaps import Covered, Forgotten, Opened, between
 from channels_app.listening.recording.losses import GivenUp, Losses
+from channels_app.listening.recording.notes import CoveredUntil, ForgottenUntil, Opened, between
 from channels_app.listening.recording.roster import Roster
 from channels_app.models import Gap
 from leases_app.heartbeat import Heartbeat
@@ -46,9 +46,9 @@ class Record:
             case effects.Deafened(since):
                 self._roster.note(Opened(since.at, Gap.Cause.CONNECTION_LOST))
             case effects.Covered(first):
-                self._roster.note(Covered(first.at))
+                self._roster.note(CoveredUntil(first.at))
             case effects.Forgotten(first):
-                self._roster.note(Forgotten(first.at))
+                self._roster.note(ForgottenUntil(first.at))
 
     def give_up(self, messages: int, since: Tick | None) -> None:
         """So many messages were heard after this tick, and had to be let go."""

@@ -17,11 +17,11 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from channels_app.listening.recording import unheard
-from channels_app.listening.recording.gaps import Note, Restored
-from channels_app.listening.recording.jobs import Jobs, Look
-from channels_app.listening.recording.ledger import Entry, Ledger, Refused
+from channels_app.listening.recording.jobs import Jobs, TableLook
+from channels_app.listening.recording.ledger import Entry, Ledger, RowRefused
 from channels_app.listening.recording.losses import GivenUp
-from channels_app.listening.recording.statuses import Began, Heard
+from channels_app.listening.recording.notes import Note, Restored
+from channels_app.listening.recording.statuses import Began, RowsHeard
 from channels_app.models import Channel
 from leases_app.leasing import Term
 from relaybase import logs
@@ -143,7 +143,7 @@ class Roster:
 
     def hear(self, rows: Iterable[int], at: int) -> None:
         """Say that these rows are heard from there on (ms since 1970)."""
-        self._jobs.put(Heard(tuple(rows), at))
+        self._jobs.put(RowsHeard(tuple(rows), at))
 
     def lead(self, term: Term, beginning: Began, forgotten: int = 0) -> None:
         """Write from now on, under this term, what was noted for it and what will be.
@@ -163,7 +163,7 @@ class Roster:
 
     def refuse(self, row: int, why: str, since: int | None) -> None:
         """Say that Redis refuses the channel of this row; what was published from `since` on is a gap."""
-        self._expect(Refused(row, why, since))
+        self._expect(RowRefused(row, why, since))
 
     def unheard(self, term: Term | None, known_until: int | None) -> None:
         """Say that the leader of this term hears nothing; None: that nobody leads whom this one hears.
@@ -197,10 +197,10 @@ class Roster:
         while job := self._jobs.take(min(refresh, _RETRY_SECONDS) if self._ledger else refresh):
             self._do(job)
         if self._ledger:
-            self._do(Look())
+            self._do(TableLook())
         connection.close()
 
-    def _do(self, job: Look | _Job) -> None:
+    def _do(self, job: TableLook | _Job) -> None:
         try:
             match job:
                 case _Lead(term, restored):
@@ -213,9 +213,9 @@ class Roster:
                         unheard.open_unproven(self._partition)
                     else:
                         unheard.open_for(term, known_until)
-                case Look(names) if names:
+                case TableLook(names) if names:
                     self._compare(set(names), self._read(names))
-                case Look():
+                case TableLook():
                     self._look_at_all()
                 case entry:
                     self._ledger.add(entry)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 
-from channels_app.listening.recording.gaps import end, open_gaps
+from channels_app.listening.recording.notes import end, open_gaps
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Term
 from relaybase.postgres.clock import ClockTimestamp
@@ -36,7 +36,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RowsHeard:
     """These rows are heard from `at` on (ms since 1970)."""
 
     rows: tuple[int, ...]

@@ -6,7 +6,7 @@ did: the row of the lease has it, and is locked meanwhile. A listener claims it 
 this, and nothing is opened, or after it, and closes the gap.
 
 A gap ends as covered by a proof alone: a leader that finds that it has missed nothing
-says so (`listening.gaps.Covered`), or has got beyond where the gap began and has put on
+says so (`recording.notes.CoveredUntil`), or has got beyond where the gap began and has put on
 record whatever it has missed (`Lease.known_until`). It is covered up to there.
 """
 
@@ -19,7 +19,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Greatest
 
-from channels_app.listening.recording.gaps import UNPROVEN, end_late
+from channels_app.listening.recording.notes import UNPROVEN, end_late
 from channels_app.listening.recording.statuses import silence
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Held, Term, storable

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pymongo.errors import PyMongoError
 
-from messages_app.searching.export import FORMATS, export
+from messages_app.searching.files import FORMATS, as_file
 from messages_app.searching.history import MOST_PER_PAGE, Cursor, Search, at, read
 from messages_app.searching.rows import row
 from relaybase import stopping
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         shows = self.stderr.isatty()
         done, begun = 0, time.monotonic()
         first = last = ""
-        for count, data, newest in export(search, format):
+        for count, data, newest in as_file(search, format):
             file.write(data)
             done += count
             first, last = first or newest, newest or last

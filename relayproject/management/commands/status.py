@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from relayproject.observing.health import checks
 from relayproject.observing.looking import look
-from relayproject.observing.state import State
+from relayproject.observing.overview import Overview
 from relayproject.proposals import Proposals
 
 
@@ -19,15 +19,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
-        state = look()
-        found = checks(state)
+        overview = look()
+        found = checks(overview)
         for check in found:
             self.stdout.write(
                 f"{'ok  ' if check.detail is None else 'NOT '} {check.name}{_because(check.detail)}"
             )
             if check.warning:
                 self.stdout.write(f"WARN {check.name}: {check.warning}")
-        for line in _figures(state):
+        for line in _figures(overview):
             self.stdout.write(f"     {line}")
         if any(check.detail is not None for check in found):
             sys.exit(1)
@@ -44,28 +44,28 @@ def _of_proposals(proposals: Proposals) -> str:
     return "proposals: none yet" if ago is None else f"proposals: {ago:.0f} s ago"
 
 
-def _figures(state: State) -> list[str]:
+def _figures(overview: Overview) -> list[str]:
     lines = []
-    if state.table is not None:
-        counts = ", ".join(f"{count} {status}" for status, count in state.table.channels.items())
+    if overview.table is not None:
+        counts = ", ".join(f"{count} {status}" for status, count in overview.table.channels.items())
         lines.append(f"channels: {counts}")
-        alone = [loop for loop in state.table.loops if loop.is_alone]
-        for partition, listed in state.table.listed.items():
+        alone = [loop for loop in overview.table.loops if loop.is_alone]
+        for partition, listed in overview.table.listed.items():
             if listed.unheard:
                 unheard = f"{listed.unheard} of {listed.channels} channels not heard"
                 lines.append(f"partition {partition}: {unheard}")
         lines += [f"{loop}: nobody has proved that it would take over" for loop in alone]
-        lines += [f"{loop}: {loop.waiting} messages wait in its memory" for loop in state.table.loops]
-        for partition, count in state.table.listeners.items():
-            dropped = state.table.dropped[partition]
+        lines += [f"{loop}: {loop.waiting} messages wait in its memory" for loop in overview.table.loops]
+        for partition, count in overview.table.listeners.items():
+            dropped = overview.table.dropped[partition]
             lines.append(f"partition {partition}: {count} listeners, {dropped} messages given up")
-        lines.append(f"gaps that last: {state.table.open_gaps}")
-        lines.append(_of_proposals(state.table.proposals))
-    if state.streams is not None:
-        for partition, backlog in state.streams.backlogs.items():
+        lines.append(f"gaps that last: {overview.table.open_gaps}")
+        lines.append(_of_proposals(overview.table.proposals))
+    if overview.streams is not None:
+        for partition, backlog in overview.streams.backlogs.items():
             lag = f"{backlog.lag_seconds:.1f} s behind" if backlog.lag_seconds else "all stored"
             lines.append(f"stream of partition {partition}: {backlog.entries} entries not stored, {lag}")
-    if state.archive is not None:
-        lines.append(f"messages stored: about {state.archive.messages}")
-        lines.append(f"in quarantine: about {state.archive.quarantined}")
+    if overview.archive is not None:
+        lines.append(f"messages stored: about {overview.archive.messages}")
+        lines.append(f"in quarantine: about {overview.archive.quarantined}")
     return lines

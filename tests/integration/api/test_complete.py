@@ -180,7 +180,7 @@ def test_while_redis_is_away_the_lease_says_what_is_known(
     api: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = redis.Redis(port=1)
-    monkeypatch.setattr("channels_app.completeness.shared_redis", lambda: nobody)
+    monkeypatch.setattr("channels_app.ranges.shared_redis", lambda: nobody)
     Lease.objects.update(known_until=_at(25))
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:25Z") == (True, [])
     assert _said(api, f"{MESSAGES}&until=2026-11-21T12:00:26Z") == (False, [])

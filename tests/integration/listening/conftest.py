@@ -57,11 +57,3 @@ def postgres_proxy(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]
         monkeypatch.setitem(server, "HOST", "127.0.0.1")
         monkeypatch.setitem(server, "PORT", proxy.port)
         yield proxy
-
-
-@pytest.fixture
-def quick(settings: Any) -> None:
-    """Loops that look at PostgreSQL more often than in production. Ask for it before them."""
-    settings.RELAY_LEASE_TTL_SECONDS = 1.0
-    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.1
-    settings.RELAY_LISTENER_REFRESH_SECONDS = 0.2

@@ -7,7 +7,7 @@ import pytest
 from channels_app.listening.listener import listen
 from channels_app.models import Gap
 from leases_app.models import Lease
-from messages_app.writing.ledger import COLLECTION, highest_epoch
+from messages_app.writing.kept import COLLECTION, highest_epoch
 from messages_app.writing.writer import write
 from relaybase import keys
 from relaybase.connections import mongo_collection

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from django.db import DataError, OperationalError, connection, transaction
 
-from channels_app.listening.recording import gaps
-from channels_app.listening.recording.gaps import Closed, Covered, Note, Opened
-from channels_app.listening.recording.ledger import Ledger, Refused
+from channels_app.listening.recording import notes
+from channels_app.listening.recording.ledger import Ledger, RowRefused
 from channels_app.listening.recording.losses import GivenUp
-from channels_app.listening.recording.statuses import Began, Heard
+from channels_app.listening.recording.notes import Closed, CoveredUntil, Note, Opened
+from channels_app.listening.recording.statuses import Began, RowsHeard
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
@@ -86,11 +86,11 @@ def test_what_is_noted_before_the_term_is_known_waits_for_it(term: Term) -> None
     assert (bool(ledger), ledger.is_written, Gap.objects.count()) == (False, True, 1)
 
 
-@pytest.mark.parametrize("stale", [Covered(5000), Opened(1000, DEAF), Closed(900, 5000, DEAF, 3)])
+@pytest.mark.parametrize("stale", [CoveredUntil(5000), Opened(1000, DEAF), Closed(900, 5000, DEAF, 3)])
 def test_what_a_term_of_the_past_has_noted_changes_nothing(ledger: Ledger, term: Term, stale: Note) -> None:
     """A gap of the new term is open, and it was frozen or without PostgreSQL until now."""
     note(ledger, stale)
-    gaps.write(Opened(2000, ALONE), succeed(term))
+    notes.write(Opened(2000, ALONE), succeed(term))
 
     ledger.write()
 
@@ -112,9 +112,9 @@ def test_what_a_term_leaves_behind_is_nobodys(ledger: Ledger, term: Term) -> Non
 
 def test_a_term_of_the_past_says_of_no_channel_that_it_is_heard(ledger: Ledger, term: Term) -> None:
     row = channel()
-    gaps.write(Closed(1000, 2000, Gap.Cause.LATE, 3, "orders"), term)
+    notes.write(Closed(1000, 2000, Gap.Cause.LATE, 3, "orders"), term)
     Gap.objects.update(ended_at=None)
-    ledger.add(Heard((row,), 3000))
+    ledger.add(RowsHeard((row,), 3000))
     succeed(term)
 
     ledger.write()
@@ -143,7 +143,7 @@ def test_a_claim_waits_for_what_is_being_written(
             assert term.hold()
             began.set()
             assert go_on.wait(10)
-            gaps.write(Opened(1000, DEAF), term)
+            notes.write(Opened(1000, DEAF), term)
 
     written = in_thread(write)
     assert began.wait(10)
@@ -183,14 +183,14 @@ def test_a_process_that_is_frozen_while_it_writes_holds_nobody_up(
 def test_a_leader_does_not_cover_the_gap_that_it_has_opened_itself(ledger: Ledger) -> None:
     """PostgreSQL was away when the term began, and came back when its connection was cut."""
     heard()
-    note(ledger, Covered(2000), Began((), 1000, 2000), Opened(3000, DEAF))
+    note(ledger, CoveredUntil(2000), Began((), 1000, 2000), Opened(3000, DEAF))
     ledger.write()
     gap = Gap.objects.get(channel="")
     assert (gap.began_at, gap.ended_at) == (at(3000), None)
 
 
 def test_a_term_begins_after_what_it_has_missed_was_noted(ledger: Ledger, term: Term) -> None:
-    gaps.write(Opened(1000, ALONE), term)
+    notes.write(Opened(1000, ALONE), term)
     note(ledger, Closed(1000, 2000, ALONE, 7), Began((heard(),), None, 2000))
     ledger.write()
     gap = Gap.objects.get()
@@ -201,7 +201,7 @@ def test_a_term_begins_after_what_it_has_missed_was_noted(ledger: Ledger, term: 
 def test_what_waits_is_written_from_where_it_could_not_be(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real: Callable[..., None] = gaps.write
+    real: Callable[..., None] = notes.write
     is_away = True
 
     def write(note: Note, term: Term) -> None:
@@ -209,7 +209,7 @@ def test_what_waits_is_written_from_where_it_could_not_be(
             raise OperationalError
         real(note, term)
 
-    monkeypatch.setattr(gaps, "write", write)
+    monkeypatch.setattr(notes, "write", write)
     note(ledger, Opened(1000, DEAF), Closed(1000, 2000, DEAF, 7))
     with pytest.raises(OperationalError):
         ledger.write()
@@ -224,14 +224,14 @@ def test_what_waits_is_written_from_where_it_could_not_be(
 def test_what_cannot_be_written_is_a_gap_of_unknown_size_and_no_wall(
     ledger: Ledger, term: Term, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
 ) -> None:
-    real: Callable[..., None] = gaps.write
+    real: Callable[..., None] = notes.write
 
     def write(note: Note, term: Term) -> None:
         if isinstance(note, Closed):
             raise error
         real(note, term)
 
-    monkeypatch.setattr(gaps, "write", write)
+    monkeypatch.setattr(notes, "write", write)
     term.renew(0, Condition(known_until=at(1000)))
     note(ledger, Closed(2000, 3000, DEAF, 7), Opened(10**14, DEAF))
 
@@ -257,7 +257,7 @@ def test_what_was_heard_and_is_not_when_a_term_begins_is_in_a_gap_of_its_own(
     Channel.objects.update(subscription_status=status)
     rows = (heard("bills"),)
     note(ledger, Began(rows, since, 2000))
-    ledger.add(Heard(rows, 2000))
+    ledger.add(RowsHeard(rows, 2000))
 
     ledger.write()
 
@@ -288,7 +288,7 @@ def test_a_channel_is_heard_from_a_tick_on_and_its_gap_ends_there(ledger: Ledger
     row = heard()
     note(ledger, Began((), 1000, 2000))
     for moment in (3000, 4000):
-        ledger.add(Heard((row,), moment))
+        ledger.add(RowsHeard((row,), moment))
     ledger.write()
     gap, row_now = Gap.objects.get(), Channel.objects.get()
     assert (gap.began_at, gap.ended_at, gap.covered) == (at(1000), at(3000), False)
@@ -297,9 +297,9 @@ def test_a_channel_is_heard_from_a_tick_on_and_its_gap_ends_there(ledger: Ledger
 
 def test_when_a_channel_was_heard_first_is_said_once(ledger: Ledger, term: Term) -> None:
     row = channel()
-    ledger.add(Heard((row,), 3000))
-    note(ledger, Refused(row, "NOPERM", 4000))
-    ledger.add(Heard((row,), 5000))
+    ledger.add(RowsHeard((row,), 3000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
+    ledger.add(RowsHeard((row,), 5000))
     ledger.write()
     assert Channel.objects.get().first_heard_at == at(3000)
     gap = Gap.objects.get()
@@ -308,7 +308,7 @@ def test_when_a_channel_was_heard_first_is_said_once(ledger: Ledger, term: Term)
 
 def test_what_is_refused_is_inactive_and_in_a_gap(ledger: Ledger) -> None:
     row = heard()
-    note(ledger, Refused(row, "NOPERM", 4000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
     assert not is_written(ledger), "nothing is confirmed beyond it before"
     ledger.write()
     assert is_written(ledger)
@@ -328,12 +328,12 @@ def test_what_is_refused_again_and_again_waits_once(term: Term, monkeypatch: pyt
     ledger = Ledger(0)
     row = heard()
     for _ in range(3):
-        note(ledger, Refused(row, "NOPERM", 4000))
+        note(ledger, RowRefused(row, "NOPERM", 4000))
     ledger.lead(term)
     ledger.write()
     assert is_written(ledger)
     assert len(refused) == 1
-    note(ledger, Refused(row, "NOPERM", 4000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
     assert not is_written(ledger)
     ledger.write()
     assert is_written(ledger)
@@ -343,9 +343,9 @@ def test_what_is_refused_again_and_again_waits_once(term: Term, monkeypatch: pyt
 def test_what_is_refused_again_after_it_was_heard_is_said_again(term: Term) -> None:
     ledger = Ledger(0)
     row = heard()
-    note(ledger, Refused(row, "NOPERM", 4000))
-    ledger.add(Heard((row,), 5000))
-    note(ledger, Refused(row, "NOPERM", 6000))
+    note(ledger, RowRefused(row, "NOPERM", 4000))
+    ledger.add(RowsHeard((row,), 5000))
+    note(ledger, RowRefused(row, "NOPERM", 6000))
     ledger.lead(term)
     ledger.write()
     assert Channel.objects.get().subscription_status == "INACTIVE"
@@ -356,7 +356,7 @@ def test_what_is_refused_at_once_is_written_at_once(
     ledger: Ledger, caplog: pytest.LogCaptureFixture, django_assert_max_num_queries: Any
 ) -> None:
     rows = [heard(f"orders/{number}") for number in range(100)]
-    note(ledger, *(Refused(row, "NOPERM", 4000) for row in rows))
+    note(ledger, *(RowRefused(row, "NOPERM", 4000) for row in rows))
     assert not is_written(ledger)
 
     with django_assert_max_num_queries(12):
@@ -371,7 +371,7 @@ def test_what_is_refused_at_once_is_written_at_once(
 
 def test_of_what_is_refused_at_once_the_last_reason_is_written(ledger: Ledger) -> None:
     row = heard()
-    note(ledger, *(Refused(row, why, 4000) for why in ("NOPERM", "NOAUTH", "NOAUTH")))
+    note(ledger, *(RowRefused(row, why, 4000) for why in ("NOPERM", "NOAUTH", "NOAUTH")))
     ledger.write()
     assert is_written(ledger)
     assert Channel.objects.get().refusal == "NOAUTH"
@@ -381,8 +381,8 @@ def test_what_was_refused_for_a_moment_has_a_gap_although_it_is_heard_before_tha
     ledger: Ledger,
 ) -> None:
     rows = (heard(), heard("bills"))
-    note(ledger, *(Refused(row, "NOPERM", 4000) for row in rows))
-    ledger.add(Heard(rows, 5000))
+    note(ledger, *(RowRefused(row, "NOPERM", 4000) for row in rows))
+    ledger.add(RowsHeard(rows, 5000))
     ledger.write()
     assert is_written(ledger)
     assert Channel.objects.filter(subscription_status="ACTIVE", refusal="").count() == 2
@@ -391,7 +391,7 @@ def test_what_was_refused_for_a_moment_has_a_gap_although_it_is_heard_before_tha
 
 def test_a_new_leader_says_why_it_does_not_hear_what_the_one_before_has_heard(ledger: Ledger) -> None:
     row = heard()
-    note(ledger, Began((), 1000, 2000), Refused(row, "NOPERM", 2000))
+    note(ledger, Began((), 1000, 2000), RowRefused(row, "NOPERM", 2000))
     ledger.write()
     gap = Gap.objects.get()
     assert (gap.began_at, gap.cause) == (at(1000), Gap.Cause.REFUSED)

@@ -5,16 +5,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from channels_app.listening.recording.gaps import (
+from channels_app.listening.recording.losses import GivenUp, Losses, write_loss
+from channels_app.listening.recording.notes import (
     Closed,
-    Covered,
-    Forgotten,
+    CoveredUntil,
+    ForgottenUntil,
     Opened,
     Restored,
     between,
     write,
 )
-from channels_app.listening.recording.losses import GivenUp, Losses, write_loss
 from channels_app.models import Channel, Gap
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
@@ -67,7 +67,7 @@ def test_a_shorter_one_does_not_make_it_shorter() -> None:
 @pytest.mark.parametrize("covered_until", [1500, 3_600_000], ids=["sooner", "the clock was ahead"])
 def test_what_was_taken_for_covered_is_a_gap_after_all(covered_until: int) -> None:
     write(Opened(1000, DEAF), TERM)
-    write(Covered(covered_until), TERM)
+    write(CoveredUntil(covered_until), TERM)
     write(Closed(1000, 31_000, ALONE, 99), TERM)
     assert gaps() == [(1000, 31_000, 99, False)]
 
@@ -80,7 +80,7 @@ def test_an_open_gap_is_closed_from_where_everything_was_confirmed() -> None:
 
 def test_a_gap_that_another_listener_has_heard_is_covered_up_to_what_it_has_heard() -> None:
     write(Opened(1000, DEAF), TERM)
-    write(Covered(4000), TERM)
+    write(CoveredUntil(4000), TERM)
     assert gaps() == [(1000, 4000, 0, True)]
 
 
@@ -128,7 +128,7 @@ def test_after_a_restart_of_redis_it_is_refused_all_the_same_and_nobody_knows_ho
 
 def test_what_redis_has_forgotten_is_a_gap_from_the_last_proof_on() -> None:
     for _ in range(2):
-        write(Forgotten(9000), Term("listener", 0, 2, "me", known_before=at(1000)))
+        write(ForgottenUntil(9000), Term("listener", 0, 2, "me", known_before=at(1000)))
     assert gaps() == [(1000, 9000, None, False)]
 
 
@@ -146,7 +146,7 @@ def test_what_postgresql_has_forgotten_takes_in_what_is_open_and_the_lease_count
     write(Restored(9000, 500), replace(term, known_before=at(1000)))
     assert gaps() == [(1000, 9000, None, False)]
     assert Gap.objects.get().cause == Gap.Cause.RESTORED
-    write(Covered(9500), term)
+    write(CoveredUntil(9500), term)
     write(Closed(9000, 9500, ALONE, 0), term)
     assert (1000, 9000, None, False) in gaps()
     assert Lease.objects.get().writes == 500
@@ -154,25 +154,25 @@ def test_what_postgresql_has_forgotten_takes_in_what_is_open_and_the_lease_count
 
 def test_it_closes_the_gap_that_is_open() -> None:
     write(Opened(2000, ALONE), TERM)
-    write(Forgotten(9000), Term("listener", 0, 2, "me", known_before=at(1000)))
+    write(ForgottenUntil(9000), Term("listener", 0, 2, "me", known_before=at(1000)))
     assert gaps() == [(1000, 9000, None, False)]
 
 
 def test_without_a_proof_it_begins_when_the_first_channel_was_heard() -> None:
     Channel.objects.create(channel="orders", first_heard_at=at(3000))
-    write(Forgotten(9000), TERM)
+    write(ForgottenUntil(9000), TERM)
     assert gaps() == [(3000, 9000, None, False)]
 
 
 def test_what_never_was_heard_has_no_gap_before_its_first_moment() -> None:
     Channel.objects.create(channel="orders")
-    write(Forgotten(9000), TERM)
+    write(ForgottenUntil(9000), TERM)
     assert gaps() == []
 
 
 def test_the_first_term_of_all_has_missed_nothing() -> None:
     Channel.objects.create(channel="orders", first_heard_at=at(8900))
-    write(Forgotten(9000), Term("listener", 0, 1, "me"))
+    write(ForgottenUntil(9000), Term("listener", 0, 1, "me"))
     assert gaps() == []
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from channels_app.completeness import is_known, missed
 from channels_app.listening.listener import listen
 from channels_app.listening.recording import unheard
 from channels_app.models import Channel, Gap
+from channels_app.ranges import is_known, missed
 from leases_app.models import Lease
 from relaybase import keys
 from tests.backups import Backup

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from channels_app.listening.listener import listen
 from channels_app.listening.recording import unheard
-from channels_app.listening.recording.gaps import Closed, Covered, Opened
-from channels_app.listening.recording.gaps import write as write_note
+from channels_app.listening.recording.notes import Closed, CoveredUntil, Opened
+from channels_app.listening.recording.notes import write as write_note
 from channels_app.models import Channel, Gap
 from leases_app import deployment
 from leases_app.leasing import Condition, Contender, Term
@@ -321,7 +321,7 @@ def test_a_deaf_leaders_gap_gets_the_bounds_of_what_was_missed(quick: None) -> N
     began = int(opened.began_at.timestamp() * 1000) - 40  # By Redis's clock, when it last ticked.
 
     write_note(Closed(began, began + 60_500, Gap.Cause.CONNECTION_LOST, 12), term)
-    write_note(Covered(began + 60_500), term)
+    write_note(CoveredUntil(began + 60_500), term)
 
     gap = Gap.objects.get()
     assert (gap.pk, gap.covered, gap.missed_at_most) == (opened.pk, False, 12)

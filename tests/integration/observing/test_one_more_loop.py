@@ -9,7 +9,7 @@ from django.test import Client
 from leases_app.leasing import Condition, Contender
 from leases_app.models import Lease
 from relayproject.dashboard import facts
-from relayproject.observing import state
+from relayproject.observing import overview
 from relayproject.processes import ENDLESS, Endless
 
 # Threads open connections of their own: Django asks that both databases are named.
@@ -31,7 +31,7 @@ def _senders(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) -> No
     settings.RELAY_SENDER_SHARDS = 3
     monkeypatch.setattr(Lease, "Role", Role)
     sender = Endless("sender", "senders", "webhooks_app.tasks.send", shards="RELAY_SENDER_SHARDS")
-    for place in (state, facts):
+    for place in (overview, facts):
         monkeypatch.setattr(place, "ENDLESS", (*ENDLESS, sender))
     for shard in (0, 2):
         term = Contender().claim(Role.SENDER, shard)

@@ -11,9 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from relaystack.servers.embedded import Server
 from relaystack.servers.mongo import Mongo
 from relaystack.servers.postgres import NOT_DURABLE, Postgres
-from relaystack.servers.server import Server
 from relaystack.servers.valkey import Valkey
 from tests.signals import heeded
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 
 from relaystack.datadir import DataDirectory
+from relaystack.servers.embedded import Server
 from relaystack.servers.external import UNREADABLE, without_password
-from relaystack.servers.server import Server
 from relaystack.servers.together import start_all
 
 Spawn = Callable[..., subprocess.Popen[str]]

@@ -11,7 +11,7 @@ import pytest
 from relaystack.datadir import DataDirectory
 from relaystack.errors import StackError
 from relaystack.servers import binaries
-from relaystack.servers.server import Server
+from relaystack.servers.embedded import Server
 from relaystack.servers.together import start_all
 from tests.integration.stack.conftest import SERVERS
 

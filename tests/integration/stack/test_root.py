@@ -12,7 +12,7 @@ import pytest
 
 from relaystack.running.accounts import is_open_to, server_account
 from relaystack.servers import binaries
-from relaystack.servers.server import Server
+from relaystack.servers.embedded import Server
 from relaystack.servers.together import start_all, stop_servers
 from tests.integration.stack.conftest import SERVERS
 

@@ -15,8 +15,8 @@ import redis
 
 from relaystack import ports
 from relaystack.errors import PortTaken, StackError
+from relaystack.servers.embedded import Server
 from relaystack.servers.postgres import Postgres
-from relaystack.servers.server import Server
 from relaystack.servers.together import servers_for_tests, start_all
 from tests.integration.stack.conftest import SERVERS, is_running
 

@@ -4,7 +4,7 @@ import pytest
 
 from channels_app.models import Gap
 from messages_app.searching import watermark
-from messages_app.writing.ledger import Ledger
+from messages_app.writing.kept import KeptInMongo
 from relaycore.storing.known import Kept
 
 from .test_vanished import Writing, append, store
@@ -17,9 +17,9 @@ def test_what_another_consumer_has_taken_is_claimed_at_once_where_nothing_can_be
     world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun: list[int] = []
-    claim = Ledger.claim
+    claim = KeptInMongo.claim
 
-    def counted(self: Ledger, epoch: int) -> Kept | None:
+    def counted(self: KeptInMongo, epoch: int) -> Kept | None:
         begun.append(epoch)
         return claim(self, epoch)
 
@@ -27,7 +27,7 @@ def test_what_another_consumer_has_taken_is_claimed_at_once_where_nothing_can_be
     append(world.redis, "taken")
     world.deliver(1, consumer="somebody else")
     append(world.redis, "after")
-    monkeypatch.setattr(Ledger, "claim", counted)
+    monkeypatch.setattr(KeptInMongo, "claim", counted)
 
     with Writing():
         wait_until(lambda: len(world.stored()) == 3)

@@ -49,7 +49,7 @@ def test_windows_are_at_most_one_slot_longer_than_they_say(world: World) -> None
     assert 60 <= found.minute.seconds < 70.1
     assert 3600 <= found.hour.seconds < 4200.1
     assert 86_400 <= found.day.seconds < 90_000.1
-    assert rates.Count(140, 70.0).per_second == 2.0
+    assert rates.Rate(140, 70.0).per_second == 2.0
 
 
 @pytest.mark.parametrize(("width", "window"), [(10, "minute"), (600, "hour"), (3600, "day")])

@@ -8,6 +8,7 @@ from relaycore.position import (
     MAX_MESSAGES_PER_ENTRY,
     POSITION_CHARS,
     START,
+    entry_of,
     entry_prefix,
     first_of,
     is_position,
@@ -50,6 +51,7 @@ def test_every_position_is_one_and_comes_after_the_start(place: Place) -> None:
     assert len(position_of(place)) == POSITION_CHARS == len(START)
     assert position_of(place) >= START
     assert milliseconds_of(f"{place[0]}-{place[1]}") == place[0]
+    assert entry_of(position_of(place)) == f"{place[0]}-{place[1]}"
 
 
 def test_before_every_message_is_a_position() -> None:

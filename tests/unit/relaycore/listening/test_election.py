@@ -4,8 +4,7 @@ from itertools import product
 
 import pytest
 
-from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick
-from relaycore.capturing.ticks import State as TickState
+from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick, TickState
 from relaycore.listening.election import HANDOVER_SECONDS, SILENT_TICKS, Election
 from relaycore.listening.transitions import TRANSITIONS, Action, Event, IllegalEvent, State
 

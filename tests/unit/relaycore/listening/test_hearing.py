@@ -2,8 +2,7 @@
 
 from relaycore.capturing.capture import Capture, Push, Subscribed, Ticked
 from relaycore.capturing.policies import Changes
-from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, pack, seal
-from relaycore.capturing.ticks import State as TickState
+from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, TickState, pack, seal
 from relaycore.envelope import key_of, payload_of
 from relaycore.listening.hearing import Hearing, Step
 from relaycore.listening.transitions import Action, State

@@ -11,8 +11,7 @@ from relaycore.capturing.accounting import Missed, Why
 from relaycore.capturing.capture import REFUSAL, Capture, Push
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Command
-from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick, pack, seal
-from relaycore.capturing.ticks import State as TickState
+from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, Tick, TickState, pack, seal
 from relaycore.envelope import payload_of
 from relaycore.listening.effects import (
     Active,
@@ -27,13 +26,13 @@ from relaycore.listening.effects import (
     Forgotten,
     Lead,
     Locate,
-    Look,
     Mark,
     Overflow,
     Prove,
     Publish,
     Settled,
     Silenced,
+    TableChanged,
     Unheard,
 )
 from relaycore.listening.election import HANDOVER_SECONDS
@@ -296,8 +295,8 @@ def test_a_notice_is_told_from_the_beginning_on() -> None:
     notice: Push = [b"message", b"control", notices.look("orders", KEY)]
     listener = Listener(b"orders")
     listener.connect()
-    assert listener.hear(notice) == [Look(notices.Look("orders"))]
-    assert standby().hear(notice) == [Look(notices.Look("orders"))]
+    assert listener.hear(notice) == [TableChanged(notices.Look("orders"))]
+    assert standby().hear(notice) == [TableChanged(notices.Look("orders"))]
 
 
 # --- a standby proves that it is whole ---------------------------------------------------

@@ -4,10 +4,10 @@ import threading
 import time
 from itertools import pairwise
 
-from channels_app.listening.recording.jobs import MOST_NAMES, Jobs, Look
+from channels_app.listening.recording.jobs import MOST_NAMES, Jobs, TableLook
 
 LONG = 60.0
-WHOLE = Look()
+WHOLE = TableLook()
 
 
 def rested() -> Jobs[str]:
@@ -36,7 +36,7 @@ def test_looks_that_wait_are_one() -> None:
         jobs.look("orders")
     jobs.look("bills")
     look = jobs.take(LONG)
-    assert isinstance(look, Look)
+    assert isinstance(look, TableLook)
     assert sorted(look.names) == ["bills", "orders"]
     jobs.put("next")
     assert jobs.take(LONG) == "next"
@@ -65,7 +65,7 @@ def test_a_look_at_all_that_is_due_leaves_what_was_asked_for_by_name() -> None:
     jobs = rested()
     jobs.look("orders")
     assert jobs.take(0.0) == WHOLE
-    assert jobs.take(LONG) == Look(("orders",))
+    assert jobs.take(LONG) == TableLook(("orders",))
 
 
 def test_a_look_after_a_rest_is_at_once_and_one_right_after_a_look_waits() -> None:
@@ -73,7 +73,7 @@ def test_a_look_after_a_rest_is_at_once_and_one_right_after_a_look_waits() -> No
     times = []
     for _ in range(3):
         jobs.look("orders")
-        assert jobs.take(LONG) == Look(("orders",))
+        assert jobs.take(LONG) == TableLook(("orders",))
         times.append(time.monotonic())
     assert all(0.19 < after - before < 0.6 for before, after in pairwise(times))
 
@@ -97,7 +97,7 @@ def test_the_whole_table_is_looked_at_in_time_however_many_names_are_asked_for()
         jobs.look("orders")
         looks.append(jobs.take(0.5))
     assert 2 <= looks.count(WHOLE) <= 3
-    assert Look(("orders",)) in looks
+    assert TableLook(("orders",)) in looks
 
 
 def test_the_end_comes_after_what_was_put_and_waits_for_no_look() -> None:

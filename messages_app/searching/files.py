@@ -16,7 +16,7 @@ from typing import Final
 from messages_app.searching.history import MOST_PER_PAGE, Document, Page, Search, at, read
 from messages_app.searching.rows import COLUMNS, row
 
-Chunk = tuple[int, bytes, str]
+FilePart = tuple[int, bytes, str]
 """How many messages were read for it, the bytes of those that are wanted, and the last position."""
 
 
@@ -37,7 +37,7 @@ FORMATS: Final[Mapping[str, Callable[[list[Document]], bytes]]] = {"ndjson": ndj
 BEGINNINGS: Final = {"ndjson": b"", "csv": (",".join(COLUMNS) + "\r\n").encode()}
 
 
-def export(search: Search, format: str) -> Iterator[Chunk]:
+def as_file(search: Search, format: str) -> Iterator[FilePart]:
     """The file, a page at a time.
 
     Raises:

@@ -16,15 +16,17 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from messages_app.writing.stream import last_epoch
 from relaybase.connections import mongo_collection, shared_redis
 from relaycore.errors import one_line
-from relaycore.position import NEVER, entry_prefix
+from relaycore.position import NEVER, entry_of, entry_prefix
 from relaycore.storing.known import Kept
 
 log = logging.getLogger(__name__)
 
 COLLECTION = "partitions"
 
+_NEVER = entry_prefix(NEVER)
 
-class Ledger:
+
+class KeptInMongo:
     """That of one partition. Every method may raise `PyMongoError`."""
 
     def __init__(self, collection: Collection[Any], partition: int) -> None:
@@ -95,14 +97,7 @@ def _kept(document: Mapping[str, Any]) -> Kept:
     return Kept(
         epoch=document["epoch"],
         upto=document.get("upto", 0),
-        position=_id(document.get("position")),
-        mark=_id(document.get("mark")),
+        position=entry_of(document.get("position", _NEVER)),
+        mark=entry_of(document.get("mark", _NEVER)),
         run_id=document.get("run_id", ""),
     )
-
-
-def _id(prefix: str | None) -> str:
-    if prefix is None:
-        return NEVER
-    milliseconds, number, _ = prefix.split("-")
-    return f"{int(milliseconds)}-{int(number)}"

@@ -45,14 +45,14 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class CoveredUntil:
     """Whatever is open in the partition: this listener has heard all of it, up to `at` (ms since 1970)."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class ForgottenUntil:
     """Nobody has heard the partition up to `at` (ms since 1970), and Redis does not know since when."""
 
     at: int
@@ -69,7 +69,7 @@ class Restored:
     writes: int
 
 
-Note = Opened | Closed | Covered | Forgotten | Restored
+Note = Opened | Closed | CoveredUntil | ForgottenUntil | Restored
 """What a term decides, and nobody without it."""
 
 _FACTS: Final = (
@@ -115,9 +115,9 @@ def write(note: Note, term: Term) -> None:
     match note:
         case Opened():
             _open(note, term.partition, still_open)
-        case Covered(at):
+        case CoveredUntil(at):
             cover(still_open, from_milliseconds(at))
-        case Forgotten(at):
+        case ForgottenUntil(at):
             _end_forgotten(from_milliseconds(at), term, still_open)
         case Restored():
             _restore(note, term, still_open)

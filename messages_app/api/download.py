@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from messages_app.api import asked, schema
-from messages_app.searching.export import FORMATS, Chunk, export
+from messages_app.searching.files import FORMATS, FilePart, as_file
 from relaybase.http.addresses import quoted
 from relaybase.http.parameters import Parameters
 
@@ -46,10 +46,10 @@ class MessageExport(APIView):
         parameters = Parameters(request, *asked.PARAMETERS, "format")
         format = parameters.one_of("format", list(FORMATS)) or "ndjson"
         search = asked.search(parameters)
-        chunks = export(search, format)
+        parts = as_file(search, format)
         # What can go wrong shows with the first page, while there still can be an answer that says so.
-        begun = [next(chunks), next(chunks)]
-        answer = StreamingHttpResponse(_stream(begun, chunks), content_type=CONTENT_TYPES[format])
+        begun = [next(parts), next(parts)]
+        answer = StreamingHttpResponse(_stream(begun, parts), content_type=CONTENT_TYPES[format])
         name = f"{quoted(search.channel)}.{format}"
         answer["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
         # A proxy that collects it first would need room for all of it.
@@ -57,8 +57,8 @@ class MessageExport(APIView):
         return answer
 
 
-async def _stream(begun: list[Chunk], chunks: Iterator[Chunk]) -> AsyncIterator[bytes]:
+async def _stream(begun: list[FilePart], parts: Iterator[FilePart]) -> AsyncIterator[bytes]:
     while begun:
         yield begun.pop(0)[1]
-    while chunk := await sync_to_async(lambda: next(chunks, None), thread_sensitive=False)():
-        yield chunk[1]
+    while part := await sync_to_async(lambda: next(parts, None), thread_sensitive=False)():
+        yield part[1]

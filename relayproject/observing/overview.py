@@ -129,7 +129,7 @@ class Archive:
 
 
 @dataclass(slots=True)
-class State:
+class Overview:
     """What was seen. None: that server does not answer, `faults` says why by its name.
 
     lacks: by its name, what a server lacks of this version's migrations

@@ -15,7 +15,7 @@ from relaybase import env
 
 
 @dataclass(frozen=True, slots=True)
-class Servers:
+class Whereabouts:
     """The URLs of the three servers, the secret key, and where a local stack keeps its data."""
 
     database_url: str
@@ -25,7 +25,7 @@ class Servers:
     data_dir: Path
 
 
-def find() -> Servers:
+def find() -> Whereabouts:
     """Read what names the servers.
 
     Raises:
@@ -45,7 +45,7 @@ def find() -> Servers:
     secret_key = env.text("RELAY_SECRET_KEY", "") or _read(data_dir / "secret_key")
     if not secret_key:
         raise ImproperlyConfigured("RELAY_SECRET_KEY must be set, to 50 random characters.")
-    return Servers(found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"], secret_key, data_dir)
+    return Whereabouts(found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"], secret_key, data_dir)
 
 
 def _read_stack(path: Path) -> dict[str, str]:

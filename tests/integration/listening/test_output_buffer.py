@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from channels_app.listening import backlog
-from channels_app.listening.backlog import EVERY_SECONDS, Backlog
+from channels_app.listening import output_buffer
 from channels_app.listening.outlet import Outlet
+from channels_app.listening.output_buffer import EVERY_SECONDS, OutputBuffer
 from channels_app.listening.subscription import Subscription
 from relaybase.redis import wire
 from relaycore.capturing.subscribing import Command
@@ -55,7 +55,9 @@ def subscription(wait_until: Wait) -> Iterator[Subscription]:
 class _Clock:
     """Asks again and again, each time as long after the last one as it has to be."""
 
-    def __init__(self, watch: Backlog, outlet: Outlet, subscription: Subscription, wait_until: Wait) -> None:
+    def __init__(
+        self, watch: OutputBuffer, outlet: Outlet, subscription: Subscription, wait_until: Wait
+    ) -> None:
         self._watch, self._outlet, self._subscription = watch, outlet, subscription
         self._wait_until = wait_until
         self._now = time.monotonic()
@@ -98,7 +100,7 @@ def test_one_warning_for_each_stretch_in_which_a_frozen_reader_is_half_way_to_th
     wait_until: Wait,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    clock = _Clock(Backlog(outlet, 0), outlet, subscription, wait_until)
+    clock = _Clock(OutputBuffer(outlet, 0), outlet, subscription, wait_until)
     for stretch in (1, 2):
         clock.ask()
         assert _warnings(caplog) == stretch - 1, "nothing waits"
@@ -125,7 +127,7 @@ def test_without_a_limit_there_is_nothing_to_warn_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     relay_keys.config_set(LIMIT, "pubsub 0 0 0")
-    clock = _Clock(Backlog(outlet, 0), outlet, subscription, wait_until)
+    clock = _Clock(OutputBuffer(outlet, 0), outlet, subscription, wait_until)
     _publish_until_there_waits(18 * MIB, relay_keys, subscription)
     clock.ask()
 
@@ -146,7 +148,7 @@ def test_each_connection_has_a_number_of_its_own(subscription: Subscription, wai
 def slow_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     """Listeners read a little at a time, and look often at what waits. Ask for it before them."""
     monkeypatch.setattr(wire, "READ_BYTES", 1 << 10)
-    monkeypatch.setattr(backlog, "EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(output_buffer, "EVERY_SECONDS", 0.05)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,7 +18,7 @@ EVERY_SECONDS: Final = 3.0
 _OUTPUT_BYTES: Final = re.compile(rb"\bomem=([0-9]+)")
 
 
-class Backlog:
+class OutputBuffer:
     """One warning for each stretch in which more than half of what Redis allows waits."""
 
     def __init__(self, outlet: Outlet, partition: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from relaybase import servers
+from relaybase import whereabouts
 
 URLS = {"DATABASE_URL": "postgres://given/", "REDIS_URL": "redis://given/", "MONGO_URL": "mongodb://given/"}
 STACK = {"database_url": "postgres://stack/", "redis_url": "redis://stack/", "mongo_url": "mongodb://stack/"}
@@ -24,7 +24,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monk
 
 
 def urls() -> tuple[str, str, str]:
-    found = servers.find()
+    found = whereabouts.find()
     return found.database_url, found.redis_url, found.mongo_url
 
 
@@ -32,7 +32,7 @@ def test_the_environment_names_them(surroundings: pytest.MonkeyPatch, tmp_path: 
     for name, url in URLS.items():
         surroundings.setenv(name, url)
     assert urls() == tuple(URLS.values())
-    assert servers.find().data_dir == tmp_path
+    assert whereabouts.find().data_dir == tmp_path
 
 
 def test_else_the_stack_that_runs_beside(surroundings: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -60,13 +60,13 @@ def test_the_data_directory_is_absolute(surroundings: pytest.MonkeyPatch, tmp_pa
     (tmp_path / "here" / "stack.json").write_text(json.dumps(STACK))
     surroundings.chdir(tmp_path)
     surroundings.setenv("RELAY_DATA_DIR", "here")
-    assert servers.find().data_dir == tmp_path / "here"
+    assert whereabouts.find().data_dir == tmp_path / "here"
 
 
 def test_without_either_the_missing_variables_are_named(surroundings: pytest.MonkeyPatch) -> None:
     surroundings.setenv("REDIS_URL", URLS["REDIS_URL"])
     with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL and MONGO_URL must be set.*make run"):
-        servers.find()
+        whereabouts.find()
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"redis_url": "redis://stack/"', "{}", '{"redis_url": 1}'])
@@ -75,4 +75,4 @@ def test_a_stack_file_that_says_nothing_is_as_good_as_none(
 ) -> None:
     (tmp_path / "stack.json").write_text(content)
     with pytest.raises(ImproperlyConfigured, match="DATABASE_URL and REDIS_URL and MONGO_URL must be set"):
-        servers.find()
+        whereabouts.find()
