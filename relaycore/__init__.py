@@ -31,6 +31,12 @@ What a writer decides:
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
 =====================  ============================================================
 
+What is told to those who follow what is stored:
+
+=====================  ============================================================
+`following.news`       what they are told when something is stored
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

@@ -145,8 +145,14 @@ def test_a_right_that_is_missing_is_named(
     wait_until: Wait,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    taken = {"listeners": "xadd", "writers": "xack", "web": "eval", "broker": "lpush"}
-    for user, command in taken.items():
+    taken = [
+        ("listeners", "xadd"),
+        ("writers", "xack"),
+        ("writers", "publish"),
+        ("web", "eval"),
+        ("broker", "lpush"),
+    ]
+    for user, command in taken:
         redis.operator.execute_command("ACL", "SETUSER", user, f"-{command}")
         heard(f"without {command}")
         if user == "web":
