@@ -7,8 +7,8 @@ Purpose
 
 Deliberately absent
     Decisions: who reads what, when and how far is `relaycore.following.reader`. Queues: a subscriber that
-    takes nothing is handed `ROOM` pages, and is behind from then on. Names and cursors that outlive a process:
-    whoever subscribes keeps the place of what it has taken.
+    takes nothing is handed `ROOM` pages, and is behind from then on. Names, and cursors that outlive a
+    process: whoever subscribes keeps the place of what it has taken.
 
 Who does what
     ::
