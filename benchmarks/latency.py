@@ -1,4 +1,4 @@
-"""(c) From PUBLISH to stored, and to visible in the API."""
+"""(c) From PUBLISH to stored, to visible in the API, and to printed by `messages tail`."""
 
 import random
 import time
@@ -14,6 +14,7 @@ from benchmarks.relay import Relay
 from benchmarks.results import Results
 from benchmarks.target import WrongResult
 from relaycore.identity import content_key
+from tests.acceptance.tail import Tail
 
 FLOOR = "bare insert_one, p50"
 _LIMIT_SECONDS = 10.0
@@ -38,6 +39,16 @@ def measure(relay: Relay, results: Results, probes: int, rate: float = 1000.0) -
         _probe(relay, probe, 1, lambda: 0.0, _is_visible)  # The web server's first answer is slower.
         shown = _probe(relay, probe, alone_probes, lambda: random.uniform(0.1, 0.3), _is_visible)
         _report(results, "PUBLISH to visible in the API, a single message", shown)
+        with Tail(relay.stack, probe.names[0]) as tail:
+            tail.wait_for(lambda text: relay.redis.publish(probe.names[0], text))
+            printed = _probe(
+                relay,
+                probe,
+                alone_probes,
+                lambda: random.uniform(0.1, 0.3),
+                lambda _, load: tail.shows(load.shape.text(load.first).decode()),
+            )
+        _report(results, "PUBLISH to printed by messages tail, a single message", printed)
 
 
 def _report(results: Results, name: str, milliseconds: list[float]) -> None:

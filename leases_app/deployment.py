@@ -41,8 +41,13 @@ def control_channel(partition: int) -> str:
     return keys.control_channel(identity(), partition)
 
 
+def news_channel(partition: int) -> str:
+    """The Pub/Sub channel of a partition's news."""
+    return keys.news_channel(identity(), partition)
+
+
 def seal_key(partition: int) -> bytes:
-    """What seals the ticks and notices of a partition: only who knows the secret can lead.
+    """What seals the ticks, notices and news of a partition: only who knows the secret can lead.
 
     With the identity and the partition in it, a genuine one from elsewhere is none here.
     """

@@ -26,7 +26,7 @@ from relaybase.connections import mongo_collection
 from relaybase.pages import pretty
 from relaybase.pages.filters import size
 from relaybase.pages.readonly import ReadOnlyAdmin
-from relaycore.errors import NotRetried, SearchTooSlow, UnfitServer
+from relaycore.errors import Disconnected, NotRetried, SearchTooSlow, UnfitServer
 from relaycore.position import is_position
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class MessageAdmin(ReadOnlyAdmin):
                 finder.add_error("contains", "This took too long. Give a shorter time to search in.")
             except UnfitServer as exc:
                 finder.add_error(None, str(exc))
-            except (PyMongoError, redis.RedisError) as exc:
+            except (PyMongoError, redis.RedisError, Disconnected) as exc:
                 log.warning("messages cannot be listed: %s", exc)
                 finder.add_error(None, "A server does not answer. Try again in a moment.")
         context = {

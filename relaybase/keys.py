@@ -108,6 +108,11 @@ def control_channel(deployment: str, partition: int) -> str:
     return f"{INTERNAL_PREFIX}:{deployment}:{{{partition}}}:control"
 
 
+def news_channel(deployment: str, partition: int) -> str:
+    """The Pub/Sub channel on which followers are told what is stored (`relaycore.following.news`)."""
+    return f"{INTERNAL_PREFIX}:{deployment}:{{{partition}}}:news"
+
+
 def internal_channels(deployment: str) -> str:
     """A pattern of all internal channels of a deployment."""
     return f"{INTERNAL_PREFIX}:{deployment}:*"

@@ -31,6 +31,14 @@ What a writer decides:
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
 =====================  ============================================================
 
+What a follower decides, the one reader of a process that hands on what is newly stored:
+
+=====================  ============================================================
+`following.reader`     who reads what, when and how far: the cursors of one process
+`following.places`     what goes between that and whoever drives it: places, questions, pages
+`following.news`       what a follower is told when something is stored
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

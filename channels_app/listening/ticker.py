@@ -32,6 +32,9 @@ from relaycore.listening.standbys import Proof
 # What was proved long ago, or is beyond the counter, is of the past. A tick that may not be published is not
 # counted: whoever hears counts on it that what is counted arrives.
 #
+# What followers are told (`relaycore.following.news`) is published too, and is missed by no listener: it is
+# taken off Redis's count. If there is more of it than that, the count was begun anew, and so is this one.
+#
 # How many messages were appended is kept up, should Redis forget it (`relaybase.redis.appending`).
 #
 # A counter that was not there begins with the time: ticks name messages under `every`, so a number must
@@ -53,10 +56,16 @@ if number == 1 then
   number = at
   redis.call('SET', KEYS[1], string.format('%.0f', number))
 end
+local known = redis.call('HMGET', KEYS[5], 'upto', 'told')
+local upto, told = tonumber(known[1]) or 0, tonumber(known[2]) or 0
 local info = redis.pcall('INFO', 'commandstats')
 local calls = -1
 if type(info) == 'string' then
-  calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1
+  calls = tonumber(string.match(info, 'cmdstat_publish:calls=(%d+)') or '0') + 1 - told
+  if calls < 0 then
+    calls = calls + told
+    redis.call('HSET', KEYS[5], 'told', '0')
+  end
 end
 local before = redis.call('HMGET', KEYS[2], 'number', 'epoch', 'at', 'calls', 'run_id', 'term', 'writes')
 local term = tonumber(before[6] or 0)
@@ -87,7 +96,6 @@ for i = 14, #ARGV, 2 do
     redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
   end
 end
-local upto = tonumber(redis.call('HMGET', KEYS[5], 'upto')[1]) or 0
 if upto < tonumber(ARGV[12]) then
   upto = tonumber(ARGV[12])
   redis.call('HSET', KEYS[5], 'upto', ARGV[12])
@@ -98,8 +106,8 @@ for i = 2, #proofs, 2 do
   if proved > number or proved < number - 100 then redis.call('HDEL', KEYS[4], proofs[i - 1]) end
 end
 local audience = redis.call('PUBSUB', 'NUMSUB', ARGV[9], ARGV[1])
-local known = redis.call('HLEN', KEYS[3])
-return {number, room, audience[2], audience[4], before, proofs, known, string.format('%.0f', upto)}
+local policies = redis.call('HLEN', KEYS[3])
+return {number, room, audience[2], audience[4], before, proofs, policies, string.format('%.0f', upto)}
 """
 
 # Also through a Redis that is full: that a standby holds everything is what matters then.

@@ -8,7 +8,7 @@ of it, so it has a limit of time.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -148,8 +148,6 @@ def _find(
     search: Search, newest_first: bool, limit: int, projection: Mapping[str, Any] | None
 ) -> tuple[list[Document], bool]:
     """At most `limit` messages, and whether there are more."""
-    messages: list[Document] = []
-    size = 0
     found = collection().find(_filter(search), projection).sort("position", -1 if newest_first else 1)
     # One more than asked for shows whether there is a next page. All of them in one answer: of itself
     # MongoDB sends 101, and the rest when it is asked again.
@@ -158,11 +156,7 @@ def _find(
         cursor = cursor.max_time_ms(int(SEARCH_SECONDS * 1000))
     try:
         with pymongo.timeout(SEARCH_SECONDS + 0.5) if search.contains is not None else nullcontext():
-            for message in cursor:
-                if len(messages) == limit or size >= PAGE_SIZE:
-                    return messages, True
-                messages.append(message)
-                size += len(message["message"])
+            return fill(cursor, limit)
     except ExecutionTimeout as exc:
         if search.contains is None:
             raise
@@ -171,6 +165,17 @@ def _find(
         ) from exc
     finally:
         cursor.close()
+
+
+def fill(found: Iterable[Document], limit: int) -> tuple[list[Document], bool]:
+    """A page of at most so many messages and about `PAGE_SIZE`, and whether there are more."""
+    messages: list[Document] = []
+    size = 0
+    for message in found:
+        if len(messages) == limit or size >= PAGE_SIZE:
+            return messages, True
+        messages.append(message)
+        size += len(message["message"])
     return messages, False
 
 

@@ -7,9 +7,12 @@ from typing import Any, Final, cast
 import pymongo
 from django.conf import settings
 
+from leases_app import partitioning
+from messages_app.searching.archive import look
 from messages_app.searching.history import Document, collection
 from relaybase import keys
 from relaybase.connections import shared_redis
+from relaycore.channels import partition_of
 
 PAGE: Final = 50
 _CHARACTERS: Final = 300
@@ -29,15 +32,27 @@ PREVIEW: Final[Mapping[str, Any]] = {
 
 
 def newest() -> list[Document]:
-    """Previews of the newest messages of all channels.
+    """Previews of the newest messages of all channels, each below the watermark of its partition.
 
     Only channels that had a message lately can have one of the newest, and the writer notes
     when each had its last one. A page of them is merged from their ends by the index.
 
     Raises:
+        Disconnected: Redis does not say up to where everything is stored.
+        UnfitServer: the partitions are not those into which everything is divided.
         redis.RedisError, pymongo.errors.PyMongoError: a server cannot answer.
     """
-    wanted = {"channel": {"$in": recent_channels(PAGE)}}
+    layout = partitioning.require()
+    channels: dict[int, list[str]] = {}
+    for channel in recent_channels(PAGE):
+        channels.setdefault(partition_of(channel, layout.partitions), []).append(channel)
+    parts = [
+        {"channel": {"$in": names}, "position": {"$lt": look(partition, layout).below}}
+        for partition, names in channels.items()
+    ]
+    if not parts:
+        return []
+    wanted = parts[0] if len(parts) == 1 else {"$or": parts}
     found = collection().find(wanted, PREVIEW, hint="channel_position")
     return list(found.sort("position", pymongo.DESCENDING).limit(PAGE))
 

@@ -70,6 +70,11 @@ Trimming
     time for it. Redis out of memory: the writer goes on, as it is the one who makes room
     (`scripts`).
 
+News
+    In the step that acknowledges, whoever follows the partition is told which channels got something new
+    (`relaycore.following.news`), once for a batch. Nobody has to be there to hear it, and a Redis that does
+    not allow it holds nothing up.
+
 Counts
     How many messages of a channel are stored stands in a Redis hash. Whoever acknowledges
     an entry leaves a tally of its messages in Redis, in the same step, so two writers that

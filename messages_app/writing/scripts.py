@@ -64,17 +64,35 @@ redis.call('HSET', KEYS[1], 'epoch', ARGV[1])
 return {tonumber(found[2]) or 0, found[3] or '0'}
 """
 
+_TELL: Final = """
+local function tell(key, channel, news)
+  if news == '' then return '' end
+  local told = redis.pcall('PUBLISH', channel, news)
+  -- What is stored is stored, whether anybody may be told or not.
+  if type(told) == 'table' then return told.err end
+  redis.call('HINCRBY', key, 'told', 1)
+  return ''
+end
+"""
+"""Lua: publish sealed news, and count it; why Redis refuses, empty if it does not.
+
+What was missed is bounded by Redis's count of all that was published: `relaycore.capturing.ticks` leaves
+these out.
+"""
+
 # KEYS: stream, tallies, appended. ARGV: group, redeliveries, what is stored with these entries, the id of the
-# last one; for each entry its id, how many messages it brought, and its tally.
+# last one, the channel of news, and the news; for each entry its id, how many messages it brought, and its
+# tally. The answer: how many messages were counted, and why nobody could be told.
 ACKNOWLEDGE: Final = (
     _SAY
     + _IS_OF_BEFORE
+    + _TELL
     + """
 if is_of_before(KEYS[3], ARGV[2]) then return nil end
 -- Without a group nobody else can have acknowledged: what was stored is counted now or never.
 local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
 local counted = 0
-for i = 5, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
   if acknowledged == 1 or group_lost then
     counted = counted + ARGV[i + 1]
@@ -82,14 +100,16 @@ for i = 5, #ARGV, 3 do
   end
 end
 say(KEYS[3], ARGV[3], ARGV[4])
-return counted
+return {counted, tell(KEYS[3], ARGV[5], ARGV[6])}
 """
 )
 
-# KEYS: appended. ARGV: redeliveries, what is stored or on record, and the id with which it ends.
+# KEYS: appended. ARGV: redeliveries, what is stored or on record, the id with which it ends, the channel of
+# news, and the news. The answer: why nobody could be told.
 SAY: Final = (
     _SAY
     + _IS_OF_BEFORE
+    + _TELL
     + """
 redis.call('PERSIST', KEYS[1])
 if is_of_before(KEYS[1], ARGV[1]) then return nil end
@@ -97,7 +117,7 @@ say(KEYS[1], ARGV[2], ARGV[3])
 if (tonumber(redis.call('HMGET', KEYS[1], 'upto')[1]) or 0) < tonumber(ARGV[2]) then
   redis.call('HSET', KEYS[1], 'upto', ARGV[2])
 end
-return 1
+return tell(KEYS[1], ARGV[4], ARGV[5])
 """
 )
 

@@ -10,6 +10,7 @@ import redis
 
 from messages_app import beside
 from messages_app.writing import scripts
+from messages_app.writing.announcing import Announcer
 from messages_app.writing.tallies import Counts, sums, tally
 from relaybase import keys
 from relaycore.envelope import F_MESSAGES, F_UPTO
@@ -47,11 +48,13 @@ class Stream:
     """Reads, acknowledges and trims. Every method may raise `redis.RedisError`.
 
     `Fenced` is raised by what must not be done by a writer of an earlier term, or after MongoDB has gone
-    back: `claim` again first.
+    back: `claim` again first. Without an `announcer` nobody is told of what is stored.
     """
 
-    def __init__(self, client: redis.Redis, partition: int) -> None:
+    def __init__(self, client: redis.Redis, partition: int, announcer: Announcer | None = None) -> None:
         self._redis = client
+        self._announcer = announcer
+        self._untold = ""
         self._partition = partition
         self._appended_key = keys.appended(partition)
         self._key = keys.stream(partition)
@@ -102,7 +105,7 @@ class Stream:
         self.say(stored, stored_id)
         if beginning.raise_to:
             above = (keys.GROUP, self._epoch, beginning.raise_to)
-            return _unless_fenced(self._redis.eval(scripts.RAISE, len(mine), *mine, *above))
+            return int(_unless_fenced(self._redis.eval(scripts.RAISE, len(mine), *mine, *above)))
         if beginning.makes_group:
             self.prepare()
         return 0
@@ -113,9 +116,11 @@ class Stream:
         Raises:
             Fenced: MongoDB has gone back since `claim`.
         """
-        _unless_fenced(
-            self._redis.eval(scripts.SAY, 1, self._appended_key, self._redeliveries, stored, stored_id)
-        )
+        said = (self._redeliveries, stored, stored_id)
+        told = ("", b"")
+        if self._announcer is not None:
+            told = self._announcer.channel, self._announcer.moved(stored_id)
+        self._note(_unless_fenced(self._redis.eval(scripts.SAY, 1, self._appended_key, *said, *told)))
 
     def kept(self, upto: int) -> None:
         """MongoDB has acknowledged this number. If it has gone back since `claim`, nobody is told."""
@@ -184,18 +189,23 @@ class Stream:
         Raises:
             Fenced: MongoDB has gone back since `claim`, and may not have them any more.
         """
-        arguments: list[Any] = []
+        entries: list[Any] = []
+        channels: set[bytes] = set()
         for id, counts in stored:
-            arguments += (id, sum(counts.values()), tally(id, counts))
-        return _unless_fenced(
-            self._redis.eval(
-                scripts.ACKNOWLEDGE,
-                3,
-                *(self._key, self._tallies_key, self._appended_key),
-                *(keys.GROUP, self._redeliveries, upto, stored[-1][0]),
-                *arguments,
-            )
+            if new := sum(counts.values()):
+                # Perhaps with one of which it brought duplicates: to find that out costs more than a look.
+                channels.update(counts)
+            entries += (id, new, tally(id, counts))
+        last, told = stored[-1][0], ("", b"")
+        if self._announcer is not None:
+            told = self._announcer.channel, self._announcer.stored(last, channels)
+        beside = (self._key, self._tallies_key, self._appended_key)
+        said = (keys.GROUP, self._redeliveries, upto, last, *told)
+        counted, untold = _unless_fenced(
+            self._redis.eval(scripts.ACKNOWLEDGE, len(beside), *beside, *said, *entries)
         )
+        self._note(untold)
+        return int(counted)
 
     def add_up(self) -> None:
         """Bring every tally to the counts. It may be done by two at once, and end at any moment."""
@@ -242,6 +252,13 @@ class Stream:
         )
         return bool(answer)
 
+    def _note(self, untold: bytes) -> None:
+        """Why Redis does not let followers be told, said once: they look once a second, and all goes on."""
+        if (why := untold.decode(errors="replace")) != self._untold:
+            self._untold = why
+            if why:
+                log.error("%s: followers are not told of what is stored: %s", self._key, why)
+
     def _read(self, start: str, count: int, block_ms: int | None) -> list[tuple[str, Mapping[bytes, bytes]]]:
         answer = self._redis.xreadgroup(
             keys.GROUP, keys.CONSUMER, {self._key: start}, count=count, block=block_ms
@@ -256,7 +273,7 @@ def last_epoch(client: redis.Redis, partition: int) -> int:
     return int(cast(bytes | None, client.hget(keys.appended(partition), "epoch")) or 0)
 
 
-def _unless_fenced(answer: object) -> int:
+def _unless_fenced(answer: Any) -> Any:
     if answer is None:
         raise Fenced("another writer has begun, or a store has gone back.")
-    return int(cast(int, answer))
+    return answer

@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
+from messages_app.writing.announcing import Announcer
 from messages_app.writing.batch import Batch
 from messages_app.writing.counting import Recount
 from messages_app.writing.inserting import Inserting
@@ -80,7 +81,7 @@ class Writer:
         self._asked_to_stop = stopping
         self._leaving = threading.Event()
         self._redis = redis_client()
-        self._stream = Stream(self._redis, partition)
+        self._stream = Stream(self._redis, partition, Announcer.of(partition))
         self._inserting = Inserting(self._stream, self._stopping)
         self._most_in_flight = settings.RELAY_WRITER_INSERTS_IN_FLIGHT
         self._recount = Recount(self._stream, mongo_collection("messages"), partition)

@@ -16,6 +16,7 @@ from channels_app.models import Channel
 from leases_app.leasing import Contender
 from messages_app.management.commands import messages as messages_module
 from relaycore.position import first_of
+from tests.integration.writing.world import Failpoint
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
 
@@ -77,9 +78,10 @@ class TestMessages:
     ) -> None:
         _store(archive, "before", "1-0")
         seen: list[str] = []
+        troubles: list[str] = []
 
         def follow() -> None:
-            for message in messages_module._follow("orders", 1, on=True):
+            for message in messages_module._follow("orders", 1, troubles.append):
                 seen.append(message["message"])
                 if message["message"] == "last":
                     return
@@ -93,6 +95,38 @@ class TestMessages:
         thread.join(10)
 
         assert seen == ["before", "first", "last"]
+        assert not troubles
+
+    def test_tail_says_once_what_it_waits_for_and_goes_on_where_it_was(
+        self, archive: Any, relay_keys: Any, wait_until: Any
+    ) -> None:
+        _store(archive, "before", "1-0")
+        seen: list[str] = []
+        troubles: list[str] = []
+
+        def follow() -> None:
+            for message in messages_module._follow("orders", 1, troubles.append):
+                seen.append(message["message"])
+                if message["message"] == "after":
+                    return
+
+        thread = threading.Thread(target=follow, daemon=True)
+        thread.start()
+        wait_until(lambda: seen == ["before"])
+        with Failpoint(failCommands=["find"], errorCode=50) as failing:
+            _store(archive, "after", "2-0")
+            wait_until(lambda: failing.entered >= 3)
+        thread.join(10)
+
+        assert seen == ["before", "after"]
+        (said,) = troubles
+        assert said.startswith("Waiting: ")
+
+    def test_tail_begins_nowhere_without_redis(self, archive: Any, redis_away: None) -> None:
+        _store(archive, "before", "1-0")
+        with pytest.raises(CommandError, match="Redis does not answer"):
+            _run("messages", "tail", "--channel", "orders")
+        assert "before" in _run("messages", "tail", "--channel", "orders", "--no-follow")
 
     def test_export_writes_all_of_it(self, archive: Any, relay_keys: Any, tmp_path: Path) -> None:
         for number in range(1500):

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from channels_app.models import Channel
+from messages_app.searching.following import Follower
 from relaybase import keys
 from relaybase.connections import shared_redis
+from relaycore.position import START
 from relayproject.processes import processes
 from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster
@@ -92,6 +94,7 @@ def heard(relay: Cluster, api: Any) -> Callable[[str], None]:
     return lambda text: relay.redis.publish("orders", text)
 
 
+@pytest.mark.django_db(transaction=True, databases=["default", "messages"])  # For the thread that follows.
 def test_relay_runs_under_these_rights(
     relay: Cluster, redis: Guarded, heard: Any, api: Any, browser: Any, archive: Any, wait_until: Wait
 ) -> None:
@@ -101,9 +104,16 @@ def test_relay_runs_under_these_rights(
         return {row["message"] for row in answer.json()["results"]}
 
     heard("hello")
+    with Follower() as follower, follower.follow("orders", START) as subscription:
+        heard("followed")
+        texts: set[str] = set()
+        while "followed" not in texts:
+            found = subscription.take(20)
+            assert found is not None
+            texts |= {row["message"] for row in found.messages}
     # As from quarantine.
     shared_redis().xadd(keys.stream(0), fields_of([document("again")]))
-    wait_until(lambda: stored() == {"hello", "again"}, seconds=20, what="stored")
+    wait_until(lambda: stored() == {"hello", "followed", "again"}, seconds=20, what="stored")
     assert {"name": "Redis", "ok": True} in api.get("/readyz").json()["checks"]
     for page in ("/api/v1/channels/orders", "/api/v1/gaps", "/metrics"):
         assert api.get(page).status_code == 200, page
@@ -145,8 +155,14 @@ def test_a_right_that_is_missing_is_named(
     wait_until: Wait,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    taken = {"listeners": "xadd", "writers": "xack", "web": "eval", "broker": "lpush"}
-    for user, command in taken.items():
+    taken = [
+        ("listeners", "xadd"),
+        ("writers", "xack"),
+        ("writers", "publish"),
+        ("web", "eval"),
+        ("broker", "lpush"),
+    ]
+    for user, command in taken:
         redis.operator.execute_command("ACL", "SETUSER", user, f"-{command}")
         heard(f"without {command}")
         if user == "web":

@@ -10,10 +10,13 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from relaycore.following import news
 from relaycore.position import NEVER, first_of, order
 from relaycore.storing import known
 from relaycore.storing.keeping import Hole, Keeper
 from relaycore.storing.known import Beside, Kept, watermark
+
+from .follower import KEY, Follower, channel_of
 
 MOST_READ, MOST_IN_FLIGHT = 3, 2
 TICK_MS: Final = 100
@@ -55,9 +58,10 @@ class Redis:
     delivered: str | None = None  # None: there is no group
     pending: list[str] = field(default_factory=list)
     moved_upto: int = 0  # Numbers up to here had another position before ids were raised.
+    told: list[bytes] = field(default_factory=list)  # What was published to followers.
 
     def copy(self) -> "Redis":
-        return replace(self, entries=list(self.entries), pending=list(self.pending))
+        return replace(self, entries=list(self.entries), pending=list(self.pending), told=[])
 
     def next_id(self) -> str:
         milliseconds, number = order(self.last_id)
@@ -109,6 +113,8 @@ class Redis:
             if entry.id in self.pending:
                 self.pending.remove(entry.id)
         self._say(stored, stored_id)
+        channels = {channel_of(message).encode() for entry in batch for message in entry.messages}
+        self.told.append(news.stored(batch[-1].id, channels, KEY))
 
     def keep(self, upto: int, redeliveries: int) -> None:
         if redeliveries == self.redeliveries:
@@ -137,6 +143,7 @@ class Redis:
         if redeliveries != self.redeliveries:
             raise BeginAgain
         self._say(stored, stored_id)
+        self.told.append(news.moved(stored_id, KEY))
 
     def _say(self, stored: int, stored_id: str) -> None:
         if self.stored is None or stored >= self.stored:
@@ -196,18 +203,20 @@ class Redis:
 
 @dataclass
 class Mongo:
-    """The messages with their positions (entry ids), and what is kept beside them."""
+    """The messages with their positions (entry ids, and indices in them), and what is kept beside them."""
 
     documents: dict[str, str] = field(default_factory=dict)
     kept: Kept = field(default_factory=Kept)
+    indices: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> "Mongo":
-        return Mongo(dict(self.documents), self.kept)
+        return Mongo(dict(self.documents), self.kept, dict(self.indices))
 
     def insert(self, batch: list[Entry]) -> None:
         for entry in batch:
-            for message in entry.messages:
+            for index, message in enumerate(entry.messages):
                 self.documents.setdefault(message, entry.id)
+                self.indices.setdefault(message, index)
 
     def claim(self, epoch: int) -> Kept | None:
         """What is kept, and from now on by nobody of an earlier term; None if the term is over."""
@@ -436,6 +445,7 @@ class World:
         self.random = random.Random(seed)
         self.redis, self.mongo = Redis(), Mongo()
         self.reader = Reader()
+        self.follower = Follower(self, seed)
         self.known = 0  # to the leader
         self.appended: dict[int, str] = {}
         self._ids: dict[int, str] = {}
@@ -456,6 +466,8 @@ class World:
             for writer in self.writers:
                 writer.step()
                 self._note_ids()
+                self._tell()
+            self.follower.step(TICK_MS / 10 / 1000)
             self.writers = [writer for writer in self.writers if not writer.is_over]
             if not self.writers:
                 self.replace_writer()
@@ -470,6 +482,20 @@ class World:
         below = self.redis.watermark()
         fixed = {n for n in self.unrecorded() if n > self.redis.moved_upto}
         self.overclaimed |= {n for n in fixed if first_of(self._ids[n]) < below}
+
+    def follow(self, chance: int) -> None:
+        self.follower.follow_from_a_place(chance)
+
+    def leave(self, chance: int) -> None:
+        self.follower.leave(chance)
+
+    def forge(self, chance: int) -> None:
+        self.follower.be_fooled(chance)
+
+    def _tell(self) -> None:
+        for payload in self.redis.told:
+            self.follower.tell(payload)
+        self.redis.told.clear()
 
     def _note_ids(self) -> None:
         """What was appended anew has another id."""
@@ -571,8 +597,14 @@ class World:
 
         But for what is on record as missing: a frozen writer may store it late, when it wakes.
         """
-        recorded = {self.appended[number] for number in self._recorded() if number in self.appended}
-        return self.mongo.documents.keys() - self.reader.seen - recorded
+        return self.mongo.documents.keys() - self.reader.seen - self._named_as_missing()
+
+    def unfollowed(self) -> set[str]:
+        """The same of the follower."""
+        return self.follower.unseen(self.mongo.documents) - self._named_as_missing()
+
+    def _named_as_missing(self) -> set[str]:
+        return {self.appended[number] for number in self._recorded() if number in self.appended}
 
     def _recorded(self) -> Iterator[int]:
         for hole in self.holes.values():

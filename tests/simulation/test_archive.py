@@ -1,6 +1,7 @@
 """Whatever happens to a stream, its writers and its stores: what is missing is on record.
 
-And no reader steps over anything that is stored.
+And no reader steps over anything that is stored. Nor does a follower, which is told where to look by hints
+that are lost, late or forged, while its readers come and go and some are slow.
 
 `SIMULATION_EXAMPLES=10000` plays a hundred times as many schedules, and others each time.
 """
@@ -13,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.position import order
+from relaycore.following.places import Cursor, Horizon
+from relaycore.following.reader import Following
+from relaycore.position import NEVER, order
 from relaycore.storing.keeping import Beginning, Keeper
 from relaycore.storing.known import Beside, Kept
 
 from .archive import Mongo, Redis, World
+from .follower import Away, Follower
 from .test_simulation import explored, seeds
 
 Schedule = list[tuple]  # type: ignore[type-arg]
@@ -30,8 +34,13 @@ steady = [
     st.tuples(st.just("run"), st.integers(1, 30)),
     st.just(("copy",)),
 ]
+following = [
+    st.tuples(st.just("follow"), st.integers(0, 99)),
+    st.tuples(st.just("leave"), st.integers(0, 9)),
+    st.tuples(st.just("forge"), st.integers(0, 9)),
+]
 deaths = [st.just(("kill_writer",)), st.tuples(st.just("freeze_writer"), st.integers(1, 60))]
-calm = [*steady, *deaths]
+calm = [*steady, *deaths, *following]
 vanishing = [
     st.just(("delete_stream",)),
     st.tuples(st.just("trim_stream"), st.integers(1, 3)),
@@ -68,6 +77,8 @@ def test_where_nothing_vanishes_everything_is_stored_and_nothing_is_said_to_be_m
     assert not world.holes
     assert not world.overclaimed
     assert not world.unseen()
+    assert not world.unfollowed()
+    assert world.follower.is_in_order()
 
 
 @explored
@@ -79,6 +90,8 @@ def test_what_vanishes_is_on_record_and_readers_stop_being_sure_at_that_moment(
     assert not world.unrecorded()
     assert not world.overclaimed
     assert not world.unseen()
+    assert not world.unfollowed()
+    assert world.follower.is_in_order()
 
 
 @explored
@@ -97,6 +110,8 @@ def test_after_redis_has_lost_its_data_no_position_is_given_below_one_that_a_rea
     world = play(schedule, seed)
     assert not world.unrecorded()
     assert not world.unseen()
+    assert not world.unfollowed()
+    assert world.follower.is_in_order()
 
 
 @explored
@@ -121,6 +136,9 @@ def searched(finding: Callable[[World], object], names: Sequence[str], most: int
         "freeze_writer": lambda chance: (chance.randint(1, 60),),
         "restart_redis": lambda chance: (chance.randint(0, 4),),
         "set_clock_back": lambda chance: (chance.randint(1, 20_000),),
+        "follow": lambda chance: (chance.randint(0, 99),),
+        "leave": lambda chance: (chance.randint(0, 9),),
+        "forge": lambda chance: (chance.randint(0, 9),),
     }
     for seed in range(most):
         chance = random.Random(seed)
@@ -133,6 +151,7 @@ def searched(finding: Callable[[World], object], names: Sequence[str], most: int
 
 VANISHING = ["delete_stream", "trim_stream", "delete_entry"]
 FALLING = ["restart_redis", "set_clock_back", "copy"]
+READERS = ["follow", "leave", "forge"]
 
 
 def test_control_who_does_not_look_at_numbers_loses_unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,3 +263,47 @@ def test_control_who_writes_over_a_mongodb_that_has_gone_back_loses_unrecorded(
 
     monkeypatch.setattr(Mongo, "keep", keep)
     assert searched(World.unrecorded, restoring)
+
+
+# --- controls of the follower ------------------------------------------------------------------------
+
+
+def test_control_a_follower_that_reads_on_without_a_watermark_steps_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not searched(World.unfollowed, ["freeze_writer", *READERS], most=40)
+    look = Follower.look
+
+    def look_anyway(self: Follower) -> Horizon:
+        try:
+            return look(self)
+        except Away:
+            return Horizon(":", is_sure=False, stored=NEVER)
+
+    monkeypatch.setattr(Follower, "look", look_anyway)
+    assert searched(World.unfollowed, ["freeze_writer", *READERS])
+
+
+def test_control_a_follower_that_goes_on_from_the_watermark_steps_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not searched(World.unfollowed, [*FALLING, *READERS], most=40)
+    monkeypatch.setattr(Following, "_stored_below", lambda self, below: below)
+    assert searched(World.unfollowed, [*FALLING, *READERS])
+
+
+def test_control_a_follower_that_only_waits_for_news_misses_what_it_was_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("relaycore.following.reader.LOOK_SECONDS", 1e9)
+    assert searched(World.unfollowed, READERS)
+
+
+def test_control_who_joins_a_tail_that_is_further_steps_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def join(self: Following, cursor: Cursor, below: str) -> None:
+        self._behind.pop(cursor)
+        self._tail[cursor] = None
+        cursor.is_at_tail = True
+
+    monkeypatch.setattr(Following, "_come_to_the_end", join)
+    assert searched(World.unfollowed, ["evict", *FALLING, *READERS])

@@ -26,18 +26,22 @@ from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing.ticks import Tick, missed_at_most
 from relaycore.times import from_milliseconds
 
-# KEYS: for each partition its counter of ticks and what was confirmed last. One step, so that what is
-# published meanwhile is on one side of it.
+# KEYS: for each partition its counter of ticks, what was confirmed last, and what counts its news, which are
+# taken off as `ticker` does. One step, so that what is published meanwhile is on one side of it.
 _LOOK: Final = """
 local time = redis.call('TIME')
 local stats, server = redis.pcall('INFO', 'commandstats'), redis.pcall('INFO', 'server')
-local calls, run_id = '-1', ''
-if type(stats) == 'string' then calls = string.match(stats, 'cmdstat_publish:calls=(%d+)') or '0' end
+local calls, run_id = -1, ''
+if type(stats) == 'string' then
+  calls = tonumber(string.match(stats, 'cmdstat_publish:calls=(%d+)') or '0')
+end
 if type(server) == 'string' then run_id = string.match(server, 'run_id:(%w+)') or '' end
-local found = {time[1] * 1000 + math.floor(time[2] / 1000), calls, run_id}
-for i = 1, #KEYS, 2 do
+local found = {time[1] * 1000 + math.floor(time[2] / 1000), run_id}
+for i = 1, #KEYS, 3 do
   found[#found + 1] = redis.call('GET', KEYS[i]) or ''
   found[#found + 1] = redis.call('HMGET', KEYS[i + 1], 'number', 'epoch', 'at', 'calls', 'run_id')
+  local told = tonumber(redis.call('HMGET', KEYS[i + 2], 'told')[1]) or 0
+  found[#found + 1] = calls < told and calls or calls - told
 end
 return found
 """
@@ -62,11 +66,14 @@ def look(client: redis.Redis, partitions: Iterable[int]) -> Instant:
         redis.RedisError: it does not answer.
     """
     asked = list(partitions)
-    named = [name for number in asked for name in (keys.tick_counter(number), keys.confirmed_tick(number))]
+    of_each = (keys.tick_counter, keys.confirmed_tick, keys.appended)
+    named = [key(number) for number in asked for key in of_each]
     answer = cast(list[Any], client.eval(_LOOK, len(named), *named))
-    at, calls, run_id = int(answer[0]), int(answer[1]), answer[2].decode()
+    at, run_id = int(answer[0]), answer[1].decode()
     confirmed, ticks = {}, {}
-    for partition, counter, fields in zip(asked, answer[3::2], answer[4::2], strict=True):
+    for partition, counter, fields, calls in zip(
+        asked, answer[2::3], answer[3::3], answer[4::3], strict=True
+    ):
         confirmed[partition] = before = Tick.confirmed_in(fields)
         # A counter that is not there begins with the time.
         epoch = 0 if before is None else before.epoch

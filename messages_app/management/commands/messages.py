@@ -4,7 +4,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +12,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pymongo.errors import PyMongoError
 
 from messages_app.searching.files import FORMATS, as_file
-from messages_app.searching.history import MOST_PER_PAGE, Cursor, Search, at, read
+from messages_app.searching.following import Follower
+from messages_app.searching.history import MOST_PER_PAGE, Search, at, read
 from messages_app.searching.rows import row
 from relaybase import stopping
-from relaycore.errors import RelayError
+from relaycore.errors import Disconnected, RelayError, one_line
+from relaycore.following.places import Document
+from relaycore.position import START
 
 _LOOK_SECONDS = 0.3
 _BAR = 40
@@ -58,7 +61,8 @@ class Command(BaseCommand):
         if not no_follow:
             # An exception by Ctrl-C is lost where Python runs a finalizer, and never comes in the background.
             stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
-        for message in _follow(channel, max(0, min(lines, MOST_PER_PAGE)), not no_follow):
+        lines = max(0, min(lines, MOST_PER_PAGE))
+        for message in _last(channel, lines) if no_follow else _follow(channel, lines, self.stderr.write):
             self.stdout.write(_as_json(message) if json else _as_line(message))
             self.stdout.flush()
 
@@ -90,19 +94,35 @@ class Command(BaseCommand):
         self.stderr.write(("\r" if shows else "") + said + " " * _BAR)
 
 
-def _follow(channel: str, lines: int, on: bool) -> Iterator[dict[str, Any]]:
-    """The last messages, oldest first, and then what is stored after them."""
-    beginning = at(datetime.now(UTC))
+def _last(channel: str, lines: int) -> Iterator[dict[str, Any]]:
+    """The last messages, oldest first."""
+    yield from reversed(read(Search(channel), limit=max(1, lines)).messages[:lines])
+
+
+def _follow(channel: str, lines: int, trouble: Callable[[str], object]) -> Iterator[Document]:
+    """The last messages, oldest first, and then what is stored after them.
+
+    `trouble` is told what keeps it from reading on, once for as long as that lasts.
+
+    Raises:
+        Disconnected: Redis does not answer when it begins.
+    """
     page = read(Search(channel), limit=max(1, lines))
-    cursor = Cursor(page.messages[0]["position"] if page.messages else beginning)
+    if page.watermark is None:
+        raise Disconnected("Redis does not answer, so nobody knows up to where everything is stored.")
     yield from reversed(page.messages[:lines])
-    while on and not stopping.asked():
-        page = read(Search(channel, newest_first=False), limit=MOST_PER_PAGE, cursor=cursor)
-        yield from page.messages
-        if page.messages:
-            cursor = Cursor(page.messages[-1]["position"])
-        else:
-            time.sleep(_LOOK_SECONDS)
+    after = page.messages[0]["position"] if page.messages else START
+    said = ""
+    with Follower() as follower, follower.follow(channel, after) as subscription:
+        while not stopping.asked():
+            try:
+                new = subscription.take(_LOOK_SECONDS)
+            except (Disconnected, PyMongoError) as exc:
+                if said != (said := f"Waiting: {one_line(exc)}"):
+                    trouble(said)
+            else:
+                said = "" if new is not None else said
+                yield from () if new is None else new.messages
 
 
 def _as_json(message: dict[str, Any]) -> str:

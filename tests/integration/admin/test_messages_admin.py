@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from leases_app import partitioning
+from relaybase import keys
+from relaycore.channels import partition_of
 from tests.integration.conftest import profiled
 
-from .conftest import Store
+from .conftest import START, Store
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +45,39 @@ def test_the_first_page_has_the_newest_of_all_channels(browser: Client, store: S
     assert found[:2] == ["payment 3", "payment 2"]
     assert set(found[2:4]) == {"payment 1", "second"}
     assert set(found[4:]) == {"payment 0", "first"}
+
+
+def test_the_newest_are_below_the_watermark(browser: Client, store: Store, relay_keys: Any) -> None:
+    store("orders", *[f"text {n}" for n in range(4)])
+    waiting = int((START + timedelta(seconds=2)).timestamp() * 1000)
+    relay_keys.xadd(keys.stream(0), {"still": "to be stored"}, id=f"{waiting}-0")
+
+    assert texts(page(browser)) == ["text 1", "text 0"]
+
+
+def test_the_newest_of_several_partitions_come_from_the_index(
+    browser: Client, store: Store, archive: Any, settings: Any, relay_keys: Any
+) -> None:
+    settings.RELAY_PARTITIONS = 2
+    channels = [f"channel {n}" for n in range(6)]
+    assert {partition_of(channel, 2) for channel in channels} == {0, 1}
+    for channel in channels:
+        store(channel, *[f"{channel} {n:02d}" for n in range(30)])
+    waiting = int((START + timedelta(seconds=28)).timestamp() * 1000)
+    relay_keys.xadd(keys.stream(1), {"still": "to be stored"}, id=f"{waiting}-0")
+
+    with profiled(archive) as seen:
+        found = texts(page(browser))
+
+    assert len(found) == 50
+    newest = {text for text in found if text.endswith((" 28", " 29"))}
+    assert newest == {
+        f"{channel} {n}" for channel in channels if partition_of(channel, 2) == 0 for n in (28, 29)
+    }
+    (question,) = seen
+    assert question["docsExamined"] <= 50
+    assert question["keysExamined"] <= 70
+    assert "hasSortStage" not in question
 
 
 def test_where_nothing_is_stored_the_page_says_so(browser: Client, archive: Any, relay_keys: Any) -> None:

@@ -17,6 +17,7 @@ OF_A_PARTITION = [
     keys.suspect,
     lambda partition: keys.tick_channel(OWN, partition),
     lambda partition: keys.control_channel(OWN, partition),
+    lambda partition: keys.news_channel(OWN, partition),
 ]
 
 
@@ -32,6 +33,7 @@ def test_the_keys_of_a_partition_share_a_hash_tag_and_nothing_else() -> None:
     [
         keys.tick_channel(OWN, 0),
         keys.control_channel(OWN, 12),
+        keys.news_channel(OWN, 1),
         keys.DEPLOYMENT,
         keys.LEGACY_CHANNEL,
         keys.stream(0),
@@ -43,7 +45,7 @@ def test_what_relay_publishes_itself_cannot_be_relayed(channel: str) -> None:
 
 
 def test_channels_of_another_deployment_are_others() -> None:
-    for channel in (keys.tick_channel, keys.control_channel):
+    for channel in (keys.tick_channel, keys.control_channel, keys.news_channel):
         assert channel("one", 0) != channel("two", 0)
         assert re.fullmatch(keys.internal_channels("one").replace("*", ".*"), channel("one", 0))
         assert not re.fullmatch(keys.internal_channels("one").replace("*", ".*"), channel("two", 0))

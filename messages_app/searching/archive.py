@@ -1,0 +1,56 @@
+"""What a follower asks of Redis and MongoDB. It fails closed: what is not known is an error."""
+
+from typing import Any
+
+import redis
+from django.conf import settings
+
+from messages_app import beside
+from messages_app.searching.history import Document, collection, fill
+from relaybase import keys
+from relaybase.connections import shared_redis
+from relaycore.channels import partition_of
+from relaycore.errors import Disconnected, UnfitServer, one_line
+from relaycore.following.places import Horizon, Read
+from relaycore.layout import Layout, misfit
+
+
+def look(partition: int, layout: Layout) -> Horizon:
+    """How far may be read. MongoDB is to be asked after it, never before.
+
+    layout: under which it is read. Where a channel belongs depends on it, and so does whose watermark counts.
+
+    Raises:
+        Disconnected: Redis does not say.
+        UnfitServer: everything is divided otherwise by now.
+    """
+    client = shared_redis()
+    try:
+        found = beside.look(client, partition)
+        stands: Any = client.get(keys.layout(partition))
+    except redis.RedisError as exc:
+        raise Disconnected(f"Redis does not say up to where everything is stored: {one_line(exc)}") from exc
+    if (why := misfit(layout, [None if stands is None else stands.decode(errors="replace")])) is not None:
+        raise UnfitServer(why)
+    return Horizon.of(found)
+
+
+def find(read: Read, partition: int) -> tuple[list[Document], bool]:
+    """The messages, and whether there are more of them. A page ends early if its payloads are large.
+
+    Raises:
+        pymongo.errors.PyMongoError: MongoDB cannot answer.
+    """
+    if read.is_empty:
+        return [], False
+    channels = _channels_of(partition) if read.channels is None else sorted(read.channels)
+    wanted = {"channel": {"$in": channels}, "position": {"$gt": read.after, "$lt": read.below}}
+    asked = collection().find(wanted, hint="channel_position").sort("position", 1)
+    with asked.limit(read.limit + 1).batch_size(read.limit + 1) as found:
+        return fill(found, read.limit)
+
+
+def _channels_of(partition: int) -> list[str]:
+    """The channels of a partition of which anything is stored. From the index: each one is looked at once."""
+    names: list[str] = collection().distinct("channel")
+    return [name for name in names if partition_of(name, settings.RELAY_PARTITIONS) == partition]

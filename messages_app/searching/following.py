@@ -1,0 +1,261 @@
+"""FOLLOW: the one reader of a process that learns what is newly stored, and hands it on.
+
+Purpose
+    Whoever hands messages out as they come subscribes here, with a channel and a place in it. Each message is
+    read from MongoDB once, however many subscribers of this process are at the tail; who is behind reads on
+    its own.
+
+Deliberately absent
+    Decisions: who reads what, when and how far is `relaycore.following.reader`. Queues: a subscriber that
+    takes nothing is handed `ROOM` pages, and is behind from then on. Names, and cursors that outlive a
+    process: whoever subscribes keeps the place of what it has taken.
+
+Who does what
+    ::
+
+        writer ──PUBLISH news──► Redis ──► `ear`     ┐ a thread for each partition that is followed:
+                                 Redis ◄── `look`    │ hears, looks, reads, hands out
+                               MongoDB ◄── `find`    ┘
+        subscribers, in threads of their own:  `Subscription.take`
+
+Failure
+    Without a watermark or an answer of MongoDB nothing is handed out: each subscriber that takes gets the
+    error, and may take again. Its place stays, and nothing is stepped over. The reader looks again after a
+    second; what it hands out then first may be a page without messages.
+
+Concurrency
+    `Following` and the subscribers are guarded by the lock of their reader. No server is asked under it.
+"""
+
+import contextlib
+import logging
+import queue
+import selectors
+import socket
+import threading
+import time
+from typing import Final, Self
+
+from django.conf import settings
+
+from leases_app import deployment, partitioning
+from messages_app.searching import archive
+from messages_app.searching.ear import Ear
+from relaybase import logs
+from relaycore.channels import partition_of
+from relaycore.following.places import Cursor, Page
+from relaycore.following.reader import LOOK_SECONDS, Following
+from relaycore.layout import Layout
+
+log = logging.getLogger(__name__)
+
+_PARTING_SECONDS: Final = 2.0
+
+
+class Subscription:
+    """One subscriber. `take` may be called by one thread at a time."""
+
+    def __init__(self, reader: "Reader", cursor: Cursor) -> None:
+        self._reader = reader
+        self._cursor = cursor
+        self._box: queue.SimpleQueue[Page | Exception] = queue.SimpleQueue()
+        self._has_failed = False
+
+    def take(self, seconds: float) -> Page | None:
+        """The next page; None if none comes within so many seconds.
+
+        Raises:
+            Disconnected: nobody knows up to where everything is stored, so nothing is read.
+            UnfitServer: everything is divided otherwise by now. This subscription is of no use any more.
+            pymongo.errors.PyMongoError: MongoDB cannot answer.
+        """
+        try:
+            found = self._box.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if isinstance(found, Exception):
+            self._has_failed = False
+            raise found
+        self._reader.make_room(self._cursor)
+        return found
+
+    def put(self, page: Page) -> None:
+        """Hand it out. For the reader."""
+        self._box.put(page)
+
+    def fail(self, error: Exception) -> None:
+        """Tell the subscriber, once for each time that it asks. For the reader."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._box.put(error)
+
+    def close(self) -> None:
+        """It wants nothing any more."""
+        self._reader.leave(self._cursor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class Follower:
+    """The readers of one process, one for each partition that is followed. Safe in threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._readers: dict[int, Reader] = {}
+
+    def follow(self, channel: str, after: str) -> Subscription:
+        """Subscribe to a channel: what stands above this position. As `follow_all`."""
+        return self._subscribe(partition_of(channel, settings.RELAY_PARTITIONS), channel, after)
+
+    def follow_all(self, partition: int, after: str) -> Subscription:
+        """Subscribe to every channel of a partition. Which there are is asked with each read.
+
+        Raises:
+            Disconnected: Redis does not answer.
+            UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
+            django.db.Error: PostgreSQL does not answer.
+        """
+        return self._subscribe(partition, None, after)
+
+    def close(self) -> None:
+        """End all readers. What is subscribed is handed nothing any more."""
+        with self._lock:
+            readers, self._readers = list(self._readers.values()), {}
+        for reader in readers:
+            reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _subscribe(self, partition: int, channel: str | None, after: str) -> Subscription:
+        deployment.require()
+        with self._lock:
+            reader = self._readers.get(partition)
+            if reader is not None and (joined := reader.join(channel, after)) is not None:
+                return joined
+            ear = Ear(deployment.news_channel(partition), deployment.seal_key(partition))
+            self._readers[partition] = reader = Reader(partition, partitioning.layout(), ear)
+            return reader.start(channel, after)
+
+
+class Reader:
+    """Reads one partition for its subscribers, in a thread of its own, until the last one has left."""
+
+    def __init__(self, partition: int, layout: Layout, ear: Ear) -> None:
+        self._partition = partition
+        self._layout = layout
+        self._ear = ear
+        self._lock = threading.Lock()
+        self._following = Following()
+        self._subscriptions: dict[Cursor, Subscription] = {}
+        self._is_closed = False
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._thread = logs.thread(self._run, f"follow partition {partition}")
+
+    # --- for subscribers -----------------------------------------------------------------
+
+    def start(self, channel: str | None, after: str) -> Subscription:
+        """Begin to read, for this one."""
+        first = self._add(channel, after)
+        self._thread.start()
+        return first
+
+    def join(self, channel: str | None, after: str) -> Subscription | None:
+        """One more; None if the last one has left, and this reader has come to its end."""
+        with self._lock:
+            joined = None if self._is_closed else self._add(channel, after)
+        self._wake()
+        return joined
+
+    def leave(self, cursor: Cursor) -> None:
+        """This one wants nothing any more."""
+        with self._lock:
+            if self._subscriptions.pop(cursor, None) is not None:
+                self._following.leave(cursor)
+            self._is_closed = self._is_closed or not self._subscriptions
+        self._wake()
+
+    def make_room(self, cursor: Cursor) -> None:
+        """It has taken a page."""
+        with self._lock:
+            cursor.room += 1
+            is_due = not self._following.due_in(time.monotonic())
+        if is_due:
+            self._wake()
+
+    def close(self) -> None:
+        """End."""
+        with self._lock:
+            self._is_closed = True
+        self._wake()
+        self._thread.join(_PARTING_SECONDS)
+
+    def _add(self, channel: str | None, after: str) -> Subscription:
+        cursor = self._following.follow(channel, after)
+        self._subscriptions[cursor] = added = Subscription(self, cursor)
+        return added
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # Full: it is woken already. Or it has come to its end.
+            self._waker.send(b"\0")
+
+    # --- the thread ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        with logs.about(partition=self._partition), self._woken, self._waker, contextlib.closing(self._ear):
+            while not self._is_closed:
+                self._ear.turn(time.monotonic())
+                self._wait()
+                self._hear(time.monotonic())
+                if not self._due_in():
+                    self._turn()
+
+    def _due_in(self) -> float:
+        with self._lock:
+            return self._following.due_in(time.monotonic())
+
+    def _wait(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._woken, selectors.EVENT_READ)
+            if self._ear.wire is not None:
+                selector.register(self._ear.wire, selectors.EVENT_READ)
+            ready = selector.select(min(self._due_in(), LOOK_SECONDS))
+        if any(key.fileobj is self._woken for key, _ in ready):
+            self._woken.recv(4096)
+
+    def _hear(self, now: float) -> None:
+        heard = self._ear.hear(now)
+        with self._lock:
+            for news in heard:
+                self._following.hear(news)
+            if self._ear.has_begun:
+                self._ear.has_begun = False
+                self._following.look_soon()
+
+    def _turn(self) -> None:
+        """Look, read, hand out."""
+        with self._lock:
+            self._following.begin(time.monotonic())
+        try:
+            horizon = archive.look(self._partition, self._layout)
+            with self._lock:
+                reads = self._following.plan(horizon)
+            for read in reads:
+                found, is_more = archive.find(read, self._partition)
+                with self._lock:
+                    for cursor, page in self._following.took(read, found, is_more=is_more):
+                        self._subscriptions[cursor].put(page)
+        except Exception as exc:  # Whatever it is, it is the subscribers' to know: else they wait for ever.
+            log.info("not read: %s: %s", type(exc).__name__, exc)
+            with self._lock:
+                self._following.failed(time.monotonic())
+                for subscription in self._subscriptions.values():
+                    subscription.fail(exc)
