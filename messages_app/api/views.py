@@ -18,6 +18,8 @@ from relaybase.http.parameters import Parameters
 
 PAGE: Final = 100
 
+NO_SUCH_MESSAGE: Final = "There is no message with this id. An id has 24 hexadecimal digits."
+
 
 class MessageList(APIView):
     """What was published on a channel, newest first, or with ?order=asc oldest first.
@@ -67,5 +69,5 @@ class MessageDetail(APIView):
         is_id = re.fullmatch("[0-9a-fA-F]{24}", key)
         found = history.collection().find_one({"_id": ObjectId(key)}) if is_id else None
         if found is None:
-            raise NotFound("There is no message with this id. An id has 24 hexadecimal digits.")
+            raise NotFound(NO_SUCH_MESSAGE)
         return Response(row(found))
