@@ -9,7 +9,7 @@ from django.utils.module_loading import import_string
 from access_app.remembering import Remembered
 from messages_app.api.hot import MESSAGE
 from relaybase.http.bodies import Application
-from relaybase.http.hot import Endpoint, HotEndpoints
+from relaybase.http.hot import Endpoint, HotEndpoints, Trace
 from relayproject.observing.http import count
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE,)
@@ -22,12 +22,12 @@ _OF_ANY_ANSWER: Final = (
 """The middlewares that add the same to each answer. What the others do is done in `relaybase.http.hot`."""
 
 
-def before(django: Application) -> HotEndpoints:
+def before(django: Application, trace: Trace | None) -> HotEndpoints:
     """An application that answers what is hot and plain, and hands everything else to `django`."""
     # Where HTTPS is demanded, Django redirects what comes without.
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
     fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
-    return HotEndpoints(django, ENDPOINTS, Remembered(), fixed, count)
+    return HotEndpoints(django, ENDPOINTS, Remembered(), fixed, count, trace)
 
 
 def _fixed_headers(is_https: bool) -> dict[str, str]:

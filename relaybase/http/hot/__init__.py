@@ -55,7 +55,7 @@ What is deliberately not here
 """
 
 from relaybase.http.hot.application import HotEndpoints
-from relaybase.http.hot.endpoint import Answer, Authority, Endpoint, Holder
+from relaybase.http.hot.endpoint import Answer, Authority, Endpoint, Holder, Trace
 from relaybase.http.hot.request import Request
 
-__all__ = ["Answer", "Authority", "Endpoint", "Holder", "HotEndpoints", "Request"]
+__all__ = ["Answer", "Authority", "Endpoint", "Holder", "HotEndpoints", "Request", "Trace"]

@@ -13,11 +13,14 @@ from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.hot import limit, plain
 from relaybase.http.hot.answers import Writer, of_error
-from relaybase.http.hot.endpoint import WITH_BODY, Answer, Authority, Endpoint, Work
+from relaybase.http.hot.endpoint import WITH_BODY, Answer, Authority, Endpoint, Trace, Work
 from relaybase.http.hot.request import Request
 
 Count = Callable[[str, str, int, float], None]
 """Counts a request: method, name of the endpoint, status, seconds."""
+
+_GONE: Final = 499
+"""As proxies write it down when the client went away. Nobody is sent it."""
 
 NOT_VALID: Final = "This token is unknown, expired or revoked."
 
@@ -47,6 +50,8 @@ class HotEndpoints:
 
     otherwise: Django
     fixed:     what Django's middlewares add to each answer, by whether it came by HTTPS
+    count:     counts each request
+    trace:     makes a span of each, if there is one
     """
 
     def __init__(
@@ -56,10 +61,12 @@ class HotEndpoints:
         authority: Authority,
         fixed: Mapping[bool, Mapping[str, str]],
         count: Count,
+        trace: Trace | None = None,
     ) -> None:
         self._otherwise = otherwise
         self._authority = authority
         self._count = count
+        self._trace = trace
         self._routes = [
             _Route(endpoint, endpoint.matcher(), endpoint.methods(), Writer(fixed, endpoint.headers()))
             for endpoint in endpoints
@@ -69,8 +76,12 @@ class HotEndpoints:
         call = self._plain_call(scope, receive) if scope["type"] == "http" else None
         if call is None:
             await self._otherwise(scope, receive, send)
-        else:
+        elif self._trace is None:
             await self._serve(call, send)
+        else:
+            route = call.route.endpoint.route()
+            with self._trace(call.request.method, route, call.request.headers) as answered:
+                answered(await self._serve(call, send))
 
     def _plain_call(self, scope: dict[str, Any], receive: Receive) -> _Call | None:
         """What Django need not be asked for; None: it must."""
@@ -98,18 +109,20 @@ class HotEndpoints:
                 return route, work, match.groupdict()
         return None
 
-    async def _serve(self, call: _Call, send: Send) -> None:
+    async def _serve(self, call: _Call, send: Send) -> int:
+        """Answer; the status."""
         began = time.perf_counter()
         name, more = call.route.endpoint.name, dict[str, str]()
         with logs.within(call.request.headers.get(_REQUEST_ID, b"").decode("latin-1")) as request_id:
             try:
                 answer = await self._work(call, more)
             except bodies.Gone:
-                return
+                return _GONE
             except Exception as exc:
                 answer = of_error(exc, call.request, name)
             self._count(call.request.method, name, answer.status, time.perf_counter() - began)
             await call.route.writer.send(send, answer, more, is_https=call.is_https, request_id=request_id)
+        return answer.status
 
     async def _work(self, call: _Call, more: dict[str, str]) -> Answer:
         """In the order of REST framework's views. `more` gets headers that the answer has in any case."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -46,6 +47,10 @@ class Authority(Protocol):
         """
 
 
+Trace = Callable[[str, str, Mapping[bytes, bytes]], AbstractContextManager[Callable[[int], None]]]
+"""Begins and ends a span: method, route and headers of a request; it is told the status of the answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a function answers if not with 200. `data` becomes JSON; headers are names and values."""
@@ -76,9 +81,13 @@ class Endpoint:
     functions: Mapping[str, Work]
     most_bytes: int = MAX_BODY_BYTES
 
+    def route(self) -> str:
+        r"""As Django names its own; with and without a slash at the end, as `addresses.both` has it."""
+        return rf"^{self.pattern}/?\Z"
+
     def matcher(self) -> re.Pattern[str]:
-        """For a whole path; with and without a slash at its end, as `addresses.both` has it."""
-        return re.compile(rf"/{self.pattern}/?\Z")
+        """For a whole path."""
+        return re.compile("/" + self.route().removeprefix("^"))
 
     def methods(self) -> dict[str, Work]:
         """What each method is answered by."""
