@@ -90,8 +90,9 @@ def unexpected(request: HttpRequest) -> HttpResponse:
 
 
 def as_response(body: Mapping[str, Any]) -> JsonResponse:
-    """Problem details where there is no view of Django REST framework."""
-    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
+    """Problem details where there is no view of Django REST framework, as compact as those that have one."""
+    compact = {"separators": (",", ":")}
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE, json_dumps_params=compact)
 
 
 def _describe(response: Response, kind: str) -> None:
