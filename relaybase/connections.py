@@ -106,7 +106,7 @@ def mongo_collection(name: str) -> Collection[dict[str, Any]]:
     return database.get_collection(name, write_concern=WriteConcern(w="majority", j=True))
 
 
-def _one_per_loop(make: Callable[[], _Made]) -> Callable[[], _Made]:
+def one_per_loop(make: Callable[[], _Made]) -> Callable[[], _Made]:
     """What `make` makes, once for each event loop: async clients belong to the one that they were made in."""
     made: WeakKeyDictionary[asyncio.AbstractEventLoop, _Made] = WeakKeyDictionary()
 
@@ -119,7 +119,7 @@ def _one_per_loop(make: Callable[[], _Made]) -> Callable[[], _Made]:
     return get
 
 
-@_one_per_loop
+@one_per_loop
 def async_redis() -> redis.asyncio.Redis:
     """The client of this event loop for short commands. It never retries, as `redis_client`."""
     return redis.asyncio.Redis.from_url(
@@ -131,7 +131,7 @@ def async_redis() -> redis.asyncio.Redis:
     )
 
 
-@_one_per_loop
+@one_per_loop
 def async_messages() -> AsyncCollection[dict[str, Any]]:
     """The stored messages, to read in this event loop, as `messages_app.searching.history` reads them."""
     database = settings.DATABASES["messages"]

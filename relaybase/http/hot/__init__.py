@@ -44,6 +44,11 @@ Limits
     default, asks nobody and adds no header. A body may have `Endpoint.most_bytes`; more is 413 before it is
     taken in.
 
+Sharing
+    What many ask at the same time is asked once (`relaybase.gathering`): one question to a server is under way,
+    and what arrives meanwhile goes into the next. Where a function asks MongoDB or Redis for something, it
+    asks so: most of what is left of a request's CPU is the driver's.
+
 Failures
     Where a function raises what nobody expected the answer is 500, and the traceback stands in the log.
     A client that goes away while the function runs is not noticed: the function runs to its end.

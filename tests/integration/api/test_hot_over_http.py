@@ -1,15 +1,19 @@
 """A hot endpoint in a real web process: what it needs PostgreSQL for, and what it is counted under."""
 
 import http.client
+import json
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+import bson
 import pytest
 from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 from django.conf import settings as django_settings
 from django.utils import timezone
 
@@ -95,6 +99,23 @@ def test_a_revoked_token_is_refused_within_a_second_under_load(web: str, token: 
 
     assert {status for sent_at, status in answers if sent_at < revoked_at - 0.5} == {200}
     assert {status for sent_at, status in answers if sent_at > revoked_at + 1} == {401}
+
+
+def test_who_asks_at_the_same_time_gets_each_his_own(web: str, token: str, archive: Any) -> None:
+    ids = [str(ObjectId()) for _ in range(60)]
+    fields = {"channel": "orders", "received_at": timezone.now(), "position": "1-1-1"}
+    archive.insert_many({"_id": ObjectId(id), "message": id, **fields} for id in ids)
+    broken = bson.encode({"_id": ObjectId("f" * 24), "message": "abc", **fields})
+    archive.insert_one(RawBSONDocument(broken.replace(b"abc", b"\xffbc")))
+    asked = [*ids, "0" * 24, "f" * 24] * 3
+
+    with ThreadPoolExecutor(32) as pool:
+        answers = list(pool.map(lambda id: ask(web, token, f"/api/v1/messages/{id}"), asked))
+
+    for id, (status, content) in zip(asked, answers, strict=True):
+        wanted = {"0" * 24: 404, "f" * 24: 500}.get(id, 200)
+        assert status == wanted
+        assert status != 200 or json.loads(content)["message"] == id
 
 
 def test_requests_are_counted_by_their_route(web: str, token: str) -> None:

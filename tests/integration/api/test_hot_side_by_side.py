@@ -9,8 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import bson
 import pytest
 from bson import ObjectId
+from bson.raw_bson import RawBSONDocument
 from django.urls import resolve
 
 from access_app import tokens
@@ -313,6 +315,17 @@ def _without_seconds(answer: Answer) -> Answer:
     headers = {name: re.sub(r"t=\d+|^\d+$", "N", value) for name, value in headers.items()}
     headers.pop("content-length")
     return status, headers, re.sub(rb"in \d+ second", b"in N second", content)
+
+
+def test_a_document_that_cannot_be_read(both: Both, archive: Any) -> None:
+    broken = bson.encode(
+        {**archive.find_one({"_id": ObjectId(ID)}), "_id": ObjectId(UNKNOWN), "message": "abc"}
+    )
+    archive.insert_one(RawBSONDocument(broken.replace(b"abc", b"\xffbc")))
+
+    hot, _ = both(path=f"/api/v1/messages/{UNKNOWN}")
+
+    assert (hot[0], hot[1]["content-type"]) == (500, "application/problem+json")
 
 
 def test_without_mongodb(serve: Callable[..., str], token: str) -> None:
