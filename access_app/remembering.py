@@ -15,6 +15,7 @@ How long it holds
     From the beginning of the last look that ended well, `HOLD_SECONDS`. So as long as PostgreSQL answers,
     what is revoked is refused within a second; while it does not, what was known goes on for 30 s, and
     then nobody is let in: `Disconnected`, which is the answer 503.
+    A process that was frozen knows what it knew before, until the look that it begins with.
     A token's expiry needs no look: how much of its life was left, by PostgreSQL's clock, is counted
     from before PostgreSQL was asked, so that it never lives longer here than there.
 
@@ -66,7 +67,6 @@ class Holder:
 
     id: int
     name: str
-    user: int
     scope: str
     until: float
 
@@ -123,7 +123,7 @@ class Remembered:
         """Who has this key, by PostgreSQL; remembered from now on. Who asks for it meanwhile waits along.
 
         Raises:
-            Disconnected: it does not answer within `PATIENCE_SECONDS`.
+            Disconnected: it does not answer within `PATIENCE_SECONDS`, or `MOST` questions wait for it.
         """
         answer = asyncio.wrap_future(self._ask(tokens.digest_of(key)))
         try:
@@ -141,6 +141,8 @@ class Remembered:
 
     def _ask(self, digest: bytes) -> Question:
         with self._lock:
+            if len(self._asked) >= MOST:
+                raise Disconnected(AWAY)
             question = self._asked.setdefault(digest, Future())
             if self._thread is None:
                 # Not one of `logs.thread`: its lines are not of the request that came first.
@@ -224,16 +226,13 @@ class Remembered:
         rows = Token.objects.valid().filter(digest__in=digests).annotate(left=left)
         return {
             bytes(digest): Holder(
-                id, name, user, scope, began + left.total_seconds() if left is not None else float("inf")
+                id, name, scope, began + left.total_seconds() if left is not None else float("inf")
             )
-            for digest, id, name, user, scope, left in rows.values_list(
-                "digest", "id", "name", "user_id", "scope", "left"
-            )
+            for digest, id, name, scope, left in rows.values_list("digest", "id", "name", "scope", "left")
         }
 
     def _fail(self, exc: Exception, asked: dict[bytes, Question]) -> None:
         connection.close()
-        self._mark = _UNKNOWN  # It may be another PostgreSQL that answers the next time.
         for question in asked.values():
             question.set_exception(Disconnected(AWAY))
         if not isinstance(exc, DatabaseError):

@@ -161,7 +161,7 @@ def test_another_scope_counts_within_a_second(remembered: Remembered, key: str, 
     who(remembered, key)
     Token.objects.update(scope="manage")
 
-    wait_until(lambda: (remembered.known(key) or Holder(0, "", 0, "", 0)).scope == "manage", SOON)
+    wait_until(lambda: (remembered.known(key) or Holder(0, "", "", 0)).scope == "manage", SOON)
 
 
 def test_a_change_that_is_committed_late_is_noticed(
@@ -370,6 +370,24 @@ def _confirms(remembered: Remembered) -> bool:
         remembered.known("")
         return True
     return False
+
+
+def test_while_postgresql_hangs_not_everybody_may_wait(
+    postgres: Proxy, remembered: Remembered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembering, "PATIENCE_SECONDS", 0.5)
+    assert who(remembered, "unknown") is None
+    monkeypatch.setattr(remembering, "MOST", 10)
+    with postgres.hole():
+
+        async def many() -> list[Any]:
+            return await asyncio.gather(
+                *(remembered.find(str(number)) for number in range(100)), return_exceptions=True
+            )
+
+        for _ in range(2):
+            assert {type(one) for one in asyncio.run(many())} == {Disconnected}
+            assert len(remembered._asked) <= 10
 
 
 def test_a_connection_from_before_a_restart_is_no_reason_to_refuse_anybody(
