@@ -45,9 +45,9 @@ Limits
     taken in.
 
 Sharing
-    What many ask at the same time is asked once (`relaybase.gathering`): one question to a server is under way,
-    and what arrives meanwhile goes into the next. Where a function asks MongoDB or Redis for something, it
-    asks so: most of what is left of a request's CPU is the driver's.
+    Where a function asks MongoDB or Redis, it asks for all who ask at the same time (`relaybase.gathering`):
+    one question is under way, and what arrives meanwhile goes into the next. Most of what is left of a
+    request's CPU is the driver's.
 
 Failures
     Where a function raises what nobody expected the answer is 500, and the traceback stands in the log.

@@ -118,6 +118,12 @@ def test_who_asks_at_the_same_time_gets_each_his_own(web: str, token: str, archi
         assert status != 200 or json.loads(content)["message"] == id
 
 
+def test_without_redis_nobody_is_refused(serve: Callable[..., str], token: str) -> None:
+    web = serve(REDIS_URL="redis://127.0.0.1:1/0", RELAY_WEB_HOT_REQUESTS_PER_MINUTE="1")
+
+    assert [ask(web, token)[0] for _ in range(3)] == [200] * 3
+
+
 def test_requests_are_counted_by_their_route(web: str, token: str) -> None:
     def counted(status: int) -> float:
         lines = ask(web, token, "/metrics")[1].decode()
