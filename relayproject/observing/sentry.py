@@ -21,7 +21,10 @@ from sentry_sdk.utils import BadDsn
 
 from relaybase.logs import FIELDS
 
-_OURS: Final = ("relayproject", "relaycore", "leases_app", "access_app", "channels_app", "messages_app")
+_OURS: Final = (
+    *("relayproject", "relaybase", "relaycore", "relaystack"),
+    *("leases_app", "access_app", "channels_app", "messages_app"),
+)
 _WHAT: Final = ("event_id", "timestamp", "level", "platform", "logger", "transaction")
 _WHERE: Final = ("release", "environment", "server_name", "sdk", "modules")
 _REQUEST: Final = ("method", "url")

@@ -18,6 +18,7 @@ from messages_app.writing.quarantine import Quarantine
 from relaybase.connections import mongo_collection
 from relaycore.errors import UnfitServer
 from relayproject.observing import sentry
+from tests.unit.test_architecture import PACKAGES
 
 DSN = "https://publickey@sentry.invalid/1"
 PAYLOAD = "the-payload-of-somebody"
@@ -121,6 +122,10 @@ def test_what_relay_says_itself_arrives(sent: Kept) -> None:
     assert event["logentry"]["formatted"] == "partition 3: stopped"
     assert event["extra"] == {"partition": 3, "channel": "orders"}
     assert PAYLOAD not in sent.everything
+
+
+def test_all_of_relays_own_loggers_are_known() -> None:
+    assert set(sentry._OURS) == set(PACKAGES)
 
 
 def test_of_another_logger_only_the_text_in_its_program_arrives(sent: Kept) -> None:
