@@ -37,8 +37,8 @@ class Plan:
     sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
     stored: int = 10_000_000
     history: int = 1_000_000
-    requests: int = 3000
-    asked: int = 5
+    requests: int = 2000
+    asked: int = 3
     apart: bool = True
 
 
