@@ -60,6 +60,23 @@ class Token(models.Model):
         return "expired" if self.expires_at <= datetime.now(UTC) else f"until {self.expires_at:%Y-%m-%d}"
 
 
+class RightsMark(models.Model):
+    """One row, which becomes another one in each transaction that changes what a token may do.
+
+    Triggers do that (migration 0002), so nothing changes unseen: by code, in bulk, in the admin, by SQL. It
+    is chance and no number: a PostgreSQL that was restored would come to the same numbers again.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    mark = models.UUIDField()
+
+    class Meta:
+        db_table = "rights_mark"
+
+    def __str__(self) -> str:
+        return str(self.mark)
+
+
 class AuditEntry(models.Model):
     """What somebody did. Rows are only ever added."""
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,7 @@ PREFIX = "relay_"
 
 LEAST_CHARACTERS = 20
 
-_USED_EVERY = timedelta(minutes=1)
+USED_EVERY = timedelta(minutes=1)
 
 
 def make(
@@ -27,7 +28,7 @@ def make(
     key = key or _new_key()
     with transaction.atomic():
         token = Token.objects.create(
-            name=name, user=user, scope=scope, expires_at=expires_at, digest=_digest(key), hint=key[:10]
+            name=name, user=user, scope=scope, expires_at=expires_at, digest=digest_of(key), hint=key[:10]
         )
         audit.record("token made", [name], scope=scope, user=str(user))
     return token, key
@@ -38,7 +39,7 @@ def rotate(token: Token, key: str | None = None) -> str:
     key = key or _new_key()
     with transaction.atomic():
         Token.objects.filter(pk=token.pk).update(
-            digest=_digest(key), hint=key[:10], rotated_at=ClockTimestamp()
+            digest=digest_of(key), hint=key[:10], rotated_at=ClockTimestamp()
         )
         audit.record("token rotated", [token.name])
     return key
@@ -55,22 +56,27 @@ def revoke(token: Token) -> bool:
 
 def find(key: str) -> Token | None:
     """The valid token with this key. Notes that it was used, once a minute."""
-    token = Token.objects.valid().select_related("user").filter(digest=_digest(key)).first()
-    if token is not None:
-        stale = Q(last_used_at=None) | Q(last_used_at__lt=ClockTimestamp() - _USED_EVERY)
-        # Only looked at here; asked again by the statement, so that of many requests one writes.
-        if token.last_used_at is None or _is_stale(token.last_used_at):
-            Token.objects.filter(stale, pk=token.pk).update(last_used_at=ClockTimestamp())
+    token = Token.objects.valid().select_related("user").filter(digest=digest_of(key)).first()
+    # Only looked at here; asked again by the statement, so that of many requests one writes.
+    if token is not None and (token.last_used_at is None or _is_stale(token.last_used_at)):
+        note_use([token.pk])
     return token
 
 
+def note_use(ids: Iterable[int]) -> None:
+    """Note that these tokens are used now, unless that was noted within the last minute."""
+    stale = Q(last_used_at=None) | Q(last_used_at__lt=ClockTimestamp() - USED_EVERY)
+    Token.objects.filter(stale, pk__in=ids).update(last_used_at=ClockTimestamp())
+
+
 def _is_stale(time: datetime) -> bool:
-    return datetime.now(time.tzinfo) - time > _USED_EVERY
+    return datetime.now(time.tzinfo) - time > USED_EVERY
 
 
 def _new_key() -> str:
     return PREFIX + secrets.token_urlsafe(32)
 
 
-def _digest(key: str) -> bytes:
+def digest_of(key: str) -> bytes:
+    """What is kept of a key: 32 bytes."""
     return hashlib.sha256(key.encode()).digest()

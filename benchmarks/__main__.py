@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import ceiling, contenders, footprint, history, latency, rates, variations
+from benchmarks import ceiling, contenders, footprint, history, hot, latency, rates, variations
 from benchmarks.progress import say
 from benchmarks.relay import Relay, running
 from benchmarks.results import Results
 from benchmarks.steady import Effort
 
-SECTIONS = "abcdefg"
+SECTIONS = "abcdefgh"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -37,6 +37,8 @@ class Plan:
     sizes: tuple[int, ...] = (100, 1_000, 10_000, 100_000)
     stored: int = 10_000_000
     history: int = 1_000_000
+    requests: int = 2000
+    asked: int = 3
     apart: bool = True
 
 
@@ -54,6 +56,8 @@ QUICK = Plan(
     sizes=(10_000,),
     stored=5000,
     history=3000,
+    requests=50,
+    asked=1,
     apart=False,
 )
 
@@ -105,6 +109,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
             relay, results, plan.varied, list(plan.channels), list(plan.sizes), plan.stored
         ),
         "g": lambda relay: history.measure(relay, results, plan.history),
+        "h": lambda relay: hot.measure(relay, results, plan.requests, plan.asked),
     }
     with_standby: dict[str, Callable[[Relay], None]] = {
         "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),

@@ -14,6 +14,7 @@ It imports `relaycore` and libraries, and nothing above it.
 `proposing`    having proposals made at once
 `stopping`     how an endless loop learns that it should end
 `background`   work in other threads, and rests that end early
+`gathering`    what many ask at once, asked in few questions
 `env`          settings from the environment, strictly
 `whereabouts`  where the servers are
 `fitness`      looking at servers once

@@ -1,13 +1,19 @@
 """The only module that makes Redis and MongoDB clients, and their time limits."""
 
+import asyncio
 import functools
 import threading
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 import redis
+import redis.asyncio
 from django.conf import settings
-from pymongo import MongoClient, WriteConcern
+from pymongo import AsyncMongoClient, MongoClient, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.collection import Collection
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
 from redis.retry import Retry
@@ -17,6 +23,8 @@ from relaybase.redis.wire import Connection, Wire
 from relaycore.errors import Disconnected
 
 COMMAND_TIMEOUT_SECONDS = 5.0
+
+_Made = TypeVar("_Made")
 
 
 def redis_client(*, timeout: float = COMMAND_TIMEOUT_SECONDS) -> redis.Redis:
@@ -96,3 +104,38 @@ def mongo_collection(name: str) -> Collection[dict[str, Any]]:
         client = _mongo_client()
     database = client[settings.DATABASES["messages"]["NAME"]]
     return database.get_collection(name, write_concern=WriteConcern(w="majority", j=True))
+
+
+def one_per_loop(make: Callable[[], _Made]) -> Callable[[], _Made]:
+    """What `make` makes, once for each event loop: async clients belong to the one that they were made in."""
+    made: WeakKeyDictionary[asyncio.AbstractEventLoop, _Made] = WeakKeyDictionary()
+
+    def get() -> _Made:
+        loop = asyncio.get_running_loop()
+        if loop not in made:
+            made[loop] = make()
+        return made[loop]
+
+    return get
+
+
+@one_per_loop
+def async_redis() -> redis.asyncio.Redis:
+    """The client of this event loop for short commands. It never retries, as `redis_client`."""
+    return redis.asyncio.Redis.from_url(
+        settings.SERVERS.redis_url,
+        socket_timeout=COMMAND_TIMEOUT_SECONDS,
+        socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
+        retry=AsyncRetry(NoBackoff(), 0),
+        protocol=2,
+    )
+
+
+@one_per_loop
+def async_messages() -> AsyncCollection[dict[str, Any]]:
+    """The stored messages, to read in this event loop, as `messages_app.searching.history` reads them."""
+    database = settings.DATABASES["messages"]
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+        database["HOST"], tz_aware=True, **database["OPTIONS"]
+    )
+    return client[database["NAME"]]["messages"]

@@ -83,15 +83,21 @@ class GiveRequestId:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.headers.get(HEADER, "")
-        plain = given.isascii() and given.replace("-", "").isalnum() and len(given) <= _MOST_CHARACTERS
-        held = request_id.set(given if plain else uuid.uuid4().hex)
-        try:
+        with within(request.headers.get(HEADER, "")) as known_as:
             answer = self._get_response(request)
-            answer[HEADER] = request_id.get()
+            answer[HEADER] = known_as
             return answer
-        finally:
-            request_id.reset(held)
+
+
+@contextlib.contextmanager
+def within(given: str) -> Iterator[str]:
+    """What is logged meanwhile was written in a request with this id, or a new one if it cannot be one."""
+    plain = given.isascii() and given.replace("-", "").isalnum() and len(given) <= _MOST_CHARACTERS
+    held = request_id.set(given if plain else uuid.uuid4().hex)
+    try:
+        yield request_id.get()
+    finally:
+        request_id.reset(held)
 
 
 def _task_id() -> str:

@@ -12,12 +12,16 @@ from relayproject.observing import extras
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 
-extras.begin_traces()  # Adds a middleware, so before the application reads which there are.
+trace = extras.begin_traces()  # Adds a middleware, so before the application reads which there are.
 
 # More requests than these at once are rare, and PostgreSQL has a hundred connections for all.
 DatabaseWrapper.most_kept = 8
 
-application = BodyLimit(get_asgi_application())
+django = BodyLimit(get_asgi_application())
+
+from relayproject import hot  # noqa: E402  The apps have to be loaded before.
+
+application = hot.before(django, trace)
 
 # What has been made up to here stays. A search for circles through all of it would hold up every
 # sixtieth page of 1,000 messages, for three times as long as the page takes.

@@ -1,6 +1,7 @@
 """The messages at `/api/v1/`."""
 
 import re
+from typing import Final
 
 from bson import ObjectId
 from rest_framework.exceptions import NotFound
@@ -14,6 +15,8 @@ from messages_app.searching import history
 from messages_app.searching.rows import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
+
+NO_SUCH_MESSAGE: Final = "There is no message with this id. An id has 24 hexadecimal digits."
 
 
 class MessageList(APIView):
@@ -64,5 +67,5 @@ class MessageDetail(APIView):
         is_id = re.fullmatch("[0-9a-fA-F]{24}", key)
         found = history.collection().find_one({"_id": ObjectId(key)}) if is_id else None
         if found is None:
-            raise NotFound("There is no message with this id. An id has 24 hexadecimal digits.")
+            raise NotFound(NO_SUCH_MESSAGE)
         return Response(row(found))

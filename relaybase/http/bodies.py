@@ -17,7 +17,19 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 1 << 20
 
-TOO_LARGE: Final = f"The body may have at most {MAX_BODY_BYTES} bytes."
+
+class Gone(Exception):
+    """The client went away before all of its body had come."""
+
+
+class TooMuch(Exception):
+    """The body has more bytes than it may: so many."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The body may have at most {most} bytes.")
+
+
+TOO_LARGE: Final = str(TooMuch(MAX_BODY_BYTES))
 
 
 class BodyLimit:
@@ -44,23 +56,39 @@ class BodyLimit:
             await self._application(scope, receive, send)
 
     async def _count(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        body, more = bytearray(), True
-        while more:
-            event = await receive()
-            if event["type"] != "http.request":
-                return  # The client has gone.
-            body += event["body"]
-            more = event["more_body"]
-            if len(body) > MAX_BODY_BYTES:
-                await _refuse(send)
-                return
-        events: list[Event] = [{"type": "http.request", "body": bytes(body), "more_body": False}]
+        try:
+            body = await whole(receive, MAX_BODY_BYTES)
+        except Gone:
+            return
+        except TooMuch:
+            await _refuse(send)
+            return
+        events: list[Event] = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def replay() -> Event:
             return events.pop() if events else await receive()
 
         headers = [*scope["headers"], (b"content-length", b"%d" % len(body))]
         await self._application({**scope, "headers": headers}, replay, send)
+
+
+async def whole(receive: Receive, most: int) -> bytes:
+    """The body of a request, taken in as it comes.
+
+    Raises:
+        Gone: the client went away before.
+        TooMuch: it has more than `most` bytes; what is still on its way is not read.
+    """
+    body, more = bytearray(), True
+    while more:
+        event = await receive()
+        if event["type"] != "http.request":
+            raise Gone
+        body += event["body"]
+        more = event["more_body"]
+        if len(body) > most:
+            raise TooMuch(most)
+    return bytes(body)
 
 
 async def _refuse(send: Send) -> None:

@@ -2,10 +2,10 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, Protocol
 
+from django.http import QueryDict
 from rest_framework.exceptions import ParseError
-from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -17,13 +17,21 @@ MOST_ROWS: Final = 1000
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
+class Asked(Protocol):
+    """A request of REST framework, or to a hot endpoint."""
+
+    @property
+    def query_params(self) -> QueryDict:
+        """What comes after the question mark."""
+
+
 class Parameters:
     """What comes after the question mark.
 
     All of it raises ParseError, the answer 400, with a sentence that says what to give.
     """
 
-    def __init__(self, request: Request, *known: str) -> None:
+    def __init__(self, request: Asked, *known: str) -> None:
         self._given = request.query_params
         # `?format=json` chooses the renderer, at every address.
         unknown = sorted(set(self._given) - {*known, api_settings.URL_FORMAT_OVERRIDE})

@@ -56,6 +56,11 @@ class Problem(APIException):
             self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
 
 
+UNEXPECTED: Final = problem_details(
+    500, "Something went wrong here, and not with the request. It is in the log."
+)
+
+
 def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. None for what nobody expected: Django then logs it and says 500."""
     if (server := _server_away(exc)) is not None:
@@ -83,14 +88,13 @@ def unexpected(request: HttpRequest) -> HttpResponse:
     """Django's handler500: what is wrong stands in the log, and only there."""
     if not request.path.startswith("/api/"):
         return server_error(request)
-    return as_response(
-        problem_details(500, "Something went wrong here, and not with the request. It is in the log.")
-    )
+    return as_response(UNEXPECTED)
 
 
 def as_response(body: Mapping[str, Any]) -> JsonResponse:
-    """Problem details where there is no view of Django REST framework."""
-    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)
+    """Problem details where there is no view of Django REST framework, as compact as those that have one."""
+    compact = {"separators": (",", ":")}
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE, json_dumps_params=compact)
 
 
 def _describe(response: Response, kind: str) -> None:

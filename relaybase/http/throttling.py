@@ -23,11 +23,24 @@ WINDOW_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left, for how many seconds."""
+    """What is left, for how many seconds; `is_exceeded`: this request was one too many."""
 
     limit: int
     left: int
     seconds: int
+    is_exceeded: bool
+
+    @classmethod
+    def after(cls, counted: int, limit: int, into: float) -> "Allowance":
+        """With the so-manieth request, so many seconds into the window."""
+        return cls(limit, max(0, limit - counted), int(WINDOW_SECONDS - into) + 1, counted > limit)
+
+    def headers(self) -> dict[str, str]:
+        """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""
+        return {
+            "RateLimit-Policy": f'"minute";q={self.limit};w={WINDOW_SECONDS}',
+            "RateLimit": f'"minute";r={self.left};t={self.seconds}',
+        }
 
 
 class PerToken(BaseThrottle):
@@ -46,12 +59,12 @@ class PerToken(BaseThrottle):
                 key = keys.requests(_who(request), int(window))
                 pipeline.incr(key)
                 pipeline.expire(key, 2 * WINDOW_SECONDS)
-                count = int(pipeline.execute()[0])
+                counted = int(pipeline.execute()[0])
         except redis.RedisError:
             return True
-        self._allowance = Allowance(limit, max(0, limit - count), int(WINDOW_SECONDS - into) + 1)
+        self._allowance = Allowance.after(counted, limit, into)
         request._request.allowance = self._allowance  # type: ignore[attr-defined]
-        return count <= limit
+        return not self._allowance.is_exceeded
 
     def wait(self) -> float | None:
         """Seconds, for Retry-After."""
@@ -59,7 +72,7 @@ class PerToken(BaseThrottle):
 
 
 class TellAllowance:
-    """Middleware: the headers RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers)."""
+    """Middleware: the headers of what is left."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -68,8 +81,8 @@ class TellAllowance:
         answer = self._get_response(request)
         allowance: Allowance | None = getattr(request, "allowance", None)
         if allowance is not None:
-            answer["RateLimit-Policy"] = f'"minute";q={allowance.limit};w={WINDOW_SECONDS}'
-            answer["RateLimit"] = f'"minute";r={allowance.left};t={allowance.seconds}'
+            for name, value in allowance.headers().items():
+                answer[name] = value
         return answer
 
 

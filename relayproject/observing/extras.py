@@ -2,6 +2,7 @@
 
 import importlib
 from types import ModuleType
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -18,10 +19,13 @@ def load_traces() -> ModuleType | None:
     return _load("traces", "RELAY_OPENTELEMETRY") if settings.RELAY_OPENTELEMETRY else None
 
 
-def begin_traces() -> None:
-    """Trace this process, if RELAY_OPENTELEMETRY is set. Not before a fork."""
-    if traces := load_traces():
-        traces.begin()
+def begin_traces() -> Any:
+    """Trace this process, if RELAY_OPENTELEMETRY is set. Not before a fork.
+
+    What makes spans of the requests that Django does not see; None if nothing is traced.
+    """
+    traces = load_traces()
+    return traces and traces.before_django(traces.begin())
 
 
 _REQUIREMENTS = {"sentry": "requirements-sentry.txt", "traces": "requirements-otel.txt"}

@@ -35,6 +35,11 @@ class CountRequests:
         answer = self._get_response(request)
         method = request.method if request.method in _METHODS else "other"
         route = (request.resolver_match and request.resolver_match.view_name) or "none"
-        _REQUESTS.labels(method, route, str(answer.status_code)).inc()
-        _SECONDS.labels(method, route).observe(time.perf_counter() - begun)
+        count(method, route, answer.status_code, time.perf_counter() - begun)
         return answer
+
+
+def count(method: str, route: str, status: int, seconds: float) -> None:
+    """One request, answered after so many seconds."""
+    _REQUESTS.labels(method, route, str(status)).inc()
+    _SECONDS.labels(method, route).observe(seconds)

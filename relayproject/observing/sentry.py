@@ -22,7 +22,7 @@ from sentry_sdk.utils import BadDsn
 from relaybase.logs import FIELDS
 
 OURS: Final = (
-    *("relayproject", "relaybase", "relaycore"),
+    *("relayproject", "relaybase", "relaycore", "relaystack"),
     *("leases_app", "access_app", "channels_app", "messages_app"),
 )
 """Whose loggers never name a message: a new package is one more."""

@@ -13,6 +13,7 @@ Wait = Callable[..., None]
 
 PAYLOAD = "the-payload-of-somebody"
 SEARCH = r"GET ^api/v1/messages/?\Z"
+HOT = r"GET ^api/v1/messages/(?P<key>[0-9a-fA-F]{24})/?\Z"
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +52,10 @@ def test_requests_tasks_and_what_they_ask_the_servers_are_spans(
     search = "/api/v1/messages?channel=orders&contains="
     assert reporting.http.get(search + PAYLOAD).status_code == 200
     assert reporting.http.get(f"/api/v1/messages/{PAYLOAD}").status_code == 404
+    assert reporting.http.get(f"/api/v1/messages/{'0' * 24}").status_code == 404
 
     tasks = {f"{what}/relayproject.tasks.propose" for what in ("apply_async", "run")}
-    requests = {SEARCH, r"POST ^api/v1/start-listening/?\Z"}
+    requests = {SEARCH, HOT, r"POST ^api/v1/start-listening/?\Z"}
     wait_until(lambda: tasks | requests <= names(collector), 20, "the spans")
     spans = [span for _, span in collector.spans()]
     assert {service for service, _ in collector.spans()} == {"relay"}
@@ -61,7 +63,7 @@ def test_requests_tasks_and_what_they_ask_the_servers_are_spans(
     assert systems == {"postgresql", "redis", "mongodb"}
     by_id = {span.span_id: span for span in spans}
     below = {by_id[span.parent_span_id].name for span in spans if span.parent_span_id in by_id}
-    assert {"run/relayproject.tasks.propose", SEARCH} <= below
+    assert {"run/relayproject.tasks.propose", SEARCH, HOT} <= below
     assert any(n.startswith("apply_async/") for n in below), "a task does not know who sent it"
 
 

@@ -140,11 +140,14 @@ def listener(db: None, settings: Any, proofs_last: None) -> Term:
 
 @pytest.fixture(scope="module")
 def serve(messages_database: str) -> Iterator[Callable[..., str]]:
-    """Starts real web processes on the test databases; `serve(NAME="value")` gives a base URL."""
+    """Starts real web processes on the test databases; `serve(NAME="value")` gives a base URL.
+
+    `application`: which one of `relayproject.asgi`.
+    """
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(**environment: str) -> str:
-        process, url = _web(environment)
+    def start(application: str = "application", **environment: str) -> str:
+        process, url = _web(application, environment)
         running.append(process)
         return url
 
@@ -154,13 +157,13 @@ def serve(messages_database: str) -> Iterator[Callable[..., str]]:
         process.wait(10)
 
 
-def _web(environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+def _web(application: str, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
     databases = django_settings.DATABASES
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "relayproject.asgi:application", "--port", str(port)]
+        [sys.executable, "-m", "uvicorn", f"relayproject.asgi:{application}", "--port", str(port)]
         + ["--log-level", "warning"],
         env={
             **os.environ,

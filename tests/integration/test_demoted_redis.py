@@ -1,5 +1,6 @@
 """A Redis that was demoted keeps its sockets. Nobody stays with it."""
 
+import asyncio
 import functools
 import threading
 from collections.abc import Callable, Iterator
@@ -13,7 +14,8 @@ from kombu.connection import Connection
 from kombu.entity import Queue
 
 from messages_app.writing import writer as writer_module
-from relaybase.connections import redis_client, shared_redis
+from relaybase.connections import async_redis, redis_client, shared_redis
+from relaybase.http.hot import limit
 from relaybase.queues import LISTENERS
 from relaybase.redis import primary
 from relaybase.redis.primary import WrongServer
@@ -54,6 +56,20 @@ def test_a_refused_write_ends_the_connection_and_the_next_command_dials_anew(ser
             client.incr("a")
         assert client.incr("a") == 2
         assert run_id(client) == run_id(servers.primary)
+
+
+def test_requests_to_hot_endpoints_are_counted_by_the_new_primary(servers: Failover, settings: Any) -> None:
+    settings.RELAY_WEB_HOT_REQUESTS_PER_MINUTE = 1000
+
+    async def story() -> None:
+        assert await limit.count("token:1") is not None
+        servers.swap()
+        # A request that is not counted is let in.
+        assert await limit.count("token:1") is None
+        assert await limit.count("token:1") is not None
+        await async_redis().aclose()
+
+    asyncio.run(story())
 
 
 @pytest.mark.parametrize(

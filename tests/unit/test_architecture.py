@@ -245,10 +245,8 @@ def test_every_room_is_on_one_floor() -> None:
 def test_only_one_module_makes_clients(name: str, path: Path) -> None:
     if name == "relaybase.connections" or name.startswith("relaystack"):
         return  # The stack asks servers whether they answer, before there are settings.
-    made = re.findall(
-        r"\b(MongoClient|ConnectionPool|redis\.Redis(?:\.from_url)?|StrictRedis)\(", path.read_text()
-    )
-    assert not made
+    clients = r"(?:Async)?MongoClient|ConnectionPool|redis(?:\.asyncio)?\.Redis(?:\.from_url)?|StrictRedis"
+    assert not re.findall(rf"\b(?:{clients})\(", path.read_text())
 
 
 @pytest.mark.parametrize(("name", "path"), MODULES.items(), ids=MODULES)

@@ -174,4 +174,4 @@ def test_lines_below_an_error_are_not_sent(sent: Kept, wait_until: Callable[...,
 
 def test_what_loggers_of_every_package_say_is_known_to_be_ours() -> None:
     """Else nothing but its template is told."""
-    assert set(sentry.OURS) == {name.partition(".")[0] for name in files()} - {"relaystack"}
+    assert set(sentry.OURS) == {name.partition(".")[0] for name in files()}

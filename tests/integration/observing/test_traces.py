@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
 from channels_app.tasks import listen
 from messages_app.tasks import write
-from relayproject.observing.traces import ENDLESS, Clean, RequestsAndTasks
+from relayproject.observing.traces import ENDLESS, Clean, RequestsAndTasks, before_django
 
 PAYLOAD = "the-payload-of-somebody"
 
@@ -68,3 +68,21 @@ def test_what_a_thread_asks_by_itself_is_not_sent_and_what_a_request_asks_is(
         with tracer.start_as_current_span("GET", kind=SpanKind.CLIENT):
             pass
     assert names(sent) == ["GET", "request"]
+
+
+def test_a_request_that_django_does_not_see_is_a_span_below_the_one_that_sent_it(
+    sent: InMemorySpanExporter,
+) -> None:
+    provider = TracerProvider(sampler=RequestsAndTasks(ALWAYS_ON))
+    provider.add_span_processor(SimpleSpanProcessor(Clean(sent)))
+    route, sender = r"^api/v1/messages/?\Z", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    with before_django(provider)("GET", route, {b"traceparent": sender.encode()}) as answered:
+        answered(503)
+    provider.shutdown()
+
+    (span,) = sent.get_finished_spans()
+    assert (span.name, span.kind) == (f"GET {route}", SpanKind.SERVER)
+    assert span.attributes == {"http.method": "GET", "http.route": route, "http.status_code": 503}
+    assert span.status.status_code is StatusCode.ERROR
+    assert span.parent is not None
+    assert f"{span.parent.span_id:016x}" in sender

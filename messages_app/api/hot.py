@@ -1,0 +1,31 @@
+"""What is called once per message, without Django (`relaybase.http.hot`)."""
+
+from typing import Any, Final
+
+from rest_framework.exceptions import NotFound
+
+from access_app.models import Token
+from messages_app.api.views import NO_SUCH_MESSAGE, MessageDetail
+from messages_app.searching import single
+from messages_app.searching.rows import row
+from relaybase.http.hot import Endpoint, Request
+from relaybase.http.parameters import Parameters
+
+
+async def message(request: Request, key: str) -> dict[str, Any]:
+    """The message with this id."""
+    Parameters(request)
+    found = await single.find(key)
+    if found is None:
+        raise NotFound(NO_SUCH_MESSAGE)
+    return row(found)
+
+
+MESSAGE: Final = Endpoint(
+    name="message",
+    # What is no id is an error or another address, `messages/export`: Django knows which.
+    pattern="api/v1/messages/(?P<key>[0-9a-fA-F]{24})",
+    view=MessageDetail,
+    right=Token.Scope.READ,
+    functions={"GET": message},
+)

@@ -1,0 +1,86 @@
+"""Answers as they are sent: bytes, and the headers that Django's would have."""
+
+import logging
+from collections.abc import Mapping
+from json import JSONEncoder
+from typing import Any, Final
+
+from rest_framework.settings import api_settings
+from rest_framework.utils.encoders import JSONEncoder as RestEncoder
+
+from relaybase import logs
+from relaybase.http import problems
+from relaybase.http.bodies import Send, TooMuch
+from relaybase.http.details import CONTENT_TYPE, problem_details
+from relaybase.http.hot.endpoint import Answer
+from relaybase.http.hot.request import Request
+
+log = logging.getLogger(__name__)
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+# As REST framework's renderer makes one for each answer.
+_encoder: Final[JSONEncoder] = RestEncoder(
+    ensure_ascii=not api_settings.UNICODE_JSON,
+    allow_nan=not api_settings.STRICT_JSON,
+    separators=(",", ":") if api_settings.COMPACT_JSON else (", ", ": "),
+)
+
+
+def encoded(data: Any) -> bytes:
+    """As REST framework's renderer has it: JSON, and no line break that is one to JavaScript only."""
+    text = _encoder.encode(data)
+    if not text.isascii():
+        text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return text.encode()
+
+
+def of_error(exc: Exception, request: Request, name: str) -> Answer:
+    """What Django's view answers when this is raised in it. `name` is the endpoint's, for the log."""
+    if isinstance(exc, TooMuch):
+        # What is still on its way is not read.
+        return Answer(problem_details(413, str(exc)), 413, {"Connection": "close"}, CONTENT_TYPE)
+    response = problems.answer(exc, {"request": request})
+    if response is None:
+        log.error("%s: nobody expected this", name, exc_info=exc)
+        return Answer(problems.UNEXPECTED, 500, content_type=CONTENT_TYPE)
+    headers = {name: value for name, value in response.headers.items() if name != "Content-Type"}
+    return Answer(response.data, response.status_code, headers, CONTENT_TYPE)
+
+
+class Writer:
+    """Sends the answers of one endpoint.
+
+    fixed: what every answer has, by whether it came by HTTPS
+    own:   what those have which the view has given, so all but a 500
+    """
+
+    def __init__(self, fixed: Mapping[bool, Mapping[str, str]], own: Mapping[str, str]) -> None:
+        self._always = {is_https: raw(headers) for is_https, headers in fixed.items()}
+        self._own = raw(own)
+
+    async def send(
+        self, send: Send, answer: Answer, more: Mapping[str, str], *, is_https: bool, request_id: str
+    ) -> None:
+        """The whole answer, at once; `more` are headers beside its own."""
+        body = b"" if answer.data is None else encoded(answer.data)
+        headers = [
+            (b"content-type", answer.content_type.encode()),
+            *self._always[is_https],
+            *([] if answer.status == 500 else self._own),
+            (b"content-length", b"%d" % len(body)),
+            (_REQUEST_ID, request_id.encode()),
+        ]
+        if answer.headers or more:
+            headers += raw({**answer.headers, **more})
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        # Servers leave out the body where HEAD was asked.
+        await send({"type": "http.response.body", "body": body})
+
+
+def raw(headers: Mapping[str, str]) -> RawHeaders:
+    """As ASGI has them."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+_REQUEST_ID: Final = logs.HEADER.lower().encode()

@@ -1,0 +1,71 @@
+"""A request as an endpoint's function sees it."""
+
+import functools
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import QueryDict
+from rest_framework.exceptions import UnsupportedMediaType
+from rest_framework.renderers import JSONRenderer
+from rest_framework.utils.mediatypes import media_type_matches
+
+from relaybase.http import bodies
+from relaybase.http.parsers import GuardedJSONParser
+
+
+class Request:
+    """What was asked.
+
+    method:       in capital letters
+    headers:      names in lower case and values, as they came
+    holder:       who asks; known once the function runs
+    query_params: what comes after the question mark, for `Parameters`
+    """
+
+    def __init__(
+        self,
+        method: str,
+        headers: Mapping[bytes, bytes],
+        query_params: QueryDict,
+        receive: bodies.Receive,
+        most_bytes: int,
+    ) -> None:
+        self.method = method
+        self.headers = headers
+        self.query_params = query_params
+        self.holder: Any = None
+        # Where errors become answers, this is what they are written with.
+        self.accepted_renderer: Any = JSONRenderer()
+        self._receive = receive
+        self._most_bytes = most_bytes
+
+    async def body(self) -> bytes:
+        """All of the body. It can be asked for once.
+
+        Raises:
+            TooMuch: more than the endpoint takes; what is still on its way is not read.
+            Gone: the client went away before the end of it.
+        """
+        return await bodies.whole(self._receive, self._most_bytes)
+
+    async def json(self) -> Any:
+        """The body as JSON: what REST framework's views find in `request.data`.
+
+        Raises:
+            UnsupportedMediaType: it is something else.
+            ParseError: it is not JSON, nested too deeply, or has half a surrogate pair in it.
+            TooMuch, Gone: as above.
+        """
+        body = await self.body()
+        if not body:
+            return {}
+        sent = self.headers.get(b"content-type", b"").decode("latin-1")
+        if not _is_json(sent):
+            raise UnsupportedMediaType(sent)
+        return GuardedJSONParser().parse(io.BytesIO(body))
+
+
+@functools.lru_cache(maxsize=64)
+def _is_json(content_type: str) -> bool:
+    return media_type_matches(GuardedJSONParser.media_type, content_type)

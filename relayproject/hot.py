@@ -1,0 +1,45 @@
+"""The hot endpoints, mounted before Django (`relaybase.http.hot`). A new one is one more in `ENDPOINTS`."""
+
+from typing import Final
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.module_loading import import_string
+
+from access_app.remembering import Remembered
+from messages_app.api.hot import MESSAGE
+from relaybase.http.bodies import Application
+from relaybase.http.hot import Endpoint, HotEndpoints, Trace
+from relayproject.observing.http import count
+
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE,)
+
+_OF_ANY_ANSWER: Final = (
+    "relaybase.pages.security.ContentSecurityPolicy",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+)
+"""The middlewares that add the same to each answer. What the others do is done in `relaybase.http.hot`."""
+
+
+def before(django: Application, trace: Trace | None) -> HotEndpoints:
+    """An application that answers what is hot and plain, and hands everything else to `django`."""
+    # Where HTTPS is demanded, Django redirects what comes without.
+    ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
+    fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
+    return HotEndpoints(django, ENDPOINTS, Remembered(), fixed, count, trace)
+
+
+def _fixed_headers(is_https: bool) -> dict[str, str]:
+    """What those middlewares add to an empty answer."""
+    request = HttpRequest()
+    request.META = {"SERVER_NAME": "localhost", "SERVER_PORT": "443" if is_https else "80"}
+    request._get_scheme = lambda: "https" if is_https else "http"  # type: ignore[attr-defined]
+
+    def answer(_: HttpRequest) -> HttpResponseBase:
+        return HttpResponse()
+
+    for name in reversed(_OF_ANY_ANSWER):
+        answer = import_string(name)(answer)
+    found = answer(request)
+    return {name: value for name, value in found.headers.items() if name != "Content-Type"}
