@@ -216,7 +216,7 @@ def test_the_page_of_the_floors_is_what_the_imports_say() -> None:
 
 
 def test_another_import_makes_another_page() -> None:
-    assert page(forged(access_app__tokens="relaycore.times")) != page(GRAPH)
+    assert page(forged(leases_app__admin="relaycore.times")) != page(GRAPH)
     assert page(forged(live__hub="relaybase.keys")) != page(GRAPH)
 
 
