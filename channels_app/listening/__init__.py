@@ -19,6 +19,7 @@ Who does what
                                        data wire        ▲    │                   command wire
                                                         │    └────► `ticker` ────────┘ │
                                                         └──────────────────────────────┘
+                                       (`line`: the command wire, and all that uses it)
         beside it, never waiting    `tenure`: the lease of the leadership
                                     `recording.record`: gaps, and what had to be given up
                                     `watching`: whether Redis has become unfit; and `output_buffer`,

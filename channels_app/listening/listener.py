@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from django.conf import settings
 
 from channels_app.listening.loop import Listener
+from channels_app.listening.recording.record import Record
 from channels_app.listening.recording.roster import Roster
 from channels_app.listening.ticker import highest_term
 from leases_app import deployment, layout
@@ -48,9 +49,10 @@ def _listen(
         return False
     log.info("partition %d: listening in seat %d", partition, seat.slot)
     with Roster(partition) as roster, _rare_collections():
-        listener = Listener(partition, own, contender, roster, _capture(partition), term)
+        record = Record(roster)
+        listener = Listener(partition, own, contender, record, _capture(partition), term)
         with Heartbeat(seat, listener.condition) as presence:
-            listener.record.report_given_up = presence.give_up
+            record.report_given_up = presence.give_up
             try:
                 listener.run(lambda: stopping() or presence.lost)
             finally:

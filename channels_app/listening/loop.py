@@ -8,16 +8,13 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from channels_app.listening.appender import Appender
-from channels_app.listening.outlet import Outlet
+from channels_app.listening.line import Line
 from channels_app.listening.polling import poll
 from channels_app.listening.recording.record import Record
-from channels_app.listening.recording.roster import Roster, Wanted
+from channels_app.listening.recording.roster import Wanted
 from channels_app.listening.recording.statuses import Began
 from channels_app.listening.subscription import Subscription
 from channels_app.listening.tenure import Tenure
-from channels_app.listening.ticker import Ticker
-from channels_app.listening.watching import Watching
 from leases_app.leasing import Condition, Contender
 from relaybase.redis.wire import READ_BYTES
 from relaycore.capturing.capture import Capture
@@ -42,9 +39,6 @@ _STANDBY_REST_SECONDS = 0.08
 """A standby is in no hurry: fewer, larger reads are what makes it cheap. Less than a tick, so that the
 silence of a leader is noticed in time."""
 
-_SILENCE_SECONDS = 10.0
-"""A command connection on which Redis does not answer for so long is given up."""
-
 _LONGEST_SECONDS = 0.1
 _LONGEST_LEADING_SECONDS = 0.5
 """A leader watches nobody's silence, and what it waits for wakes it, but for the request to end."""
@@ -61,22 +55,17 @@ class Listener:
         partition: int,
         layout: Layout,
         contender: Contender,
-        roster: Roster,
+        record: Record,
         capture: Capture,
         term: int,
     ) -> None:
         self._partition, self._term = partition, term
-        self._roster = roster
+        self._record, self._roster = record, record.roster
         memory, interval = settings.RELAY_LISTENER_MEMORY_BYTES, settings.RELAY_LISTENER_TICK_SECONDS
         name = uuid.uuid4().hex.encode()
         self._protocol = ListenerProtocol(name, capture, interval, memory, term=term)
         self._subscription = Subscription(f"relay-listener-{partition}")
-        self._outlet = outlet = Outlet(f"relay-appender-{partition}", self._protocol.fails)
-        self._ticker = Ticker(outlet, partition, name, self._protocol)
-        self._watching = Watching(outlet, partition)
-        self.record = Record(roster)
-        numbers, lose = self._ticker.numbers, self.record.give_up
-        self._appender = Appender(outlet, partition, layout, numbers, memory, lose, self._ticker.announce)
+        self._line = Line(partition, layout, name, self._protocol, record.give_up)
         self._tenure = Tenure(partition, contender, self._protocol, self.condition)
         self._is_connected, self._rest = False, 0.0
         self._shown: tuple[int, str, bool | None] = (0, "", None)
@@ -84,11 +73,11 @@ class Listener:
     @property
     def appended(self) -> int:
         """Messages that stand on the stream."""
-        return self._appender.appended
+        return self._line.appender.appended
 
     def condition(self) -> Condition:
         """How this listener is. May be asked in any thread."""
-        waiting, (begun, trouble, is_protected) = self._appender.waiting_messages, self._shown
+        waiting, (begun, trouble, is_protected) = self._line.appender.waiting_messages, self._shown
         if begun != self._protocol.epoch:  # What the table says is of an earlier term.
             return Condition(None, waiting, trouble)
         heard_ago, known = self._protocol.heard_seconds_ago(time.monotonic()), self._protocol.known_until
@@ -122,7 +111,7 @@ class Listener:
         ready = self._wait(self._due_in(now))
         now = time.monotonic()
         read = self._hear(now) if _DATA in ready else 0
-        self._exchange(now)
+        self._line.turn(now)
         if _ROSTER in ready:
             self._follow()
         self._tenure.turn(now)
@@ -133,21 +122,21 @@ class Listener:
 
     def close(self) -> None:
         """End both connections, and the leadership."""
-        self.record.close()
+        self._record.close()
         self._tenure.close()
         self._subscription.close()
-        self._outlet.close()
+        self._line.outlet.close()
 
     # --- what goes in ----------------------------------------------------------------
 
     def _due_in(self, now: float) -> float:
         if not self._protocol.leads:
             return _LONGEST_SECONDS
-        is_calm = self._is_connected and self._appender.is_empty
+        is_calm = self._is_connected and self._line.appender.is_empty
         return min(self._protocol.due_in(now), _LONGEST_LEADING_SECONDS if is_calm else _LONGEST_SECONDS)
 
     def _wait(self, seconds: float) -> set[str]:
-        wires = {_DATA: self._subscription.wire, _COMMANDS: self._outlet.wire}
+        wires = {_DATA: self._subscription.wire, _COMMANDS: self._line.outlet.wire}
         return poll(seconds, {_ROSTER: self._roster, **wires})
 
     def _hear(self, now: float) -> int:
@@ -168,11 +157,6 @@ class Listener:
             return 0.0
         return _PATIENCE_SECONDS if messages >= _BUSY_MESSAGES else 0.0
 
-    def _exchange(self, now: float) -> None:
-        self._outlet.turn(now, _SILENCE_SECONDS)
-        self._protocol.commands_lead_to(self._outlet.run_id)
-        self._appender.turn(now)
-
     def _follow(self) -> None:
         """Take over what has changed in the table."""
         for change in self._roster.take():
@@ -183,12 +167,12 @@ class Listener:
 
     def _outside(self) -> Outside:
         return Outside(
-            is_open=self._outlet.is_open,
-            why_shut=self._outlet.why_shut,
-            stands=self._appender.confirmed,
-            waiting=self._appender.waiting_messages,
-            on_record=self.record.is_complete,
-            refusal=self._appender.refused,
+            is_open=self._line.outlet.is_open,
+            why_shut=self._line.outlet.why_shut,
+            stands=self._line.appender.confirmed,
+            waiting=self._line.appender.waiting_messages,
+            on_record=self._record.is_complete,
+            refusal=self._line.appender.refused,
             writes=self._tenure.acknowledged,
         )
 
@@ -211,7 +195,7 @@ class Listener:
         while todo := self._protocol.take():
             for effect in todo:
                 if isinstance(effect, effects.Append):
-                    self._appender.add(effect.pieces, now)
+                    self._line.appender.add(effect.pieces, now)
                     messages += sum(len(piece.documents) for piece in effect.pieces)
                 else:
                     self._do(effect)
@@ -220,16 +204,16 @@ class Listener:
     def _do(self, effect: effects.Effect) -> None:
         match effect:
             case effects.Mark(tick):
-                self._appender.mark(tick)
-                self.record.heard(tick)
+                self._line.appender.mark(tick)
+                self._record.heard(tick)
             case effects.Publish() | effects.Prove() | effects.Locate() | effects.Count():
-                self._ticker.do(effect)
+                self._line.ticker.do(effect)
             case Command():
                 self._subscription.obey(effect)
             case effects.Drop(why):
                 self._subscription.drop(why)
             case effects.Ask.CONNECT:
-                self._outlet.drop("it leads to a server that takes no writes.")
+                self._line.outlet.drop("it leads to a server that takes no writes.")
             case effects.TableChanged(notice):
                 self._roster.look(notice.name)
             case effects.Overflow():
@@ -243,18 +227,18 @@ class Listener:
                 self._tenure.claim(beyond, above)
             case effects.Lead(epoch):
                 log.info("partition %d: leads, epoch %d", self._partition, epoch)
-                self._appender.epoch = epoch
-                self.record.follow(self._tenure.heartbeat)
+                self._line.appender.epoch = epoch
+                self._record.follow(self._tenure.heartbeat)
             case effects.Settled(rows, since, first, forgotten):
                 if (term := self._tenure.term) is not None:
-                    self.record.follow(self._tenure.heartbeat)
+                    self._record.follow(self._tenure.heartbeat)
                     before = None if since is None else since.at
                     self._roster.lead(term, Began(tuple(rows), before, first.at), forgotten)
             case effects.Ask.END_TERM:
                 log.info("partition %d: leads no more", self._partition)
                 self._tenure.end()
-                self.record.close()
-                self.record.follow(None)
+                self._record.close()
+                self._record.follow(None)
                 self._roster.follow()
             case effects.Active(rows, since):
                 self._roster.hear(rows, since.at)
@@ -264,15 +248,15 @@ class Listener:
                 known = self._protocol.known_until
                 self._roster.unheard(self._tenure.term, None if known is None else known.at)
             case _:
-                self.record.note(effect)
+                self._record.note(effect)
 
     # --- watching itself -------------------------------------------------------------
 
     def _watch(self, now: float) -> None:
-        self._watching.turn(now, self._subscription.client_id)
+        self._line.watching.turn(now, self._subscription.client_id)
         # Here and not in `condition`: that is another thread's, and a proof takes several looks.
         is_protected = self._protocol.has_proof(now) if self._protocol.leads else None
-        shown = self._roster.begun, self._protocol.trouble or self._watching.trouble, is_protected
+        shown = self._roster.begun, self._protocol.trouble or self._line.watching.trouble, is_protected
         if shown != self._shown:
             if shown[1] not in {"", self._shown[1]}:
                 log.error("partition %d: %s", self._partition, shown[1])
@@ -290,10 +274,10 @@ class Listener:
 
     def _drain(self, deadline: float, *, held: bool) -> None:
         """Append what waits. `held`: a standby has proved that it has all of it as well."""
-        while not self._appender.is_empty and time.monotonic() < deadline:
+        while not self._line.appender.is_empty and time.monotonic() < deadline:
             self._wait(0.05)
-            self._exchange(time.monotonic())
-        abandoned = self._appender.abandon(held=held)
+            self._line.turn(time.monotonic())
+        abandoned = self._line.appender.abandon(held=held)
         if abandoned and held:
             log.warning("partition %d: %d messages are left to the standby", self._partition, abandoned)
         elif abandoned:

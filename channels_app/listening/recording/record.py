@@ -24,7 +24,7 @@ class Record:
     """Notes for the roster, which writes them. `report_given_up` counts what was given up beside that."""
 
     def __init__(self, roster: Roster) -> None:
-        self._roster = roster
+        self.roster = roster
         self._losses = Losses()
         self._heartbeat: Heartbeat | None = None
         self.report_given_up: Callable[[int], object] = int
@@ -32,7 +32,7 @@ class Record:
     @property
     def is_complete(self) -> bool:
         """Whether PostgreSQL has all of it."""
-        return not self._losses and self._roster.has_recorded_all
+        return not self._losses and self.roster.has_recorded_all
 
     def follow(self, heartbeat: Heartbeat | None) -> None:
         """What is given up from now on is counted with this term; None: with the seat."""
@@ -42,13 +42,13 @@ class Record:
         """Something about a gap."""
         match effect:
             case Missed(before, after, why, channel):
-                self._roster.note(between(before, after, _CAUSES[why], channel.decode()))
+                self.roster.note(between(before, after, _CAUSES[why], channel.decode()))
             case effects.Deafened(since):
-                self._roster.note(Opened(since.at, Gap.Cause.CONNECTION_LOST))
+                self.roster.note(Opened(since.at, Gap.Cause.CONNECTION_LOST))
             case effects.Covered(first):
-                self._roster.note(CoveredUntil(first.at))
+                self.roster.note(CoveredUntil(first.at))
             case effects.Forgotten(first):
-                self._roster.note(ForgottenUntil(first.at))
+                self.roster.note(ForgottenUntil(first.at))
 
     def give_up(self, messages: int, since: Tick | None) -> None:
         """So many messages were heard after this tick, and had to be let go."""
@@ -65,4 +65,4 @@ class Record:
 
     def _note(self, lost: GivenUp | None) -> None:
         if lost is not None:
-            self._roster.note(lost)
+            self.roster.note(lost)
