@@ -30,7 +30,10 @@ def stream(partition: int) -> str:
 
 
 def appended(partition: int) -> str:
-    """A hash: how far the running numbers of appended messages have come, and what is stored of them."""
+    """A hash: how far the running numbers of appended messages have come, and what is stored of them.
+
+    And how often followers were told of it (`told`).
+    """
     return f"{STREAM}:{{{partition}}}:appended"
 
 
