@@ -132,6 +132,7 @@ SCRIPTS = [
     ("writers", "messages_app/writing/scripts.py"),
     ("web", "messages_app/beside.py"),
     ("writers", "messages_app/beside.py"),
+    ("writers", "relaybase/rates.py"),
     ("web", "messages_app/searching/backlog.py"),
 ]
 
