@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 
 from messages_app.models import Message, Quarantined
 from messages_app.searching import history, previews
-from messages_app.searching.history import Cursor, Page, Search
+from messages_app.searching.history import Page, PageCursor, Search
 from messages_app.writing import retrying
 from relaybase.connections import mongo_collection
 from relaybase.pages import pretty
@@ -126,7 +126,7 @@ def _page(given: dict[str, Any]) -> Page:
         return Page(previews.newest(), None, False, None, None)
     search = Search(given["channel"], given["since"], given["until"], given["contains"] or None)
     position = given["above"] or given["below"]
-    cursor = Cursor(position, back=bool(given["above"])) if position else None
+    cursor = PageCursor(position, back=bool(given["above"])) if position else None
     return history.read(search, limit=previews.PAGE, cursor=cursor, projection=previews.PREVIEW)
 
 

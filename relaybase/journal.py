@@ -35,7 +35,7 @@ _PROBES: Final = frozenset({"healthz", "readyz", "readyz-web"})
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class JournalLine:
     """One line of the log."""
 
     at: datetime
@@ -44,7 +44,7 @@ class Line:
     text: str
 
 
-def last(count: int) -> list[Line]:
+def last(count: int) -> list[JournalLine]:
     """The newest lines, the newest one first.
 
     Raises:
@@ -54,7 +54,7 @@ def last(count: int) -> list[Line]:
     lines = []
     for line in map(json.loads, found):
         at = datetime.fromtimestamp(line["at"], UTC)
-        lines.append(Line(at, line["level"], line["where"], line["text"]))
+        lines.append(JournalLine(at, line["level"], line["where"], line["text"]))
     return lines
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from rest_framework.exceptions import ParseError
 
-from messages_app.searching.history import Cursor, Search, at
+from messages_app.searching.history import PageCursor, Search, at
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
 from relaycore.position import is_position
@@ -36,7 +36,7 @@ def search(parameters: Parameters) -> Search:
     )
 
 
-def cursor(parameters: Parameters) -> Cursor | None:
+def cursor(parameters: Parameters) -> PageCursor | None:
     """Where to go on; None at the beginning.
 
     Raises:
@@ -48,10 +48,10 @@ def cursor(parameters: Parameters) -> Cursor | None:
     side, _, position = cursors.decode(given).partition(" ")
     if side not in _SIDES or not is_position(position):
         raise cursors.bad_cursor()
-    return Cursor(position, back=side == _BEFORE)
+    return PageCursor(position, back=side == _BEFORE)
 
 
-def key(cursor: Cursor | None) -> str | None:
+def key(cursor: PageCursor | None) -> str | None:
     """The opposite of `cursor`."""
     return None if cursor is None else f"{_BEFORE if cursor.back else _AFTER} {cursor.position}"
 

@@ -16,7 +16,7 @@ Who does what
         writer ──PUBLISH news──► Redis ──► `ear`     ┐ a thread for each partition that is followed:
                                  Redis ◄── `look`    │ hears, looks, reads, hands out
                                MongoDB ◄── `find`    ┘
-        subscribers, in threads of their own:  `Subscription.take`
+        subscribers, in threads of their own:  `Feed.take`
 
 Failure
     Without a watermark or an answer of MongoDB nothing is handed out: each subscriber that takes gets the
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 _PARTING_SECONDS: Final = 2.0
 
 
-class Subscription:
+class Feed:
     """One subscriber. `take` may be called by one thread at a time."""
 
     def __init__(self, reader: "Reader", cursor: Cursor) -> None:
@@ -66,7 +66,7 @@ class Subscription:
 
         Raises:
             Disconnected: nobody knows up to where everything is stored, so nothing is read.
-            UnfitServer: everything is divided otherwise by now. This subscription is of no use any more.
+            UnfitServer: everything is divided otherwise by now. This feed is of no use any more.
             pymongo.errors.PyMongoError: MongoDB cannot answer.
         """
         try:
@@ -107,11 +107,11 @@ class Follower:
         self._lock = threading.Lock()
         self._readers: dict[int, Reader] = {}
 
-    def follow(self, channel: str, after: str) -> Subscription:
+    def follow(self, channel: str, after: str) -> Feed:
         """Subscribe to a channel: what stands above this position. As `follow_all`."""
-        return self._subscribe(partition_of(channel, settings.RELAY_PARTITIONS), channel, after)
+        return self._open(partition_of(channel, settings.RELAY_PARTITIONS), channel, after)
 
-    def follow_all(self, partition: int, after: str) -> Subscription:
+    def follow_all(self, partition: int, after: str) -> Feed:
         """Subscribe to every channel of a partition. Which there are is asked with each read.
 
         Raises:
@@ -119,7 +119,7 @@ class Follower:
             UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
             django.db.Error: PostgreSQL does not answer.
         """
-        return self._subscribe(partition, None, after)
+        return self._open(partition, None, after)
 
     def close(self) -> None:
         """End all readers. What is subscribed is handed nothing any more."""
@@ -134,7 +134,7 @@ class Follower:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _subscribe(self, partition: int, channel: str | None, after: str) -> Subscription:
+    def _open(self, partition: int, channel: str | None, after: str) -> Feed:
         deployment.require()
         with self._lock:
             reader = self._readers.get(partition)
@@ -154,7 +154,7 @@ class Reader:
         self._ear = ear
         self._lock = threading.Lock()
         self._following = Following()
-        self._subscriptions: dict[Cursor, Subscription] = {}
+        self._feeds: dict[Cursor, Feed] = {}
         self._is_closed = False
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
@@ -162,13 +162,13 @@ class Reader:
 
     # --- for subscribers -----------------------------------------------------------------
 
-    def start(self, channel: str | None, after: str) -> Subscription:
+    def start(self, channel: str | None, after: str) -> Feed:
         """Begin to read, for this one."""
         first = self._add(channel, after)
         self._thread.start()
         return first
 
-    def join(self, channel: str | None, after: str) -> Subscription | None:
+    def join(self, channel: str | None, after: str) -> Feed | None:
         """One more; None if the last one has left, and this reader has come to its end."""
         with self._lock:
             joined = None if self._is_closed else self._add(channel, after)
@@ -178,9 +178,9 @@ class Reader:
     def leave(self, cursor: Cursor) -> None:
         """This one wants nothing any more."""
         with self._lock:
-            if self._subscriptions.pop(cursor, None) is not None:
+            if self._feeds.pop(cursor, None) is not None:
                 self._following.leave(cursor)
-            self._is_closed = self._is_closed or not self._subscriptions
+            self._is_closed = self._is_closed or not self._feeds
         self._wake()
 
     def make_room(self, cursor: Cursor) -> None:
@@ -198,9 +198,9 @@ class Reader:
         self._wake()
         self._thread.join(_PARTING_SECONDS)
 
-    def _add(self, channel: str | None, after: str) -> Subscription:
+    def _add(self, channel: str | None, after: str) -> Feed:
         cursor = self._following.follow(channel, after)
-        self._subscriptions[cursor] = added = Subscription(self, cursor)
+        self._feeds[cursor] = added = Feed(self, cursor)
         return added
 
     def _wake(self) -> None:
@@ -252,10 +252,10 @@ class Reader:
                 found, is_more = archive.find(read, self._partition)
                 with self._lock:
                     for cursor, page in self._following.took(read, found, is_more=is_more):
-                        self._subscriptions[cursor].put(page)
+                        self._feeds[cursor].put(page)
         except Exception as exc:  # Whatever it is, it is the subscribers' to know: else they wait for ever.
             log.info("not read: %s: %s", type(exc).__name__, exc)
             with self._lock:
                 self._following.failed(time.monotonic())
-                for subscription in self._subscriptions.values():
-                    subscription.fail(exc)
+                for feed in self._feeds.values():
+                    feed.fail(exc)

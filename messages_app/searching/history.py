@@ -52,7 +52,7 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class PageCursor:
     """A place between two messages: after the message at `position`, going on, or before it, going back."""
 
     position: str
@@ -72,15 +72,15 @@ class Page:
     messages: list[Document]
     watermark: str | None
     is_sure: bool
-    next: Cursor | None
-    previous: Cursor | None
+    next: PageCursor | None
+    previous: PageCursor | None
 
 
 def read(
     search: Search,
     *,
     limit: int,
-    cursor: Cursor | None = None,
+    cursor: PageCursor | None = None,
     projection: Mapping[str, Any] | None = None,
 ) -> Page:
     """At most `limit` messages, after the cursor or before it.
@@ -105,12 +105,12 @@ def read(
         found,
         mark,
         is_sure,
-        Cursor(found[-1]["position"]) if found and is_more_after else None,
-        Cursor(found[0]["position"], back=True) if found and is_more_before else None,
+        PageCursor(found[-1]["position"]) if found and is_more_after else None,
+        PageCursor(found[0]["position"], back=True) if found and is_more_before else None,
     )
 
 
-def extent(search: Search, cursor: Cursor | None, page: Page) -> tuple[str | None, str | None]:
+def extent(search: Search, cursor: PageCursor | None, page: Page) -> tuple[str | None, str | None]:
     """From which position to which a page reaches; None: no bound. Neighbours meet at their cursor."""
     after, before = page.next and page.next.position, page.previous and page.previous.position
     if cursor is not None and cursor.back:
@@ -130,7 +130,7 @@ def at(time: datetime) -> str:
     return first_of(f"{int(time.timestamp() * 1000)}-0")
 
 
-def _bounded(search: Search, cursor: Cursor | None, mark: str | None) -> Search:
+def _bounded(search: Search, cursor: PageCursor | None, mark: str | None) -> Search:
     """The search without what is before the cursor, and without what is above the watermark."""
     since, until = search.since, search.until
     above = cursor is not None and search.newest_first == cursor.back

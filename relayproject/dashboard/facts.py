@@ -81,7 +81,7 @@ class Facts:
     hour: int = 0
     quarantined: int | None = None
     latest: list[Quarantined] = field(default_factory=list)
-    errors: list[journal.Line] | None = None
+    errors: list[journal.JournalLine] | None = None
 
     @property
     def active(self) -> int:

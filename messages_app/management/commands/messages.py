@@ -113,10 +113,10 @@ def _follow(channel: str, lines: int, trouble: Callable[[str], object]) -> Itera
     yield from reversed(page.messages[:lines])
     after = page.messages[0]["position"] if page.messages else START
     said = ""
-    with Follower() as follower, follower.follow(channel, after) as subscription:
+    with Follower() as follower, follower.follow(channel, after) as feed:
         while not stopping.asked():
             try:
-                new = subscription.take(_LOOK_SECONDS)
+                new = feed.take(_LOOK_SECONDS)
             except (Disconnected, PyMongoError) as exc:
                 if said != (said := f"Waiting: {one_line(exc)}"):
                     trouble(said)

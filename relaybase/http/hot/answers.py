@@ -48,7 +48,7 @@ def of_error(exc: Exception, request: Request, name: str) -> Answer:
     return Answer(response.data, response.status_code, headers, CONTENT_TYPE)
 
 
-class Writer:
+class AnswerWriter:
     """Sends the answers of one endpoint.
 
     fixed: what every answer has, by whether it came by HTTPS

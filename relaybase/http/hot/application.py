@@ -12,7 +12,7 @@ from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.hot import limit, plain
-from relaybase.http.hot.answers import Writer, of_error
+from relaybase.http.hot.answers import AnswerWriter, of_error
 from relaybase.http.hot.endpoint import WITH_BODY, Answer, Authority, Endpoint, Trace, Work
 from relaybase.http.hot.request import Request
 
@@ -30,7 +30,7 @@ class _Route:
     endpoint: Endpoint
     matcher: re.Pattern[str]
     works: Mapping[str, Work]
-    writer: Writer
+    writer: AnswerWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class HotEndpoints:
         self._count = count
         self._trace = trace
         self._routes = [
-            _Route(endpoint, endpoint.matcher(), endpoint.methods(), Writer(fixed, endpoint.headers()))
+            _Route(endpoint, endpoint.matcher(), endpoint.methods(), AnswerWriter(fixed, endpoint.headers()))
             for endpoint in endpoints
         ]
 
