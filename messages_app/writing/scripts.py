@@ -226,7 +226,8 @@ local function add_to(key)
     local before, fields = redis.call('HMGET', key, unpack(names, first, last)), {}
     for i = first, last do
       fields[#fields + 1] = names[i]
-      fields[#fields + 1] = (before[i - first + 1] or 0) + brought[names[i]][1]
+      -- What is no number was put there by somebody else, and must not cost the others their counts.
+      fields[#fields + 1] = (tonumber(before[i - first + 1]) or 0) + brought[names[i]][1]
     end
     redis.call('HSET', key, unpack(fields))
   end
