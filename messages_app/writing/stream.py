@@ -174,12 +174,15 @@ class Stream:
                 return claimed
             start = "(" + page[-1]["message_id"].decode()
 
-    def acknowledge(self, stored: Sequence[tuple[str, Counts]], upto: int = 0) -> int:
+    def acknowledge(
+        self, stored: Sequence[tuple[str, Counts]], upto: int = 0, operation_time: str = ""
+    ) -> int:
         """These entries are durable; how many messages were counted.
 
         stored: for each entry its id, and how many messages of each channel it brought; 0 for a
                 channel of which it brought only what was stored before
         upto:   the running number up to which everything is stored or on record with them; 0: none says
+        operation_time: MongoDB's, by which it had them: who reads later must not be shown an older state
 
         The messages of an entry are counted by whoever acknowledges it: a writer that slept
         through its term and was followed by another one counts nothing twice. So an entry leaves
@@ -200,7 +203,7 @@ class Stream:
         if self._announcer is not None:
             told = self._announcer.channel, self._announcer.stored(last, channels)
         beside = (self._key, self._tallies_key, self._appended_key)
-        said = (keys.GROUP, self._redeliveries, upto, last, *told)
+        said = (keys.GROUP, self._redeliveries, upto, last, *told, operation_time)
         counted, untold = _unless_fenced(
             self._redis.eval(scripts.ACKNOWLEDGE, len(beside), *beside, *said, *entries)
         )
