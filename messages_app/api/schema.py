@@ -65,11 +65,12 @@ messages = extend_schema(
             MessageSchema,
             **ranges.SCHEMA,
             watermark=serializers.CharField(
-                allow_null=True, help_text="Below this position nothing is missing. null: Redis is away."
+                allow_null=True,
+                help_text="Below this position nothing is missing. null: Redis is away, and no cursor leads on.",
             ),
             previous=serializers.URLField(allow_null=True),
         ),
-        **error_responses(422),
+        **error_responses(404, 422),
     },
 )
 message = extend_schema(
@@ -88,6 +89,6 @@ export = extend_schema(
     responses={
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         (200, "text/csv"): OpenApiTypes.STR,
-        **error_responses(),
+        **error_responses(404),
     },
 )

@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from channels_app import ranges
+from channels_app import presence, ranges
 from messages_app.api import asked, schema
 from messages_app.searching import history
 from messages_app.searching.rows import row
@@ -40,6 +40,8 @@ class MessageList(APIView):
         limit = parameters.limit()
         cursor = asked.cursor(parameters)
         page = history.read(search, limit=limit, cursor=cursor)
+        if not page.messages and not history.has_any(search.channel):
+            presence.require(search.channel)
         since, until = history.extent(search, cursor, page)
         oldest = min((message["position"] for message in page.messages), default=None)
         sure_below = page.watermark if page.is_sure else None

@@ -17,14 +17,17 @@ from typing import Any, Final
 import pymongo
 from django.conf import settings
 from django.db import connections
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import ExecutionTimeout
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from leases_app import deployment
 from messages_app.searching import watermark
+from messages_app.searching.primary import session_after
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
 from relaycore.position import first_of
+from relaycore.storing import known
 
 MOST_PER_PAGE: Final = 1000
 
@@ -32,6 +35,8 @@ PAGE_SIZE: Final = 16 << 20
 """A page ends early once its payloads have this size together: 1,000 of 1 MiB are a gigabyte."""
 
 SEARCH_SECONDS: Final = 5.0
+
+_PING_SECONDS: Final = 2.0
 
 Document = dict[str, Any]
 
@@ -87,16 +92,27 @@ def read(
 
     projection: what MongoDB gives of each message, with at least `position` and `message`; None: all
 
+    Without a watermark there is one page at most, and no way on: who followed one might pass a message that
+    is not stored yet.
+
     Raises:
+        Disconnected: there is no watermark, and more than one page; or MongoDB's answer would be an old one.
         pymongo.errors.PyMongoError: MongoDB cannot answer.
         SearchTooSlow: a text was not found within `SEARCH_SECONDS`.
         UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
     deployment.require_unless_away()
     # Before MongoDB is asked: see there.
-    mark, is_sure = watermark.look(partition_of(search.channel, settings.RELAY_PARTITIONS))
+    beside = watermark.ask(partition_of(search.channel, settings.RELAY_PARTITIONS))
+    if beside is None and cursor is not None:
+        raise watermark.unknown()
+    mark, is_sure = (None, False) if beside is None else (known.watermark(beside), not known.lacks(beside))
     back = cursor is not None and cursor.back
-    found, more = _find(_bounded(search, cursor, mark), search.newest_first != back, limit, projection)
+    bounded, time = _bounded(search, cursor, mark), "" if beside is None else beside.operation_time
+    with session_after(collection(), time) as session:
+        found, more = _find(bounded, search.newest_first != back, limit, projection, session)
+    if beside is None and more:
+        raise watermark.unknown()
     if back:
         found.reverse()
     # Behind a cursor there is what the page that gave it ended with.
@@ -119,6 +135,11 @@ def extent(search: Search, cursor: Cursor | None, page: Page) -> tuple[str | Non
         before = cursor.position
     older, newer = (after, before) if search.newest_first else (before, after)
     return older or search.since, newer or search.until
+
+
+def has_any(channel: str) -> bool:
+    """Whether any message of it is stored. May raise `pymongo.errors.PyMongoError`."""
+    return collection().find_one({"channel": channel}, {"_id": 1}) is not None
 
 
 def at(time: datetime) -> str:
@@ -145,10 +166,15 @@ def _bounded(search: Search, cursor: Cursor | None, mark: str | None) -> Search:
 
 
 def _find(
-    search: Search, newest_first: bool, limit: int, projection: Mapping[str, Any] | None
+    search: Search,
+    newest_first: bool,
+    limit: int,
+    projection: Mapping[str, Any] | None,
+    session: ClientSession,
 ) -> tuple[list[Document], bool]:
     """At most `limit` messages, and whether there are more."""
-    found = collection().find(_filter(search), projection).sort("position", -1 if newest_first else 1)
+    asked = collection().find(_filter(search), projection, session=session)
+    found = asked.sort("position", -1 if newest_first else 1)
     # One more than asked for shows whether there is a next page. All of them in one answer: of itself
     # MongoDB sends 101, and the rest when it is asked again.
     cursor = found.limit(limit + 1).batch_size(limit + 1)
@@ -157,8 +183,12 @@ def _find(
     try:
         with pymongo.timeout(SEARCH_SECONDS + 0.5) if search.contains is not None else nullcontext():
             return fill(cursor, limit)
-    except ExecutionTimeout as exc:
-        if search.contains is None:
+    except PyMongoError as exc:
+        if (
+            search.contains is None
+            or not exc.timeout
+            or not (isinstance(exc, ExecutionTimeout) or _answers())
+        ):
             raise
         raise SearchTooSlow(
             f"Looking for the text took longer than {SEARCH_SECONDS:g} s. Say `since` and `until`."
@@ -177,6 +207,16 @@ def fill(found: Iterable[Document], limit: int) -> tuple[list[Document], bool]:
         messages.append(message)
         size += len(message["message"])
     return messages, False
+
+
+def _answers() -> bool:
+    """Whether MongoDB is there: one that is busy with several searches may be late to give one up."""
+    try:
+        with pymongo.timeout(_PING_SECONDS):
+            collection().database.client.admin.command("ping")
+    except PyMongoError:
+        return False
+    return True
 
 
 def _filter(search: Search) -> dict[str, Any]:
