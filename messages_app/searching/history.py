@@ -22,12 +22,14 @@ from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from leases_app import deployment
+from messages_app import expired
 from messages_app.searching import watermark
 from messages_app.searching.primary import session_after
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
 from relaycore.position import first_of
 from relaycore.storing import known
+from relaycore.storing.expiring import NOTHING, Expired
 
 MOST_PER_PAGE: Final = 1000
 
@@ -72,6 +74,7 @@ class Page:
     is_sure:   or is on record as missing. Else something has vanished, and is not on record yet
     next:      where the page after this one begins; None if this is the last one
     previous:  where the page before this one ends; None if this is the first one
+    expired:   what retention has deleted of the channel, as it stood on record after the page was read
     """
 
     messages: list[Document]
@@ -79,6 +82,7 @@ class Page:
     is_sure: bool
     next: Cursor | None
     previous: Cursor | None
+    expired: Expired = NOTHING
 
 
 def read(
@@ -111,6 +115,8 @@ def read(
     bounded, time = _bounded(search, cursor, mark), "" if beside is None else beside.operation_time
     with session_after(collection(), time) as session:
         found, more = _find(bounded, search.newest_first != back, limit, projection, session)
+        # After the messages: whatever was missing among them stood on record before.
+        gone = expired.read(_beside(expired.COLLECTION), search.channel, session)
     if beside is None and more:
         raise watermark.unknown()
     if back:
@@ -123,6 +129,7 @@ def read(
         is_sure,
         Cursor(found[-1]["position"]) if found and is_more_after else None,
         Cursor(found[0]["position"], back=True) if found and is_more_before else None,
+        gone,
     )
 
 
@@ -231,8 +238,12 @@ def _filter(search: Search) -> dict[str, Any]:
 
 def collection() -> Collection[Document]:
     """The stored messages, to read."""
+    return _beside("messages")
+
+
+def _beside(name: str) -> Collection[Document]:
     connection: Any = connections["messages"]
     connection.ensure_connection()
     options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[Document] = connection.database.get_collection("messages", codec_options=options)
+    found: Collection[Document] = connection.database.get_collection(name, codec_options=options)
     return found

@@ -264,23 +264,3 @@ NOTE: Final = """
 redis.call('DEL', KEYS[1])
 if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1]) end
 """
-
-STATE: Final = ""
-"""This field of the counts says whether they are whole. No channel has such a name."""
-
-WHOLE: Final = b"whole"
-
-RESET_COUNTS: Final = """
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], '', ARGV[1])
-"""
-
-# ARGV: what RESET_COUNTS was given, then names of channels and counts. If somebody has reset
-# the counts since then, or they are whole already, this is not what is missing in them.
-COMPLETE_COUNTS: Final = """
-redis.call('PERSIST', KEYS[1])
-if redis.call('HGET', KEYS[1], '') ~= ARGV[1] then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', KEYS[1], '', 'whole')
-return 1
-"""

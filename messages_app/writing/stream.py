@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import redis
 
 from messages_app import beside
-from messages_app.writing import scripts
+from messages_app.writing import scripts, totals
 from messages_app.writing.announcing import Announcer
 from messages_app.writing.tallies import Counts, sums, tally
 from relaybase import keys
@@ -61,6 +61,7 @@ class Stream:
         self._suspect_key = keys.suspect(partition)
         self._tallies_key = keys.tallies(partition)
         self._stored_key = keys.stored(partition)
+        self._expired_key = keys.expired(partition)
         self._last_at_key = keys.last_at(partition)
         self._rates_key = keys.rates(partition)
         self._epoch = 0
@@ -241,19 +242,20 @@ class Stream:
 
     def has_counts(self) -> bool:
         """Whether the counts of stored messages are there, and whole."""
-        return self._redis.hget(self._stored_key, scripts.STATE) == scripts.WHOLE
+        return self._redis.hget(self._stored_key, totals.STATE) == totals.WHOLE
 
     def reset_counts(self, token: str) -> None:
         """Count from nothing: what `acknowledge` has counted is not the whole."""
-        self._redis.eval(scripts.RESET_COUNTS, 1, self._stored_key, token)
+        self._redis.eval(totals.RESET_COUNTS, 2, self._stored_key, self._expired_key, token)
 
-    def complete_counts(self, token: str, counts: Mapping[bytes, int]) -> bool:
-        """Add what was stored before the reset with this token; False if there was another one since."""
-        arguments = [part for pair in counts.items() for part in pair]
-        answer = self._redis.eval(
-            scripts.COMPLETE_COUNTS, 1, self._stored_key, token, *cast(list[Any], arguments)
-        )
-        return bool(answer)
+    def complete_counts(self, token: str, counted: Mapping[bytes, tuple[int, int]]) -> bool:
+        """Add what was stored before the reset with this token; False if there was another one since.
+
+        counted: by channel, how many are stored, and how many had expired without being among them
+        """
+        arguments: list[Any] = [part for name, numbers in counted.items() for part in (name, *numbers)]
+        named = (self._stored_key, self._expired_key)
+        return bool(self._redis.eval(totals.COMPLETE_COUNTS, len(named), *named, token, *arguments))
 
     def _note(self, untold: bytes) -> None:
         """Why Redis does not let followers be told, said once: they look once a second, and all goes on."""
