@@ -138,6 +138,6 @@ def async_messages() -> AsyncCollection[dict[str, Any]]:
     """The stored messages, to read in this event loop, as `messages_app.searching.history` reads them."""
     database = settings.DATABASES["messages"]
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        database["HOST"], tz_aware=True, **database["OPTIONS"]
+        database["HOST"], tz_aware=True, **{**database["OPTIONS"], **READING}
     )
     return client[database["NAME"]]["messages"]

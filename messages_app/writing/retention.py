@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from pymongo.collection import Collection
 
 from messages_app import expired
-from messages_app.writing import totals
+from messages_app.writing import tallies
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
 from relaycore.position import first_of
@@ -91,9 +91,9 @@ def _subtract(channel: str, partition: int, record: Expired, last: int = 0) -> N
     if record.messages:
         named = keys.stored(partition), keys.expired(partition)
         before = record.messages - last
-        shared_redis().eval(totals.SUBTRACT, len(named), *named, channel, record.messages, before)
+        shared_redis().eval(tallies.SUBTRACT, len(named), *named, channel, record.messages, before)
 
 
 def _is_counting(partition: int) -> bool:
-    (state,) = cast(list[bytes | None], shared_redis().hmget(keys.stored(partition), [totals.STATE]))
-    return state not in {None, totals.WHOLE}
+    (state,) = cast(list[bytes | None], shared_redis().hmget(keys.stored(partition), [tallies.STATE]))
+    return state not in {None, tallies.WHOLE}

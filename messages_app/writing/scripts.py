@@ -82,8 +82,8 @@ these out.
 
 # KEYS: stream, tallies, appended. ARGV: group, redeliveries, what is stored with these entries, the id of the
 # last one, the channel of news, the news, and by which of its times MongoDB had them; for each entry its id,
-# how many messages it brought, and its tally. The answer: how many messages were counted, and why nobody could
-# be told.
+# how many messages it brought, and its tally. The answer: how many messages were counted, and why nobody
+# could be told.
 ACKNOWLEDGE: Final = (
     _SAY
     + _IS_OF_BEFORE

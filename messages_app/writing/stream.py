@@ -9,9 +9,9 @@ from typing import Any, Final, cast
 import redis
 
 from messages_app import beside
-from messages_app.writing import scripts, totals
+from messages_app.writing import scripts
 from messages_app.writing.announcing import Announcer
-from messages_app.writing.tallies import Counts, sums, tally
+from messages_app.writing.tallies import COMPLETE_COUNTS, RESET_COUNTS, STATE, WHOLE, Counts, sums, tally
 from relaybase import keys
 from relaycore.envelope import F_MESSAGES, F_UPTO
 from relaycore.storing.keeping import Beginning
@@ -242,11 +242,11 @@ class Stream:
 
     def has_counts(self) -> bool:
         """Whether the counts of stored messages are there, and whole."""
-        return self._redis.hget(self._stored_key, totals.STATE) == totals.WHOLE
+        return self._redis.hget(self._stored_key, STATE) == WHOLE
 
     def reset_counts(self, token: str) -> None:
         """Count from nothing: what `acknowledge` has counted is not the whole."""
-        self._redis.eval(totals.RESET_COUNTS, 2, self._stored_key, self._expired_key, token)
+        self._redis.eval(RESET_COUNTS, 2, self._stored_key, self._expired_key, token)
 
     def complete_counts(self, token: str, counted: Mapping[bytes, tuple[int, int]]) -> bool:
         """Add what was stored before the reset with this token; False if there was another one since.
@@ -255,7 +255,7 @@ class Stream:
         """
         arguments: list[Any] = [part for name, numbers in counted.items() for part in (name, *numbers)]
         named = (self._stored_key, self._expired_key)
-        return bool(self._redis.eval(totals.COMPLETE_COUNTS, len(named), *named, token, *arguments))
+        return bool(self._redis.eval(COMPLETE_COUNTS, len(named), *named, token, *arguments))
 
     def _note(self, untold: bytes) -> None:
         """Why Redis does not let followers be told, said once: they look once a second, and all goes on."""

@@ -15,7 +15,7 @@ from django.views.defaults import bad_request
 from pymongo.errors import OperationFailure
 
 from relaybase.http import problems
-from relaybase.http.details import problem
+from relaybase.http.details import problem_details
 from relaycore.errors import one_line
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not isinstance(exception, TooManyFieldsSent):
         return bad_request(request, exception)
     if request.path.startswith("/api/"):
-        return problems.as_response(problem(400, _TOO_MANY))
+        return problems.as_response(problem_details(400, _TOO_MANY))
     return _page(400, "Bad Request", _TOO_MANY)
 
 

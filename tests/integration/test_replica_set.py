@@ -1,5 +1,6 @@
 """A copy of MongoDB that lags, and a primary that has fallen behind: no page is older than it may be."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,9 +14,14 @@ from bson import ObjectId, Timestamp
 from django.db import connections
 from pymongo.errors import PyMongoError
 
+from leases_app import partitioning
 from messages_app.models import Message
+from messages_app.searching import archive as archive_to_follow
+from messages_app.searching import previews
 from relaybase import connections as clients
 from relaybase import keys
+from relaycore.errors import Disconnected
+from relaycore.following.places import Read
 from relaycore.position import first_of
 from relaycore.storing.known import operation_time
 from relaystack.servers.mongo import Mongo
@@ -118,6 +124,14 @@ def _store(archive: Any, *numbers: int) -> None:
     )
 
 
+async def _counted_by_a_hot_endpoint() -> int:
+    messages = clients.async_messages()
+    try:
+        return await messages.count_documents({})
+    finally:
+        await messages.database.client.close()
+
+
 def test_who_prefers_a_copy_that_lags_is_shown_everything_all_the_same(
     api: Any, archive: Any, replica_set: ReplicaSet, relay_keys: Any, wait_until: Wait
 ) -> None:
@@ -128,10 +142,13 @@ def test_who_prefers_a_copy_that_lags_is_shown_everything_all_the_same(
     _store(archive, *range(20, 40))
 
     page = api.get(MESSAGES).json()
+    relay_keys.hset(keys.last_at(0), "orders", 1)
 
     assert replica_set.in_the_copy(name) == 20, "the copy does not lag"
     assert [row["message"] for row in page["results"]] == [str(n) for n in range(39, -1, -1)]
+    assert {message["message"] for message in previews.newest()} == {str(n) for n in range(40)}
     assert Message.objects.count() == 40
+    assert asyncio.run(_counted_by_a_hot_endpoint()) == 40
     assert clients.mongo_collection("messages").count_documents({}) == 40
 
 
@@ -158,6 +175,10 @@ def test_a_primary_that_has_fallen_behind_shows_nothing(api: Any, archive: Any, 
 
     assert answer.status_code == 503
     assert "MongoDB" in answer.json()["detail"]
+    horizon = archive_to_follow.look(0, partitioning.layout())
+    read = Read(frozenset({"orders"}), "", horizon.below, [], is_tail=True, limit=10)
+    with pytest.raises(Disconnected):
+        archive_to_follow.find(read, 0, horizon.operation_time)
     relay_keys.hset(keys.appended(0), "operation_time", operation_time(now.time, now.inc))
     assert len(api.get(MESSAGES).json()["results"]) == 1
 
