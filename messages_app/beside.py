@@ -73,13 +73,13 @@ if waiting then
         gone = 1
     end
 end
-local known = redis.call('HMGET', KEYS[2], 'upto', 'stored', 'stored_id', 'kept')
-for i = 1, 4 do known[i] = known[i] or '' end
+local known = redis.call('HMGET', KEYS[2], 'upto', 'stored', 'stored_id', 'kept', 'operation_time')
+for i = 1, 5 do known[i] = known[i] or '' end
 local clock = redis.call('TIME')
 local info = redis.pcall('INFO', 'server')
 local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 return {known[1], known[2], known[3], known[4], last, waiting or '', run_id, clock[1], clock[2],
-    undelivered or '', upto, messages, gone, pending and 1 or 0, group and 1 or 0}
+    undelivered or '', upto, messages, gone, pending and 1 or 0, group and 1 or 0, known[5]}
 """
 )
 
@@ -96,7 +96,7 @@ def look(client: redis.Redis, partition: int) -> Beside:
     upto, stored, stored_id, kept, last_id, waiting, run_id, seconds, microseconds, undelivered = (
         part.decode() for part in answer[:10]
     )
-    first, (is_gone, delivered, has_group) = numbers(*answer[10:12]), answer[12:]
+    first, (is_gone, delivered, has_group, operation_time) = numbers(*answer[10:12]), answer[12:]
     return Beside(
         upto=int(upto) if upto else None,
         stored=int(stored) if stored else None,
@@ -111,4 +111,5 @@ def look(client: redis.Redis, partition: int) -> Beside:
         has_group=bool(has_group),
         run_id=run_id,
         at=int(seconds) * 1000 + int(microseconds) // 1000,
+        operation_time=operation_time.decode(errors="replace"),
     )

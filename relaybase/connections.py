@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
 from redis.retry import Retry
 
+from relaybase.mongo import READING
 from relaybase.redis.primary import connection_class
 from relaybase.redis.wire import Connection, Wire
 from relaycore.errors import Disconnected
@@ -90,6 +91,7 @@ def _mongo_client() -> MongoClient[dict[str, Any]]:
         timeoutMS=int(settings.RELAY_MONGO_TIMEOUT_SECONDS * 1000),
         retryWrites=True,
         tz_aware=True,
+        **READING,
         datetime_conversion="DATETIME_CLAMP",  # Else a time after the year 9999 makes its page unreadable.
     )
 
@@ -136,6 +138,6 @@ def async_messages() -> AsyncCollection[dict[str, Any]]:
     """The stored messages, to read in this event loop, as `messages_app.searching.history` reads them."""
     database = settings.DATABASES["messages"]
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        database["HOST"], tz_aware=True, **database["OPTIONS"]
+        database["HOST"], tz_aware=True, **{**database["OPTIONS"], **READING}
     )
     return client[database["NAME"]]["messages"]

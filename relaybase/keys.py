@@ -71,6 +71,11 @@ def stored(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:stored"
 
 
+def expired(partition: int) -> str:
+    """A hash: how many expired messages were subtracted from what is stored, in all, by channel."""
+    return f"{STREAM}:{{{partition}}}:expired"
+
+
 def tallies(partition: int) -> str:
     """A list: what acknowledged entries have brought, before it is added to the counts."""
     return f"{STREAM}:{{{partition}}}:tallies"

@@ -16,7 +16,7 @@ Each document has, in this order:
 
 =============  ===============  ================================================
 `_id`          ObjectId         the deduplication key (`relaycore.identity`)
-`channel`      string
+`channel`      string           not empty
 `message`      string           a payload that is UTF-8, as it is
                or binary (0)    any other payload, byte for byte
 `received_at`  UTC datetime     when the listener read it
@@ -161,7 +161,8 @@ def _is_message(document: bytes) -> bool:
         if not (document.startswith(_RECEIVED_NAME, end) and document.startswith(_SIZE_NAME, after)):
             return False
     payload_at = message_at + _BEFORE_PAYLOAD
-    if not _CHANNEL_TEXT_AT < message_at < payload_at < end:
+    # With its NUL a name has two bytes at least: no channel has an empty one.
+    if not _CHANNEL_TEXT_AT + 1 < message_at < payload_at < end:
         return False
     name, size = _read_body(document, message_at)
     is_text = name == _TEXT_NAME

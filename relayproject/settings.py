@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "relaybase.http.throttling.TellAllowance",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "relaybase.pages.failures.SayWhatIsWrong",
 ]
 
 ROOT_URLCONF = "relayproject.urls"

@@ -4,7 +4,6 @@ import logging
 import time
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 
 from celery import shared_task, signals
 from django.db import connections
@@ -14,9 +13,8 @@ from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
 from leases_app import deployment, partitioning
 from leases_app.leasing import Held
-from messages_app.searching.history import at
 from messages_app.tasks import propose_writers
-from messages_app.writing.retention import expire
+from messages_app.writing.retention import expire, older_than
 from relaybase import stopping
 from relaybase.background import in_background
 from relaycore.errors import one_line
@@ -97,10 +95,12 @@ def _turn(name: str) -> tuple[int, bool]:
     channel = Channel.objects.filter(channel=name).first()
     if channel is None or channel.retention_seconds is None or stopping.worker_stops():
         return 0, False
-    below = at(datetime.now(UTC) - timedelta(seconds=channel.retention_seconds))
     until = time.monotonic() + _TURN_SECONDS
     deleted, more = expire(
-        name, channel.partition, below, lambda: stopping.worker_stops() or time.monotonic() > until
+        name,
+        channel.partition,
+        older_than(channel.retention_seconds),
+        lambda: stopping.worker_stops() or time.monotonic() > until,
     )
     if deleted:
         log.info("%d messages have expired", deleted, extra={"channel": name})

@@ -11,12 +11,14 @@ from messages_app.api.download import MessageExport
 from messages_app.api.views import MessageDetail, MessageList
 from relaybase.http.addresses import NAME, both
 from relaybase.http.problems import unexpected
+from relaybase.pages.failures import refused
 from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
 
 API = "api/v1"
 
+handler400 = refused
 handler500 = unexpected
 
 to_admin = RedirectView.as_view(pattern_name="admin:index")

@@ -104,11 +104,11 @@ def messages_database(django_db_setup: None, django_db_blocker: Any) -> Iterator
 @pytest.fixture
 def archive(messages_database: str) -> Iterator[Any]:
     """The collection of messages, empty before and after, as is what writers keep beside it."""
-    messages, partitions = mongo_collection("messages"), mongo_collection("partitions")
-    for collection in (messages, partitions):
+    messages, *beside = (mongo_collection(name) for name in ("messages", "partitions", "expired"))
+    for collection in (messages, *beside):
         collection.delete_many({})
     yield messages
-    for collection in (messages, partitions):
+    for collection in (messages, *beside):
         collection.delete_many({})
 
 

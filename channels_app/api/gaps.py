@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from channels_app import presence
 from channels_app.api import gaps_schema
 from channels_app.completeness import overlapping, touching
 from channels_app.models import Gap
@@ -34,6 +35,7 @@ class GapList(APIView):
         parameters = Parameters(request, *known)
         found = Gap.objects.filter(overlapping(parameters.time("since"), parameters.time("until")))
         if (channel := parameters.text("channel")) is not None:
+            presence.require(channel)
             found = found.filter(touching(channel))
         partitions = [str(number) for number in range(settings.RELAY_PARTITIONS)]
         if (partition := parameters.one_of("partition", partitions)) is not None:

@@ -19,5 +19,5 @@ gaps = extend_schema(
         limit("Gaps"),
         cursor(),
     ],
-    responses={200: page("GapPage", GapSchema), **error_responses()},
+    responses={200: page("GapPage", GapSchema), **error_responses(404)},
 )

@@ -125,9 +125,11 @@ class Outlet:
         for reply in replies:
             if not self._asked:  # What one reply led to has ended the connection, or begun another one.
                 return
+            # First of all: whatever is called here may send, and find that the connection has ended.
+            answer = self._asked.popleft()
             if isinstance(reply, hiredis.ReplyError):
                 self._refused(str(reply))
-            self._asked.popleft()(reply)
+            answer(reply)
 
     def drop(self, why: str) -> None:
         """End the connection: the next `turn` makes a new one."""

@@ -10,7 +10,9 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from channels_app import presence
 from messages_app.api import asked, schema
+from messages_app.searching import history
 from messages_app.searching.files import FORMATS, FilePart, as_file
 from relaybase.http.addresses import quoted
 from relaybase.http.parameters import Parameters
@@ -49,6 +51,8 @@ class MessageExport(APIView):
         parts = as_file(search, format)
         # What can go wrong shows with the first page, while there still can be an answer that says so.
         begun = [next(parts), next(parts)]
+        if not begun[1][0] and not history.has_any(search.channel):
+            presence.require(search.channel)
         answer = StreamingHttpResponse(_stream(begun, parts), content_type=CONTENT_TYPES[format])
         name = f"{quoted(search.channel)}.{format}"
         answer["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"

@@ -25,6 +25,13 @@ class MessageSchema(serializers.Serializer):  # type: ignore[type-arg]
     position = serializers.CharField(help_text="Grows with each message of a channel.")
 
 
+class ExpiredSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """What was deleted of a channel, since it keeps messages no longer."""
+
+    upto = serializers.CharField(help_text="What stood up to this position may be deleted.")
+    messages = serializers.IntegerField(help_text="So many of the channel were, in all.")
+
+
 _EXAMPLE = OpenApiExample(
     "A message",
     {
@@ -64,12 +71,14 @@ messages = extend_schema(
             "MessagePage",
             MessageSchema,
             **ranges.SCHEMA,
+            expired=ExpiredSchema(allow_null=True, help_text="null: nothing in the range of this page."),
             watermark=serializers.CharField(
-                allow_null=True, help_text="Below this position nothing is missing. null: Redis is away."
+                allow_null=True,
+                help_text="Below this position nothing is missing. null: Redis is away, no cursor leads on.",
             ),
             previous=serializers.URLField(allow_null=True),
         ),
-        **error_responses(422),
+        **error_responses(404, 422),
     },
 )
 message = extend_schema(
@@ -88,6 +97,6 @@ export = extend_schema(
     responses={
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         (200, "text/csv"): OpenApiTypes.STR,
-        **error_responses(),
+        **error_responses(404),
     },
 )

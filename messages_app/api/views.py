@@ -1,7 +1,7 @@
 """The messages at `/api/v1/`."""
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from bson import ObjectId
 from rest_framework.exceptions import NotFound
@@ -9,12 +9,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from channels_app import ranges
+from channels_app import presence, ranges
 from messages_app.api import asked, schema
 from messages_app.searching import history
 from messages_app.searching.rows import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
+from relaycore.storing.expiring import Expired
 
 NO_SUCH_MESSAGE: Final = "There is no message with this id. An id has 24 hexadecimal digits."
 
@@ -27,7 +28,8 @@ class MessageList(APIView):
     it is written; that reads through the messages, and is refused if it takes too long. `next`
     and `previous` are the pages beside this one. Below the position `watermark` nothing is
     missing, and nothing above it is shown. `complete`: everything that was published in the range
-    of this page was heard, and is stored; `gaps` says when something was not heard.
+    of this page was heard, and is stored; `gaps` says when something was not heard. `expired`: up to
+    this position of the range messages may have been deleted, since the channel keeps them no longer.
     """
 
     name = "Messages"
@@ -40,6 +42,8 @@ class MessageList(APIView):
         limit = parameters.limit()
         cursor = asked.cursor(parameters)
         page = history.read(search, limit=limit, cursor=cursor)
+        if not page.messages and not history.has_any(search.channel):
+            presence.require(search.channel)
         since, until = history.extent(search, cursor, page)
         oldest = min((message["position"] for message in page.messages), default=None)
         sure_below = page.watermark if page.is_sure else None
@@ -47,12 +51,17 @@ class MessageList(APIView):
         return Response(
             {
                 **said,
+                "expired": _said_of(page.expired) if page.expired.overlaps(since) else None,
                 "watermark": page.watermark,
                 "next": cursors.link(request, asked.key(page.next)),
                 "previous": cursors.link(request, asked.key(page.previous)),
                 "results": list(map(row, page.messages)),
             }
         )
+
+
+def _said_of(record: Expired) -> dict[str, Any]:
+    return {"upto": record.upto, "messages": record.messages}
 
 
 class MessageDetail(APIView):

@@ -4,9 +4,11 @@ from typing import Any
 
 import redis
 from django.conf import settings
+from pymongo.client_session import ClientSession
 
 from messages_app import beside
 from messages_app.searching.history import Document, collection, fill
+from messages_app.searching.primary import session_after
 from relaybase import keys
 from relaybase.connections import shared_redis
 from relaycore.channels import partition_of
@@ -35,22 +37,28 @@ def look(partition: int, layout: Layout) -> Horizon:
     return Horizon.of(found)
 
 
-def find(read: Read, partition: int) -> tuple[list[Document], bool]:
+def find(read: Read, partition: int, operation_time: str) -> tuple[list[Document], bool]:
     """The messages, and whether there are more of them. A page ends early if its payloads are large.
 
+    operation_time: that of the look by which this is read
+
     Raises:
+        Disconnected: the MongoDB that answers has fallen behind.
         pymongo.errors.PyMongoError: MongoDB cannot answer.
     """
     if read.is_empty:
         return [], False
-    channels = _channels_of(partition) if read.channels is None else sorted(read.channels)
-    wanted = {"channel": {"$in": channels}, "position": {"$gt": read.after, "$lt": read.below}}
-    asked = collection().find(wanted, hint="channel_position").sort("position", 1)
-    with asked.limit(read.limit + 1).batch_size(read.limit + 1) as found:
-        return fill(found, read.limit)
+    messages = collection()
+    with session_after(messages, operation_time) as session:
+        of_partition = read.channels is None
+        channels = _channels_of(partition, session) if of_partition else sorted(read.channels or ())
+        wanted = {"channel": {"$in": channels}, "position": {"$gt": read.after, "$lt": read.below}}
+        asked = messages.find(wanted, hint="channel_position", session=session).sort("position", 1)
+        with asked.limit(read.limit + 1).batch_size(read.limit + 1) as found:
+            return fill(found, read.limit)
 
 
-def _channels_of(partition: int) -> list[str]:
+def _channels_of(partition: int, session: ClientSession) -> list[str]:
     """The channels of a partition of which anything is stored. From the index: each one is looked at once."""
-    names: list[str] = collection().distinct("channel")
+    names: list[str] = collection().distinct("channel", session=session)
     return [name for name in names if partition_of(name, settings.RELAY_PARTITIONS) == partition]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from messages_app.searching import watermark
 from messages_app.searching.history import MOST_PER_PAGE, Document, Page, Search, at, read
 from messages_app.searching.rows import COLUMNS, row
 
@@ -42,7 +43,7 @@ def as_file(search: Search, format: str) -> Iterator[FilePart]:
 
     Raises:
         pymongo.errors.PyMongoError: MongoDB cannot answer; perhaps in the middle of the file.
-        UnfitServer: as `history.read` does.
+        Disconnected, UnfitServer: as `history.read` does; without a watermark there is no file.
     """
     contains = search.contains
     # A text that is rare would be looked for in one page until its time is up. So all are read.
@@ -51,6 +52,8 @@ def as_file(search: Search, format: str) -> Iterator[FilePart]:
     yield 0, BEGINNINGS[format], ""
     while page is None or page.next is not None:
         page = read(search, limit=MOST_PER_PAGE, cursor=page.next if page else None)
+        if page.watermark is None:
+            raise watermark.unknown()
         wanted = [found for found in page.messages if contains is None or _contains(found, contains)]
         last = page.messages[-1]["position"] if page.messages else ""
         yield len(page.messages), FORMATS[format](wanted), last

@@ -249,7 +249,7 @@ class Reader:
             with self._lock:
                 reads = self._following.plan(horizon)
             for read in reads:
-                found, is_more = archive.find(read, self._partition)
+                found, is_more = archive.find(read, self._partition, horizon.operation_time)
                 with self._lock:
                     for cursor, page in self._following.took(read, found, is_more=is_more):
                         self._feeds[cursor].put(page)

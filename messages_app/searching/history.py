@@ -17,14 +17,19 @@ from typing import Any, Final
 import pymongo
 from django.conf import settings
 from django.db import connections
+from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-from pymongo.errors import ExecutionTimeout
+from pymongo.errors import ExecutionTimeout, PyMongoError
 
 from leases_app import deployment
+from messages_app import expired
 from messages_app.searching import watermark
+from messages_app.searching.primary import session_after
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
 from relaycore.position import first_of
+from relaycore.storing import known
+from relaycore.storing.expiring import NOTHING, Expired
 
 MOST_PER_PAGE: Final = 1000
 
@@ -32,6 +37,8 @@ PAGE_SIZE: Final = 16 << 20
 """A page ends early once its payloads have this size together: 1,000 of 1 MiB are a gigabyte."""
 
 SEARCH_SECONDS: Final = 5.0
+
+_PING_SECONDS: Final = 2.0
 
 Document = dict[str, Any]
 
@@ -67,6 +74,7 @@ class Page:
     is_sure:   or is on record as missing. Else something has vanished, and is not on record yet
     next:      where the page after this one begins; None if this is the last one
     previous:  where the page before this one ends; None if this is the first one
+    expired:   what retention has deleted of the channel, as it stood on record after the page was read
     """
 
     messages: list[Document]
@@ -74,6 +82,7 @@ class Page:
     is_sure: bool
     next: PageCursor | None
     previous: PageCursor | None
+    expired: Expired = NOTHING
 
 
 def read(
@@ -87,16 +96,29 @@ def read(
 
     projection: what MongoDB gives of each message, with at least `position` and `message`; None: all
 
+    Without a watermark there is one page at most, and no way on: who followed one might pass a message that
+    is not stored yet.
+
     Raises:
+        Disconnected: there is no watermark, and more than one page; or MongoDB's answer would be an old one.
         pymongo.errors.PyMongoError: MongoDB cannot answer.
         SearchTooSlow: a text was not found within `SEARCH_SECONDS`.
         UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
     deployment.require_unless_away()
     # Before MongoDB is asked: see there.
-    mark, is_sure = watermark.look(partition_of(search.channel, settings.RELAY_PARTITIONS))
+    beside = watermark.ask(partition_of(search.channel, settings.RELAY_PARTITIONS))
+    if beside is None and cursor is not None:
+        raise watermark.unknown()
+    mark, is_sure = (None, False) if beside is None else (known.watermark(beside), not known.lacks(beside))
     back = cursor is not None and cursor.back
-    found, more = _find(_bounded(search, cursor, mark), search.newest_first != back, limit, projection)
+    bounded, time = _bounded(search, cursor, mark), "" if beside is None else beside.operation_time
+    with session_after(collection(), time) as session:
+        found, more = _find(bounded, search.newest_first != back, limit, projection, session)
+        # After the messages: whatever was missing among them stood on record before.
+        gone = expired.read(_beside(expired.COLLECTION), search.channel, session)
+    if beside is None and more:
+        raise watermark.unknown()
     if back:
         found.reverse()
     # Behind a cursor there is what the page that gave it ended with.
@@ -107,6 +129,7 @@ def read(
         is_sure,
         PageCursor(found[-1]["position"]) if found and is_more_after else None,
         PageCursor(found[0]["position"], back=True) if found and is_more_before else None,
+        gone,
     )
 
 
@@ -119,6 +142,11 @@ def extent(search: Search, cursor: PageCursor | None, page: Page) -> tuple[str |
         before = cursor.position
     older, newer = (after, before) if search.newest_first else (before, after)
     return older or search.since, newer or search.until
+
+
+def has_any(channel: str) -> bool:
+    """Whether any message of it is stored. May raise `pymongo.errors.PyMongoError`."""
+    return collection().find_one({"channel": channel}, {"_id": 1}) is not None
 
 
 def at(time: datetime) -> str:
@@ -145,10 +173,15 @@ def _bounded(search: Search, cursor: PageCursor | None, mark: str | None) -> Sea
 
 
 def _find(
-    search: Search, newest_first: bool, limit: int, projection: Mapping[str, Any] | None
+    search: Search,
+    newest_first: bool,
+    limit: int,
+    projection: Mapping[str, Any] | None,
+    session: ClientSession,
 ) -> tuple[list[Document], bool]:
     """At most `limit` messages, and whether there are more."""
-    found = collection().find(_filter(search), projection).sort("position", -1 if newest_first else 1)
+    asked = collection().find(_filter(search), projection, session=session)
+    found = asked.sort("position", -1 if newest_first else 1)
     # One more than asked for shows whether there is a next page. All of them in one answer: of itself
     # MongoDB sends 101, and the rest when it is asked again.
     cursor = found.limit(limit + 1).batch_size(limit + 1)
@@ -157,8 +190,12 @@ def _find(
     try:
         with pymongo.timeout(SEARCH_SECONDS + 0.5) if search.contains is not None else nullcontext():
             return fill(cursor, limit)
-    except ExecutionTimeout as exc:
-        if search.contains is None:
+    except PyMongoError as exc:
+        if (
+            search.contains is None
+            or not exc.timeout
+            or not (isinstance(exc, ExecutionTimeout) or _answers())
+        ):
             raise
         raise SearchTooSlow(
             f"Looking for the text took longer than {SEARCH_SECONDS:g} s. Say `since` and `until`."
@@ -179,6 +216,16 @@ def fill(found: Iterable[Document], limit: int) -> tuple[list[Document], bool]:
     return messages, False
 
 
+def _answers() -> bool:
+    """Whether MongoDB is there: one that is busy with several searches may be late to give one up."""
+    try:
+        with pymongo.timeout(_PING_SECONDS):
+            collection().database.client.admin.command("ping")
+    except PyMongoError:
+        return False
+    return True
+
+
 def _filter(search: Search) -> dict[str, Any]:
     wanted: dict[str, Any] = {"channel": search.channel}
     position = {"$gte": search.since, "$lt": search.until}
@@ -191,8 +238,12 @@ def _filter(search: Search) -> dict[str, Any]:
 
 def collection() -> Collection[Document]:
     """The stored messages, to read."""
+    return _beside("messages")
+
+
+def _beside(name: str) -> Collection[Document]:
     connection: Any = connections["messages"]
     connection.ensure_connection()
     options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[Document] = connection.database.get_collection("messages", codec_options=options)
+    found: Collection[Document] = connection.database.get_collection(name, codec_options=options)
     return found

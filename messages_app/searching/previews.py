@@ -10,6 +10,7 @@ from django.conf import settings
 from leases_app import partitioning
 from messages_app.searching.archive import look
 from messages_app.searching.history import Document, collection
+from messages_app.searching.primary import session_after
 from relaybase import keys
 from relaybase.connections import shared_redis
 from relaycore.channels import partition_of
@@ -46,15 +47,17 @@ def newest() -> list[Document]:
     channels: dict[int, list[str]] = {}
     for channel in recent_channels(PAGE):
         channels.setdefault(partition_of(channel, layout.partitions), []).append(channel)
+    horizons = {partition: look(partition, layout) for partition in channels}
     parts = [
-        {"channel": {"$in": names}, "position": {"$lt": look(partition, layout).below}}
+        {"channel": {"$in": names}, "position": {"$lt": horizons[partition].below}}
         for partition, names in channels.items()
     ]
     if not parts:
         return []
-    wanted = parts[0] if len(parts) == 1 else {"$or": parts}
-    found = collection().find(wanted, PREVIEW, hint="channel_position")
-    return list(found.sort("position", pymongo.DESCENDING).limit(PAGE))
+    wanted, messages = parts[0] if len(parts) == 1 else {"$or": parts}, collection()
+    with session_after(messages, max(horizon.operation_time for horizon in horizons.values())) as session:
+        found = messages.find(wanted, PREVIEW, hint="channel_position", session=session)
+        return list(found.sort("position", pymongo.DESCENDING).limit(PAGE))
 
 
 def recent_channels(count: int) -> list[str]:

@@ -33,7 +33,9 @@ import redis
 
 from messages_app import beside
 from relaybase.connections import shared_redis
+from relaycore.errors import Disconnected
 from relaycore.storing import known
+from relaycore.storing.known import Beside
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +45,33 @@ def look(partition: int) -> tuple[str | None, bool]:
 
     And whether everything that was appended below it is stored, or on record as missing.
     """
+    found = ask(partition)
+    return (None, False) if found is None else (known.watermark(found), not known.lacks(found))
+
+
+def ask(partition: int) -> Beside | None:
+    """What the watermark follows from; None while Redis is away."""
     try:
-        found = beside.look(shared_redis(), partition)
+        return beside.look(shared_redis(), partition)
     except (redis.ConnectionError, redis.TimeoutError) as exc:
         log.warning("Redis does not answer, so the watermark is unknown: %s", exc)
-        return None, False
-    return known.watermark(found), not known.lacks(found)
+        return None
+
+
+def require(partition: int) -> Beside:
+    """The same, for who must not go on without.
+
+    Raises:
+        Disconnected: Redis is away.
+    """
+    if (found := ask(partition)) is None:
+        raise unknown()
+    return found
+
+
+def unknown() -> Disconnected:
+    """The error where nobody knows up to where everything is stored: whoever went on might pass a hole."""
+    return Disconnected("Redis does not answer, so nobody knows up to where everything is stored. Try again.")
 
 
 def is_drained(partition: int) -> bool:

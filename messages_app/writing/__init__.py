@@ -84,5 +84,6 @@ Counts
     cost Redis more than everything else. An insert that was done twice is told from a true
     duplicate by the stored position: its own means that this message was counted as
     stored by nobody yet. When Redis has lost the hash, what was stored before is counted
-    anew beside the writing (`counting`).
+    anew beside the writing (`counting`). What retention deletes is subtracted by a number that
+    only grows (`retention`), so it may be told twice, and late.
 """

@@ -60,4 +60,5 @@ class Inserting:
                 outcome.duplicates.add(index)
             if one.refused:
                 outcome.refused[index] = one.refused[0]
+            outcome.operation_time = max(outcome.operation_time, one.operation_time)
         return outcome

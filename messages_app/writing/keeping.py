@@ -107,9 +107,11 @@ class Keeping:
         """Whether a writer before this one may have stored some of it."""
         return order(entry.id) <= order(self._again_until)
 
-    def acknowledge(self, stored: Sequence[tuple[str, Counter[bytes]]], upto: int) -> int:
+    def acknowledge(
+        self, stored: Sequence[tuple[str, Counter[bytes]]], upto: int, operation_time: str = ""
+    ) -> int:
         """As `Stream.acknowledge`; `upto`: their highest number, 0 if none says."""
-        counted = self._stream.acknowledge(stored, max(upto, self._keeper.stored))
+        counted = self._stream.acknowledge(stored, max(upto, self._keeper.stored), operation_time)
         self._keeper.settled(stored[-1][0], upto)
         return counted
 

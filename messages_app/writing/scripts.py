@@ -81,8 +81,9 @@ these out.
 """
 
 # KEYS: stream, tallies, appended. ARGV: group, redeliveries, what is stored with these entries, the id of the
-# last one, the channel of news, and the news; for each entry its id, how many messages it brought, and its
-# tally. The answer: how many messages were counted, and why nobody could be told.
+# last one, the channel of news, the news, and by which of its times MongoDB had them; for each entry its id,
+# how many messages it brought, and its tally. The answer: how many messages were counted, and why nobody
+# could be told.
 ACKNOWLEDGE: Final = (
     _SAY
     + _IS_OF_BEFORE
@@ -92,7 +93,7 @@ if is_of_before(KEYS[3], ARGV[2]) then return nil end
 -- Without a group nobody else can have acknowledged: what was stored is counted now or never.
 local group_lost = redis.pcall('XPENDING', KEYS[1], ARGV[1]).err
 local counted = 0
-for i = 7, #ARGV, 3 do
+for i = 8, #ARGV, 3 do
   local acknowledged = redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
   if acknowledged == 1 or group_lost then
     counted = counted + ARGV[i + 1]
@@ -100,6 +101,9 @@ for i = 7, #ARGV, 3 do
   end
 end
 say(KEYS[3], ARGV[3], ARGV[4])
+if ARGV[7] > (redis.call('HMGET', KEYS[3], 'operation_time')[1] or '') then
+  redis.call('HSET', KEYS[3], 'operation_time', ARGV[7])
+end
 return {counted, tell(KEYS[3], ARGV[5], ARGV[6])}
 """
 )
@@ -142,7 +146,8 @@ redis.call('PERSIST', KEYS[1])
 if not is_mine(KEYS[2], ARGV[2]) then return nil end
 redis.pcall('XGROUP', 'DESTROY', KEYS[1], ARGV[1])
 redis.call('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[3], 'MKSTREAM')
-redis.call('HSET', KEYS[2], 'stored', ARGV[4], 'stored_id', ARGV[5], 'kept', ARGV[4])
+-- The times of a MongoDB that has gone back say nothing of this one.
+redis.call('HSET', KEYS[2], 'stored', ARGV[4], 'stored_id', ARGV[5], 'kept', ARGV[4], 'operation_time', '')
 redis.call('DEL', KEYS[3])
 return redis.call('HINCRBY', KEYS[2], 'redeliveries', 1)
 """
@@ -226,7 +231,8 @@ local function add_to(key)
     local before, fields = redis.call('HMGET', key, unpack(names, first, last)), {}
     for i = first, last do
       fields[#fields + 1] = names[i]
-      fields[#fields + 1] = (before[i - first + 1] or 0) + brought[names[i]][1]
+      -- What is no number was put there by somebody else, and must not cost the others their counts.
+      fields[#fields + 1] = (tonumber(before[i - first + 1]) or 0) + brought[names[i]][1]
     end
     redis.call('HSET', key, unpack(fields))
   end
@@ -257,24 +263,4 @@ return redis.call('XTRIM', KEYS[1], 'MINID', '~', bound)
 NOTE: Final = """
 redis.call('DEL', KEYS[1])
 if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1]) end
-"""
-
-STATE: Final = ""
-"""This field of the counts says whether they are whole. No channel has such a name."""
-
-WHOLE: Final = b"whole"
-
-RESET_COUNTS: Final = """
-redis.call('DEL', KEYS[1])
-redis.call('HSET', KEYS[1], '', ARGV[1])
-"""
-
-# ARGV: what RESET_COUNTS was given, then names of channels and counts. If somebody has reset
-# the counts since then, or they are whole already, this is not what is missing in them.
-COMPLETE_COUNTS: Final = """
-redis.call('PERSIST', KEYS[1])
-if redis.call('HGET', KEYS[1], '') ~= ARGV[1] then return 0 end
-for i = 2, #ARGV, 2 do redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 1]) end
-redis.call('HSET', KEYS[1], '', 'whole')
-return 1
 """

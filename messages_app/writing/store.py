@@ -16,6 +16,7 @@ from relaycore import envelope
 from relaycore.backoff import Backoff
 from relaycore.errors import one_line
 from relaycore.storing import duplicates
+from relaycore.storing.known import operation_time
 
 log = logging.getLogger(__name__)
 
@@ -72,11 +73,13 @@ class Outcome:
     duplicates: indices of documents that were stored before: the very `_id` is there
     refused:    index → why that document goes into quarantine
     seconds:    how long it took until everything was durable
+    operation_time: MongoDB's, by which it was (`relaycore.storing.known`); empty if it has none
     """
 
     duplicates: set[int] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
     seconds: float = 0.0
+    operation_time: str = ""
 
 
 class Store:
@@ -152,6 +155,9 @@ class Store:
         """Sort the errors of an unordered insert: each names the index of its document."""
         again: set[int] = set()
         why = ""
+        # Only of a replica set or a cluster: of a single server nobody can be behind.
+        if (time := answer.get("operationTime")) is not None:
+            outcome.operation_time = max(outcome.operation_time, operation_time(time.time, time.inc))
         for error in answer.get("writeErrors", ()):
             index, code = todo[error["index"]], error.get("code")
             text = f"{error.get('errmsg', '')} (code {code})"

@@ -11,7 +11,7 @@ import redis
 from messages_app import beside
 from messages_app.writing import scripts
 from messages_app.writing.announcing import Announcer
-from messages_app.writing.tallies import Counts, sums, tally
+from messages_app.writing.tallies import COMPLETE_COUNTS, RESET_COUNTS, STATE, WHOLE, Counts, sums, tally
 from relaybase import keys
 from relaycore.envelope import F_MESSAGES, F_UPTO
 from relaycore.storing.keeping import Beginning
@@ -61,6 +61,7 @@ class Stream:
         self._suspect_key = keys.suspect(partition)
         self._tallies_key = keys.tallies(partition)
         self._stored_key = keys.stored(partition)
+        self._expired_key = keys.expired(partition)
         self._last_at_key = keys.last_at(partition)
         self._rates_key = keys.rates(partition)
         self._epoch = 0
@@ -174,12 +175,15 @@ class Stream:
                 return claimed
             start = "(" + page[-1]["message_id"].decode()
 
-    def acknowledge(self, stored: Sequence[tuple[str, Counts]], upto: int = 0) -> int:
+    def acknowledge(
+        self, stored: Sequence[tuple[str, Counts]], upto: int = 0, operation_time: str = ""
+    ) -> int:
         """These entries are durable; how many messages were counted.
 
         stored: for each entry its id, and how many messages of each channel it brought; 0 for a
                 channel of which it brought only what was stored before
         upto:   the running number up to which everything is stored or on record with them; 0: none says
+        operation_time: MongoDB's, by which it had them: who reads later must not be shown an older state
 
         The messages of an entry are counted by whoever acknowledges it: a writer that slept
         through its term and was followed by another one counts nothing twice. So an entry leaves
@@ -200,7 +204,7 @@ class Stream:
         if self._announcer is not None:
             told = self._announcer.channel, self._announcer.stored(last, channels)
         beside = (self._key, self._tallies_key, self._appended_key)
-        said = (keys.GROUP, self._redeliveries, upto, last, *told)
+        said = (keys.GROUP, self._redeliveries, upto, last, *told, operation_time)
         counted, untold = _unless_fenced(
             self._redis.eval(scripts.ACKNOWLEDGE, len(beside), *beside, *said, *entries)
         )
@@ -238,19 +242,20 @@ class Stream:
 
     def has_counts(self) -> bool:
         """Whether the counts of stored messages are there, and whole."""
-        return self._redis.hget(self._stored_key, scripts.STATE) == scripts.WHOLE
+        return self._redis.hget(self._stored_key, STATE) == WHOLE
 
     def reset_counts(self, token: str) -> None:
         """Count from nothing: what `acknowledge` has counted is not the whole."""
-        self._redis.eval(scripts.RESET_COUNTS, 1, self._stored_key, token)
+        self._redis.eval(RESET_COUNTS, 2, self._stored_key, self._expired_key, token)
 
-    def complete_counts(self, token: str, counts: Mapping[bytes, int]) -> bool:
-        """Add what was stored before the reset with this token; False if there was another one since."""
-        arguments = [part for pair in counts.items() for part in pair]
-        answer = self._redis.eval(
-            scripts.COMPLETE_COUNTS, 1, self._stored_key, token, *cast(list[Any], arguments)
-        )
-        return bool(answer)
+    def complete_counts(self, token: str, counted: Mapping[bytes, tuple[int, int]]) -> bool:
+        """Add what was stored before the reset with this token; False if there was another one since.
+
+        counted: by channel, how many are stored, and how many had expired without being among them
+        """
+        arguments: list[Any] = [part for name, numbers in counted.items() for part in (name, *numbers)]
+        named = (self._stored_key, self._expired_key)
+        return bool(self._redis.eval(COMPLETE_COUNTS, len(named), *named, token, *arguments))
 
     def _note(self, untold: bytes) -> None:
         """Why Redis does not let followers be told, said once: they look once a second, and all goes on."""

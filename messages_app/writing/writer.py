@@ -178,7 +178,7 @@ class Writer:
         """Acknowledge the oldest insert, once it is durable."""
         batch, insert = self._in_flight[0]
         outcome = self._result(insert)
-        stored = self._keeping.acknowledge(batch.stored(outcome), batch.upto)
+        stored = self._keeping.acknowledge(batch.stored(outcome), batch.upto, outcome.operation_time)
         self._in_flight.popleft()
         self._leave_untidy()
         self.stored += stored

@@ -37,6 +37,10 @@ class Parameters:
         unknown = sorted(set(self._given) - {*known, api_settings.URL_FORMAT_OVERRIDE})
         if unknown:
             raise ParseError(f"Unknown parameter {_listed(unknown)}. Here one can give: {_listed(known)}.")
+        # One of them would be passed over, and the answer be to another question than was asked.
+        repeated = sorted(name for name, values in self._given.lists() if len(values) > 1)
+        if repeated:
+            raise ParseError(f"{_listed(repeated)} can be given once only.")
 
     def text(self, name: str) -> str | None:
         """As it is; None if it is not given."""

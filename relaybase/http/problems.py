@@ -41,6 +41,9 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
 }
 """The status, and what the `type` ends with."""
 
+_READ_ONLY: Final = "25006"
+"""PostgreSQL's SQLSTATE `read_only_sql_transaction`."""
+
 RETRY_AFTER_SECONDS: Final = 2
 """What a 503 asks for: the servers' own restarts take about as long."""
 
@@ -63,15 +66,11 @@ UNEXPECTED: Final = problem_details(
 
 def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER. None for what nobody expected: Django then logs it and says 500."""
-    if (server := _server_away(exc)) is not None:
-        log.warning("%s does not answer: %s", server, errors.one_line(exc.__cause__ or exc))
+    if (of_server := of_server_behind(exc)) is not None:
         # Without the page around it: that would ask PostgreSQL again who is logged in.
         context["request"].accepted_renderer = JSONRenderer()
         context["request"].accepted_media_type = JSONRenderer.media_type
-        exc = Problem(503, "server-away", f"{server} does not answer. Try again in a few seconds.")
-    elif (right := _missing_right(exc)) is not None:
-        log.error("Redis does not let this process do its work: its user lacks %s", right)
-        exc = Problem(503, "right-missing", f"Relay's user in Redis lacks {right}: docs/operations.md.")
+        exc = of_server
     elif isinstance(exc, errors.RelayError) and type(exc) in ANSWERS:
         exc = Problem(*ANSWERS[type(exc)], str(exc))
     elif isinstance(exc, UnsupportedMediaType):
@@ -82,6 +81,20 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
         if isinstance(getattr(context["request"], "accepted_renderer", JSONRenderer()), JSONRenderer):
             response.content_type = CONTENT_TYPE
     return response
+
+
+def of_server_behind(exc: Exception) -> Problem | None:
+    """What to answer if the error is that a server does not do its part now; else None."""
+    if (server := _server_away(exc)) is not None:
+        log.warning("%s does not answer: %s", server, errors.one_line(exc.__cause__ or exc))
+        return Problem(503, "server-away", f"{server} does not answer. Try again in a few seconds.")
+    if _is_read_only(exc):
+        log.warning("PostgreSQL is read-only: %s", errors.one_line(exc))
+        return Problem(503, "read-only", "PostgreSQL takes no writes now. Try again in a few seconds.")
+    if (right := _missing_right(exc)) is not None:
+        log.error("Redis does not let this process do its work: its user lacks %s", right)
+        return Problem(503, "right-missing", f"Relay's user in Redis lacks {right}: docs/operations.md.")
+    return None
 
 
 def unexpected(request: HttpRequest) -> HttpResponse:
@@ -118,6 +131,11 @@ def _server_away(exc: Exception) -> str | None:
     if isinstance(exc, OperationalError | InterfaceError):
         return "PostgreSQL"
     return None
+
+
+def _is_read_only(exc: Exception) -> bool:
+    """Whether PostgreSQL takes no writes at the moment: a standby, or while somebody has it so."""
+    return isinstance(exc, DatabaseError) and getattr(exc.__cause__, "pgcode", None) == _READ_ONLY
 
 
 def _missing_right(exc: Exception) -> str | None:

@@ -1,7 +1,10 @@
 """The database wrapper that Django loads for `ENGINE = "relaybase.mongo"`."""
 
+from typing import Any
+
 from django_mongodb_backend import base
 
+from relaybase.mongo import READING
 from relaybase.mongo.schema import DatabaseSchemaEditor
 
 
@@ -16,3 +19,7 @@ class DatabaseWrapper(base.DatabaseWrapper):  # type: ignore[misc]
 
     ops_class = DatabaseOperations
     SchemaEditorClass = DatabaseSchemaEditor
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """The stock options, and from whom to read."""
+        return {**super().get_connection_params(), **READING}

@@ -22,16 +22,18 @@ class Horizon:
     below:   the watermark
     is_sure: everything that was appended below it is stored, or on record as missing
     stored:  the id of the last entry that is acknowledged
+    operation_time: as `relaycore.storing.known.Beside`
     """
 
     below: str
     is_sure: bool
     stored: str
+    operation_time: str = ""
 
     @classmethod
     def of(cls, beside: Beside) -> Self:
         """What follows from what Redis says of the partition."""
-        return cls(watermark(beside), not lacks(beside), beside.stored_id)
+        return cls(watermark(beside), not lacks(beside), beside.stored_id, beside.operation_time)
 
 
 @dataclass(frozen=True, slots=True)

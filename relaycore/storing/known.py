@@ -3,10 +3,13 @@
 Neither is believed alone (`relaycore.storing.keeping`): each may be lost, or restored from an older copy.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from relaycore.position import NEVER, first_of, next_position
+
+_OPERATION_TIME: Final = re.compile(r"([0-9]{10})\.([0-9]{10})\Z")
 
 _MOST_DIGITS: Final = 15
 """Of a running number. Redis counts in floating point, which is exact so far."""
@@ -47,6 +50,8 @@ class Beside:
     has_group:   whether the consumer group is there
     run_id:      of this Redis
     at:          its clock, ms since 1970
+    operation_time: by MongoDB's own count, up to where it has acknowledged what is acknowledged here, as
+                 `operation_time` writes it; empty where it has none
     """
 
     upto: int | None = None
@@ -62,6 +67,18 @@ class Beside:
     has_group: bool = True
     run_id: str = ""
     at: int = 0
+    operation_time: str = ""
+
+
+def operation_time(seconds: int, increment: int) -> str:
+    """MongoDB's `operationTime` as text: text order is its order. 21 characters."""
+    return f"{seconds:010d}.{increment:010d}"
+
+
+def operation_time_of(text: str) -> tuple[int, int] | None:
+    """Seconds and increment; None if there is none, or somebody else has put it there."""
+    match = _OPERATION_TIME.match(text)
+    return None if match is None else (int(match[1]), int(match[2]))
 
 
 def numbers(upto: bytes, messages: bytes) -> tuple[int, int] | None:

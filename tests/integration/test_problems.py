@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from relaybase.http.problems import ANSWERS
 from relaycore.errors import RelayError
@@ -55,3 +56,37 @@ def test_what_nobody_expected_tells_a_program_nothing_but_that(
 
     assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
     assert "secret" not in answer.content.decode()
+
+
+@pytest.mark.django_db
+def test_while_postgresql_is_read_only_a_change_is_503(api: Any) -> None:
+    api.get("/api/v1/channels")  # Then its token was used a moment ago, which is not noted again.
+    connection.check_constraints()  # What was put off until now writes as well.
+    with connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION READ ONLY")
+
+    answer = api.post("/api/v1/start-listening", {"channel": "orders"}, format="json")
+
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:relay:problem:read-only"
+    assert int(answer["Retry-After"]) > 0
+    assert api.get("/api/v1/channels").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/messages?channel=a&channel=b",
+        "/api/v1/messages?channel=a&limit=1&limit=1",
+        "/api/v1/messages/export?channel=a&format=csv&format=ndjson",
+        "/api/v1/channels?search=a&search=b",
+        "/api/v1/channels?format=json&format=json",
+        "/api/v1/gaps?open=true&open=false",
+    ],
+)
+def test_a_parameter_that_is_given_twice_is_refused(api: Any, address: str) -> None:
+    answer = api.get(address)
+
+    assert answer.status_code == 400
+    assert "once only" in answer.json()["detail"]

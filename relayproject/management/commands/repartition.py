@@ -93,7 +93,7 @@ def _move_keys(moved: list[placement.Move], before: int, after: int) -> None:
             client.hset(keys.last_at(new), name, last_at)
     # Counts are missing then, so each writer counts what is stored when it begins.
     for partition in range(max(before, after)):
-        client.delete(keys.stored(partition), keys.tallies(partition))
+        client.delete(keys.stored(partition), keys.expired(partition), keys.tallies(partition))
     for partition in range(after, before):
         # Not the ticks: should the partition come back, they must not begin again.
         client.delete(keys.stream(partition), keys.last_at(partition), keys.suspect(partition))

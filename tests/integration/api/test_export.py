@@ -121,3 +121,11 @@ def test_a_bad_question_is_400(export: Callable[[str], HTTPResponse], query: str
     answer = export(query)
 
     assert (answer.status, "detail" in json.loads(answer.read())) == (400, True)
+
+
+def test_there_is_no_file_while_nobody_knows_up_to_where_everything_is_stored(
+    api: Any, archive: Any, redis_away: None
+) -> None:
+    archive.insert_one({"_id": ObjectId(), "channel": "orders", "message": "a", "position": "0"})
+
+    assert api.get("/api/v1/messages/export?channel=orders").status_code == 503

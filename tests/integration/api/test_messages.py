@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from bson import DatetimeMS, ObjectId
 
+from channels_app.registration import start, stop
 from messages_app.searching import history
 from relaybase import keys
+from relaybase.http import cursors
 from tests.integration.conftest import profiled
 
 pytestmark = pytest.mark.django_db
@@ -153,6 +155,62 @@ def test_without_redis_there_is_no_watermark_and_the_answer_says_so(
 
     assert page["watermark"] is None
     assert len(page["results"]) == 1
+    assert (page["next"], page["previous"]) == (None, None)
+
+
+@pytest.fixture
+def walker(api: Any, archive: Any, relay_keys: Any) -> Any:
+    """A client that has read the first of several pages."""
+    for n in range(5):
+        _store(archive, "orders", str(n), _position(n))
+    return api.get(f"{MESSAGES}?channel=orders&order=asc&limit=2").json()
+
+
+@pytest.mark.parametrize("side", ["next", "previous"])
+def test_no_cursor_leads_on_while_nobody_knows_up_to_where_all_is_stored(
+    api: Any, walker: Any, redis_away: None, side: str
+) -> None:
+    page = walker["next"]
+    if side == "previous":
+        page = page.replace(cursors.encode(f"after {_position(1)}"), cursors.encode(f"before {_position(3)}"))
+
+    answer = api.get(page)
+
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:relay:problem:server-away")
+    assert "up to where everything is stored" in answer.json()["detail"]
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_without_a_watermark_no_page_says_that_there_is_a_way_on(
+    api: Any, walker: Any, redis_away: None
+) -> None:
+    for order in ("asc", "desc"):
+        assert api.get(f"{MESSAGES}?channel=orders&limit=2&order={order}").status_code == 503
+
+
+@pytest.mark.parametrize("address", [f"{MESSAGES}?", f"{MESSAGES}/export?", "/api/v1/gaps?"])
+def test_a_channel_that_was_never_there_is_404(api: Any, archive: Any, relay_keys: Any, address: str) -> None:
+    missing = api.get(f"{address}channel=oders")
+    assert (missing.status_code, missing.json()["type"]) == (404, "urn:relay:problem:channel-unknown")
+    assert '"oders"' in missing.json()["detail"]
+
+    start("orders")
+    assert api.get(f"{address}channel=orders").status_code == 200
+    stop("orders")
+    assert api.get(f"{address}channel=orders").status_code == 200, "it was there once"
+    relay_keys.hset(keys.last_at(0), "noted by the writer", 1)
+    assert api.get(f"{address}channel=noted by the writer").status_code == 200
+
+
+def test_what_is_stored_of_a_channel_makes_it_one(api: Any, archive: Any, relay_keys: Any) -> None:
+    _store(archive, "orders", "hello", _position(1))
+
+    for address in (MESSAGES, f"{MESSAGES}/export"):
+        assert api.get(f"{address}?channel=orders&contains=nothing like this").status_code == 200
+
+
+def test_while_redis_is_away_no_channel_is_said_never_to_have_been(api: Any, redis_away: None) -> None:
+    assert api.get("/api/v1/gaps?channel=oders").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -191,6 +249,7 @@ def test_says_what_is_wrong_with_a_question(api: Any, query: str, about: str) ->
 
 
 def test_mongodb_that_takes_too_long_is_503(api: Any, relay_keys: Any, give_up: Callable[[], None]) -> None:
+    start("orders")
     give_up()
 
     answer = api.get(f"{MESSAGES}?channel=orders")
@@ -306,3 +365,28 @@ def test_a_text_that_is_looked_for_too_long_is_refused_with_advice(
 
     assert answer.status_code == 422
     assert "Say `since` and `until`" in answer.json()["detail"]
+
+
+def test_a_search_that_mongodb_is_too_busy_to_give_up_in_time_is_too_slow_as_well(
+    api: Any, archive: Any, relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("messages_app.searching.history.SEARCH_SECONDS", 0.1)
+    admin = archive.database.client.admin
+    late = {"failCommands": ["find"], "blockConnection": True, "blockTimeMS": 2000}
+    admin.command("configureFailPoint", "failCommand", mode={"times": 1}, data=late)
+
+    answer = api.get(f"{MESSAGES}?channel=orders&contains=x")
+
+    assert (answer.status_code, answer.json()["type"]) == (422, "urn:relay:problem:search-too-slow")
+
+
+def test_a_search_while_mongodb_says_nothing_at_all_is_503(
+    api: Any, archive: Any, relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("messages_app.searching.history.SEARCH_SECONDS", 0.1)
+    monkeypatch.setattr("messages_app.searching.history._PING_SECONDS", 0.2)
+    admin = archive.database.client.admin
+    silent = {"failCommands": ["find", "ping"], "blockConnection": True, "blockTimeMS": 1500}
+    admin.command("configureFailPoint", "failCommand", mode={"times": 2}, data=silent)
+
+    assert api.get(f"{MESSAGES}?channel=orders&contains=x").status_code == 503

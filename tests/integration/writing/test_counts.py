@@ -10,7 +10,7 @@ from messages_app.writing import counting
 from messages_app.writing.writer import Writer
 from relaybase import keys
 
-from .world import Failpoint, Wait, World, position, running, term
+from .world import Failpoint, Wait, World, document, fields_of, position, running, term
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
 
@@ -38,6 +38,34 @@ def test_counts_that_were_lost_are_counted_anew(
         wait_until(warned)
 
     assert warned() == ["partition 0: counted 300 messages anew"]
+    world.assert_each_stored_once()
+
+
+def test_an_entry_of_a_channel_without_a_name_costs_the_others_no_counts(
+    world: World, wait_until: Wait
+) -> None:
+    world.append("before")
+    with running():
+        wait_until(world.is_settled)
+        wait_until(world.counts_are_whole)
+        world.append_raw(fields_of([document("strange", channel="")]))
+        world.append("after")
+        wait_until(lambda: world.counts() == {"orders": 2})
+
+    assert world.counts_are_whole()
+    world.assert_each_stored_once()
+    assert "cannot be read" in world.quarantine.find_one()["reason"]
+
+
+def test_what_is_no_count_costs_the_others_no_counts(world: World, wait_until: Wait) -> None:
+    with running():
+        wait_until(world.counts_are_whole)
+        world.redis.hset(keys.stored(0), "strange", "many")
+        world.append("one", channel="strange")
+        world.append("two")
+        wait_until(lambda: world.redis.hget(keys.stored(0), "orders") == b"1")
+
+    assert world.redis.hget(keys.stored(0), "strange") == b"1"
     world.assert_each_stored_once()
 
 

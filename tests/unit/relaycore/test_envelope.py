@@ -348,6 +348,12 @@ def test_a_document_is_refused_for(what: str, old: bytes, new: bytes) -> None:
         split(entry_of(DOCUMENT, DOCUMENT.replace(old, new)))
 
 
+def test_a_channel_without_a_name_is_refused() -> None:
+    with pytest.raises(BadEntry, match="no message document at byte 82"):
+        split(entry_of(DOCUMENT, document_of(b"hello", b"")))
+    assert split(entry_of(document_of(b"hello", b"a")))
+
+
 def test_a_size_that_is_none_is_refused() -> None:
     assert split(entry_of(REFUSED)) == [REFUSED]
     for old, new in (
