@@ -55,7 +55,7 @@ def test_an_output_buffer_without_limit_is_sound(sound_redis: Any) -> None:
     assert found(sound_redis) == {}
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
 @pytest.mark.django_db(transaction=True)
 def test_a_redis_that_may_evict_the_stream_is_refused(sound_redis: Any, policy: str) -> None:
     sound_redis.config_set("maxmemory-policy", policy)
@@ -65,6 +65,37 @@ def test_a_redis_that_may_evict_the_stream_is_refused(sound_redis: Any, policy: 
     with pytest.raises(UnfitServer, match="noeviction"):
         listen(0, lambda: True)
     assert not Lease.objects.live().exists()
+
+
+def test_an_eviction_that_spares_the_stream_is_warned_of(
+    sound_redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound_redis.config_set("maxmemory-policy", "volatile-ttl")
+    sound_redis.config_set("maxmemory", 1 << 30)
+    assert found(sound_redis) == {"relay.redis.eviction": False}
+    with caplog.at_level(logging.WARNING):
+        fitness.require_redis(sound_redis)
+    assert "volatile-ttl" in caplog.text
+
+
+def test_what_is_serious_is_said_before_and_without_the_rest(
+    sound_redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound_redis.config_set("client-output-buffer-limit", "pubsub 33554432 0 0")
+    sound_redis.config_set("maxmemory-policy", "allkeys-lru")
+    sound_redis.config_set("maxmemory", 1 << 30)
+    with caplog.at_level(logging.WARNING), pytest.raises(UnfitServer, match="noeviction"):
+        fitness.require_redis(sound_redis)
+    assert not caplog.text
+
+
+def test_a_redis_with_few_connections_says_so(sound_redis: Any) -> None:
+    before = sound_redis.config_get("maxclients")["maxclients"]
+    sound_redis.config_set("maxclients", 40)
+    try:
+        assert found(sound_redis) == {"relay.redis.connections": False}
+    finally:
+        sound_redis.config_set("maxclients", before)
 
 
 @pytest.fixture
