@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +68,28 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Option
         port=_web_port(host, given.port or environ.get("RELAY_WEB_PORT") or "8000"),
         urls={name: url for name in URL_NAMES if (url := read_text(environ, name))},
         environment={
-            key: value for key, value in environ.items() if key.removesuffix("_FILE") not in URL_NAMES
+            key: value for key, value in clean(environ).items() if key.removesuffix("_FILE") not in URL_NAMES
         },
     )
+
+
+OURS = r"RELAY_\w+|OTEL_\w+|SENTRY_\w+|(DATABASE|REDIS|MONGO|CELERY_BROKER)_URL(_FILE)?"
+"""What is meant for Relay, and for what it is told to report to."""
+
+SYSTEMS = (
+    r"PATH|HOME|USER|LOGNAME|SHELL|PWD|TERM|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TMP|TEMP|XDG_\w+"
+    r"|LD_LIBRARY_PATH|DYLD_\w+|SSL_CERT_(FILE|DIR)|(?i:https?|no|all)_(?i:proxy)"
+)
+"""What any program may need to find its way on this machine."""
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what stands there for other programs.
+
+    Python, libpq, Celery, Django and uvicorn all read variables of their own (PYTHONPATH, PGSERVICE,
+    CELERY_LOADER, DJANGO_SETTINGS_MODULE, WEB_CONCURRENCY), which somebody has set for something else.
+    """
+    return {name: value for name, value in environ.items() if re.fullmatch(f"{OURS}|{SYSTEMS}", name)}
 
 
 def read_text(environ: Mapping[str, str], name: str) -> str:
