@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from relaystack.datadir import DataDirectory
 from relaystack.errors import StackError, StopRequested
-from relaystack.options import Options, clean, read_options
+from relaystack.options import Options, clean, read_options, require_settings
 from relaystack.running.interrupts import Interrupts
 from relaystack.stack import Stack
 from relaystack.summary import summary
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         only_what_is_ours()
         options = read_options(arguments, os.environ)
+        require_settings()
         data = DataDirectory(options.data_dir)
         data.hold(interrupts.pause)
         try:

@@ -3,10 +3,12 @@
 import argparse
 import os
 import re
+import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from relaybase.env import WrongSetting
 from relaystack import ports
 from relaystack.errors import PortTaken, StackError
 
@@ -92,15 +94,47 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if re.fullmatch(f"{OURS}|{SYSTEMS}", name)}
 
 
+STAND_INS: Mapping[str, str] = {
+    "DATABASE_URL": "postgres://localhost/relay",
+    "REDIS_URL": "redis://localhost",
+    "MONGO_URL": "mongodb://localhost",
+    "RELAY_SECRET_KEY": "made at the first start",
+}
+"""For what the stack itself brings."""
+
+
+def require_settings() -> None:
+    """See whether Relay's programs can use what is set, before anything is started or made.
+
+    Raises:
+        StackError: a setting cannot be used.
+    """
+    given = dict(os.environ)
+    missing = {name: text for name, text in STAND_INS.items() if not read_text(given, name)}
+    os.environ.update(missing)
+    try:
+        runpy.run_module("relayproject.settings")
+    except WrongSetting as error:
+        raise StackError(str(error)) from None
+    finally:
+        for name in missing:
+            del os.environ[name]
+        os.environ.update({name: "" for name in missing if name in given})
+
+
 def read_text(environ: Mapping[str, str], name: str) -> str:
     """The variable, or the content of the file that `NAME_FILE` names, or nothing."""
-    path = environ.get(f"{name}_FILE")
+    path, value = environ.get(f"{name}_FILE"), environ.get(name, "")
     if not path:
-        return environ.get(name, "")
+        return value
+    if value:
+        raise StackError(f"Set {name} or {name}_FILE, not both.")
     try:
         return Path(path).read_text().strip()
     except OSError as error:
         raise StackError(f"{name}_FILE: {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise StackError(f"{name}_FILE: {path} cannot be read: it is not text in UTF-8.") from error
 
 
 def _web_port(host: str, text: str) -> int:

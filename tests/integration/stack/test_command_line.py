@@ -58,6 +58,15 @@ def test_what_is_no_port_is_refused(port: str, refusal: Callable[..., str]) -> N
     assert "RELAY_WEB_PORT must be a port, a number from 0 to 65535" in refusal(RELAY_WEB_PORT=port)
 
 
+def test_a_setting_that_cannot_be_used_is_refused_before_anything_is_made(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    assert refusal(RELAY_LOG_LEVEL="verbose").startswith("RELAY_LOG_LEVEL must be DEBUG, ")
+    assert refusal(RELAY_PARTITIONS="many").startswith("RELAY_PARTITIONS must be a whole number from 1 to ")
+    assert refusal(CELERY_BROKER_URL="localhost").startswith("CELERY_BROKER_URL must be a URL such as ")
+    assert not (tmp_path / "var").exists()
+
+
 def test_an_address_of_another_machine_is_refused(refusal: Callable[..., str]) -> None:
     assert "The web server cannot listen on 192.0.2.1, port 0" in refusal(RELAY_WEB_HOST="192.0.2.1")
 
@@ -119,6 +128,8 @@ def test_a_url_may_be_in_a_file(refusal: Callable[..., str], tmp_path: Path) -> 
     (tmp_path / "url").write_text("redis://127.0.0.1:1/0\n")
     assert "Redis at redis://127.0.0.1:1 does not answer" in refusal(REDIS_URL_FILE=str(tmp_path / "url"))
     assert "REDIS_URL_FILE: /nothing cannot be read: No such file" in refusal(REDIS_URL_FILE="/nothing")
+    twice = {"REDIS_URL": "redis://127.0.0.1:1/0", "REDIS_URL_FILE": str(tmp_path / "url")}
+    assert refusal(**twice) == "Set REDIS_URL or REDIS_URL_FILE, not both."
 
 
 @pytest.mark.parametrize(
