@@ -71,7 +71,7 @@ def for_celery(url: str) -> dict[str, Any]:
     login = f"{user}:{password}@" if user or password else ""
     number = found.get("db", 0)
     if "path" in found:
-        broker = f"redis+socket://{login}{found['path']}?virtual_host={number}"
+        broker = f"redis+socket://{login}{quote(found['path'])}?virtual_host={number}"
         return {"broker_url": broker, "broker_transport_options": {}}
     host = found.get("host", "localhost")
     where = f"[{host}]" if ":" in host else host

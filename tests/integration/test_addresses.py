@@ -111,7 +111,7 @@ class TestRedis:
         self, tmp_path: Path, redis_at: Callable[[str], None]
     ) -> None:
         # A short path: one of more than 107 bytes cannot be a socket.
-        server = OwnServer(Valkey, tmp_path / "redis", "--unixsocket", str(path := tmp_path / "s"))
+        server = OwnServer(Valkey, tmp_path / "redis", "--unixsocket", str(path := tmp_path / "redis" / "s"))
         try:
             redis_at(url := f"unix://{path}?db=3")
             with redis_client() as client:
