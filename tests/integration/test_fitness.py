@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisError
 
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
@@ -16,6 +18,7 @@ from relaybase.connections import mongo_collection, shared_redis
 from relaycore import envelope
 from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
+from relayproject.observing.looking import _result
 from relaystack.ports import free_port
 from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
@@ -160,3 +163,11 @@ def test_messages_are_inserted_journaled_and_by_majority(archive: Any) -> None:
     asked = list(database["system.profile"].find({"op": "insert", "ns": archive.full_name}))
     database.drop_collection("system.profile")
     assert [entry["command"]["writeConcern"] for entry in asked] == [{"w": "majority", "j": True}]
+
+
+def test_a_redis_that_takes_no_more_connections_is_told_from_one_that_is_away() -> None:
+    full: Future[Any] = Future()
+    full.set_exception(RedisError("max number of clients reached"))
+    faults: dict[str, str] = {}
+    assert _result({"Redis": full}, "Redis", faults) is None
+    assert faults == {"Redis": "takes no more connections (maxclients)"}
