@@ -12,7 +12,7 @@ for module in pkgutil.walk_packages(relaystack.__path__, "relaystack."):
     importlib.import_module(module.name)
 assert "relaystack.running.supervisor" in sys.modules
 relaystack.options.require_settings()
-assert "relaybase.servers" in sys.modules
+assert "relaybase.whereabouts" in sys.modules
 print(*sorted({"django", "celery", "kombu"} & set(sys.modules)))
 """
 
