@@ -17,7 +17,6 @@ It imports `relaycore` and libraries, and nothing above it.
 `gathering`    what many ask at once, asked in few questions
 `env`          settings from the environment, strictly
 `whereabouts`  where the servers are; `address` in `redis/`, `mongo/`, `postgres/` reads their URLs
-`broker`       where Celery's broker is
 `fitness`      looking at servers once
 `watching`     looking at them while everything runs
 `logs`         how logs are written

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from relaybase import broker, env
+from relaybase import env
 from relaybase.env import WrongSetting
 from relaybase.mongo import address as mongo
 from relaybase.postgres import address as postgres
 from relaybase.redis import address as redis
+from relaybase.redis import broker
 
 READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "DATABASE_URL": postgres.parameters,

@@ -11,7 +11,6 @@ import redis
 from pymongo.errors import PyMongoError
 
 from relaybase.env import WrongSetting
-from relaybase.postgres.address import parameters
 from relaybase.whereabouts import read
 from relaystack.errors import StackError
 from relaystack.servers.valkey import ONCE
@@ -66,7 +65,7 @@ def without_password(url: str) -> str:
 
 
 def _ask_postgres(url: str) -> None:
-    given: dict[str, Any] = {"connect_timeout": TIMEOUT_SECONDS} | parameters(url)
+    given: dict[str, Any] = {"connect_timeout": TIMEOUT_SECONDS} | read("DATABASE_URL", url)
     psycopg2.connect(**given).close()
 
 

@@ -18,10 +18,10 @@ from django.db import OperationalError, connections
 from kombu.connection import Connection
 from kombu.exceptions import KombuError
 
-from relaybase import broker
 from relaybase.connections import _mongo_client, mongo_collection, open_wire, redis_client
 from relaybase.postgres.address import for_django
 from relaybase.postgres.base import DatabaseWrapper
+from relaybase.redis import broker
 from relaybase.redis.primary import BrokerConnection
 from relayproject.celery import app
 from relaystack.servers.valkey import Valkey

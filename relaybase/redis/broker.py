@@ -1,4 +1,4 @@
-"""Where Celery's broker is, as `CELERY_BROKER_URL` says it, in the settings that Celery knows."""
+"""Where the broker of tasks is, Redis or RabbitMQ: `CELERY_BROKER_URL`, in the settings that Celery knows."""
 
 import re
 from typing import Any, Final
