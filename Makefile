@@ -6,7 +6,7 @@ BIN := .venv/bin
 # The first of these that is new enough, and if possible complete. `make run PYTHON=...` chooses another.
 find_python = for modules in sys,ensurepip sys; do \
 	for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
-		"$$python" -c "import $$modules; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && break 2; \
+		"$$python" -E -c "import $$modules; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && break 2; \
 		python=; \
 	done; done; \
 	test -n "$$python" || { echo "relay: Python 3.11 or newer is needed, and not found." >&2; exit 1; }
@@ -19,7 +19,8 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 run: venv  ## start everything, until Ctrl-C
-	@exec $(BIN)/python -m relaystack
+	@# -E: PYTHONPATH and the like are meant for others.
+	@exec $(BIN)/python -E -m relaystack
 
 test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" runs some of them)
 	@exec $(BIN)/python -m pytest $(ARGS)

@@ -16,7 +16,7 @@ It imports `relaycore` and libraries, and nothing above it.
 `background`   work in other threads, and rests that end early
 `gathering`    what many ask at once, asked in few questions
 `env`          settings from the environment, strictly
-`whereabouts`  where the servers are
+`whereabouts`  where the servers are; `address` in `redis/`, `mongo/`, `postgres/` reads their URLs
 `fitness`      looking at servers once
 `watching`     looking at them while everything runs
 `logs`         how logs are written

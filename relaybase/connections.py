@@ -19,6 +19,7 @@ from redis.connection import ConnectionPool
 from redis.retry import Retry
 
 from relaybase.mongo import READING
+from relaybase.mongo.address import beside
 from relaybase.redis.primary import connection_class
 from relaybase.redis.wire import Connection, Wire
 from relaycore.errors import Disconnected
@@ -61,13 +62,15 @@ def open_wire(name: str) -> Wire:
     Raises:
         Disconnected: Redis cannot be reached or refuses.
     """
+    url = settings.SERVERS.redis_url
+    alive = {} if url.startswith("unix:") else {"socket_keepalive": True}
     pool = ConnectionPool.from_url(
-        settings.SERVERS.redis_url,
+        url,
         protocol=2,
         client_name=name,
         socket_timeout=COMMAND_TIMEOUT_SECONDS,
         socket_connect_timeout=COMMAND_TIMEOUT_SECONDS,
-        socket_keepalive=True,
+        **alive,
         retry=Retry(NoBackoff(), 0),
     )
     connection = pool.make_connection()
@@ -85,9 +88,12 @@ _mongo_lock = threading.Lock()
 def _mongo_client() -> MongoClient[dict[str, Any]]:
     return MongoClient(
         settings.SERVERS.mongo_url,
-        appname="relay-writer",
-        serverSelectionTimeoutMS=3000,
-        connectTimeoutMS=3000,
+        **beside(
+            settings.SERVERS.mongo_url,
+            appname="relay-writer",
+            serverSelectionTimeoutMS=3000,
+            connectTimeoutMS=3000,
+        ),
         timeoutMS=int(settings.RELAY_MONGO_TIMEOUT_SECONDS * 1000),
         retryWrites=True,
         tz_aware=True,

@@ -1,68 +1,105 @@
 """Settings are read from the environment once, strictly.
 
-A value that cannot be read ends the start with a sentence that names the variable:
-a setting that is silently taken for its default is found out in production.
+A value that cannot be used ends the start with a sentence that names the variable and says what it may be:
+a setting that is silently taken for its default is found out in production. An empty variable is one that is
+not set. Standard library only: the one-command stack reads with this as well.
 """
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
-from django.core.exceptions import ImproperlyConfigured
+_DAY: Final = 86_400.0
+
+
+class WrongSetting(SystemExit):
+    """A setting that cannot be used: it ends the program, with its sentence and without a traceback.
+
+    No `Exception`: those Django, Celery and uvicorn catch, each in its own way, and go on or say something
+    else.
+    """
 
 
 def text(name: str, default: str) -> str:
     """The variable as it is. `NAME_FILE` may name a file that holds it instead."""
-    path = os.environ.get(f"{name}_FILE")
-    if path and name in os.environ:
-        raise ImproperlyConfigured(f"Set {name} or {name}_FILE, not both.")
+    value, path = os.environ.get(name), os.environ.get(f"{name}_FILE")
+    if path and value:
+        raise WrongSetting(f"Set {name} or {name}_FILE, not both.")
     if path:
         try:
-            return Path(path).read_text().strip()
+            value = Path(path).read_text().strip()
         except OSError as exc:
-            raise ImproperlyConfigured(f"{name}_FILE: {path} cannot be read: {exc.strerror}.") from exc
-    return os.environ.get(name, default)
+            raise WrongSetting(f"{name}_FILE: {path} cannot be read: {exc.strerror}.") from exc
+        except ValueError as exc:
+            raise WrongSetting(f"{name}_FILE: {path} cannot be read: it is not text in UTF-8.") from exc
+    return value or default
+
+
+def fitting(name: str, default: str, pattern: str, what: str) -> str:
+    """Text that is wholly of this pattern. The sentence says `what` it may be, not what it is: no secrets."""
+    value = text(name, default)
+    if value != default and not re.fullmatch(pattern, value):
+        raise WrongSetting(f"{name} must be {what}.")
+    return value
+
+
+def one_of(name: str, default: str, choices: Sequence[str]) -> str:
+    """One of the choices, in small letters or capitals."""
+    value = text(name, default)
+    for choice in choices:
+        if choice.lower() == value.lower():
+            return choice
+    raise WrongSetting(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}, not {value!r}.")
 
 
 def whole(name: str, default: int, *, least: int = 0, most: int = 2**63 - 1) -> int:
     """A whole number between `least` and `most`."""
     value = os.environ.get(name)
-    if value is None:
+    if not value:
         return default
     try:
         number = int(value)
     except ValueError:
         number = least - 1
     if not least <= number <= most:
-        raise ImproperlyConfigured(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
+        raise WrongSetting(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
     return number
 
 
-def seconds(name: str, default: float, *, least: float = 0.001) -> float:
-    """A number of seconds, `least` or more."""
+def seconds(name: str, default: float, *, least: float = 0.001, most: float = _DAY) -> float:
+    """A number of seconds between `least` and `most`."""
     value = os.environ.get(name)
-    if value is None:
+    if not value:
         return default
     try:
         number = float(value)
     except ValueError:
         number = -1.0
-    if not least <= number < float("inf"):
-        raise ImproperlyConfigured(f"{name} must be a number of seconds, {least} or more, not {value!r}.")
+    if not least <= number <= most:
+        raise WrongSetting(f"{name} must be a number of seconds from {least:g} to {most:.0f}, not {value!r}.")
     return number
 
 
 def flag(name: str, *, default: bool) -> bool:
     """`1`, `true`, `yes`, `on` or their opposites."""
     value = os.environ.get(name)
-    if value is None:
+    if not value:
         return default
     if value.lower() in {"1", "true", "yes", "on"}:
         return True
     if value.lower() in {"0", "false", "no", "off"}:
         return False
-    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    raise WrongSetting(f"{name} must be true or false, not {value!r}.")
 
 
-def listing(name: str, default: str = "") -> list[str]:
-    """Values with commas between."""
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+def listing(name: str, default: str = "", *, pattern: str = ".+", what: str = "values") -> list[str]:
+    """Values with commas between, each wholly of the pattern; at least one if the variable is set."""
+    value = os.environ.get(name)
+    parts = [part.strip() for part in (value or default).split(",") if part.strip()]
+    wrong = [part for part in parts if not re.fullmatch(pattern, part)]
+    if wrong or (value and not parts):
+        shown = wrong[0] if wrong else value
+        raise WrongSetting(f"{name} must be {what} with commas between, not {shown!r}.")
+    return parts

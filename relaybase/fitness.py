@@ -75,16 +75,13 @@ def require_redis(client: redis.Redis) -> None:
 
 
 def require(findings: Iterable[Finding]) -> None:
-    """Log what was found.
+    """Log what was found. What is serious comes first, and alone: the rest is said once that is mended.
 
     Raises:
         UnfitServer: something serious was.
     """
-    serious = []
-    for finding in findings:
-        if finding.serious:
-            serious.append(finding.sentences)
-        else:
-            log.warning("%s (%s)", finding.sentences, finding.id)
-    if serious:
+    findings = tuple(findings)
+    if serious := [finding.sentences for finding in findings if finding.serious]:
         raise UnfitServer(" ".join(serious))
+    for finding in findings:
+        log.warning("%s (%s)", finding.sentences, finding.id)

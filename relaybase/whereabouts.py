@@ -6,12 +6,27 @@
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from django.core.exceptions import ImproperlyConfigured
+from typing import Any, Final
 
 from relaybase import env
+from relaybase.env import WrongSetting
+from relaybase.mongo import address as mongo
+from relaybase.postgres import address as postgres
+from relaybase.redis import address as redis
+from relaybase.redis import broker
+
+READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "DATABASE_URL": postgres.parameters,
+    "REDIS_URL": redis.parameters,
+    "MONGO_URL": mongo.require_usable,
+    "CELERY_BROKER_URL": broker.celery_settings,
+}
+"""What reads each URL: a ValueError says what is wrong with it."""
+
+_NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "MONGO_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +44,39 @@ def find() -> Whereabouts:
     """Read what names the servers.
 
     Raises:
-        ImproperlyConfigured: naming the variables that are missing.
+        WrongSetting: naming the variable that is missing, or cannot be used.
     """
-    data_dir = Path(os.environ.get("RELAY_DATA_DIR", "var")).absolute()
-    found = {name: env.text(name, "") for name in ("DATABASE_URL", "REDIS_URL", "MONGO_URL")}
+    data_dir = Path(os.environ.get("RELAY_DATA_DIR") or "var").absolute()
+    if data_dir.exists() and not data_dir.is_dir():
+        raise WrongSetting(f"RELAY_DATA_DIR must be a directory, which {data_dir} is not.")
+    found = {name: env.text(name, "") for name in _NEEDED}
     if not all(found.values()):
         stack = _read_stack(data_dir / "stack.json")
         found = {name: url or stack.get(name.lower(), "") for name, url in found.items()}
     missing = [name for name, url in found.items() if not url]
     if missing:
-        raise ImproperlyConfigured(
+        raise WrongSetting(
             f"{' and '.join(missing)} must be set. "
             f"(Or start everything with `make run`: its {data_dir / 'stack.json'} is read then.)"
         )
     secret_key = env.text("RELAY_SECRET_KEY", "") or _read(data_dir / "secret_key")
     if not secret_key:
-        raise ImproperlyConfigured("RELAY_SECRET_KEY must be set, to 50 random characters.")
+        raise WrongSetting("RELAY_SECRET_KEY must be set, to 50 random characters.")
+    for name, url in found.items():
+        read(name, url)
     return Whereabouts(found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"], secret_key, data_dir)
+
+
+def read(name: str, url: str) -> Any:
+    """What the reader of this variable makes of the URL. It connects to nothing.
+
+    Raises:
+        WrongSetting: it cannot be used.
+    """
+    try:
+        return READERS[name](url)
+    except ValueError as exc:
+        raise WrongSetting(f"{name} {exc}.") from None
 
 
 def _read_stack(path: Path) -> dict[str, str]:

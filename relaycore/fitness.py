@@ -5,12 +5,17 @@ that it is in trouble. What loses them only together with a second fault is a wa
 the collections in MongoDB keeps no writer from starting (`relaybase.mongo.shape`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _HARD_BYTES = 128 << 20
 _SOFT_BYTES = 64 << 20
+
+IDLE_CONNECTIONS = 28
+"""What one partition with two listeners, its web process and its task queue hold on Redis (measured)."""
+
+_MOST_TAKEN = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,15 @@ def of_redis(info: Mapping[str, Any]) -> list[Finding]:
     found = _of_place(info)
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
+        # Of Relay's keys those have a time to live that can be done without. The stream has none.
+        is_spared = policy.startswith("volatile-")
+        what = "what Relay counts" if is_spared else "the whole stream"
         found.append(
             Finding(
                 "relay.redis.eviction",
-                f"Redis has maxmemory-policy {policy}: it may throw away the whole stream to make room.",
+                f"Redis has maxmemory-policy {policy}: it may throw away {what} to make room.",
                 "Set maxmemory-policy to noeviction.",
-                serious=int(info.get("maxmemory", 0)) > 0,
+                serious=not is_spared and int(info.get("maxmemory", 0)) > 0,
             )
         )
     if not int(info.get("aof_enabled", 0)):
@@ -50,7 +58,25 @@ def of_redis(info: Mapping[str, Any]) -> list[Finding]:
                 "Set appendonly yes.",
             )
         )
-    return found
+    return sorted([*found, *_of_connections(info)], key=lambda finding: not finding.serious)
+
+
+def _of_connections(info: Mapping[str, Any]) -> Iterator[Finding]:
+    most = int(info.get("maxclients", 0))
+    taken = int(info.get("connected_clients", 0))
+    if 0 < most < 2 * IDLE_CONNECTIONS:
+        text = (
+            f"Redis takes {most} connections at most, and Relay holds {IDLE_CONNECTIONS} with nothing to do"
+        )
+    elif 0 < most * _MOST_TAKEN < taken:
+        text = f"Redis takes {most} connections at most, of which {taken} are taken"
+    else:
+        return
+    yield Finding(
+        "relay.redis.connections",
+        f"{text}: what finds no place neither hears nor stores.",
+        "Raise maxclients.",
+    )
 
 
 def _of_place(info: Mapping[str, Any]) -> list[Finding]:

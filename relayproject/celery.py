@@ -51,10 +51,11 @@ def _configure(sender: Celery, **_: Any) -> None:
     """Not at import: `import relayproject` must work where no server is configured."""
     interval = settings.RELAY_PROPOSE_INTERVAL_SECONDS
     is_rabbitmq = rabbitmq.is_meant(settings.CELERY_BROKER_URL)
+    broker: dict[str, Any] = settings.CELERY_BROKER
+    options = broker["broker_transport_options"]
     arguments = rabbitmq.QUEUE_ARGUMENTS if is_rabbitmq else None
     sender.conf.update(
-        broker_transport_options={} if is_rabbitmq else _REDIS,
-        broker_url=settings.CELERY_BROKER_URL,
+        **{**broker, "broker_transport_options": {**({} if is_rabbitmq else _REDIS), **options}},
         broker_connection_retry_on_startup=True,
         task_queues=[Queue(name, queue_arguments=arguments) for name in QUEUES],
         task_default_queue=DEFAULT,

@@ -85,7 +85,8 @@ def check_servers(databases: Sequence[str] | None = None, **_: Any) -> list[Chec
     if _migrates.get():
         of_shape = [replace(finding, serious=False) for finding in of_shape]
     kinds = {True: Error, False: Warning}
-    return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in [*findings, *of_shape]]
+    every = sorted([*findings, *of_shape], key=lambda finding: not finding.serious)
+    return [kinds[f.serious](f.text, hint=f.hint, id=f.id) for f in every]
 
 
 def _of_migrations(alias: str) -> list[Finding]:

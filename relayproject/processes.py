@@ -63,11 +63,11 @@ class Process:
 
 def processes(environ: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
     """All processes of one host, in the order in which they may start."""
-    partitions = int(environ.get("RELAY_PARTITIONS", "1"))
-    seats = int(environ.get("RELAY_LISTENERS_PER_PARTITION", "2"))
+    partitions = int(environ.get("RELAY_PARTITIONS") or "1")
+    seats = int(environ.get("RELAY_LISTENERS_PER_PARTITION") or "2")
     slots = environ.get("RELAY_LISTENER_SLOTS") or str(partitions * seats)
-    host = environ.get("RELAY_WEB_HOST", "127.0.0.1")
-    port = environ.get("RELAY_WEB_PORT", "8000")
+    host = environ.get("RELAY_WEB_HOST") or "127.0.0.1"
+    port = environ.get("RELAY_WEB_PORT") or "8000"
     return (
         Process(
             "web",

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
-
 from relaybase import env, whereabouts
+from relaybase.mongo.address import beside
+from relaybase.postgres.address import for_django
 from relaycore.channels import MOST_PARTITIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 SERVERS = whereabouts.find()
+
+_YEAR = 365 * 86_400.0
 
 # --- Relay ---------------------------------------------------------------------------
 
@@ -22,28 +23,46 @@ RELAY_PROPOSE_INTERVAL_SECONDS = env.seconds("RELAY_PROPOSE_INTERVAL_SECONDS", 5
 
 RELAY_LISTENERS_PER_PARTITION = env.whole("RELAY_LISTENERS_PER_PARTITION", 2, least=1, most=8)
 RELAY_LISTENER_TICK_SECONDS = env.seconds("RELAY_LISTENER_TICK_SECONDS", 0.1, least=0.01)
-RELAY_LISTENER_MEMORY_BYTES = env.whole("RELAY_LISTENER_MEMORY_BYTES", 256 << 20, least=1 << 20)
-RELAY_LISTENER_LIFE_SECONDS = env.seconds("RELAY_LISTENER_LIFE_SECONDS", 900.0, least=1.0)
+RELAY_LISTENER_MEMORY_BYTES = env.whole("RELAY_LISTENER_MEMORY_BYTES", 256 << 20, least=1 << 20, most=1 << 40)
+RELAY_LISTENER_LIFE_SECONDS = env.seconds("RELAY_LISTENER_LIFE_SECONDS", 900.0, least=1.0, most=_YEAR)
 RELAY_LISTENER_REFRESH_SECONDS = env.seconds("RELAY_LISTENER_REFRESH_SECONDS", 5.0, least=0.1)
 RELAY_MESSAGE_MAX_BYTES = env.whole("RELAY_MESSAGE_MAX_BYTES", 1 << 20, least=1, most=15 << 20)
 
-RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least=0.0)
+RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least=0.0, most=_YEAR)
 
 RELAY_WRITER_BATCH_MESSAGES = env.whole("RELAY_WRITER_BATCH_MESSAGES", 2000, least=1, most=50_000)
 RELAY_WRITER_INSERTS_IN_FLIGHT = env.whole("RELAY_WRITER_INSERTS_IN_FLIGHT", 2, least=1, most=16)
 RELAY_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_MONGO_TIMEOUT_SECONDS", 10.0, least=0.1)
 RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS", 2.0, least=0.1)
 
-RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000)
-RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0)
-RELAY_METRICS_TOKEN = env.text("RELAY_METRICS_TOKEN", "")
+RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000, most=10**9)
+RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
+RELAY_METRICS_TOKEN = env.fitting(
+    "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
+)
+
+# `relayproject.processes` reads these before there are any settings. Here they are only looked at.
+RELAY_LISTENER_SLOTS = env.whole(
+    "RELAY_LISTENER_SLOTS", RELAY_PARTITIONS * RELAY_LISTENERS_PER_PARTITION, least=1, most=1000
+)
+RELAY_WEB_HOST = env.fitting("RELAY_WEB_HOST", "127.0.0.1", "[0-9A-Za-z._:%-]+", "an address or a name")
+RELAY_WEB_PORT = env.whole("RELAY_WEB_PORT", 8000, most=65_535)
 
 # --- Django --------------------------------------------------------------------------
 
 SECRET_KEY = SERVERS.secret_key
 DEBUG = env.flag("RELAY_DEBUG", default=False)
-ALLOWED_HOSTS = env.listing("RELAY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-CSRF_TRUSTED_ORIGINS = env.listing("RELAY_CSRF_TRUSTED_ORIGINS")
+ALLOWED_HOSTS = env.listing(
+    "RELAY_ALLOWED_HOSTS",
+    "localhost,127.0.0.1,[::1]",
+    pattern=r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]",
+    what="host names without a scheme and a port, such as relay.example.org,",
+)
+CSRF_TRUSTED_ORIGINS = env.listing(
+    "RELAY_CSRF_TRUSTED_ORIGINS",
+    pattern=r"https?://(\*\.)?([\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+    what="origins such as https://relay.example.org,",
+)
 
 # Behind a proxy that ends TLS. It must set X-Forwarded-Proto, and nobody else may reach the web process.
 RELAY_WEB_HTTPS = env.flag("RELAY_WEB_HTTPS", default=False)
@@ -111,20 +130,22 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        **environ.Env.db_url_config(SERVERS.database_url),
+        **for_django(SERVERS.database_url),
         "ENGINE": "relaybase.postgres",
-        "OPTIONS": {
-            "connect_timeout": 5,
-            "tcp_user_timeout": 10_000,  # A link that swallows everything is noticed in 10 s, not in 15 min.
-            "options": "-c statement_timeout=15000",
-        },
+        # They need one connection for all that they ask, which PgBouncer does not promise.
+        "DISABLE_SERVER_SIDE_CURSORS": True,
     },
     "messages": {
         "ENGINE": "relaybase.mongo",
         "HOST": SERVERS.mongo_url,
-        "NAME": env.text("RELAY_MONGO_DATABASE", "relay"),
+        "NAME": env.fitting(
+            "RELAY_MONGO_DATABASE",
+            "relay",
+            r"[^/\\. \"$*<>:|?]{1,63}",
+            'the name of a database: 63 characters at most, without spaces and any of /\\."$*<>:|?',
+        ),
         "OPTIONS": {
-            "appname": "relay-web",
+            **beside(SERVERS.mongo_url, appname="relay-web"),
             # For everything, looking for a server as well: whoever waits for a page is told soon.
             "timeoutMS": int(RELAY_WEB_MONGO_TIMEOUT_SECONDS * 1000),
             "datetime_conversion": "DATETIME_CLAMP",  # As in `relaybase.connections`.
@@ -183,16 +204,16 @@ SPECTACULAR_SETTINGS = {
 # --- Celery --------------------------------------------------------------------------
 
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", SERVERS.redis_url)
+CELERY_BROKER = whereabouts.read("CELERY_BROKER_URL", CELERY_BROKER_URL)
 
 # --- Logs ----------------------------------------------------------------------------
 
 # More than requirements.txt: docs/operations.md.
 RELAY_OPENTELEMETRY = env.flag("RELAY_OPENTELEMETRY", default=False)
-SENTRY_DSN = env.text("SENTRY_DSN", "")
+SENTRY_DSN = env.fitting("SENTRY_DSN", "", r"https?://[^@/]+@[^/@]+/\S+", "a DSN: https://KEY@HOST/PROJECT")
 
-RELAY_LOG_FORMAT = env.text("RELAY_LOG_FORMAT", "line")
-if RELAY_LOG_FORMAT not in {"line", "json"}:
-    raise ImproperlyConfigured(f"RELAY_LOG_FORMAT must be line or json, not {RELAY_LOG_FORMAT!r}.")
+RELAY_LOG_FORMAT = env.one_of("RELAY_LOG_FORMAT", "line", ("line", "json"))
+RELAY_LOG_LEVEL = env.one_of("RELAY_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 
 LOGGING = {
     "version": 1,
@@ -206,7 +227,7 @@ LOGGING = {
         "stderr": {"class": "logging.StreamHandler", "formatter": RELAY_LOG_FORMAT, "filters": ["context"]},
         "journal": {"class": "relaybase.journal.Handler"},
     },
-    "root": {"handlers": ["stderr", "journal"], "level": env.text("RELAY_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr", "journal"], "level": RELAY_LOG_LEVEL},
     "loggers": {
         "pymongo": {"level": "WARNING"},
         # A warning for each request that is the client's mistake would hide those that are ours.

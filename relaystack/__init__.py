@@ -21,5 +21,5 @@ Root. PostgreSQL refuses to be root, so root's servers run as `nobody` and own t
 
 Not here, on purpose: a daemon mode, log shipping, upgrades of the servers' data, more than one host.
 Nothing here imports Django or Celery: the stack runs before there is a database, and a broken setting must
-not keep it from saying so.
+not keep it from saying so. Relay's settings import neither, so they are read before anything is started.
 """

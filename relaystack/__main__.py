@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from relaystack.datadir import DataDirectory
 from relaystack.errors import StackError, StopRequested
-from relaystack.options import Options, read_options
+from relaystack.options import Options, clean, read_options, require_settings
 from relaystack.running.interrupts import Interrupts
 from relaystack.stack import Stack
 from relaystack.summary import summary
@@ -32,7 +32,9 @@ def main(arguments: Sequence[str]) -> int:
     interrupts = Interrupts()
     interrupts.install()
     try:
+        only_what_is_ours()
         options = read_options(arguments, os.environ)
+        require_settings()
         data = DataDirectory(options.data_dir)
         data.hold(interrupts.pause)
         try:
@@ -63,6 +65,12 @@ def keep_running(options: Options, data: DataDirectory, interrupts: Interrupts, 
         say("Stopping. (Ctrl-C again kills.)")
         stack.stop()
         say("Stopped.")
+
+
+def only_what_is_ours() -> None:
+    """Forget the rest of the environment: the drivers of this process would be led astray as its children."""
+    for name in os.environ.keys() - clean(os.environ).keys():
+        del os.environ[name]
 
 
 def fail(sentence: str) -> int:

@@ -2,10 +2,13 @@
 
 import argparse
 import os
+import re
+import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from relaybase.env import WrongSetting
 from relaystack import ports
 from relaystack.errors import PortTaken, StackError
 
@@ -67,20 +70,71 @@ def read_options(arguments: Sequence[str], environ: Mapping[str, str]) -> Option
         port=_web_port(host, given.port or environ.get("RELAY_WEB_PORT") or "8000"),
         urls={name: url for name in URL_NAMES if (url := read_text(environ, name))},
         environment={
-            key: value for key, value in environ.items() if key.removesuffix("_FILE") not in URL_NAMES
+            key: value for key, value in clean(environ).items() if key.removesuffix("_FILE") not in URL_NAMES
         },
     )
 
 
+OURS = r"RELAY_\w+|OTEL_\w+|SENTRY_\w+|(DATABASE|REDIS|MONGO|CELERY_BROKER)_URL(_FILE)?"
+"""What is meant for Relay, and for what it is told to report to."""
+
+SYSTEMS = (
+    r"PATH|HOME|USER|LOGNAME|SHELL|PWD|TERM|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|TMP|TEMP|XDG_\w+"
+    r"|LD_LIBRARY_PATH|DYLD_\w+|SSL_CERT_(FILE|DIR)|(?i:https?|no|all)_(?i:proxy)"
+)
+"""What any program may need to find its way on this machine."""
+
+
+def clean(environ: Mapping[str, str]) -> dict[str, str]:
+    """Without what stands there for other programs.
+
+    Python, libpq, Celery, Django and uvicorn all read variables of their own (PYTHONPATH, PGSERVICE,
+    CELERY_LOADER, DJANGO_SETTINGS_MODULE, WEB_CONCURRENCY), which somebody has set for something else.
+    """
+    return {name: value for name, value in environ.items() if re.fullmatch(f"{OURS}|{SYSTEMS}", name)}
+
+
+STAND_INS: Mapping[str, str] = {
+    "DATABASE_URL": "postgres://localhost/relay",
+    "REDIS_URL": "redis://localhost",
+    "MONGO_URL": "mongodb://localhost",
+    "RELAY_SECRET_KEY": "made at the first start",
+}
+"""For what the stack itself brings."""
+
+
+def require_settings() -> None:
+    """See whether Relay's programs can use what is set, before anything is started or made.
+
+    Raises:
+        StackError: a setting cannot be used.
+    """
+    given = dict(os.environ)
+    missing = {name: text for name, text in STAND_INS.items() if not read_text(given, name)}
+    os.environ.update(missing)
+    try:
+        runpy.run_module("relayproject.settings")
+    except WrongSetting as error:
+        raise StackError(str(error)) from None
+    finally:
+        for name in missing:
+            del os.environ[name]
+        os.environ.update({name: "" for name in missing if name in given})
+
+
 def read_text(environ: Mapping[str, str], name: str) -> str:
     """The variable, or the content of the file that `NAME_FILE` names, or nothing."""
-    path = environ.get(f"{name}_FILE")
+    path, value = environ.get(f"{name}_FILE"), environ.get(name, "")
     if not path:
-        return environ.get(name, "")
+        return value
+    if value:
+        raise StackError(f"Set {name} or {name}_FILE, not both.")
     try:
         return Path(path).read_text().strip()
     except OSError as error:
         raise StackError(f"{name}_FILE: {path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise StackError(f"{name}_FILE: {path} cannot be read: it is not text in UTF-8.") from error
 
 
 def _web_port(host: str, text: str) -> int:

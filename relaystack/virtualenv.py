@@ -31,6 +31,7 @@ def main(checkout: Path, requirements: Path) -> None:
     say(f"Installing {requirements.name} into {directory.name}. The first time takes a minute or two.")
     pip: list[str | Path] = [
         directory / "bin" / "python",
+        "-I",  # Not what PYTHONPATH has.
         "-m",
         "pip",
         "install",
@@ -56,7 +57,7 @@ def is_installed(directory: Path, stamp: Path, wanted: str) -> bool:
 def has_pip(directory: Path) -> bool:
     """Whether the environment was made to its end."""
     python = directory / "bin" / "python"
-    return python.exists() and subprocess.run([python, "-c", "import pip"], check=False).returncode == 0
+    return python.exists() and subprocess.run([python, "-I", "-c", "import pip"], check=False).returncode == 0
 
 
 def make(directory: Path) -> None:
@@ -70,7 +71,10 @@ def make(directory: Path) -> None:
         )
     say(f"Making {directory.name} with Python {sys.version.split()[0]}.")
     # --clear keeps the directory itself, and so the lock on it.
-    if subprocess.run([sys.executable, "-m", "venv", "--clear", directory], check=False).returncode != 0:
+    if (
+        subprocess.run([sys.executable, "-I", "-m", "venv", "--clear", directory], check=False).returncode
+        != 0
+    ):
         sys.exit(f"relay: {directory} could not be made; Python says above why.")
 
 

@@ -13,4 +13,5 @@ def as_localhost() -> ssl.SSLContext:
     """For a server at `localhost` or `127.0.0.1`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(_CERTIFICATES / "localhost.pem")
+    context.set_alpn_protocols(["postgresql"])  # libpq insists, where TLS begins at once. Others say nothing.
     return context

@@ -5,6 +5,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
+from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -35,8 +36,9 @@ class _JSONForErrors(BaseContentNegotiation):
 class MessageExport(APIView):
     """All messages of a channel as a file: ?format=ndjson (the default) or csv.
 
-    ?channel=, ?since=, ?until=, ?contains= and ?order= as in the list. An answer that breaks off
-    is not complete: it has no end, and clients take it for an error.
+    In CSV cells are as they are; ?spreadsheet=true puts a ' before those that a spreadsheet would take
+    for a formula. ?channel=, ?since=, ?until=, ?contains= and ?order= as in the list. An answer that breaks
+    off is not complete: it has no end, and clients take it for an error.
     """
 
     name = "Export"
@@ -45,10 +47,13 @@ class MessageExport(APIView):
     @schema.export
     def get(self, request: Request) -> StreamingHttpResponse:
         """The file."""
-        parameters = Parameters(request, *asked.PARAMETERS, "format")
+        parameters = Parameters(request, *asked.PARAMETERS, "format", "spreadsheet")
         format = parameters.one_of("format", list(FORMATS)) or "ndjson"
+        spreadsheet = parameters.one_of("spreadsheet", ["true", "false"]) == "true"
+        if spreadsheet and format != "csv":
+            raise ParseError("spreadsheet=true is for format=csv.")
         search = asked.search(parameters)
-        parts = as_file(search, format)
+        parts = as_file(search, format, spreadsheet=spreadsheet)
         # What can go wrong shows with the first page, while there still can be an answer that says so.
         begun = [next(parts), next(parts)]
         if not begun[1][0] and not history.has_any(search.channel):

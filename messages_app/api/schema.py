@@ -89,11 +89,22 @@ message = extend_schema(
     examples=[_EXAMPLE],
     responses={200: MessageSchema, **error_responses(404)},
 )
+_SPREADSHEET = query(
+    "spreadsheet",
+    "With format=csv: a ' before each cell that a spreadsheet would take for a formula. Else cells are as "
+    "they are.",
+    enum=["true", "false"],
+)
 export = extend_schema(
     operation_id="export",
     summary="All messages of a channel, as one stream",
     tags=["messages"],
-    parameters=[_CHANNEL, *_SEARCH, query("format", "ndjson if not given.", enum=list(FORMATS))],
+    parameters=[
+        _CHANNEL,
+        *_SEARCH,
+        query("format", "ndjson if not given.", enum=list(FORMATS)),
+        _SPREADSHEET,
+    ],
     responses={
         (200, "application/x-ndjson"): OpenApiTypes.STR,
         (200, "text/csv"): OpenApiTypes.STR,

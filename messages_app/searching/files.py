@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from messages_app.searching import watermark
 from messages_app.searching.history import MOST_PER_PAGE, Document, Page, Search, at, read
@@ -33,13 +33,31 @@ def comma_separated(documents: list[Document]) -> bytes:
     return lines.getvalue().encode()
 
 
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""With these a formula begins, to a spreadsheet (OWASP, CSV Injection)."""
+
+
+def for_spreadsheets(documents: list[Document]) -> bytes:
+    """The same, with a ' before what a spreadsheet would work out instead of showing it."""
+    lines = io.StringIO()
+    csv.DictWriter(lines, COLUMNS).writerows(map(_guarded, map(row, documents)))
+    return lines.getvalue().encode()
+
+
+def _guarded(cells: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
+        for name, cell in cells.items()
+    }
+
+
 FORMATS: Final[Mapping[str, Callable[[list[Document]], bytes]]] = {"ndjson": ndjson, "csv": comma_separated}
 
 BEGINNINGS: Final = {"ndjson": b"", "csv": (",".join(COLUMNS) + "\r\n").encode()}
 
 
-def as_file(search: Search, format: str) -> Iterator[FilePart]:
-    """The file, a page at a time.
+def as_file(search: Search, format: str, *, spreadsheet: bool = False) -> Iterator[FilePart]:
+    """The file, a page at a time. `spreadsheet`: CSV whose cells a spreadsheet does not take for formulas.
 
     Raises:
         pymongo.errors.PyMongoError: MongoDB cannot answer; perhaps in the middle of the file.
@@ -49,6 +67,7 @@ def as_file(search: Search, format: str) -> Iterator[FilePart]:
     # A text that is rare would be looked for in one page until its time is up. So all are read.
     search = replace(search, contains=None, until=search.until or at(datetime.now(UTC)))
     page: Page | None = None
+    write = for_spreadsheets if spreadsheet else FORMATS[format]
     yield 0, BEGINNINGS[format], ""
     while page is None or page.next is not None:
         page = read(search, limit=MOST_PER_PAGE, cursor=page.next if page else None)
@@ -56,7 +75,7 @@ def as_file(search: Search, format: str) -> Iterator[FilePart]:
             raise watermark.unknown()
         wanted = [found for found in page.messages if contains is None or _contains(found, contains)]
         last = page.messages[-1]["position"] if page.messages else ""
-        yield len(page.messages), FORMATS[format](wanted), last
+        yield len(page.messages), write(wanted), last
 
 
 def _contains(document: Document, text: str) -> bool:

@@ -5,15 +5,21 @@ But a new one has PostgreSQL start a process: it takes longer than all that an a
 So a web process keeps connections that were given back in good order for requests to come.
 (Django does that by itself, but for psycopg 3 only.) Other processes keep none: their loops
 hold on to their own, and a connection must not come along into a child.
+
+How long a statement may take is said once the connection is there, and not with it: PgBouncer refuses a
+start with `options`. It gives each transaction any connection of its own, so behind it the limit holds where
+it has been said, and for certain only if the role has it (docs/operations.md).
 """
 
 from collections import deque
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 from psycopg2 import Error
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
+
+STATEMENT_MILLISECONDS: Final = 15_000
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -30,7 +36,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             try:
                 connection = self.kept.pop()
             except IndexError:
-                return super().get_new_connection(conn_params)
+                return _limited(super().get_new_connection(conn_params), conn_params)
             if _answers(connection):
                 self.isolation_level = IsolationLevel.READ_COMMITTED
                 return connection
@@ -42,6 +48,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
             super()._close()  # type: ignore[misc]
         else:
             self.kept.append(connection)
+
+
+def _limited(connection: Any, parameters: Any) -> Any:
+    """With the longest time that a statement may take, if DATABASE_URL says nothing of it."""
+    if "statement_timeout" not in str(parameters.get("options", "")):
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SET statement_timeout = %s", [STATEMENT_MILLISECONDS])
+    return connection
 
 
 def _is_idle(connection: Any) -> bool:

@@ -5,7 +5,8 @@ from types import ModuleType
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+
+from relaybase.env import WrongSetting
 
 
 def begin_sentry() -> None:
@@ -35,7 +36,7 @@ def _load(module: str, setting: str) -> ModuleType:
     try:
         return importlib.import_module(f"{__package__}.{module}")
     except ModuleNotFoundError as exc:
-        raise ImproperlyConfigured(
+        raise WrongSetting(
             f"{setting} is set, and the package {exc.name} is not installed: "
             f"pip install -r {_REQUIREMENTS[module]}"
         ) from exc

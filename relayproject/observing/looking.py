@@ -55,5 +55,7 @@ def _result(found: Mapping[str, "Future[Any]"], server: str, faults: dict[str, s
     if (error := work.exception()) is not None:
         # Not the text: it may have an address with a password in it.
         faults[server] = f"does not answer ({type(error).__name__})"
+        if "max number of clients" in str(error):
+            faults[server] = "takes no more connections (maxclients)"
         return None
     return work.result()

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import sentry_sdk
-from django.core.exceptions import ImproperlyConfigured
 from sentry_sdk.integrations.argv import ArgvIntegration
 from sentry_sdk.integrations.celery import CeleryIntegration
 from sentry_sdk.integrations.django import DjangoIntegration
@@ -19,6 +18,7 @@ from sentry_sdk.integrations.stdlib import StdlibIntegration
 from sentry_sdk.types import Event, Hint
 from sentry_sdk.utils import BadDsn
 
+from relaybase.env import WrongSetting
 from relaybase.logs import FIELDS
 
 OURS: Final = (
@@ -55,7 +55,7 @@ def begin(dsn: str, transport: Callable[..., Any] | None = None) -> None:
     SENTRY_ENVIRONMENT and SENTRY_RELEASE say what the SDK says they do.
 
     Raises:
-        ImproperlyConfigured: `dsn` is not an address of Sentry.
+        WrongSetting: `dsn` is not an address of Sentry.
     """
     try:
         sentry_sdk.init(
@@ -71,7 +71,7 @@ def begin(dsn: str, transport: Callable[..., Any] | None = None) -> None:
             enable_metrics=False,
         )
     except BadDsn:  # Its text has the key in it.
-        raise ImproperlyConfigured("SENTRY_DSN must be a DSN: https://KEY@HOST/PROJECT.") from None
+        raise WrongSetting("SENTRY_DSN must be a DSN: https://KEY@HOST/PROJECT.") from None
 
 
 def clean(event: Event, hint: Hint) -> Event:

@@ -10,6 +10,8 @@ import pymongo
 import redis
 from pymongo.errors import PyMongoError
 
+from relaybase.env import WrongSetting
+from relaybase.whereabouts import read
 from relaystack.errors import StackError
 from relaystack.servers.valkey import ONCE
 
@@ -24,9 +26,13 @@ def require_answer(setting: str, url: str) -> None:
     """Check that the server answers.
 
     Raises:
-        StackError: it does not. The sentence never contains a password.
+        StackError: it does not, or the URL cannot be used. The sentence never contains a password.
     """
     title, ask = CHECKS[setting]
+    try:
+        read(setting, url)
+    except WrongSetting as error:
+        raise StackError(str(error)) from None
     try:
         ask(url)
     except (psycopg2.Error, redis.RedisError, PyMongoError, OSError, ValueError) as error:
@@ -51,14 +57,16 @@ def without_password(url: str) -> str:
     except ValueError:
         return UNREADABLE
     hosts = parts.netloc.rpartition("@")[2]
+    if parts.scheme == "unix" and not hosts and "@" not in parts.path:
+        return f"unix://{parts.path}"
     if "@" in parts.path + parts.query + parts.fragment or not re.fullmatch(HOSTS, hosts):
         return UNREADABLE
     return f"{parts.scheme}://{hosts}"
 
 
 def _ask_postgres(url: str) -> None:
-    # Django's settings take several names for the scheme, the driver only this one.
-    psycopg2.connect("postgresql://" + url.partition("://")[2], connect_timeout=TIMEOUT_SECONDS).close()
+    given: dict[str, Any] = {"connect_timeout": TIMEOUT_SECONDS} | read("DATABASE_URL", url)
+    psycopg2.connect(**given).close()
 
 
 def _ask_redis(url: str) -> None:

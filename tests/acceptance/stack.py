@@ -46,7 +46,7 @@ class Stack:
         """Start and wait until it is up; the seconds that it took."""
         began = time.monotonic()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "relaystack"],
+            [sys.executable, "-E", "-m", "relaystack"],  # As `make run` does.
             cwd=ROOT,
             env=self.environment,
             stdout=subprocess.PIPE,

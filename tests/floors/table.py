@@ -58,7 +58,9 @@ FLOORS: Final = (
     Floor("CORE", {"relaycore": "what is decided, without clock, socket and Django"}),
 )
 
-ASIDE: Final = {"relaystack": ("relayproject", "relayproject.processes")}
+ASIDE: Final = {
+    "relaystack": ("relayproject", "relayproject.processes", "relaybase.env", "relaybase.whereabouts")
+}
 """What stands beside the house, and all that it imports of it."""
 
 NEVER: Final = (

@@ -2,14 +2,19 @@
 
 import io
 import json
+import os
+import signal
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from bson import ObjectId
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from channels_app.models import Channel
@@ -74,7 +79,7 @@ class TestMessages:
         ]
 
     def test_tail_follows_what_is_stored_from_then_on(
-        self, archive: Any, relay_keys: Any, wait_until: Any
+        self, archive: Any, relay_keys: Any, wait_until: Any, in_thread: Any
     ) -> None:
         _store(archive, "before", "1-0")
         seen: list[str] = []
@@ -86,13 +91,12 @@ class TestMessages:
                 if message["message"] == "last":
                     return
 
-        thread = threading.Thread(target=follow)
-        thread.start()
+        done = in_thread(follow)
         wait_until(lambda: seen == ["before"])
         _store(archive, "first", "2-0")
         wait_until(lambda: seen == ["before", "first"])
         _store(archive, "last", "3-0")
-        thread.join(10)
+        done.result(10)
 
         assert seen == ["before", "first", "last"]
         assert not troubles
@@ -152,6 +156,34 @@ class TestMessages:
 
         assert said.getvalue().startswith("1 message read in ")
         assert json.loads(out.buffer.getvalue())["message"] == "hello"  # type: ignore[attr-defined]
+
+    def test_a_reader_who_has_seen_enough_is_no_error(self, archive: Any, relay_keys: Any) -> None:
+        for number in range(3):  # More than a pipe holds.
+            _store(archive, f"{number}" + "x" * 500_000, f"{number}-0")
+        names = {name: settings.DATABASES[name]["NAME"] for name in ("default", "messages")}
+        place = urlsplit(settings.SERVERS.database_url)._replace(path=f"/{names['default']}")
+        done = subprocess.run(
+            f"set -o pipefail; {sys.executable} manage.py messages export --channel orders | head -c 10",
+            shell=True,
+            executable="/bin/bash",
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "DATABASE_URL": place.geturl(), "RELAY_MONGO_DATABASE": names["messages"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.stdout[:10], done.stderr) == ('{"id": "' + done.stdout[8:10], "")
+        assert done.returncode == 128 + signal.SIGPIPE
+
+    def test_for_a_spreadsheet_only_csv_can_be_written(
+        self, archive: Any, relay_keys: Any, tmp_path: Path
+    ) -> None:
+        _store(archive, "=1+1", "1-0")
+        arguments = ("messages", "export", "--channel", "orders", "--output", str(tmp_path / "x"))
+        _run(*arguments, "--format", "csv", "--spreadsheet")
+        assert ",'=1+1," in (tmp_path / "x").read_text()
+        with pytest.raises(CommandError, match="--spreadsheet is for --format csv"):
+            _run(*arguments, "--spreadsheet")
 
     def test_a_file_that_cannot_be_written_is_named(self, relay_keys: Any) -> None:
         with pytest.raises(CommandError, match="/nowhere/x cannot be written"):

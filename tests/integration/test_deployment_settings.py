@@ -118,3 +118,29 @@ def test_a_log_format_that_is_unknown_is_refused() -> None:
 
     assert run.returncode != 0
     assert "must be line or json" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        ("manage.py", "check"),
+        ("manage.py", "help"),
+        ("-m", "celery", "-A", "relayproject", "worker"),
+        ("-m", "celery", "-A", "relayproject", "beat", "--pidfile="),
+        ("-m", "uvicorn", "relayproject.asgi:application"),
+    ],
+    ids=lambda words: " ".join(words[:2] + words[-1:]),
+)
+def test_without_settings_each_program_says_one_sentence(program: tuple[str, ...], tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, *program],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "RELAY_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 1
+    assert run.stderr.startswith("DATABASE_URL and REDIS_URL and MONGO_URL must be set.")
+    assert (run.stderr.count("\n"), run.stdout) == (1, "")

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisError
 
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
@@ -16,6 +18,7 @@ from relaybase.connections import mongo_collection, shared_redis
 from relaycore import envelope
 from relaycore.errors import Disconnected, UnfitServer
 from relaycore.identity import content_key
+from relayproject.observing.looking import _result
 from relaystack.ports import free_port
 from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
@@ -55,7 +58,7 @@ def test_an_output_buffer_without_limit_is_sound(sound_redis: Any) -> None:
     assert found(sound_redis) == {}
 
 
-@pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl"])
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
 @pytest.mark.django_db(transaction=True)
 def test_a_redis_that_may_evict_the_stream_is_refused(sound_redis: Any, policy: str) -> None:
     sound_redis.config_set("maxmemory-policy", policy)
@@ -65,6 +68,37 @@ def test_a_redis_that_may_evict_the_stream_is_refused(sound_redis: Any, policy: 
     with pytest.raises(UnfitServer, match="noeviction"):
         listen(0, lambda: True)
     assert not Lease.objects.live().exists()
+
+
+def test_an_eviction_that_spares_the_stream_is_warned_of(
+    sound_redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound_redis.config_set("maxmemory-policy", "volatile-ttl")
+    sound_redis.config_set("maxmemory", 1 << 30)
+    assert found(sound_redis) == {"relay.redis.eviction": False}
+    with caplog.at_level(logging.WARNING):
+        fitness.require_redis(sound_redis)
+    assert "volatile-ttl" in caplog.text
+
+
+def test_what_is_serious_is_said_before_and_without_the_rest(
+    sound_redis: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound_redis.config_set("client-output-buffer-limit", "pubsub 33554432 0 0")
+    sound_redis.config_set("maxmemory-policy", "allkeys-lru")
+    sound_redis.config_set("maxmemory", 1 << 30)
+    with caplog.at_level(logging.WARNING), pytest.raises(UnfitServer, match="noeviction"):
+        fitness.require_redis(sound_redis)
+    assert not caplog.text
+
+
+def test_a_redis_with_few_connections_says_so(sound_redis: Any) -> None:
+    before = sound_redis.config_get("maxclients")["maxclients"]
+    sound_redis.config_set("maxclients", 40)
+    try:
+        assert found(sound_redis) == {"relay.redis.connections": False}
+    finally:
+        sound_redis.config_set("maxclients", before)
 
 
 @pytest.fixture
@@ -129,3 +163,11 @@ def test_messages_are_inserted_journaled_and_by_majority(archive: Any) -> None:
     asked = list(database["system.profile"].find({"op": "insert", "ns": archive.full_name}))
     database.drop_collection("system.profile")
     assert [entry["command"]["writeConcern"] for entry in asked] == [{"w": "majority", "j": True}]
+
+
+def test_a_redis_that_takes_no_more_connections_is_told_from_one_that_is_away() -> None:
+    full: Future[Any] = Future()
+    full.set_exception(RedisError("max number of clients reached"))
+    faults: dict[str, str] = {}
+    assert _result({"Redis": full}, "Redis", faults) is None
+    assert faults == {"Redis": "takes no more connections (maxclients)"}

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from access_app import tokens
 from access_app.models import Token
 from relaybase.connections import shared_redis
+from relaybase.env import WrongSetting
 
 
 def _run(*arguments: str) -> tuple[str, str]:
@@ -61,7 +62,7 @@ class TestEnsureOperator:
 
     def test_a_token_that_can_be_guessed_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("RELAY_OPERATOR_TOKEN", "x" * 19)
-        with pytest.raises(CommandError, match="20 characters"):
+        with pytest.raises(WrongSetting, match="20 characters"):
             _run("ensure_operator")
 
     def test_sets_another_password_and_keeps_the_token(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from pymongo.errors import PyMongoError
 
-from messages_app.searching.files import FORMATS, as_file
+from messages_app.searching.files import FORMATS, FilePart, as_file
 from messages_app.searching.following import Follower
 from messages_app.searching.history import MOST_PER_PAGE, Search, at, read
 from messages_app.searching.rows import row
@@ -41,6 +41,11 @@ class Command(BaseCommand):
         out = actions.add_parser("export", help="write all messages to a file")
         out.add_argument("--channel", required=True)
         out.add_argument("--format", choices=list(FORMATS), default="ndjson")
+        out.add_argument(
+            "--spreadsheet",
+            action="store_true",
+            help="in CSV: a ' before each cell that a spreadsheet would take for a formula",
+        )
         out.add_argument("--output", default="-", help="the file (default: standard output)")
         out.add_argument("--since", type=_position, help="from this time on, such as 2026-11-21T12:00:00Z")
         out.add_argument("--until", type=_position, help="before this time")
@@ -70,21 +75,26 @@ class Command(BaseCommand):
         self, channel: str, format: str, output: str, since: str | None, until: str | None, **options: Any
     ) -> None:
         search = Search(channel, since, until, options["contains"], newest_first=False)
+        if options["spreadsheet"] and format != "csv":
+            raise CommandError("--spreadsheet is for --format csv.")
+        parts = as_file(search, format, spreadsheet=options["spreadsheet"])
         if output == "-":
-            self._write(search, format, sys.stdout.buffer)
+            self._write(parts, sys.stdout.buffer)
             return
         try:
             with open(output, "wb") as file:  # noqa: PTH123
-                self._write(search, format, file)
+                self._write(parts, file)
         except OSError as exc:
             raise CommandError(f"{output} cannot be written: {exc.strerror}.") from exc
 
-    def _write(self, search: Search, format: str, file: Any) -> None:
+    def _write(self, parts: Iterator[FilePart], file: Any) -> None:
         shows = self.stderr.isatty()
         done, begun = 0, time.monotonic()
         first = last = ""
-        for count, data, newest in as_file(search, format):
-            file.write(data)
+        for count, data, newest in parts:
+            rest = memoryview(data)
+            while rest:  # With PYTHONUNBUFFERED standard output may take a part.
+                rest = rest[file.write(rest) :]
             done += count
             first, last = first or newest, newest or last
             if shows:

@@ -24,13 +24,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run."""
-        name = env.text("RELAY_OPERATOR_USER", DEFAULT_USER)
-        password = env.text("RELAY_OPERATOR_PASSWORD", "")
-        key = env.text("RELAY_OPERATOR_TOKEN", "")
-        if key and len(key) < tokens.LEAST_CHARACTERS:
-            raise CommandError(
-                f"RELAY_OPERATOR_TOKEN must have {tokens.LEAST_CHARACTERS} characters or more."
-            )
+        name, password, key = asked()
         with transaction.atomic():
             user = _ensure(name, password)
             known = _ensure_token(f"operator {name}", user, key)
@@ -40,6 +34,27 @@ class Command(BaseCommand):
             self.stderr.write(
                 f'The token was shown when it was made. Another one: tokens rotate "operator {name}"'
             )
+
+
+def asked() -> tuple[str, str, str]:
+    """The user, the password and the token that the environment asks for; the latter two may be empty.
+
+    Raises:
+        WrongSetting: one cannot be used.
+    """
+    least = tokens.LEAST_CHARACTERS
+    return (
+        env.fitting(
+            "RELAY_OPERATOR_USER",
+            DEFAULT_USER,
+            r"[^\x00-\x1f\x7f]{1,55}",
+            "55 characters at most, and none that is not shown",
+        ),
+        env.text("RELAY_OPERATOR_PASSWORD", ""),
+        env.fitting(
+            "RELAY_OPERATOR_TOKEN", "", f"[!-~]{{{least},}}", f"{least} characters or more: ASCII, no spaces"
+        ),
+    )
 
 
 def _ensure_token(name: str, user: Any, key: str) -> str:
@@ -54,8 +69,6 @@ def _ensure_token(name: str, user: Any, key: str) -> str:
 
 def _ensure(name: str, password: str) -> Any:
     users = get_user_model().objects
-    if not name:
-        raise CommandError("RELAY_OPERATOR_USER must not be empty.")
     if not password and not users.filter(username=name).exists():
         raise CommandError(
             f'There is no user "{name}" yet. Set RELAY_OPERATOR_PASSWORD (or RELAY_OPERATOR_PASSWORD_FILE) '

@@ -234,13 +234,13 @@ def test_a_redis_that_may_evict_is_said_before_any_channel_is_listed(
     browser: Client, sound_redis: Any, archive: Any
 ) -> None:
     assert 'class="banner idle"' in parts(browser)["banner"]
-    sound_redis.config_set("maxmemory-policy", "volatile-ttl")
+    sound_redis.config_set("maxmemory-policy", "allkeys-lru")
     sound_redis.config_set("maxmemory", 1 << 30)
 
     banner = parts(browser)["banner"]
 
     assert 'class="banner bad"' in banner
-    assert "Redis has maxmemory-policy volatile-ttl" in banner
+    assert "Redis has maxmemory-policy allkeys-lru" in banner
     assert "Set maxmemory-policy to noeviction." in banner
 
 

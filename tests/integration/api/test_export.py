@@ -68,6 +68,21 @@ def test_both_formats_hold_what_the_list_shows(
     assert list(csv.DictReader(io.StringIO(answer.read().decode(), newline=""))) == listed
 
 
+def test_for_a_spreadsheet_formulas_have_an_apostrophe(
+    archive: Any, relay_keys: Any, export: Callable[[str], HTTPResponse]
+) -> None:
+    formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1"]
+    others = ["1=1", "'=1", "", "a\tb"]
+    _fill(archive, formulas + others)
+
+    def messages(query: str) -> list[str]:
+        text = export(f"&order=asc&format=csv{query}").read().decode()
+        return [line["message"] for line in csv.DictReader(io.StringIO(text, newline=""))]
+
+    assert messages("") == messages("&spreadsheet=false") == formulas + others
+    assert messages("&spreadsheet=true") == [f"'{text}" for text in formulas] + others
+
+
 def test_more_than_a_page_comes_whole_and_in_order(
     archive: Any, relay_keys: Any, export: Callable[[str], HTTPResponse]
 ) -> None:
@@ -116,7 +131,10 @@ def test_an_export_that_fails_midway_does_not_look_complete(
         answer.read()
 
 
-@pytest.mark.parametrize("query", ["&format=xml", "&limit=5", "&cursor=x", "&since=x"])
+@pytest.mark.parametrize(
+    "query",
+    ["&format=xml", "&limit=5", "&cursor=x", "&since=x", "&spreadsheet=true", "&format=csv&spreadsheet=1"],
+)
 def test_a_bad_question_is_400(export: Callable[[str], HTTPResponse], query: str) -> None:
     answer = export(query)
 

@@ -9,13 +9,13 @@ import bson
 import pytest
 import sentry_sdk
 from bson.errors import InvalidBSON
-from django.core.exceptions import ImproperlyConfigured
 from pymongo.errors import BulkWriteError
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from messages_app.writing.quarantine import Quarantine
 from relaybase.connections import mongo_collection
+from relaybase.env import WrongSetting
 from relaycore.errors import UnfitServer
 from relayproject.observing import sentry
 from tests.floors.imports import files
@@ -161,7 +161,7 @@ def test_of_a_request_method_and_address_are_sent_whatever_was_collected() -> No
 
 
 def test_a_bad_dsn_is_refused_without_showing_it() -> None:
-    with pytest.raises(ImproperlyConfigured, match="SENTRY_DSN must be a DSN") as caught:
+    with pytest.raises(WrongSetting, match="SENTRY_DSN must be a DSN") as caught:
         sentry.begin("not-a-dsn-with-a-secret")
     assert "secret" not in str(caught.value)
     assert caught.value.__cause__ is None

@@ -58,6 +58,15 @@ def test_what_is_no_port_is_refused(port: str, refusal: Callable[..., str]) -> N
     assert "RELAY_WEB_PORT must be a port, a number from 0 to 65535" in refusal(RELAY_WEB_PORT=port)
 
 
+def test_a_setting_that_cannot_be_used_is_refused_before_anything_is_made(
+    refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    assert refusal(RELAY_LOG_LEVEL="verbose").startswith("RELAY_LOG_LEVEL must be DEBUG, ")
+    assert refusal(RELAY_PARTITIONS="many").startswith("RELAY_PARTITIONS must be a whole number from 1 to ")
+    assert refusal(CELERY_BROKER_URL="localhost").startswith("CELERY_BROKER_URL must be a URL such as ")
+    assert not (tmp_path / "var").exists()
+
+
 def test_an_address_of_another_machine_is_refused(refusal: Callable[..., str]) -> None:
     assert "The web server cannot listen on 192.0.2.1, port 0" in refusal(RELAY_WEB_HOST="192.0.2.1")
 
@@ -83,7 +92,8 @@ def test_a_given_server_that_is_away_is_named_without_its_password(
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         place = f"127.0.0.1:{taken.getsockname()[1]}"
-        sentence = refusal(**{setting: f"{scheme}://somebody:s3cret@{place}/relay"})
+        database = "0" if scheme == "redis" else "relay"
+        sentence = refusal(**{setting: f"{scheme}://somebody:s3cret@{place}/{database}"})
     assert sentence.startswith(f"{title} at {scheme}://{place} does not answer")
     assert sentence.endswith(f"correct that or {setting}, or unset {setting} to use the embedded server.")
     assert "s3cret" not in sentence
@@ -95,8 +105,14 @@ def test_a_given_server_that_is_away_is_named_without_its_password(
 )
 def test_a_url_that_cannot_be_read_is_not_repeated(url: str, refusal: Callable[..., str]) -> None:
     sentence = refusal(DATABASE_URL=url)
-    assert "correct that or DATABASE_URL" in sentence
+    assert sentence.startswith("DATABASE_URL must ")
     assert "s3c" not in sentence
+
+
+def test_an_option_that_cannot_be_honoured_is_named(refusal: Callable[..., str]) -> None:
+    assert "MONGO_URL has the option w, which must be majority" in refusal(MONGO_URL="mongodb://mongo/?w=1")
+    sentence = refusal(DATABASE_URL="postgres://u:s3cret@127.0.0.1:1/relay?sslmod=require")
+    assert sentence == "DATABASE_URL has the option sslmod, which libpq does not know."
 
 
 def test_a_wrong_password_is_told_from_a_server_that_is_away(
@@ -112,6 +128,8 @@ def test_a_url_may_be_in_a_file(refusal: Callable[..., str], tmp_path: Path) -> 
     (tmp_path / "url").write_text("redis://127.0.0.1:1/0\n")
     assert "Redis at redis://127.0.0.1:1 does not answer" in refusal(REDIS_URL_FILE=str(tmp_path / "url"))
     assert "REDIS_URL_FILE: /nothing cannot be read: No such file" in refusal(REDIS_URL_FILE="/nothing")
+    twice = {"REDIS_URL": "redis://127.0.0.1:1/0", "REDIS_URL_FILE": str(tmp_path / "url")}
+    assert refusal(**twice) == "Set REDIS_URL or REDIS_URL_FILE, not both."
 
 
 @pytest.mark.parametrize(
@@ -123,6 +141,8 @@ def test_a_url_may_be_in_a_file(refusal: Callable[..., str], tmp_path: Path) -> 
         ("postgres://user:1234/5678@host/relay", UNREADABLE),
         ("postgres://user:secret/word@host/relay", UNREADABLE),
         ("postgres://user:1234#5678@host/relay", UNREADABLE),
+        ("unix:///run/redis.sock?password=secret", "unix:///run/redis.sock"),
+        ("unix://:secret@/run/redis.sock", "unix:///run/redis.sock"),
         ("secret", UNREADABLE),
     ],
 )

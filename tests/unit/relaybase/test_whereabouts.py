@@ -4,12 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
 from relaybase import whereabouts
+from relaybase.env import WrongSetting
 
-URLS = {"DATABASE_URL": "postgres://given/", "REDIS_URL": "redis://given/", "MONGO_URL": "mongodb://given/"}
-STACK = {"database_url": "postgres://stack/", "redis_url": "redis://stack/", "mongo_url": "mongodb://stack/"}
+URLS = {
+    "DATABASE_URL": "postgres://given/relay",
+    "REDIS_URL": "redis://given/",
+    "MONGO_URL": "mongodb://given/",
+}
+STACK = {
+    "database_url": "postgres://stack/relay",
+    "redis_url": "redis://stack/",
+    "mongo_url": "mongodb://stack/",
+}
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ def test_the_data_directory_is_absolute(surroundings: pytest.MonkeyPatch, tmp_pa
 
 def test_without_either_the_missing_variables_are_named(surroundings: pytest.MonkeyPatch) -> None:
     surroundings.setenv("REDIS_URL", URLS["REDIS_URL"])
-    with pytest.raises(ImproperlyConfigured, match=r"DATABASE_URL and MONGO_URL must be set.*make run"):
+    with pytest.raises(WrongSetting, match=r"DATABASE_URL and MONGO_URL must be set.*make run"):
         whereabouts.find()
 
 
@@ -74,5 +82,12 @@ def test_a_stack_file_that_says_nothing_is_as_good_as_none(
     surroundings: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     (tmp_path / "stack.json").write_text(content)
-    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL and REDIS_URL and MONGO_URL must be set"):
+    with pytest.raises(WrongSetting, match="DATABASE_URL and REDIS_URL and MONGO_URL must be set"):
+        whereabouts.find()
+
+
+def test_a_data_directory_that_is_a_file_is_named(surroundings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    surroundings.setenv("RELAY_DATA_DIR", str(tmp_path / "file"))
+    with pytest.raises(WrongSetting, match="RELAY_DATA_DIR must be a directory"):
         whereabouts.find()

@@ -34,7 +34,11 @@ def test_nothing_speaks_against_a_sound_one() -> None:
     [
         ({"maxmemory_policy": "allkeys-lru"}, {"relay.redis.eviction": False}),
         ({"maxmemory_policy": "allkeys-lru", "maxmemory": "1000"}, {"relay.redis.eviction": True}),
-        ({"maxmemory_policy": "volatile-ttl", "maxmemory": 1000}, {"relay.redis.eviction": True}),
+        ({"maxmemory_policy": "allkeys-random", "maxmemory": 1000}, {"relay.redis.eviction": True}),
+        ({"maxmemory_policy": "volatile-ttl", "maxmemory": 1000}, {"relay.redis.eviction": False}),
+        ({"maxclients": "20"}, {"relay.redis.connections": False}),
+        ({"maxclients": 100, "connected_clients": 91}, {"relay.redis.connections": False}),
+        ({"maxclients": 100, "connected_clients": 90}, {}),
         ({"aof_enabled": "0"}, {"relay.redis.aof": False}),
         ({"aof_enabled": 0}, {"relay.redis.aof": False}),
         ({"role": "slave", "master_host": "10.0.0.7"}, {"relay.redis.replica": True}),
@@ -46,7 +50,23 @@ def test_what_was_changed_is_found(change: dict[str, object], expected: dict[str
     assert ids(found) == expected
     assert all(finding.sentences == f"{finding.text} {finding.hint}" for finding in found)
     # Everybody may ask for /readyz.
-    assert "10.0.0.7" not in found[0].sentences
+    assert not any("10.0.0.7" in finding.sentences for finding in found)
+
+
+def test_what_is_serious_comes_first() -> None:
+    found = of_redis({**SOUND, "aof_enabled": 0, "maxmemory_policy": "allkeys-lru", "maxmemory": 1000})
+    assert [(finding.id, finding.serious) for finding in found] == [
+        ("relay.redis.eviction", True),
+        ("relay.redis.aof", False),
+    ]
+    found = of_redis({**SOUND, "aof_enabled": 0, "maxmemory_policy": "volatile-lru", "cluster_enabled": 1})
+    assert [finding.serious for finding in found] == [True, False, False]
+
+
+def test_too_few_connections_are_named_with_what_relay_needs() -> None:
+    [finding] = of_redis({**SOUND, "maxclients": "20"})
+    assert finding.sentences.startswith("Redis takes 20 connections at most, and Relay holds 28")
+    assert "maxclients" in finding.hint
 
 
 @pytest.mark.parametrize("value", [None, "", "pubsub", "pubsub 1", "pubsub a b c", "normal 0 0 0"])

@@ -11,6 +11,8 @@ import importlib, pkgutil, sys, relaystack
 for module in pkgutil.walk_packages(relaystack.__path__, "relaystack."):
     importlib.import_module(module.name)
 assert "relaystack.running.supervisor" in sys.modules
+relaystack.options.require_settings()
+assert "relaybase.whereabouts" in sys.modules
 print(*sorted({"django", "celery", "kombu"} & set(sys.modules)))
 """
 
