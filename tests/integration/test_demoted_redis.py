@@ -13,6 +13,7 @@ import redis
 from kombu.connection import Connection
 from kombu.entity import Queue
 
+from channels_app.models import Channel
 from messages_app.writing import writer as writer_module
 from relaybase.connections import async_redis, redis_client, shared_redis
 from relaybase.http.hot import limit
@@ -180,6 +181,7 @@ def test_the_web_answers_from_the_new_primary_within_seconds(
     servers: Failover, api: Any, archive: Any, wait_until: Wait, settings: Any
 ) -> None:
     settings.RELAY_WEB_REQUESTS_PER_MINUTE = 10_000  # Counted in Redis, with each request.
+    Channel.objects.create(channel="orders")
 
     def counted() -> bool:
         answer = api.get("/api/v1/messages?channel=orders")
