@@ -67,6 +67,15 @@ class KeptInMongo:
         return self._collection.update_one(as_known, changed).matched_count == 1
 
 
+def marks() -> list[str]:
+    """The ids up to which something may be stored, of all partitions that ever were.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    return [_id(found["mark"]) for found in mongo_collection(COLLECTION).find({"mark": {"$exists": True}})]
+
+
 def highest_epoch(partition: int) -> int:
     """Of all writers of this partition, so that the next one claims above; 0 if nobody knows of one.
 
