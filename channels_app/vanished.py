@@ -29,7 +29,9 @@ def record(term: Term, hole: Hole) -> None:
         Gap.objects.update_or_create(
             partition=term.partition,
             # Not the setting: `repartition` stores what is left while that is another number already.
-            partitions=partitioning.recorded(),
+            # One that there cannot be then: PostgreSQL went back. What a partition has of later divisions, it
+            # has of this one, too.
+            partitions=max(partitioning.recorded(), term.partition + 1),
             channel="",
             cause=cause,
             began_at=began,

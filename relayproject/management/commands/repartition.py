@@ -59,7 +59,7 @@ class Command(BaseCommand):
         require_silence()
         layout.say_moving(everywhere)
         self._drain(known.partitions)
-        _account(own.partitions, everywhere)
+        _account(own, everywhere, went_back=known.generation > own.generation)
         layout.raise_streams(known.partitions, after, ledger.marks())
         with transaction.atomic():
             Partitioning.objects.select_for_update().get()
@@ -88,13 +88,13 @@ def _require_drained(partition: int) -> None:
         )
 
 
-def _account(partitions: int, everywhere: range) -> None:
+def _account(own: Layout, everywhere: range, *, went_back: bool) -> None:
     """What nobody has heard until now is on record, in the partitions as they were."""
     client = shared_redis()
     instant = changeover.look(client, everywhere)
     with transaction.atomic():
         require_silence()
-        changeover.account(instant, partitions, everywhere)
+        changeover.account(instant, own.partitions, everywhere, went_back=went_back)
     changeover.begin(client, instant)
 
 
