@@ -38,6 +38,8 @@ class Keeping:
 
     `result` waits for work in the background. Each method may raise `redis.RedisError`, `PyMongoError`,
     `Fenced`, `LeaseLost` and `Interrupted`.
+
+    is_kept: MongoDB has not refused to keep how far this writer is, when it was asked last
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Keeping:
         self._again_until = NEVER
         self._clock_ahead_ms = 0.0
         self._is_brought_together = False
+        self.is_kept = True
 
     def begin(self) -> None:
         """Compare what the stores say, and bring them together. Nothing may be in flight."""
@@ -181,12 +184,14 @@ class Keeping:
         try:
             is_current = writing.result()
         except PyMongoError as exc:
+            self.is_kept = False
             log.warning(
                 "partition %d: MongoDB does not keep how far it is: %s", self._partition, one_line(exc)
             )
             return
         if not is_current:
             raise LeaseLost(f"{self._term}: another writer has begun, or MongoDB has gone back.")
+        self.is_kept = True
         self._keeper.kept(kept)
         if kept.upto != self._kept_upto:
             self._stream.kept(kept.upto)
