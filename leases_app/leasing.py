@@ -65,11 +65,13 @@ _SOUND: Final = Condition()
 class Acknowledged:
     """What PostgreSQL has acknowledged of one lease to its holder, to any of its threads.
 
-    writes: `Lease.writes` is at least that, or PostgreSQL went back
+    writes:    `Lease.writes` is at least that, or PostgreSQL went back
+    forgotten: so many times it was found to have gone back
     """
 
     def __init__(self, writes: int = 0) -> None:
         self.writes = writes
+        self.forgotten = 0
 
     def learn(self, writes: int) -> None:
         """So much is committed."""
@@ -171,7 +173,9 @@ class Term:
             Q(epoch__lt=self.epoch) | Q(epoch=self.epoch, holder=self.holder, writes__lt=writes)
         )
         mine = _held_by(self.holder, self.task_id)
-        return bool(older.update(epoch=self.epoch, writes=Greatest(F("writes"), writes), **mine))
+        regained = bool(older.update(epoch=self.epoch, writes=Greatest(F("writes"), writes), **mine))
+        self.acknowledged.forgotten += regained
+        return regained
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
