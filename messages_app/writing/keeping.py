@@ -241,8 +241,8 @@ class Keeping:
         if hole is not None:
             gap = vanished.gap(self._term, hole)
             vanished.record(self._term, [gap])
-            self._ledger.note(gap)
-        elif gaps := self._ledger.gaps():
+            self._in_mongo.note(gap)
+        elif gaps := self._in_mongo.gaps():
             vanished.record(self._term, gaps)
 
     def _say(self, beginning: Beginning, anew: int) -> None:

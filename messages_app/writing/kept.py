@@ -29,7 +29,6 @@ _MOST_GAPS = 100
 """So many of the newest ones are kept."""
 
 
-
 class KeptInMongo:
     """That of one partition. Every method may raise `PyMongoError`."""
 
@@ -90,7 +89,8 @@ def marks() -> list[str]:
     Raises:
         PyMongoError: MongoDB does not answer.
     """
-    return [_id(found["mark"]) for found in mongo_collection(COLLECTION).find({"mark": {"$exists": True}})]
+    marked = mongo_collection(COLLECTION).find({"mark": {"$exists": True}})
+    return [entry_of(found["mark"]) for found in marked]
 
 
 def highest_epoch(partition: int) -> int:

@@ -159,8 +159,8 @@ return redis.call('HINCRBY', KEYS[2], 'redeliveries', 1)
 # If all that waits is above that id, it was done already: a writer that slept over its term before it came
 # here must not take from another one what that one is storing, and have readers step over it.
 #
-# Up to where it was appended anew, and behind what: `relaycore.known.watermark` needs it. If some of it was
-# so before, what is stored since then is not to be read yet either.
+# Up to where it was appended anew, and behind what: the watermark needs it (`relaycore.storing.known`). If
+# some of it was so before, what is stored since then is not to be read yet either.
 #
 # Lua hands over 8,000 values at once. An entry has ten; of a foreign one the rest is left out.
 RAISE: Final = (

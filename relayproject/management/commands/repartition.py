@@ -14,7 +14,7 @@ from channels_app.listening.recording import changeover
 from leases_app import deployment, layout, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained
-from messages_app.writing import ledger
+from messages_app.writing import kept
 from messages_app.writing.writer import write
 from relaybase import keys
 from relaybase.connections import shared_redis
@@ -60,7 +60,7 @@ class Command(BaseCommand):
         layout.say_moving(everywhere)
         self._drain(known.partitions)
         _account(own, everywhere, went_back=known.generation > own.generation)
-        layout.raise_streams(known.partitions, after, ledger.marks())
+        layout.raise_streams(known.partitions, after, kept.marks())
         with transaction.atomic():
             Partitioning.objects.select_for_update().get()
             require_silence()

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from channels_app.completeness import is_known, missed
 from channels_app.listening.listener import listen
 from channels_app.models import Gap
+from channels_app.ranges import is_known, missed
 from messages_app.searching.watermark import is_drained, look
 from messages_app.writing.writer import write
-from relayproject import keys
+from relaybase import keys
 
 from .world import Loop, Wait, is_active, is_led, lease, on_stream, publish, start, stored
 

@@ -156,7 +156,7 @@ def test_nobody_reads_what_was_appended_anew_before_all_of_it_is_stored(
         assert stream.begin(Beginning(beside.stored or 0, beside.stored_id, raise_to=mark)) > 0
 
     def below() -> str:
-        return watermark.read(0) or ""
+        return watermark.look(0)[0] or ""
 
     raise_to(10)
     first, second, third = stream.read(3, None)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('leases_app', '0009_writes'),
+        ('leases_app', '0010_roles'),
     ]
 
     operations = [
