@@ -1,5 +1,8 @@
 """What was heard and has vanished, before it was stored or after: a gap of the whole partition."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.db import transaction
 
 from channels_app.models import Channel, Gap
@@ -11,11 +14,10 @@ from relaycore.storing.keeping import Hole
 from relaycore.times import from_milliseconds
 
 
-def record(term: Term, hole: Hole) -> None:
-    """Write it down, under the writer's term. Doing it again changes nothing but the end.
+def gap(term: Term, hole: Hole) -> dict[str, Any]:
+    """What is to be on record of it, by the columns of a gap. Times are text: MongoDB keeps no microseconds.
 
     Raises:
-        LeaseLost: the term is over.
         django.db.Error: PostgreSQL does not answer.
     """
     cause = Gap.Cause.ARCHIVE_RESTORED if hole.was_stored else Gap.Cause.VANISHED
@@ -23,16 +25,30 @@ def record(term: Term, hole: Hole) -> None:
     after = None if hole.after == NEVER else from_milliseconds(milliseconds_of(hole.after))
     heard = Channel.objects.filter(partition=term.partition)
     began = min(after or heard.first_heard_at() or ended, ended)
+    return {
+        # Not the setting: `repartition` stores what is left while that is another number already.
+        # One that there cannot be then: PostgreSQL went back. What a partition has of later divisions, it
+        # has of this one, too.
+        "partitions": max(partitioning.recorded(), term.partition + 1),
+        "cause": str(cause),
+        "began_at": began.isoformat(),
+        "first_number": hole.first,
+        "ended_at": ended.isoformat(),
+        "missed_at_most": hole.messages,
+    }
+
+
+def record(term: Term, gaps: Sequence[Mapping[str, Any]]) -> None:
+    """Write these down, under the writer's term. Doing it again changes nothing but their ends.
+
+    Raises:
+        LeaseLost: the term is over.
+        django.db.Error: PostgreSQL does not answer.
+    """
     with transaction.atomic():
         if not term.hold():
             raise LeaseLost(f"{term}: the term is over.")
-        Gap.objects.update_or_create(
-            partition=term.partition,
-            # Not the setting: `repartition` stores what is left while that is another number already.
-            partitions=partitioning.recorded(),
-            channel="",
-            cause=cause,
-            began_at=began,
-            first_number=hole.first,
-            defaults={"ended_at": ended, "missed_at_most": hole.messages},
-        )
+        for one in gaps:
+            known = dict(one)
+            ends = {name: known.pop(name) for name in ("ended_at", "missed_at_most")}
+            Gap.objects.update_or_create(partition=term.partition, channel="", **known, defaults=ends)

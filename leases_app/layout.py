@@ -66,8 +66,7 @@ def begin(partition: int) -> Layout:
     require(own)
     try:
         if client.get(keys.layout(partition)) is None:
-            beyond = [keys.stream(number) for number in range(own.partitions, MOST_PARTITIONS)]
-            if beyond and client.exists(*beyond):
+            if streams() > own.partitions:
                 raise UnfitServer(
                     f"Redis has streams of more than {own.partitions} partitions: it was divided otherwise. "
                     "Stop everything and run `manage.py repartition`."
@@ -76,6 +75,19 @@ def begin(partition: int) -> Layout:
     except redis.RedisError as exc:
         raise Disconnected(f"Redis cannot be asked for its layout: {exc}") from exc
     return own
+
+
+def streams() -> int:
+    """Of so many partitions there are streams, whoever knows of them.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    with shared_redis().pipeline(transaction=False) as pipeline:
+        for partition in range(MOST_PARTITIONS):
+            pipeline.exists(keys.stream(partition))
+        found: list[int] = pipeline.execute()
+    return max((partition + 1 for partition, exists in enumerate(found) if exists), default=0)
 
 
 def say_moving(partitions: Iterable[int]) -> None:
@@ -88,17 +100,19 @@ def say(layout: Layout, partitions: Iterable[int]) -> None:
     _say(str(layout), partitions)
 
 
-def raise_streams(before: int, after: int) -> None:
+def raise_streams(before: int, after: int, marks: Iterable[str] = ()) -> None:
     """Let the streams of `after` partitions go on above whatever those of `before` have ever had.
 
     So no channel that moves gets a position below one that it had. Streams that are to be deleted
     are counted too, and each that stays knows the greatest id: it is not forgotten with them.
 
+    marks: ids up to which something may be stored. A Redis that has lost its data knows less than they say.
+
     Raises:
         redis.RedisError: Redis does not answer.
     """
     client = shared_redis()
-    ids = []
+    ids = list(marks)
     for partition in range(max(before, after)):
         if client.exists(keys.stream(partition)):
             info: Any = client.xinfo_stream(keys.stream(partition))

@@ -23,7 +23,7 @@ UPDATE leases SET heartbeat_at = clock_timestamp(), given_up = %s, waiting = %s,
   is_protected = %s, heard_at = GREATEST(
     CASE WHEN heard_at <= clock_timestamp() THEN heard_at END,
     clock_timestamp() - make_interval(secs => %s)
-  ), known_until = COALESCE(%s, known_until), writes = writes + 1
+  ), known_until = COALESCE(%s, known_until), appended = GREATEST(appended, %s), writes = writes + 1
 WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s AND writes >= %s
 RETURNING writes
 """
@@ -48,6 +48,7 @@ class Condition:
     trouble:           what it cannot do, in one sentence; empty: nothing
     known_until:       `Lease.known_until`; None: it has nothing newer to say
     is_protected:      whether a standby has proved that it would take over; None: not said
+    appended:          `Lease.appended`; 0: not known
     """
 
     heard_seconds_ago: float | None = None
@@ -55,6 +56,7 @@ class Condition:
     trouble: str = ""
     known_until: datetime | None = None
     is_protected: bool | None = None
+    appended: int = 0
 
 
 _SOUND: Final = Condition()
@@ -63,11 +65,13 @@ _SOUND: Final = Condition()
 class Acknowledged:
     """What PostgreSQL has acknowledged of one lease to its holder, to any of its threads.
 
-    writes: `Lease.writes` is at least that, or PostgreSQL went back
+    writes:    `Lease.writes` is at least that, or PostgreSQL went back
+    forgotten: so many times it was found to have gone back
     """
 
     def __init__(self, writes: int = 0) -> None:
         self.writes = writes
+        self.forgotten = 0
 
     def learn(self, writes: int) -> None:
         """So much is committed."""
@@ -82,6 +86,7 @@ class Term:
     known_before:    what the lease said as `known_until` when it was claimed
     task_id:         of the holder; empty in the foreground
     writes_before:   what it said as `writes`
+    appended_before: what it said as `appended`
     acknowledged:    what PostgreSQL has acknowledged since
     """
 
@@ -94,6 +99,7 @@ class Term:
     known_before: datetime | None = None
     task_id: str = ""
     writes_before: int = 0
+    appended_before: int = 0
     acknowledged: Acknowledged = field(default_factory=Acknowledged, compare=False, repr=False)
 
     def __str__(self) -> str:
@@ -141,7 +147,7 @@ class Term:
         total = self.given_up_before + given_up
         trouble = storable(condition.trouble)
         how = (condition.waiting, trouble, condition.is_protected)
-        proof = (condition.heard_seconds_ago, condition.known_until)
+        proof = (condition.heard_seconds_ago, condition.known_until, condition.appended)
         with connection.cursor() as cursor:
             cursor.execute(_RENEW, (total, *how, *proof, *self._key()))
             renewed = cursor.fetchone()
@@ -167,7 +173,9 @@ class Term:
             Q(epoch__lt=self.epoch) | Q(epoch=self.epoch, holder=self.holder, writes__lt=writes)
         )
         mine = _held_by(self.holder, self.task_id)
-        return bool(older.update(epoch=self.epoch, writes=Greatest(F("writes"), writes), **mine))
+        regained = bool(older.update(epoch=self.epoch, writes=Greatest(F("writes"), writes), **mine))
+        self.acknowledged.forgotten += regained
+        return regained
 
     def release(self) -> bool:
         """End the term; False if it was over already."""
@@ -216,13 +224,14 @@ class Contender:
         )
         # Read now: whoever held it may have written until the claim, and nobody else does from there on.
         mine = Lease.objects.filter(pk=row, epoch=new, holder=self.name)
-        now = mine.values_list("known_until", "writes").first() if won else None
+        now = mine.values_list("known_until", "writes", "appended").first() if won else None
         if now is None:
             return None
-        known_until, writes = now
+        known_until, writes, appended = now
         return Term(
             *(role, partition, new, self.name, given_up, slot, known_until, self.task_id),
             writes_before=writes - 1,
+            appended_before=appended,
             acknowledged=Acknowledged(writes),
         )
 

@@ -130,6 +130,13 @@ class Lease(models.Model):
         "PostgreSQL went back.",
     )
 
+    appended = models.PositiveBigIntegerField(
+        default=0,
+        db_default=0,
+        help_text="The highest running number of a message that its holder knows to have been appended. "
+        "A Redis that has lost everything knows less.",
+    )
+
     is_protected = models.BooleanField(
         null=True,
         blank=True,

@@ -73,13 +73,15 @@ if waiting then
         gone = 1
     end
 end
-local known = redis.call('HMGET', KEYS[2], 'upto', 'stored', 'stored_id', 'kept', 'operation_time')
-for i = 1, 5 do known[i] = known[i] or '' end
+local known = redis.call('HMGET', KEYS[2], 'upto', 'stored', 'stored_id', 'kept', 'operation_time',
+    'moved_to', 'moved_after')
+for i = 1, 7 do known[i] = known[i] or '' end
 local clock = redis.call('TIME')
 local info = redis.pcall('INFO', 'server')
 local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 return {known[1], known[2], known[3], known[4], last, waiting or '', run_id, clock[1], clock[2],
-    undelivered or '', upto, messages, gone, pending and 1 or 0, group and 1 or 0, known[5]}
+    undelivered or '', upto, messages, known[6], known[7],
+    gone, pending and 1 or 0, group and 1 or 0, known[5]}
 """
 )
 
@@ -96,7 +98,8 @@ def look(client: redis.Redis, partition: int) -> Beside:
     upto, stored, stored_id, kept, last_id, waiting, run_id, seconds, microseconds, undelivered = (
         part.decode() for part in answer[:10]
     )
-    first, (is_gone, delivered, has_group, operation_time) = numbers(*answer[10:12]), answer[12:]
+    first, (is_gone, delivered, has_group, operation_time) = numbers(*answer[10:12]), answer[14:]
+    moved_to, moved_after = (part.decode() for part in answer[12:14])
     return Beside(
         upto=int(upto) if upto else None,
         stored=int(stored) if stored else None,
@@ -108,6 +111,8 @@ def look(client: redis.Redis, partition: int) -> Beside:
         delivered=bool(delivered),
         before=None if first is None else first[0] - first[1],
         is_gone=bool(is_gone),
+        moved_to=moved_to or NEVER,
+        moved_after=moved_after or NEVER,
         has_group=bool(has_group),
         run_id=run_id,
         at=int(seconds) * 1000 + int(microseconds) // 1000,

@@ -57,10 +57,13 @@ def misfit(own: Layout, beside: Sequence[str | None]) -> str | None:
     return None
 
 
-def newest(own: Layout, beside: Sequence[str | None]) -> Layout:
-    """The most partitions that anybody knows of, and the newest division."""
+def newest(own: Layout, beside: Sequence[str | None], streams: int = 0) -> Layout:
+    """The most partitions that anybody knows of, and the newest division.
+
+    streams: of so many partitions there are streams; both who knew of them may have gone back
+    """
     known = [own, *(found for text in beside if text and (found := Layout.parse(text)))]
-    return Layout(max(one.partitions for one in known), max(one.generation for one in known))
+    return Layout(max(streams, *(one.partitions for one in known)), max(one.generation for one in known))
 
 
 def greatest(ids: Sequence[str]) -> str:

@@ -66,7 +66,8 @@ class Listener:
         self._protocol = ListenerProtocol(name, capture, interval, memory, term=term)
         self._subscription = Subscription(f"relay-listener-{partition}")
         self._line = Line(partition, layout, name, self._protocol, record.give_up)
-        self._tenure = Tenure(partition, contender, self._protocol, self.condition)
+        learn = self._line.ticker.numbers.learn
+        self._tenure = Tenure(partition, contender, self._protocol, self.condition, learn)
         self._is_connected, self._rest = False, 0.0
         self._shown: tuple[int, str, bool | None] = (0, "", None)
 
@@ -82,7 +83,8 @@ class Listener:
             return Condition(None, waiting, trouble)
         heard_ago, known = self._protocol.heard_seconds_ago(time.monotonic()), self._protocol.known_until
         known_until = None if known is None else from_milliseconds(known.at)
-        return Condition(heard_ago, waiting, trouble, known_until, is_protected)
+        upto = self._line.ticker.numbers.upto  # After what is known: what this does not count, comes later.
+        return Condition(heard_ago, waiting, trouble, known_until, is_protected, upto)
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Step until asked to stop; then hand over, or append what was heard."""

@@ -14,7 +14,10 @@ log = logging.getLogger(__name__)
 
 
 class Tenure:
-    """Does what `protocol` says about the lease, and tells it what comes of that. Nothing here waits."""
+    """Does what `protocol` says about the lease, and tells it what comes of that. Nothing here waits.
+
+    learn: is told how many messages were appended, as the lease has it: Redis may have lost everything
+    """
 
     def __init__(
         self,
@@ -22,7 +25,9 @@ class Tenure:
         contender: Contender,
         protocol: ListenerProtocol,
         condition: Callable[[], Condition],
+        learn: Callable[[int], object],
     ) -> None:
+        self._learn = learn
         self._partition = partition
         self._protocol = protocol
         self._condition = condition
@@ -85,6 +90,7 @@ class Tenure:
         if term is None:
             protocol.refused(now)
             return
+        self._learn(term.appended_before)
         protocol.won(term.epoch, now, writes=term.writes_before)
         heartbeat = Heartbeat(term, self._condition, begins_anew=True)
         heartbeat.start()

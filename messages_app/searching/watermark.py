@@ -24,7 +24,8 @@ what is stored, and nobody is sure of anything.
 
 All of this is read at one instant (`messages_app.beside`). MongoDB is asked after it, never
 before. What is below the watermark stays complete: after a loss of Redis's data the writer
-has ids go on above everything that was stored.
+has ids go on above everything that was stored. Until what it appended anew is all stored, nobody reads of it:
+some of it may be there, or arrive, under the position that it had before.
 """
 
 import logging

@@ -61,6 +61,8 @@ Failure
     back-off, for ever; the stream waits, and is never trimmed above what is stored.
     unfit (Redis may evict, MongoDB takes no durable write): no writer begins. One that runs looks every 5 s,
     beside its work and begun by its heartbeat, says it as its trouble, and goes on: stopping would lose more.
+    refused (a right that is missing, a full disk): tried again as well. A writer that does not get on for
+    some seconds although the servers answer says that as its trouble.
     permanent (a document that MongoDB refuses, an entry that cannot be read): quarantine
     with the reason, and on with the rest.
 

@@ -38,6 +38,8 @@ class Keeping:
 
     `result` waits for work in the background. Each method may raise `redis.RedisError`, `PyMongoError`,
     `Fenced`, `LeaseLost` and `Interrupted`.
+
+    is_kept: MongoDB has not refused to keep how far this writer is, when it was asked last
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Keeping:
         self._again_until = NEVER
         self._clock_ahead_ms = 0.0
         self._is_brought_together = False
+        self.is_kept = True
+        self._recorded_after = -1
 
     def begin(self) -> None:
         """Compare what the stores say, and bring them together. Nothing may be in flight."""
@@ -79,6 +83,7 @@ class Keeping:
         self._say(beginning, self._stream.begin(beginning))
         self._is_brought_together = True
         self._keep_now()
+        self._record_again()
 
     def lacks(self, entry: Entry) -> bool:
         """Whether something seems to be missing before it: then nothing may be in flight at `read`."""
@@ -121,6 +126,7 @@ class Keeping:
         Raises:
             BeginAgain: Redis says less than it did, or somebody else has left something.
         """
+        self._record_again()
         beside = self._look()
         if is_settled:
             if self._keeper.is_to_begin_again(beside):
@@ -181,12 +187,14 @@ class Keeping:
         try:
             is_current = writing.result()
         except PyMongoError as exc:
+            self.is_kept = False
             log.warning(
                 "partition %d: MongoDB does not keep how far it is: %s", self._partition, one_line(exc)
             )
             return
         if not is_current:
             raise LeaseLost(f"{self._term}: another writer has begun, or MongoDB has gone back.")
+        self.is_kept = True
         self._keeper.kept(kept)
         if kept.upto != self._kept_upto:
             self._stream.kept(kept.upto)
@@ -204,20 +212,38 @@ class Keeping:
             )
             self._result(in_background(self._write_down, hole))
 
-    def _write_down(self, hole: Hole) -> None:
-        """In the background: nothing behind it is acknowledged before."""
+    def _record_again(self) -> None:
+        """What was on record in a PostgreSQL that has gone back since, before this term or in it.
+
+        Beside the work: it was acknowledged long ago. If the term ends before, the next one begins with it.
+        """
+        forgotten = self._term.acknowledged.forgotten
+        if forgotten != self._recorded_after:
+            self._recorded_after = forgotten
+            in_background(self._write_down)
+
+    def _write_down(self, hole: Hole | None = None) -> None:
+        """In the background: nothing behind it is acknowledged before. None: what was written down before."""
         backoff = Backoff(first=0.1, longest=5.0)
         try:
             while True:
                 try:
-                    vanished.record(self._term, hole)
+                    self._write_gaps(hole)
                     return
-                except DatabaseError as exc:
+                except (DatabaseError, PyMongoError) as exc:
                     log.warning("partition %d: a gap is not recorded yet: %s", self._partition, one_line(exc))
                     connection.close()
                 rest(backoff.next(random.random()), self._stopping)
         finally:
             connection.close()
+
+    def _write_gaps(self, hole: Hole | None) -> None:
+        if hole is not None:
+            gap = vanished.gap(self._term, hole)
+            vanished.record(self._term, [gap])
+            self._in_mongo.note(gap)
+        elif gaps := self._in_mongo.gaps():
+            vanished.record(self._term, gaps)
 
     def _say(self, beginning: Beginning, anew: int) -> None:
         if beginning.mongo_lost:

@@ -1,11 +1,11 @@
 """What MongoDB says of each partition, beside the messages: one `relaycore.storing.known.Kept` for each.
 
 Written durably, as the messages are, and fenced: from the moment that a writer has claimed it, none of an
-earlier term changes it.
+earlier term changes it. Beside that, what its writers have put on record as missing: PostgreSQL may go back.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import redis
@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 COLLECTION = "partitions"
 
 _NEVER = entry_prefix(NEVER)
+
+_MOST_GAPS = 100
+"""So many of the newest ones are kept."""
 
 
 class KeptInMongo:
@@ -65,6 +68,29 @@ class KeptInMongo:
         if known:
             as_known["upto"] = {"$gte": known}
         return self._collection.update_one(as_known, changed).matched_count == 1
+
+    def note(self, gap: Mapping[str, Any]) -> None:
+        """Keep what is on record as missing: a PostgreSQL that went back knows it no more."""
+        last = {"$each": [gap], "$slice": -_MOST_GAPS}
+        # Once: a writer that was killed before it could go on finds the same again.
+        known = {"first_number": gap["first_number"], "began_at": gap["began_at"]}
+        of_it = {"_id": self._partition, "gaps": {"$not": {"$elemMatch": known}}}
+        self._collection.update_one(of_it, {"$push": {"gaps": last}})
+
+    def gaps(self) -> Sequence[Mapping[str, Any]]:
+        """What was noted so."""
+        found = self._collection.find_one({"_id": self._partition}, {"gaps": 1}) or {}
+        return list(found.get("gaps", ()))
+
+
+def marks() -> list[str]:
+    """The ids up to which something may be stored, of all partitions that ever were.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    marked = mongo_collection(COLLECTION).find({"mark": {"$exists": True}})
+    return [entry_of(found["mark"]) for found in marked]
 
 
 def highest_epoch(partition: int) -> int:

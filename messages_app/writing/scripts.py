@@ -159,6 +159,9 @@ return redis.call('HINCRBY', KEYS[2], 'redeliveries', 1)
 # If all that waits is above that id, it was done already: a writer that slept over its term before it came
 # here must not take from another one what that one is storing, and have readers step over it.
 #
+# Up to where it was appended anew, and behind what: the watermark needs it (`relaycore.storing.known`). If
+# some of it was so before, what is stored since then is not to be read yet either.
+#
 # Lua hands over 8,000 values at once. An entry has ten; of a foreign one the rest is left out.
 RAISE: Final = (
     LOOK_UP_GROUP
@@ -174,10 +177,10 @@ local waiting = first_pending(KEYS[1], group) or first_undelivered(KEYS[1], grou
 if waiting and is_above(waiting, ARGV[3]) then return 0 end
 local last = named(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
 if is_above(ARGV[3], last) then redis.call('XSETID', KEYS[1], ARGV[3]) end
-local anew = 0
+local anew, newest = 0, nil
 local function append_anew(entries, is_pending)
   for _, entry in ipairs(entries) do
-    redis.call('XADD', KEYS[1], '*', unpack(entry[2], 1, math.min(#entry[2], 4000)))
+    newest = redis.call('XADD', KEYS[1], '*', unpack(entry[2], 1, math.min(#entry[2], 4000)))
     if is_pending then redis.call('XACK', KEYS[1], ARGV[1], entry[1]) end
     redis.call('XDEL', KEYS[1], entry[1])
     anew = anew + 1
@@ -197,7 +200,13 @@ while true do
   append_anew(page, false)
 end
 -- Some of it may have been stored under its earlier id, and counted by nobody.
-if anew > 0 then redis.call('DEL', KEYS[3]) end
+if anew == 0 then return 0 end
+redis.call('DEL', KEYS[3])
+local moved = redis.call('HMGET', KEYS[2], 'moved_to', 'stored_id')
+if not moved[1] or is_above(waiting, moved[1]) then
+  redis.call('HSET', KEYS[2], 'moved_after', moved[2] or '0-0')
+end
+redis.call('HSET', KEYS[2], 'moved_to', newest)
 return anew
 """
 )

@@ -1,6 +1,8 @@
 """Looks at the servers beside the writing: how the writer is, for its lease."""
 
 import logging
+import time
+from typing import Final
 
 from leases_app.leasing import Condition
 from relaybase.connections import shared_redis
@@ -9,11 +11,23 @@ from relaycore.fitness import of_redis
 
 log = logging.getLogger(__name__)
 
+STUCK_SECONDS: Final = 7.0
+"""A writer that has not got on for so long is stuck. If a server has gone away, that is seen by then."""
+
+STUCK: Final = "It gets nothing stored, although Redis and MongoDB answer. Its log says what it is refused."
+
+
+_SERVERS: Final = 2
+"""The first ones that are looked at. The others are about what is in them."""
+
 
 class Lookout:
     """For the heartbeat, which asks right before each beat: the writing itself may wait for MongoDB for long.
 
     The limit for subscribers of Redis is not looked at: it concerns who hears.
+
+    What a writer may be refused has no end: a right on one collection, a view in the place of another, a
+    disk that is full, a command in Redis. So what counts is whether it gets on, which it tells by `got_on`.
     """
 
     def __init__(self, partition: int) -> None:
@@ -21,13 +35,27 @@ class Lookout:
         redis = Watch("Redis", lambda: of_redis(shared_redis().info()))
         self._watches = (redis, watch_mongo(), watch_shape())
         self._soundness = Soundness()
+        self._trouble = ""
+        self._got_on_at = self._asked_at = time.monotonic()
+
+    def got_on(self) -> None:
+        """Nothing holds the writer up. For its main loop."""
+        self._got_on_at = time.monotonic()
 
     def condition(self) -> Condition:
         """What speaks against the servers. Never waits."""
-        before = self._soundness.trouble
         seen = [watch.glance().findings for watch in self._watches]
         # One that does not answer is away, which is said elsewhere.
         self._soundness.learn(finding for findings in seen for finding in findings or ())
-        if (trouble := self._soundness.trouble) not in {"", before}:
+        is_stuck = self._is_held_up(time.monotonic()) and None not in seen[:_SERVERS]
+        trouble = " ".join(filter(None, (STUCK * is_stuck, self._soundness.trouble)))
+        if trouble not in {"", self._trouble}:
             log.error("partition %d: %s", self._partition, trouble)
+        self._trouble = trouble
         return Condition(trouble=trouble)
+
+    def _is_held_up(self, now: float) -> bool:
+        if now - self._asked_at > STUCK_SECONDS:  # The whole process was frozen.
+            self._got_on_at = now
+        self._asked_at = now
+        return now - self._got_on_at > STUCK_SECONDS

@@ -66,17 +66,21 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
         if term is None:
             return False
         log.info("partition %d: writing, epoch %d", partition, term.epoch)
-        with Heartbeat(term, Lookout(partition).condition) as heartbeat:
-            writer = Writer(term, lambda: stopping() or heartbeat.lost)
+        lookout = Lookout(partition)
+        with Heartbeat(term, lookout.condition) as heartbeat:
+            writer = Writer(term, lambda: stopping() or heartbeat.lost, lookout.got_on)
             writer.run()
         log.info("partition %d: stopped, epoch %d, %d messages stored", partition, term.epoch, writer.stored)
         return True
 
 
 class Writer:
-    """One writer in one term. `step` reads once, or settles once."""
+    """One writer in one term. `step` reads once, or settles once. `got_on`: nothing holds it up now."""
 
-    def __init__(self, term: Term, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, term: Term, stopping: Callable[[], bool], got_on: Callable[[], object] = lambda: None
+    ) -> None:
+        self._got_on = got_on
         self._partition = partition = term.partition
         self._asked_to_stop = stopping
         self._leaving = threading.Event()
@@ -151,6 +155,11 @@ class Writer:
         else:
             self._add_up()
         self._tidy(time.monotonic())
+        self._get_on()
+
+    def _get_on(self) -> None:
+        if self._keeping.is_kept:
+            self._got_on()
 
     # --- inserting -------------------------------------------------------------------
 
@@ -217,6 +226,7 @@ class Writer:
         while not self._stopping() and (entry := self._stream.read_pending()):
             self._begin([entry])
             self._settle_all()
+            self._get_on()
         if not self._stopping():
             self._recount.begin()
 

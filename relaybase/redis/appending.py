@@ -6,7 +6,8 @@ whoever reads the stream knows what ought to stand on it: what was deleted, cut 
 before it was stored is missing in the numbers.
 
 Numbers only grow. A Redis that has lost its data has lost how far they have come too, but whoever
-appends knows it still: what it gives as `known` is the least that they go on from.
+appends knows it still: what it gives as `known` is the least that they go on from. The lease of whoever leads
+has it too, up to the last second (`leases_app.models.Lease.appended`), for when nobody is left.
 
 A message whose append was sent again after a lost answer stands there twice, with two numbers.
 

@@ -14,7 +14,8 @@ over that neither acknowledges what it had stored before, nor brings Redis down 
 *Redis has gone back* if it is another run, knows of no group, or has come less far than MongoDB. Its ids may
 be given again then, below a message that some reader has passed. So nothing is stored above a `mark` that was
 reserved in MongoDB before. After a loss the ids go on from the mark, and what waits below it is appended
-anew, in its order. (A reader passes only what is stored, so nothing above the mark.)
+anew, in its order. (A reader passes only what is stored, so nothing above the mark.) An insert under
+an earlier id may arrive all the same, so nobody reads what was appended anew before all of it is stored.
 
 *Numbers are missing* where an entry does not begin after the one before, or where nothing waits and more was
 appended than is stored. A writer whose term is over may have it still, or may have stored it meanwhile: Redis

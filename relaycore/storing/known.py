@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from relaycore.position import NEVER, first_of, next_position
+from relaycore.position import NEVER, first_of, next_position, order
 
 _OPERATION_TIME: Final = re.compile(r"([0-9]{10})\.([0-9]{10})\Z")
 
@@ -47,6 +47,8 @@ class Beside:
     delivered:   whether that one was delivered to a writer
     before:      so many messages were appended before that one; None: it does not say
     is_gone:     whether that one was deleted
+    moved_to:    what waits up to this id was appended anew, after a loss, with what had waited before it
+    moved_after: the id with which ended then what was stored
     has_group:   whether the consumer group is there
     run_id:      of this Redis
     at:          its clock, ms since 1970
@@ -64,6 +66,8 @@ class Beside:
     delivered: bool = False
     before: int | None = None
     is_gone: bool = False
+    moved_to: str = NEVER
+    moved_after: str = NEVER
     has_group: bool = True
     run_id: str = ""
     at: int = 0
@@ -101,7 +105,17 @@ def lacks(beside: Beside) -> bool:
 
 
 def watermark(beside: Beside) -> str:
-    """Below this position nothing is to be stored any more: everything is, but for what `lacks` speaks of."""
+    """Below this position nothing is to be stored any more: everything is, but for what `lacks` speaks of.
+
+    What was appended anew may have been on its way to MongoDB under its earlier id, and arrive there at any
+    time until it is stored under the later one. So nobody reads any of it before all of it is stored.
+    """
+    if beside.waiting and order(beside.waiting) <= order(beside.moved_to):
+        return min(next_position(beside.moved_after), _watermark(beside))
+    return _watermark(beside)
+
+
+def _watermark(beside: Beside) -> str:
     if lacks(beside):
         behind = next_position(beside.stored_id)
         return min(behind, first_of(beside.waiting)) if beside.waiting else behind

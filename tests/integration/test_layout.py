@@ -199,3 +199,68 @@ def test_a_postgresql_that_went_back_is_named_and_the_next_division_is_a_new_one
 
     assert partitioning.layout() == Layout(1, 4)
     assert not Lease.objects.live().exists()
+
+
+# --- what is left on the streams ------------------------------------------------------------
+
+
+def test_a_stream_that_was_not_brought_to_its_end_is_not_deleted(
+    archive: Any, relay_keys: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divide(settings, 3)
+    for name in NAMES:
+        append(relay_keys, name, "hello", Layout(3, 1))
+
+    with monkeypatch.context() as patch:
+        # As a writer does whose term is over, or whose Redis goes away for a moment.
+        patch.setattr("relayproject.management.commands.repartition.write", lambda *_: True)
+        with pytest.raises(CommandError, match="Run this again"):
+            repartition(settings, 1)
+    assert partitioning.recorded() == 3
+    assert "Divided into 1 instead of 3" in repartition(settings, 1)
+
+    assert archive.count_documents({}) == len(NAMES)
+
+
+@pytest.mark.parametrize("partitions", [1, 2, 3])
+def test_streams_of_partitions_that_nobody_knows_of_any_more_are_stored(
+    archive: Any, relay_keys: Any, settings: Any, partitions: int
+) -> None:
+    divide(settings, 4)
+    for name in NAMES:
+        append(relay_keys, name, "hello", Layout(4, 1))
+    # PostgreSQL is from before there were four, and Redis has lost its layout.
+    relay_keys.delete(*map(keys.layout, range(4)))
+    Partitioning.objects.update(partitions=1)
+    settings.RELAY_PARTITIONS = 1
+    with pytest.raises(UnfitServer, match=r"run `manage.py repartition`"):
+        layout.begin(0)
+
+    assert "Divided into" in repartition(settings, partitions)
+
+    assert archive.count_documents({}) == len(NAMES)
+    assert layout.begin(0) == partitioning.layout()
+    assert "already" in repartition(settings, partitions)
+
+
+def test_no_position_falls_below_what_is_stored_although_redis_has_lost_its_data(
+    archive: Any, relay_keys: Any, settings: Any
+) -> None:
+    divide(settings, 3)
+    ahead = int(time.time() * 1000) + 3_600_000
+    for name in NAMES:
+        place = partition_of(name, 3)
+        id = f"{ahead}-*" if place == 2 else "*"
+        relay_keys.xadd(keys.stream(place), fields_of([document("before", name)]), id=id)
+    for partition in range(3):
+        write(partition, partial(is_drained, partition))
+    relay_keys.flushdb()
+
+    repartition(settings, 1)
+
+    for name in NAMES:
+        append(relay_keys, name, "after", partitioning.layout())
+    write(0, partial(is_drained, 0))
+    for name in NAMES:
+        page = history.read(history.Search(name), limit=10)
+        assert [message["message"] for message in page.messages] == ["after", "before"], name

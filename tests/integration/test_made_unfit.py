@@ -13,7 +13,9 @@ from django.urls import reverse
 
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
+from messages_app.writing.watching import STUCK
 from messages_app.writing.writer import write
+from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
 from relaybase.mongo import shape
 from relaystack.servers.valkey import Valkey
@@ -367,3 +369,47 @@ def test_a_writer_begins_whatever_is_wrong_with_the_collections(
         assert loops[0].is_alive
     finally:
         archive.drop_index("mine")
+
+
+# --- a writer that is refused something, whatever it is -------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("collection", "commands"),
+    [("messages", ["insert"]), ("partitions", ["update", "findAndModify"]), ("quarantine", ["insert"])],
+)
+def test_a_writer_that_gets_nothing_stored_is_in_trouble(
+    relay: Callable[[str], None],
+    sound_redis: Any,
+    view: View,
+    archive: Any,
+    wait_until: Wait,
+    collection: str,
+    commands: list[str],
+) -> None:
+    # Unauthorized: somebody has taken away a right on one collection.
+    with Failpoint(collection=collection, failCommands=commands, errorCode=13):
+        sound_redis.xadd(keys.stream(0), {"bson": "no entry"})
+        sound_redis.publish("orders", "while it is refused")
+        wait_until(
+            lambda: STUCK in view.ready("writer of partition 0").get("detail", ""),
+            seconds=SEEN_SECONDS,
+            what="it is seen",
+        )
+        assert view.client.get("/readyz").status_code == 503
+        assert view.ready("MongoDB")["ok"]
+        assert STUCK in view.banner()
+    wait_until(lambda: view.trouble("writer") == "", seconds=SEEN_SECONDS, what="it is mended")
+    wait_until(lambda: archive.count_documents({"message": "while it is refused"}))
+
+
+def test_a_writer_that_redis_refuses_a_command_is_in_trouble(
+    relay: Callable[[str], None], sound_redis: Any, view: View, wait_until: Wait
+) -> None:
+    sound_redis.acl_setuser("default", commands=["-xreadgroup"])
+    try:
+        wait_until(lambda: STUCK in view.trouble("writer"), seconds=SEEN_SECONDS, what="it is seen")
+    finally:
+        sound_redis.acl_setuser("default", commands=["+xreadgroup"])
+    wait_until(lambda: view.trouble("writer") == "", seconds=SEEN_SECONDS, what="it is mended")
+    relay("afterwards")

@@ -18,10 +18,11 @@ from channels_app.listening.listener import listen
 from channels_app.listening.recording import changeover, unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import start, stop
-from leases_app.models import Lease
+from leases_app.models import Lease, Partitioning
 from relaybase import keys
 from relaycore.channels import partition_of
 from relaycore.layout import Layout
+from tests.backups import Backup
 from tests.integration.divisions import NAMES, append, divide, repartition
 from tests.loops import Loop
 
@@ -154,6 +155,22 @@ def test_what_vanished_and_is_found_out_while_channels_move_is_a_gap_of_the_chan
     assert archive.count_documents({}) == 2 * len(NAMES) - len(lost)
 
 
+def test_what_vanished_of_partitions_that_postgresql_has_forgotten_is_a_gap_of_their_channels(
+    relay_keys: Any, archive: Any, settings: Any
+) -> None:
+    divide(settings, 3)
+    for name in NAMES:
+        place = partition_of(name, 3)
+        entry = append(relay_keys, name, "lost", Layout(3, 1))
+        if place == 2:
+            relay_keys.xdel(keys.stream(place), entry)
+    Partitioning.objects.update(partitions=2)
+
+    repartition(settings, 2)
+
+    assert all(_missed(name) for name in NAMES if partition_of(name, 3) == 2)
+
+
 # --- what is missed meanwhile --------------------------------------------------------------
 
 
@@ -282,3 +299,46 @@ def test_a_change_that_is_cut_short_and_done_again_loses_no_moment(
     for (_, ended), (began, _) in itertools.pairwise(sorted(found)):
         assert ended is not None
         assert began <= ended
+
+
+# --- PostgreSQL is restored before it ---------------------------------------------------------
+
+
+def _listen_for_a_while(redis: Any, partitions: int, wait_until: Wait) -> datetime:
+    """Until all is known up to some moment: that moment, by Redis's clock."""
+    loops = _listen(partitions)
+    wait_until(_all_active, seconds=20, what="all heard")
+    now = _now(redis)
+    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition__lt=partitions)
+    wait_until(lambda: leases.filter(known_until__gt=now).count() == partitions, what="known")
+    _end(loops)
+    wait_until(lambda: not Lease.objects.live().exists())
+    return now
+
+
+@pytest.mark.parametrize(("ran", "partitions"), [(1, 2), (2, 1), (2, 2), (2, 3)])
+def test_what_postgresql_had_on_record_before_it_was_restored_is_not_known_after_a_change_either(
+    relay_keys: Any, archive: Any, settings: Any, wait_until: Wait, ran: int, partitions: int
+) -> None:
+    divide(settings, 1)
+    known = _listen_for_a_while(relay_keys, 1, wait_until)
+    backup = Backup.make()
+    if ran != 1:
+        repartition(settings, ran)
+    lost_at = _publish_to_nobody(relay_keys)
+    _listen_for_a_while(relay_keys, ran, wait_until)
+    afterwards = _listen_for_a_while(relay_keys, ran, wait_until)
+    for name in NAMES:
+        assert any(began <= lost_at <= ended for began, ended in _missed(name) if ended), name
+
+    backup.restore()
+    assert not any(began <= lost_at for name in NAMES for began, _ in _missed(name)), "it was not restored"
+    repartition(settings, partitions)
+    later = _listen_for_a_while(relay_keys, partitions, wait_until)
+
+    for name in NAMES:
+        restored = [gap for gap in ranges.missed(name, None, None) if gap.cause == Gap.Cause.RESTORED]
+        assert [gap.missed_at_most for gap in restored] == [None], name
+        began, ended = restored[0].began_at, restored[0].ended_at
+        assert ended is not None
+        assert known <= began <= lost_at < afterwards < ended < later, name

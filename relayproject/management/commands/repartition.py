@@ -7,16 +7,18 @@ import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
+from pymongo.errors import PyMongoError
 
 from channels_app import placement
 from channels_app.listening.recording import changeover
 from leases_app import deployment, layout, partitioning
 from leases_app.models import Partitioning
 from messages_app.searching.watermark import is_drained
+from messages_app.writing import kept
 from messages_app.writing.writer import write
 from relaybase import keys
 from relaybase.connections import shared_redis
-from relaycore.errors import RelayError
+from relaycore.errors import RelayError, one_line
 from relaycore.layout import Layout, misfit, newest
 from relayproject.management.silence import require_silence
 
@@ -33,15 +35,17 @@ class Command(BaseCommand):
         """Run."""
         own, after = partitioning.layout(), settings.RELAY_PARTITIONS
         try:
-            beside = layout.beside(max(own.partitions, after))
-            if own.partitions == after and misfit(own, beside[:after]) is None:
+            streams = layout.streams()
+            beside = layout.beside(max(own.partitions, after, streams))
+            if own.partitions == after >= streams and misfit(own, beside[:after]) is None:
                 self.stdout.write(f"The data are divided into {after} already.")
                 return
             deployment.require_own_servers()
-            moved = self._divide(own, newest(own, beside), after)
-        except redis.RedisError as exc:
-            text = "Redis does not answer. Run this again, nothing is heard before"
-            raise CommandError(f"{text}: {exc}") from exc
+            moved = self._divide(own, newest(own, beside, streams), after)
+        except (redis.RedisError, PyMongoError) as exc:
+            server = "Redis" if isinstance(exc, redis.RedisError) else "MongoDB"
+            text = f"{server} does not answer. Run this again, nothing is heard before"
+            raise CommandError(f"{text}: {one_line(exc)}") from exc
         except RelayError as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(
@@ -55,8 +59,8 @@ class Command(BaseCommand):
         require_silence()
         layout.say_moving(everywhere)
         self._drain(known.partitions)
-        _account(own.partitions, everywhere)
-        layout.raise_streams(known.partitions, after)
+        _account(own, everywhere, went_back=known.generation > own.generation)
+        layout.raise_streams(known.partitions, after, kept.marks())
         with transaction.atomic():
             Partitioning.objects.select_for_update().get()
             require_silence()
@@ -73,15 +77,24 @@ class Command(BaseCommand):
             if not is_drained(partition):
                 self.stdout.write(f"Storing what is left on the stream of partition {partition}.")
                 write(partition, partial(is_drained, partition))
+            _require_drained(partition)  # A writer ends too if its term does, or if Redis fails it once.
 
 
-def _account(partitions: int, everywhere: range) -> None:
+def _require_drained(partition: int) -> None:
+    if not is_drained(partition):
+        raise CommandError(
+            f"What is left on the stream of partition {partition} is not all stored, see the log for why. "
+            "Run this again, nothing is heard before."
+        )
+
+
+def _account(own: Layout, everywhere: range, *, went_back: bool) -> None:
     """What nobody has heard until now is on record, in the partitions as they were."""
     client = shared_redis()
     instant = changeover.look(client, everywhere)
     with transaction.atomic():
         require_silence()
-        changeover.account(instant, partitions, everywhere)
+        changeover.account(instant, own.partitions, everywhere, went_back=went_back)
     changeover.begin(client, instant)
 
 
@@ -95,5 +108,6 @@ def _move_keys(moved: list[placement.Move], before: int, after: int) -> None:
     for partition in range(max(before, after)):
         client.delete(keys.stored(partition), keys.expired(partition), keys.tallies(partition))
     for partition in range(after, before):
+        _require_drained(partition)  # Who knows no layout may have appended meanwhile.
         # Not the ticks: should the partition come back, they must not begin again.
         client.delete(keys.stream(partition), keys.last_at(partition), keys.suspect(partition))

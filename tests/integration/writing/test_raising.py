@@ -8,6 +8,7 @@ from messages_app.writing.keeping import Keeping
 from messages_app.writing.stream import Fenced, Stream
 from relaybase import keys
 from relaybase.connections import mongo_collection
+from relaycore.position import first_of
 from relaycore.storing.keeping import Beginning
 
 from .test_vanished import Writing, append, store
@@ -136,3 +137,37 @@ def test_a_writer_that_ends_before_it_could_raise_leaves_that_to_the_next_one(
 
     [kept] = mongo_collection("partitions").find()
     assert kept["run_id"] == "another"
+
+
+def test_nobody_reads_what_was_appended_anew_before_all_of_it_is_stored(
+    world: World, wait_until: Wait
+) -> None:
+    """An insert under an earlier position may still arrive, and a later one before it."""
+    store(world, wait_until, "before")
+    stored = world.position("before")
+    for text in ("first", "second", "third"):
+        append(world.redis, text)
+    stream = Stream(world.redis, 0)
+    stream.claim(1_000)
+    beside, now_ms = stream.look(), world.redis.time()[0] * 1000
+
+    def raise_to(seconds: int) -> None:
+        mark = f"{now_ms + 1000 * seconds}-0"
+        assert stream.begin(Beginning(beside.stored or 0, beside.stored_id, raise_to=mark)) > 0
+
+    def below() -> str:
+        return watermark.look(0)[0] or ""
+
+    raise_to(10)
+    first, second, third = stream.read(3, None)
+    assert stored < below() < first_of(f"{now_ms + 5_000}-0")
+    stream.acknowledge([(first.id, {b"orders": 1})], 2)
+    assert stored < below() < first_of(f"{now_ms + 5_000}-0"), "the second may arrive below the first"
+    raise_to(20)
+    second, third = stream.read(2, None)
+    assert stored < below() < first_of(f"{now_ms + 5_000}-0"), "nor after another loss"
+    stream.acknowledge([(second.id, {b"orders": 1})], 3)
+    stream.acknowledge([(third.id, {b"orders": 1})], 4)
+    assert below() > first_of(third.id)
+    append(world.redis, "after")
+    assert below() > first_of(third.id)

@@ -11,10 +11,13 @@ from channels_app.models import Gap
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from messages_app.searching import watermark
+from messages_app.writing.kept import KeptInMongo
 from messages_app.writing.writer import Writer
 from relaybase import keys
+from relaybase.connections import mongo_collection
 from relaybase.redis import appending
 from relaycore.position import next_position
+from tests.backups import Backup
 from tests.loops import Loop
 
 from .world import Failpoint, Wait, World, document, fields_of
@@ -180,3 +183,34 @@ def test_where_nothing_vanishes_there_is_no_gap(world: World, wait_until: Wait) 
             wait_until(lambda: watermark.is_drained(0))
     assert len(world.stored()) == 60
     assert not Gap.objects.exists()
+
+
+@pytest.mark.parametrize("way", ["restored while nobody writes", "a copy that lags takes over"])
+def test_what_postgresql_has_forgotten_of_it_is_on_record_again(
+    world: World, wait_until: Wait, way: str
+) -> None:
+    store(world, wait_until, "stored")
+    for number in range(7):
+        append(world.redis, f"lost {number}")
+    world.redis.delete(keys.stream(0))
+    backup = Backup.make()
+
+    def is_on_record() -> bool:
+        return Gap.objects.exists() and watermark.look(0)[1]
+
+    with Writing() as term:
+        wait_until(is_on_record)
+        found = Gap.objects.values().get()
+        wait_until(lambda: KeptInMongo(mongo_collection("partitions"), 0).gaps(), what="noted")
+        if way != "restored while nobody writes":
+            backup.restore()
+            assert not Gap.objects.exists()
+            assert term.regain(), "as its heartbeat does"
+            wait_until(is_on_record, what="on record again")
+    if way == "restored while nobody writes":
+        backup.restore()
+        with Writing():
+            wait_until(is_on_record, what="on record again")
+    for _ in range(2):
+        store(world, wait_until, "afterwards")
+    assert Gap.objects.values().get() | {"id": 0} == found | {"id": 0}
