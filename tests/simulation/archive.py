@@ -2,7 +2,8 @@
 
 The writers decide with the real `relaycore.storing.keeping`; what is played here is what Redis, MongoDB and
 the rest of `messages_app.writing` do. A writer is a generator that yields wherever another process may come
-in between, so it can be killed, or frozen and woken, at each of these instants.
+in between, so it can be killed, or frozen and woken, at each of these instants. What it has sent to MongoDB
+arrives all the same: message by message, late, and mixed with what others have sent.
 """
 
 import random
@@ -38,7 +39,11 @@ class GroupLost(Exception):
 
 
 class BeginAgain(Exception):
-    """Somebody else has what is missing here, or a store has gone back meanwhile."""
+    """Somebody else has what is missing here."""
+
+
+class Fenced(Exception):
+    """Another writer has begun, or a store has gone back meanwhile."""
 
 
 @dataclass
@@ -57,6 +62,8 @@ class Redis:
     redeliveries: int = 0
     delivered: str | None = None  # None: there is no group
     pending: list[str] = field(default_factory=list)
+    moved_to: str = NEVER
+    moved_after: str = NEVER
     moved_upto: int = 0  # Numbers up to here had another position before ids were raised.
     told: list[bytes] = field(default_factory=list)  # What was published to followers.
 
@@ -108,7 +115,7 @@ class Redis:
     def acknowledge(self, batch: list[Entry], stored: int, stored_id: str, redeliveries: int) -> None:
         """Nothing that was stored before MongoDB has gone back."""
         if redeliveries != self.redeliveries:
-            raise BeginAgain
+            raise Fenced
         for entry in batch:
             if entry.id in self.pending:
                 self.pending.remove(entry.id)
@@ -133,7 +140,7 @@ class Redis:
 
     def deliver_again(self, epoch: int, after: str, stored: int, stored_id: str) -> int:
         if not self.is_mine(epoch):
-            raise BeginAgain
+            raise Fenced
         self.prepare(after, anew=True)
         self.stored, self.stored_id, self.kept = stored, stored_id, stored
         self.redeliveries += 1
@@ -141,7 +148,7 @@ class Redis:
 
     def say(self, stored: int, stored_id: str, redeliveries: int) -> None:
         if redeliveries != self.redeliveries:
-            raise BeginAgain
+            raise Fenced
         self._say(stored, stored_id)
         self.told.append(news.moved(stored_id, KEY))
 
@@ -167,6 +174,8 @@ class Redis:
             delivered=bool(self.pending),
             before=first.upto - len(first.messages) if first else None,
             is_gone=bool(waiting) and first is None,
+            moved_to=self.moved_to,
+            moved_after=self.moved_after,
             has_group=self.delivered is not None,
             run_id=f"run {self.run}",
             at=self.clock,
@@ -175,7 +184,7 @@ class Redis:
     def raise_to(self, epoch: int, mark: str) -> None:
         """As the script of that name: ids go on from there, and what waits is appended anew."""
         if not self.is_mine(epoch):
-            raise BeginAgain
+            raise Fenced
         self.prepare()
         first = self.beside().waiting
         if first and order(first) > order(mark):
@@ -188,6 +197,10 @@ class Redis:
             self.entries.remove(entry)
             self._add(entry.upto, entry.messages)
         self.pending.clear()
+        if waiting:
+            if order(first) > order(self.moved_to):
+                self.moved_after = self.stored_id
+            self.moved_to = self.last_id
         self.moved_upto = self.upto or 0
 
     def trim(self) -> None:
@@ -202,21 +215,33 @@ class Redis:
 
 
 @dataclass
+class Insert:
+    """The messages of a batch that are not in MongoDB yet, with their entry ids and indices in them."""
+
+    batch: list[Entry]
+    left: list[tuple[str, str, int]]
+
+
+@dataclass
 class Mongo:
     """The messages with their positions (entry ids, and indices in them), and what is kept beside them."""
 
     documents: dict[str, str] = field(default_factory=dict)
+    arriving: list[Insert] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
     indices: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> "Mongo":
-        return Mongo(dict(self.documents), self.kept, dict(self.indices))
+        return Mongo(dict(self.documents), [], self.kept, dict(self.indices))
 
-    def insert(self, batch: list[Entry]) -> None:
-        for entry in batch:
-            for index, message in enumerate(entry.messages):
-                self.documents.setdefault(message, entry.id)
+    def arrive(self, chance: random.Random) -> None:
+        """Some of what is on its way: inserts overtake one another, whatever has become of who sent them."""
+        for insert in self.arriving:
+            if insert.left and chance.random() < 0.8:
+                message, id, index = insert.left.pop(chance.randrange(len(insert.left)))
+                self.documents.setdefault(message, id)
                 self.indices.setdefault(message, index)
+        self.arriving = [insert for insert in self.arriving if insert.left]
 
     def claim(self, epoch: int) -> Kept | None:
         """What is kept, and from now on by nobody of an earlier term; None if the term is over."""
@@ -258,7 +283,7 @@ class Writer:
         self._world = world
         self.epoch = epoch
         self.keeper = Keeper(epoch)
-        self._in_flight: list[list[Entry]] = []
+        self._in_flight: list[Insert] = []
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
@@ -276,19 +301,18 @@ class Writer:
 
     def _run(self) -> Steps:
         while not self.is_over:
+            if not self._is_connected():
+                self._in_flight.clear()
             self._connected_to = self._world.redis.run
-            self._in_flight.clear()
             try:
+                yield from self._settle_all()
                 yield from self._recover()
-            except BeginAgain:
-                continue
-            while self._is_connected() and not self.is_over:
-                try:
-                    done = yield from self._once()
-                except (GroupLost, BeginAgain):
-                    break
-                if not done:
-                    break
+                while self._is_connected() and not self.is_over and (yield from self._once()):
+                    pass
+            except (GroupLost, BeginAgain):
+                pass
+            except Fenced:
+                self._in_flight.clear()
 
     def _is_connected(self) -> bool:
         return self._connected_to == self._world.redis.run
@@ -373,17 +397,23 @@ class Writer:
 
     def _submit(self, batch: list[Entry]) -> None:
         if batch:
-            self._in_flight.append(batch)
+            left = [(text, one.id, index) for one in batch for index, text in enumerate(one.messages)]
+            insert = Insert(batch, left)
+            self._in_flight.append(insert)
+            self._world.mongo.arriving.append(insert)
 
     def _settle(self) -> Steps:
-        batch = self._in_flight[0]
+        insert = self._in_flight[0]
         yield
-        # What a frozen process has sent may arrive at any time.
-        self._world.mongo.insert(batch)
+        while insert.left:
+            if not self._is_connected():
+                return  # It arrives all the same.
+            yield
         yield
         if not self._is_connected():
             return
         self._in_flight.pop(0)
+        batch = insert.batch
         last = batch[-1]
         self.keeper.settled(last.id, last.upto)
         stored = (self.keeper.stored, self.keeper.stored_id)
@@ -461,8 +491,12 @@ class World:
     def run(self, steps: int) -> None:
         for _ in range(steps):
             self.redis.clock += TICK_MS // 10
-            if self.random.random() < 0.3:
+            # A Redis that knows of nothing takes everything for stored until the next tick. Of inserts that
+            # arrive in that moment, and overtake one another, some may be stepped over: none does here.
+            knows_of_nothing = self.redis.upto is None and self.mongo.arriving
+            if self.random.random() < 0.3 or knows_of_nothing:
                 self.known = max(self.known, self.redis.know(self.known))
+            self.mongo.arrive(self.random)
             for writer in self.writers:
                 writer.step()
                 self._note_ids()
@@ -543,6 +577,7 @@ class World:
         self.redis.upto = self.redis.stored = None
         self.redis.stored_id, self.redis.kept = NEVER, 0
         self.redis.epoch = self.redis.redeliveries = 0
+        self.redis.moved_to = self.redis.moved_after = NEVER
 
     def copy(self) -> None:
         """Somebody makes a backup of each store."""
@@ -569,14 +604,15 @@ class World:
             self.run(10)
             if self.redis.kept == self.redis.upto and not self.redis.beside().waiting:
                 break
-        self.mongo = self._copies[-1][1].copy()
+        # What is on its way arrives at the restored one.
+        self.mongo = replace(self._copies[-1][1].copy(), arriving=self.mongo.arriving)
 
     # --- the end ------------------------------------------------------------------------------
 
     def settle(self) -> None:
         for writer in self.writers:
             writer.paused = 0
-        self.run(600)
+        self.run(1000)
         self.read()
 
     @property

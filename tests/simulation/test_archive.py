@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from relaycore.following.places import Cursor, Horizon
 from relaycore.following.reader import Following
 from relaycore.position import NEVER, order
+from relaycore.storing import known
 from relaycore.storing.keeping import Beginning, Keeper
 from relaycore.storing.known import Beside, Kept
 
@@ -203,6 +204,14 @@ def test_control_what_waits_below_the_mark_and_is_not_appended_anew_is_stepped_o
 
     monkeypatch.setattr(Redis, "raise_to", raise_alone)
     assert searched(World.unseen, FALLING)
+
+
+def test_control_who_reads_what_was_appended_anew_before_all_of_it_is_stored_steps_over_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert not searched(World.unseen, ["restart_redis"], most=40)
+    monkeypatch.setattr("tests.simulation.archive.watermark", known._watermark)
+    assert searched(World.unseen, ["restart_redis"])
 
 
 def test_control_who_stores_above_the_mark_is_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:
