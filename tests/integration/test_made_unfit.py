@@ -406,10 +406,11 @@ def test_a_writer_that_gets_nothing_stored_is_in_trouble(
 def test_a_writer_that_redis_refuses_a_command_is_in_trouble(
     relay: Callable[[str], None], sound_redis: Any, view: View, wait_until: Wait
 ) -> None:
-    sound_redis.acl_setuser("default", commands=["-xreadgroup"])
+    # `acl_setuser` says ON or OFF as well, and would shut out whoever connects next.
+    sound_redis.execute_command("ACL", "SETUSER", "default", "-xreadgroup")
     try:
         wait_until(lambda: STUCK in view.trouble("writer"), seconds=SEEN_SECONDS, what="it is seen")
     finally:
-        sound_redis.acl_setuser("default", commands=["+xreadgroup"])
+        sound_redis.execute_command("ACL", "SETUSER", "default", "+xreadgroup")
     wait_until(lambda: view.trouble("writer") == "", seconds=SEEN_SECONDS, what="it is mended")
     relay("afterwards")
