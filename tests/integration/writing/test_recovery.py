@@ -33,7 +33,7 @@ def test_what_a_dead_writer_left_pending_is_stored_by_the_next(world: World, wai
 def test_entries_of_a_foreign_consumer_are_claimed_once_they_are_idle(
     world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "_FOREIGN_IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(writer_module, "_FOREIGN_IDLE_SECONDS", 2.0)
     monkeypatch.setattr(stream_module, "_PAGE", 2)
     world.append_each([f"foreign {n}" for n in range(5)])
     world.deliver(5, consumer="somebody else")
