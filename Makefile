@@ -23,7 +23,7 @@ run: venv  ## start everything, until Ctrl-C
 	@exec $(BIN)/python -E -m relaystack
 
 test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" runs some of them)
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m $(if $(ARGS),pytest $(ARGS),tests.side_by_side)
 
 bench: venv-dev  ## measure how fast it is (ARGS="--only b,c" or "--quick"; benchmarks/README.md)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
