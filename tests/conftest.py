@@ -1,5 +1,6 @@
 """What tests of every kind share."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from django.db.models.signals import post_migrate
 
 from leases_app import deployment
 from leases_app.models import Deployment
-from relaybase import watching
+from relaybase import journal, watching
 from relaybase.connections import _mongo_client, mongo_collection, shared_redis
 
 OWN = "0" * 31 + "1"
@@ -116,6 +117,14 @@ def archive(messages_database: str) -> Iterator[Any]:
 def _mongo_is_looked_at_anew() -> None:
     """Not what the test before has done to it."""
     watching._shared_mongo.cache_clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _the_journal_is_not_kept_in_redis() -> None:
+    """A line comes there up to a second late, and would lie in the Redis of a later test."""
+    root = logging.getLogger()
+    for handler in [one for one in root.handlers if isinstance(one, journal.Handler)]:
+        root.removeHandler(handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,6 +16,7 @@ from relaybase.connections import redis_client
 def log(relay_keys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     monkeypatch.setattr(journal, "_PAUSE_SECONDS", 0.01)
     logger = logging.Logger("test")
+    assert not any(isinstance(one, journal.Handler) for one in logging.getLogger().handlers), "it writes too"
     logger.addHandler(journal.Handler())
     yield logger
     relay_keys.delete(keys.JOURNAL)
