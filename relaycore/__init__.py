@@ -12,6 +12,7 @@ What everybody needs:
 `policy`               what makes two messages the same, as an operator writes it
 `identity`             the deduplication key of one message: its MongoDB `_id`
 `envelope`             one message as bytes, and the open format of a stream entry
+`described`            what a publisher says of a message beside its payload
 `legacy`               one message as JSON, for consumers of the older kind
 `position`             where a message stands in its partition
 `backoff`              how long to wait before trying again

@@ -23,6 +23,9 @@ Each document has, in this order:
 `size`         int64            only where the payload was cut: its true bytes
 =============  ===============  ================================================
 
+Behind these stands what a publisher said of it beside its payload (`relaycore.described`), if anything.
+A message that was heard has nothing of it.
+
 A BSON document begins with its own length (int32, little-endian), so any language
 reads an entry with a loop of three lines; `docs/stream-format.md` shows it.
 
@@ -34,8 +37,10 @@ what was just before: a retry after a cut reply, or a take-over.
 import re
 import struct
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
+from relaycore.described import describe, is_description
 from relaycore.errors import BadEntry
 from relaycore.position import MAX_MESSAGES_PER_ENTRY, POSITION_CHARS
 
@@ -47,6 +52,8 @@ F_UPTO: Final = b"upto"
 
 MAX_CARRIED_BYTES: Final = 15 * 1024 * 1024
 """Of a refused payload so much is carried and kept; BSON documents end at 16 MiB."""
+
+NOTHING_SAID: Final[Mapping[str, str]] = MappingProxyType({})
 
 _int32 = struct.Struct("<i").pack
 _int64 = struct.Struct("<q").pack
@@ -113,6 +120,25 @@ class Encoder:
             + b"\x00"
         )
 
+    def encode_published(
+        self,
+        key: bytes,
+        payload: bytes,
+        received_at: bytes,
+        *,
+        attributes: Mapping[str, str] = NOTHING_SAID,
+        content_type: str = "",
+        produced_by: str = "",
+    ) -> bytes:
+        """The document of one message that somebody published here, with what was said of it.
+
+        Raises:
+            BadMessage: what was said is more than a document may have (`relaycore.described`).
+        """
+        document = self.encode(key, payload, received_at)
+        said = describe(attributes, content_type, produced_by)
+        return _append(document, said) if said else document
+
     def encode_refused(self, key: bytes, payload: bytes, received_at: bytes) -> bytes:
         """The document of a message that cannot be stored, cut to what can be carried."""
         carried = payload[:MAX_CARRIED_BYTES]
@@ -154,28 +180,35 @@ def _is_message(document: bytes) -> bool:
     """Whether a document of the right length has the elements above, in that order, and no others."""
     # Once for every message: one look at each element, and no call where none is needed.
     _, id_name, _, channel_name, channel_size = _read_head(document)
-    message_at, end = _CHANNEL_TEXT_AT + channel_size, len(document) - _TAIL
-    if not document.startswith(_RECEIVED_NAME, end):
-        end -= _SIZE
-        after = end + _TAIL - 1
-        if not (document.startswith(_RECEIVED_NAME, end) and document.startswith(_SIZE_NAME, after)):
-            return False
+    message_at, last = _CHANNEL_TEXT_AT + channel_size, len(document) - 1
     payload_at = message_at + _BEFORE_PAYLOAD
     # With its NUL a name has two bytes at least: no channel has an empty one.
-    if not _CHANNEL_TEXT_AT + 1 < message_at < payload_at < end:
+    if not _CHANNEL_TEXT_AT + 1 < message_at < payload_at <= last - _TAIL:
         return False
     name, size = _read_body(document, message_at)
     is_text = name == _TEXT_NAME
+    # The lengths alone say what begins where: a payload, or what was said of it, may look like anything.
+    end = payload_at + size + (not is_text)
+    after = end + _TAIL - 1
     channel, text = document[_CHANNEL_TEXT_AT : message_at - 1], document[payload_at : end - 1]
     return (
         id_name == _ID_NAME
         and channel_name == _CHANNEL_NAME
         and (is_text or name == _BINARY_NAME)
-        and size == end - payload_at - (not is_text)
-        and document[message_at - 1] == document[end - 1 if is_text else payload_at] == document[-1] == 0
+        and payload_at < end
+        and document.startswith(_RECEIVED_NAME, end)
+        and document[message_at - 1] == document[end - 1 if is_text else payload_at] == document[last] == 0
+        and (after == last or _is_all(document, after))
         and (channel.isascii() or _is_utf8(channel))
         and (text.isascii() or not is_text or _is_utf8(text))
     )
+
+
+def _is_all(document: bytes, at: int) -> bool:
+    """Whether from here on stands only what may stand behind the time."""
+    if document.startswith(_SIZE_NAME, at):
+        at += _SIZE
+    return at < len(document) and is_description(document[at:-1])
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -5,6 +5,7 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
+    ├── BadMessage         what is to be published is no message; the text says why
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
@@ -35,6 +36,10 @@ class ChannelExists(RelayError):
 
 class ChannelUnknown(RelayError, LookupError):
     """A channel that is not in the table."""
+
+
+class BadMessage(RelayError, ValueError):
+    """What is to be published cannot be a message as it is."""
 
 
 class BadEntry(RelayError, ValueError):

@@ -11,7 +11,14 @@ policy     hashed
 `field`    `f`, length of the channel, channel, canonical JSON of the field
 `every`    `e`, length of the channel, channel, tick name, space, k (8 bytes,
            big-endian, from 1), payload: its k-th occurrence in that tick
+`every`,   `p`, length of the producer (2 bytes, big-endian), producer, length
+published  of the channel, channel, length of the idempotency key (4 bytes),
+           idempotency key
 =========  ===================================================================
+
+What was published here and not heard has no tick. Two producers may count 1, 2, 3 as idempotency keys
+without erasing each other: the producer is part of it. The payload is not: under one idempotency key
+the first one stands.
 
 Canonical JSON is ASCII, with sorted keys and without spaces; `1`, `1.0`, `"1"` and
 `true` are four values, and a number with a fraction or an exponent is compared as a
@@ -146,6 +153,30 @@ def make_key(policy: Policy, channel: bytes, clock: Clock) -> Key:
     if policy.kind == "field":
         return field_key(channel, policy.field)
     return content_key(channel)
+
+
+def published_key(producer: bytes, channel: bytes, idempotency_key: bytes) -> bytes:
+    """The key of a message that was published here, under the policy `every`."""
+    producer_part = b"p" + len(producer).to_bytes(2) + producer
+    channel_part = len(channel).to_bytes(2) + channel
+    said = producer_part + channel_part + len(idempotency_key).to_bytes(4) + idempotency_key
+    return blake2b(said, digest_size=KEY_BYTES).digest()
+
+
+PublishedKey = Callable[[bytes, bytes], bytes]
+"""From a payload and its idempotency key to its 12-byte key."""
+
+
+def make_published_key(policy: Policy, channel: bytes, producer: bytes) -> PublishedKey:
+    """What computes the keys of what `producer` publishes on `channel` under `policy`.
+
+    Only under `every` the idempotency key counts; who has none of its own is given a random one.
+    Under the others the policy alone decides: so the same message, heard and published, is stored once.
+    """
+    if policy.kind == "every":
+        return lambda payload, idempotency_key: published_key(producer, channel, idempotency_key)
+    key = field_key(channel, policy.field) if policy.kind == "field" else content_key(channel)
+    return lambda payload, idempotency_key: key(payload)
 
 
 def _prefix(kind: bytes, channel: bytes) -> bytes:

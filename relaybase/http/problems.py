@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadChannelName: (400, "bad-channel-name"),
     errors.BadPolicy: (400, "bad-policy"),
+    errors.BadMessage: (400, "bad-message"),
     errors.BadEntry: (400, "bad-entry"),
     errors.ChannelUnknown: (404, "channel-unknown"),
     errors.ChannelExists: (409, "channel-exists"),

@@ -21,6 +21,8 @@ from relaycore.identity import (
     content_key,
     field_key,
     make_key,
+    make_published_key,
+    published_key,
 )
 from relaycore.policy import CONTENT, EVERY, Policy
 from tests.unit.relaycore.strategies import channels, json_values, payloads
@@ -43,7 +45,7 @@ def by_id(value: Any, **others: Any) -> bytes:
 
 
 def test_the_keys_on_disk_never_change() -> None:
-    # Made with another program: printf 'c\\0\\6ordershello' | b2sum -l 96
+    # Made with another program: printf 'c\0\\6ordershello' | b2sum -l 96
     every = keys_of(EVERY, "Größe".encode(), b"0123abc 42")
     assert content_key(b"orders")(b"hello").hex() == "293d27268bb77691c6b4585a"
     assert field_key(b"orders", "id")(b'{"id": 7}').hex() == "7298d4f261f9c35addac3654"
@@ -74,6 +76,55 @@ def test_every_is_the_hash_of_channel_tick_count_and_payload(
         count = struct.pack(">Q", heard[: index + 1].count(payload))
         head = (b"e", struct.pack(">H", len(channel)), channel, tick, b" ")
         assert key(payload) == as_documented(*head, count, payload)
+
+
+# --- published ---------------------------------------------------------------------------
+
+
+def test_the_keys_of_what_is_published_never_change() -> None:
+    # Made with another program: printf 'p\0\\7billing\0\\6orders\0\0\0\\3k-1' | b2sum -l 96
+    assert published_key(b"billing", b"orders", b"k-1").hex() == "8288a84a6d602bc8eac113cd"
+
+
+parts = st.tuples(st.binary(max_size=6), st.binary(max_size=6), st.binary(max_size=6))
+
+
+@given(parts, parts)
+def test_producer_channel_and_idempotency_key_are_the_identity(
+    one: tuple[bytes, bytes, bytes], other: tuple[bytes, bytes, bytes]
+) -> None:
+    assert (published_key(*one) == published_key(*other)) == (one == other)
+
+
+def test_where_a_part_ends_matters() -> None:
+    assert published_key(b"ab", b"c", b"d") != published_key(b"a", b"bc", b"d")
+    assert published_key(b"a", b"bc", b"d") != published_key(b"a", b"b", b"cd")
+
+
+@given(channels, payloads, payloads)
+def test_what_is_published_under_one_idempotency_key_is_one_message(
+    channel: bytes, payload: bytes, other: bytes
+) -> None:
+    key = make_published_key(EVERY, channel, b"billing")
+    assert key(payload, b"k-1") == key(other, b"k-1") == published_key(b"billing", channel, b"k-1")
+    assert key(payload, b"k-1") != key(payload, b"k-2")
+    assert key(payload, b"k-1") != make_published_key(EVERY, channel, b"orders")(payload, b"k-1")
+
+
+@given(channels, st.one_of(payloads, json_values.map(lambda value: json.dumps({"id": value}).encode())))
+def test_under_the_other_policies_the_policy_alone_decides(channel: bytes, payload: bytes) -> None:
+    for policy in (CONTENT, BY_ID):
+        published = make_published_key(policy, channel, b"billing")
+        assert published(payload, b"k-1") == published(payload, b"k-2") == keys_of(policy, channel)(payload)
+
+
+@given(st.binary(max_size=40), channels, st.binary(max_size=40))
+def test_no_key_of_what_is_heard_is_one_of_what_is_published(
+    producer: bytes, channel: bytes, idempotency_key: bytes
+) -> None:
+    said = [len(producer).to_bytes(2), producer, len(channel).to_bytes(2), channel]
+    said += [len(idempotency_key).to_bytes(4), idempotency_key]
+    assert published_key(producer, channel, idempotency_key) == as_documented(b"p", *said)
 
 
 # --- content -----------------------------------------------------------------------------
