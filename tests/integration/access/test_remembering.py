@@ -12,9 +12,11 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
 
-from access_app import remembering, tokens
+from access_app import tokens
 from access_app.models import RightsMark, Token
-from access_app.remembering import HOLD_SECONDS, Holder, Remembered
+from access_app.remembering import Holder, Remembered
+from relaybase.postgres import remembering
+from relaybase.postgres.remembering import HOLD_SECONDS
 from relaycore.errors import Disconnected
 from tests.proxy import Proxy
 
