@@ -1,5 +1,6 @@
 """The channel table."""
 
+import logging
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -14,6 +15,8 @@ from relaybase.postgres.clock import ClockTimestamp
 from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
 from relaycore.errors import BadChannelName, BadPolicy
 from relaycore.policy import Policy, parse
+
+log = logging.getLogger(__name__)
 
 LEAST_RETENTION_SECONDS = 60
 MOST_RETENTION_SECONDS = 100 * 365 * 86_400
@@ -105,6 +108,15 @@ class Channel(models.Model):
         validators=[MinValueValidator(LEAST_RETENTION_SECONDS), MaxValueValidator(MOST_RETENTION_SECONDS)],
         help_text="Messages older than this are deleted, those stored already too. Empty: never.",
     )
+    listen = models.BooleanField(
+        default=True, db_default=True, help_text="Hear what Redis publishes on the channel of this name."
+    )
+    republish = models.BooleanField(
+        default=True,
+        db_default=True,
+        help_text="What is published by HTTP goes out to Redis' own subscribers too.",
+    )
+    public = models.BooleanField(default=False, db_default=False)
     # By PostgreSQL's clock, when the statement ran and not when it was committed: to be shown, no order.
     created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
     updated_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
@@ -117,6 +129,10 @@ class Channel(models.Model):
     class Meta:
         db_table = "channels"
         ordering: ClassVar[list[str]] = ["channel"]
+        indexes: ClassVar[list[models.Index]] = [
+            # Listeners look at these alone, however many others there are.
+            models.Index(fields=["partition"], condition=Q(listen=True), name="channels_listened_to")
+        ]
 
     def __str__(self) -> str:
         return self.channel
@@ -132,6 +148,35 @@ class Channel(models.Model):
     def policy(self) -> Policy:
         """What makes two messages of this channel the same."""
         return parse(self.deduplicate)
+
+
+def usable_policy(name: str, value: object) -> Policy:
+    """The policy of a channel by its column, where a wrong one must keep nothing from going on."""
+    try:
+        return parse(value)
+    except BadPolicy as exc:
+        # The API and the admin refuse such a value; somebody wrote it into the table by hand.
+        log.error(
+            'channel %r: %s It is relayed under "content" until then.', name, exc, extra={"channel": name}
+        )
+        return Policy()
+
+
+class ChannelsMark(models.Model):
+    """One row, which becomes another one in each transaction that changes what is remembered of channels.
+
+    Triggers do that (migration 0010), as they do for rights (`access_app.models.RightsMark`). What
+    listeners find out is not remembered, and a new channel is not either.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    mark = models.UUIDField()
+
+    class Meta:
+        db_table = "channels_mark"
+
+    def __str__(self) -> str:
+        return str(self.mark)
 
 
 def current_partitions() -> int:

@@ -22,11 +22,11 @@ from channels_app.listening.recording.ledger import Entry, Ledger, RowRefused
 from channels_app.listening.recording.losses import GivenUp
 from channels_app.listening.recording.notes import Note, Restored
 from channels_app.listening.recording.statuses import Began, RowsHeard
-from channels_app.models import Channel
+from channels_app.models import Channel, usable_policy
 from leases_app.leasing import Term
 from relaybase import logs
-from relaycore.errors import BadPolicy, one_line
-from relaycore.policy import Policy, parse
+from relaycore.errors import one_line
+from relaycore.policy import Policy
 
 log = logging.getLogger(__name__)
 
@@ -254,7 +254,7 @@ class Roster:
         if names:
             rows = rows.filter(channel__in=names)
         return {
-            name: Wanted(name.encode(), _policy(name, deduplicate), row)
+            name: Wanted(name.encode(), usable_policy(name, deduplicate), row)
             for row, name, deduplicate in rows.values_list("id", "channel", "deduplicate")
         }
 
@@ -271,14 +271,3 @@ class Roster:
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # Full of earlier calls: it wakes anyway.
             os.write(self._wake_write, b"!")
-
-
-def _policy(name: str, value: object) -> Policy:
-    try:
-        return parse(value)
-    except BadPolicy as exc:
-        # The API and the admin refuse such a value; somebody wrote it into the table by hand.
-        log.error(
-            'channel %r: %s It is relayed under "content" until then.', name, exc, extra={"channel": name}
-        )
-        return Policy()
