@@ -47,6 +47,11 @@ def tick_counter(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:ticks"
 
 
+def echoes(partition: int) -> str:
+    """The number of the last notice of an echo in a partition (`relaycore.capturing.notices`)."""
+    return f"{STREAM}:{{{partition}}}:echoes"
+
+
 def confirmed_tick(partition: int) -> str:
     """A hash: the last tick up to which everything heard is on the stream.
 

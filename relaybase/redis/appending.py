@@ -13,9 +13,21 @@ A message whose append was sent again after a lost answer stands there twice, wi
 
 Whoever appends names the layout that he works under (`relaycore.layout`), and is refused if another one
 stands beside the stream. A Redis that has lost its data gets it again with the first entry.
+
+What is published by HTTP on a channel that is listened to goes out as PUBLISH too, in the same step and
+after it stands on the stream: a Redis that takes nothing publishes nothing. Listeners are to store none of
+it a second time. So what goes out on a channel is one *run*: a sealed notice on the control channel that
+says how many come (`relaycore.capturing.notices`), and directly behind it so many PUBLISHes. Redis lets
+nothing between. If it refuses one of them in the middle, something on the control channel ends the run
+early: else listeners would take for the rest of it what somebody else publishes next.
+
+A large run would overrun what Redis keeps for a listener that reads slowly (`client-output-buffer-limit`).
+So beyond `ECHO_BYTES` everything is appended in one step, and when that is answered the runs go out in steps
+of so much (`cut`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import redis
@@ -37,6 +49,125 @@ redis.call('HSET', KEYS[2], 'upto', upto)
 if not layout then redis.call('SET', KEYS[3], ARGV[3]) end
 return {id, upto}
 """
+
+
+# `echo` publishes the runs that stand in ARGV from `at` on, each as its channel, how many there are, and the
+# payloads; why Redis refuses one, empty if it does not.
+#
+# A notice has a number, by which listeners know one that somebody has recorded and publishes again. It is
+# above all that were given before, and not below the time in microseconds: so it is above them as well if
+# Redis has forgotten what it gave.
+#
+# All of it is counted: it is missed by no listener (`told`, see `channels_app.listening.ticker`).
+_ECHO: Final = """
+local function echo(appended, counter, control, key, at)
+  local told, refused = 0, ''
+  local function say(channel, payload)
+    local said = redis.pcall('PUBLISH', channel, payload)
+    if type(said) == 'table' then refused = said.err return false end
+    told = told + 1
+    return true
+  end
+  local time = redis.call('TIME')
+  local now = time[1] * 1000000 + time[2]
+  while at < #ARGV do
+    local channel, count = ARGV[at], tonumber(ARGV[at + 1])
+    local number = math.max((tonumber(redis.call('GET', counter)) or 0) + 1, now)
+    redis.call('SET', counter, string.format('%.0f', number))
+    local body = string.format('echo %.0f ', number) .. channel .. ' ' .. count
+    if say(control, body .. ' ' .. redis.sha1hex(key .. body .. key)) then
+      for i = at + 2, at + 1 + count do
+        if not say(channel, ARGV[i]) then
+          redis.pcall('PUBLISH', control, '')
+          told = told + 1
+          break
+        end
+      end
+    end
+    at = at + 2 + count
+  end
+  if told > 0 then redis.call('HINCRBY', appended, 'told', told) end
+  return refused
+end
+"""
+
+_IS_OTHER: Final = """
+local function is_other(layout, own)
+  return layout and layout ~= own
+end
+local function refuse(layout, own)
+  return redis.error_reply('LAYOUT here it is ' .. layout .. ', and not ' .. own)
+end
+"""
+
+# KEYS: stream, appended, layout, counter of echoes. ARGV: a number that was given, the layout, the name of
+# the field `upto`, the control channel, its key, how many entries; for each its messages, how many names and
+# values, and those; then what `echo` takes.
+_PUBLISH: Final = (
+    _ECHO
+    + _IS_OTHER
+    + """
+local layout = redis.call('GET', KEYS[3])
+if is_other(layout, ARGV[2]) then return refuse(layout, ARGV[2]) end
+local upto = math.max(tonumber(redis.call('HMGET', KEYS[2], 'upto')[1]) or 0, tonumber(ARGV[1]))
+local ids, at = {}, 7
+for _ = 1, tonumber(ARGV[6]) do
+  local last = at + 1 + ARGV[at + 1]
+  upto = upto + ARGV[at]
+  local number = string.format('%.0f', upto)
+  ids[#ids + 1] = redis.call('XADD', KEYS[1], '*', ARGV[3], number, unpack(ARGV, at + 2, last))
+  at = last + 1
+end
+redis.call('HSET', KEYS[2], 'upto', string.format('%.0f', upto))
+if not layout then redis.call('SET', KEYS[3], ARGV[2]) end
+return {ids, string.format('%.0f', upto), echo(KEYS[2], KEYS[4], ARGV[4], ARGV[5], at)}
+"""
+)
+
+# KEYS: appended, layout, counter of echoes. ARGV: the layout, the control channel, its key; then what `echo`
+# takes. It stands on the stream, so it goes out through a Redis that has become full meanwhile as well.
+_ECHO_ALONE: Final = (
+    _ECHO
+    + _IS_OTHER
+    + """
+local layout = redis.call('GET', KEYS[2])
+if is_other(layout, ARGV[1]) then return refuse(layout, ARGV[1]) end
+redis.call('PERSIST', KEYS[1])
+return echo(KEYS[1], KEYS[3], ARGV[2], ARGV[3], 4)
+"""
+)
+
+ECHO_BYTES: Final = 256 << 10
+"""So much one step publishes at most, as Redis writes it to one subscriber, unless one payload is larger."""
+
+_PUSH_BYTES: Final = 64
+"""What Redis writes beside the channel and the payload, at most."""
+
+Entry = tuple[int, Sequence[Argument]]
+"""How many messages, and the names and values of the fields, alternately."""
+
+Echo = tuple[bytes, Sequence[bytes]]
+"""A channel, and what is published on it, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What Redis answers to `publish_command`.
+
+    ids:     of the entries, in order
+    upto:    the running number of the last message
+    refused: why not everything was published, by Redis; empty if all was. It stands on the stream in any case
+    """
+
+    ids: tuple[str, ...]
+    upto: int
+    refused: str
+
+    @classmethod
+    def read(cls, reply: Any) -> "Appended":
+        """The answer as the client gives it: bytes in lists."""
+        ids, upto, refused = reply
+        return cls(tuple(entry.decode() for entry in ids), int(upto), refused.decode(errors="replace"))
 
 
 class Numbers:
@@ -61,6 +192,71 @@ def command(
     """
     beside = (keys.stream(partition), keys.appended(partition), keys.layout(partition))
     return ("EVAL", _APPEND, len(beside), *beside, known, messages, layout, F_UPTO, *fields)
+
+
+def publish_command(
+    partition: int,
+    entries: Sequence[Entry],
+    *,
+    layout: str,
+    known: int = 0,
+    echoes: Sequence[Echo] = (),
+    control: str = "",
+    seal_key: bytes = b"",
+) -> tuple[Argument, ...]:
+    """The command that appends these entries, all or none, and then publishes `echoes` beside them.
+
+    The answer is read by `Appended.read`. An error means that nothing stands and nothing was published. Of
+    echoes one step takes what `cut` makes one of; if it makes more, they go out by `echo_command`, once this
+    one is answered.
+
+    layout, known:     as in `command`
+    control, seal_key: the partition's control channel, and what seals its notices; needed for echoes
+    """
+    arguments: list[Argument] = [known, layout, F_UPTO, control, seal_key, len(entries)]
+    for messages, fields in entries:
+        arguments += (messages, len(fields), *fields)
+    beside = (
+        keys.stream(partition),
+        keys.appended(partition),
+        keys.layout(partition),
+        keys.echoes(partition),
+    )
+    return ("EVAL", _PUBLISH, len(beside), *beside, *arguments, *_in_line(echoes))
+
+
+def echo_command(
+    partition: int, echoes: Sequence[Echo], *, layout: str, control: str, seal_key: bytes
+) -> tuple[Argument, ...]:
+    """The command that publishes what stands on the stream already: one part of what `cut` has made.
+
+    The answer is why Redis refuses something, in bytes; empty if it does not.
+    """
+    beside = (keys.appended(partition), keys.layout(partition), keys.echoes(partition))
+    return ("EVAL", _ECHO_ALONE, len(beside), *beside, layout, control, seal_key, *_in_line(echoes))
+
+
+def cut(echoes: Sequence[Echo], most_bytes: int = ECHO_BYTES) -> list[list[Echo]]:
+    """Echoes in parts, each for one step, in their order; none where there is nothing to publish."""
+    parts: list[list[Echo]] = []
+    size = most_bytes  # None is open yet.
+    for channel, payloads in echoes:
+        run: list[bytes] = []
+        for payload in payloads:
+            pushed = len(payload) + len(channel) + _PUSH_BYTES
+            if size + pushed > most_bytes:
+                parts.append([])
+                size, run = 0, []
+            if not run:
+                parts[-1].append((channel, run))
+            run.append(payload)
+            size += pushed
+    return parts
+
+
+def _in_line(echoes: Sequence[Echo]) -> Iterator[Argument]:
+    for channel, payloads in echoes:
+        yield from (channel, len(payloads), *payloads)
 
 
 def append(

@@ -5,7 +5,7 @@ from enum import Enum, auto
 
 from relaycore.capturing.accounting import Missed
 from relaycore.capturing.capture import Piece
-from relaycore.capturing.notices import Notice
+from relaycore.capturing.notices import Look
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.subscribing import Command
 from relaycore.capturing.ticks import Tick, TickState
@@ -167,7 +167,7 @@ class Forgotten:
 class TableChanged:
     """Somebody says that the table has changed."""
 
-    notice: Notice
+    notice: Look
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 
 from relaycore.capturing import capture as heard
 from relaycore.capturing.capture import Capture, Push
+from relaycore.capturing.notices import Look
 from relaycore.capturing.policies import Policies
 from relaycore.capturing.subscribing import Subscriptions
 from relaycore.capturing.ticks import Tick
@@ -193,8 +194,8 @@ class ListenerProtocol:
                 self._subscriptions.answered(channel, subscribed=True)
             case heard.Unsubscribed(channel):
                 self._subscriptions.answered(channel, subscribed=False)
-            case heard.Controlled(notice):
-                self._out.append(TableChanged(notice))
+            case heard.Controlled(Look() as look):
+                self._out.append(TableChanged(look))
             case heard.Refused(text):
                 refused = self._subscriptions.refuse(text)
                 if refused is not None:

@@ -130,6 +130,7 @@ def test_relay_runs_under_these_rights(
 SCRIPTS = [
     ("listeners", "channels_app/listening/ticker.py"),
     ("writers", "messages_app/writing/scripts.py"),
+    ("web", "relaybase/redis/appending.py"),
     ("web", "messages_app/beside.py"),
     ("writers", "messages_app/beside.py"),
     ("writers", "relaybase/rates.py"),

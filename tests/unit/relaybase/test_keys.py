@@ -12,6 +12,7 @@ OWN = "own"
 OF_A_PARTITION = [
     keys.stream,
     keys.tick_counter,
+    keys.echoes,
     keys.stored,
     keys.last_at,
     keys.suspect,

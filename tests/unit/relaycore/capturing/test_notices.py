@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relaycore.capturing import notices
-from relaycore.capturing.notices import Look
+from relaycore.capturing.notices import Echo, Look
 from relaycore.capturing.ticks import Tick, seal
 
 KEY = b"key"
@@ -20,7 +20,13 @@ def test_what_was_made_is_read(name: str) -> None:
     assert notices.parse(notices.look(name, KEY), KEY) == Look(name)
 
 
+@given(st.integers(0, 10**19 - 1), st.binary(min_size=1), st.integers(0, 10**9 - 1))
+def test_an_echo_that_was_made_is_read(number: int, channel: bytes, count: int) -> None:
+    assert notices.parse(notices.echo(number, channel, count, KEY), KEY) == Echo(number, channel, count)
+
+
 def test_the_wire_form_is_the_documented_one() -> None:
+    assert notices.echo(7, b"a 1 b", 20, KEY) == sealed(b"echo 7 a 1 b 20")
     assert notices.look("a b", KEY) == sealed(b"look a b")
     assert notices.look("", KEY) == sealed(b"look ")
 
@@ -32,6 +38,8 @@ def test_the_wire_form_is_the_documented_one() -> None:
         *(notices.look("orders", b"another key"), notices.look("orders", KEY)[:-1]),
         *(notices.look("orders", KEY) + b"\n", b" " + notices.look("orders", KEY)),
         *(notices.look("orders", KEY).upper(), notices.look("orders", KEY).replace(b"orders", b"border")),
+        *(b"echo 1 orders 1", notices.echo(1, b"orders", 1, b"another key")),
+        *(notices.echo(1, b"orders", 1, KEY).replace(b"1", b"2"), notices.echo(1, b"orders", 1, KEY) + b" "),
     ],
 )
 def test_what_is_not_sealed_is_nothing(payload: bytes) -> None:
@@ -39,9 +47,14 @@ def test_what_is_not_sealed_is_nothing(payload: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"look", b"look \xff", b"looks a", b"echo 1 orders 1", b"1 2 3 leading 5 6 run -"]
+    "body",
+    [
+        *(b"look", b"look \xff", b"looks a", b"1 2 3 leading 5 6 run -", b"echo 1 1", b"echo 1  1"),
+        *(b"echo 1 orders", b"echo orders 1", b"echo -1 orders 1", b"echo 1 orders -1", b"echo 1 orders 1 "),
+        *(b"echo 1 orders 1\n", b"echoes 1 orders 1", b"echo " + b"9" * 20 + b" orders 1"),
+    ],
 )
-def test_what_is_sealed_and_no_look_is_none(body: bytes) -> None:
+def test_what_is_sealed_and_no_notice_is_none(body: bytes) -> None:
     assert notices.parse(sealed(body), KEY) is None
 
 
