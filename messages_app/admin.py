@@ -115,6 +115,8 @@ class MessageAdmin(ReadOnlyAdmin):
             "kind": kind,
             "html": html,
             "is_cut": pretty.is_cut(message.message),
+            # As pairs: in a template `.items` would be an attribute of that name.
+            "attributes": list((message.attributes or {}).items()),
             "size": len(message.message if kind == "bytes" else message.message.encode()),
         }
         return TemplateResponse(request, "admin/messages_app/message/change_form.html", context)
@@ -166,7 +168,10 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     search_help_text = "The whole name of a channel."
     paginator = EstimatedPaginator
     actions = ("retry",)
-    fields = ("channel", "reason", "can_be_retried", "of_size", "received_at", "quarantined", "position")
+    fields = (
+        *("channel", "reason", "can_be_retried", "of_size", "received_at", "quarantined", "position"),
+        *("published_by", "of_type", "attributes"),
+    )
     change_form_template = "admin/messages_app/quarantined/change_form.html"
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
@@ -234,6 +239,16 @@ class QuarantinedAdmin(ReadOnlyAdmin):
         text = _text(bytes(entry.payload)[:200])
         shown = pretty.visible(text[:100]) if isinstance(text, str) else text[:24].hex(" ")
         return format_html("<code>{}</code>", shown)
+
+    @admin.display(description="published by")
+    def published_by(self, entry: Quarantined) -> str | None:
+        """The token's name; nothing where it was heard."""
+        return entry.produced_by and pretty.visible(entry.produced_by)
+
+    @admin.display(description="content type")
+    def of_type(self, entry: Quarantined) -> str | None:
+        """As its publisher said."""
+        return entry.content_type and pretty.visible(entry.content_type)
 
     @admin.display(description="retry")
     def can_be_retried(self, entry: Quarantined) -> str:

@@ -26,6 +26,10 @@ class Message(models.Model):
     message = PayloadField()
     received_at = models.DateTimeField()
     position = models.CharField(max_length=30)
+    # Only of what was published by HTTP, and only where it was said: `relaycore.described`.
+    attributes = models.JSONField(null=True)
+    content_type = models.TextField(null=True)
+    produced_by = models.TextField(null=True)
 
     class Meta:
         db_table = "messages"
@@ -52,6 +56,9 @@ class Quarantined(models.Model):
     reason = models.TextField()
     position = models.CharField(max_length=30)
     received_at = models.DateTimeField(null=True)
+    attributes = models.JSONField(null=True)
+    content_type = models.TextField(null=True)
+    produced_by = models.TextField(null=True)
     quarantined_at = models.DateTimeField()
 
     class Meta:

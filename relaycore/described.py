@@ -15,6 +15,8 @@ from typing import Final
 
 from relaycore.errors import BadMessage
 
+SAID: Final = ("attributes", "content_type", "produced_by")
+
 MAX_ATTRIBUTES: Final = 64
 MAX_ATTRIBUTES_BYTES: Final = 16 * 1024
 """Of all names and values together, as UTF-8."""

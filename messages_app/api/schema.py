@@ -23,6 +23,17 @@ class MessageSchema(serializers.Serializer):  # type: ignore[type-arg]
     )
     received_at = serializers.DateTimeField()
     position = serializers.CharField(help_text="Grows with each message of a channel.")
+    attributes = serializers.DictField(
+        child=serializers.CharField(allow_blank=True),
+        allow_null=True,
+        help_text="What its publisher said of it, by name. null: nothing, as of all that was heard.",
+    )
+    content_type = serializers.CharField(
+        allow_null=True, help_text="What its publisher said it is. null: nothing."
+    )
+    produced_by = serializers.CharField(
+        allow_null=True, help_text="The name of the token with which it was published. null: it was heard."
+    )
 
 
 class ExpiredSchema(serializers.Serializer):  # type: ignore[type-arg]
@@ -41,6 +52,9 @@ _EXAMPLE = OpenApiExample(
         "encoding": "utf-8",
         "received_at": "2026-11-21T12:00:00.123000Z",
         "position": "1795262400125-0000000000-00000",
+        "attributes": {"kind": "new"},
+        "content_type": "text/plain",
+        "produced_by": "billing",
     },
     response_only=True,
     status_codes=["200"],

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from messages_app.searching import watermark
 from messages_app.searching.history import MOST_PER_PAGE, Document, Page, Search, at, read
-from messages_app.searching.rows import COLUMNS, row
+from messages_app.searching.rows import COLUMNS, cells, row
 
 FilePart = tuple[int, bytes, str]
 """How many messages were read for it, the bytes of those that are wanted, and the last position."""
@@ -29,7 +29,7 @@ def ndjson(documents: list[Document]) -> bytes:
 def comma_separated(documents: list[Document]) -> bytes:
     """Lines as RFC 4180 has them, without the one with the names."""
     lines = io.StringIO()
-    csv.DictWriter(lines, COLUMNS).writerows(map(row, documents))
+    csv.DictWriter(lines, COLUMNS).writerows(map(cells, documents))
     return lines.getvalue().encode()
 
 
@@ -40,14 +40,14 @@ _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "
 def for_spreadsheets(documents: list[Document]) -> bytes:
     """The same, with a ' before what a spreadsheet would work out instead of showing it."""
     lines = io.StringIO()
-    csv.DictWriter(lines, COLUMNS).writerows(map(_guarded, map(row, documents)))
+    csv.DictWriter(lines, COLUMNS).writerows(map(_guarded, map(cells, documents)))
     return lines.getvalue().encode()
 
 
-def _guarded(cells: Mapping[str, Any]) -> dict[str, Any]:
+def _guarded(unguarded: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULAS) else cell
-        for name, cell in cells.items()
+        for name, cell in unguarded.items()
     }
 
 

@@ -1,16 +1,23 @@
 """A stored message as JSON has it, for the API and for exports."""
 
 import base64
+import json
 from datetime import datetime
 from typing import Any
 
 from messages_app.searching.history import Document
 
-COLUMNS = ("id", "channel", "message", "encoding", "received_at", "position")
+COLUMNS = (
+    *("id", "channel", "message", "encoding", "received_at", "position"),
+    *("attributes", "content_type", "produced_by"),
+)
 
 
 def row(document: Document) -> dict[str, Any]:
-    """One message. Text stands as it is, everything else as base64, and `encoding` says which."""
+    """One message. Text stands as it is, everything else as base64, and `encoding` says which.
+
+    What a publisher can say is None where it was not said, as in everything that was heard.
+    """
     # Written out: a serializer would take as long as MongoDB for a page of 1,000.
     payload = document["message"]
     is_text = isinstance(payload, str)
@@ -21,7 +28,19 @@ def row(document: Document) -> dict[str, Any]:
         "encoding": "utf-8" if is_text else "base64",
         "received_at": timestamp(document["received_at"]),
         "position": document["position"],
+        "attributes": document.get("attributes"),
+        "content_type": document.get("content_type"),
+        "produced_by": document.get("produced_by"),
     }
+
+
+def cells(document: Document) -> dict[str, Any]:
+    """The same as a table has it: attributes as JSON, and nothing where there is none."""
+    found = row(document)
+    attributes = found["attributes"]
+    if attributes is not None:
+        found["attributes"] = json.dumps(attributes, ensure_ascii=False)
+    return found
 
 
 def timestamp(time: datetime) -> str:

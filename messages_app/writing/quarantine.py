@@ -14,6 +14,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from relaybase.background import rest
 from relaycore.backoff import Backoff
 from relaycore.channels import MAX_NAME_BYTES
+from relaycore.described import SAID
 from relaycore.envelope import MAX_CARRIED_BYTES
 from relaycore.position import first_of
 from relaycore.storing import duplicates
@@ -92,5 +93,6 @@ def _open(document: bytes) -> tuple[bytes, dict[str, Any]]:
         } if len(channel.encode()) <= MAX_NAME_BYTES:
             payload = payload.encode() if isinstance(payload, str) else payload
             size = envelope.get("size", len(payload))
-            return payload, {"message_id": key, "channel": channel, "received_at": at, "size": size}
+            said = {name: envelope[name] for name in SAID if name in envelope}
+            return payload, {"message_id": key, "channel": channel, "received_at": at, "size": size, **said}
     return document, {"message_id": None, "channel": None, "received_at": None, "size": len(document)}

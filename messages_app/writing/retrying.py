@@ -30,7 +30,14 @@ def retry(entry: Quarantined) -> None:
         raise NotRetried(why_not)
     received = envelope.timestamp(to_milliseconds(received_at))
     key, payload = entry.message_id.binary, bytes(entry.payload)
-    document = envelope.Encoder(channel.encode()).encode(key, payload, received)
+    document = envelope.Encoder(channel.encode()).encode_published(
+        key,
+        payload,
+        received,
+        attributes=entry.attributes or {},
+        content_type=entry.content_type or "",
+        produced_by=entry.produced_by or "",
+    )
     # Of its own: what stands on the stream twice must not come from one source.
     source = f"retry.{uuid.uuid4().hex[:12]}"
     fields = (envelope.F_MESSAGES, 1, envelope.F_SOURCE, source, envelope.F_BSON, document)

@@ -78,6 +78,18 @@ class TestMessages:
             "2026-11-21 12:00:00  \\xff",
         ]
 
+    def test_tail_as_json_has_what_a_publisher_said(self, archive: Any, relay_keys: Any) -> None:
+        said = {"attributes": {"kind": "new"}, "content_type": "text/plain", "produced_by": "billing"}
+        _store(archive, "one", "1-0")
+        _store(archive, "two", "2-0")
+        archive.update_one({"message": "two"}, {"$set": said})
+
+        lines = _run("messages", "tail", "--channel", "orders", "--json", "--no-follow").splitlines()
+
+        heard, published = map(json.loads, lines)
+        assert {name: heard[name] for name in said} == dict.fromkeys(said)
+        assert {name: published[name] for name in said} == said
+
     def test_tail_follows_what_is_stored_from_then_on(
         self, archive: Any, relay_keys: Any, wait_until: Any, in_thread: Any
     ) -> None:

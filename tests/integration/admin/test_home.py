@@ -447,14 +447,14 @@ def test_a_mongodb_that_lacks_a_migration_is_said_first_and_nothing_is_ready(
     if channels:
         start("orders")
     recorded = mongo_collection("django_migrations")
-    row = recorded.find_one_and_delete({"app": "messages_app", "name": "0002_quarantined_message_id"})
+    row = recorded.find_one_and_delete({"app": "messages_app", "name": "0003_what_publishers_say"})
     assert row
     try:
         banner = parts(browser)["banner"]
     finally:
         recorded.insert_one(row)
 
-    assert "MongoDB lacks a migration, messages_app.0002_quarantined_message_id first" in banner
+    assert "MongoDB lacks a migration, messages_app.0003_what_publishers_say first" in banner
     assert "Ready" not in banner
     assert "banner bad" in banner
 

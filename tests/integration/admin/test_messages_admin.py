@@ -187,6 +187,21 @@ def test_a_messages_page_sets_out_json(browser: Client, store: Store) -> None:
     assert "JSON, 24 B" in html
 
 
+def test_a_messages_page_says_what_its_publisher_said(browser: Client, store: Store, archive: Any) -> None:
+    (key,) = store("orders", "hello")
+    address = reverse("admin:messages_app_message_change", args=[key])
+    assert "Published by" not in browser.get(address).content.decode()
+    said = {"attributes": {"items": "<b>1</b>", "kind": "new"}, "content_type": "text/\u202ex"}
+    archive.update_one({}, {"$set": said | {"produced_by": "billing & more"}})
+
+    page = browser.get(address).content.decode()
+
+    assert "<dt>Published by</dt><dd>billing &amp; more</dd>" in page
+    assert "<dt>Content type</dt><dd>text/⟨202E⟩x</dd>" in page
+    assert "<dt>items</dt><dd>&lt;b&gt;1&lt;/b&gt;</dd>" in page
+    assert "<dt>kind</dt><dd>new</dd>" in page
+
+
 def test_a_messages_page_shows_bytes(browser: Client, store: Store) -> None:
     key = store("orders", b"\xff\x00")[0]
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from messages_app.models import Quarantined
 from messages_app.writing.writer import Writer
 from relaybase import keys
+from relaybase.connections import mongo_collection
 from tests.integration.writing.world import term
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +60,18 @@ def test_what_is_retried_is_stored_once_by_the_next_writer(
     writer = Writer(term(), lambda: archive.count_documents({}) == 2)
     writer.run()
     assert {row["message"] for row in archive.find()} == {"hello", "world"}
+
+
+def test_the_page_of_one_entry_says_what_its_publisher_said(browser: Client, quarantine: Put) -> None:
+    address = reverse("admin:messages_app_quarantined_change", args=[quarantine("orders", b"hello")])
+    said = {"attributes": {"kind": "<new>"}, "content_type": "text/\u202ex", "produced_by": "billing"}
+    mongo_collection("quarantine").update_one({}, {"$set": said})
+
+    page = browser.get(address).content.decode()
+
+    assert "text/⟨202E⟩x" in page
+    assert "billing" in page
+    assert "{&quot;kind&quot;: &quot;&lt;new&gt;&quot;}" in page
 
 
 def test_the_page_of_one_entry_has_its_payload_and_a_button(

@@ -65,7 +65,35 @@ def test_both_formats_hold_what_the_list_shows(
     assert [json.loads(line) for line in answer.read().decode().split("\n")[:-1]] == listed
     answer = export("&order=asc&format=csv")
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert list(csv.DictReader(io.StringIO(answer.read().decode(), newline=""))) == listed
+    nothing = {"attributes": "", "content_type": "", "produced_by": ""}
+    assert list(csv.DictReader(io.StringIO(answer.read().decode(), newline=""))) == [
+        row | nothing for row in listed
+    ]
+
+
+def test_both_formats_have_what_a_publisher_said(
+    api: Any, archive: Any, relay_keys: Any, export: Callable[[str], HTTPResponse]
+) -> None:
+    _fill(archive, ["hello"])
+    said = {
+        "attributes": {"=a": '"größer"', "b": ""},
+        "content_type": "=text/plain",
+        "produced_by": "@billing",
+    }
+    archive.update_one({}, {"$set": said})
+    (listed,) = api.get("/api/v1/messages?channel=orders").json()["results"]
+    assert {name: listed[name] for name in said} == said
+
+    assert json.loads(export("").read()) == listed
+
+    def line(query: str) -> dict[str, str]:
+        (found,) = csv.DictReader(io.StringIO(export(query).read().decode(), newline=""))
+        return found
+
+    as_text = said | {"attributes": '{"=a": "\\"größer\\"", "b": ""}'}
+    assert line("&format=csv") == listed | as_text
+    guarded = as_text | {"content_type": "'=text/plain", "produced_by": "'@billing"}
+    assert line("&format=csv&spreadsheet=true") == listed | guarded
 
 
 def test_for_a_spreadsheet_formulas_have_an_apostrophe(

@@ -84,6 +84,8 @@ def stored(archive: Any) -> None:
         }
         for index, (id, message) in enumerate([(ID, 'héllo \u2029 "</script>\0'), (BINARY, b"\xff\x00")])
     )
+    said = {"attributes": {"größe": "\u2028"}, "content_type": "text/plain", "produced_by": "ünï"}
+    archive.update_one({"_id": ObjectId(BINARY)}, {"$set": said})
 
 
 @pytest.fixture

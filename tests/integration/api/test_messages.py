@@ -52,10 +52,26 @@ def test_a_message_comes_back_as_it_was_stored(
             "encoding": encoding,
             "received_at": "2026-11-21T12:00:00.123000Z",
             "position": _position(1),
+            "attributes": None,
+            "content_type": None,
+            "produced_by": None,
         }
     ]
     assert api.get(f"{MESSAGES}/{key}").json() == listed[0]
     assert api.get(f"{MESSAGES}/{key.upper()}/").json() == listed[0]
+
+
+def test_what_a_publisher_said_of_a_message_comes_with_it(api: Any, archive: Any, relay_keys: Any) -> None:
+    said = {"attributes": {"a.b": "größer", "": ""}, "content_type": "text/plain", "produced_by": "billing"}
+    key = _store(archive, "orders", "hello", _position(1))
+    archive.update_one(
+        {"_id": ObjectId(key)}, [{"$set": {name: {"$literal": v} for name, v in said.items()}}]
+    )
+
+    (listed,) = api.get(f"{MESSAGES}/?channel=orders").json()["results"]
+
+    assert {name: listed[name] for name in said} == said
+    assert api.get(f"{MESSAGES}/{key}").json() == listed
 
 
 def test_a_time_that_nobody_can_read_does_not_spoil_its_page(api: Any, archive: Any, relay_keys: Any) -> None:

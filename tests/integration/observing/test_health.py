@@ -154,7 +154,7 @@ def test_channels_that_redis_refuses_are_counted_and_not_named(
     ("alias", "app", "name", "option"),
     [
         ("default", "channels_app", "0006_first_heard_at", ""),
-        ("messages", "messages_app", "0002_quarantined_message_id", " --database messages"),
+        ("messages", "messages_app", "0003_what_publishers_say", " --database messages"),
     ],
 )
 def test_a_migration_that_is_not_applied_is_not_ready_and_says_what_to_run(

@@ -9,6 +9,7 @@ from messages_app.models import Quarantined
 from messages_app.writing import retrying
 from messages_app.writing.retrying import obstacle, retry
 from relaybase import keys
+from relaycore import envelope
 from relaycore.errors import NotRetried
 from relaycore.identity import content_key
 
@@ -50,6 +51,24 @@ def test_what_is_retried_is_stored_as_it_was_published(
     assert stored["_id"].binary == content_key(b"orders")(payload)
     assert not Quarantined.objects.exists()
     assert world.counts() == {"orders": 1}
+
+
+def test_what_its_publisher_said_is_kept_in_quarantine_and_comes_back(world: World, wait_until: Wait) -> None:
+    said: dict[str, Any] = {"attributes": {"kind": "größer", "a.b": ""}, "content_type": "text/plain"}
+    said["produced_by"] = "billing"
+    at = envelope.timestamp(1_795_000_000_123)
+    published = envelope.Encoder(b"orders").encode_published(b"k" * 12, b"hello", at, **said)
+    world.append_raw(fields_of([published]) | {b"reason": REASON})
+    _settle(world, wait_until)
+
+    entry = Quarantined.objects.get()
+    assert {name: getattr(entry, name) for name in said} == said
+    retry(entry)
+    _settle(world, wait_until)
+
+    (stored,) = world.messages.find()
+    assert {name: stored[name] for name in said} == said
+    assert (stored["_id"].binary, stored["message"]) == (b"k" * 12, "hello")
 
 
 def test_what_is_retried_twice_is_stored_once(world: World, wait_until: Wait) -> None:

@@ -10,6 +10,7 @@ from leases_app.leasing import Contender
 from leases_app.models import Lease
 from messages_app.writing.writer import write
 from relaybase import keys
+from relaycore import envelope
 from relaycore.identity import content_key
 from relaycore.storing.batching import ReadSize
 
@@ -35,6 +36,25 @@ def test_a_message_is_stored_as_documented(world: World, wait_until: Wait) -> No
             "position": position(entry),
         }
     ]
+
+
+def test_what_a_publisher_said_of_a_message_is_stored_as_it_is(world: World, wait_until: Wait) -> None:
+    said: dict[str, Any] = {"attributes": {"kind": "a", "a.b": ""}, "content_type": "text/plain"}
+    said["produced_by"] = "billing"
+    at = envelope.timestamp(1_795_000_000_123)
+    published = envelope.Encoder(b"orders").encode_published(b"k" * 12, b"hello", at, **said)
+    entry = world.append_raw(fields_of([document("heard"), published, document("later")]))
+
+    with running():
+        wait_until(world.is_settled)
+
+    (stored,) = world.messages.find({"message": "hello"})
+    assert {name: stored[name] for name in said} == said
+    assert stored["position"] == position(entry, 1)
+    assert world.stored() == ["heard", "hello", "later"]
+    assert set(world.messages.find_one({"message": "heard"})) == {
+        *("_id", "channel", "message", "received_at", "position"),
+    }
 
 
 def test_positions_are_entry_id_and_index(world: World, wait_until: Wait) -> None:
