@@ -1,7 +1,8 @@
 """What clients may send, and what a channel looks like to them."""
 
 from collections.abc import Mapping
-from typing import Any
+from heapq import nsmallest
+from typing import Any, Final
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,8 +12,11 @@ from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
 from channels_app.ranges import row
 from channels_app.report import Report, why_not_heard
 from relaybase.http.addresses import quoted
+from relaybase.http.problems import MOST_FIELDS
 from relaybase.rates import Recent
 from relaycore.policy import CONTENT, Policy, parse
+
+_MOST_OF_A_NAME: Final = 100
 
 
 class Strict(serializers.Serializer):  # type: ignore[type-arg]
@@ -20,10 +24,18 @@ class Strict(serializers.Serializer):  # type: ignore[type-arg]
 
     def to_internal_value(self, data: Any) -> Any:
         """Validate."""
-        if isinstance(data, Mapping) and (unknown := sorted(set(data) - set(self.fields))):
-            known = ", ".join(self.fields)
-            raise serializers.ValidationError({name: [f"Unknown; there are: {known}."] for name in unknown})
+        if isinstance(data, Mapping) and (unknown := set(data) - set(self.fields)):
+            raise serializers.ValidationError(self._refusal(unknown))
         return super().to_internal_value(data)
+
+    def _refusal(self, unknown: set[str]) -> dict[str, list[str]]:
+        """Not of all of them: there may be a hundred thousand, and REST framework copies each error."""
+        known = ", ".join(self.fields)
+        named = nsmallest(MOST_FIELDS - 1, unknown)
+        refusal = {name[:_MOST_OF_A_NAME]: [f"Unknown; there are: {known}."] for name in named}
+        if more := len(unknown) - len(named):
+            refusal["non_field_errors"] = [f"And {more} more that are unknown."]
+        return refusal
 
 
 class Text(serializers.CharField):

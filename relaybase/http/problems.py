@@ -2,9 +2,10 @@
 
 Every answer that is an error is problem details (RFC 9457): `type`, `title`, `status`, and
 `detail`, one or more sentences for a reader. Where fields of the body are to blame, `errors`
-has the sentences by field as well.
+has the sentences by field as well, of `MOST_FIELDS` of them: a body may name a hundred thousand.
 """
 
+import itertools
 import logging
 from collections.abc import Mapping
 from typing import Any, Final
@@ -59,6 +60,9 @@ class Problem(APIException):
         if status == 503:
             self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
 
+
+MOST_FIELDS: Final = 10
+"""That are said to be to blame. The first ones are enough to find the mistake."""
 
 UNEXPECTED: Final = problem_details(
     500, "Something went wrong here, and not with the request. It is in the log."
@@ -116,9 +120,21 @@ def _describe(response: Response, kind: str) -> None:
     if isinstance(data, dict) and "detail" in data:
         response.data = problem_details(response.status_code, str(data["detail"]), kind)
     else:
-        response.data = problem_details(
-            response.status_code, _sentences(data), kind or "invalid", errors=data
-        )
+        few = _few(data)
+        response.data = problem_details(response.status_code, _sentences(few), kind or "invalid", errors=few)
+
+
+def _few(data: Any) -> Any:
+    """The first `MOST_FIELDS` errors of a serializer, on each level, and how many more there are."""
+    if isinstance(data, Mapping):
+        few = {field: _few(found) for field, found in itertools.islice(data.items(), MOST_FIELDS)}
+        more = len(data) - len(few)
+        # As each field has them: a list of sentences.
+        return few | ({"non_field_errors": [f"And {more} more."]} if more else {})
+    if isinstance(data, list):
+        more = len(data) - MOST_FIELDS
+        return [_few(found) for found in data[:MOST_FIELDS]] + ([f"And {more} more."] if more > 0 else [])
+    return data
 
 
 def _server_away(exc: Exception) -> str | None:

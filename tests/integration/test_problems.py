@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.http import HttpRequest
+from rest_framework.exceptions import ValidationError
 
+from relaybase.http import problems
 from relaybase.http.problems import ANSWERS
 from relaycore.errors import RelayError
 
@@ -90,3 +93,15 @@ def test_a_parameter_that_is_given_twice_is_refused(api: Any, address: str) -> N
 
     assert answer.status_code == 400
     assert "once only" in answer.json()["detail"]
+
+
+def test_of_many_errors_the_first_are_said() -> None:
+    many = {f"field {number}": [f"wrong {n}" for n in range(100)] for number in range(10_000)}
+
+    answer = problems.answer(ValidationError(many), {"request": HttpRequest()})
+
+    assert answer is not None
+    assert len(answer.data["errors"]) == problems.MOST_FIELDS + 1
+    assert answer.data["errors"]["non_field_errors"] == ["And 9990 more."]
+    assert answer.data["errors"]["field 0"][-1] == "And 90 more."
+    assert answer.data["detail"].endswith("And 9990 more.")

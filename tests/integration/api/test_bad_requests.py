@@ -1,5 +1,7 @@
 """Whatever is sent, the answer says what is wrong with it, and is never 500."""
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -40,6 +42,27 @@ def test_a_bad_body_is_the_senders_mistake(api: Any, body: bytes, status: int, a
     assert answer.status_code == status
     assert about in answer.json()["detail"]
     assert not Channel.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"{number:05}": 1 for number in range(80_000)},
+        {f"{number}" + "x" * 100_000: 1 for number in range(9)},
+    ],
+    ids=["many", "long"],
+)
+def test_a_body_of_unknown_keys_costs_little(api: Any, body: dict[str, int]) -> None:
+    began = time.process_time()
+    answer = api.post(START, json.dumps(body), content_type="application/json")
+    took = time.process_time() - began
+
+    assert answer.status_code == 400
+    assert "Unknown; there are: channel" in answer.json()["detail"]
+    assert len(answer.content) < 10_000
+    assert took < 0.6
+    if len(body) > 10:
+        assert answer.json()["detail"].endswith("And 79991 more that are unknown.")
 
 
 @pytest.mark.parametrize(
