@@ -99,7 +99,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "relaybase.pages.staticfiles.StaticFilesMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "django.middleware.common.CommonMiddleware",  # Says how long an answer is.
+    "relaybase.http.newline.EndLine",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "access_app.actor.RememberRequest",

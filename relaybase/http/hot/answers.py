@@ -28,11 +28,11 @@ _encoder: Final[JSONEncoder] = RestEncoder(
 
 
 def encoded(data: Any) -> bytes:
-    """As REST framework's renderer has it: JSON, and no line break that is one to JavaScript only."""
+    """As Django has it: JSON, in it no line break that is one to JavaScript only, and at its end one."""
     text = _encoder.encode(data)
     if not text.isascii():
         text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return text.encode()
+    return text.encode() + b"\n"
 
 
 def of_error(exc: Exception, request: Request, name: str) -> Answer:
