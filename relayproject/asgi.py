@@ -6,7 +6,6 @@ import os
 from django.core.asgi import get_asgi_application
 from django.urls import get_resolver
 
-from relaybase.http.bodies import BodyLimit
 from relaybase.postgres.base import DatabaseWrapper
 from relayproject.observing import extras
 
@@ -17,11 +16,14 @@ trace = extras.begin_traces()  # Adds a middleware, so before the application re
 # More requests than these at once are rare, and PostgreSQL has a hundred connections for all.
 DatabaseWrapper.most_kept = 8
 
-django = BodyLimit(get_asgi_application())
+bare = get_asgi_application()
 
-from relayproject import hot  # noqa: E402  The apps have to be loaded before.
+from access_app.remembering import Remembered  # noqa: E402  The apps have to be loaded before.
+from relayproject import hot  # noqa: E402
 
-application = hot.before(django, trace)
+remembered = Remembered()
+django = hot.admitting(bare, remembered)
+application = hot.before(django, remembered, trace)
 
 # What has been made up to here stays. A search for circles through all of it would hold up every
 # sixtieth page of 1,000 messages, for three times as long as the page takes.

@@ -6,8 +6,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.module_loading import import_string
 
+from access_app.admitting import Admitted
 from access_app.remembering import Remembered
 from messages_app.api.hot import MESSAGE
+from relaybase.http.admission import Admission
 from relaybase.http.bodies import Application
 from relaybase.http.hot import Endpoint, HotEndpoints, Trace
 from relayproject.observing.http import count
@@ -22,12 +24,17 @@ _OF_ANY_ANSWER: Final = (
 """The middlewares that add the same to each answer. What the others do is done in `relaybase.http.hot`."""
 
 
-def before(django: Application, trace: Trace | None) -> HotEndpoints:
+def admitting(django: Application, remembered: Remembered) -> Admission:
+    """An application that hands bodies to `django` once it is known whose they are."""
+    return Admission(django, Admitted(remembered), private="/api/v1/", open_to_all="/api/session/")
+
+
+def before(django: Application, remembered: Remembered, trace: Trace | None) -> HotEndpoints:
     """An application that answers what is hot and plain, and hands everything else to `django`."""
     # Where HTTPS is demanded, Django redirects what comes without.
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
     fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
-    return HotEndpoints(django, ENDPOINTS, Remembered(), fixed, count, trace)
+    return HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
 
 
 def _fixed_headers(is_https: bool) -> dict[str, str]:

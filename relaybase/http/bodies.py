@@ -1,14 +1,16 @@
-"""Bodies of requests that are too large are refused before they are taken in.
+"""Bodies of requests, taken in within bounds: how large, how long, and how many at once are not complete.
 
-Django under ASGI takes a body whole, into a file if it is large, before it asks anybody
-whether it is wanted. So this stands in front of it.
+What is on its way takes memory from the first byte on. So a body has an end in time as well as in bytes, and
+all that are not complete have bounds together (`Crowd`): bodies of those who have shown who they are, and
+those of all others, apart, so that strangers can keep out only strangers. A body that is complete does not
+count.
 """
 
-import json
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from relaybase.http.details import CONTENT_TYPE, problem_details
+from relaybase.http.crowd import Crowd
 
 Event = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -17,87 +19,110 @@ Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES: Final = 1 << 20
 
+MAX_STRANGERS_BODY_BYTES: Final = 64 << 10
+"""Of a body whose sender has not shown who he is: a form to log in with has a thousandth of it."""
 
-class Gone(Exception):
-    """The client went away before all of its body had come."""
+PAUSE_SECONDS: Final = 10.0
+"""How long nothing of a body may come."""
+
+WHOLE_SECONDS: Final = 60.0
+"""How long all of a body may take: the largest one at 17 KiB/s."""
+
+_EACH_TAKES: Final = 16 << 10
+"""Bytes that a request which is not complete takes beside its body: connection, parser, task."""
+
+OF_THE_KNOWN: Final = Crowd(16 << 20, 12 << 20)
+OF_STRANGERS: Final = Crowd(4 << 20, 1 << 20)
 
 
-class TooMuch(Exception):
+class Refused(Exception):
+    """A body that is not taken in to its end: the answer's status, and headers beside `Connection: close`."""
+
+    status = 400
+    headers: Mapping[str, str] = {}
+
+
+class TooMuch(Refused):
     """The body has more bytes than it may: so many."""
+
+    status = 413
 
     def __init__(self, most: int) -> None:
         super().__init__(f"The body may have at most {most} bytes.")
 
 
+class TooSlow(Refused):
+    """It did not come in time."""
+
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The body did not come within {WHOLE_SECONDS:g} s, or paused for {PAUSE_SECONDS:g} s."
+        )
+
+
+class TooMany(Refused):
+    """Others that are not complete either take up all that there is for them."""
+
+    status = 503
+    headers: Mapping[str, str] = {"Retry-After": "2"}
+
+    def __init__(self) -> None:
+        super().__init__("Too many requests are on their way and not complete. Try again in a few seconds.")
+
+
+class Gone(Exception):
+    """The client went away before all of its body had come."""
+
+
 TOO_LARGE: Final = str(TooMuch(MAX_BODY_BYTES))
 
 
-class BodyLimit:
-    """An ASGI application that answers 413 to bodies over `MAX_BODY_BYTES`, and hands on the others.
-
-    By what Content-Length announces. Where nothing is announced (chunked) the body is counted as
-    it comes, and handed on with its length: Django REST framework takes it for empty otherwise.
-    """
-
-    def __init__(self, application: Application) -> None:
-        self._application = application
-
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            # A server takes an error for "no such thing here". Django's would be reported at each start.
-            raise ValueError(f"Only HTTP is answered here, not {scope['type']}.")
-        headers = dict(scope["headers"])
-        # Servers have refused a length that is not a number.
-        if int(headers.get(b"content-length", 0)) > MAX_BODY_BYTES:
-            await _refuse(send)
-        elif b"transfer-encoding" in headers:
-            await self._count(scope, receive, send)
-        else:
-            await self._application(scope, receive, send)
-
-    async def _count(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        try:
-            body = await whole(receive, MAX_BODY_BYTES)
-        except Gone:
-            return
-        except TooMuch:
-            await _refuse(send)
-            return
-        events: list[Event] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Event:
-            return events.pop() if events else await receive()
-
-        headers = [*scope["headers"], (b"content-length", b"%d" % len(body))]
-        await self._application({**scope, "headers": headers}, replay, send)
-
-
-async def whole(receive: Receive, most: int) -> bytes:
-    """The body of a request, taken in as it comes.
+async def whole(receive: Receive, most: int, peer: str, crowd: Crowd = OF_THE_KNOWN) -> bytes:
+    """The body of a request, taken in as it comes. `peer` is the address that it comes from.
 
     Raises:
         Gone: the client went away before.
         TooMuch: it has more than `most` bytes; what is still on its way is not read.
+        TooSlow: it paused, or took too long.
+        TooMany: there are too many that are not complete, and this one is the oldest.
     """
-    body, more = bytearray(), True
-    while more:
-        event = await receive()
-        if event["type"] != "http.request":
-            raise Gone
-        body += event["body"]
-        more = event["more_body"]
-        if len(body) > most:
-            raise TooMuch(most)
-    return bytes(body)
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WHOLE_SECONDS
+    is_sent_away = False
+    try:
+        async with asyncio.timeout(PAUSE_SECONDS) as limit:
+
+            def leave() -> None:
+                nonlocal is_sent_away
+                is_sent_away = True
+                if not limit.expired():
+                    limit.reschedule(loop.time())
+
+            place = crowd.enter(peer, _EACH_TAKES, leave)
+            try:
+                body, more = bytearray(), True
+                while more:
+                    event = await receive()
+                    if event["type"] != "http.request":
+                        raise Gone
+                    body += event["body"]
+                    more = event["more_body"]
+                    if len(body) > most:
+                        raise TooMuch(most)
+                    if more and not is_sent_away:
+                        crowd.grow(place, len(event["body"]))
+                    if more and not is_sent_away:
+                        limit.reschedule(min(until, loop.time() + PAUSE_SECONDS))
+                return bytes(body)
+            finally:
+                crowd.done(place)
+    except TimeoutError:
+        raise (TooMany if is_sent_away else TooSlow)() from None
 
 
-async def _refuse(send: Send) -> None:
-    body = json.dumps(problem_details(413, TOO_LARGE)).encode()
-    headers = [
-        (b"content-type", CONTENT_TYPE.encode()),
-        (b"content-length", b"%d" % len(body)),
-        # What is still on its way is not read.
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers, "trailers": False})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+def peer_of(scope: Mapping[str, Any]) -> str:
+    """The address that a request comes from; empty where there is none, as with a Unix socket."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""

@@ -23,6 +23,7 @@ from access_app.models import Token
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relaybase.connections import shared_redis
+from relayproject.processes import processes
 
 API = "/api/v1"
 
@@ -162,9 +163,9 @@ def _web(application: str, environment: dict[str, str]) -> tuple[subprocess.Pope
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    web = next(process for process in processes({"RELAY_WEB_PORT": str(port)}) if process.name == "web")
     process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", f"relayproject.asgi:{application}", "--port", str(port)]
-        + ["--log-level", "warning"],
+        [argument.replace(":application", f":{application}") for argument in web.argv(sys.executable)],
         env={
             **os.environ,
             "DATABASE_URL": urlsplit(django_settings.SERVERS.database_url)

@@ -10,7 +10,7 @@ from rest_framework.utils.encoders import JSONEncoder as RestEncoder
 
 from relaybase import logs
 from relaybase.http import problems
-from relaybase.http.bodies import Send, TooMuch
+from relaybase.http.bodies import Refused, Send
 from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.http.hot.endpoint import Answer
 from relaybase.http.hot.request import Request
@@ -37,9 +37,10 @@ def encoded(data: Any) -> bytes:
 
 def of_error(exc: Exception, request: Request, name: str) -> Answer:
     """What Django's view answers when this is raised in it. `name` is the endpoint's, for the log."""
-    if isinstance(exc, TooMuch):
+    if isinstance(exc, Refused):
         # What is still on its way is not read.
-        return Answer(problem_details(413, str(exc)), 413, {"Connection": "close"}, CONTENT_TYPE)
+        headers = {**exc.headers, "Connection": "close"}
+        return Answer(problem_details(exc.status, str(exc)), exc.status, headers, CONTENT_TYPE)
     response = problems.answer(exc, {"request": request})
     if response is None:
         log.error("%s: nobody expected this", name, exc_info=exc)

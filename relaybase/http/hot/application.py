@@ -98,7 +98,8 @@ class HotEndpoints:
         way, parameters = plain.way_of(scope, headers), plain.parameters_of(scope["query_string"])
         if parameters is None or not way.is_plain:
             return None
-        request = Request(scope["method"], headers, parameters, receive, route.endpoint.most_bytes)
+        most, peer = route.endpoint.most_bytes, bodies.peer_of(scope)
+        request = Request(scope["method"], headers, parameters, receive, most, peer)
         return _Call(route, work, named, key, request, way.is_https)
 
     def _match(self, scope: Mapping[str, Any]) -> tuple[_Route, Work, Mapping[str, str]] | None:
@@ -131,7 +132,7 @@ class HotEndpoints:
             raise bodies.TooMuch(endpoint.most_bytes)
         holder = self._authority.known(call.key) or await self._authority.find(call.key)
         if holder is None:
-            raise _not_valid()
+            raise not_valid()
         if (refusal := holder.refusal(endpoint.right)) is not None:
             raise PermissionDenied(refusal)
         if (allowance := await limit.count(holder.who)) is not None:
@@ -143,7 +144,8 @@ class HotEndpoints:
         return found if isinstance(found, Answer) else Answer(found)
 
 
-def _not_valid() -> AuthenticationFailed:
+def not_valid() -> AuthenticationFailed:
+    """What a key that nobody has is answered with."""
     exc = AuthenticationFailed(NOT_VALID)
     exc.auth_header = "Bearer"  # type: ignore[attr-defined]  # REST framework's views set it so.
     return exc

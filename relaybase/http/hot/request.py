@@ -30,6 +30,7 @@ class Request:
         query_params: QueryDict,
         receive: bodies.Receive,
         most_bytes: int,
+        peer: str = "",
     ) -> None:
         self.method = method
         self.headers = headers
@@ -39,15 +40,17 @@ class Request:
         self.accepted_renderer: Any = JSONRenderer()
         self._receive = receive
         self._most_bytes = most_bytes
+        self._peer = peer
 
     async def body(self) -> bytes:
         """All of the body. It can be asked for once.
 
         Raises:
-            TooMuch: more than the endpoint takes; what is still on its way is not read.
+            Refused: more than the endpoint takes, too slow, or too many at once; what is still on its way
+                is not read.
             Gone: the client went away before the end of it.
         """
-        return await bodies.whole(self._receive, self._most_bytes)
+        return await bodies.whole(self._receive, self._most_bytes, self._peer)
 
     async def json(self) -> Any:
         """The body as JSON: what REST framework's views find in `request.data`.
@@ -55,7 +58,7 @@ class Request:
         Raises:
             UnsupportedMediaType: it is something else.
             ParseError: it is not JSON, nested too deeply, or has half a surrogate pair in it.
-            TooMuch, Gone: as above.
+            Refused, Gone: as above.
         """
         body = await self.body()
         if not body:

@@ -41,7 +41,7 @@ def test_a_body_that_is_announced_as_too_large_is_refused_before_it_is_sent(web:
     assert TOO_LARGE.encode() in content
 
 
-def test_a_body_without_an_end_is_refused_once_too_much_has_come(web: str) -> None:
+def test_a_body_without_an_end_is_refused_once_too_much_has_come(web: str, token: str) -> None:
     sent = 0
 
     def chunks() -> Iterator[bytes]:
@@ -51,17 +51,18 @@ def test_a_body_without_an_end_is_refused_once_too_much_has_come(web: str) -> No
             yield b"x" * (1 << 16)
 
     connection = http.client.HTTPConnection(urlsplit(web).netloc, timeout=10)
+    headers = {"Authorization": f"Bearer {token}"}
     with pytest.raises((BrokenPipeError, ConnectionResetError)):
-        connection.request("POST", START, chunks(), encode_chunked=True)
+        connection.request("POST", START, chunks(), headers, encode_chunked=True)
     connection.close()
 
     assert sent < 64 * MAX_BODY_BYTES
 
 
-def test_a_chunked_body_that_is_too_large_is_answered(web: str) -> None:
+def test_a_chunked_body_that_is_too_large_is_answered(web: str, token: str) -> None:
     chunks = itertools.repeat(b"x" * (1 << 16), MAX_BODY_BYTES // (1 << 16) + 1)
 
-    assert _ask(web, "POST", START, chunks)[0] == 413
+    assert _ask(web, "POST", START, chunks, Authorization=f"Bearer {token}")[0] == 413
 
 
 def test_a_chunked_body_of_the_largest_size_is_read(web: str, token: str) -> None:

@@ -1,0 +1,54 @@
+"""Who has shown who he is, before a body is taken in: by a token, or by a session."""
+
+import asyncio
+from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
+from types import SimpleNamespace
+from typing import Any, cast
+
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+from django.http import HttpRequest
+
+from access_app.remembering import Remembered
+from relaybase.http.hot import plain
+from relaybase.http.hot.application import not_valid
+
+
+class Admitted:
+    """Asks PostgreSQL only for what is not remembered. May be awaited for each request with a large body."""
+
+    def __init__(self, remembered: Remembered) -> None:
+        self._remembered = remembered
+
+    async def __call__(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether these are the headers of somebody who is known.
+
+        Raises:
+            AuthenticationFailed: they have a token that nobody has.
+            Disconnected: PostgreSQL does not say it now.
+        """
+        if (key := plain.key_of(headers)) is not None:
+            if (self._remembered.known(key) or await self._remembered.find(key)) is None:
+                raise not_valid()
+            return True
+        session = _session_key(headers.get(b"cookie", b""))
+        return bool(session) and await asyncio.to_thread(_has_user, session)
+
+
+def _session_key(cookies: bytes) -> str:
+    try:
+        found = SimpleCookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return ""
+    return found.value if found else ""
+
+
+def _has_user(key: str) -> bool:
+    request = cast(HttpRequest, cast(Any, SimpleNamespace(session=SessionStore(key))))
+    try:
+        return get_user(request).is_authenticated
+    finally:
+        connection.close()

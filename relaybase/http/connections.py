@@ -1,0 +1,100 @@
+"""The web server's connections: uvicorn's own, that wait for a request within bounds.
+
+uvicorn gives a connection all the time in the world until the headers of a request are complete, and them
+all the bytes. So whoever waits for a request here (a new connection, one that has its answer, one whose
+headers trickle in) has `HEAD_SECONDS` for its headers, which have `MOST_HEAD_BYTES`; and there are bounds
+for all who wait: `Crowd`. A request that is under way does not count; its body has bounds of its own
+(`bodies`). uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
+
+`--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
+"""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from relaybase.http.crowd import Crowd, Place
+
+HEAD_SECONDS: Final = 10.0
+"""From the end of an answer, or from connecting, until the next headers are complete."""
+
+MOST_HEAD_BYTES: Final = 64 << 10
+
+WAITING: Final = Crowd(512, 256)
+"""Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._place: Place | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+        self._is_in_body = False
+
+    def connection_made(self, transport: Any) -> None:
+        """It is there, and nothing has been asked."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is not there any more."""
+        self._go_on()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come."""
+        super().data_received(data)
+        if self._place is not None and not self._is_in_body:
+            self._head_bytes += len(data)
+            if self._head_bytes > MOST_HEAD_BYTES:
+                self._close(b"431 Request Header Fields Too Large")
+
+    def on_headers_complete(self) -> None:
+        """A request has begun."""
+        self._is_in_body = True
+        self._go_on()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """All of it has come."""
+        self._is_in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """It is answered. What is on its way of its body is passed over, for as long as a head may take."""
+        super().on_response_complete()
+        if not self.transport.is_closing() and self.cycle.response_complete:
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._place is None:
+            self._head_bytes = 0
+            self._timer = self.loop.call_later(HEAD_SECONDS, self._close, b"408 Request Timeout")
+            self._place = WAITING.enter(self.client[0] if self.client else "", 1, self._give_way)
+
+    def _go_on(self) -> None:
+        if self._place is not None:
+            WAITING.done(self._place)
+            self._place = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _give_way(self) -> None:
+        self._close(b"503 Service Unavailable")
+
+    def _close(self, status: bytes) -> None:
+        """Say why, unless nothing was asked, and hang up."""
+        began = self._head_bytes > 0
+        self._go_on()
+        if self.transport.is_closing():
+            return
+        if began:
+            self.transport.write(
+                b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+            )
+        self.transport.close()
