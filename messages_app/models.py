@@ -60,6 +60,7 @@ class Quarantined(models.Model):
     content_type = models.TextField(null=True)
     produced_by = models.TextField(null=True)
     quarantined_at = models.DateTimeField()
+    acknowledged_at = models.DateTimeField(null=True, help_text="Since when somebody knows of it.")
 
     class Meta:
         db_table = "quarantine"
@@ -68,6 +69,10 @@ class Quarantined(models.Model):
             # The orders of the admin's lists, which end with the id.
             models.Index(fields=["quarantined_at", "id"], name="quarantined_at_id"),
             models.Index(fields=["channel", "quarantined_at", "id"], name="channel_quarantined_at_id"),
+            # What nobody knows of yet: for the home page.
+            models.Index(
+                fields=["acknowledged_at", "quarantined_at", "id"], name="acknowledged_quarantined_id"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -30,6 +30,7 @@ class Root(APIView):
                 "channels": reverse("channels", request=request),
                 "gaps": reverse("gaps", request=request),
                 "messages": reverse("messages", request=request) + "?channel=orders",
+                "quarantine": reverse("quarantine", request=request),
                 "documentation": reverse("api-docs", request=request),
             }
         )

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from messages_app.api.download import MessageExport
+from messages_app.api.quarantine import QuarantineAcknowledge, QuarantineDetail, QuarantineList
 from messages_app.api.views import MessageDetail, MessageList
 from relaybase.http.addresses import NAME, both
 from relaybase.http.problems import unexpected
@@ -45,4 +46,7 @@ urlpatterns = [
     both(f"{API}/messages/export", MessageExport.as_view(), "export"),
     both(f"{API}/messages/(?P<key>[^/]+)", MessageDetail.as_view(), "message"),
     re_path(f"^{API}/", unknown),
+    both(f"{API}/quarantine", QuarantineList.as_view(), "quarantine"),
+    both(f"{API}/quarantine/(?P<key>[^/]+)", QuarantineDetail.as_view(), "quarantined"),
+    both(f"{API}/quarantine/(?P<key>[^/]+)/acknowledge", QuarantineAcknowledge.as_view(), "acknowledge"),
 ]

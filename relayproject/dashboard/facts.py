@@ -59,6 +59,7 @@ class Facts:
     stopped:  why nobody proposes listeners and writers
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
     held:     messages in the memory of leading listeners
+    latest:   what went into quarantine last and nobody has acknowledged
     """
 
     away: dict[str, str] = field(default_factory=dict)
@@ -263,6 +264,7 @@ def _quarantine(facts: Facts) -> None:
     # By the web's client: the writer's has a longer patience than somebody who looks at a page.
     facts.quarantined = history.collection().database["quarantine"].estimated_document_count()
     if facts.quarantined:
-        facts.latest = list(Quarantined.objects.defer("payload").order_by("-quarantined_at")[:5])
+        unknown = Quarantined.objects.filter(acknowledged_at=None)
+        facts.latest = list(unknown.defer("payload").order_by("-quarantined_at", "-pk")[:5])
     # What is wrong with the collections is the trouble of their writers.
     facts.findings += watching.mongo_findings_now()

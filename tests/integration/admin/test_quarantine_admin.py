@@ -8,6 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from access_app.models import AuditEntry
 from messages_app.models import Quarantined
 from messages_app.writing.writer import Writer
 from relaybase import keys
@@ -143,3 +144,69 @@ def test_the_list_comes_from_an_index(
     database.drop_collection("system.profile")
     assert any("IXSCAN" in plan for plan in plans)
     assert not any("COLLSCAN" in plan for plan in plans)
+
+
+def _act(browser: Client, action: str, *ids: str) -> str:
+    data = {"action": action, "_selected_action": list(ids)}
+    return browser.post(LIST, data, follow=True).content.decode()
+
+
+def _warns(browser: Client) -> bool:
+    tiles: str = browser.get(reverse("admin:state")).json()["parts"]["tiles"]
+    return 'class="tile warn" href="/admin/messages_app/quarantined/"' in tiles
+
+
+def test_what_is_acknowledged_stays_and_warns_no_more(
+    browser: Client, quarantine: Put, operator: Any
+) -> None:
+    keys = [quarantine("orders", b"one"), quarantine("orders", b"two", number=2)]
+    assert _warns(browser)
+
+    assert "1 message acknowledged." in _act(browser, "acknowledge", keys[0])
+    assert _warns(browser)
+    address = reverse("admin:messages_app_quarantined_change", args=[keys[1]])
+    assert "Acknowledge" in browser.get(address).content.decode()
+    browser.post(address, {"_acknowledge": "1"})
+
+    assert not _warns(browser)
+    assert 'value="Acknowledge"' not in browser.get(address).content.decode()
+    assert Quarantined.objects.count() == 2
+    entries = AuditEntry.objects.filter(action="quarantine acknowledged")
+    assert {(entry.target, entry.actor, entry.details["channel"]) for entry in entries} == {
+        (key, "operator", "orders") for key in keys
+    }
+    assert "<code>one</code>" not in browser.get(LIST, {"acknowledged": "no"}).content.decode()
+    assert "<code>one</code>" in browser.get(LIST, {"acknowledged": "yes"}).content.decode()
+
+
+def test_what_is_discarded_is_gone_and_on_record(browser: Client, quarantine: Put) -> None:
+    keys = [quarantine("orders", b"secret", number=number) for number in range(1, 4)]
+
+    assert "2 messages discarded." in _act(browser, "discard", *keys[:2])
+    browser.post(reverse("admin:messages_app_quarantined_change", args=[keys[2]]), {"_discard": "1"})
+
+    assert not Quarantined.objects.exists()
+    assert not _warns(browser)
+    entries = list(AuditEntry.objects.filter(action="quarantine discarded"))
+    assert {entry.target for entry in entries} == set(keys)
+    assert "secret" not in str([entry.details for entry in entries])
+
+
+def test_who_may_only_look_cannot_discard_or_acknowledge(
+    client: Client, quarantine: Put, django_user_model: Any
+) -> None:
+    key = quarantine("orders", b"hello")
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_quarantined"))
+    client.force_login(clerk)
+    address = reverse("admin:messages_app_quarantined_change", args=[key])
+
+    html = client.get(address).content.decode()
+    assert 'name="_discard"' not in html
+    assert 'name="_acknowledge"' not in html
+    for button in ("discard", "acknowledge"):
+        client.post(address, {f"_{button}": "1"})
+        _act(client, button, key)
+
+    assert Quarantined.objects.get().acknowledged_at is None
+    assert not AuditEntry.objects.exists()

@@ -1,0 +1,5 @@
+"""Messages and quarantine in Django's admin, a module each."""
+
+from messages_app.admin import quarantine, stored
+
+__all__ = ["quarantine", "stored"]
