@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import redis
 from django.conf import settings
+from django.db.models import QuerySet
 from rest_framework import serializers
 
 from channels_app.completeness import overlapping, touching
@@ -74,6 +75,12 @@ def missed(name: str, since: datetime | None, until: datetime | None) -> list[Ga
     """The gaps in this range in which the channel may have missed something, the oldest first."""
     found = Gap.objects.filter(touching(name), overlapping(since, until), covered=False)
     return list(found.order_by("began_at", "id"))
+
+
+def newest_missed(name: str, since: datetime | None, until: datetime | None) -> QuerySet[Gap]:
+    """The same, the newest first, for somebody who looks at a list. An empty name: of all channels."""
+    found = Gap.objects.filter(overlapping(since, until), covered=False).order_by("-began_at", "-id")
+    return found.filter(touching(name)) if name else found
 
 
 def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:

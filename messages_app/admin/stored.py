@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from pymongo.errors import PyMongoError
 
+from messages_app.admin import between
 from messages_app.models import Message
 from messages_app.searching import history, previews
 from messages_app.searching.history import Page, PageCursor, Search
@@ -64,10 +65,11 @@ class MessageAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         finder = Finder(request.GET, label_suffix="")
-        page, channels = Page([], None, False, None, None), []
+        page, channels, rows = Page([], None, False, None, None), [], list[between.Row]()
         if finder.is_valid():
             try:
-                page = _page(finder.cleaned_data)
+                page, since, until = _page(finder.cleaned_data)
+                rows = between.rows(finder.cleaned_data["channel"], page.messages, since, until)
                 channels = previews.recent_channels(20)
             except SearchTooSlow:
                 finder.add_error("contains", "This took too long. Give a shorter time to search in.")
@@ -81,7 +83,7 @@ class MessageAdmin(ReadOnlyAdmin):
             "title": "Messages",
             "opts": self.opts,
             "finder": finder,
-            "page": page,
+            "rows": rows,
             "channels": channels,
             "newer": _link(finder, above=page.previous.position if page.previous else None),
             "older": _link(finder, below=page.next.position if page.next else None),
@@ -114,14 +116,16 @@ class MessageAdmin(ReadOnlyAdmin):
         return TemplateResponse(request, "admin/messages_app/message/change_form.html", context)
 
 
-def _page(given: dict[str, Any]) -> Page:
-    """The previews that were asked for, the newest first."""
+def _page(given: dict[str, Any]) -> tuple[Page, str | None, str | None]:
+    """The previews that were asked for, the newest first, and the positions between which they lie."""
     if not given["channel"]:
-        return Page(previews.newest(), None, False, None, None)
+        newest = previews.newest()
+        return Page(newest, None, False, None, None), newest[-1]["position"] if newest else None, None
     search = Search(given["channel"], given["since"], given["until"], given["contains"] or None)
     position = given["above"] or given["below"]
     cursor = PageCursor(position, back=bool(given["above"])) if position else None
-    return history.read(search, limit=previews.PAGE, cursor=cursor, projection=previews.PREVIEW)
+    page = history.read(search, limit=previews.PAGE, cursor=cursor, projection=previews.PREVIEW)
+    return page, *history.extent(search, cursor, page)
 
 
 def _link(finder: Finder, **position: str | None) -> str:

@@ -90,7 +90,9 @@ NEVER: Final = (
 )
 """Package or module, and what it never comes to, by whatever detour: the same, or a library."""
 
-NEVER_BY_ITSELF: Final = tuple((f"messages_app.{door}", "channels_app") for door in DOORS if door != "api")
+NEVER_BY_ITSELF: Final = tuple(
+    (f"messages_app.{door}", "channels_app") for door in DOORS if door not in {"api", "admin"}
+)
 """The same of what it imports itself: through `writing` it may come there."""
 
 MOST_MODULES: Final = 15

@@ -122,7 +122,7 @@ def test_whoever_hands_out_comes_to_no_listener_and_to_no_writer() -> None:
 
 
 def test_messages_doors_import_nothing_of_channels_themselves() -> None:
-    assert list(rules.detours(forged(messages_app__admin="channels_app.report")))
+    assert list(rules.detours(forged(messages_app__tasks="channels_app.report")))
 
 
 def test_a_circle_is_noticed() -> None:

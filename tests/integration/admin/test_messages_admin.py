@@ -10,6 +10,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
+from channels_app.models import Gap
 from leases_app import partitioning
 from relaybase import keys
 from relaycore.channels import partition_of
@@ -246,3 +247,71 @@ def test_every_page_comes_from_the_index(browser: Client, store: Store, archive:
         assert question["docsExamined"] <= 51
         assert question["keysExamined"] <= 60
         assert "hasSortStage" not in question
+
+
+def _gap(channel: str, began: float, ended: float | None, **more: Any) -> None:
+    Gap.objects.create(
+        partition=0,
+        partitions=1,
+        channel=channel,
+        cause="refused",
+        began_at=START + timedelta(seconds=began),
+        ended_at=None if ended is None else START + timedelta(seconds=ended),
+        **more,
+    )
+
+
+def _order(html: str) -> list[tuple[str, str]]:
+    """Texts and gaps as they follow one another."""
+    return re.findall(r'<td class="text"><div>(.*?)</div>|Not heard</a> [0-9-]+ ([0-9:.]+)', html, re.DOTALL)
+
+
+def test_gaps_lie_between_the_rows_of_a_channel(browser: Client, store: Store) -> None:
+    store("orders", *[f"text {n}" for n in range(3)])
+    _gap("orders", 0.5, 0.7, missed_at_most=3)
+    _gap("orders", -10, -9, missed_at_most=None)
+    _gap("", 1.5, 1.6, missed_at_most=1)
+    _gap("orders", 5, None)
+    _gap("payments", 0.5, 0.6)
+    _gap("orders", 0.2, 0.3, covered=True)
+
+    html = page(browser, channel="orders")
+
+    first = f"{START:%H:%M:%S}"
+    assert [text or at for text, at in _order(html)] == [
+        f"{START + timedelta(seconds=5):%H:%M:%S}.000",
+        "text 2",
+        f"{START + timedelta(seconds=1):%H:%M:%S}.500",
+        "text 1",
+        f"{first}.500",
+        "text 0",
+        f"{START - timedelta(seconds=10):%H:%M:%S}.000",
+    ]
+    assert "at most 3 messages missed" in html
+    assert "nobody knows how much was missed" in html
+    assert "every channel of partition 0" in html
+    # Not what lies outside of what was asked for.
+    narrow = page(browser, channel="orders", until=f"{START + timedelta(seconds=1):%Y-%m-%dT%H:%M:%S}")
+    assert [text or at for text, at in _order(narrow)][:2] == [f"{first}.500", "text 0"]
+
+
+def test_gaps_lie_between_the_newest_of_all_channels(browser: Client, store: Store) -> None:
+    store("orders", "text 0", "text 1")
+    _gap("<b>payments", 0.5, 0.6)
+    _gap("payments", -10, -9)
+
+    html = page(browser)
+
+    assert [bool(text) for text, _ in _order(html)] == [True, False, True]
+    assert "&lt;b&gt;payments, " in html
+
+
+def test_of_many_gaps_as_many_are_shown_as_a_page_has_messages(browser: Client, store: Store) -> None:
+    store("orders", "text 0")
+    for number in range(53):
+        _gap("orders", 10 + number, 10.5 + number)
+
+    html = page(browser, channel="orders")
+
+    assert len(_order(html)) == 51
+    assert "3 more gaps</a>" in html
