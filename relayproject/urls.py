@@ -12,7 +12,7 @@ from messages_app.api.quarantine import QuarantineAcknowledge, QuarantineDetail,
 from messages_app.api.views import MessageDetail, MessageList
 from relaybase.http.addresses import NAME, both
 from relaybase.http.problems import unexpected
-from relaybase.pages.failures import refused
+from relaybase.pages.failures import missing, refused
 from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
@@ -20,6 +20,7 @@ from relayproject.root import Root, unknown
 API = "api/v1"
 
 handler400 = refused
+handler404 = missing
 handler500 = unexpected
 
 to_admin = RedirectView.as_view(pattern_name="admin:index")
@@ -45,8 +46,8 @@ urlpatterns = [
     both(f"{API}/messages", MessageList.as_view(), "messages"),
     both(f"{API}/messages/export", MessageExport.as_view(), "export"),
     both(f"{API}/messages/(?P<key>[^/]+)", MessageDetail.as_view(), "message"),
-    re_path(f"^{API}/", unknown),
     both(f"{API}/quarantine", QuarantineList.as_view(), "quarantine"),
     both(f"{API}/quarantine/(?P<key>[^/]+)", QuarantineDetail.as_view(), "quarantined"),
     both(f"{API}/quarantine/(?P<key>[^/]+)/acknowledge", QuarantineAcknowledge.as_view(), "acknowledge"),
+    re_path(f"^{API}/", unknown),
 ]

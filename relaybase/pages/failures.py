@@ -9,8 +9,9 @@ from typing import Final
 
 from django.core.exceptions import TooManyFieldsSent
 from django.db import DatabaseError, DataError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.html import format_html
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.template.loader import render_to_string
+from django.urls import Resolver404
 from django.views.defaults import bad_request
 from pymongo.errors import OperationFailure
 
@@ -20,12 +21,7 @@ from relaycore.errors import one_line
 
 log = logging.getLogger(__name__)
 
-_PAGE: Final = """<!doctype html>
-<html lang="en">
-<head><title>{title}</title></head>
-<body><h1>{title}</h1><p>{detail}</p></body>
-</html>
-"""
+_PAGE: Final = "relay/plain.html"
 _TOO_MANY: Final = "More was selected than one form can carry. Select fewer rows, and do the rest after them."
 _MOST_SAID: Final = 200
 
@@ -63,6 +59,15 @@ def refused(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(400, "Bad Request", _TOO_MANY)
 
 
+def missing(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler404."""
+    said = str(exception) if isinstance(exception, Http404) and not isinstance(exception, Resolver404) else ""
+    detail = said or "Nothing is at this address."
+    if request.path.startswith("/api/"):
+        return problems.as_response(problem_details(404, detail))
+    return _page(404, "Not Found", detail)
+
+
 def _is_filter(request: HttpRequest, exc: Exception) -> bool:
     """Whether it is the address of a list that has led to it: what stands there goes to a server as it is."""
     match = request.resolver_match
@@ -74,4 +79,5 @@ def _is_filter(request: HttpRequest, exc: Exception) -> bool:
 
 
 def _page(status: int, title: str, detail: str) -> HttpResponse:
-    return HttpResponse(format_html(_PAGE, title=title, detail=detail), status=status)
+    # Without the request: a page that says that PostgreSQL is away must not ask it who is logged in.
+    return HttpResponse(render_to_string(_PAGE, {"title": title, "detail": detail}), status=status)
