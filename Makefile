@@ -10,15 +10,16 @@ find_python = for modules in sys,ensurepip sys; do \
 		python=; \
 	done; done; \
 	test -n "$$python" || { echo "relay: Python 3.11 or newer is needed, and not found." >&2; exit 1; }
+is_port_free = @$(find_python); exec "$$python" -I relaystack/ports.py
 install = @$(find_python); exec "$$python" -I relaystack/virtualenv.py .
 
 .DEFAULT_GOAL := help
-.PHONY: help run test floors chaos chaos-long chaos-proof soak soak-calm bench lint format types check clean venv venv-dev
+.PHONY: help run test floors chaos chaos-long chaos-proof soak soak-calm bench lint format types check clean port venv venv-dev
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
-run: venv  ## start everything, until Ctrl-C
+run: port venv  ## start everything, until Ctrl-C
 	@# -E: PYTHONPATH and the like are meant for others.
 	@exec $(BIN)/python -E -m relaystack
 
@@ -66,6 +67,9 @@ floors: venv-dev  ## draw docs/floors.md from the imports
 clean:  ## remove what was installed and cached; the data in var/ stay
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+port:  # Before minutes are spent on installing.
+	$(is_port_free)
 
 venv:
 	$(install) requirements.txt

@@ -59,7 +59,7 @@ def keep_running(options: Options, data: DataDirectory, interrupts: Interrupts, 
         stack.start()
         say("Relay is up.")
         with suppress(OSError):
-            print(summary(options, stack.user, stack.password, stack.token), flush=True)
+            print(summary(options, stack.user, stack.password, stack.token, stack.redis_url), flush=True)
         stack.run()
     finally:
         say("Stopping. (Ctrl-C again kills.)")

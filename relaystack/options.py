@@ -148,5 +148,5 @@ def _web_port(host: str, text: str) -> int:
             f"The web server cannot listen on {host}, port {text}: {os.strerror(error.errno or 0)}."
         ) from error
     if not free:
-        raise PortTaken(f"Port {port} is taken: free it or set RELAY_WEB_PORT.")
+        raise PortTaken(ports.taken(port))
     return port

@@ -2,10 +2,17 @@
 
 Never the usual ones (5432, 6379, 27017), where another server may be meant. A port is kept from start to
 start, so that an address noted yesterday is right today.
+
+    python3 -I ports.py
+
+says whether the web server's port is taken, before anything is installed: so this runs on a bare Python and
+imports nothing of this project.
 """
 
 import errno
+import os
 import socket
+import sys
 from collections.abc import Mapping
 
 PREFERRED: Mapping[str, int] = {"postgres": 25432, "redis": 26379, "mongo": 27117}
@@ -37,3 +44,24 @@ def free_port(host: str = "127.0.0.1") -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def taken(port: int) -> str:
+    """The sentence for an operator."""
+    return f"Port {port} is taken: free it or set RELAY_WEB_PORT."
+
+
+def main(environ: Mapping[str, str]) -> int:
+    """1, and a sentence, if the web server's port is taken. Whatever else is wrong, the start will say."""
+    host, port = environ.get("RELAY_WEB_HOST") or "127.0.0.1", environ.get("RELAY_WEB_PORT") or "8000"
+    try:
+        if is_free(int(port), host):
+            return 0
+    except (OSError, OverflowError, ValueError):
+        return 0
+    print(f"relay: {taken(int(port))}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

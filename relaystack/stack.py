@@ -39,6 +39,11 @@ class Stack:
         self._urls: dict[str, str] = dict(options.urls)
         self._supervisor = Supervisor(self._write_state, say)
 
+    @property
+    def redis_url(self) -> str:
+        """Where publishers find Redis, once it serves."""
+        return self._urls["REDIS_URL"]
+
     def start(self) -> None:
         """Start everything, and wait until it serves.
 

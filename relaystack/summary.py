@@ -8,8 +8,8 @@ from relaystack.options import Options
 from relaystack.running.programs import PROJECT
 
 
-def summary(options: Options, user: str, password: str, token: str) -> str:
-    """Addresses, the login, and three lines to paste that show a message arriving."""
+def summary(options: Options, user: str, password: str, token: str, redis_url: str) -> str:
+    """Addresses, the login, and lines to paste that show a message arriving."""
     web = options.web_address
     authorization = f"-H 'Authorization: Bearer {token}'"
     orders = """-H 'Content-Type: application/json' -d '{"channel": "orders"}'"""
@@ -21,6 +21,7 @@ def summary(options: Options, user: str, password: str, token: str) -> str:
   site          {web}/
   admin         {web}/admin/
   API browser   {web}/api/v1/
+  Redis         {redis_url}
   user          {user}
   password      {password}
   token         {token}
@@ -30,6 +31,10 @@ See a message arrive. Paste into another terminal, in this directory:
   curl -sS {authorization} {orders} '{web}/api/v1/start-listening?wait=5'
   {setting}{python} {manage} publish orders "hello"
   curl -sS {authorization} '{web}/api/v1/messages?channel=orders'
+
+The second line is the same as this one; a bare machine has no redis-cli. Your publishers use that address:
+
+  redis-cli -u {shlex.quote(redis_url)} PUBLISH orders "hello"
 
 Logs are in {data}/log. Ctrl-C stops everything; the data stay in {data}.
 """

@@ -85,6 +85,22 @@ def test_every_command_of_a_page_does_what_the_page_says(
             _run(shell, command)
 
 
+def test_the_tutorial_works_once_more_after_everything_was_stopped(room: Path, tmp_path: Path) -> None:
+    """Word for word, after the commands of the README, and after Ctrl-C."""
+    stack = Stack(room / "twice")
+    for time_of_it in ("first", "second"):
+        stack.start()
+        try:
+            shell = Shell(stack, tmp_path / time_of_it)
+            if time_of_it == "first":
+                stack.listen_to("orders")
+            for command in commands(read(Path("docs/tutorial.md"))):
+                if "curl" in command.words or "export" in command.words or "publish" in command.words:
+                    _run(shell, command)
+        finally:
+            stack.stop()
+
+
 def _tables(url: str) -> set[str]:
     connection = psycopg2.connect(url)
     with connection.cursor() as cursor:

@@ -1,6 +1,7 @@
 """`python -m relaystack`, up to the point where Relay's own programs begin."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -11,9 +12,12 @@ import psutil
 import pytest
 
 from relaystack.datadir import DataDirectory
+from relaystack.options import read_options
 from relaystack.servers.embedded import Server
 from relaystack.servers.external import UNREADABLE, without_password
 from relaystack.servers.together import start_all
+from relaystack.summary import summary
+from tests.integration.stack.conftest import ROOT
 
 Spawn = Callable[..., subprocess.Popen[str]]
 
@@ -51,6 +55,35 @@ def test_a_taken_web_port_is_refused_before_anything_is_made(
         sentence = refusal(RELAY_WEB_PORT=str(port))
     assert sentence == f"Port {port} is taken: free it or set RELAY_WEB_PORT."
     assert not (tmp_path / "var").exists()
+
+
+def test_make_looks_at_the_port_before_it_installs_anything(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        (tmp_path / "Makefile").write_text((ROOT / "Makefile").read_text())
+        (tmp_path / "relaystack").symlink_to(ROOT / "relaystack")
+        run = subprocess.run(
+            ["make", "run"],
+            cwd=tmp_path,
+            env={**os.environ, "RELAY_WEB_PORT": str(port)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert run.stderr.startswith(f"relay: Port {port} is taken: free it or set RELAY_WEB_PORT.")
+    assert run.returncode != 0
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_what_is_printed_has_redis_address_and_what_publishes_there(tmp_path: Path) -> None:
+    options = read_options(["--data-dir", str(tmp_path), "--port", "0"], {})
+
+    said = summary(options, "relay", "secret", "token", "redis://127.0.0.1:26379/0")
+
+    assert "Redis         redis://127.0.0.1:26379/0\n" in said
+    assert 'redis-cli -u redis://127.0.0.1:26379/0 PUBLISH orders "hello"\n' in said
 
 
 @pytest.mark.parametrize("port", ["http", "65536", "-1", "²"])
