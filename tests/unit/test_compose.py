@@ -1,5 +1,7 @@
 """docker-compose.yml starts the processes that relayproject.processes names, with their arguments."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,3 +55,70 @@ def test_whatever_the_image_copies_is_sent_to_the_build() -> None:
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert copied == sent
     assert all((ROOT / source).exists() for source in copied)
+
+
+def test_every_server_has_a_password_and_redis_a_bound() -> None:
+    environment = SERVICES["web"]["environment"]
+    assert ":${POSTGRES_PASSWORD" in environment["DATABASE_URL"]
+    assert ":${REDIS_PASSWORD" in environment["REDIS_URL"]
+    assert ":${MONGO_PASSWORD" in environment["MONGO_URL"]
+    assert "--requirepass ${REDIS_PASSWORD} --maxmemory ${REDIS_MAXMEMORY:-1gb}" in " ".join(
+        SERVICES["redis"]["command"]
+    )
+    assert "--keyFile" in SERVICES["mongo"]["command"]
+    assert SERVICES["mongo"]["environment"]["MONGO_INITDB_ROOT_PASSWORD"] == "${MONGO_PASSWORD}"
+    assert SERVICES["postgres"]["environment"]["POSTGRES_PASSWORD"] == "${POSTGRES_PASSWORD}"
+
+
+def test_a_worker_that_does_not_answer_is_started_again() -> None:
+    workers = {name: service for name, service in SERVICES.items() if "celery" in service.get("command", [])}
+    assert workers.keys() == {"listeners", "listeners-b", "writers", "writers-b", "default", "beat"}
+    for name, service in workers.items():
+        if name != "beat":
+            assert service["healthcheck"]["test"] == ["CMD", "deploy/healthy.sh", name.removesuffix("-b")]
+            assert service["init"] is True
+        assert service["restart"] == "unless-stopped"
+
+
+def _healthy(room: Path, *, answers: bool, first: str = "docker-init") -> tuple[int, list[str]]:
+    """The exit code of the script in a container that is made of files, and what it would have ended."""
+    for number, parent in (("1", 0), ("7", 1), ("8", 7)):
+        (room / number).mkdir(exist_ok=True)
+        (room / number / "stat").write_text(f"{number} (celery) S {parent} 7 7")
+    (room / "1/cmdline").write_text(f"/sbin/{first}\\0--")
+    (room / "celery").write_text(f"#!/bin/sh\nexit {0 if answers else 1}\n")
+    (room / "celery").chmod(0o755)
+    script = (ROOT / "deploy/healthy.sh").read_text()
+    for real, made in (
+        ("/proc/", f"{room}/"),
+        ("/tmp/", f"{room}/"),
+        ("kill -", "echo kill -"),
+        ("sleep 12", "echo sleep"),
+    ):
+        assert real in script
+        script = script.replace(real, made)
+    path = f"{room}:{os.environ['PATH']}"
+    environment = {"PATH": path, "HOSTNAME": "host"}
+    done = subprocess.run(
+        ["sh", "-c", script, "healthy.sh", "listeners"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert not done.stderr
+    return done.returncode, done.stdout.split("\n")[:-1]
+
+
+def test_three_times_without_an_answer_end_a_worker(tmp_path: Path) -> None:
+    assert _healthy(tmp_path, answers=True) == (0, [])
+    assert _healthy(tmp_path, answers=False) == (1, [])
+    assert _healthy(tmp_path, answers=True) == (0, [])
+    assert [_healthy(tmp_path, answers=False) for _ in range(2)] == [(1, []), (1, [])]
+    assert _healthy(tmp_path, answers=False) == (1, ["kill -TERM 7", "sleep", "kill -KILL 7"])
+    assert _healthy(tmp_path, answers=False) == (1, [])
+
+
+def test_outside_of_a_container_nothing_is_ended(tmp_path: Path) -> None:
+    for _ in range(5):
+        assert _healthy(tmp_path, answers=False, first="systemd") == (1, [])
