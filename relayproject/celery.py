@@ -72,7 +72,7 @@ def _configure(sender: Celery, **_: Any) -> None:
         beat_scheduler="relayproject.beat:Scheduler",
         beat_max_loop_interval=interval,
         beat_schedule={
-            "propose": {"task": PROPOSE, "schedule": interval, "options": {"expires": interval}},
+            "propose": {"task": PROPOSE, "schedule": interval},
         },
         timezone="UTC",
     )
