@@ -89,7 +89,7 @@ class _QoS(redis_transport.QoS):
     Stock kombu 5.7.0 raises AttributeError in the first case, and the worker then stays connected
     to nothing for ever. In the second one it waits for ever: a worker that has its fill of messages
     asks for no more, and so is never refused. What could not be put back or acknowledged comes back by
-    the visibility timeout; proposals have expired by then.
+    the visibility timeout: a proposal that comes late does no harm.
     """
 
     def ack(self, delivery_tag: Any) -> None:
