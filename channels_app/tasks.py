@@ -12,7 +12,8 @@ from channels_app.listening.recording import unheard
 from leases_app import deployment
 from leases_app.leasing import Held
 from relaybase import stopping
-from relaybase.proposing import propose
+from relaybase.proposing import enough_wait, propose
+from relaybase.queues import LISTENERS
 from relaycore.errors import RelayError
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,8 @@ def propose_listeners(held: Held) -> None:
     # Each third time a host may take a seat although another host would be better.
     elsewhere = int(time.time() / interval) % 3 != 0
     vacancies = held.vacancies(partitions, settings.RELAY_LISTENERS_PER_PARTITION)
+    if not vacancies or enough_wait(LISTENERS, sum(vacancies.values())):
+        return  # Or no worker has a slot for what was proposed before.
     for partition, vacant in vacancies.items():
         for _ in range(vacant):
-            listen.apply_async((partition, elsewhere), expires=interval)
+            listen.apply_async((partition, elsewhere))

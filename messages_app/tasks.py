@@ -11,7 +11,8 @@ from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.writing.writer import write as keep
 from relaybase import stopping
-from relaybase.proposing import propose
+from relaybase.proposing import enough_wait, propose
+from relaybase.queues import WRITERS
 from relaycore.errors import RelayError
 
 log = logging.getLogger(__name__)
@@ -34,5 +35,7 @@ def write(self: Task, partition: int) -> None:
 
 def propose_writers(held: Held) -> None:
     """Send a task for each partition without a writer."""
-    for partition in held.lacking(Lease.Role.WRITER, set(range(settings.RELAY_PARTITIONS))):
-        write.apply_async((partition,), expires=settings.RELAY_PROPOSE_INTERVAL_SECONDS)
+    lacking = held.lacking(Lease.Role.WRITER, set(range(settings.RELAY_PARTITIONS)))
+    if lacking and not enough_wait(WRITERS, len(lacking)):
+        for partition in lacking:
+            write.apply_async((partition,))

@@ -22,13 +22,13 @@ from kombu.entity import Queue
 from kombu.transport import redis as redis_transport
 from kombu.transport import virtual
 
-from relaybase import stopping
 from relaybase.proposing import propose
 from relaybase.queues import DEFAULT, PROPOSE, QUEUES
 from relaybase.redis.primary import BrokerConnection, EncryptedBrokerConnection, WrongServer
 from relayproject import rabbitmq
 from relayproject.observing import extras
 from relayproject.processes import ENDLESS
+from relayproject.working import ending, going_on
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "relayproject.settings")
 
@@ -56,7 +56,7 @@ def _configure(sender: Celery, **_: Any) -> None:
     arguments = rabbitmq.QUEUE_ARGUMENTS if is_rabbitmq else None
     sender.conf.update(
         **{**broker, "broker_transport_options": {**({} if is_rabbitmq else _REDIS), **options}},
-        broker_connection_retry_on_startup=True,
+        **going_on.SETTINGS,
         task_queues=[Queue(name, queue_arguments=arguments) for name in QUEUES],
         task_default_queue=DEFAULT,
         task_create_missing_queues=False,
@@ -72,13 +72,15 @@ def _configure(sender: Celery, **_: Any) -> None:
         beat_scheduler="relayproject.beat:Scheduler",
         beat_max_loop_interval=interval,
         beat_schedule={
-            "propose": {"task": PROPOSE, "schedule": interval, "options": {"expires": interval}},
+            "propose": {"task": PROPOSE, "schedule": interval},
         },
         timezone="UTC",
     )
 
 
 app.autodiscover_tasks()  # Of every installed app.
+ending.install(app)
+going_on.install(app)
 
 
 class _QoS(redis_transport.QoS):
@@ -87,7 +89,7 @@ class _QoS(redis_transport.QoS):
     Stock kombu 5.7.0 raises AttributeError in the first case, and the worker then stays connected
     to nothing for ever. In the second one it waits for ever: a worker that has its fill of messages
     asks for no more, and so is never refused. What could not be put back or acknowledged comes back by
-    the visibility timeout; proposals have expired by then.
+    the visibility timeout: a proposal that comes late does no harm.
     """
 
     def ack(self, delivery_tag: Any) -> None:
@@ -136,8 +138,3 @@ def _fill_slots(sender: Any, **_: Any) -> None:
     if rabbitmq.is_meant(settings.CELERY_BROKER_URL):
         rabbitmq.warn_if_old(sender.connection)
     propose()
-
-
-@signals.worker_shutting_down.connect
-def _stop_loops(**_: Any) -> None:
-    stopping.ask_all()

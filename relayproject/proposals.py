@@ -30,7 +30,7 @@ class Proposals:
     def fault(self) -> str | None:
         """What is wrong with them, and what to do; None if they go on."""
         if not self.are_enabled:
-            return f"Proposals are disabled: switch the periodic task {PROPOSE} on again"
+            return f"Proposals are disabled: switch the periodic task {PROPOSE} on again, or start beat"
         patience = max(30.0, 6 * settings.RELAY_PROPOSE_INTERVAL_SECONDS)
         if self.seconds_ago is None or self.seconds_ago <= patience:
             return None

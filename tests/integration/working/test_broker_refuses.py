@@ -1,0 +1,94 @@
+"""A broker that refuses a worker for a time ends no loop, and keeps no worker from its tasks afterwards."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from leases_app.models import Lease
+from tests.chaos.servers import OwnServer
+
+from .conftest import Worker
+
+Start = Callable[..., Worker]
+
+REFUSED_SECONDS = 12.0
+REPLACED_SECONDS = 40.0
+"""With the longest pause of Celery between two attempts."""
+
+ALL = ("on", ">secret", "~*", "&*", "+@all")
+
+
+class Broker:
+    """A Redis with a user of its own for the worker."""
+
+    def __init__(self, server: OwnServer) -> None:
+        self.operator: Any = server.redis()
+        self.url = (
+            urlsplit(server.url)._replace(netloc=f"worker:secret@{urlsplit(server.url).netloc}").geturl()
+        )
+        self.set_user(*ALL)
+
+    def set_user(self, *rules: str) -> None:
+        self.operator.execute_command("ACL", "SETUSER", "worker", "reset", *rules)
+
+    def delete_user(self) -> None:
+        self.operator.execute_command("ACL", "DELUSER", "worker")
+
+    def change_password(self) -> None:
+        self.set_user("on", ">another", *ALL[2:])
+        for kind in ("normal", "pubsub"):
+            self.operator.client_kill_filter(_type=kind, skipme=True)
+
+    def fill(self) -> None:
+        self.operator.config_set("maxmemory", 1)
+
+    def grant(self) -> None:
+        self.set_user(*ALL)
+        self.operator.config_set("maxmemory", 0)
+
+
+REFUSALS: dict[str, Callable[[Broker], None]] = {
+    "another password": Broker.change_password,
+    "no user": Broker.delete_user,
+    "no rights": lambda broker: broker.set_user("on", ">secret"),
+    "no keys": lambda broker: broker.set_user("on", ">secret", "&*", "+@all"),
+    "no BRPOP": lambda broker: broker.set_user(*ALL, "-brpop"),
+    "no channels": lambda broker: broker.set_user("on", ">secret", "~*", "+@all"),
+    "no memory": Broker.fill,
+}
+
+
+@pytest.fixture
+def guarded(broker: OwnServer) -> Iterator[Broker]:
+    guarded = Broker(broker)
+    yield guarded
+    guarded.operator.close()
+
+
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_loops_go_on_and_tasks_are_taken_again(
+    start_worker: Start, guarded: Broker, wait_until: Any, refusal: str
+) -> None:
+    worker = start_worker(CELERY_BROKER_URL=guarded.url)
+    loops = worker.wait_for_loops()
+    REFUSALS[refusal](guarded)
+    until = time.monotonic() + REFUSED_SECONDS
+    while time.monotonic() < until:
+        assert worker.process.poll() is None
+        assert worker.wait_for_loops(seconds=1) == loops, "a loop has ended"
+        time.sleep(0.2)
+    guarded.grant()
+
+    writer = Lease.objects.get(role=Lease.Role.WRITER).pid
+    os.kill(writer, signal.SIGKILL)
+    until = time.monotonic() + REPLACED_SECONDS
+    while not worker.loops() - loops:
+        assert time.monotonic() < until, "the worker takes no task"
+        worker.propose()
+        time.sleep(1)
+    assert worker.wait_for_loops(writer) > loops - {writer}
