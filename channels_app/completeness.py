@@ -3,18 +3,24 @@
 A gap touches a channel if it is the channel's own, or that of the partition that had the channel when
 it was recorded. One that another listener has covered takes nothing away. From when it was heard first
 on, whatever a channel misses is in a gap.
+
+A channel that is not listened to misses nothing by not being heard. It is complete from its creation on, or
+from when listening was turned off, but for what was on the stream and has vanished.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 
 from channels_app.models import Channel, Gap
 from relaybase.postgres.clock import ClockTimestamp, Seconds
 from relaycore.channels import partition_of, places_of
+
+LOSSES: Final = (Gap.Cause.VANISHED, Gap.Cause.ARCHIVE_RESTORED)
+"""Causes that concern whatever was on the stream, however it came there."""
 
 _SUBSCRIBING_SECONDS: Final = 3.0
 """A channel that is not heard for so long is not just being subscribed."""
@@ -33,10 +39,34 @@ class Completeness:
 
 
 def of_channels(channels: Sequence[Channel]) -> dict[str, Completeness]:
-    """By channel, for channels that were read by `Channel.objects.with_status()`. One query."""
-    latest = list(_latest(channels))
+    """By channel, for channels that were read by `Channel.objects.with_status()`. Two queries."""
+    listened = [channel for channel in channels if channel.listen]
+    unlistened = [channel for channel in channels if not channel.listen]
+    return _of_listened(listened) | _of_unlistened(unlistened)
+
+
+def _of_listened(channels: Sequence[Channel]) -> dict[str, Completeness]:
+    return {
+        channel.channel: _of(channel, gaps)
+        for channel, gaps in _with_gaps(channels, list(_latest(channels)) if channels else [])
+    }
+
+
+def _of_unlistened(channels: Sequence[Channel]) -> dict[str, Completeness]:
+    if not channels:
+        return {}
+    lost = Gap.objects.filter(ended_at__gt=min(map(quiet_since, channels)), cause__in=LOSSES, channel="")
+    return {
+        channel.channel: Completeness(
+            max([quiet_since(channel), *(gap.ended_at for gap in gaps if gap.ended_at)])
+        )
+        for channel, gaps in _with_gaps(channels, list(_last_of_each(lost)))
+    }
+
+
+def _with_gaps(channels: Iterable[Channel], latest: Sequence[Gap]) -> Iterator[tuple[Channel, list[Gap]]]:
+    """Each channel with those that touch it."""
     layouts = {gap.partitions for gap in latest if not gap.channel}
-    found = {}
     for channel in channels:
         name = channel.channel
         places = {partitions: partition_of(name, partitions) for partitions in layouts}
@@ -45,8 +75,7 @@ def of_channels(channels: Sequence[Channel]) -> dict[str, Completeness]:
             for gap in latest
             if gap.channel == name or (not gap.channel and places[gap.partitions] == gap.partition)
         ]
-        found[name] = _of(channel, touching)
-    return found
+        yield channel, touching
 
 
 def touching(name: str) -> Q:
@@ -55,6 +84,20 @@ def touching(name: str) -> Q:
     for partition, above, upto in places_of(name):
         of_partition |= Q(partition=partition, partitions__gt=above, partitions__lte=upto)
     return Q(channel=name) | Q(of_partition, channel="")
+
+
+def quiet_since(channel: Channel) -> datetime:
+    """From when on a channel that is not listened to has nothing to be heard."""
+    return channel.listened_until or channel.created_at
+
+
+def concerning(name: str, channel: Channel | None) -> Q:
+    """As a condition on a gap: something of the channel of this name may be missing. `channel`: its row."""
+    if channel is None or channel.listen:
+        return touching(name)
+    # What was missed while it was listened to stays missed.
+    before = Q(channel=name) if channel.listened_until is None else Q(began_at__lt=channel.listened_until)
+    return touching(name) & (before | Q(cause__in=LOSSES))
 
 
 def overlapping(since: datetime | None, until: datetime | None) -> Q:
@@ -76,7 +119,7 @@ def count_unheard() -> int:
     began = ClockTimestamp() - Seconds(Value(_SUBSCRIBING_SECONDS))
     still_open = Gap.objects.filter(ended_at=None, covered=False, began_at__lt=began)
     own = still_open.filter(partition=OuterRef("partition"), channel=OuterRef("channel"))
-    return Channel.objects.filter(Exists(own), refusal="").count()
+    return Channel.objects.listened().filter(Exists(own), refusal="").count()
 
 
 def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:
@@ -87,7 +130,10 @@ def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:
         relevant |= Q(ended_at__gt=min(heard))  # What is older changes nothing.
     # Of the whole partitions all: of which a channel was one depends on how many there were.
     names = ["", *(channel.channel for channel in channels)]
-    found = Gap.objects.filter(relevant, channel__in=names, covered=False)
+    return _last_of_each(Gap.objects.filter(relevant, channel__in=names, covered=False))
+
+
+def _last_of_each(found: QuerySet[Gap]) -> QuerySet[Gap]:
     whose = ("partitions", "partition", "channel")
     return found.order_by(*whose, F("ended_at").desc(nulls_first=True)).distinct(*whose)
 

@@ -1,61 +1,55 @@
 """The channel table."""
 
-import logging
+import json
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
-from django.db import models
+from django.db import connections, models
 from django.db.models import Case, Exists, Min, OuterRef, Q, Value, When
 
+from channels_app.validators import content, validate_name, validate_policy
 from leases_app.models import Lease
 from relaybase.postgres.clock import ClockTimestamp
-from relaycore.channels import MAX_NAME_BYTES, check_name, partition_of
-from relaycore.errors import BadChannelName, BadPolicy
+from relaycore.channels import MAX_NAME_BYTES, partition_of
 from relaycore.policy import Policy, parse
-
-log = logging.getLogger(__name__)
+from relaycore.storing.shortening import Retention
 
 LEAST_RETENTION_SECONDS = 60
 MOST_RETENTION_SECONDS = 100 * 365 * 86_400
-
-
-def validate_name(name: str) -> None:
-    """As a Django validator."""
-    try:
-        check_name(name)
-    except BadChannelName as exc:
-        raise ValidationError(str(exc)) from exc
-
-
-def validate_policy(value: object) -> None:
-    """As a Django validator."""
-    try:
-        parse(value)
-    except BadPolicy as exc:
-        raise ValidationError(str(exc)) from exc
-
-
-def content() -> str:
-    """The default policy, as JSON."""
-    return "content"
 
 
 class ChannelQuerySet(models.QuerySet["Channel"]):
     """Channels with what can be said of them at this moment."""
 
     def with_status(self) -> "ChannelQuerySet":
-        """Add `status`: ACTIVE only while the partition's leader lives and proves that it hears.
+        """Add `status` and `now`: ACTIVE only while the partition's leader lives and proves that it hears.
 
         The column says what a leader found out, and nobody but a leader writes it: one that was only
         silent would not know that another one had. One that was killed, or that hears nothing and has
         not noticed yet, does not correct it; so a row counts only together with a proof of the last
-        seconds.
+        seconds. None: nobody is asked to listen to it.
         """
-        live = Case(When(_is_heard(), then="subscription_status"), default=Value(Channel.Status.INACTIVE))
-        return self.annotate(status=live)  # type: ignore[no-redef]
+        live = Case(
+            When(listen=False, then=Value(None)),
+            When(_is_heard(), then="subscription_status"),
+            default=Value(Channel.Status.INACTIVE),
+            output_field=models.CharField(null=True),
+        )
+        return self.annotate(status=live, now=ClockTimestamp())  # type: ignore[no-redef]
+
+    def listened(self) -> "ChannelQuerySet":
+        """Those that listeners are to hear."""
+        return self.filter(listen=True)
+
+    def now(self) -> datetime:
+        """PostgreSQL's clock."""
+        with connections[self.db].cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            now: datetime = cursor.fetchone()[0]
+        return now
 
     def first_heard_at(self) -> datetime | None:
         """When one of them was heard first; None: none ever was."""
@@ -65,7 +59,7 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
     def in_status(self, status: str) -> "ChannelQuerySet":
         """Those whose live status is `status`."""
         heard = Q(_is_heard(), subscription_status=Channel.Status.ACTIVE)
-        return self.filter(heard if status == Channel.Status.ACTIVE else ~heard)
+        return self.listened().filter(heard if status == Channel.Status.ACTIVE else ~heard)
 
 
 def _is_heard() -> Exists:
@@ -74,8 +68,15 @@ def _is_heard() -> Exists:
     return Exists(leaders)
 
 
+class NextLife(models.Func):
+    """A number that no channel had before."""
+
+    template = "nextval('channels_life')"
+    output_field = models.BigIntegerField()
+
+
 class Channel(models.Model):
-    """A Redis Pub/Sub channel that an operator asked to be relayed."""
+    """A log of messages under one name. What Redis publishes under it is in it, if it is to `listen`."""
 
     class Status(models.TextChoices):
         """Whether the channel is heard."""
@@ -111,18 +112,29 @@ class Channel(models.Model):
     listen = models.BooleanField(
         default=True, db_default=True, help_text="Hear what Redis publishes on the channel of this name."
     )
+    # Another one each time that listening begins. By this listeners tell one life of a channel from the next,
+    # and what they have found out of one says nothing of another.
+    life = models.BigIntegerField(db_default=NextLife(), unique=True, editable=False)
+    # By Redis's clock if it answered. Of what was published before, something may have been missed.
+    listened_until = models.DateTimeField(null=True, editable=False)
     republish = models.BooleanField(
         default=True,
         db_default=True,
         help_text="What is published by HTTP goes out to Redis' own subscribers too.",
     )
     public = models.BooleanField(default=False, db_default=False)
+    # How long messages were kept before that was made shorter, and when it was made so
+    # (`relaycore.storing.shortening`).
+    retention_before = models.PositiveBigIntegerField(null=True, editable=False)
+    shortened_at = models.DateTimeField(null=True, editable=False)
     # By PostgreSQL's clock, when the statement ran and not when it was committed: to be shown, no order.
     created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
     updated_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
 
-    status: str
-    """Not a column: `ChannelQuerySet.with_status` adds it."""
+    status: str | None
+    """Not a column: `ChannelQuerySet.with_status` adds it, and `now`, by PostgreSQL's clock."""
+
+    now: datetime
 
     objects = ChannelQuerySet.as_manager()
 
@@ -131,7 +143,12 @@ class Channel(models.Model):
         ordering: ClassVar[list[str]] = ["channel"]
         indexes: ClassVar[list[models.Index]] = [
             # Listeners look at these alone, however many others there are.
-            models.Index(fields=["partition"], condition=Q(listen=True), name="channels_listened_to")
+            models.Index(fields=["partition"], condition=Q(listen=True), name="channels_listened_to"),
+            models.Index(
+                fields=["channel"],
+                condition=Q(retention_seconds__isnull=False),
+                name="channels_kept_for_a_time",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -139,27 +156,36 @@ class Channel(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, in the partition that the name belongs to."""
-        self.partition = partition_of(self.channel, settings.RELAY_PARTITIONS)
+        self.partition = self.place
         self.updated_at = ClockTimestamp()
         super().save(*args, **kwargs)
         self.refresh_from_db(fields=["updated_at"])
 
     @property
+    def place(self) -> int:
+        """The partition that its name belongs to."""
+        return partition_of(self.channel, settings.RELAY_PARTITIONS)
+
+    @property
+    def retention(self) -> Retention:
+        """How long its messages are kept. Times are by PostgreSQL's clock."""
+        return Retention(self.retention_seconds, self.retention_before, self.shortened_at)
+
+    @retention.setter
+    def retention(self, retention: Retention) -> None:
+        self.retention_seconds = retention.seconds
+        self.retention_before, self.shortened_at = retention.before, retention.shortened_at
+
+    @property
+    def tag(self) -> str:
+        """Another one whenever an operator has changed something. What listeners find out changes nothing."""
+        shown = [self.pk, self.deduplicate, self.retention_seconds, self.listen, self.republish, self.public]
+        return blake2b(json.dumps(shown, sort_keys=True).encode(), digest_size=12).hexdigest()
+
+    @property
     def policy(self) -> Policy:
         """What makes two messages of this channel the same."""
         return parse(self.deduplicate)
-
-
-def usable_policy(name: str, value: object) -> Policy:
-    """The policy of a channel by its column, where a wrong one must keep nothing from going on."""
-    try:
-        return parse(value)
-    except BadPolicy as exc:
-        # The API and the admin refuse such a value; somebody wrote it into the table by hand.
-        log.error(
-            'channel %r: %s It is relayed under "content" until then.', name, exc, extra={"channel": name}
-        )
-        return Policy()
 
 
 class ChannelsMark(models.Model):

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 from rest_framework import serializers
 
-from channels_app.completeness import overlapping, touching
+from channels_app.completeness import LOSSES, concerning, overlapping, quiet_since, touching
 from channels_app.models import Channel, Gap
 from leases_app.models import Lease
 from relaybase import keys
@@ -73,7 +73,10 @@ def of_range(
 
 def missed(name: str, since: datetime | None, until: datetime | None) -> list[Gap]:
     """The gaps in this range in which the channel may have missed something, the oldest first."""
-    found = Gap.objects.filter(touching(name), overlapping(since, until), covered=False)
+    channel = Channel.objects.filter(channel=name).first()
+    found = Gap.objects.filter(concerning(name, channel), overlapping(since, until), covered=False)
+    if channel is not None and not channel.listen and since is not None and since >= quiet_since(channel):
+        found = found.filter(cause__in=LOSSES)
     return list(found.order_by("began_at", "id"))
 
 
@@ -91,6 +94,9 @@ def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
     and the next listener may still have heard it.
     """
     channel = Channel.objects.with_status().filter(channel=name).first()
+    if channel is not None and not channel.listen:
+        # What came by HTTP is on the stream before anybody is told so. Nothing else was to be relayed.
+        return channel.listened_until is None if since is None else since >= quiet_since(channel)
     if channel is None or channel.first_heard_at is None:
         return False
     if since is not None and since < channel.first_heard_at:
@@ -154,6 +160,9 @@ def _is_stored(channel: str, since: str | None, until: str | None, watermark: st
 
 def _known_until(name: str) -> datetime | None:
     """Up to where, by Redis's clock, everything is on the stream or on record as missed; None: unknown."""
+    if Channel.objects.filter(channel=name, listen=False).exists():
+        seconds, microseconds = shared_redis().time()
+        return from_milliseconds(seconds * 1000 + microseconds // 1000)
     partition = partition_of(name, settings.RELAY_PARTITIONS)
     leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
     return leases.values_list("known_until", flat=True).first()

@@ -1,28 +1,40 @@
-"""Adding and removing channels: the one place for the API, the admin and commands.
+"""Adding, changing and removing channels: the one place for the API, the admin and commands.
 
 The row is the truth, a listener hears what the table says. Once the row is committed a
 sealed notice with the channel's name wakes the partition's listeners. It is a hint only:
 whoever gets it looks the row up. So it may be lost, come late or come twice, and while
 Redis is away the request goes on: listeners look at the table by themselves every
 `RELAY_LISTENER_REFRESH_SECONDS`.
+
+Listening
+    Turned off, a channel is unsubscribed, and misses nothing from there on. Turned on, it has another life:
+    nothing that listeners found out before counts, and it is heard first when it is heard now.
+
+Who has looked at it
+    A change may say what stood there when it was decided: `seen`, by column, or the tag of all settings. If
+    that is not what stands there now, nothing is changed (`ChannelChanged`).
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import partial
+from typing import Any, TypedDict, Unpack
 
 import redis
 from django.db import IntegrityError, transaction
 
 from access_app import audit
-from channels_app.models import Channel, ChannelQuerySet
+from channels_app.models import Channel, ChannelQuerySet, NextLife
 from leases_app import deployment
 from relaybase.connections import shared_redis
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing import notices
-from relaycore.channels import check_name
-from relaycore.errors import ChannelExists, ChannelUnknown
+from relaycore.channels import check_new_name
+from relaycore.errors import ChannelChanged, ChannelExists, ChannelUnknown
 from relaycore.policy import CONTENT, Policy
+from relaycore.storing.shortening import Retention
+from relaycore.times import from_milliseconds
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +42,43 @@ Place = tuple[int, str]
 """A partition, and a channel in it."""
 
 
-def start(name: str, policy: Policy = CONTENT, retention_seconds: int | None = None) -> Channel:
-    """Ask that a channel be relayed; its row, INACTIVE until a listener hears it.
+_COLUMNS = (
+    *("deduplicate", "republish", "public", "retention_seconds", "retention_before", "shortened_at"),
+    *("listen", "life", "listened_until", "subscription_status", "active_since", "first_heard_at", "refusal"),
+)
+"""What a change may change. Not the partition: that is `placement`'s."""
+
+
+class Flags(TypedDict, total=False):
+    """What is so of a channel, or not."""
+
+    listen: bool
+    republish: bool
+    public: bool
+
+
+class Settings(Flags, total=False):
+    """What may be changed, by column."""
+
+    deduplicate: str | dict[str, str]
+    retention_seconds: int | None
+
+
+def start(
+    name: str, policy: Policy = CONTENT, retention_seconds: int | None = None, **flags: Unpack[Flags]
+) -> Channel:
+    """Make a channel; its row, INACTIVE until a listener hears it, unless nobody is to listen.
+
+    Messages that are stored under this name already are deleted as if their time had been made shorter.
 
     Raises:
-        BadChannelName: it cannot be relayed.
-        ChannelExists: it is relayed already.
+        BadChannelName: there can be no such channel.
+        ChannelExists: there is one.
         UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
     deployment.require_unless_away()
-    channel = Channel(
-        channel=check_name(name), deduplicate=policy.as_json(), retention_seconds=retention_seconds
-    )
+    channel = Channel(channel=check_new_name(name), deduplicate=policy.as_json(), **flags)
+    channel.retention = Retention().become(retention_seconds, Channel.objects.now())
     try:
         # The unique constraint decides between two who start the same channel at once.
         with transaction.atomic():
@@ -51,64 +88,79 @@ def start(name: str, policy: Policy = CONTENT, retention_seconds: int | None = N
                 [name],
                 deduplicate=channel.deduplicate,
                 retention_seconds=retention_seconds,
+                **flags,
             )
     except IntegrityError as exc:
-        raise ChannelExists(f'The channel "{name}" is relayed already.') from exc
-    _wake_after_commit([(channel.partition, name)])
+        raise exists(name) from exc
+    wake_after_commit([(channel.partition, name)] if channel.listen else [])
     return channel
 
 
-def change(name: str, policy: Policy) -> None:
-    """Give a channel another deduplication policy, from the next message on.
+def change(
+    name: str,
+    policy: Policy | None = None,
+    *,
+    seen: Mapping[str, Any] | None = None,
+    tags: Iterable[str] | None = None,
+    **wanted: Unpack[Settings],
+) -> Channel:
+    """Change settings of a channel; its row. A policy holds from the next message on.
+
+    seen: what stood there, by column, when this was decided
+    tags: one of them is that of the settings when this was decided
 
     Raises:
-        ChannelUnknown: it is not relayed.
+        ChannelUnknown: there is no such channel.
+        ChannelChanged: that is not what stands there now.
     """
-    rows = Channel.objects.filter(channel=name)
-    deduplicate = policy.as_json()
-    partition = rows.values_list("partition", flat=True).first()
+    if policy is not None:
+        wanted["deduplicate"] = policy.as_json()
+    # Asked before the row is locked.
+    stopped_at = _redis_now() if wanted.get("listen") is False else None
     with transaction.atomic():
-        changed = rows.update(deduplicate=deduplicate, updated_at=ClockTimestamp())
-        if partition is None or not changed:
-            raise unknown(name)
-        audit.record("channel changed", [name], deduplicate=deduplicate)
-    _wake_after_commit([(partition, name)])
+        channel = _locked(name)
+        _require_unchanged(channel, seen or {}, tags)
+        heard = (channel.listen, channel.deduplicate)
+        for column, value in wanted.items():
+            if column not in {"listen", "retention_seconds"}:
+                setattr(channel, column, value)
+        if "retention_seconds" in wanted:
+            channel.retention = channel.retention.become(wanted["retention_seconds"], Channel.objects.now())
+        if wanted.get("listen", channel.listen) is not channel.listen:
+            _turn(channel, stopped_at)
+        channel.save(update_fields=[*_COLUMNS, "updated_at"])
+        channel.refresh_from_db()
+        audit.record("channel changed", [name], **wanted)
+    if (channel.listen, channel.deduplicate) != heard:
+        wake_after_commit([(channel.partition, name)])
+    return channel
 
 
-def retain(name: str, seconds: int | None) -> None:
-    """Keep the messages of a channel for so long, those that are stored already too; None: for ever.
+def stop(name: str, *, tags: Iterable[str] | None = None) -> None:
+    """Remove a channel. What is stored stays.
 
     Raises:
-        ChannelUnknown: it is not relayed.
+        ChannelUnknown: there is no such channel.
+        ChannelChanged: its settings have none of these tags.
     """
     with transaction.atomic():
-        changed = Channel.objects.filter(channel=name).update(
-            retention_seconds=seconds, updated_at=ClockTimestamp()
-        )
-        if not changed:
+        if tags is not None:
+            _require_unchanged(_locked(name), {}, tags)
+        if not stop_all(Channel.objects.filter(channel=name)):
             raise unknown(name)
-        audit.record("channel changed", [name], retention_seconds=seconds)
-
-
-def stop(name: str) -> None:
-    """Ask that a channel be relayed no more. What is stored stays.
-
-    Raises:
-        ChannelUnknown: it is not relayed.
-    """
-    if not stop_all(Channel.objects.filter(channel=name)):
-        raise unknown(name)
 
 
 def stop_all(channels: ChannelQuerySet) -> int:
-    """Ask that these channels be relayed no more; how many there were."""
+    """Remove these channels; how many there were. What is stored stays."""
     with transaction.atomic():
         # Locked: of two who stop a channel at once, the log names the one who did.
-        places = list(channels.select_for_update(of=("self",)).values_list("partition", "channel"))
-        stopped, _ = Channel.objects.filter(channel__in=[name for _, name in places]).delete()
+        found = channels.select_for_update(of=("self",)).values_list("partition", "channel", "listen")
+        rows = list(found)
+        names = [name for _, name, _ in rows]
+        stopped, _ = Channel.objects.filter(channel__in=names).delete()
         if stopped:
-            audit.record("channel stopped", [name for _, name in places])
-            _wake_after_commit(places)
+            audit.record("channel stopped", names)
+            wake_after_commit([(partition, name) for partition, name, listen in rows if listen])
     return stopped
 
 
@@ -134,5 +186,53 @@ def unknown(name: str) -> ChannelUnknown:
     return ChannelUnknown(f'The channel "{name}" is not relayed.')
 
 
-def _wake_after_commit(places: list[Place]) -> None:
-    transaction.on_commit(partial(wake, places))
+def exists(name: str) -> ChannelExists:
+    """The error for a channel that is there already."""
+    if Channel.objects.filter(channel=name, listen=False).exists():
+        return ChannelExists(
+            f'There is a channel "{name}" already, which nobody listens to. To listen, change its `listen`.'
+        )
+    return ChannelExists(f'The channel "{name}" is relayed already.')
+
+
+def _locked(name: str) -> Channel:
+    channel = Channel.objects.select_for_update().filter(channel=name).first()
+    if channel is None:
+        raise unknown(name)
+    return channel
+
+
+def _require_unchanged(channel: Channel, seen: Mapping[str, Any], tags: Iterable[str] | None) -> None:
+    if tags is not None and channel.tag not in tags:
+        raise ChannelChanged(f'The channel "{channel}" has been changed meanwhile. Look at it again.')
+    for column, value in seen.items():
+        if (now := getattr(channel, column)) != value:
+            raise ChannelChanged(
+                f"Somebody else has changed {column} of {channel} meanwhile, from {value!r} to {now!r}."
+            )
+
+
+def _turn(channel: Channel, stopped_at: datetime | None) -> None:
+    """Listening is turned on, or off. What was found out of it says nothing any more."""
+    channel.listen = not channel.listen
+    channel.subscription_status, channel.refusal = Channel.Status.INACTIVE, ""
+    channel.active_since = channel.first_heard_at = None
+    if channel.listen:
+        channel.life, channel.listened_until = NextLife(), None
+    else:
+        channel.listened_until = stopped_at or ClockTimestamp()
+
+
+def _redis_now() -> datetime | None:
+    """By Redis's clock, as gaps are; None: it does not answer."""
+    try:
+        seconds, microseconds = shared_redis().time()
+    except redis.RedisError:
+        return None
+    return from_milliseconds(seconds * 1000 + microseconds // 1000)
+
+
+def wake_after_commit(places: list[Place]) -> None:
+    """Have the listeners look these up once the transaction around this is committed."""
+    if places:
+        transaction.on_commit(partial(wake, places))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from channels_app.models import Channel, ChannelsMark, usable_policy
+from channels_app.models import Channel, ChannelsMark
+from channels_app.validators import usable_policy
 from relaybase.postgres.remembering import Remembering
 from relaycore.channels import MAX_NAME_BYTES
 from relaycore.policy import Policy

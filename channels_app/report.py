@@ -13,9 +13,10 @@ from typing import Any
 
 import redis
 
-from channels_app import completeness
+from channels_app import completeness, shortening
 from channels_app.completeness import Completeness
 from channels_app.models import Channel
+from channels_app.shortening import Shortened
 from leases_app.models import PROOF_SECONDS, Lease
 from relaybase import keys, rates
 from relaybase.connections import shared_redis
@@ -40,19 +41,25 @@ class Stored:
 class Report:
     """A channel, its status, who listens to it (None: nobody), what is stored of it, what was missed.
 
-    recent: what was stored lately; None where Redis could not be asked
+    status: None: nobody is asked to listen to it
+    recent:    what was stored lately; None where Redis could not be asked
+    shortened: what a shorter retention is going to delete; None: nothing
     """
 
     channel: Channel
-    status: str
+    status: str | None
     listener: Lease | None
     stored: Stored
     recent: rates.Recent | None
     completeness: Completeness
+    shortened: Shortened | None
 
 
-def reports(channels: Sequence[Channel]) -> list[Report]:
-    """The reports on channels that were read by `Channel.objects.with_status()`, in their order."""
+def reports(channels: Sequence[Channel], *, count: bool = False) -> list[Report]:
+    """The reports on channels that were read by `Channel.objects.with_status()`, in their order.
+
+    `count`: how many messages a shorter retention is going to delete as well, which takes time.
+    """
     leases = listeners({channel.partition for channel in channels})
     names = _by_partition(channels)
     counts, lately = stored(names), recent(names)
@@ -61,10 +68,11 @@ def reports(channels: Sequence[Channel]) -> list[Report]:
         Report(
             channel,
             channel.status,
-            leases.get(channel.partition),
+            leases.get(channel.partition) if channel.listen else None,
             counts.get(channel.channel, Stored()),
             lately.get(channel.channel),
             complete[channel.channel],
+            (shortening.counted if count else shortening.pending)(channel, channel.now),
         )
         for channel in channels
     ]
@@ -115,7 +123,10 @@ def _time(milliseconds: bytes | None) -> datetime | None:
 
 
 def why_not_heard(channel: Channel, listener: Lease | None) -> str:
-    """Why a channel is INACTIVE, and what to do, in one sentence. `listener`: by `listeners`."""
+    """Why a channel is INACTIVE, and what to do, in one sentence. `listener`: by `listeners`.
+
+    Not of one that nobody is asked to listen to.
+    """
     if listener is None:
         return (
             f"Nobody listens to partition {channel.partition}: "

@@ -1,9 +1,11 @@
 """What was heard and has vanished, before it was stored or after: a gap of the whole partition."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Min
 
 from channels_app.models import Channel, Gap
 from leases_app import partitioning
@@ -23,8 +25,7 @@ def gap(term: Term, hole: Hole) -> dict[str, Any]:
     cause = Gap.Cause.ARCHIVE_RESTORED if hole.was_stored else Gap.Cause.VANISHED
     ended = from_milliseconds(hole.at)
     after = None if hole.after == NEVER else from_milliseconds(milliseconds_of(hole.after))
-    heard = Channel.objects.filter(partition=term.partition)
-    began = min(after or heard.first_heard_at() or ended, ended)
+    began = min(after or _first(term.partition) or ended, ended)
     return {
         # Not the setting: `repartition` stores what is left while that is another number already.
         # One that there cannot be then: PostgreSQL went back. What a partition has of later divisions, it
@@ -36,6 +37,13 @@ def gap(term: Term, hole: Hole) -> dict[str, Any]:
         "ended_at": ended.isoformat(),
         "missed_at_most": hole.messages,
     }
+
+
+def _first(partition: int) -> datetime | None:
+    """When the stream of a partition can have had its first message: channels are heard, or published on."""
+    channels = Channel.objects.filter(partition=partition)
+    published = channels.filter(listen=False).aggregate(first=Min("created_at"))["first"]
+    return min(filter(None, (channels.listened().first_heard_at(), published)), default=None)
 
 
 def record(term: Term, gaps: Sequence[Mapping[str, Any]]) -> None:

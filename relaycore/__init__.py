@@ -28,6 +28,7 @@ What a writer decides:
 =====================  ============================================================
 `storing.known`        what MongoDB and Redis say of a partition, and up to where readers may look
 `storing.keeping`      up to where all is stored, what has vanished, and whether a store has gone back
+`storing.shortening`   a shorter retention, which deletes nothing for a minute
 `storing.expiring`     up to where retention has deleted a channel, and how many messages
 `storing.batching`     how much a writer reads at once
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means

@@ -30,6 +30,40 @@ _RESERVED: Final = (
     (re.compile(r"/\d+\.(celery|reply\.celery|.*pidbox)"), "it belongs to Celery"),
 )
 
+_OF_DOORS: Final = {
+    "queue/": "a queue of the door for SQS",
+    "sns/": "a topic of the door for SNS",
+    "relay/": "what Relay itself tells of",
+}
+"""Beginnings of names, and what gets them."""
+
+_SEEN: Final = frozenset(
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+"""Of the format characters (Unicode's category Cf) those that show: signs that stand over numbers."""
+
+
+def check_new_name(name: str) -> str:
+    """Return `name` if a channel of it may be made. One that is there already stays what it is.
+
+    As `check_name`, and it must look like what it is, without characters of no width and those that turn the
+    direction of writing. Names that begin as those of other doors do are theirs.
+
+    Raises:
+        BadChannelName: with a sentence that says what to change.
+    """
+    check_name(name)
+    for char in name:
+        if char == "\u034f" or (unicodedata.category(char) == "Cf" and char not in _SEEN):
+            raise BadChannelName(
+                f"A channel name must not contain U+{ord(char):04X}: nobody sees it, "
+                "and with it two names look the same."
+            )
+    for prefix, whose in _OF_DOORS.items():
+        if name.startswith(prefix):
+            raise BadChannelName(f'Names that begin with "{prefix}" are for {whose}. Choose another name.')
+    return name
+
 
 def check_name(name: str) -> str:
     """Return `name` if it can be relayed.

@@ -6,6 +6,7 @@
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadMessage         what is to be published is no message; the text says why
+    ├── ChannelChanged     somebody has changed it since it was looked at
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
@@ -40,6 +41,10 @@ class ChannelUnknown(RelayError, LookupError):
 
 class BadMessage(RelayError, ValueError):
     """What is to be published cannot be a message as it is."""
+
+
+class ChannelChanged(RelayError):
+    """A channel that is not what it was when whoever wants to change it looked at it."""
 
 
 class BadEntry(RelayError, ValueError):

@@ -12,10 +12,16 @@ class RelayConfig(AppConfig):
     verbose_name = "Relay"
 
     def ready(self) -> None:
-        """Make Celery's application the one of every task, register the checks, load the extras asked for."""
+        """Make Celery's application the one of every task, register the checks, load the extras asked for.
+
+        And what one app knows and another one shows.
+        """
+        from channels_app import shortening  # noqa: PLC0415
+        from messages_app.writing import retention  # noqa: PLC0415
         from relayproject import celery, checks  # noqa: F401, PLC0415
         from relayproject.observing import extras  # noqa: PLC0415
 
+        shortening.ask(retention.count_older)
         extras.begin_sentry()
         # Here only loaded: a missing package is said at once, and what a worker forks shares the modules.
         extras.load_traces()

@@ -93,13 +93,16 @@ def _turn(name: str) -> tuple[int, bool]:
     """Delete from one channel for a while; how many messages, and whether there may be more."""
     # Asked at each turn: it may have been changed since the one before.
     channel = Channel.objects.filter(channel=name).first()
-    if channel is None or channel.retention_seconds is None or stopping.worker_stops():
+    if channel is None or stopping.worker_stops():
+        return 0, False
+    # By PostgreSQL's clock, as it was written when the time was made shorter.
+    if (kept_for := channel.retention.holds(Channel.objects.now())) is None:
         return 0, False
     until = time.monotonic() + _TURN_SECONDS
     deleted, more = expire(
         name,
         channel.partition,
-        older_than(channel.retention_seconds),
+        older_than(kept_for),
         lambda: stopping.worker_stops() or time.monotonic() > until,
     )
     if deleted:

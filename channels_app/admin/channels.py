@@ -1,25 +1,28 @@
-"""Channels in Django's admin: adding one starts it, deleting one stops it."""
+"""Channels in Django's admin: adding one starts it, deleting one stops it, and its messages stay."""
 
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from channels_app import registration, report
+from channels_app import registration, report, shortening
 from channels_app.admin import gaps
+from channels_app.admin.forms import SETTINGS, ChannelForm
 from channels_app.models import Channel, ChannelQuerySet
+from channels_app.report import Report
+from channels_app.shortening import Shortened
 from relaybase.pages.filters import ago, span
 from relaybase.rates import Recent
 from relaycore.errors import RelayError
 
 SHOWN = (
+    "goes",
     "status",
     "listener",
     "why_not",
@@ -60,23 +63,16 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("channel",)
     list_per_page = 50
     show_full_result_count = False
-    fields = ("channel", "deduplicate", "retention_seconds", *SHOWN)
-    actions = ("stop", "start_again")
+    form = ChannelForm
+    actions = ("start_again",)
 
     def get_queryset(self, request: HttpRequest) -> ChannelQuerySet:
         """With the live status."""
         return Channel.objects.with_status()
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """A policy is short."""
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name == "deduplicate" and field is not None:
-            field.widget.attrs["rows"] = 2
-        return field
-
     def get_list_filter(self, request: HttpRequest) -> list[Any]:
         """Partitions are not a matter where there is one."""
-        return [StatusFilter, "partition"] if settings.RELAY_PARTITIONS > 1 else [StatusFilter]
+        return [StatusFilter, "listen", *(["partition"] if settings.RELAY_PARTITIONS > 1 else [])]
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The page, with what is known of its channels, asked for all of them at once."""
@@ -90,15 +86,21 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """One channel, with the same."""
         found = super().get_object(request, object_id, from_field)
         if found is not None:
-            _learn([found])
+            _learn([found], count=True)
         return found
 
     def get_fields(self, request: HttpRequest, obj: Channel | None = None) -> Any:
         """Who hears it, or why nobody does. A new channel has nothing to show yet."""
         if obj is None:
-            return ("channel", "deduplicate", "retention_seconds")
-        other = "why_not" if obj.status == Channel.Status.ACTIVE else "listener"
-        return [name for name in self.fields if name != other]
+            return ("channel", *SETTINGS)
+        left_out = {"listener", "why_not", "heard_since"} if not obj.listen else {"listener"}
+        if obj.status == Channel.Status.ACTIVE:
+            left_out = {"why_not"}
+        if report_of(obj).shortened is None:
+            left_out.add("goes")
+        # A page that is only looked at says nothing back.
+        seen = ["seen"] if self.has_change_permission(request, obj) else []
+        return ["channel", *SETTINGS, *seen, *(name for name in SHOWN if name not in left_out)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Channel | None = None) -> tuple[str, ...]:
         """A row is never renamed: the name is what is stored under."""
@@ -106,14 +108,16 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(ordering="status")
     def status(self, channel: Any) -> SafeString:
-        """Heard at this moment, or not."""
+        """Heard at this moment, or not; or nobody is asked to listen."""
+        if not channel.listen:
+            return format_html('<span class="pill">{}</span>', "not listened to")
         look = "good" if channel.status == Channel.Status.ACTIVE else "warn"
         return format_html('<span class="pill {}">{}</span>', look, channel.status)
 
     @admin.display(description="why not heard", empty_value="")
     def why_not(self, channel: Any) -> str:
         """Empty where it is."""
-        heard = channel.status == Channel.Status.ACTIVE
+        heard = channel.status == Channel.Status.ACTIVE or not channel.listen
         return "" if heard else report.why_not_heard(channel, channel.known.listener)
 
     @admin.display
@@ -158,6 +162,11 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """How old a message becomes."""
         return "ever" if channel.retention_seconds is None else span(channel.retention_seconds)
 
+    @admin.display(description="goes soon")
+    def goes(self, channel: Any) -> SafeString:
+        """What a shorter time is going to delete, and until when that can be taken back."""
+        return _goes(channel.known.shortened)
+
     @admin.display(description="last message")
     def last_message(self, channel: Any) -> SafeString | str:
         """When the newest one came; the way to all of them."""
@@ -182,14 +191,18 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return "unknown: Redis does not answer" if count is None else f"{count:,}"
 
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
-        """Start the channel, or change its policy."""
-        if change:
-            if "deduplicate" in form.changed_data:
-                registration.change(obj.channel, obj.policy)
-            if "retention_seconds" in form.changed_data:
-                registration.retain(obj.channel, obj.retention_seconds)
-        else:
-            obj.pk = registration.start(obj.channel, obj.policy, obj.retention_seconds).pk
+        """Start the channel, or change what was changed in the form."""
+        if not change:
+            flags = {name: getattr(obj, name) for name in ("listen", "republish", "public")}
+            obj.pk = registration.start(obj.channel, obj.policy, obj.retention_seconds, **flags).pk
+        elif changed := form.changed:
+            seen = {name: form.was[name] for name in changed}
+            channel = registration.change(obj.channel, seen=seen, **changed)
+            self._say_what_goes(request, channel)
+
+    def _say_what_goes(self, request: HttpRequest, channel: Channel) -> None:
+        if (goes := shortening.counted(channel, Channel.objects.now())) is not None:
+            self.message_user(request, _goes(goes), messages.WARNING)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """The form; somebody else may have been quicker since it was filled in."""
@@ -217,22 +230,31 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Stop these channels."""
         registration.stop_all(queryset)
 
-    @admin.action(description="Stop listening to selected channels", permissions=["delete"])
-    def stop(self, request: HttpRequest, queryset: Any) -> None:
-        """Delete without asking: what is stored stays, and a channel is soon started again."""
-        with transaction.atomic():
-            self.log_deletions(request, queryset)
-            stopped = registration.stop_all(queryset)
-        self.message_user(request, f"Stopped listening to {stopped} channels.", messages.SUCCESS)
-
     @admin.action(description="Start again: have the listeners look at selected channels now")
     def start_again(self, request: HttpRequest, queryset: Any) -> None:
         """For a channel that should be heard and is not."""
-        if registration.wake(queryset.values_list("partition", "channel")):
+        if registration.wake(queryset.filter(listen=True).values_list("partition", "channel")):
             self.message_user(request, "The listeners look at these channels now.", messages.SUCCESS)
         else:
             text = "Redis does not answer. The listeners will look by themselves a little later."
             self.message_user(request, text, messages.WARNING)
+
+
+def report_of(channel: Any) -> Report:
+    """What `_learn` has found out of it."""
+    known: Report = channel.known
+    return known
+
+
+def _goes(shortened: Shortened) -> SafeString:
+    count = "What is older" if shortened.messages is None else f"{shortened.messages:,} older messages"
+    before = "for ever" if shortened.before is None else f"for {span(shortened.before)}"
+    return format_html(
+        "{} will be deleted from {} UTC on. Until then, keep messages {} again, and nothing is deleted.",
+        count,
+        f"{shortened.deletes_at:%H:%M:%S}",
+        before,
+    )
 
 
 def _number(value: int | None) -> str:
@@ -243,7 +265,7 @@ def _lately(recent: Recent | None, window: str) -> str:
     return _number(None if recent is None else getattr(recent, window).messages)
 
 
-def _learn(channels: Any) -> None:
+def _learn(channels: Any, *, count: bool = False) -> None:
     """Give each channel what the columns show, with one question to each server."""
-    for channel, known in zip(channels, report.reports(channels), strict=True):
+    for channel, known in zip(channels, report.reports(channels, count=count), strict=True):
         channel.known = known

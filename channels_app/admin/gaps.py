@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from channels_app.completeness import Completeness, touching
-from channels_app.models import Gap
+from channels_app.completeness import Completeness, concerning
+from channels_app.models import Channel, Gap
 from relaybase.pages.readonly import ReadOnlyAdmin
 
 
@@ -45,7 +45,9 @@ class TouchingFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         """Its own gaps and those of its partition."""
         value = self.value()
-        return queryset if value is None or "\0" in value else queryset.filter(touching(value))
+        if value is None or "\0" in value:
+            return queryset
+        return queryset.filter(concerning(value, Channel.objects.filter(channel=value).first()))
 
 
 @admin.register(Gap)

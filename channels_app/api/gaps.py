@@ -9,8 +9,8 @@ from rest_framework.views import APIView
 
 from channels_app import presence
 from channels_app.api import gaps_schema
-from channels_app.completeness import overlapping, touching
-from channels_app.models import Gap
+from channels_app.completeness import concerning, overlapping
+from channels_app.models import Channel, Gap
 from channels_app.ranges import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
@@ -36,7 +36,7 @@ class GapList(APIView):
         found = Gap.objects.filter(overlapping(parameters.time("since"), parameters.time("until")))
         if (channel := parameters.text("channel")) is not None:
             presence.require(channel)
-            found = found.filter(touching(channel))
+            found = found.filter(concerning(channel, Channel.objects.filter(channel=channel).first()))
         partitions = [str(number) for number in range(settings.RELAY_PARTITIONS)]
         if (partition := parameters.one_of("partition", partitions)) is not None:
             found = found.filter(partition=int(partition))

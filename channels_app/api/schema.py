@@ -3,98 +3,35 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.utils import OpenApiExample, extend_schema, extend_schema_field, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiResponse,
+    extend_schema,
+    inline_serializer,
+)
 from rest_framework import serializers
 
+from channels_app.api.channel_schema import POLICY, ChannelSchema, StartedSchema
+from channels_app.api.serializers import MOST_STARTED
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
-from channels_app.ranges import GapSchema
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.channels import MAX_NAME_BYTES
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_POLICY = {
-    "oneOf": [
-        {"type": "string", "enum": ["content", "every"]},
-        {
-            "type": "object",
-            "properties": {"field": {"type": "string", "minLength": 1}},
-            "required": ["field"],
-            "additionalProperties": False,
-        },
-    ]
-}
-
-
-@extend_schema_field(_POLICY)
-class _PolicyField(serializers.JSONField):
-    """Which messages are the same."""
-
-
-class _Listener(serializers.Serializer):  # type: ignore[type-arg]
-    """Who listens."""
-
-    host = serializers.CharField()
-    pid = serializers.IntegerField()
-    task_id = serializers.CharField(allow_blank=True)
-    epoch = serializers.IntegerField()
-    since = serializers.DateTimeField()
-
-
-class _Count(serializers.Serializer):  # type: ignore[type-arg]
-    """Messages of one window, which may be longer than it says by up to a sixth."""
-
-    messages = serializers.IntegerField()
-    per_second = serializers.FloatField(help_text="The mean rate.")
-
-
-class _Recent(serializers.Serializer):  # type: ignore[type-arg]
-    """What was stored lately."""
-
-    minute = _Count()
-    hour = _Count()
-    day = _Count()
-
-
-class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
-    """A channel."""
-
-    id = serializers.IntegerField()
-    channel = serializers.CharField()
-    subscription_status = serializers.ChoiceField(Channel.Status.choices)
-    deduplicate = _PolicyField()
-    retention_seconds = serializers.IntegerField(allow_null=True, help_text="null: kept for ever.")
-    partition = serializers.IntegerField()
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    why_not_heard = serializers.CharField(
-        required=False, allow_null=True, help_text="Why it is INACTIVE, and what to do. null: it is ACTIVE."
-    )
-    active_since = serializers.DateTimeField(allow_null=True)
-    complete_since = serializers.DateTimeField(
-        allow_null=True, help_text="Nothing was missed from here on. null: it is not heard, or a gap is open."
-    )
-    open_gap = GapSchema(allow_null=True)
-    listener = _Listener(allow_null=True)
-    messages_stored = serializers.IntegerField(allow_null=True, help_text="null: Redis does not answer.")
-    last_message_at = serializers.DateTimeField(allow_null=True)
-    recent = _Recent(
-        allow_null=True,
-        help_text="What was stored within the last minute, hour and day. null: Redis does not answer.",
-    )
-    url = serializers.URLField()
-    messages_url = serializers.URLField()
-    detail = serializers.CharField(required=False, help_text="Why it is not ACTIVE within ?wait=.")
-
 
 _CHANNEL = OpenApiExample(
     "A channel",
     {
         "id": 1,
         "channel": "orders",
+        "listen": True,
         "subscription_status": "ACTIVE",
         "deduplicate": "content",
         "retention_seconds": 86400,
+        "shortened": None,
+        "republish": True,
+        "public": False,
         "partition": 0,
         "created_at": "2026-11-21T12:00:00.123456Z",
         "updated_at": "2026-11-21T12:00:00.123456Z",
@@ -139,6 +76,9 @@ _RETENTION = {
     "description": "Older messages are deleted, those stored already too. null: never.",
 }
 
+_FLAG = {"type": "boolean"}
+_FLAGS = {"listen": _FLAG, "republish": _FLAG, "public": _FLAG}
+
 
 def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
@@ -152,6 +92,9 @@ _EXAMPLES = [
     ),
 ]
 _NOT_A_BODY = (413, 415)
+_IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of the settings that this is decided by."
+)
 
 start_listening = extend_schema(
     operation_id="start_listening",
@@ -161,9 +104,27 @@ start_listening = extend_schema(
         query("wait", "Seconds to wait until it is ACTIVE.", {"type": "number", "minimum": 0, "maximum": 30})
     ],
     request=_body(
-        {"required": ["channel"]}, channel=_NAME, deduplicate=_POLICY, retention_seconds=_RETENTION
+        {"oneOf": [{"required": ["channel"]}, {"required": ["channels"]}]},
+        channel=_NAME,
+        channels={"type": "array", "items": _NAME, "minItems": 1, "maxItems": MOST_STARTED},
+        deduplicate=POLICY,
+        retention_seconds=_RETENTION,
     ),
     examples=[*_EXAMPLES, _CHANNEL],
+    responses={
+        200: OpenApiResponse(StartedSchema, "Of several channels."),
+        201: ChannelSchema,
+        **error_responses(403, 409, *_NOT_A_BODY),
+    },
+)
+new_channel = extend_schema(
+    operation_id="new_channel",
+    summary="Make a channel, to be published on by HTTP",
+    tags=["channels"],
+    request=_body(
+        {"required": ["channel"]}, channel=_NAME, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS
+    ),
+    examples=[OpenApiExample("A topic", {"channel": "orders"}, request_only=True), _CHANNEL],
     responses={201: ChannelSchema, **error_responses(403, 409, *_NOT_A_BODY)},
 )
 start_listening_example = extend_schema(
@@ -179,14 +140,15 @@ start_listening_example = extend_schema(
 )
 change_channel = extend_schema(
     operation_id="change_channel",
-    summary="Change how a channel is kept",
+    summary="Change how a channel is heard and kept",
     tags=["channels"],
-    request=_body({"minProperties": 1}, deduplicate=_POLICY, retention_seconds=_RETENTION),
+    parameters=[_IF_MATCH],
+    request=_body({"minProperties": 1}, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS),
     examples=[
         OpenApiExample("Keep messages for a day", {"retention_seconds": 86400}, request_only=True),
         _CHANNEL,
     ],
-    responses={200: ChannelSchema, **error_responses(403, 404, *_NOT_A_BODY)},
+    responses={200: ChannelSchema, **error_responses(403, 404, 412, *_NOT_A_BODY)},
 )
 
 
@@ -207,7 +169,8 @@ def stop(operation_id: str) -> Callable[[F], F]:
         operation_id=operation_id,
         summary="Stop listening to a channel",
         tags=["channels"],
-        responses={204: None, **error_responses(403, 404)},
+        parameters=[_IF_MATCH],
+        responses={204: None, **error_responses(403, 404, 412)},
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from heapq import nsmallest
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -11,10 +11,14 @@ from rest_framework.reverse import reverse
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS
 from channels_app.ranges import row
 from channels_app.report import Report, why_not_heard
+from channels_app.shortening import Shortened
 from relaybase.http.addresses import quoted
 from relaybase.http.problems import MOST_FIELDS
 from relaybase.rates import Recent
-from relaycore.policy import CONTENT, Policy, parse
+from relaycore.policy import CONTENT, EVERY, Policy, parse
+
+MOST_STARTED: Final = 1000
+"""Channels in one request."""
 
 _MOST_OF_A_NAME: Final = 100
 
@@ -70,24 +74,66 @@ class Retention(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class Flag(serializers.Field):  # type: ignore[type-arg]
+    """true or false; not a text or a number that looks like it."""
+
+    default_error_messages: ClassVar[dict[str, Any]] = {"invalid": "Must be true or false."}
+
+    def to_internal_value(self, data: Any) -> bool:
+        """Validate."""
+        if not isinstance(data, bool):
+            self.fail("invalid")
+        return data
+
+
 class Start(Strict):
     """The body of start-listening. `initial` is what the browser's form proposes."""
 
-    channel = Text(trim_whitespace=False, allow_blank=True, initial="orders")
+    channel = Text(trim_whitespace=False, allow_blank=True, required=False, initial="orders")
+    channels = serializers.ListField(
+        child=Text(trim_whitespace=False, allow_blank=True),
+        allow_empty=False,
+        max_length=MOST_STARTED,
+        required=False,
+    )
     deduplicate = Deduplicate(default=CONTENT, initial=CONTENT.as_json())
     retention_seconds = Retention(default=None)
 
+    def get_initial(self) -> dict[str, Any]:
+        """The form proposes one."""
+        return {name: value for name, value in super().get_initial().items() if name != "channels"}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One channel, or several."""
+        if ("channel" in attrs) is ("channels" in attrs):
+            raise serializers.ValidationError({"channel": ["Give one channel, or a list of channels."]})
+        return attrs
+
+
+class New(Strict):
+    """The body of a POST of channels. Nobody listens, unless that is said; then each publish is stored."""
+
+    channel = Text(trim_whitespace=False, allow_blank=True, initial="orders")
+    listen = Flag(default=False, initial=False)
+    deduplicate = Deduplicate(required=False, initial=EVERY.as_json())
+    retention_seconds = Retention(default=None)
+    republish = Flag(default=True, initial=True)
+    public = Flag(default=False, initial=False)
+
 
 class Change(Strict):
-    """The body of a PATCH: one of them, or both."""
+    """The body of a PATCH: some of them."""
 
+    listen = Flag(required=False)
     deduplicate = Deduplicate(required=False, initial=CONTENT.as_json())
     retention_seconds = Retention(required=False)
+    republish = Flag(required=False)
+    public = Flag(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Not nothing."""
         if not attrs:
-            raise serializers.ValidationError("Say what to change: deduplicate or retention_seconds.")
+            raise serializers.ValidationError(f"Say what to change: {', '.join(self.fields)}.")
         return attrs
 
 
@@ -110,13 +156,17 @@ class Rows:
         return {
             "id": channel.pk,
             "channel": channel.channel,
+            "listen": channel.listen,
             "subscription_status": report.status,
             "deduplicate": channel.deduplicate,
             "retention_seconds": channel.retention_seconds,
+            "shortened": _shortened(report.shortened),
+            "republish": channel.republish,
+            "public": channel.public,
             "partition": channel.partition,
             "created_at": channel.created_at,
             "updated_at": channel.updated_at,
-            "why_not_heard": None if is_active else why_not_heard(channel, lease),
+            "why_not_heard": None if is_active or not channel.listen else why_not_heard(channel, lease),
             "active_since": channel.active_since if is_active else None,
             "complete_since": complete.since,
             "open_gap": complete.open_gap and row(complete.open_gap),
@@ -134,6 +184,16 @@ class Rows:
             "url": self.address(channel.channel),
             "messages_url": f"{self._messages}?channel={quoted(channel.channel)}",
         }
+
+
+def _shortened(shortened: Shortened | None) -> dict[str, Any] | None:
+    if shortened is None:
+        return None
+    return {
+        "before": shortened.before,
+        "deletes_at": shortened.deletes_at,
+        "messages": shortened.messages,
+    }
 
 
 def _recent(recent: Recent) -> dict[str, Any]:

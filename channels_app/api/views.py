@@ -2,32 +2,35 @@
 
 from typing import Any
 
-from django.db import transaction
 from rest_framework import status
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from channels_app import registration
+from channels_app import registration, starting
 from channels_app.api import schema
-from channels_app.api.serializers import Change, Rows, Start
+from channels_app.api.serializers import Change, New, Rows, Start
 from channels_app.api.waiting import MOST_SECONDS, wait_until_active
 from channels_app.models import Channel
 from channels_app.report import Report, reports
 from relaybase.http import cursors
 from relaybase.http.addresses import readings
+from relaybase.http.conditions import etag, if_match
 from relaybase.http.parameters import Parameters
+from relaycore.policy import CONTENT, EVERY
 
 
 class StartListening(GenericAPIView):  # type: ignore[type-arg]
-    """Start to relay a channel.
+    """Start to relay a channel, or several.
 
     `deduplicate` says which messages are the same and stored once: "content" (the same
     text, this is the default), {"field": "id"} (the same value of that JSON field) or
     "every" (none: each publish is stored). `retention_seconds`, 60 or more, has older messages
     deleted; they are kept for ever if it is not given. With ?wait=SECONDS, up to 30, the answer
-    comes once the channel is heard, or after that time.
+    comes once the channel is heard, or after that time. With `channels`, a list of up to 1000 names, the
+    answer is 200 and says which were started, which are listened to already, and which are refused, and why.
     """
 
     name = "Start listening"
@@ -44,8 +47,10 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
         seconds = Parameters(request, "wait").seconds("wait", most=MOST_SECONDS)
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        name: str = asked.validated_data["channel"]
         wanted = asked.validated_data
+        if (names := wanted.get("channels")) is not None:
+            return _start_all(names, wanted, seconds)
+        name: str = wanted["channel"]
         registration.start(name, wanted["deduplicate"], wanted["retention_seconds"])
         if seconds:
             wait_until_active(name, seconds)
@@ -54,7 +59,7 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
         row = rows.row(report)
         if seconds and report.status != Channel.Status.ACTIVE:
             row["detail"] = f"Not heard yet. {row['why_not_heard']}"
-        return Response(row, status.HTTP_201_CREATED, headers={"Location": rows.address(name)})
+        return Response(row, status.HTTP_201_CREATED, headers=_headers(report, rows))
 
 
 class StopListening(APIView):
@@ -69,13 +74,13 @@ class StopListening(APIView):
     def get(self, request: Request, name: str) -> Response:
         """The channel."""
         Parameters(request)
-        return Response(Rows(request).row(_report(readings(request, name))))
+        return _shown(request, _report(readings(request, name)))
 
     @schema.stop("stop_listening")
     def delete(self, request: Request, name: str) -> Response:
         """Stop."""
         Parameters(request)
-        registration.stop(_report(readings(request, name)).channel.channel)
+        registration.stop(_report(readings(request, name)).channel.channel, tags=if_match(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -83,7 +88,12 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     """A channel: whether it is heard, by whom, and what is stored of it.
 
     PATCH changes `deduplicate` from the next message on, and `retention_seconds` for what is
-    stored already as well; DELETE stops listening.
+    stored already as well: made shorter, it deletes nothing for a minute, and `shortened` says what it will.
+    `listen`: whether what Redis publishes under this name is heard. `republish`: whether what is published by
+    HTTP goes out to Redis' own subscribers too. DELETE removes the channel; what is stored stays.
+
+    Each answer has an ETag of the settings. PATCH and DELETE with If-Match change nothing, and answer 412, if
+    somebody has changed them meanwhile.
     """
 
     name = "Channel"
@@ -101,26 +111,26 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
 
     @schema.change_channel
     def patch(self, request: Request, name: str) -> Response:
-        """Change the policy."""
+        """Change settings."""
         Parameters(request)
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
+        wanted = dict(asked.validated_data)
         name = _report(readings(request, name)).channel.channel
-        with transaction.atomic():
-            if "deduplicate" in asked.validated_data:
-                registration.change(name, asked.validated_data["deduplicate"])
-            if "retention_seconds" in asked.validated_data:
-                registration.retain(name, asked.validated_data["retention_seconds"])
-        return Response(Rows(request).row(_report([name])))
+        registration.change(name, wanted.pop("deduplicate", None), tags=if_match(request), **wanted)
+        return _shown(request, _report([name]))
 
 
-class ChannelList(APIView):
-    """The channels that are relayed, by name.
+class ChannelList(GenericAPIView):  # type: ignore[type-arg]
+    """The channels, by name.
 
-    ?status=ACTIVE or INACTIVE, ?search=TEXT (a part of the name), ?limit= up to 1000.
+    ?status=ACTIVE or INACTIVE (of those that are listened to), ?search=TEXT (a part of the name), ?limit= up
+    to 1000. POST makes a channel that messages are published on by HTTP: nobody listens, unless `listen` is
+    true, and each publish is stored (`deduplicate` "every").
     """
 
     name = "Channels"
+    serializer_class = New
 
     @schema.channels
     def get(self, request: Request) -> Response:
@@ -141,6 +151,36 @@ class ChannelList(APIView):
         results: list[dict[str, Any]] = [rows.row(report) for report in reports(page[:limit])]
         return Response({"count": count, "next": cursors.link(request, last), "results": results})
 
+    @schema.new_channel
+    def post(self, request: Request) -> Response:
+        """Make one."""
+        Parameters(request)
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = dict(asked.validated_data)
+        name: str = wanted.pop("channel")
+        policy = wanted.pop("deduplicate", CONTENT if wanted["listen"] else EVERY)
+        registration.start(name, policy, **wanted)
+        report, rows = _report([name]), Rows(request)
+        return Response(rows.row(report), status.HTTP_201_CREATED, headers=_headers(report, rows))
+
+
+def _start_all(names: list[str], wanted: dict[str, Any], seconds: float) -> Response:
+    if seconds:
+        raise ValidationError({"wait": ["That is for a single channel."]})
+    done = starting.start_all(names, wanted["deduplicate"], wanted["retention_seconds"])
+    refused = [{"channel": name, "detail": why} for name, why in done.refused]
+    return Response({"started": done.started, "existing": done.existing, "refused": refused})
+
+
+def _shown(request: Request, report: Report) -> Response:
+    return Response(Rows(request).row(report), headers=etag(report.channel.tag))
+
+
+def _headers(report: Report, rows: Rows) -> dict[str, str]:
+    """Of a channel that was made."""
+    return {"Location": rows.address(report.channel.channel), **etag(report.channel.tag)}
+
 
 def _report(names: list[str]) -> Report:
     """The report on the first of `names` that is relayed.
@@ -153,5 +193,5 @@ def _report(names: list[str]) -> Report:
     rows = {row.channel: row for row in Channel.objects.with_status().filter(channel__in=askable)}
     for name in askable:
         if name in rows:
-            return reports([rows[name]])[0]
+            return reports([rows[name]], count=True)[0]
     raise registration.unknown(names[0])

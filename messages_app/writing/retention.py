@@ -9,19 +9,27 @@ the counts are told, by the number that only grows: told twice they subtract onc
 was killed is made up for by the next one. While what is stored is counted anew no batch begins.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+import redis
 from pymongo.collection import Collection
+from pymongo.errors import PyMongoError
 
 from messages_app import expired
 from messages_app.writing import tallies
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
+from relaycore.errors import one_line
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 
+log = logging.getLogger(__name__)
+
 _BATCH: Final = 5000
+
+_COUNT_MILLISECONDS: Final = 2000
 
 
 def older_than(keep_seconds: int) -> str:
@@ -32,6 +40,18 @@ def older_than(keep_seconds: int) -> str:
     """
     seconds, microseconds = shared_redis().time()
     return first_of(f"{max(0, (seconds - keep_seconds) * 1000 + microseconds // 1000)}-0")
+
+
+def count_older(channel: str, keep_seconds: int) -> int | None:
+    """How many messages of a channel are older than this; None: that is not known within two seconds."""
+    try:
+        old = {"channel": channel, "position": {"$lt": older_than(keep_seconds)}}
+        return mongo_collection("messages").count_documents(old, maxTimeMS=_COUNT_MILLISECONDS)
+    except (PyMongoError, redis.RedisError) as exc:
+        log.warning(
+            "it is not known how many messages are older: %s", one_line(exc), extra={"channel": channel}
+        )
+        return None
 
 
 def expire(channel: str, partition: int, below: str, stopping: Callable[[], bool]) -> tuple[int, bool]:

@@ -43,6 +43,7 @@ _DESCRIPTIONS = {
     403: "The token may not do that.",
     404: "There is no such thing.",
     409: "It is there already.",
+    412: "It has been changed meanwhile: the If-Match is none of its tags.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     422: "It would take too long.",

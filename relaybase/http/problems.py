@@ -34,6 +34,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadEntry: (400, "bad-entry"),
     errors.ChannelUnknown: (404, "channel-unknown"),
     errors.ChannelExists: (409, "channel-exists"),
+    errors.ChannelChanged: (412, "channel-changed"),
     errors.NotRetried: (409, "not-retried"),
     errors.LeaseLost: (409, "lease-lost"),
     errors.LeaseWentBack: (409, "lease-went-back"),

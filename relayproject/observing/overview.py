@@ -197,7 +197,7 @@ def read_table() -> Table:
         open_gaps=Gap.objects.filter(ended_at=None, covered=False).count(),
         channels=channels,
         listed=listed,
-        refused=Channel.objects.exclude(refusal="").in_status(Channel.Status.INACTIVE).count(),
+        refused=Channel.objects.listened().exclude(refusal="").in_status(Channel.Status.INACTIVE).count(),
         unheard=completeness.count_unheard(),
         proposals=proposals.read(),
         layout=own_layout,
@@ -208,12 +208,12 @@ def read_table() -> Table:
 
 
 def read_listed() -> dict[int, Listed]:
-    """The channels of each partition that has any.
+    """The channels of each partition that has any to be heard.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
-    listed = Channel.objects.with_status().order_by("partition")
+    listed = Channel.objects.listened().with_status().order_by("partition")
     rows = listed.values_list("partition", "status")  # type: ignore[misc]  # It is annotated.
     counts: dict[int, dict[str, int]] = {}
     for partition, status, count in rows.annotate(count=Count("id")):

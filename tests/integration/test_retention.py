@@ -11,7 +11,7 @@ from celery import signals
 
 from access_app.models import AuditEntry
 from channels_app.models import Channel
-from channels_app.registration import retain, start
+from channels_app.registration import change, start
 from messages_app import expired
 from messages_app.searching import watermark
 from messages_app.searching.history import Search, at, read
@@ -20,11 +20,19 @@ from messages_app.writing.counting import Recount
 from messages_app.writing.stream import Stream
 from relaybase import keys
 from relaybase.connections import mongo_collection
+from relaycore.storing import shortening
 from relaycore.storing.expiring import Expired
 from relayproject import tasks
 from relayproject.tasks import delete_all_expired
+from tests.integration.admin.filled import filled
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the minute that a shorter time waits: `test_shortening` is about that."""
+    monkeypatch.setattr(shortening, "WAIT", timedelta(0))
 
 
 def _store(archive: Any, channel: str, *ages: int) -> None:
@@ -140,7 +148,7 @@ def test_a_change_holds_for_the_next_turn_already(
 
     def expire_and_change(*args: Any, **kwargs: Any) -> tuple[int, bool]:
         done = retention.expire(*args, **kwargs)
-        retain("orders", None)
+        change("orders", retention_seconds=None)
         return done
 
     monkeypatch.setattr(tasks, "expire", expire_and_change)
@@ -178,9 +186,10 @@ def test_the_task_deletes_beside_the_worker_once_at_a_time(
 def test_the_admin_changes_it_for_what_is_stored_already(browser: Any, archive: Any, relay_keys: Any) -> None:
     row = start("orders")
     _store(archive, "orders", 50, 5500)
-    form = {"deduplicate": '"content"', "retention_seconds": "5400"}
+    address = f"/admin/channels_app/channel/{row.pk}/change/"
+    page = browser.get(address).content.decode()
 
-    browser.post(f"/admin/channels_app/channel/{row.pk}/change/", form)
+    browser.post(address, filled(page, retention_seconds_0="90", retention_seconds_1="60"))
     delete_all_expired()
 
     assert _kept("orders") == ["50"]
@@ -189,12 +198,16 @@ def test_the_admin_changes_it_for_what_is_stored_already(browser: Any, archive: 
     assert '<td class="field-kept">90 min</td>' in listed
 
 
-@pytest.mark.parametrize("seconds", ["59", "-1", str(10**12), "60.5", "an hour"])
-def test_the_admin_refuses_nonsense(browser: Any, seconds: str) -> None:
+@pytest.mark.parametrize(
+    ("number", "unit"),
+    [("59", "1"), ("-1", "60"), ("0", "60"), (str(10**12), "1"), ("60.5", "1"), ("an hour", "1"), ("1", "2")],
+)
+def test_the_admin_refuses_nonsense(browser: Any, number: str, unit: str) -> None:
     row = start("orders")
-    form = {"deduplicate": '"content"', "retention_seconds": seconds}
+    address = f"/admin/channels_app/channel/{row.pk}/change/"
+    form = filled(browser.get(address).content.decode(), retention_seconds_0=number, retention_seconds_1=unit)
 
-    answer = browser.post(f"/admin/channels_app/channel/{row.pk}/change/", form)
+    answer = browser.post(address, form)
 
     assert "errorlist" in answer.content.decode()
     assert Channel.objects.get().retention_seconds is None

@@ -100,10 +100,10 @@ def account(instant: Instant, before: int, everywhere: Iterable[int], *, went_ba
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
-    if not Channel.objects.exclude(first_heard_at=None).exists():
+    if not Channel.objects.listened().exclude(first_heard_at=None).exists():
         return  # What never was heard has missed nothing yet.
     forgets = went_back or _has_forgotten(instant)
-    divided = Channel.objects.filter(partition__lt=before).order_by("partition")
+    divided = Channel.objects.listened().filter(partition__lt=before).order_by("partition")
     for partition in divided.values_list("partition", flat=True).distinct():
         if forgets:
             _forget(partition, before, instant)
@@ -126,7 +126,7 @@ def begin(client: redis.Redis, instant: Instant) -> None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    if not Channel.objects.exclude(first_heard_at=None).exists():
+    if not Channel.objects.listened().exclude(first_heard_at=None).exists():
         return
     with client.pipeline(transaction=False) as pipeline:
         for partition, tick in instant.ticks.items():
@@ -195,4 +195,4 @@ def _last_known(partition: int) -> datetime | None:
     leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
     if (known := leases.values_list("known_until", flat=True).first()) is not None:
         return known
-    return Channel.objects.filter(partition=partition).first_heard_at()
+    return Channel.objects.listened().filter(partition=partition).first_heard_at()

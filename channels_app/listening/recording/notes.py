@@ -229,7 +229,7 @@ def _end_forgotten(
 ) -> None:
     began_at = known_until or term.known_before
     if began_at is None and term.epoch > 1:  # Whoever led before was killed before it could say so.
-        heard = Channel.objects.filter(partition=term.partition, first_heard_at__lt=at)
+        heard = Channel.objects.listened().filter(partition=term.partition, first_heard_at__lt=at)
         began_at = heard.first_heard_at()
     for gap in still_open:
         gap.began_at = min(gap.began_at, began_at or gap.began_at)

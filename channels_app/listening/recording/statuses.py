@@ -24,7 +24,7 @@ _ROWS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """A term has begun, in which these rows are heard from `first` on (ms since 1970).
+    """A term has begun, in which these rows (by their lives) are heard from `first` on (ms since 1970).
 
     since: it has taken over without a gap from a leader that had confirmed everything up to there
            (ms since 1970); None: it has not
@@ -69,7 +69,7 @@ def hear(term: Term, rows: Sequence[int], at: datetime) -> bool:
         with transaction.atomic():
             if not term.hold():
                 return False
-            found = Channel.objects.filter(id__in=part)
+            found = Channel.objects.listened().filter(life__in=part)
             found.exclude(subscription_status=Channel.Status.ACTIVE).update(
                 subscription_status=Channel.Status.ACTIVE,
                 active_since=ClockTimestamp(),
@@ -84,7 +84,7 @@ def hear(term: Term, rows: Sequence[int], at: datetime) -> bool:
 def silence(rows: Sequence[int]) -> None:
     """These rows are not heard. In a transaction that holds the term."""
     for part in batched(rows, _ROWS_AT_ONCE):
-        Channel.objects.filter(id__in=part, subscription_status=Channel.Status.ACTIVE).update(
+        Channel.objects.filter(life__in=part, subscription_status=Channel.Status.ACTIVE).update(
             subscription_status=Channel.Status.INACTIVE, active_since=None, updated_at=ClockTimestamp()
         )
 
@@ -92,8 +92,8 @@ def silence(rows: Sequence[int]) -> None:
 def _silence(partition: int, heard: set[int], since: datetime | None) -> None:
     """All but these rows. What the leader before has heard is a gap, from `since` on."""
     was_heard = Q(subscription_status=Channel.Status.ACTIVE) | Q(first_heard_at__isnull=False)
-    known = Channel.objects.filter(was_heard, partition=partition)
-    columns = known.values_list("id", "channel", "first_heard_at", "created_at")
+    known = Channel.objects.listened().filter(was_heard, partition=partition)
+    columns = known.values_list("life", "channel", "first_heard_at", "created_at")
     unheard = [row for row in columns.iterator() if row[0] not in heard]
     still_open = Gap.objects.filter(partition=partition, ended_at=None)
     is_open = set(still_open.values_list("channel", flat=True))

@@ -79,7 +79,7 @@ def open_unproven(partition: int) -> None:
 
 
 def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> bool:
-    """Say why Redis refuses these channels (by the ids of their rows), and open a gap for each.
+    """Say why Redis refuses these channels (by the lives of their rows), and open a gap for each.
 
     `since` (ms since 1970): up to there they were heard; None: never. An empty text takes
     a refusal back. They are INACTIVE, and their gap ends when they are heard. False: the term is not held.
@@ -90,11 +90,11 @@ def refuse(term: Term, refusals: Mapping[int, str], since: int | None) -> bool:
     with transaction.atomic():
         if not term.hold():
             return False
-        channels = list(Channel.objects.filter(pk__in=refusals))
+        channels = list(Channel.objects.listened().filter(life__in=refusals))
         for channel in channels:
-            channel.refusal = storable(refusals[channel.pk])
+            channel.refusal = storable(refusals[channel.life])
         Channel.objects.bulk_update(channels, ["refusal"], batch_size=1000)
-        silence([channel.pk for channel in channels])
+        silence([channel.life for channel in channels])
         refused = {channel.channel: channel for channel in channels if channel.refusal}
         known = Gap.objects.filter(partition=term.partition, channel__in=refused, ended_at=None)
         known.filter(cause=Gap.Cause.LATE).update(cause=Gap.Cause.REFUSED)
@@ -131,7 +131,7 @@ def _say_refused(refused: Sequence[Channel], partition: int) -> None:
 def _open(leases: LeaseQuerySet, cause: Gap.Cause, known_until: datetime | None = None) -> None:
     # What never was heard has no other time than PostgreSQL's.
     first = Min(Coalesce("first_heard_at", "created_at"))
-    started = dict(Channel.objects.values_list("partition").annotate(first=first))
+    started = dict(Channel.objects.listened().values_list("partition").annotate(first=first))
     is_open = Gap.objects.filter(partition=OuterRef("partition"), channel="", ended_at=None)
     unheard = leases.described().filter(~Exists(is_open), role=Lease.Role.LISTENER, partition__in=started)
     gaps = []
@@ -147,8 +147,8 @@ def _open(leases: LeaseQuerySet, cause: Gap.Cause, known_until: datetime | None 
 
 
 def _end_what_is_not_relayed() -> None:
-    itself = Exists(Channel.objects.filter(channel=OuterRef("channel")))
-    any_channel = Exists(Channel.objects.filter(partition=OuterRef("partition")))
+    itself = Exists(Channel.objects.listened().filter(channel=OuterRef("channel")))
+    any_channel = Exists(Channel.objects.listened().filter(partition=OuterRef("partition")))
     end_late(Gap.objects.filter(~itself & ~Q(channel="") | ~any_channel & Q(channel="")))
 
 

@@ -52,7 +52,8 @@ class Command(BaseCommand):
             for report in reports(page):
                 stored = "?" if report.stored.messages is None else report.stored.messages
                 policy = json.dumps(report.channel.deduplicate)
-                self.stdout.write(f"{report.channel}\t{report.status}\t{stored}\t{policy}")
+                heard = report.status or "-"  # Nobody is asked to listen.
+                self.stdout.write(f"{report.channel}\t{heard}\t{stored}\t{policy}")
             last = page[-1].channel
 
     def _start(self, channel: str, deduplicate: Any, retention: int | None, **_: Any) -> None:

@@ -14,6 +14,9 @@ from relaycore.policy import EVERY
 
 pytestmark = pytest.mark.django_db
 
+NEW = {"channel": "orders", "listen": "on", "deduplicate_0": "content", "retention_seconds_1": "86400"}
+"""As the form of the admin sends it."""
+
 
 def _entries() -> list[tuple[str, str, str, str]]:
     rows = AuditEntry.objects.exclude(action__startswith="token").order_by("id")
@@ -35,9 +38,9 @@ def test_a_program_is_logged_with_the_name_of_its_token(api: Any) -> None:
 
 
 def test_a_person_is_logged_with_the_session(browser: Any) -> None:
-    browser.post("/admin/channels_app/channel/add/", {"channel": "orders", "deduplicate": '"content"'})
+    browser.post("/admin/channels_app/channel/add/", NEW)
     row = Channel.objects.get()
-    chosen = {"action": "stop", "_selected_action": row.pk}
+    chosen = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
     browser.post("/admin/channels_app/channel/", chosen)
 
     assert _entries() == [

@@ -48,6 +48,9 @@ def test_more_rows_than_a_form_can_carry_are_told_to_be_fewer(browser: Client) -
     assert "Select fewer rows" in answer.content.decode()
 
 
+NEW = {"channel": "orders", "listen": "on", "deduplicate_0": "content", "retention_seconds_1": "60"}
+
+
 @pytest.fixture
 def read_only(browser: Client) -> None:
     """PostgreSQL takes no writes: what a standby says that was not promoted yet."""
@@ -57,7 +60,8 @@ def read_only(browser: Client) -> None:
 
 def test_while_postgresql_is_read_only_a_form_says_so(browser: Client, read_only: None) -> None:
     answer = browser.post(
-        "/admin/channels_app/channel/add/", {"channel": "orders", "deduplicate": '"content"'}
+        "/admin/channels_app/channel/add/",
+        NEW,
     )
 
     assert answer.status_code == 503

@@ -128,7 +128,7 @@ def test_an_unknown_address_is_404_in_json(api: Any, address: str) -> None:
     ("method", "address"),
     [
         ("delete", START),
-        ("post", "/api/v1/channels"),
+        ("delete", "/api/v1/channels"),
         ("put", "/api/v1/channels/orders"),
         ("post", "/api/v1/messages"),
         ("patch", "/api/v1/stop-listening/orders"),

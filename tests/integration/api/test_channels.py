@@ -124,7 +124,7 @@ def test_a_leader_that_has_just_begun_has_not_failed_to_hear(api: Any, listener:
 
 def test_what_has_nothing_to_do_with_rights_asks_for_none(api: Any, listener: Any) -> None:
     start("secret")
-    unheard.refuse(listener, {Channel.objects.get().pk: "ERR not now."}, None)
+    unheard.refuse(listener, {Channel.objects.get().life: "ERR not now."}, None)
 
     why = api.get(f"{CHANNELS}/secret").json()["why_not_heard"]
 
@@ -135,7 +135,7 @@ def test_a_channel_that_redis_refuses_says_why_and_the_others_are_heard(api: Any
     start("orders")
     start("secret")
     _hear("orders")
-    row = Channel.objects.get(channel="secret").pk
+    row = Channel.objects.get(channel="secret").life
     unheard.refuse(listener, {row: "NOPERM No permissions to access a channel"}, None)
 
     rows = {row["channel"]: row for row in api.get(CHANNELS).json()["results"]}

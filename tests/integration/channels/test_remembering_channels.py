@@ -85,7 +85,7 @@ def test_a_name_that_postgresql_cannot_be_asked_for_fails_nobody(
 ) -> None:
     _row()
 
-    async def both() -> list[Any]:
+    async def both() -> Any:
         return await asyncio.gather(remembered.find(name), remembered.find("orders"))
 
     none, found = asyncio.run(both())

@@ -56,7 +56,8 @@ def note(ledger: Ledger, *entries: Any) -> None:
 def channel(name: str = "orders", **columns: Any) -> int:
     row = Channel.objects.create(channel=name)
     Channel.objects.filter(pk=row.pk).update(**columns)
-    return row.pk
+    row.refresh_from_db()
+    return row.life
 
 
 def heard(name: str = "orders") -> int:

@@ -74,6 +74,6 @@ def test_a_change_that_is_committed_late_is_found_without_a_hint(
         commit.set()
         slow.result(10)
         wait_until(lambda: look() != before, seconds=1.0, what="found within the refresh")
-    rows = Channel.objects.values_list("channel", "id")
+    rows = Channel.objects.values_list("channel", "life")
     assert {(name.decode(), wanted.row) for name, wanted in seen.items()} == set(rows)
     assert (seen[b"orders"].policy == EVERY) == (change is _edit)

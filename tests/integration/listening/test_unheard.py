@@ -362,7 +362,7 @@ def test_a_refused_channel_is_in_a_gap_of_its_own_until_it_is_heard(
     term = Term(row.role, 0, row.epoch, row.holder)
 
     for _ in range(2):
-        unheard.refuse(term, {refused.pk: "NOPERM \0"}, None)
+        unheard.refuse(term, {refused.life: "NOPERM \0"}, None)
 
     gap = Gap.objects.get(channel="refused")
     assert (gap.cause, gap.ended_at, gap.began_at) == (Gap.Cause.REFUSED, None, refused.created_at)
@@ -381,8 +381,8 @@ def test_a_refused_channel_is_in_a_gap_of_its_own_until_it_is_heard(
 
 def test_a_refusal_that_is_over_is_taken_back(quick: None) -> None:
     channel, term = _channel(), _deaf()
-    unheard.refuse(term, {channel.pk: "NOPERM"}, None)
-    unheard.refuse(term, {channel.pk: ""}, None)
+    unheard.refuse(term, {channel.life: "NOPERM"}, None)
+    unheard.refuse(term, {channel.life: ""}, None)
 
     channel.refresh_from_db()
     assert channel.refusal == ""
@@ -393,7 +393,7 @@ def test_a_leader_of_the_past_refuses_nothing(quick: None) -> None:
     channel, frozen = _channel(), _silent(60)
     assert Contender().claim(LISTENER, 0)
 
-    unheard.refuse(frozen, {channel.pk: "NOPERM"}, None)
+    unheard.refuse(frozen, {channel.life: "NOPERM"}, None)
 
     channel.refresh_from_db()
     assert channel.refusal == ""

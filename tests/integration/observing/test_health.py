@@ -141,7 +141,7 @@ def test_channels_that_redis_refuses_are_counted_and_not_named(
 ) -> None:
     for name in ("orders", "secret"):
         start(name)
-    row = Channel.objects.get(channel="secret").pk
+    row = Channel.objects.get(channel="secret").life
     unheard.refuse(loops["listener"], {row: "NOPERM secret"}, None)
 
     answer = client.get("/readyz")

@@ -107,7 +107,7 @@ def test_hearing_is_shown_by_partition_with_what_waits(
     for name in ("orders", "bills", "secret"):
         start(name)
     Channel.objects.filter(channel="orders").update(subscription_status="ACTIVE")
-    unheard.refuse(listener, {Channel.objects.get(channel="secret").pk: "NOPERM"}, None)
+    unheard.refuse(listener, {Channel.objects.get(channel="secret").life: "NOPERM"}, None)
     partitioning.proposed()
     listener.renew(0, Condition(1.0, waiting=7, trouble="It cannot."))
 

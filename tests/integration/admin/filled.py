@@ -1,0 +1,40 @@
+"""A page's form as a browser sends it back."""
+
+from html.parser import HTMLParser
+from typing import Any
+
+
+class _Fields(HTMLParser):
+    """The fields of the form that has `csrfmiddlewaretoken` or any other, with what they show."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+        self._select = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Inputs, and the chosen options of selects."""
+        given = dict(attrs)
+        name, value = given.get("name"), given.get("value") or ""
+        if tag == "select":
+            self._select = name or ""
+        elif tag == "option" and "selected" in given and self._select:
+            self.found[self._select] = value
+        elif tag == "input" and name and given.get("type") not in {"submit", "button"}:
+            if given.get("type") not in {"checkbox", "radio"}:
+                self.found[name] = value
+            elif "checked" in given:
+                self.found[name] = given.get("value") or "on"
+
+    def handle_endtag(self, tag: str) -> None:
+        """A select ends."""
+        if tag == "select":
+            self._select = ""
+
+
+def filled(page: str, **changed: Any) -> dict[str, Any]:
+    """What the form on this page says, with these fields changed; None: left out, as an empty checkbox is."""
+    fields = _Fields()
+    fields.feed(page)
+    said = {**fields.found, **changed}
+    return {name: value for name, value in said.items() if value is not None}

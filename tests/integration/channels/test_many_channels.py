@@ -1,0 +1,68 @@
+"""Lists of 100,000 channels that nobody listens to, in the API and in the admin."""
+
+import os
+import time
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from channels_app.models import Channel
+
+pytestmark = pytest.mark.django_db
+
+MANY = 100_000
+QUICK_SECONDS = 0.1
+
+
+@pytest.fixture(scope="module")
+def many(django_db_setup: None, django_db_blocker: Any) -> Any:
+    """The channels, as quickly as PostgreSQL makes them."""
+    with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO channels "
+                "(channel, partition, subscription_status, refusal, deduplicate, listen) "
+                "SELECT 'topic.' || number, 0, 'INACTIVE', '', '\"every\"', false "
+                "FROM generate_series(1, %s) AS number",
+                [MANY],
+            )
+            cursor.execute("ANALYZE channels")
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE channels")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/channels",
+        "/api/v1/channels?search=77",
+        "/api/v1/channels?search=nothing",
+        "/api/v1/channels?status=INACTIVE",
+        "/api/v1/channels?status=ACTIVE",
+        "/api/v1/channels/topic.5000",
+        "/admin/channels_app/channel/",
+        "/admin/channels_app/channel/?p=1999",
+        "/admin/channels_app/channel/?q=topic.777",
+        "/admin/channels_app/channel/?listen__exact=0",
+        "/admin/channels_app/channel/?status=INACTIVE",
+    ],
+)
+def test_a_page_is_quick(
+    many: None, operator: Any, listener: Any, messages_database: str, address: str
+) -> None:
+    assert Channel.objects.count() == MANY
+    client = Client()
+    client.force_login(operator)
+    took = []
+    for _ in range(7):
+        began = time.perf_counter()
+        assert client.get(address).status_code == 200
+        took.append(time.perf_counter() - began)
+
+    print(f"{address}: {1000 * sorted(took)[3]:.0f} ms (median of 7), least {1000 * min(took):.0f} ms")
+    # With more to do than it has cores, a machine takes longer for everything.
+    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    assert min(took) < QUICK_SECONDS * busy
