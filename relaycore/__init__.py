@@ -31,6 +31,7 @@ What a writer decides:
 `storing.shortening`   a shorter retention, which deletes nothing for a minute
 `storing.expiring`     up to where retention has deleted a channel, and how many messages
 `storing.batching`     how much a writer reads at once
+`storing.together`     what may be on its way to MongoDB at one time
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
 =====================  ============================================================
 

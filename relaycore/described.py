@@ -10,12 +10,12 @@ Each is there only where there is something to say, in this order.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from relaycore.errors import BadMessage
 
-SAID: Final = ("attributes", "content_type", "produced_by")
+SAID: Final[Sequence[str]] = ("attributes", "content_type", "produced_by")
 
 MAX_ATTRIBUTES: Final = 64
 MAX_ATTRIBUTES_BYTES: Final = 16 * 1024
@@ -103,7 +103,7 @@ def is_description(said: bytes) -> bool:
 
 def _after_attributes(said: bytes, at: int) -> int:
     """Where the document of attributes ends that begins here. ValueError: it is none."""
-    last = at + _read_int32(said, at)[0] - 1
+    last: int = at + _read_int32(said, at)[0] - 1
     at += 4
     names, size = set(), 0
     while at < last:
@@ -123,7 +123,7 @@ def _after_attributes(said: bytes, at: int) -> int:
 
 def _after_text(said: bytes, at: int) -> int:
     """Where the string ends whose length stands here. ValueError: it is none."""
-    size = _read_int32(said, at)[0]
+    size: int = _read_int32(said, at)[0]
     end = at + 4 + size
     if size < 1 or said[end - 1]:
         raise ValueError

@@ -8,7 +8,7 @@ field         value
 `messages`    how many, decimal
 `bson`        so many BSON documents (bsonspec.org), one directly after another
 `upto`        the running number of its last message (`relaybase.redis.appending`)
-`source`      `EPOCH.CONNECTION` of the listener that appended it, or `retry.…`
+`source`      `EPOCH.CONNECTION` of the listener that appended it, or any other name
 `reason`      only on an entry with one message that cannot be stored: why
 ============  ==================================================================
 
@@ -29,14 +29,15 @@ A message that was heard has nothing of it.
 A BSON document begins with its own length (int32, little-endian), so any language
 reads an entry with a loop of three lines; `docs/stream-format.md` shows it.
 
-Two entries of one source never carry the same message. Where the source changes
-from one entry to the next, or the connection counts up, what follows may repeat
-what was just before: a retry after a cut reply, or a take-over.
+Two entries of one listener's source never carry the same message: after a cut reply the
+connection counts up, and whoever takes over has another epoch. What comes from two of them, or
+from any other source, may stand twice on the stream (`relaycore.storing.together`).
 """
 
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -72,6 +73,7 @@ _ID_AT: Final = 4 + len(_ID_NAME)
 _CHANNEL_AT: Final = _ID_AT + 12
 _CHANNEL_SIZE_AT: Final = _CHANNEL_AT + len(_CHANNEL_NAME)
 _CHANNEL_TEXT_AT: Final = _CHANNEL_SIZE_AT + 4
+_KEY_OF: Final[Callable[[bytes], bytes]] = itemgetter(slice(_ID_AT, _CHANNEL_AT))
 _BEFORE_PAYLOAD: Final = len(_TEXT_NAME) + 4
 _TAIL: Final = len(_RECEIVED_NAME) + 8 + 1
 _SIZE: Final = len(_SIZE_NAME) + 8
@@ -223,6 +225,11 @@ def _is_utf8(text: bytes) -> bool:
 def key_of(document: bytes) -> bytes:
     """The 12 bytes of a document's `_id`."""
     return document[_ID_AT:_CHANNEL_AT]
+
+
+def keys_of(documents: Iterable[bytes]) -> Iterable[bytes]:
+    """The same of many."""
+    return map(_KEY_OF, documents)
 
 
 def channel_of(document: bytes) -> bytes:

@@ -28,9 +28,10 @@ Durability
     `_id` makes a second attempt harmless.
 
 Order
-    A message that stands twice on the stream must be stored with its first position. It
-    can stand twice only where the `source` of an entry differs from the one before
-    (`relaycore.envelope`), so there the writer waits until nothing is in flight.
+    A message that stands twice on the stream must be stored with its first position. So of two
+    copies the later one is sent only when the earlier one is settled; ids are compared where not all
+    comes from one listener (`relaycore.storing.together`). What shares no id is in flight together,
+    wherever it came from.
 
 Recovery
     The consumer has one name, whoever writes: what a dead writer left pending is read

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from messages_app.writing.store import Outcome
@@ -10,6 +11,7 @@ from messages_app.writing.stream import Entry
 from relaycore import envelope
 from relaycore.errors import BadEntry
 from relaycore.position import entry_prefix
+from relaycore.storing.together import Contents
 
 MOST_DELIVERIES: Final = 5
 """An entry that was delivered more often is stored one message at a time."""
@@ -31,6 +33,8 @@ class Batch:
     unread:    (entry, reason) of entries that are not in the format
     doubtful:  a writer before this one may have stored some of it
     careful:   one of its messages has probably killed its writer
+    contents:  the ids of its `documents`, to be compared with those of other batches
+    repeats:   a message may stand in it twice, and is to be stored where it stands first
     """
 
     ids: list[str] = field(default_factory=list)
@@ -42,6 +46,8 @@ class Batch:
     unread: list[tuple[Entry, str]] = field(default_factory=list)
     doubtful: bool = False
     careful: bool = False
+    contents: Contents = field(default_factory=Contents)
+    repeats: bool = False
 
     def add(self, entry: Entry) -> int:
         """Add one entry; its weight, in messages."""
@@ -55,6 +61,8 @@ class Batch:
         else:
             self._take(entry, originals, placed)
         new = self.documents[sum(self.ends[-1:]) :]
+        if new:
+            self.contents.add(entry.fields.get(envelope.F_SOURCE, b""), partial(envelope.keys_of, new))
         self.counts.append(Counter(map(envelope.channel_of, new)))
         self.ids.append(entry.id)
         if (numbers := entry.numbers) is not None:

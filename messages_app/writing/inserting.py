@@ -32,7 +32,8 @@ class Inserting:
         if batch.careful:
             outcome = self._insert_each(batch)
         else:
-            outcome = self._store.insert(batch.documents, doubtful=batch.doubtful)
+            insert = self._store.insert_in_turn if batch.repeats else self._store.insert
+            outcome = insert(batch.documents, doubtful=batch.doubtful)
         for index, reason in outcome.refused.items():
             document = batch.documents[index]
             self._quarantine.put_message(document, position_of(document), reason)

@@ -17,6 +17,7 @@ from relaycore.backoff import Backoff
 from relaycore.errors import one_line
 from relaycore.storing import duplicates
 from relaycore.storing.known import operation_time
+from relaycore.storing.together import first_copies
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,26 @@ class Store:
             rest(wait, self._stopping)
         if doubtful and outcome.duplicates:
             outcome.duplicates -= self._own(documents, outcome.duplicates)
+        return outcome
+
+    def insert_in_turn(self, documents: Sequence[bytes], *, doubtful: bool = False) -> Outcome:
+        """The same where a message may stand twice: each copy is sent when the one before it is settled.
+
+        Raises:
+            Interrupted: as `insert`.
+        """
+        outcome = Outcome()
+        todo = list(range(len(documents)))
+        while todo:
+            firsts, later = first_copies([envelope.key_of(documents[index]) for index in todo])
+            one = self.insert([documents[todo[at]] for at in firsts], doubtful=doubtful)
+            refused = {firsts[at] for at in one.refused}
+            outcome.duplicates |= {todo[firsts[at]] for at in one.duplicates}
+            outcome.duplicates |= {todo[at] for at, first in later.items() if first not in refused}
+            outcome.refused |= {todo[firsts[at]]: why for at, why in one.refused.items()}
+            outcome.operation_time = max(outcome.operation_time, one.operation_time)
+            # Of what was refused another copy may have another payload, which is not.
+            todo = [todo[at] for at, first in later.items() if first in refused]
         return outcome
 
     def _attempt(

@@ -30,9 +30,9 @@ from relaybase.background import Interrupted, awaited, in_background
 from relaybase.connections import mongo_collection, redis_client
 from relaybase.meters import Meters
 from relaycore.backoff import Backoff
-from relaycore.envelope import F_SOURCE
 from relaycore.errors import LeaseLost
 from relaycore.storing.batching import ReadSize
+from relaycore.storing.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Writer:
         self._keeping = Keeping(term, self._stream, self._meters, self._result, self._stopping)
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
         self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
-        self._source = b""
+        self._together = Together()
         self._tidied_at = float("-inf")
         self._untidy_until = 0.0
         self._is_uncounted = False
@@ -120,7 +120,7 @@ class Writer:
                     self._leaving.wait(backoff.next(random.random()))
                 except (redis.RedisError, PyMongoError, Fenced) as exc:
                     # What Redis took in is not known: begin again with what is pending there.
-                    self._in_flight.clear()
+                    self._forget()
                     begun = False
                     log.warning("partition %d: beginning again: %s", self._partition, exc)
                     self._leaving.wait(backoff.next(random.random()))
@@ -166,13 +166,11 @@ class Writer:
     def _begin(self, entries: list[Entry]) -> None:
         batch, weight = Batch(), 0
         for entry in entries:
-            source = entry.fields.get(F_SOURCE, b"")
-            # What follows may repeat what came before: nothing of that may be in flight. Nor may there be
-            # anything where it is to be found out what is missing.
-            if source != self._source or self._keeping.lacks(entry):
+            # Where it is to be found out what is missing nothing may be in flight.
+            if self._keeping.lacks(entry):
                 self._submit(batch)
                 self._settle_all()
-                batch, self._source = Batch(), source
+                batch = Batch()
             self._keeping.read(entry)
             weight += batch.add(entry)
             batch.doubtful = batch.doubtful or self._keeping.is_delivered_again(entry)
@@ -181,6 +179,10 @@ class Writer:
 
     def _submit(self, batch: Batch) -> None:
         if batch.ids:
+            start = self._together.submit(batch.contents)
+            for _ in range(start.after):
+                self._settle()
+            batch.repeats = start.repeats
             self._in_flight.append((batch, in_background(self._inserting.insert, batch)))
 
     def _settle(self) -> None:
@@ -189,6 +191,7 @@ class Writer:
         outcome = self._result(insert)
         stored = self._keeping.acknowledge(batch.stored(outcome), batch.upto, outcome.operation_time)
         self._in_flight.popleft()
+        self._together.settled()
         self._leave_untidy()
         self.stored += stored
         self._count(batch, outcome, stored)
@@ -205,6 +208,10 @@ class Writer:
     def _result(self, work: "Future[T]") -> T:
         return awaited(work, self._stopping, _PARTING_SECONDS)
 
+    def _forget(self) -> None:
+        self._in_flight.clear()
+        self._together.forget()
+
     def _settle_all(self) -> None:
         while self._in_flight:
             self._settle()
@@ -216,7 +223,6 @@ class Writer:
         self._settle_all()  # What is in flight must not be taken for what was left behind.
         self._recovered_at = time.monotonic()
         self._leave_untidy()  # Whoever wrote before may have had no time.
-        self._source = b""
         if not self._is_fit:  # Later on stopping would lose more: `watching` says it.
             self._result(in_background(self._require_durability))
             self._is_fit = True

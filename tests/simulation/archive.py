@@ -1,14 +1,17 @@
 """One partition's stream and archive, without servers: who appends, writes and reads, and what is lost.
 
-The writers decide with the real `relaycore.storing.keeping`; what is played here is what Redis, MongoDB and
-the rest of `messages_app.writing` do. A writer is a generator that yields wherever another process may come
-in between, so it can be killed, or frozen and woken, at each of these instants. What it has sent to MongoDB
-arrives all the same: message by message, late, and mixed with what others have sent.
+The writers decide with the real `relaycore.storing.keeping` and `relaycore.storing.together`; what is played
+here is what Redis, MongoDB and the rest of `messages_app.writing` do. A writer is a generator that yields
+wherever another process may come in between, so it can be killed, or frozen and woken, at each of these
+instants. What it has sent to MongoDB arrives all the same: message by message, late, and mixed with what
+others have sent. Any message of an insert may arrive after those behind it, as one does that has failed for a
+moment and is tried again.
 """
 
 import random
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from relaycore.following import news
@@ -16,11 +19,13 @@ from relaycore.position import NEVER, first_of, order
 from relaycore.storing import known
 from relaycore.storing.keeping import Hole, Keeper
 from relaycore.storing.known import Beside, Kept, watermark
+from relaycore.storing.together import Contents, Together, first_copies
 
 from .follower import KEY, Follower, channel_of
 
 MOST_READ, MOST_IN_FLIGHT = 3, 2
 TICK_MS: Final = 100
+LISTENER, HTTP = "1.1", "http.1"
 
 Steps = Generator[None, None, None]
 
@@ -32,6 +37,7 @@ class Entry:
     id: str
     upto: int
     messages: tuple[str, ...]
+    source: str = LISTENER
 
 
 class GroupLost(Exception):
@@ -74,15 +80,15 @@ class Redis:
         milliseconds, number = order(self.last_id)
         return f"{self.clock}-0" if self.clock > milliseconds else f"{milliseconds}-{number + 1}"
 
-    def append(self, messages: tuple[str, ...], known: int) -> int:
+    def append(self, messages: tuple[str, ...], known: int, source: str = LISTENER) -> int:
         """As `relaybase.redis.appending`."""
         self.upto = max(self.upto or 0, known) + len(messages)
-        self._add(self.upto, messages)
+        self._add(self.upto, messages, source)
         return self.upto
 
-    def _add(self, upto: int, messages: tuple[str, ...]) -> None:
+    def _add(self, upto: int, messages: tuple[str, ...], source: str) -> None:
         self.last_id = self.next_id()
-        self.entries.append(Entry(self.last_id, upto, messages))
+        self.entries.append(Entry(self.last_id, upto, messages, source))
 
     def know(self, known: int) -> int:
         """As the script that ticks: what the leader knows is the least."""
@@ -195,7 +201,7 @@ class Redis:
         ]
         for entry in waiting:
             self.entries.remove(entry)
-            self._add(entry.upto, entry.messages)
+            self._add(entry.upto, entry.messages, entry.source)
         self.pending.clear()
         if waiting:
             if order(first) > order(self.moved_to):
@@ -284,6 +290,7 @@ class Writer:
         self.epoch = epoch
         self.keeper = Keeper(epoch)
         self._in_flight: list[Insert] = []
+        self._together = Together()
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
@@ -302,7 +309,7 @@ class Writer:
     def _run(self) -> Steps:
         while not self.is_over:
             if not self._is_connected():
-                self._in_flight.clear()
+                self._forget()
             self._connected_to = self._world.redis.run
             try:
                 yield from self._settle_all()
@@ -312,7 +319,11 @@ class Writer:
             except (GroupLost, BeginAgain):
                 pass
             except Fenced:
-                self._in_flight.clear()
+                self._forget()
+
+    def _forget(self) -> None:
+        self._in_flight.clear()
+        self._together.forget()
 
     def _is_connected(self) -> bool:
         return self._connected_to == self._world.redis.run
@@ -374,7 +385,7 @@ class Writer:
             if keeper.has_fallen(entry.id, entry.upto):
                 raise BeginAgain
             if keeper.lacks(entry.upto, len(entry.messages)):
-                self._submit(batch)
+                yield from self._submit(batch)
                 yield from self._settle_all()
                 batch = []
                 if not self._is_connected():
@@ -393,14 +404,26 @@ class Writer:
                 if self.is_over:
                     return
             batch.append(entry)
-        self._submit(batch)
+        yield from self._submit(batch)
 
-    def _submit(self, batch: list[Entry]) -> None:
-        if batch:
-            left = [(text, one.id, index) for one in batch for index, text in enumerate(one.messages)]
-            insert = Insert(batch, left)
-            self._in_flight.append(insert)
-            self._world.mongo.arriving.append(insert)
+    def _submit(self, batch: list[Entry]) -> Steps:
+        if not batch:
+            return
+        contents = Contents()
+        for entry in batch:
+            contents.add(entry.source.encode(), partial(iter, entry.messages))
+        start = self._together.submit(contents)
+        for _ in range(start.after):
+            yield from self._settle()
+            if not self._is_connected():
+                return
+        left = [(text, one.id, index) for one in batch for index, text in enumerate(one.messages)]
+        if start.repeats:
+            # The others are duplicates when these are stored: here nothing is refused.
+            left = [left[at] for at in first_copies([text for text, _, _ in left])[0]]
+        insert = Insert(batch, left)
+        self._in_flight.append(insert)
+        self._world.mongo.arriving.append(insert)
 
     def _settle(self) -> Steps:
         insert = self._in_flight[0]
@@ -413,6 +436,7 @@ class Writer:
         if not self._is_connected():
             return
         self._in_flight.pop(0)
+        self._together.settled()
         batch = insert.batch
         last = batch[-1]
         self.keeper.settled(last.id, last.upto)
@@ -468,6 +492,7 @@ class World:
 
     appended:    what the leader has appended, by number
     holes:       what is on record, by first number: a writer that was killed records its hole again
+    first:       by message where it stands first on the stream: entry id, and index in the entry
     overclaimed: numbers below the watermark that were neither stored nor on record at that moment
     """
 
@@ -479,6 +504,9 @@ class World:
         self.known = 0  # to the leader
         self.appended: dict[int, str] = {}
         self._ids: dict[int, str] = {}
+        self.first: dict[str, tuple[str, int]] = {}
+        self._sent: list[tuple[tuple[str, ...], str]] = []
+        self._listener, self._listeners = LISTENER, 1
         self.overclaimed: set[int] = set()
         self.holes: dict[int, Hole] = {}
         self.epoch = 0
@@ -537,11 +565,40 @@ class World:
             self._ids |= dict.fromkeys(range(entry.upto - len(entry.messages) + 1, entry.upto + 1), entry.id)
 
     def append(self, messages: int) -> None:
-        names = tuple(f"message {len(self.appended) + i}" for i in range(messages))
-        self.known = self.redis.append(names, self.known)
-        new = {self.known - messages + 1 + i: name for i, name in enumerate(names)}
+        self._append(self._new(messages), self._listener)
+
+    def publish(self, messages: int) -> None:
+        """By HTTP."""
+        self._append(self._new(messages), HTTP)
+
+    def repeat(self, at: int) -> None:
+        """One of the last entries once more, with something new behind it.
+
+        What was published is: the request is repeated. What was heard is: by another listener, or by the same
+        one over another connection.
+        """
+        if self._sent:
+            names, source = self._sent[-1 - at % len(self._sent[-3:])]
+            if source != HTTP:
+                self._listeners += 1
+                source = self._listener = f"{self._listeners}.1"
+            self._append(names + self._new(1), source)
+
+    def publish_and_repeat(self, messages: int) -> None:
+        """A request and its repetition that come together, and so in one entry."""
+        self._append(self._new(messages) * 2, HTTP)
+
+    def _new(self, messages: int) -> tuple[str, ...]:
+        return tuple(f"message {len(self.appended) + i}" for i in range(messages))
+
+    def _append(self, names: tuple[str, ...], source: str) -> None:
+        self.known = self.redis.append(names, self.known, source)
+        new = {self.known - len(names) + 1 + i: name for i, name in enumerate(names)}
         self.appended |= new
         self._ids |= dict.fromkeys(new, self.redis.last_id)
+        self._sent.append((names, source))
+        for index, name in enumerate(names):
+            self.first.setdefault(name, (self.redis.last_id, index))
 
     def replace_writer(self) -> None:
         """Another writer begins; one that is only frozen goes on until it notices."""
@@ -628,6 +685,16 @@ class World:
         """Numbers that are on record as missing, and are stored."""
         return set(self._recorded()) & self.appended.keys() - self.missing.keys()
 
+    def misplaced(self) -> set[str]:
+        """What is not stored where it stood first on the stream."""
+        found = self.mongo.documents.items()
+        return {name for name, id in found if (id, self.mongo.indices[name]) != self.first[name]}
+
+    def is_inverted(self) -> bool:
+        """Whether something is stored before what stood before it, each of them where it stood first."""
+        stored = {name: (id, self.mongo.indices[name]) for name, id in self.mongo.documents.items()}
+        return _in_order(stored) != [name for name in _in_order(self.first) if name in stored]
+
     def unseen(self) -> set[str]:
         """What is stored, and the reader has stepped over.
 
@@ -645,3 +712,7 @@ class World:
     def _recorded(self) -> Iterator[int]:
         for hole in self.holes.values():
             yield from range(hole.first, hole.last + 1)
+
+
+def _in_order(places: Mapping[str, tuple[str, int]]) -> list[str]:
+    return sorted(places, key=lambda name: (order(places[name][0]), places[name][1]))

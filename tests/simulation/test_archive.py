@@ -7,6 +7,7 @@ that are lost, late or forged, while its readers come and go and some are slow.
 """
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from relaycore.position import NEVER, order
 from relaycore.storing import known
 from relaycore.storing.keeping import Beginning, Keeper
 from relaycore.storing.known import Beside, Kept
+from relaycore.storing.together import Contents
 
 from .archive import Mongo, Redis, World
 from .follower import Away, Follower
@@ -124,6 +126,28 @@ def test_after_mongodb_was_restored_what_it_has_lost_is_stored_again_or_on_recor
     assert not world.unrecorded()
 
 
+repeating = [
+    st.tuples(st.just("publish"), small),
+    st.tuples(st.just("publish_and_repeat"), small),
+    *[st.tuples(st.just("repeat"), st.integers(0, 2))] * 2,
+]
+repeating_schedules = st.lists(st.one_of(*calm, *repeating), max_size=40)
+
+
+@explored
+@given(schedule=repeating_schedules, seed=seeds)
+def test_what_stands_twice_on_the_stream_is_stored_once_and_where_it_stood_first(
+    schedule: Schedule, seed: int
+) -> None:
+    world = play(schedule, seed)
+    assert not world.missing
+    assert not world.misplaced()
+    assert not world.is_inverted()
+    assert not world.holes
+    assert not world.unseen()
+    assert not world.unfollowed()
+
+
 # --- controls: without one of the protections the same schedules find it ---------------------------
 
 
@@ -138,6 +162,9 @@ def searched(finding: Callable[[World], object], names: Sequence[str], most: int
         "restart_redis": lambda chance: (chance.randint(0, 4),),
         "set_clock_back": lambda chance: (chance.randint(1, 20_000),),
         "follow": lambda chance: (chance.randint(0, 99),),
+        "publish": lambda chance: (chance.randint(1, 4),),
+        "publish_and_repeat": lambda chance: (chance.randint(1, 4),),
+        "repeat": lambda chance: (chance.randint(0, 2),),
         "leave": lambda chance: (chance.randint(0, 9),),
         "forge": lambda chance: (chance.randint(0, 9),),
     }
@@ -171,7 +198,7 @@ def test_control_who_does_not_look_at_the_end_of_the_stream_loses_unrecorded(
 def test_control_numbers_that_begin_again_lose_unrecorded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not searched(World.unrecorded, ["restart_redis"], most=40)
     append = Redis.append
-    monkeypatch.setattr(Redis, "append", lambda self, messages, known: append(self, messages, 0))
+    monkeypatch.setattr(Redis, "append", lambda self, messages, known, _: append(self, messages, 0))
     monkeypatch.setattr(Redis, "know", lambda self, known: self.upto or 0)
     assert searched(World.unrecorded, ["restart_redis"])
 
@@ -181,6 +208,38 @@ def test_control_a_watermark_that_does_not_compare_numbers_claims_too_much(
 ) -> None:
     monkeypatch.setattr("relaycore.storing.known.lacks", lambda beside: False)
     assert searched(lambda world: world.overclaimed, VANISHING)
+
+
+@pytest.mark.parametrize(
+    "names", [["repeat"], ["publish", "publish", "repeat"]], ids=["take-over", "request"]
+)
+def test_control_who_compares_no_ids_inverts_the_order_of_what_is_repeated(
+    monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    def is_wrong(world: World) -> bool:
+        return bool(world.misplaced()) or world.is_inverted()
+
+    assert not searched(is_wrong, names, most=40)
+    monkeypatch.setattr(Contents, "shares_with", lambda self, other: False)
+    assert searched(World.is_inverted, names)
+
+
+@pytest.mark.parametrize("names", [["repeat"], ["publish_and_repeat"]], ids=["take-over", "request"])
+def test_control_who_sends_both_copies_in_one_batch_inverts_their_order(
+    monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    assert not searched(World.is_inverted, names, most=40)
+    monkeypatch.setattr(Contents, "repeats", False)
+    assert searched(World.is_inverted, names)
+
+
+def test_control_who_takes_the_source_of_a_request_for_a_test_inverts_the_order_of_its_repetition(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["publish", "publish", "repeat"]
+    assert not searched(World.is_inverted, names, most=40)
+    monkeypatch.setattr("relaycore.storing.together._OF_A_LISTENER", re.compile(b".*"))
+    assert searched(World.is_inverted, names)
 
 
 def test_control_ids_that_are_not_raised_are_stepped_over(monkeypatch: pytest.MonkeyPatch) -> None:

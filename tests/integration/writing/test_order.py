@@ -2,8 +2,8 @@
 
 import pytest
 
-from messages_app.writing import writer as writer_module
 from relaycore.storing.batching import ReadSize
+from relaycore.storing.together import Contents
 
 from .world import Failpoint, Wait, World, document, fields_of, position, running
 
@@ -36,11 +36,49 @@ def test_the_first_position_wins_though_its_insert_is_slow(world: World, wait_un
     world.assert_each_stored_once()
 
 
-def test_without_the_barrier_the_later_position_wins(
+def test_a_request_and_its_repetition_in_one_entry_are_stored_once_where_they_stood_first(
+    world: World, wait_until: Wait
+) -> None:
+    world.append("heard", "both")
+    first = world.append("a", "b", "a", "b", "both", source="http.1")
+    again = world.append("b", "c", source="http.1")
+
+    with running():
+        wait_until(world.is_settled)
+        wait_until(lambda: world.counts() == {"orders": 5})
+
+    world.assert_each_stored_once()
+    assert world.stored() == ["heard", "both", "a", "b", "c"]
+    assert (world.position("b"), world.position("c")) == (position(first, 1), position(again, 1))
+
+
+def test_what_shares_no_message_is_in_flight_together_wherever_it_comes_from(
+    world: World, wait_until: Wait
+) -> None:
+    texts = [f"text {n}" for n in range(ReadSize(1).entries)]  # As many as one read takes.
+    world.append("warm")
+    with running():
+        wait_until(world.is_settled)
+        with (
+            Failpoint(times=1, blockConnection=True, blockTimeMS=3000),
+            world.redis.pipeline(transaction=True) as pipe,
+        ):
+            for number, text in enumerate(texts):
+                pipe.xadd(world.stream, fields_of([document(text)], source=f"1.{number % 2}"))
+            pipe.xadd(world.stream, fields_of([document("published")], source="http.1"))
+            pipe.execute()
+            wait_until(lambda: "published" in world.stored(), seconds=2.5)
+            assert "text 0" not in world.stored(), "that is still on its way"
+            wait_until(world.is_settled)
+    world.appended += [("orders", text) for text in [*texts, "published"]]
+    world.assert_each_stored_once()
+
+
+def test_without_the_comparison_the_later_position_wins(
     world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: it shows that the test above proves something."""
-    monkeypatch.setattr(writer_module, "F_SOURCE", b"no such field")
+    monkeypatch.setattr(Contents, "shares_with", lambda self, other: False)
 
     stored, first = _race(world, wait_until)
 
