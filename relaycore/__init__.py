@@ -50,6 +50,7 @@ What can be said of one connection:
 `capturing.holding`    what a standby holds, cut at the ticks
 `capturing.ticks`      the marker that cuts what all connections hear into common pieces
 `capturing.notices`    what listeners are told on the control channel
+`capturing.echoes`     what stands on the stream already, and comes in all the same
 `capturing.subscribing`  the order of subscribing, and which channels are proved to be heard
 `capturing.policies`   which policy holds at which place: they begin at ticks
 `capturing.accounting`  what was missed, and how far may be confirmed

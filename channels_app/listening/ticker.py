@@ -10,6 +10,7 @@ from channels_app.listening.outlet import Outlet, Reply
 from leases_app import deployment
 from relaybase import keys
 from relaybase.connections import shared_redis
+from relaybase.redis import appending
 from relaybase.redis.appending import Numbers
 from relaybase.redis.wire import Argument
 from relaycore import legacy
@@ -32,8 +33,9 @@ from relaycore.listening.standbys import Proof
 # What was proved long ago, or is beyond the counter, is of the past. A tick that may not be published is not
 # counted: whoever hears counts on it that what is counted arrives.
 #
-# What followers are told (`relaycore.following.news`) is published too, and is missed by no listener: it is
-# taken off Redis's count. If there is more of it than that, the count was begun anew, and so is this one.
+# What Relay itself publishes is missed by no listener: news (`relaycore.following.news`), notices and echoes
+# (`relaycore.capturing`). It is counted as `told`, and taken off Redis's count. If there is more of it than
+# that, the count was begun anew, and so is this one.
 #
 # How many messages were appended is kept up, should Redis forget it (`relaybase.redis.appending`).
 #
@@ -169,16 +171,26 @@ class Ticker:
         self._outlet.call(self._tick_command(order), on_reply if order.answered else _ignore)
 
     def _locate(self, connection: bytes) -> None:
-        """First the number of the last tick, then the policies in force: so they hold at that tick."""
+        """First the number of the last tick, then the policies in force: so they hold at that tick.
+
+        No channel is subscribed before all of it is answered, so any time before that will do for echoes.
+        """
         numbers: list[int | None] = []
         terms: list[int] = []
+        echoes: list[int | None] = []
 
         def on_policies(reply: Reply) -> None:
-            number = numbers[0] if isinstance(reply, list) else None
-            pairs = zip(reply[::2], reply[1::2], strict=True) if isinstance(reply, list) else ()
-            self._protocol.located(connection, number, policies.read(pairs), time.monotonic(), terms[0])
+            known = isinstance(reply, list) and echoes[0] is not None
+            number = numbers[0] if known else None
+            pairs = zip(reply[::2], reply[1::2], strict=True) if known else ()
+            in_force, now = policies.read(pairs), time.monotonic()
+            self._protocol.located(connection, number, in_force, now, terms[0], echoes[0] or 0)
 
         self._count(numbers.append)
+        self._outlet.call(
+            appending.given_command(self._partition),
+            lambda reply: echoes.append(None if isinstance(reply, Exception) else int(reply)),
+        )
         self._outlet.call(
             ("HMGET", keys.confirmed_tick(self._partition), "term"),
             lambda reply: terms.append(_term(reply)),

@@ -137,6 +137,17 @@ return echo(KEYS[1], KEYS[3], ARGV[2], ARGV[3], 4)
 """
 )
 
+# KEYS: counter of echoes. All notices up to the answer were given before: it is raised to it. Who may not
+# write takes it as it is.
+_GIVEN: Final = """
+redis.pcall('PERSIST', KEYS[1])
+local time = redis.call('TIME')
+local before = redis.call('GET', KEYS[1]) or '0'
+local given = string.format('%.0f', math.max(tonumber(before), time[1] * 1000000 + time[2]))
+if redis.pcall('SET', KEYS[1], given).err then return before end
+return given
+"""
+
 ECHO_BYTES: Final = 256 << 10
 """So much one step publishes at most, as Redis writes it to one subscriber, unless one payload is larger."""
 
@@ -236,6 +247,11 @@ def echo_command(
     return ("EVAL", _ECHO_ALONE, len(beside), *beside, layout, control, seal_key, *_in_line(echoes))
 
 
+def given_command(partition: int) -> tuple[Argument, ...]:
+    """The command that asks for the number up to which notices of echoes were given before."""
+    return ("EVAL", _GIVEN, 1, keys.echoes(partition))
+
+
 def cut(echoes: Sequence[Echo], most_bytes: int = ECHO_BYTES) -> list[list[Echo]]:
     """Echoes in parts, each for one step, in their order; none where there is nothing to publish."""
     parts: list[list[Echo]] = []
@@ -256,7 +272,9 @@ def cut(echoes: Sequence[Echo], most_bytes: int = ECHO_BYTES) -> list[list[Echo]
 
 def _in_line(echoes: Sequence[Echo]) -> Iterator[Argument]:
     for channel, payloads in echoes:
-        yield from (channel, len(payloads), *payloads)
+        yield channel
+        yield len(payloads)
+        yield from payloads
 
 
 def append(

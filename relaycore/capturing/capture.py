@@ -8,7 +8,7 @@ go, since nobody asked for it (the last messages after an UNSUBSCRIBE was sent).
 
 A message is named under the policy that is in force at its place: policies begin at ticks
 (`relaycore.capturing.policies`). A tick that was published again by somebody else is none: their numbers only
-grow.
+grow. What a notice announces as echoes is let go (`relaycore.capturing`).
 
 Under the policy `every` a key names the tick. What is heard in a tick that was not heard
 from its beginning (the connection or the subscription is newer, or the channel is wanted
@@ -22,7 +22,8 @@ from typing import Any, Final
 
 from relaycore import identity
 from relaycore.capturing import notices
-from relaycore.capturing.notices import Notice
+from relaycore.capturing.echoes import Echoes
+from relaycore.capturing.notices import Echo, Notice
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.ticks import Tick
 from relaycore.envelope import Encoder, timestamp
@@ -143,6 +144,7 @@ class Capture:
         self._channels: dict[bytes, _Channel] = {}
         self._policies: dict[bytes, Policy] = {}
         self._clock = identity.Clock(b"")
+        self.echoes = Echoes()
         self._newest = 0
         self._connection = b""
         self._joined = 0
@@ -153,9 +155,13 @@ class Capture:
         self._clock.tick = self._name()
         self._clock.whole = False
 
-    def locate(self, newest: int, policies: Mapping[bytes, Policy]) -> None:
-        """What comes next comes after the tick of this number, where these policies are in force."""
+    def locate(self, newest: int, policies: Mapping[bytes, Policy], echoes: int = 0) -> None:
+        """What comes next comes after the tick of this number, where these policies are in force.
+
+        And after the notice of an echo that has the number `echoes`.
+        """
         self._newest = newest
+        self.echoes.locate(echoes)
         self._policies = dict(policies)
         for channel in self._channels:
             self._channels[channel] = self._make(channel)
@@ -185,32 +191,41 @@ class Capture:
         piece = Piece()
         channels = self._channels
         received_at = timestamp(now_ms)
-        # One message after another: this loop is the hot path of the listener.
-        for push in pushes:
-            kind, name, payload = push
-            channel = channels.get(name) if kind == b"message" else None
-            if channel is None:
-                event = self.read(push)
-                if event is not None:
-                    self.follow(event)
-                    heard.events.append(event)
-            elif shared and channel.is_partial:
-                heard.left_out += 1
-            elif len(payload) <= self._max_bytes:
-                document = channel.encode(channel.key(payload), payload, received_at)
-                if piece.is_full:
-                    heard.pieces.append(piece)
+        rest, is_over = self.echoes.skip(iter(pushes)), False
+        while not is_over:
+            is_over = True
+            # One message after another: this loop is the hot path of the listener.
+            for push in rest:
+                kind, name, payload = push
+                channel = channels.get(name) if kind == b"message" else None
+                if channel is None:
+                    self._take_note(push, heard)
+                    if self.echoes.left:
+                        rest, is_over = self.echoes.skip(rest), False
+                        break
+                elif shared and channel.is_partial:
+                    heard.left_out += 1
+                elif len(payload) <= self._max_bytes:
+                    document = channel.encode(channel.key(payload), payload, received_at)
+                    if piece.is_full:
+                        heard.pieces.append(piece)
+                        piece = Piece()
+                    piece.documents.append(document)
+                    piece.size += len(document)
+                else:
+                    if piece.documents:
+                        heard.pieces.append(piece)
+                    heard.pieces.append(self._refuse(channel, payload, received_at))
                     piece = Piece()
-                piece.documents.append(document)
-                piece.size += len(document)
-            else:
-                if piece.documents:
-                    heard.pieces.append(piece)
-                heard.pieces.append(self._refuse(channel, payload, received_at))
-                piece = Piece()
         if piece.documents:
             heard.pieces.append(piece)
         return heard
+
+    def _take_note(self, push: Push, heard: Heard) -> None:
+        event = self.read(push)
+        if event is not None:
+            self.follow(event)
+            heard.events.append(event)
 
     def _refuse(self, channel: _Channel, payload: bytes, received_at: bytes) -> Piece:
         document = channel.encoder.encode_refused(channel.key(payload), payload, received_at)
@@ -251,6 +266,8 @@ class Capture:
             self._clock.whole = True
             if event.tick.changes:
                 self._change(event.tick.changes)
+        elif isinstance(event, Controlled) and isinstance(event.notice, Echo):
+            self.echoes.announce(event.notice)
         elif isinstance(event, Subscribed) and event.channel in self._channels:
             self._channels[event.channel].restart(self._name())
 

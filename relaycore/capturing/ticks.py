@@ -57,8 +57,9 @@ class Tick:
     state:     `leading`; `leaving`: whoever hears the first such tick holds what comes
                after it; `left`: whatever came before that tick is on the stream, lead now
     at:        when Redis published it, in ms since 1970, by its clock
-    calls:     how often Redis had executed PUBLISH by then, this one included, and the news of this partition
-               (`relaycore.following.news`) left out; -1: not known
+    calls:     how often Redis had executed PUBLISH by then, this one included. Left out is what Relay
+               itself has published in this partition, which nobody misses: news
+               (`relaycore.following.news`), notices and echoes (`relaycore.capturing`). -1: not known
     changes:   the policies that hold from this tick on, by channel
     """
 

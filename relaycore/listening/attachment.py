@@ -1,10 +1,11 @@
 """How one data connection begins, and that it leads to the server that takes writes.
 
 Beginning: its internal channels are subscribed first. Then Redis is asked, on the connection for
-commands, for its counter of ticks, the highest epoch and the policies in force (`Locate`). Only after
-the answer the channels are subscribed. So every message comes after that place in the order, and a
-tick up to that number is no news, whoever publishes it again. Ticks that come before the answer are kept
-until it is known which of them are.
+commands, for its counter of ticks, the highest epoch, the policies in force and the number of the last
+echo (`Locate`). Only after the answer the channels are subscribed. So every message comes after that
+place in the order, and a tick up to that number is no news, whoever publishes it again. Ticks that come
+before the answer are kept until it is known which of them are. An echo that comes before it concerns
+nobody here, but is known.
 
 Two servers: after a failover the two connections may lead to different ones. A replica passes on what
 its primary publishes, so it is heard there for a while. A standby drops its data connection at once, a
@@ -14,6 +15,8 @@ located, and nothing is proved.
 
 from typing import Final
 
+from relaycore.capturing.capture import Controlled, Event, Ticked
+from relaycore.capturing.notices import Echo
 from relaycore.capturing.ticks import Tick
 from relaycore.listening.effects import Ask, Drop, Effect, Locate
 from relaycore.refusals import Refusal, classify
@@ -26,10 +29,12 @@ _CONNECT_EVERY_SECONDS: Final = 0.5
 class Attachment:
     """The two connections of one listener.
 
-    is_early: there is a data connection, and it is not known yet where it stands in the order
+    is_early:    there is a data connection, and it is not known yet where it stands in the order
+    newest_echo: the highest number of an echo's notice that was heard meanwhile
     """
 
     def __init__(self) -> None:
+        self.newest_echo = 0
         self._connection = b""
         self._early: list[Tick] | None = None
         self._locates_at = 0.0
@@ -54,6 +59,7 @@ class Attachment:
         self._connection, self._server = connection, ""
         self._is_dropped = False
         self._early = []
+        self.newest_echo = 0
         self._locates_at = now
 
     def disconnected(self) -> None:
@@ -81,10 +87,16 @@ class Attachment:
         self._is_misled = True
         return True
 
-    def keep(self, tick: Tick) -> None:
-        """A tick was heard of which it is not known whether it is news."""
-        if self._early is not None:
-            self._early.append(tick)
+    def keeps(self, event: Event) -> bool:
+        """Whether this is a tick, or an echo, and kept until it is known whether it is news."""
+        match event:
+            case Ticked(tick) if self._early is not None:
+                self._early.append(tick)
+            case Controlled(Echo() as notice):
+                self.newest_echo = max(self.newest_echo, notice.number)
+            case _:
+                return False
+        return True
 
     def located(self, connection: bytes, number: int | None) -> list[Tick] | None:
         """Redis' counter of ticks was this; the ticks that were news since, None if it is not an answer."""

@@ -27,7 +27,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Locate:
-    """Ask Redis for its counter of ticks, the highest epoch and the policies in force; tell `located`."""
+    """Ask Redis for its counter of ticks, the highest epoch, policies in force, last echo; tell `located`."""
 
     connection: bytes
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from relaycore.capturing.accounting import Accounting
-from relaycore.capturing.capture import Capture, Heard, Push, Subscribed, Ticked
+from relaycore.capturing.capture import Capture, Controlled, Event, Heard, Push, Subscribed, Ticked
 from relaycore.capturing.holding import Hold
+from relaycore.capturing.notices import Echo
 from relaycore.capturing.ticks import Tick
 from relaycore.listening.election import Election
 from relaycore.listening.transitions import Action, State
@@ -45,7 +46,7 @@ class Hearing:
         self._covered = False
         self._begins = False
         self._confirmed = 0
-        self._newest = 0
+        self._newest = self._newest_echo = 0
         self._changes: deque[Tick] = deque()
 
     @property
@@ -59,19 +60,20 @@ class Hearing:
         return self.election.last is not None and self._holds_all()
 
     def joined(
-        self, connection: bytes, newest: int, policies: Mapping[bytes, Policy], now: float
+        self, connection: bytes, newest: int, policies: Mapping[bytes, Policy], now: float, echoes: int = 0
     ) -> tuple[Action, ...]:
         """There is a new data connection, on which no channel is subscribed yet.
 
-        It comes after the tick of the number `newest`, where these policies are in force.
+        It comes after the tick of the number `newest`, where these policies are in force, and after the
+        notice of an echo that has the number `echoes`.
         """
         self._connection = connection
         self._confirmed = 0
-        self._newest = newest
+        self._newest, self._newest_echo = newest, echoes
         self._changes.clear()
         self.hold.restart()
         self.capture.begin(connection)
-        self.capture.locate(newest, policies)
+        self.capture.locate(newest, policies, echoes)
         return self.election.joined(now, newest)
 
     def hear(self, pushes: Sequence[Push], size: int, now: float, now_ms: int, *, covered: bool) -> Step:
@@ -82,6 +84,8 @@ class Hearing:
             for event in step.heard.events:
                 if isinstance(event, Ticked):
                     self._tick(event.tick, now, step)
+                else:
+                    self._is_news(event)
             return step
         return self._hear_in_parts(pushes, size, now, now_ms)
 
@@ -110,6 +114,8 @@ class Hearing:
         for at_ms, pushes in self.hold.take():
             if pushes:
                 _extend(heard, self.capture.hear(pushes, at_ms, shared=True))
+        # Of what was let go it knows nothing yet.
+        self.capture.echoes.pass_over(self._newest_echo)
         return heard
 
     # --- inside ----------------------------------------------------------------------
@@ -140,11 +146,14 @@ class Hearing:
 
     def _hold(self, pushes: Sequence[Push], size: int, now_ms: int, step: Step) -> None:
         if not self.hold.add(now_ms, pushes, size):
+            self.capture.echoes.interrupt()
             self._lose_track()
             step.overflow = True
 
     def _lose_track(self) -> None:
         """What is held begins in the middle of a tick."""
+        if self.hold.size:
+            self.capture.echoes.interrupt()
         self.hold.restart()
         self.capture.pass_over(self._newest, self._changes)
         self._changes.clear()
@@ -156,6 +165,8 @@ class Hearing:
         tick = event.tick if isinstance(event, Ticked) else None
         if tick is not None and tick.number <= self._newest:
             return  # Published again by somebody: what is relayed knows only up to what is held.
+        if not self._is_news(event):
+            push, event = (push[0], push[1], b""), None  # The same, but it keeps its place.
         relayed = self.election.relays
         if relayed:
             self._relay([push], now_ms, step)
@@ -167,6 +178,13 @@ class Hearing:
                 self._begin_bucket(tick, follow=not relayed)
         if not relayed or not self.election.relays:
             self._hold((push,), 0, now_ms, step)
+
+    def _is_news(self, event: Event | None) -> bool:
+        """Whether it is no notice of an echo that was heard before."""
+        if isinstance(event, Controlled) and isinstance(event.notice, Echo):
+            before, self._newest_echo = self._newest_echo, max(self._newest_echo, event.notice.number)
+            return event.notice.number > before
+        return True
 
     def _begin_bucket(self, tick: Tick, *, follow: bool) -> None:
         if self._covered:

@@ -142,9 +142,15 @@ class ListenerProtocol:
             self._office.standbys.distrust()
 
     def located(
-        self, connection: bytes, number: int | None, policies: Mapping[bytes, Policy], now: float, term: int
+        self,
+        connection: bytes,
+        number: int | None,
+        policies: Mapping[bytes, Policy],
+        now: float,
+        term: int,
+        echoes: int = 0,
     ) -> None:
-        """Redis' counter of ticks, None if it could not be asked; policies in force; the highest epoch."""
+        """Redis' counter of ticks, None if nobody knows; policies in force; highest epoch; last echo."""
         self._candidate.fenced(term)
         news = self._attachment.located(connection, number)
         if number is None or news is None:
@@ -153,7 +159,8 @@ class ListenerProtocol:
         for tick in news:
             self._policies.follow(tick.changes)
         newest = max([number, *(tick.number for tick in news)])
-        joined = self._hearing.joined(connection, newest, self._policies.all_in_force, now)
+        echoes = max(echoes, self._attachment.newest_echo)
+        joined = self._hearing.joined(connection, newest, self._policies.all_in_force, now, echoes)
         self._candidate.follow(joined, now)
         self._subscriptions.located()
         self._office.look_at_policies()
@@ -180,9 +187,7 @@ class ListenerProtocol:
         """No channel is subscribed yet, and no tick can be told from one that somebody publishes again."""
         for push in pushes:
             event = self._hearing.capture.read(push, anew=True)
-            if isinstance(event, heard.Ticked):
-                self._attachment.keep(event.tick)
-            elif event is not None:
+            if event is not None and not self._attachment.keeps(event):
                 self._react(event, now, covered=False)
 
     def _react(self, event: heard.Event, now: float, *, covered: bool) -> None:
@@ -197,8 +202,7 @@ class ListenerProtocol:
             case heard.Controlled(Look() as look):
                 self._out.append(TableChanged(look))
             case heard.Refused(text):
-                refused = self._subscriptions.refuse(text)
-                if refused is not None:
+                if (refused := self._subscriptions.refuse(text)) is not None:
                     self._office.silence(refused)
 
     def _ticked(self, tick: Tick, now: float, *, covered: bool) -> None:
@@ -284,10 +288,8 @@ class ListenerProtocol:
         elif self.state is not State.ENDED:
             self._heard_at = now if self._heard_at is None else self._heard_at
             self._office.say_unheard(now, is_unheard=now - self._heard_at > UNHEARD_SECONDS)
-        caught_up = caught_up and is_attached
-        self._candidate.follow(
-            self._election.turn(now, caught_up=caught_up, whole=self._hearing.is_whole), now
-        )
+        whole, caught_up = self._hearing.is_whole, caught_up and is_attached
+        self._candidate.follow(self._election.turn(now, caught_up=caught_up, whole=whole), now)
 
     def retire(self, now: float) -> None:
         """Its life is over: hand over, if that is safe now, and go on if it is not."""

@@ -33,7 +33,7 @@ def _heard(pubsub: Any) -> list[str]:
     heard = []
     while (message := pubsub.get_message(timeout=0.2)) is not None:
         notice = notices.parse(message["data"], deployment.seal_key(0))
-        assert notice is not None
+        assert isinstance(notice, notices.Look)
         heard.append(notice.name)
     return heard
 

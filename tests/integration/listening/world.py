@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -14,7 +16,10 @@ from channels_app.models import Channel
 from leases_app import deployment
 from leases_app.models import Lease
 from relaybase import keys
+from relaybase.redis import appending
+from relaybase.redis.appending import Appended
 from relaycore.capturing import notices
+from relaycore.envelope import Encoder, timestamp
 from tests import loops
 from tests.integration.writing.world import World
 
@@ -54,6 +59,27 @@ def publish(redis: Any, channel: str, payloads: Iterable[str | bytes | int]) -> 
         for payload in payloads:
             pipe.publish(channel, payload)
         assert all(pipe.execute()), "published while nobody was subscribed"
+
+
+def post(redis: Any, channel: str, payloads: Sequence[str]) -> None:
+    """Publish as the door does: onto the stream, and as echoes. Each is another message, as under `every`."""
+    encode, at = Encoder(channel.encode()).encode, timestamp(time.time_ns() // 1_000_000)
+    documents = [encode(secrets.token_bytes(12), payload.encode(), at) for payload in payloads]
+    fields: list[Any] = [b"messages", len(documents), b"source", "http", b"bson", b"".join(documents)]
+    command = appending.publish_command(0, [(len(documents), fields)], **_echoes(channel, payloads))
+    assert not Appended.read(redis.execute_command(*command)).refused
+
+
+def echoed(redis: Any, channel: str, payloads: Sequence[str]) -> None:
+    """The echoes alone: what stands on the stream is of no interest."""
+    (echo,) = (more := _echoes(channel, payloads)).pop("echoes")
+    assert redis.execute_command(*appending.echo_command(0, [echo], **more)) == b""
+
+
+def _echoes(channel: str, payloads: Sequence[str]) -> dict[str, Any]:
+    control, key = deployment.control_channel(0), deployment.seal_key(0)
+    echoes = [(channel.encode(), [payload.encode() for payload in payloads])]
+    return {"layout": "1 1", "control": control, "seal_key": key, "echoes": echoes}
 
 
 def wait_until_heard(redis: Any, wait_until: Wait) -> None:

@@ -1,6 +1,8 @@
 """What a listener does with what it hears, at the moments at which leaders and policies change."""
 
+from relaycore.capturing import notices
 from relaycore.capturing.capture import Capture, Push, Subscribed, Ticked
+from relaycore.capturing.holding import Hold
 from relaycore.capturing.policies import Changes
 from relaycore.capturing.ticks import LEADING, LEAVING, LEFT, TickState, pack, seal
 from relaycore.envelope import key_of, payload_of
@@ -268,3 +270,77 @@ def test_a_tick_from_before_this_connection_is_nothing() -> None:
     standby = listener(newest=7)
     assert step(standby, tick(7, 1, 6)).heard.events == []
     assert len(step(standby, tick(8, 1, 7)).heard.events) == 1
+
+
+# --- echoes ------------------------------------------------------------------------------
+
+
+def notice(number: int, count: int) -> Push:
+    return [b"message", b"control", notices.echo(number, b"orders", count, KEY)]
+
+
+def test_a_notice_that_is_held_acts_when_it_is_relayed_and_goes_on_in_what_is_heard_then() -> None:
+    standby = listener()
+    hear(standby, tick(7, 1, 6), message(b"1"), notice(1, 3), message(b"echo"))
+    hear(standby, message(b"echo"))
+    assert take_over(standby, 2) == [b"1"]
+    assert texts(step(standby, message(b"echo"), message(b"2"))) == [b"2"]
+
+
+def test_a_run_goes_on_in_what_a_leader_holds_when_it_leads_no_more() -> None:
+    deposed = leader()
+    assert texts(step(deposed, message(b"1"), notice(1, 3), message(b"echo"))) == [b"1"]
+    deposed.election.lost(1.0)
+    deposed.resign()
+    hear(deposed, message(b"echo"), message(b"echo"), message(b"2"))
+    assert take_over(deposed, 2) == [b"2"]
+
+
+def test_what_is_let_go_takes_the_rest_of_a_run_along() -> None:
+    deposed = leader()
+    step(deposed, notice(1, 3), message(b"echo"))
+    deposed.election.lost(1.0)
+    deposed.resign()
+    hear(deposed, message(b"echo"), message(b"echo"), tick(7, 2, 6), tick(8, 2, 7), message(b"1"))
+    assert take_over(deposed, 3) == [b"1"]
+
+
+def test_a_notice_that_was_let_go_is_known_to_whoever_holds_it_again() -> None:
+    standby = listener()
+    hear(standby, tick(7, 1, 6), notice(1, 1), message(b"echo"), tick(8, 1, 8), notice(1, 1), message(b"1"))
+    assert standby.hold.first == 8
+    assert take_over(standby, 2) == [b"1"]
+
+
+def test_and_to_whoever_leads_by_then() -> None:
+    standby = listener()
+    hear(standby, tick(7, 1, 6), notice(1, 1), message(b"echo"), tick(8, 1, 8))
+    assert take_over(standby, 2) == []
+    assert texts(step(standby, notice(1, 1), message(b"1"))) == [b"1"]
+
+
+def test_what_a_leader_has_heard_is_known_to_it_as_a_standby() -> None:
+    deposed = leader()
+    step(deposed, notice(1, 1), message(b"echo"))
+    deposed.election.lost(1.0)
+    deposed.resign()
+    hear(deposed, tick(7, 2, 6), notice(1, 1), message(b"1"))
+    assert take_over(deposed, 3) == [b"1"]
+
+
+def test_a_standby_that_held_too_much_takes_nothing_for_the_rest_of_a_run() -> None:
+    deposed = leader()
+    step(deposed, notice(1, 20), message(b"echo"))
+    deposed.election.lost(1.0)
+    deposed.resign()
+    deposed.hold = Hold(4000)
+    assert step(deposed, *[message(b"echo")] * 19).overflow
+    hear(deposed, message(b"1"))
+    assert take_over(deposed, 3) == [b"1"]
+
+
+def test_what_a_new_connection_begins_with_is_known() -> None:
+    standby = listener()
+    standby.joined(b"another connection", 8, {}, 2.0, 5)
+    hear(standby, tick(9, 1, 8), notice(5, 1), message(b"1"), notice(6, 1), message(b"echo"))
+    assert take_over(standby, 2) == [b"1"]
