@@ -27,6 +27,7 @@ from django.db import IntegrityError, transaction
 from access_app import audit
 from channels_app.models import Channel, ChannelQuerySet, NextLife
 from leases_app import deployment
+from relaybase import keys
 from relaybase.connections import shared_redis
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.capturing import notices
@@ -40,6 +41,16 @@ log = logging.getLogger(__name__)
 
 Place = tuple[int, str]
 """A partition, and a channel in it."""
+
+_AT_ONCE = 500
+"""So many notices one step of Redis publishes at most."""
+
+# KEYS: appended. ARGV: the channel, and the notices. They are missed by no listener, and counted as such
+# (`channels_app.listening.ticker`); where nothing can be written, a bound is larger by them.
+_TELL = """
+for i = 2, #ARGV do redis.call('PUBLISH', ARGV[1], ARGV[i]) end
+redis.pcall('HINCRBY', KEYS[1], 'told', #ARGV - 1)
+"""
 
 
 _COLUMNS = (
@@ -166,14 +177,16 @@ def stop_all(channels: ChannelQuerySet) -> int:
 
 def wake(places: Iterable[Place]) -> bool:
     """Have the listeners look these channels up now; False if Redis could not be told."""
-    told = list(places)
-    partitions = {partition for partition, _ in told}
-    ways = {at: (deployment.control_channel(at), deployment.seal_key(at)) for at in partitions}
+    names: dict[int, list[str]] = {}
+    for partition, name in places:
+        names.setdefault(partition, []).append(name)
     try:
         with shared_redis().pipeline(transaction=False) as pipeline:
-            for partition, name in told:
-                channel, key = ways[partition]
-                pipeline.publish(channel, notices.look(name, key))
+            for partition, those in names.items():
+                channel, key = deployment.control_channel(partition), deployment.seal_key(partition)
+                for at in range(0, len(those), _AT_ONCE):
+                    looks = [notices.look(name, key) for name in those[at : at + _AT_ONCE]]
+                    pipeline.eval(_TELL, 1, keys.appended(partition), channel, *looks)
             pipeline.execute()
     except redis.RedisError as exc:
         log.warning("Redis does not answer, listeners will look at the channel table later: %s", exc)

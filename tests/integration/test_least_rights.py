@@ -131,6 +131,7 @@ SCRIPTS = [
     ("listeners", "channels_app/listening/ticker.py"),
     ("writers", "messages_app/writing/scripts.py"),
     ("web", "relaybase/redis/appending.py"),
+    ("web", "channels_app/registration.py"),
     ("web", "messages_app/beside.py"),
     ("writers", "messages_app/beside.py"),
     ("writers", "relaybase/rates.py"),

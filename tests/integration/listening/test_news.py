@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from channels_app import registration
 from channels_app.listening.recording import changeover
 from messages_app.writing.announcing import Announcer
 from messages_app.writing.stream import Stream
 from relaybase import keys
 from relaycore.capturing.ticks import Tick, missed_at_most
 
-from .world import Loop, Wait, on_stream, publish, start
+from .world import Loop, Wait, echoed, on_stream, publish, start
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,6 +54,15 @@ def test_what_may_have_been_missed_does_not_count_what_followers_were_told(
         publish(relay_keys, "orders", [number])
     announce(relay_keys)
     assert missed_at_most(heard, wait_for_the_next(relay_keys, heard, wait_until)) == 7
+
+
+def test_nor_notices_and_echoes(heard: Tick, relay_keys: Any, wait_until: Wait) -> None:
+    """They are published by the same hands, and are no message that somebody may have missed."""
+    for _ in range(7):
+        echoed(relay_keys, "orders", ["1", "2", "3"])
+    assert registration.wake([(0, "orders"), (0, "bills")] * NEWS)
+    assert relay_keys.hget(keys.appended(0), "told") == b"%d" % (7 * 4 + 2 * NEWS)
+    assert missed_at_most(heard, wait_for_the_next(relay_keys, heard, wait_until)) == 0
 
 
 def test_nor_does_it_when_the_channels_are_moved(heard: Tick, listening: Loop, relay_keys: Any) -> None:
