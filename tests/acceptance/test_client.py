@@ -1,0 +1,87 @@
+"""The client library against a real Relay, and the example of its README as it stands there."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+import yaml
+
+from relay_client import Client, Conflict, NotFound, Unauthorized
+from tests.acceptance.documented import is_like
+from tests.acceptance.stack import ROOT, Stack
+
+CLIENT = ROOT / "clients/python"
+PAGE = (CLIENT / "README.md").read_text()
+ADDRESSES = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())["paths"]
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Client]:
+    with Client(stack.info["web"], stack.info["token"]) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", ["client/a b%", "..", "client ☃ \u2028"])
+def test_a_channel_is_started_read_page_by_page_changed_and_stopped(
+    stack: Stack, client: Client, wait_until: Wait, name: str
+) -> None:
+    channel = client.channels.start_listening(name, deduplicate="every", wait_seconds=15)
+    assert (channel.name, channel.subscription_status, channel.listen) == (name, "ACTIVE", True)
+    with pytest.raises(Conflict, match="urn:relay:problem:channel-exists"):
+        client.channels.start_listening(name)
+    texts = [f"text {number}\u2028" for number in range(23)]
+    for text in texts:
+        stack.redis.publish(name, text)
+    stack.redis.publish(name, b"\xff")
+
+    def payloads() -> list[bytes]:
+        return [found.payload for found in client.messages.search(name, order="asc", page_size=10)]
+
+    wait_until(lambda: payloads() == [*(text.encode() for text in texts), b"\xff"])
+    pages = list(client.messages.pages(name, page_size=10))
+    assert [len(page.messages) for page in pages] == [10, 10, 4]
+    first = pages[0].messages[0]
+    assert client.messages.get(first.id) == first
+
+    assert client.channels.change(name, retention_seconds=3600).retention_seconds == 3600
+    assert client.channels.change(name, retention_seconds=None, deduplicate={"field": "id"}).deduplicate == {
+        "field": "id"
+    }
+    assert name in [found.name for found in client.channels.list(page_size=1)]
+    assert [found.name for found in client.channels.list(search=name)] == [name]
+    client.channels.stop_listening(name)
+    with pytest.raises(NotFound):
+        client.channels.get(name)
+
+
+def test_a_key_that_is_none_is_refused(stack: Stack) -> None:
+    with Client(stack.info["web"], "nonsense") as client, pytest.raises(Unauthorized):
+        next(client.channels.list())
+
+
+@pytest.mark.skipif(
+    "post" not in ADDRESSES.get("/api/v1/channels/{name}/messages", {}),
+    reason="nothing takes messages by HTTP",
+)
+def test_the_example_of_the_readme_does_what_it_shows(stack: Stack) -> None:
+    example, shown = re.findall(r"^```(?:python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[:2]
+    environment = {
+        "RELAY": stack.info["web"],
+        "TOKEN": stack.info["token"],
+        "PYTHONPATH": str(CLIENT / "src"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert is_like(shown, done.stdout)
