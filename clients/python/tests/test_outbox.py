@@ -207,6 +207,18 @@ def test_too_much_is_halved_until_a_single_message_is_too_much() -> None:
     assert done == {"a": "delivered", "b": str(error), "c": "delivered"}
 
 
+def test_a_half_that_fails_is_sent_again_before_the_other_one() -> None:
+    box = outbox(batch_messages=4)
+    put(box, *"abcd")
+    answer(box, take(box, 0.0), TooMuch(ERROR))
+    answer(box, take(box, 0.0), Again(ERROR, may_be_stored=True), now=0.0)
+    sent = []
+    while (batch := box.step(9.0)[0]) is not None:
+        sent.append(names(batch))
+        answer(box, batch, accepted(batch), now=9.0)
+    assert sent == ["ab", "cd"]
+
+
 # --- how long -----------------------------------------------------------------------------------
 
 

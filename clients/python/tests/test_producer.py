@@ -99,7 +99,17 @@ def test_what_is_stored_is_waited_for_and_its_position_told() -> None:
         return httpx2.Response(201, json={"ids": ["1"], "positions": ["17-0-0"], "duplicates": []})
 
     with producer_for(stored, confirm="stored") as producer:
-        assert producer.send("orders", "hello").result(10).position == "17-0-0"
+        receipt = producer.send("orders", "hello").result(10)
+        assert (receipt.position, receipt.is_duplicate) == ("17-0-0", False)
+
+
+def test_what_was_stored_before_or_is_in_quarantine_is_told() -> None:
+    answer = {"ids": ["1", "2", "3"], "positions": ["17-0-0", None, "18-0-2"], "duplicates": [0]}
+    with producer_for(lambda _: httpx2.Response(201, json=answer), confirm="stored") as producer:
+        sent = [producer.send("orders", text) for text in "abc"]
+    receipts = [delivery.result(0) for delivery in sent]
+    assert [one.position for one in receipts] == answer["positions"]
+    assert [one.is_duplicate for one in receipts] == [True, False, False]
 
 
 def test_what_is_not_stored_in_time_has_no_position_yet() -> None:
@@ -167,6 +177,7 @@ def test_an_answer_that_is_lost_stores_nothing_twice() -> None:
         lambda _: httpx2.Response(202, json={"ids": [1]}),
         lambda _: httpx2.Response(202, json=["ids"]),
         lambda _: httpx2.Response(204),
+        lambda _: httpx2.Response(201, json={"ids": ["1"], "positions": [7]}),
     ],
 )
 def test_what_may_pass_is_tried_again(step: Any) -> None:
@@ -223,6 +234,14 @@ def test_a_bad_message_harms_no_other() -> None:
         else:
             delivery.result(0)
     assert relay.texts("orders") == [*"01245689"]
+
+
+def test_a_message_that_is_named_as_too_large_harms_no_other() -> None:
+    relay = ModelRelay([lambda _: problem(413, "message-too-large", "Too large.", index=1)])
+    with producer_for(relay) as producer:
+        sent = [producer.send("orders", text) for text in "abc"]
+    assert isinstance(undelivered(sent[1]).reason, TooLarge)
+    assert relay.texts("orders") == ["a", "c"]
 
 
 def test_too_large_a_request_is_halved_and_too_large_a_message_given_up() -> None:

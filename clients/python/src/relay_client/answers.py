@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from relay_client.errors import OF_STATUS, ApiError, BadAnswer, BadMessage, Throttled, Unavailable
+from relay_client.errors import OF_STATUS, ApiError, BadAnswer, BadMessage, Throttled, TooLarge, Unavailable
 
 _BAD_MESSAGE: Final = "urn:relay:problem:bad-message"
 
@@ -26,15 +26,23 @@ class Answer:
         return 200 <= self.status < 300
 
 
+def checked(answer: Answer) -> Answer:
+    """The same, if it is a success.
+
+    Raises:
+        ApiError: it is none.
+    """
+    if not answer.is_success:
+        raise error_of(answer)
+    return answer
+
+
 def read(answer: Answer) -> Any:
     """What the JSON of a success says; None if it has no body.
 
     Raises:
-        ApiError: it is an error.
-        BadAnswer: it is a success without JSON.
+        BadAnswer: it has one that is not JSON.
     """
-    if not answer.is_success:
-        raise error_of(answer)
     if not answer.body:
         return None
     try:
@@ -59,8 +67,8 @@ def error_of(answer: Answer) -> ApiError:
         help=_text(problem, "help"),
         errors=problem.get("errors"),
     )
-    if isinstance(error, BadMessage):
-        error.index = int(index or 0)
+    if isinstance(error, BadMessage | TooLarge) and type(index) is int:
+        error.index = index
     if isinstance(error, Throttled | Unavailable):
         error.retry_after_seconds = retry_after(answer.headers)
     return error

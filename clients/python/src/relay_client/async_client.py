@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -9,6 +10,7 @@ from typing import Any, Literal, Self
 import httpx2
 
 from relay_client import calls
+from relay_client.answers import Answer, read
 from relay_client.calls import Call
 from relay_client.connections import Address, AsyncConnection, Patience
 from relay_client.rows import UNCHANGED, Channel, Deduplicate, Message, Page, Started, Unchanged, as_row
@@ -39,9 +41,13 @@ class AsyncClient:
         self.channels = AsyncChannels(self)
         self.messages = AsyncMessages(self)
 
-    async def ask(self, call: Call) -> Any:
-        """The JSON that answers any call."""
+    async def answer(self, call: Call) -> Answer:
+        """The answer to any call."""
         return await self._connection.ask(call, Patience(self._retry_seconds))
+
+    async def ask(self, call: Call) -> Any:
+        """The JSON of it."""
+        return read(await self.answer(call))
 
     async def pages(self, call: Call) -> AsyncIterator[Any]:
         """The JSON of this page and of all that follow, each when it is wanted."""
@@ -80,14 +86,19 @@ class AsyncChannels:
         listen: bool = False,
         deduplicate: Deduplicate | None = None,
         retention_seconds: int | None = None,
+        republish: bool = True,
         public: bool = False,
     ) -> Channel:
-        """Make a channel; `Conflict` if it is there. Without `deduplicate` every publish is stored."""
+        """Make a channel; `Conflict` if it is there.
+
+        Without `deduplicate` every publish is stored, or, where Redis is listened to, equal texts once.
+        """
         call = calls.create_channel(
             channel,
             listen=listen,
             deduplicate=deduplicate,
             retention_seconds=retention_seconds,
+            republish=republish,
             public=public,
         )
         return await self._row(call)
@@ -98,7 +109,6 @@ class AsyncChannels:
         *,
         deduplicate: Deduplicate | None = None,
         retention_seconds: int | None = None,
-        public: bool = False,
         wait_seconds: float | None = None,
     ) -> Channel:
         """Make a channel that is fed by the Pub/Sub channel of this name; `Conflict` if it is there.
@@ -109,14 +119,22 @@ class AsyncChannels:
             channel,
             deduplicate=deduplicate,
             retention_seconds=retention_seconds,
-            public=public,
             wait_seconds=wait_seconds,
         )
         return await self._row(call)
 
-    async def start_listening_to_all(self, channels: Iterable[str]) -> Started:
-        """The same for many at once; which were there already, and which were refused, is in the answer."""
-        return as_row(Started, await self._client.ask(calls.start_listening_to_all(list(channels))))
+    async def start_listening_to_all(
+        self,
+        channels: Iterable[str],
+        *,
+        deduplicate: Deduplicate | None = None,
+        retention_seconds: int | None = None,
+    ) -> Started:
+        """The same for up to 1,000; which were there already, and which were refused, is in the answer."""
+        call = calls.start_listening_to_all(
+            list(channels), deduplicate=deduplicate, retention_seconds=retention_seconds
+        )
+        return as_row(Started, await self._client.ask(call))
 
     async def get(self, channel: str) -> Channel:
         """One of them; `NotFound` if there is none of this name."""
@@ -143,28 +161,36 @@ class AsyncChannels:
         listen: bool | Unchanged = UNCHANGED,
         deduplicate: Deduplicate | Unchanged = UNCHANGED,
         retention_seconds: int | Unchanged | None = UNCHANGED,
+        republish: bool | Unchanged = UNCHANGED,
         public: bool | Unchanged = UNCHANGED,
+        if_match: str | None = None,
     ) -> Channel:
-        """Change what is given. `retention_seconds=None` keeps messages for ever."""
+        """Change what is given. `retention_seconds=None` keeps messages for ever.
+
+        `if_match`, the `tag` of the channel as it was read: `ChangedMeanwhile` if it is not so any more.
+        """
         call = calls.change_channel(
             channel,
             listen=listen,
             deduplicate=deduplicate,
             retention_seconds=retention_seconds,
+            republish=republish,
             public=public,
+            if_match=if_match,
         )
         return await self._row(call)
 
-    async def delete(self, channel: str, *, cascade: bool = False) -> None:
+    async def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
         """Delete the channel, `cascade`: and its subscriptions. What is stored of it stays."""
-        await self._client.ask(calls.delete_channel(channel, cascade=cascade))
+        await self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
 
     async def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
         await self._client.ask(calls.stop_listening(channel))
 
     async def _row(self, call: Call) -> Channel:
-        return as_row(Channel, await self._client.ask(call))
+        answer = await self._client.answer(call)
+        return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
 class AsyncMessages:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -12,8 +12,8 @@ from relay_client.rows import UNCHANGED, Deduplicate, Unchanged
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
 
-Confirm = Literal["stored", "replicated"]
-"""What the answer to a publish waits for: MongoDB has it, or a replica of Redis."""
+Confirm = Literal["stored"]
+"""What the answer to a publish waits for: MongoDB has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,14 @@ class Call:
     path: str
     content: bytes | None = field(default=None, repr=False)
     content_type: str = ""
+    if_match: str | None = None
+    """Nothing is changed unless this is still the tag of what is there."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those that belong to this request alone."""
+        named = {"Content-Type": self.content_type, "If-Match": self.if_match}
+        return {name: value for name, value in named.items() if value}
 
     @property
     def may_be_repeated(self) -> bool:
@@ -50,11 +58,18 @@ def create_channel(
     listen: bool,
     deduplicate: Deduplicate | None,
     retention_seconds: int | None,
+    republish: bool,
     public: bool,
 ) -> Call:
-    """A channel of its own."""
-    more: dict[str, Any] = {"listen": True} if listen else {}
-    return _send("POST", "/channels", _kept(channel, deduplicate, retention_seconds, public) | more)
+    """A channel of its own. What is as Relay has it by default is left out."""
+    body: dict[str, Any] = {"channel": channel} | _kept(deduplicate, retention_seconds)
+    if listen:
+        body["listen"] = True
+    if not republish:
+        body["republish"] = False
+    if public:
+        body["public"] = True
+    return _send("POST", "/channels", body)
 
 
 def start_listening(
@@ -62,17 +77,18 @@ def start_listening(
     *,
     deduplicate: Deduplicate | None,
     retention_seconds: int | None,
-    public: bool,
     wait_seconds: float | None,
 ) -> Call:
     """A channel that is listened to; the answer may wait until it is heard."""
-    body = _kept(channel, deduplicate, retention_seconds, public)
+    body = {"channel": channel} | _kept(deduplicate, retention_seconds)
     return _send("POST", _with("/start-listening", wait=wait_seconds), body)
 
 
-def start_listening_to_all(channels: list[str]) -> Call:
+def start_listening_to_all(
+    channels: list[str], *, deduplicate: Deduplicate | None, retention_seconds: int | None
+) -> Call:
     """Many at once."""
-    return _send("POST", "/start-listening", {"channels": channels})
+    return _send("POST", "/start-listening", {"channels": channels} | _kept(deduplicate, retention_seconds))
 
 
 def change_channel(
@@ -81,22 +97,26 @@ def change_channel(
     listen: bool | Unchanged = UNCHANGED,
     deduplicate: Deduplicate | Unchanged = UNCHANGED,
     retention_seconds: int | Unchanged | None = UNCHANGED,
+    republish: bool | Unchanged = UNCHANGED,
     public: bool | Unchanged = UNCHANGED,
+    if_match: str | None = None,
 ) -> Call:
     """What is given, and nothing else."""
     wanted = {
         "listen": listen,
         "deduplicate": deduplicate,
         "retention_seconds": retention_seconds,
+        "republish": republish,
         "public": public,
     }
     body = {name: value for name, value in wanted.items() if not isinstance(value, Unchanged)}
-    return _send("PATCH", f"/channels/{quoted(channel)}", body)
+    return replace(_send("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)
 
 
-def delete_channel(channel: str, *, cascade: bool) -> Call:
+def delete_channel(channel: str, *, cascade: bool, if_match: str | None) -> Call:
     """Away with it; what is stored of it stays."""
-    return Call("DELETE", _with(f"/channels/{quoted(channel)}", cascade="true" if cascade else None))
+    path = _with(f"/channels/{quoted(channel)}", cascade="true" if cascade else None)
+    return Call("DELETE", path, if_match=if_match)
 
 
 def stop_listening(channel: str) -> Call:
@@ -152,17 +172,13 @@ def following(call: Call, page: Mapping[str, Any]) -> Call | None:
     return Call("GET", f"{urlsplit(call.path).path}?{urlencode(parameters, doseq=True)}")
 
 
-def _kept(
-    channel: str, deduplicate: Deduplicate | None, retention_seconds: int | None, public: bool
-) -> dict[str, Any]:
+def _kept(deduplicate: Deduplicate | None, retention_seconds: int | None) -> dict[str, Any]:
     """What is not given is left out, so that Relay's own defaults hold."""
-    body: dict[str, Any] = {"channel": channel}
+    body: dict[str, Any] = {}
     if deduplicate is not None:
         body["deduplicate"] = deduplicate
     if retention_seconds is not None:
         body["retention_seconds"] = retention_seconds
-    if public:
-        body["public"] = True
     return body
 
 

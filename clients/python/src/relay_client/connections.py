@@ -10,13 +10,13 @@ import random
 import re
 import ssl
 import time
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import httpx2
 
 from relay_client import backoff
-from relay_client.answers import Answer, read
+from relay_client.answers import Answer, checked
 from relay_client.calls import Call
 from relay_client.errors import RelayError, Throttled, Unavailable, Unreachable
 from relay_client.version import __version__
@@ -76,21 +76,21 @@ class Connection:
         """
         try:
             got = self._http.request(
-                call.method, self._address.to(call), content=call.content, headers=_headers(call)
+                call.method, self._address.to(call), content=call.content, headers=call.headers
             )
         except httpx2.HTTPError as exc:
             raise unreachable(exc) from exc
         return _read(got)
 
-    def ask(self, call: Call, patience: "Patience") -> Any:
-        """The JSON of the answer, asking again where that is harmless.
+    def ask(self, call: Call, patience: "Patience") -> Answer:
+        """The answer, if it is no error; asked for again where that is harmless.
 
         Raises:
             RelayError: the last one, if there are several.
         """
         while True:
             try:
-                return read(self.answer(call))
+                return checked(self.answer(call))
             except RelayError as error:
                 if (pause := patience.pause(call, error)) is None:
                     raise
@@ -121,17 +121,17 @@ class AsyncConnection:
         """As `Connection.answer`."""
         try:
             got = await self._http.request(
-                call.method, self._address.to(call), content=call.content, headers=_headers(call)
+                call.method, self._address.to(call), content=call.content, headers=call.headers
             )
         except httpx2.HTTPError as exc:
             raise unreachable(exc) from exc
         return _read(got)
 
-    async def ask(self, call: Call, patience: "Patience") -> Any:
+    async def ask(self, call: Call, patience: "Patience") -> Answer:
         """As `Connection.ask`."""
         while True:
             try:
-                return read(await self.answer(call))
+                return checked(await self.answer(call))
             except RelayError as error:
                 if (pause := patience.pause(call, error)) is None:
                     raise
@@ -163,10 +163,6 @@ def unreachable(exc: httpx2.HTTPError) -> Unreachable:
     """An error of the HTTP client as ours."""
     text = f"Relay does not answer: {type(exc).__name__}"
     return Unreachable(f"{text}: {exc}" if str(exc) else text, was_sent=not isinstance(exc, _UNSENT))
-
-
-def _headers(call: Call) -> dict[str, str]:
-    return {"Content-Type": call.content_type} if call.content_type else {}
 
 
 def _read(got: httpx2.Response) -> Answer:

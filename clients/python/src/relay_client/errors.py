@@ -8,7 +8,8 @@ RelayError
 │   ├── Forbidden       403
 │   ├── NotFound        404
 │   ├── Conflict        409
-│   ├── TooLarge        413
+│   ├── ChangedMeanwhile 412
+│   ├── TooLarge        413, with the `index` of the message if one is to blame
 │   ├── Throttled       429: `retry_after_seconds`
 │   └── Unavailable     502, 503, 504: `retry_after_seconds`
 ├── Unreachable         no answer: no connection, cut off, too slow
@@ -55,8 +56,8 @@ class ApiError(RelayError):
         self.errors = errors
 
     def __str__(self) -> str:
-        kind = "" if self.type == "about:blank" else f" ({self.type})"
-        return f"{self.status} {self.title}{kind}: {self.detail}".replace("  ", " ")
+        kind = "" if self.type == "about:blank" else f"({self.type})"
+        return f"{' '.join(filter(None, (str(self.status), self.title, kind)))}: {self.detail}"
 
 
 class BadRequest(ApiError):
@@ -85,8 +86,14 @@ class Conflict(ApiError):
     """409: it is there already, or is in the way."""
 
 
+class ChangedMeanwhile(ApiError):
+    """412: somebody has changed it since the row was read whose `tag` was given."""
+
+
 class TooLarge(ApiError):
-    """413: the body is too large."""
+    """413: the body is too large. `index`: the message that is, from 0; None: all of it together."""
+
+    index: int | None = None
 
 
 class Throttled(ApiError):
@@ -150,6 +157,7 @@ OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
     403: Forbidden,
     404: NotFound,
     409: Conflict,
+    412: ChangedMeanwhile,
     413: TooLarge,
     429: Throttled,
     502: Unavailable,

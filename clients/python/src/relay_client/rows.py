@@ -34,6 +34,9 @@ class Channel:
     retention_seconds: int | None
     """None: messages are kept for ever."""
     listen: bool
+    """What Redis publishes under this name is heard."""
+    republish: bool
+    """What is published by HTTP goes out to Redis' own subscribers too."""
     public: bool
     why_not_heard: str | None
     created_at: datetime
@@ -43,6 +46,8 @@ class Channel:
     """None: Redis does not answer."""
     last_message_at: datetime | None
     raw: Raw = field(repr=False, compare=False)
+    tag: str | None = field(default=None, compare=False)
+    """Of its settings, for `if_match`. None where it comes from a list."""
 
     @classmethod
     def of(cls, row: Raw) -> Self:
@@ -53,6 +58,7 @@ class Channel:
             deduplicate=row["deduplicate"],
             retention_seconds=row["retention_seconds"],
             listen=row.get("listen", True),
+            republish=row.get("republish", True),
             public=row.get("public", False),
             why_not_heard=row.get("why_not_heard"),
             created_at=datetime.fromisoformat(row["created_at"]),
@@ -76,8 +82,8 @@ class Started:
     def of(cls, row: Raw) -> Self:
         """From the API's answer."""
         return cls(
-            started=tuple(map(_name, row["started"])),
-            existing=tuple(map(_name, row["existing"])),
+            started=tuple(row["started"]),
+            existing=tuple(row["existing"]),
             refused={each["channel"]: each["detail"] for each in row["refused"]},
         )
 
@@ -194,11 +200,6 @@ def as_row(made: type[Row], read: Any) -> Row:
         return made.of(read)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise BadAnswer(f"The answer is not the {made.__name__.lower()} that was expected: {exc!r}") from None
-
-
-def _name(row: Any) -> str:
-    name: str = row["channel"] if isinstance(row, Mapping) else row
-    return name
 
 
 def _time(text: str | None) -> datetime | None:

@@ -37,7 +37,7 @@ def of_error(error: RelayError) -> Outcome:
     """Of what was raised instead."""
     if isinstance(error, Unreachable):
         return Again(error, may_be_stored=error.was_sent)
-    if isinstance(error, BadMessage):
+    if isinstance(error, BadMessage | TooLarge) and error.index is not None:
         return Refused(error, error.index)
     if isinstance(error, TooLarge):
         return TooMuch(error)
@@ -48,19 +48,25 @@ def of_error(error: RelayError) -> Outcome:
 
 
 def _receipts(batch: Batch[Any], said: Any, *, is_stored: bool) -> list[Receipt]:
-    ids = _column(said, "ids", len(batch.messages))
-    positions = _column(said, "positions", len(ids)) if is_stored else [None] * len(ids)
+    count = len(batch.messages)
+    ids = _column(said, "ids", count, str)
+    positions = _column(said, "positions", count, str | None) if is_stored else [None] * count
+    duplicates = said.get("duplicates") if is_stored else None
     return [
-        Receipt(batch.channel, id, message.idempotency_key, position)
-        for message, id, position in zip(batch.messages, ids, positions, strict=True)
+        Receipt(
+            batch.channel,
+            ids[index],
+            message.idempotency_key,
+            positions[index],
+            index in duplicates if isinstance(duplicates, list) else None,
+        )
+        for index, message in enumerate(batch.messages)
     ]
 
 
-def _column(said: Any, member: str, length: int) -> list[Any]:
-    """One member of the answer, which has a text for each message."""
+def _column(said: Any, member: str, count: int, kind: Any) -> list[Any]:
+    """One member of the answer, which has something for each message."""
     found = said.get(member) if isinstance(said, dict) else None
-    if isinstance(found, list) and len(found) == length and all(isinstance(each, str) for each in found):
+    if isinstance(found, list) and len(found) == count and all(isinstance(each, kind) for each in found):
         return found
-    raise BadAnswer(
-        f"The answer to {length} messages has not as many {member}: is this the address of Relay?"
-    )
+    raise BadAnswer(f"The answer to {count} messages has not as many {member}: is this the address of Relay?")

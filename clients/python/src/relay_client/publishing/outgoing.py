@@ -35,7 +35,9 @@ class Limits:
 class Receipt:
     """Relay has the message: from here on it is durable. `id` is what GET /messages/ID asks for.
 
-    `position` and `is_duplicate` are known where the producer waits for what is stored, else None.
+    `position` and `is_duplicate` are known where the producer waits for what is stored, else None. What was
+    stored without a position went into quarantine. A duplicate was stored under its key before: with the text
+    that it had then, and perhaps by an attempt whose answer was lost.
     """
 
     channel: str

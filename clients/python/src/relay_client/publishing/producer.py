@@ -49,9 +49,9 @@ SECONDS_AT_EXIT: Final = 10.0
 class Producer:
     """Publishes to the channels of one Relay, in batches. Threads may share it, a forked child may not.
 
-    `url`: of the site. `key`: of a token that may publish. `confirm`: a receipt means that a message is
-    "stored" (or was after 10 s not yet), or "replicated", and not only durable. The other arguments: see
-    `Limits`; of the producer's requests each may take `timeout_seconds`.
+    `url`: of the site. `key`: of a token that may publish. With `confirm="stored"` a receipt comes
+    once MongoDB has the message, or after 10 s. `limits`: see `Limits`. Each step of a request (connect,
+    send, receive) may take `timeout_seconds`.
     """
 
     def __init__(
