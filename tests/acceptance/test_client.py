@@ -38,7 +38,7 @@ def client(stack: Stack) -> Iterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("name", ["client/a b%", "..", "client ☃ \u2028"])
+@pytest.mark.parametrize("name", ["client/a b%", "..", "client ☃ +?#"])
 def test_a_channel_is_started_read_page_by_page_changed_and_stopped(
     stack: Stack, client: Client, wait_until: Wait, name: str
 ) -> None:

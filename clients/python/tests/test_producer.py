@@ -271,11 +271,21 @@ def test_what_never_left_is_known_not_to_be_stored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "reason"), [(saying(429), Throttled), (saying(503), Unavailable), (saying(200), BadAnswer)]
+    ("step", "reason", "may_be_stored"),
+    [
+        (saying(429), Throttled, False),
+        (saying(503), Unavailable, True),
+        (saying(200), BadAnswer, True),
+        (refused_connection, Unreachable, False),
+    ],
 )
-def test_the_last_error_is_the_reason(step: Any, reason: type[RelayError]) -> None:
+def test_the_last_error_is_the_reason_and_says_whether_it_may_be_stored(
+    step: Any, reason: type[RelayError], may_be_stored: bool
+) -> None:
     with producer_for(step, limits=Limits(delivery_seconds=0.2)) as producer:
-        assert isinstance(undelivered(producer.send("orders", "hello")).reason, reason)
+        error = undelivered(producer.send("orders", "hello"))
+    assert isinstance(error.reason, reason)
+    assert error.may_be_stored is may_be_stored
 
 
 def test_a_fault_of_the_transport_loses_nothing_either() -> None:

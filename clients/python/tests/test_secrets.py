@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from clients.python.tests.relay import KEY, URL, ModelRelay, cut_off, problem, refused_connection, saying
-from relay_client import AsyncProducer, Client, Limits, Producer, Undelivered
+from relay_client import AsyncProducer, Client, Limits, Producer, Undelivered, calls
+from relay_client.answers import Answer
 from relay_client.connections import Address
 from relay_client.publishing.outgoing import Batch, Outgoing
 from relay_client.rows import Message
@@ -65,6 +66,7 @@ def test_reprs_do_not_tell() -> None:
     transport = httpx2.MockTransport(ModelRelay())
     with Producer(URL, KEY, transport=transport) as producer, Client(URL, KEY, transport=transport) as client:
         shown = [producer, client, Address(URL, KEY), message, Batch("orders", (message,)), found]
+        shown += [calls.publish("orders", message.line), Answer(200, {}, message.line)]
         for each in shown:
             assert TEXT not in repr(each)
             assert KEY not in repr(each)
