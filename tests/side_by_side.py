@@ -18,7 +18,7 @@ from typing import IO, Final
 
 ROOT: Final = Path(__file__).parent.parent
 HALVES: Final = (
-    ("tests/unit", "tests/simulation", "tests/acceptance"),
+    ("tests/unit", "tests/simulation", "tests/acceptance", "clients/python/tests"),
     ("tests/integration",),
 )
 MOST_TRIED_AGAIN: Final = 3

@@ -11,7 +11,7 @@ from tests.acceptance.stack import ROOT
 
 PAGES = sorted(
     path.relative_to(ROOT)
-    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "deploy/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "deploy/**/*.md", "clients/*/*.md")
     for path in ROOT.glob(pattern)
 )
 # Their comments name commands, too.

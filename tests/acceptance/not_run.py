@@ -106,8 +106,10 @@ def _redis_cli(words: list[str]) -> None:
 
 
 def _pip(words: list[str]) -> None:
-    assert words[:2] == ["install", "-r"]
-    assert (ROOT / words[2]).is_file()
+    """What is installed is there: a file of requirements, or a package."""
+    assert words[0] == "install"
+    where = ROOT / words[2] if words[1] == "-r" else ROOT / words[1] / "pyproject.toml"
+    assert where.is_file()
 
 
 def _npm(words: list[str]) -> None:

@@ -148,6 +148,7 @@ def test_pages_with_commands_are_found() -> None:
         "python manage.py tokens nonsense",
         "python -m benchmarks.nonsense",
         "manage.py channels list --nonsense",
+        "pip install ./nonsense",
         "celery -A relayproject nonsense",
         "nonsense",
     ],

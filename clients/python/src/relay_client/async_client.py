@@ -1,0 +1,239 @@
+"""Asking and administering, for asyncio. The same as `client`, with `await` before each answer."""
+
+import ssl
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx2
+
+from relay_client import calls
+from relay_client.answers import Answer, read
+from relay_client.calls import Call
+from relay_client.connections import Address, AsyncConnection, Patience
+from relay_client.rows import UNCHANGED, Channel, Deduplicate, Message, Page, Started, Unchanged, as_row
+
+
+class AsyncClient:
+    """Channels and messages of one Relay. Tasks of one event loop may share it.
+
+    `url`: of the site, such as https://relay.example.org. `key`: of a token. What only reads is asked again
+    for `retry_seconds` while Relay is away or asks to wait. Every method raises `RelayError`s.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_seconds: float = 30.0,
+        retry_seconds: float = 30.0,
+        verify: ssl.SSLContext | bool = True,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._address = Address(url, key)
+        self._connection = AsyncConnection(
+            self._address, timeout_seconds=timeout_seconds, verify=verify, transport=transport
+        )
+        self._retry_seconds = retry_seconds
+        self.channels = AsyncChannels(self)
+        self.messages = AsyncMessages(self)
+
+    async def answer(self, call: Call) -> Answer:
+        """The answer to any call."""
+        return await self._connection.ask(call, Patience(self._retry_seconds))
+
+    async def ask(self, call: Call) -> Any:
+        """The JSON of it."""
+        return read(await self.answer(call))
+
+    async def pages(self, call: Call) -> AsyncIterator[Any]:
+        """The JSON of this page and of all that follow, each when it is wanted."""
+        following: Call | None = call
+        while following is not None:
+            page = await self.ask(following)
+            yield page
+            following = calls.following(following, page)
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self._address.site!r})"
+
+
+class AsyncChannels:
+    """The channels: `client.channels`."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def create(
+        self,
+        channel: str,
+        *,
+        listen: bool = False,
+        deduplicate: Deduplicate | None = None,
+        retention_seconds: int | None = None,
+        republish: bool = True,
+        public: bool = False,
+    ) -> Channel:
+        """Make a channel; `Conflict` if it is there.
+
+        Without `deduplicate` every publish is stored, or, where Redis is listened to, equal texts once.
+        """
+        call = calls.create_channel(
+            channel,
+            listen=listen,
+            deduplicate=deduplicate,
+            retention_seconds=retention_seconds,
+            republish=republish,
+            public=public,
+        )
+        return await self._row(call)
+
+    async def start_listening(
+        self,
+        channel: str,
+        *,
+        deduplicate: Deduplicate | None = None,
+        retention_seconds: int | None = None,
+        wait_seconds: float | None = None,
+    ) -> Channel:
+        """Make a channel that is fed by the Pub/Sub channel of this name; `Conflict` if it is there.
+
+        `wait_seconds`, up to 30: the answer comes once it is heard, or after that time.
+        """
+        call = calls.start_listening(
+            channel,
+            deduplicate=deduplicate,
+            retention_seconds=retention_seconds,
+            wait_seconds=wait_seconds,
+        )
+        return await self._row(call)
+
+    async def start_listening_to_all(
+        self,
+        channels: Iterable[str],
+        *,
+        deduplicate: Deduplicate | None = None,
+        retention_seconds: int | None = None,
+    ) -> Started:
+        """The same for up to 1,000; which were there already, and which were refused, is in the answer."""
+        call = calls.start_listening_to_all(
+            list(channels), deduplicate=deduplicate, retention_seconds=retention_seconds
+        )
+        return as_row(Started, await self._client.ask(call))
+
+    async def get(self, channel: str) -> Channel:
+        """One of them; `NotFound` if there is none of this name."""
+        return await self._row(calls.channel(channel))
+
+    async def list(
+        self,
+        *,
+        search: str | None = None,
+        status: Literal["ACTIVE", "INACTIVE"] | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[Channel]:
+        """All of them by name, or those with `search` in it; asked for page by page."""
+        async for page in self._client.pages(
+            calls.channels(search=search, status=status, page_size=page_size)
+        ):
+            for row in page["results"]:
+                yield as_row(Channel, row)
+
+    async def change(
+        self,
+        channel: str,
+        *,
+        listen: bool | Unchanged = UNCHANGED,
+        deduplicate: Deduplicate | Unchanged = UNCHANGED,
+        retention_seconds: int | Unchanged | None = UNCHANGED,
+        republish: bool | Unchanged = UNCHANGED,
+        public: bool | Unchanged = UNCHANGED,
+        if_match: str | None = None,
+    ) -> Channel:
+        """Change what is given. `retention_seconds=None` keeps messages for ever.
+
+        `if_match`, the `tag` of the channel as it was read: `ChangedMeanwhile` if it is not so any more.
+        """
+        call = calls.change_channel(
+            channel,
+            listen=listen,
+            deduplicate=deduplicate,
+            retention_seconds=retention_seconds,
+            republish=republish,
+            public=public,
+            if_match=if_match,
+        )
+        return await self._row(call)
+
+    async def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
+        """Delete the channel, `cascade`: and its subscriptions. What is stored of it stays."""
+        await self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
+
+    async def stop_listening(self, channel: str) -> None:
+        """Delete the channel. What is stored of it stays."""
+        await self._client.ask(calls.stop_listening(channel))
+
+    async def _row(self, call: Call) -> Channel:
+        answer = await self._client.answer(call)
+        return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
+
+
+class AsyncMessages:
+    """What is stored: `client.messages`."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    async def get(self, id: str) -> Message:
+        """One message by its id; `NotFound` if there is none."""
+        return as_row(Message, await self._client.ask(calls.message(id)))
+
+    async def search(
+        self,
+        channel: str,
+        *,
+        order: Literal["asc", "desc"] = "desc",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        contains: str | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[Message]:
+        """The messages of a channel, newest first unless `order` is "asc"; asked for page by page."""
+        pages = self.pages(
+            channel, order=order, since=since, until=until, contains=contains, page_size=page_size
+        )
+        async for page in pages:
+            for message in page.messages:
+                yield message
+
+    async def pages(
+        self,
+        channel: str,
+        *,
+        order: Literal["asc", "desc"] = "desc",
+        since: datetime | None = None,
+        until: datetime | None = None,
+        contains: str | None = None,
+        page_size: int | None = None,
+    ) -> AsyncIterator[Page]:
+        """The same in pages, each of which says whether something may be missing from it."""
+        call = calls.messages(
+            channel, order=order, since=since, until=until, contains=contains, page_size=page_size
+        )
+        async for page in self._client.pages(call):
+            yield as_row(Page, page)

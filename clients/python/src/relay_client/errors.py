@@ -1,0 +1,167 @@
+"""What can go wrong, as one tree.
+
+RelayError
+├── ApiError            Relay answered, with an error: `status`, `type`, `title`, `detail`, `help`, `errors`
+│   ├── BadRequest      400
+│   │   └── BadMessage  400, one message of the request is to blame: `index`
+│   ├── Unauthorized    401
+│   ├── Forbidden       403
+│   ├── NotFound        404
+│   ├── Conflict        409
+│   ├── ChangedMeanwhile 412
+│   ├── TooLarge        413, with the `index` of the message if one is to blame
+│   ├── Throttled       429: `retry_after_seconds`
+│   └── Unavailable     502, 503, 504: `retry_after_seconds`
+├── Unreachable         no answer: no connection, cut off, too slow
+├── BadAnswer           an answer, but none that Relay gives
+├── Undelivered         what became of a message that was sent: `reason`, `may_be_stored`, `idempotency_key`
+├── BufferFull          there is no room for another message
+├── TimedOut            a flush or a close took too long
+└── Closed              the producer is closed, or was made in another process
+
+No error has a key or the text of a message in it.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+
+class RelayError(Exception):
+    """Everything that this library raises, but for arguments that cannot be meant (ValueError, TypeError)."""
+
+
+class ApiError(RelayError):
+    """Relay answered with an error.
+
+    `type` is for programs (`urn:relay:problem:…`, or `about:blank`), `detail` for people; `help` is an
+    address to read on, or "". `errors` has sentences by field, if the body is to blame.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        type: str = "about:blank",
+        title: str = "",
+        help: str = "",
+        errors: Any = None,
+    ) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+        self.type = type
+        self.title = title
+        self.help = help
+        self.errors = errors
+
+    def __str__(self) -> str:
+        kind = "" if self.type == "about:blank" else f"({self.type})"
+        return f"{' '.join(filter(None, (str(self.status), self.title, kind)))}: {self.detail}"
+
+
+class BadRequest(ApiError):
+    """400: the request cannot be meant."""
+
+
+class BadMessage(BadRequest):
+    """400: one message is to blame, and none of its request is stored. `index`: which one, from 0."""
+
+    index: int = 0
+
+
+class Unauthorized(ApiError):
+    """401: there is no such key, or it holds no longer."""
+
+
+class Forbidden(ApiError):
+    """403: the token may not do that."""
+
+
+class NotFound(ApiError):
+    """404: there is no such thing."""
+
+
+class Conflict(ApiError):
+    """409: it is there already, or is in the way."""
+
+
+class ChangedMeanwhile(ApiError):
+    """412: somebody has changed it since the row was read whose `tag` was given."""
+
+
+class TooLarge(ApiError):
+    """413: the body is too large. `index`: the message that is, from 0; None: all of it together."""
+
+    index: int | None = None
+
+
+class Throttled(ApiError):
+    """429: too many requests. `retry_after_seconds`: what Relay asks to wait; None: it does not say."""
+
+    retry_after_seconds: float | None = None
+
+
+class Unavailable(ApiError):
+    """502, 503, 504: not now. `retry_after_seconds`: what Relay asks to wait; None: it does not say."""
+
+    retry_after_seconds: float | None = None
+
+
+class Unreachable(RelayError):
+    """There was no answer. `was_sent`: the request, or some of it, may have arrived."""
+
+    def __init__(self, detail: str, *, was_sent: bool) -> None:
+        super().__init__(detail)
+        self.was_sent = was_sent
+
+
+class BadAnswer(RelayError):
+    """What answered does not speak as Relay does: a proxy's page, say."""
+
+
+class Undelivered(RelayError):
+    """A message of which no receipt came.
+
+    `reason` is why. `may_be_stored` is false if it is certain that Relay does not have it. Whoever sends it
+    again with the same `idempotency_key` cannot store it twice.
+    """
+
+    def __init__(
+        self, channel: str, idempotency_key: str, reason: RelayError, *, may_be_stored: bool
+    ) -> None:
+        known = "it may be stored" if may_be_stored else "it is not stored"
+        super().__init__(f"A message for {channel!r} was not delivered ({known}): {reason}")
+        self.channel = channel
+        self.idempotency_key = idempotency_key
+        self.reason = reason
+        self.may_be_stored = may_be_stored
+        self.__cause__ = reason
+
+
+class BufferFull(RelayError):
+    """As much waits to be sent as the producer may hold."""
+
+
+class TimedOut(RelayError, TimeoutError):
+    """Not everything was delivered in this time. It goes on, unless the producer was being closed."""
+
+
+class Closed(RelayError):
+    """The producer takes nothing more: it is closed, or it belongs to the process before a fork."""
+
+
+OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
+    400: BadRequest,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    412: ChangedMeanwhile,
+    413: TooLarge,
+    429: Throttled,
+    502: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+"""Which error a status is. Every other one from 300 on is an ApiError."""

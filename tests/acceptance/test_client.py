@@ -1,0 +1,147 @@
+"""The client library against a real Relay, and the example of its README as it stands there."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import pytest
+import yaml
+
+from relay_client import Client, Conflict, Limits, Message, NotFound, Producer, Unauthorized
+from relay_client.publishing.outbox import Outbox
+from relay_client.publishing.outgoing import Again, Batch, Outcome, Settled
+from tests.acceptance.documented import is_like
+from tests.acceptance.stack import ROOT, Stack
+from tests.acceptance.test_processes_come_back import answers
+
+CLIENT = ROOT / "clients/python"
+PAGE = (CLIENT / "README.md").read_text()
+ADDRESSES = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())["paths"]
+
+Wait = Callable[..., None]
+
+needs_doors = pytest.mark.skipif(
+    any("post" not in ADDRESSES.get(f"/api/v1/channels{rest}", {}) for rest in ("", "/{name}/messages")),
+    reason="nothing makes channels without listening, or nothing takes messages by HTTP",
+)
+
+
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Client]:
+    with Client(stack.info["web"], stack.info["token"]) as client:
+        yield client
+
+
+@pytest.mark.parametrize("name", ["client/a b%", "..", "client ☃ +?#"])
+def test_a_channel_is_started_read_page_by_page_changed_and_stopped(
+    stack: Stack, client: Client, wait_until: Wait, name: str
+) -> None:
+    channel = client.channels.start_listening(name, deduplicate="every", wait_seconds=15)
+    assert (channel.name, channel.subscription_status, channel.listen) == (name, "ACTIVE", True)
+    with pytest.raises(Conflict, match="urn:relay:problem:channel-exists"):
+        client.channels.start_listening(name)
+    texts = [f"text {number}\u2028" for number in range(23)]
+    for text in texts:
+        stack.redis.publish(name, text)
+    stack.redis.publish(name, b"\xff")
+
+    def payloads() -> list[bytes]:
+        return [found.payload for found in client.messages.search(name, order="asc", page_size=10)]
+
+    wait_until(lambda: payloads() == [*(text.encode() for text in texts), b"\xff"])
+    pages = list(client.messages.pages(name, page_size=10))
+    assert [len(page.messages) for page in pages] == [10, 10, 4]
+    first = pages[0].messages[0]
+    assert client.messages.get(first.id) == first
+
+    assert client.channels.change(name, retention_seconds=3600).retention_seconds == 3600
+    assert client.channels.change(name, retention_seconds=None, deduplicate={"field": "id"}).deduplicate == {
+        "field": "id"
+    }
+    assert name in [found.name for found in client.channels.list(page_size=1)]
+    assert [found.name for found in client.channels.list(search=name)] == [name]
+    client.channels.stop_listening(name)
+    with pytest.raises(NotFound):
+        client.channels.get(name)
+
+
+def test_a_key_that_is_none_is_refused(stack: Stack) -> None:
+    with Client(stack.info["web"], "nonsense") as client, pytest.raises(Unauthorized):
+        next(client.channels.list())
+
+
+@needs_doors
+def test_web_killed_again_and_again_loses_and_doubles_nothing_that_is_published(
+    stack: Stack, client: Client, wait_until: Wait
+) -> None:
+    client.channels.create("through the door")
+    texts = [f"text {number}" for number in range(3000)]
+    limits = Limits(batch_messages=20, linger_seconds=0, buffer_messages=100)
+    failures: list[Again] = []
+    with Producer(stack.info["web"], stack.info["token"], limits=limits) as producer, counted(failures):
+        sent = []
+        for number, text in enumerate(texts):
+            if number % 700 == 500:
+                kill_web(stack, wait_until)
+            sent.append(producer.send("through the door", text, attributes={"number": str(number)}))
+    receipts = [delivery.result(0) for delivery in sent]
+    assert failures, "nothing was ever tried again"
+    wait_until(lambda: answers(stack), what="web is there again")
+
+    def stored() -> list[Message]:
+        return list(client.messages.search("through the door", order="asc", page_size=1000))
+
+    wait_until(lambda: len(stored()) >= len(texts), seconds=30)
+    assert [message.text for message in stored()] == texts
+    assert [message.id for message in stored()] == [receipt.id for receipt in receipts]
+    assert stored()[7].attributes == {"number": "7"}
+    client.channels.delete("through the door")
+
+
+def kill_web(stack: Stack, wait_until: Wait) -> None:
+    """Kill it, whatever it is doing, and see that another one comes in its place."""
+    killed = stack.pids["web"]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: stack.pids.get("web", killed) != killed, what="another web in its place")
+
+
+@contextmanager
+def counted(failures: list[Again]) -> Iterator[None]:
+    """Note each attempt of a producer that was to be repeated."""
+    original = Outbox.answered
+
+    def answered(
+        self: Outbox[Any], batch: Batch[Any], outcome: Outcome, now: float, chance: float
+    ) -> list[Settled[Any]]:
+        if isinstance(outcome, Again):
+            failures.append(outcome)
+        return original(self, batch, outcome, now, chance)
+
+    with mock.patch.object(Outbox, "answered", answered):
+        yield
+
+
+@needs_doors
+def test_the_example_of_the_readme_does_what_it_shows(stack: Stack) -> None:
+    example, shown = re.findall(r"^```(?:python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[:2]
+    environment = {
+        "RELAY": stack.info["web"],
+        "TOKEN": stack.info["token"],
+        "PYTHONPATH": str(CLIENT / "src"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert is_like(shown, done.stdout)
