@@ -36,6 +36,8 @@ Settle = Callable[..., Verdict]
 _CLOCK_SECONDS = 0.3
 """The publisher notes a time when it has the answer, and gaps have the time of Redis."""
 
+_RECORDED_SECONDS = 3.0
+
 SEED = int(os.environ.get("CHAOS_SEED", time.time_ns() % 100_000))
 """Of what happens at random: the moments of a kill, the schedule of a soak."""
 
@@ -159,7 +161,13 @@ def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) 
         for publisher in publishers:
             publish_last(cluster.redis, publisher.channel, mongo_collection("messages"), wait_until, seconds)
         wait_until(lambda: is_drained(cluster.redis), seconds=seconds, what="everything stored")
-        verdict = reduce(operator.add, map(verdict_on, publishers))
+        # What was missed is on record before it is confirmed that all else stands: a moment after the first
+        # message of whoever took over was stored.
+        deadline = time.monotonic() + _RECORDED_SECONDS
+        while (verdict := reduce(operator.add, map(verdict_on, publishers))).unrecorded:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
         if counts and "control" not in request.node.name:
             _score.add(verdict)
         return verdict
