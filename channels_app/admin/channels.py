@@ -96,7 +96,8 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         left_out = {"listener", "why_not", "heard_since"} if not obj.listen else {"listener"}
         if obj.status == Channel.Status.ACTIVE:
             left_out = {"why_not"}
-        if report_of(obj).shortened is None:
+        shortened = report_of(obj).shortened
+        if shortened is None or shortened.messages == 0:
             left_out.add("goes")
         # A page that is only looked at says nothing back.
         seen = ["seen"] if self.has_change_permission(request, obj) else []
@@ -201,7 +202,8 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self._say_what_goes(request, channel)
 
     def _say_what_goes(self, request: HttpRequest, channel: Channel) -> None:
-        if (goes := shortening.counted(channel, Channel.objects.now())) is not None:
+        goes = shortening.counted(channel, Channel.objects.now())
+        if goes is not None and goes.messages != 0:
             self.message_user(request, _goes(goes), messages.WARNING)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -183,7 +183,7 @@ def test_a_few_that_are_not_heard_are_less_than_a_partition_of_which_nothing_is(
     names = [f"channel {number}" for number in range(20)]
     hear(*names)
     of_0 = list(Channel.objects.filter(partition=0).values_list("channel", flat=True))
-    unheard.refuse(listener, {Channel.objects.get(channel=of_0[0]).pk: "NOPERM"}, None)
+    unheard.refuse(listener, {Channel.objects.get(channel=of_0[0]).life: "NOPERM"}, None)
     Channel.objects.filter(channel=of_0[0]).update(subscription_status="INACTIVE")
     for role in (Lease.Role.LISTENER, Lease.Role.WRITER):
         other = Contender().claim(role, 1)

@@ -12,6 +12,7 @@ from channels_app.listening.recording import unheard
 from channels_app.models import Channel, Gap
 from channels_app.registration import change, start
 from leases_app.models import Lease
+from messages_app.searching.history import at
 from relayproject.observing.health import checks
 from relayproject.observing.overview import Overview, read_table
 
@@ -118,6 +119,19 @@ def test_of_what_was_there_before_it_was_made_nobody_knows(api: Any) -> None:
     start("topic", listen=False)
     row = Channel.objects.get()
     assert not ranges.is_known("topic", row.created_at - AGO, None)
+
+
+def test_while_the_writer_is_behind_nothing_is_complete_although_nobody_listens(relay_keys: Any) -> None:
+    """No listener says up to when all is known. Redis' clock does."""
+    start("topic", listen=False)
+    now = datetime.now(UTC)
+
+    def said(stored_until: datetime) -> bool:
+        found = ranges.of_range("topic", since=None, until=None, watermark=at(stored_until))
+        return bool(found["complete"])
+
+    assert said(now)
+    assert not said(now - timedelta(seconds=5))
 
 
 def test_what_was_missed_while_it_was_listened_to_stays_missed(api: Any) -> None:
