@@ -36,8 +36,7 @@ from any other source, may stand twice on the stream (`relaycore.storing.togethe
 
 import re
 import struct
-from collections.abc import Callable, Iterable, Mapping
-from operator import itemgetter
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -73,7 +72,6 @@ _ID_AT: Final = 4 + len(_ID_NAME)
 _CHANNEL_AT: Final = _ID_AT + 12
 _CHANNEL_SIZE_AT: Final = _CHANNEL_AT + len(_CHANNEL_NAME)
 _CHANNEL_TEXT_AT: Final = _CHANNEL_SIZE_AT + 4
-_KEY_OF: Final[Callable[[bytes], bytes]] = itemgetter(slice(_ID_AT, _CHANNEL_AT))
 _BEFORE_PAYLOAD: Final = len(_TEXT_NAME) + 4
 _TAIL: Final = len(_RECEIVED_NAME) + 8 + 1
 _SIZE: Final = len(_SIZE_NAME) + 8
@@ -156,7 +154,18 @@ def timestamp(milliseconds: int) -> bytes:
 
 
 def split(fields: Mapping[bytes, bytes]) -> list[bytes]:
-    """The documents of one entry, given its fields. All that the functions below read is there.
+    """The documents of one entry, as `read` gives them.
+
+    Raises:
+        BadEntry: as `read`.
+    """
+    return read(fields)[0]
+
+
+def read(fields: Mapping[bytes, bytes]) -> tuple[list[bytes], list[bytes]]:
+    """The documents of one entry, given its fields, and the `_id` of each.
+
+    All that the functions below read is there.
 
     Raises:
         BadEntry: for anything that is not in the format above.
@@ -165,35 +174,37 @@ def split(fields: Mapping[bytes, bytes]) -> list[bytes]:
     if not re.fullmatch(rb"[0-9]{1,6}", announced):
         raise BadEntry("no such fields as `messages` and `bson`")
     documents: list[bytes] = []
+    keys: list[bytes] = []
     at, end = 0, len(blob)
     while at < end:
         size = _read_int32(blob, at)[0] if at + 4 <= end else 0
         document = blob[at : at + size]
-        if size < _SHORTEST or len(document) != size or not _is_message(document):
+        if size < _SHORTEST or len(document) != size or (key := _key_in(document)) is None:
             raise BadEntry(f"no message document at byte {at} of {end}")
         documents.append(document)
+        keys.append(key)
         at += size
     if len(documents) != int(announced) or len(documents) > MAX_MESSAGES_PER_ENTRY:
         raise BadEntry(f"{int(announced)} messages announced, {len(documents)} found")
-    return documents
+    return documents, keys
 
 
-def _is_message(document: bytes) -> bool:
-    """Whether a document of the right length has the elements above, in that order, and no others."""
+def _key_in(document: bytes) -> bytes | None:
+    """The `_id` of a document of the right length; None if it has not the elements above, in that order."""
     # Once for every message: one look at each element, and no call where none is needed.
-    _, id_name, _, channel_name, channel_size = _read_head(document)
+    _, id_name, key, channel_name, channel_size = _read_head(document)
     message_at, last = _CHANNEL_TEXT_AT + channel_size, len(document) - 1
     payload_at = message_at + _BEFORE_PAYLOAD
     # With its NUL a name has two bytes at least: no channel has an empty one.
     if not _CHANNEL_TEXT_AT + 1 < message_at < payload_at <= last - _TAIL:
-        return False
+        return None
     name, size = _read_body(document, message_at)
     is_text = name == _TEXT_NAME
     # The lengths alone say what begins where: a payload, or what was said of it, may look like anything.
     end = payload_at + size + (not is_text)
     after = end + _TAIL - 1
     channel, text = document[_CHANNEL_TEXT_AT : message_at - 1], document[payload_at : end - 1]
-    return (
+    is_message = (
         id_name == _ID_NAME
         and channel_name == _CHANNEL_NAME
         and (is_text or name == _BINARY_NAME)
@@ -204,6 +215,7 @@ def _is_message(document: bytes) -> bool:
         and (channel.isascii() or _is_utf8(channel))
         and (text.isascii() or not is_text or _is_utf8(text))
     )
+    return key if is_message else None
 
 
 def _is_all(document: bytes, at: int) -> bool:
@@ -225,11 +237,6 @@ def _is_utf8(text: bytes) -> bool:
 def key_of(document: bytes) -> bytes:
     """The 12 bytes of a document's `_id`."""
     return document[_ID_AT:_CHANNEL_AT]
-
-
-def keys_of(documents: Iterable[bytes]) -> Iterable[bytes]:
-    """The same of many."""
-    return map(_KEY_OF, documents)
 
 
 def channel_of(document: bytes) -> bytes:

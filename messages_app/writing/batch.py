@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from messages_app.writing.store import Outcome
@@ -54,15 +53,13 @@ class Batch:
         self.doubtful = self.doubtful or entry.deliveries > 1
         self.careful = self.careful or entry.deliveries > MOST_DELIVERIES
         try:
-            originals = envelope.split(entry.fields)
+            originals, keys = envelope.read(entry.fields)
             placed = envelope.place(originals, entry_prefix(entry.id))
         except (BadEntry, ValueError) as exc:
             self.unread.append((entry, f"The entry cannot be read: {exc}."))
         else:
-            self._take(entry, originals, placed)
+            self._take(entry, originals, placed, keys)
         new = self.documents[sum(self.ends[-1:]) :]
-        if new:
-            self.contents.add(entry.fields.get(envelope.F_SOURCE, b""), partial(envelope.keys_of, new))
         self.counts.append(Counter(map(envelope.channel_of, new)))
         self.ids.append(entry.id)
         if (numbers := entry.numbers) is not None:
@@ -81,7 +78,7 @@ class Batch:
             counts[at][envelope.channel_of(self.documents[index])] -= 1
         return list(zip(self.ids, counts, strict=True))
 
-    def _take(self, entry: Entry, originals: list[bytes], placed: list[bytes]) -> None:
+    def _take(self, entry: Entry, originals: list[bytes], placed: list[bytes], keys: list[bytes]) -> None:
         reason = entry.fields.get(envelope.F_REASON)
         if reason:
             for original, document in zip(originals, placed, strict=True):
@@ -89,3 +86,4 @@ class Batch:
                 self.rejected.append((position, original, reason.decode(errors="replace")))
         else:
             self.documents += placed
+            self.contents.add(entry.fields.get(envelope.F_SOURCE, b""), keys)

@@ -28,13 +28,13 @@ first.
 
 import re
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
-Ids = Callable[[], Iterable[Hashable]]
-"""The ids of one entry's messages, which are asked for only where they are compared."""
+Ids = Collection[Hashable]
+"""The ids of one entry's messages."""
 
 _OF_A_LISTENER: Final = re.compile(rb"[0-9]+(\.[0-9a-f]+)?\.[0-9]+")
 """`EPOCH.CONNECTION`, of which the latter is the name of its process and a number."""
@@ -59,7 +59,7 @@ class Contents:
 
     def __init__(self) -> None:
         self._entries: dict[bytes, list[Ids]] = {}
-        self._ids: dict[bytes, tuple[set[Hashable], bool]] = {}
+        self._ids: dict[bytes, set[Hashable]] = {}
 
     def add(self, source: bytes, ids: Ids) -> None:
         """An entry more. Not once it was compared with anything."""
@@ -69,7 +69,7 @@ class Contents:
     def shares_with(self, other: "Contents") -> bool:
         """Whether an id stands in both, and did not come to both from one listener."""
         return any(
-            not self._of(mine)[0].isdisjoint(other._of(theirs)[0])
+            not self._of(mine).isdisjoint(other._of(theirs))
             for mine in self._entries
             for theirs in other._entries
             if mine != theirs or mine == _OTHERS
@@ -78,17 +78,17 @@ class Contents:
     @property
     def repeats(self) -> bool:
         """Whether an id stands in it twice, and did not come from one listener both times."""
-        if _OTHERS in self._entries and self._of(_OTHERS)[1]:
+        if sum(map(len, self._entries.get(_OTHERS, ()))) > len(self._of(_OTHERS)):
             return True
-        pairs = combinations(self._entries, 2)
-        return any(not self._of(one)[0].isdisjoint(self._of(other)[0]) for one, other in pairs)
+        return any(not self._of(a).isdisjoint(self._of(b)) for a, b in combinations(self._entries, 2))
 
-    def _of(self, source: bytes) -> tuple[set[Hashable], bool]:
-        """All ids that came from there, and whether one came twice. Found out once, where it is asked for."""
-        if source not in self._ids:
-            found = [id for ids in self._entries[source] for id in ids()]
-            self._ids[source] = (known := set(found)), len(known) < len(found)
-        return self._ids[source]
+    def _of(self, source: bytes) -> set[Hashable]:
+        """All ids that came from there. Looked up once, and only where something is compared."""
+        if (known := self._ids.get(source)) is None:
+            known = self._ids[source] = set()
+            for ids in self._entries.get(source, ()):
+                known.update(ids)
+        return known
 
 
 class Together:

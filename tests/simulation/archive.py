@@ -11,7 +11,6 @@ moment and is tried again.
 import random
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Final
 
 from relaycore.following import news
@@ -411,7 +410,7 @@ class Writer:
             return
         contents = Contents()
         for entry in batch:
-            contents.add(entry.source.encode(), partial(iter, entry.messages))
+            contents.add(entry.source.encode(), entry.messages)
         start = self._together.submit(contents)
         for _ in range(start.after):
             yield from self._settle()
