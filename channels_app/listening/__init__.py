@@ -56,11 +56,16 @@ Ticks
     one in time.
 
 Order of subscribing
-    The internal channels first, each by itself. Then Redis is asked for its counter of ticks and
-    the policies in force: ticks up to there are no news, and every message comes after it. Then
+    The internal channels first, each by itself. Then Redis is asked for its counter of ticks, the policies
+    in force and the number of the last echo: ticks and notices up to there are no news, and every message
+    comes after them. Then
     the channels, some hundred in one command; one that Redis refuses is found by halves, named, and
     asked for again. Once each one is answered the connection is covered: whoever hears a tick on it
     hears everything.
+
+Echoes
+    What was published by HTTP stands on the stream, and comes in by Redis as well. A sealed notice stands
+    directly before it, and says how many messages nobody is to append (`relaycore.capturing`).
 
 Policies begin at a tick
     The leader announces a change with its next tick, in the same step that writes it beside the

@@ -7,16 +7,20 @@ less than there is, so that messages arrive late, and a listener may stand still
 Two channels are relayed. What is promised, is promised for the first one; the second one
 (`VISITOR`) comes and goes, at another moment for each listener, and must not disturb it. So does
 the policy of the first one, which each listener learns at another moment.
+
+What is posted by HTTP (`post`) stands on the stream first, and goes out as echoes, as the script of
+`relaybase.redis.appending` does it. No listener may append any of it.
 """
 
 import itertools
 import random
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from relaycore import envelope
+from relaycore.capturing import notices
 from relaycore.capturing.accounting import Missed
 from relaycore.capturing.capture import REFUSAL, Capture, Push
 from relaycore.capturing.policies import Changes
@@ -69,10 +73,13 @@ class Redis:
     policies, proofs: what stands beside the stream
     is_full:          nothing is appended
     refuses:          channels that nobody may subscribe
+    echoes, said:     the number of the last notice of an echo, and all of them
+    told:             what Relay itself has published of `calls`
     """
 
     def __init__(self) -> None:
-        self.calls = self.counter = self.milliseconds = 0
+        self.calls = self.counter = self.milliseconds = self.echoes = self.told = 0
+        self.said: list[bytes] = []
         self.connections: list[Connection] = []
         self.stream: list[bytes] = []
         self.confirmed: Tick | None = None
@@ -87,6 +94,18 @@ class Redis:
         self.calls += 1
         for connection in self.audience(channel):
             connection.say(b"message", channel, payload)
+
+    def echo(self, channel: bytes, payloads: Sequence[bytes], *, refused: bool) -> None:
+        """As `relaybase.redis.appending`, in one step. `refused`: the last one of them is not published."""
+        before = self.calls
+        self.echoes += 1
+        self.said.append(notices.echo(self.echoes, channel, len(payloads), KEY))
+        self.publish(CONTROL, self.said[-1])
+        for payload in payloads[:-1] if refused else payloads:
+            self.publish(channel, payload)
+        if refused:
+            self.publish(CONTROL, b"")
+        self.told += self.calls - before
 
     def tick(
         self, epoch: int, confirmed: Tick | None, state: str, changes: Changes, writes: int
@@ -106,7 +125,7 @@ class Redis:
         number = confirmed.number if confirmed else 0
         body = b"%d %d %d %s %d %d run %s" % (
             *(self.counter, epoch, number, state.encode()),
-            *(self.milliseconds, self.calls + 1, pack(changes)),
+            *(self.milliseconds, self.calls + 1 - self.told, pack(changes)),
         )
         self.past.append(body + b" " + seal(body, KEY))
         self.publish(TICKS, self.past[-1])
@@ -334,8 +353,10 @@ class SimulatedListener:
             case effects.Prove(proved, digest):
                 redis.proofs[self.name] = proved, digest
             case effects.Locate(connection):
-                policies, term = dict(redis.policies), redis.term
-                self._soon(lambda: protocol.located(connection, number, policies, self._world.now, term))
+                policies, term, echoes = dict(redis.policies), redis.term, redis.echoes
+                self._soon(
+                    lambda: protocol.located(connection, number, policies, self._world.now, term, echoes)
+                )
             case effects.Count(after):
                 self._soon(lambda: protocol.counted(after, number, self._world.now))
 
@@ -454,7 +475,8 @@ class SimulatedListener:
     # --- what is found out -----------------------------------------------------------
 
     def _note_hole(self, confirmed: Tick | None) -> None:
-        self._world.holes.append((confirmed.calls if confirmed else 0, self._redis.calls + 1))
+        calls = self._redis.calls - self._redis.told
+        self._world.holes.append((confirmed.calls if confirmed else 0, calls + 1))
 
     def _note(self, missed: Missed) -> None:
         if missed.channel != VISITOR:  # It is promised nothing.
@@ -488,6 +510,7 @@ class World:
     """What a schedule of operations plays on. `protected`: no fault that would leave nobody who protects.
 
     published: the number of its PUBLISH and the payload, of the first channel
+    posted:    what was published by HTTP on the first channel, as it stands on the stream
     table:     which channels are relayed, under which policy
     gaps:      what is on record
     given_up:  what was heard and could not be appended: on record as well
@@ -500,6 +523,8 @@ class World:
         self.gaps: list[Gap] = []
         self.holes: list[tuple[int, int]] = []
         self.published: list[tuple[int, bytes]] = []
+        self.posted: list[bytes] = []
+        self._door = itertools.count()
         self.visits: list[bytes] = []
         self.given_up: set[bytes] = set()
         self.table: dict[bytes, Policy] = {CHANNEL: policy}
@@ -529,7 +554,29 @@ class World:
 
     def publish(self, payload: bytes) -> None:
         self.redis.publish(CHANNEL, payload)
-        self.published.append((self.redis.calls, payload))
+        self.published.append((self.redis.calls - self.redis.told, payload))
+
+    def post(self, channel: bytes, payloads: Sequence[bytes], *, refused: bool = False) -> None:
+        """Somebody publishes these by HTTP. `refused`: Redis refuses the last PUBLISH of it."""
+        if self.redis.is_full:
+            return
+        encode = envelope.Encoder(channel).encode
+        for payload in payloads:
+            key = b"http%08d" % next(self._door)
+            document = encode(key, payload, envelope.timestamp(self.redis.milliseconds))
+            self.redis.stream.append(document)
+            if channel == CHANNEL:
+                self.posted.append(document)
+        self.redis.echo(channel, payloads, refused=refused)
+
+    def say_again(self, number: int) -> None:
+        """Somebody who has recorded the notice of an echo publishes it again."""
+        said = self.redis.said or [b""]
+        self.redis.publish(CONTROL, said[-1 - number % min(len(said), 40)])
+
+    def forge(self, count: int) -> None:
+        """Somebody who does not know the key says that so many echoes of the first channel come."""
+        self.redis.publish(CONTROL, notices.echo(10**18, CHANNEL, count, b"a guess"))
 
     def visit(self, payload: bytes) -> None:
         """Publish on the channel that comes and goes."""
@@ -642,11 +689,20 @@ class World:
         late = {text for at, text in self.published if any(a < at < b for a, b in self.holes)}
         return [text for text in self.stored() if text not in late]
 
+    @property
+    def echoed(self) -> list[bytes]:
+        """What was posted, and a listener has appended as well."""
+        return [
+            envelope.payload_of(document)[0]
+            for document in self.redis.stream
+            if not _is_posted(document) and envelope.payload_of(document)[0].startswith(b'{"post"')
+        ]
+
     def stored(self, channel: bytes = CHANNEL) -> list[bytes]:
-        """The payloads, each key once, in the order of their first positions."""
+        """The payloads that were heard, each key once, in the order of their first positions."""
         first: dict[bytes, bytes] = {}
         for document in self.redis.stream:
-            if envelope.channel_of(document) == channel:
+            if envelope.channel_of(document) == channel and not _is_posted(document):
                 first.setdefault(envelope.key_of(document), envelope.payload_of(document)[0])
         return list(first.values())
 
@@ -659,3 +715,7 @@ class World:
             return None
         self.faults += 1
         return victim
+
+
+def _is_posted(document: bytes) -> bool:
+    return envelope.key_of(document).startswith(b"http")

@@ -299,6 +299,42 @@ def test_a_notice_is_told_from_the_beginning_on() -> None:
     assert standby().hear(notice) == [TableChanged(notices.Look("orders"))]
 
 
+def echo(number: int, count: int) -> Push:
+    return [b"message", b"control", notices.echo(number, b"orders", count, KEY)]
+
+
+def test_the_notice_of_an_echo_asks_nothing_of_the_table() -> None:
+    listener = Listener(b"orders")
+    listener.connect()
+    assert listener.hear(echo(1, 0)) == []
+    assert standby().hear(echo(1, 0)) == []
+
+
+def test_an_echo_that_was_heard_or_given_before_the_channels_is_no_news() -> None:
+    listener = Listener(b"orders")
+    listener.connect()
+    listener.hear(echo(9, 1))
+    listener.protocol.located(b"c1", 0, {}, 0.0, 0, 7)
+    assert listener.protocol._hearing._newest_echo == 9
+
+    listener = Listener(b"orders")
+    listener.connect()
+    listener.hear(echo(5, 1))
+    listener.protocol.located(b"c1", 0, {}, 0.0, 0, 7)
+    assert listener.protocol._hearing._newest_echo == 7
+
+
+def test_what_was_heard_on_an_earlier_connection_says_nothing_of_this_one() -> None:
+    """Its floor is read anew; Redis may have lost what it had given."""
+    listener = Listener(b"orders")
+    listener.connect()
+    listener.hear(echo(9, 1))
+    listener.protocol.disconnected(0.0)
+    listener.connect(b"c2")
+    listener.protocol.located(b"c2", 0, {}, 0.0, 0, 7)
+    assert listener.protocol._hearing._newest_echo == 7
+
+
 # --- a standby proves that it is whole ---------------------------------------------------
 
 
