@@ -50,7 +50,8 @@ class Request:
                 is not read.
             Gone: the client went away before the end of it.
         """
-        return await bodies.whole(self._receive, self._most_bytes, self._peer)
+        crowd = bodies.OF_PUBLISHERS if self._most_bytes > bodies.MAX_BODY_BYTES else bodies.OF_THE_KNOWN
+        return await bodies.whole(self._receive, self._most_bytes, self._peer, crowd)
 
     async def json(self) -> Any:
         """The body as JSON: what REST framework's views find in `request.data`.

@@ -1,0 +1,117 @@
+"""`POST /api/v1/channels/NAME/messages`: what is asked, and what is answered, whoever asks."""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymongo.errors import PyMongoError
+
+from messages_app.publishing.door import Receipt, channel, door
+from messages_app.publishing.taking import Body, Producer
+from messages_app.searching import arriving
+from messages_app.searching.arriving import Place
+from relaybase.http.parameters import Asked, Parameters
+from relaybase.http.problems import Problem
+from relaycore.envelope import key_of
+from relaycore.errors import RelayError
+from relaycore.position import entry_prefix
+from relaycore.publishing.parsing import FORMS, MOST_BYTES
+
+CONFIRM_SECONDS: Final = 10.0
+"""So long an answer waits until everything is stored, if it is asked to."""
+
+_KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request to publish, of either kind.
+
+    asked:  for its parameters
+    header: a header by its name in lower case; empty if it is not there
+    length: of the body, as announced; None if it is not
+    body:   takes it in
+    """
+
+    asked: Asked
+    producer: Producer
+    header: Callable[[str], str]
+    length: int | None
+    body: Callable[[], Awaitable[bytes]]
+
+
+async def publish(posted: Posted, name: str) -> tuple[int, dict[str, Any]]:
+    """Status and data of the answer. Raises what a view may raise."""
+    is_to_be_stored = Parameters(posted.asked, "confirm").one_of("confirm", ["stored"]) is not None
+    known = await channel(name)
+    media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
+    # What is packed takes up what it may have once it is unpacked.
+    size = MOST_BYTES if is_packed or posted.length is None else posted.length
+    async with door().room(size):
+        body = Body(media_type, await posted.body(), is_packed, key)
+        receipt = await door().publish(known, body, posted.producer)
+    ids = list(map(key_of, receipt.taken.documents))
+    data: dict[str, Any] = {"ids": [id.hex() for id in ids]}
+    if is_to_be_stored and (stored := await _stored(receipt, ids)) is not None:
+        return 201, data | stored
+    return 202, data
+
+
+async def _stored(receipt: Receipt, ids: list[bytes]) -> dict[str, Any] | None:
+    """Where the messages are stored; None if nobody can say it within `CONFIRM_SECONDS`."""
+    deadline = time.monotonic() + CONFIRM_SECONDS
+    entry = receipt.stood.entry
+    horizon = await arriving.wait_until_stored(receipt.partition, entry, CONFIRM_SECONDS)
+    if horizon is None:
+        return None
+    try:
+        seconds = max(0.0, deadline - time.monotonic())
+        found = await asyncio.wait_for(arriving.find(ids, horizon), seconds)
+    except (TimeoutError, RelayError, PyMongoError):
+        return None  # They stand on the stream all the same.
+    places = [found.get(id) for id in ids]
+    prefix = entry_prefix(entry)
+    own = (f"{prefix}{receipt.stood.first + index:05d}" for index in range(len(ids)))
+    return {
+        "positions": [place and place.position for place in places],
+        "duplicates": [
+            index
+            for index, (place, position) in enumerate(zip(places, own, strict=True))
+            if place is not None and place.position != position and not _is_of(receipt, place)
+        ],
+    }
+
+
+def _is_of(receipt: Receipt, place: Place) -> bool:
+    """Whether a message that stands elsewhere was put there by this request: it was appended twice."""
+    return receipt.may_repeat and place.received_at == receipt.taken.received_at
+
+
+def _form(header: Callable[[str], str]) -> str:
+    sent = header("content-type")
+    media_type = sent.partition(";")[0].strip().lower()
+    if media_type not in FORMS:
+        forms = ", ".join(FORMS)
+        raise Problem(415, "unsupported-media-type", f"A body of this type is not taken. It may be {forms}.")
+    return media_type
+
+
+def _is_packed(header: Callable[[str], str]) -> bool:
+    encoding = header("content-encoding").strip().lower()
+    if encoding not in {"", "identity", "gzip"}:
+        raise Problem(415, "unsupported-encoding", "A body may be packed by gzip only.")
+    return encoding == "gzip"
+
+
+def _key(header: Callable[[str], str]) -> str | None:
+    sent = header("idempotency-key").strip()
+    if not sent:
+        return None
+    if not _KEY.fullmatch(sent):
+        raise Problem(
+            400, "bad-idempotency-key", "Idempotency-Key must be 1 to 255 visible ASCII characters."
+        )
+    return sent
