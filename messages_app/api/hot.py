@@ -44,8 +44,7 @@ async def publish(request: Request, name: str) -> Answer:
     holder, announced = request.holder, header("content-length")
     length = int(announced) if announced else None
     posted = Posted(request, Producer(holder.who, holder.name), header, length, request.body)
-    status, data = await posting.publish(posted, name)
-    return Answer(data, status)
+    return await posting.publish(posted, name)
 
 
 PUBLISH: Final = Endpoint(

@@ -7,12 +7,17 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.conf import settings
 from pymongo.errors import PyMongoError
 
+from channels_app.remembering import KnownChannel
 from messages_app.publishing.door import Receipt, channel, door
-from messages_app.publishing.taking import Body, Producer
+from messages_app.publishing.limits import Allowed
+from messages_app.publishing.taking import Body, Producer, take
 from messages_app.searching import arriving
 from messages_app.searching.arriving import Place
+from relaybase.http.details import CONTENT_TYPE, problem_details
+from relaybase.http.hot import Answer
 from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
 from relaycore.envelope import key_of
@@ -43,21 +48,41 @@ class Posted:
     body: Callable[[], Awaitable[bytes]]
 
 
-async def publish(posted: Posted, name: str) -> tuple[int, dict[str, Any]]:
-    """Status and data of the answer. Raises what a view may raise."""
+async def publish(posted: Posted, name: str) -> Answer:
+    """What is answered. Raises what a view may raise."""
     is_to_be_stored = Parameters(posted.asked, "confirm").one_of("confirm", ["stored"]) is not None
     known = await channel(name)
+    try:
+        receipt, allowed = await _publish(posted, known)
+    except Exception:
+        door().count(known, posted.producer, None)
+        raise
+    door().count(known, posted.producer, None if receipt is None else receipt.taken)
+    if receipt is None:
+        return _too_many(allowed)
+    ids = list(map(key_of, receipt.taken.documents))
+    data: dict[str, Any] = {"ids": [id.hex() for id in ids]}
+    if is_to_be_stored and (stored := await _stored(receipt, ids)) is not None:
+        return Answer(data | stored, 201, allowed.headers)
+    return Answer(data, 202, allowed.headers)
+
+
+async def _publish(posted: Posted, known: KnownChannel) -> tuple[Receipt | None, Allowed]:
+    """What became of it, None if these are too many messages; and what may come after it."""
     media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
     # What is packed takes up what it may have once it is unpacked.
     size = MOST_BYTES if is_packed or posted.length is None else posted.length
     async with door().room(size):
         body = Body(media_type, await posted.body(), is_packed, key)
-        receipt = await door().publish(known, body, posted.producer)
-    ids = list(map(key_of, receipt.taken.documents))
-    data: dict[str, Any] = {"ids": [id.hex() for id in ids]}
-    if is_to_be_stored and (stored := await _stored(receipt, ids)) is not None:
-        return 201, data | stored
-    return 202, data
+        taken = await take(body, known, posted.producer, settings.RELAY_MESSAGE_MAX_BYTES)
+        allowed = await door().allow(known, posted.producer, len(taken.documents))
+        return None if allowed.seconds else await door().publish(known, taken), allowed
+
+
+def _too_many(allowed: Allowed) -> Answer:
+    text = f"Too many messages at once. Try again in {allowed.seconds} s."
+    headers = {**allowed.headers, "Retry-After": str(allowed.seconds)}
+    return Answer(problem_details(429, text, "too-many-messages"), 429, headers, CONTENT_TYPE)
 
 
 async def _stored(receipt: Receipt, ids: list[bytes]) -> dict[str, Any] | None:

@@ -20,6 +20,7 @@ from messages_app.searching import history
 from messages_app.searching.rows import row
 from relaybase.http import cursors
 from relaybase.http.bodies import TooMuch
+from relaybase.http.hot import Answer
 from relaybase.http.parameters import Parameters
 from relaybase.http.parsers import BodyTooLarge
 from relaycore.publishing.parsing import FORMS, MOST_BYTES
@@ -129,8 +130,14 @@ class PublishMessages(APIView):
 
         headers = request.headers
         posted = Posted(request, _producer(request), lambda name: headers.get(name, ""), len(content), body)
-        status, data = bridge.run(publish(posted, name))
-        return Response(data, status)
+        answer = bridge.run(publish(posted, name))
+        return Response(
+            answer.data, answer.status, headers=dict(answer.headers), content_type=_other_than_json(answer)
+        )
+
+
+def _other_than_json(answer: Answer) -> str | None:
+    return None if answer.content_type == "application/json" else answer.content_type
 
 
 def _producer(request: Request) -> Producer:

@@ -11,13 +11,18 @@ from channels_app.registration import unknown
 from channels_app.remembering import KnownChannel, RememberedChannels
 from messages_app.publishing.appending import Appending, Stood
 from messages_app.publishing.footing import Footing, footing_of
+from messages_app.publishing.limits import Allowed, Limit
+from messages_app.publishing.limits import take as take_out
 from messages_app.publishing.line import Line
 from messages_app.publishing.looking import Looking
-from messages_app.publishing.taking import Body, Producer, Taken, take
+from messages_app.publishing.taking import Producer, Taken
+from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
 from relaycore.errors import Disconnected, NotTaken
 from relaycore.publishing.queue import Echo, Published, Room
+
+_COUNT_SECONDS = 1.0
 
 NO_ROOM = "More is being published than this process takes up at once. Try again in a few seconds."
 
@@ -28,6 +33,7 @@ class Door:
     def __init__(self) -> None:
         self._line = Line("relay-publisher", self._opened, self._failed)
         self._looking = Looking(self._line)
+        self._usage = Usage()
         self._room = Room(settings.RELAY_PUBLISH_MEMORY_BYTES)
         self._footings: dict[int, Footing] = {}
         self._asked: dict[int, asyncio.Task[Footing]] = {}
@@ -47,15 +53,42 @@ class Door:
         finally:
             self._room.give(size)
 
-    async def publish(self, channel: KnownChannel, body: Body, producer: Producer) -> "Receipt":
-        """Put all messages of a body on the stream.
+    async def allow(self, channel: KnownChannel, producer: Producer, messages: int) -> Allowed:
+        """Whether so many may be published now."""
+        limits = [
+            Limit(name, who, per_second)
+            for name, who, per_second in (
+                ("producer", producer.who, settings.RELAY_PUBLISH_PRODUCER_MESSAGES_PER_SECOND),
+                ("channel", channel.channel, settings.RELAY_PUBLISH_CHANNEL_MESSAGES_PER_SECOND),
+            )
+            if per_second
+        ]
+        return await take_out(self._line, limits, messages)
+
+    def count(self, channel: KnownChannel, producer: Producer, taken: Taken | None) -> None:
+        """Count what was published; None: it was refused."""
+        pair = (producer.name, channel.channel)
+        if taken is None:
+            is_first = self._usage.add(pair, refused=1)
+        else:
+            size = sum(map(len, taken.payloads))
+            is_first = self._usage.add(pair, messages=len(taken.payloads), size=size)
+        if is_first:
+            asyncio.get_running_loop().call_later(_COUNT_SECONDS, self._bring_counts)
+
+    def _bring_counts(self) -> None:
+        if self._line.is_open:
+            self._line.call(self._usage.command(), lambda reply: None)
+        else:
+            asyncio.get_running_loop().call_later(_COUNT_SECONDS, self._bring_counts)
+
+    async def publish(self, channel: KnownChannel, taken: Taken) -> "Receipt":
+        """Put all of it on the stream.
 
         Raises:
-            BadBody, BadMessage, MessageTooLarge, TooMuchAtOnce: it is none, or not all of it.
             Disconnected, NotTaken, UnfitServer, redis.ResponseError: as `Appending.append`.
             django.db.Error: nobody knows yet how everything is divided, and PostgreSQL does not answer.
         """
-        taken = await take(body, channel, producer, settings.RELAY_MESSAGE_MAX_BYTES)
         partition = partition_of(channel.channel, settings.RELAY_PARTITIONS)
         footing = self._footings.get(partition) or await self._learn_footing(partition)
         echo = (

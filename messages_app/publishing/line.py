@@ -65,6 +65,14 @@ class Line:
             return
         self._dial = self._loop.create_task(self._open())
 
+    async def is_ready(self) -> bool:
+        """Whether there is a connection, once that is known."""
+        if self._wire is None:
+            self.need()
+            if self._dial is not None:
+                await asyncio.shield(self._dial)
+        return self._wire is not None
+
     def call(self, command: tuple[Argument, ...], answer: Callable[[Reply], None]) -> None:
         """Send a command. `answer` is called later on, but at once if there is no connection."""
         if self._wire is None:
