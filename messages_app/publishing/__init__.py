@@ -32,6 +32,12 @@ Sharing
     What arrives while an append is under way goes into the next one; there is no timer
     (`relaycore.publishing.queue`). Each event loop has one connection to Redis for all partitions.
 
+Echoes
+    Where a channel is listened to, and its row does not say otherwise, what is published goes out as PUBLISH
+    too, for Redis' own subscribers: in the step that appends, and so that listeners do not store it a second
+    time (`relaybase.redis.appending`). What is appended again goes out again. The stream is the promise; what
+    goes out is Pub/Sub, and may be lost.
+
 Bounds
     A request takes up room for its body before that is read, and gives it back when it is answered
     (`RELAY_PUBLISH_MEMORY_BYTES`). Without room the answer is 503 at once. One large body at a time

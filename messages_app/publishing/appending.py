@@ -15,7 +15,7 @@ from messages_app.publishing.line import AWAY, Line, Reply
 from messages_app.publishing.looking import Looking
 from relaybase import keys
 from relaybase.redis import appending
-from relaybase.redis.appending import Numbers
+from relaybase.redis.appending import Appended, Numbers
 from relaybase.redis.wire import Argument
 from relaycore import envelope, legacy
 from relaycore.errors import Disconnected, NotTaken, UnfitServer
@@ -56,6 +56,7 @@ class Appending:
         self._numbers = Numbers()
         self._name = uuid.uuid4().hex[:8]
         self._entries = 0
+        self._echoes: list[list[appending.Echo]] = []
         self._reported_at = float("-inf")
 
     async def append(self, published: Published) -> Stood:
@@ -105,9 +106,18 @@ class Appending:
             *(envelope.F_SOURCE, source),
             *(envelope.F_BSON, b"".join(batch.documents)),
         )
-        known = self._numbers.upto
-        return appending.command(
-            self._footing.partition, batch.messages, fields, layout=self._footing.layout, known=known
+        on = self._footing
+        echoes = appending.cut([(echo.channel, echo.payloads) for echo in batch.echoes])
+        # What is too much for one step goes out once all of it stands.
+        self._echoes = echoes if len(echoes) > 1 else []
+        return appending.publish_command(
+            on.partition,
+            [(batch.messages, fields)],
+            layout=on.layout,
+            known=self._numbers.upto,
+            echoes=echoes[0] if len(echoes) == 1 else (),
+            control=on.control,
+            seal_key=on.seal_key,
         )
 
     def _answer(self, reply: Reply) -> None:
@@ -116,14 +126,34 @@ class Appending:
         elif isinstance(reply, hiredis.ReplyError):
             self._fail(self._queue.refused(), self._refusal(str(reply)))
         else:
-            entry, upto = reply
-            self._numbers.learn(int(upto))
-            parts = self._queue.stood()
-            self._looking.note(sum(part.size for part in parts))
-            self._announce(parts)
-            for part in parts:
-                _tell(self._told.pop(part), Stood(entry.decode(), part.first))
+            self._stood(Appended.read(reply))
         self.turn()
+
+    def _stood(self, appended: Appended) -> None:
+        self._numbers.learn(appended.upto)
+        parts = self._queue.stood()
+        self._looking.note(sum(part.size for part in parts))
+        self._see_whether_it_went_out(appended.refused)
+        on = self._footing
+        for echoes in self._echoes:
+            command = appending.echo_command(
+                on.partition, echoes, layout=on.layout, control=on.control, seal_key=on.seal_key
+            )
+            self._line.call(command, self._went_out)
+        self._announce(parts)
+        (entry,) = appended.ids
+        for part in parts:
+            _tell(self._told.pop(part), Stood(entry, part.first))
+
+    def _went_out(self, reply: Reply) -> None:
+        """Whatever it says: it stands on the stream."""
+        if not isinstance(reply, Disconnected):
+            text = reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)
+            self._see_whether_it_went_out(text)
+
+    def _see_whether_it_went_out(self, refused: str) -> None:
+        if refused:
+            self._report("what was published to go out as PUBLISH too", refused)
 
     def _announce(self, parts: list[Published]) -> None:
         """For consumers of the older kind, if there are any."""
@@ -134,10 +164,7 @@ class Appending:
 
     def _refusal(self, text: str) -> Exception:
         """What it means that Redis refuses with this."""
-        partition, now = self._footing.partition, time.monotonic()
-        if now - self._reported_at >= _REPORT_EVERY_SECONDS:
-            self._reported_at = now
-            log.warning("partition %d: Redis refuses to append what was published: %s", partition, text)
+        self._report("to append what was published", text)
         if text.startswith("LAYOUT ") or " LAYOUT " in text:
             self._misfits()
             if f"here it is {MOVING}" in text:
@@ -153,6 +180,12 @@ class Appending:
             case Refusal.RIGHTS:
                 return redis.ResponseError(text)
         return NotTaken("Redis refuses to append, the log says why. Try again in a few seconds.")
+
+    def _report(self, what: str, why: str) -> None:
+        now = time.monotonic()
+        if now - self._reported_at >= _REPORT_EVERY_SECONDS:
+            self._reported_at = now
+            log.warning("partition %d: Redis refuses %s: %s", self._footing.partition, what, why)
 
     def _fail(self, parts: list[Published], why: Exception) -> None:
         for part in parts:
