@@ -9,6 +9,7 @@
     ├── BadMessage         what is to be published is no message; the text says why
     │   └── MessageTooLarge  its payload has more bytes than one may have
     ├── TooMuchAtOnce      a request brings more than one may
+    ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
     ├── ChannelChanged     somebody has changed it since it was looked at
     ├── BadEntry           a stream entry is not in the documented format
@@ -61,6 +62,10 @@ class MessageTooLarge(BadMessage):
 
 class TooMuchAtOnce(RelayError, ValueError):
     """A request brings more messages, or more bytes once it is unpacked, than one may."""
+
+
+class NoReplica(RelayError, ValueError):
+    """A replica of Redis is to confirm something, and there is none."""
 
 
 class NotTaken(RelayError):

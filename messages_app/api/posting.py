@@ -25,6 +25,8 @@ from relaycore.errors import RelayError
 from relaycore.position import entry_prefix
 from relaycore.publishing.parsing import FORMS, MOST_BYTES
 
+CONFIRMED: Final = ["stored", "replicated"]
+
 CONFIRM_SECONDS: Final = 10.0
 """So long an answer waits until everything is stored, if it is asked to."""
 
@@ -50,10 +52,10 @@ class Posted:
 
 async def publish(posted: Posted, name: str) -> Answer:
     """What is answered. Raises what a view may raise."""
-    is_to_be_stored = Parameters(posted.asked, "confirm").one_of("confirm", ["stored"]) is not None
+    confirm = Parameters(posted.asked, "confirm").one_of("confirm", CONFIRMED)
     known = await channel(name)
     try:
-        receipt, allowed = await _publish(posted, known)
+        receipt, allowed = await _publish(posted, known, is_replicated=confirm == "replicated")
     except Exception:
         door().count(known, posted.producer, None)
         raise
@@ -62,12 +64,14 @@ async def publish(posted: Posted, name: str) -> Answer:
         return _too_many(allowed)
     ids = list(map(key_of, receipt.taken.documents))
     data: dict[str, Any] = {"ids": [id.hex() for id in ids]}
-    if is_to_be_stored and (stored := await _stored(receipt, ids)) is not None:
+    if confirm == "stored" and (stored := await _stored(receipt, ids)) is not None:
         return Answer(data | stored, 201, allowed.headers)
     return Answer(data, 202, allowed.headers)
 
 
-async def _publish(posted: Posted, known: KnownChannel) -> tuple[Receipt | None, Allowed]:
+async def _publish(
+    posted: Posted, known: KnownChannel, *, is_replicated: bool
+) -> tuple[Receipt | None, Allowed]:
     """What became of it, None if these are too many messages; and what may come after it."""
     media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
     # What is packed takes up what it may have once it is unpacked.
@@ -76,7 +80,9 @@ async def _publish(posted: Posted, known: KnownChannel) -> tuple[Receipt | None,
         body = Body(media_type, await posted.body(), is_packed, key)
         taken = await take(body, known, posted.producer, settings.RELAY_MESSAGE_MAX_BYTES)
         allowed = await door().allow(known, posted.producer, len(taken.documents))
-        return None if allowed.seconds else await door().publish(known, taken), allowed
+        if allowed.seconds:
+            return None, allowed
+        return await door().publish(known, taken, is_replicated=is_replicated), allowed
 
 
 def _too_many(allowed: Allowed) -> Answer:

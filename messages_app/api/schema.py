@@ -172,8 +172,9 @@ publish = extend_schema(
         ),
         query(
             "confirm",
-            "stored: answer once everything is stored, with 201; after 10 s with 202.",
-            enum=["stored"],
+            "stored: answer once everything is stored, with 201; after 10 s with 202. replicated: once a "
+            "replica of Redis has it too.",
+            enum=["stored", "replicated"],
         ),
         OpenApiParameter(
             "Idempotency-Key",

@@ -26,10 +26,14 @@ from relaycore.refusals import Refusal, classify
 log = logging.getLogger(__name__)
 
 FULL = "Redis is nearly full, and takes no messages from publishers. Try again in a few seconds."
+ALONE = "No replica has confirmed it, though it is on the stream. Send it again, with the same keys."
 STOPPED = "It may have been appended, or not: Redis has not answered. Send it again, with the same keys."
 
 
 _REPORT_EVERY_SECONDS = 5.0
+
+_REPLICA_MS = 1000
+"""So long a replica has time to confirm what was appended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +47,20 @@ class Stood:
 class Appending:
     """For one partition and one event loop.
 
-    misfits: called when another layout stands beside the stream than this footing has
+    misfits:       called when another layout stands beside the stream than this footing has
+    is_replicated: it stands once a replica has it as well
     """
 
-    def __init__(self, footing: Footing, line: Line, looking: Looking, misfits: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        footing: Footing,
+        line: Line,
+        looking: Looking,
+        misfits: Callable[[], object],
+        *,
+        is_replicated: bool = False,
+    ) -> None:
+        self._is_replicated = is_replicated
         self._footing = footing
         self._line = line
         self._looking = looking
@@ -56,6 +70,7 @@ class Appending:
         self._numbers = Numbers()
         self._name = uuid.uuid4().hex[:8]
         self._entries = 0
+        self._held: Reply = None
         self._echoes: list[list[appending.Echo]] = []
         self._reported_at = float("-inf")
 
@@ -91,7 +106,12 @@ class Appending:
         elif self._looking.is_full and not self._queue.is_under_way:
             self._fail(self._queue.give_up(), NotTaken(FULL))
         elif (batch := self._queue.next()) is not None:
-            self._line.call(self._command(batch), self._answer)
+            if self._is_replicated:
+                # One after the other: the second one's answer is about the first one.
+                self._line.call(self._command(batch), self._hold)
+                self._line.call(("WAIT", 1, _REPLICA_MS), self._answer_held)
+            else:
+                self._line.call(self._command(batch), self._answer)
 
     def give_up(self, why: Exception) -> None:
         """Nobody can append now."""
@@ -119,6 +139,21 @@ class Appending:
             control=on.control,
             seal_key=on.seal_key,
         )
+
+    def _hold(self, reply: Reply) -> None:
+        self._held = reply
+
+    def _answer_held(self, replicas: Reply) -> None:
+        """What Redis has answered, now that so many replicas have it."""
+        reply, self._held = self._held, None
+        if isinstance(reply, list) and not (isinstance(replicas, int) and replicas):
+            if isinstance(replicas, Disconnected):
+                reply = replicas
+            else:
+                self._fail(self._queue.refused(), NotTaken(ALONE))
+                self.turn()
+                return
+        self._answer(reply)
 
     def _answer(self, reply: Reply) -> None:
         if isinstance(reply, Disconnected):

@@ -9,17 +9,16 @@ from django.conf import settings
 
 from channels_app.registration import unknown
 from channels_app.remembering import KnownChannel, RememberedChannels
-from messages_app.publishing.appending import Appending, Stood
+from messages_app.publishing.appending import Stood
 from messages_app.publishing.footing import Footing, footing_of
+from messages_app.publishing.lane import Lane
 from messages_app.publishing.limits import Allowed, Limit
 from messages_app.publishing.limits import take as take_out
-from messages_app.publishing.line import Line
-from messages_app.publishing.looking import Looking
 from messages_app.publishing.taking import Producer, Taken
 from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
-from relaycore.errors import Disconnected, NotTaken
+from relaycore.errors import NotTaken
 from relaycore.publishing.queue import Echo, Published, Room
 
 _COUNT_SECONDS = 1.0
@@ -31,13 +30,13 @@ class Door:
     """Of one event loop."""
 
     def __init__(self) -> None:
-        self._line = Line("relay-publisher", self._opened, self._failed)
-        self._looking = Looking(self._line)
-        self._usage = Usage()
-        self._room = Room(settings.RELAY_PUBLISH_MEMORY_BYTES)
         self._footings: dict[int, Footing] = {}
         self._asked: dict[int, asyncio.Task[Footing]] = {}
-        self._appending: dict[Footing, Appending] = {}
+        self._lane = Lane("relay-publisher", self._footings.clear)
+        self._replicated = Lane("relay-replicated", self._footings.clear, is_replicated=True)
+        self._line = self._lane.line
+        self._usage = Usage()
+        self._room = Room(settings.RELAY_PUBLISH_MEMORY_BYTES)
 
     @asynccontextmanager
     async def room(self, size: int) -> AsyncIterator[None]:
@@ -82,11 +81,11 @@ class Door:
         else:
             asyncio.get_running_loop().call_later(_COUNT_SECONDS, self._bring_counts)
 
-    async def publish(self, channel: KnownChannel, taken: Taken) -> "Receipt":
-        """Put all of it on the stream.
+    async def publish(self, channel: KnownChannel, taken: Taken, *, is_replicated: bool = False) -> "Receipt":
+        """Put all of it on the stream, and on that of a replica if it is to be there as well.
 
         Raises:
-            Disconnected, NotTaken, UnfitServer, redis.ResponseError: as `Appending.append`.
+            Disconnected, NotTaken, NoReplica, UnfitServer, redis.ResponseError: as `Lane.append`.
             django.db.Error: nobody knows yet how everything is divided, and PostgreSQL does not answer.
         """
         partition = partition_of(channel.channel, settings.RELAY_PARTITIONS)
@@ -95,23 +94,9 @@ class Door:
             Echo(channel.channel.encode(), taken.payloads) if channel.listen and channel.republish else None
         )
         published = Published(taken.documents, echo)
-        stood = await self._appending_on(footing).append(published)
+        lane = self._replicated if is_replicated else self._lane
+        stood = await lane.append(footing, published)
         return Receipt(taken, partition, stood, published.may_repeat)
-
-    def _appending_on(self, footing: Footing) -> Appending:
-        found = self._appending.get(footing)
-        if found is None:
-            found = Appending(footing, self._line, self._looking, self._footings.clear)
-            self._appending[footing] = found
-        return found
-
-    def _opened(self) -> None:
-        for one in list(self._appending.values()):
-            one.turn()
-
-    def _failed(self, why: Disconnected) -> None:
-        for one in list(self._appending.values()):
-            one.give_up(why)
 
     async def _learn_footing(self, partition: int) -> Footing:
         """Look it up once, whoever asks meanwhile."""

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadChannelName: (400, "bad-channel-name"),
     errors.BadPolicy: (400, "bad-policy"),
+    errors.NoReplica: (400, "no-replica"),
     errors.BadBody: (400, "bad-body"),
     errors.BadMessage: (400, "bad-message"),
     errors.BadEntry: (400, "bad-entry"),

@@ -1,6 +1,7 @@
 """What is answered 202 stands on the stream, whatever happens to Redis; what is not is answered soon."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from relaybase import keys
 from relaycore import envelope
 from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
+from tests.failover import Failover
 from tests.integration.publishing.conftest import Answer, Publisher
 from tests.proxy import Proxy
 
@@ -224,3 +226,38 @@ def test_while_channels_are_moved_nothing_is_taken(
         client.set(keys.layout(0), before)
     assert publisher.post(channel, b"a").status == 202
     assert len(standing(own)) == 2
+
+
+def test_a_replica_confirms_what_it_has_or_the_answer_says_that_none_does(
+    serve: Callable[..., str], token: str, make_channel: Make, tmp_path: Path, wait_until: Any
+) -> None:
+    channel = make_channel()
+    with Failover(tmp_path) as servers:
+        publisher = Publisher(serve(REDIS_URL=servers.url), token)
+        answer = publisher.post(channel, b"a", "?confirm=replicated")
+        assert answer.status == 202
+        assert servers.replica.xlen(keys.stream(0)) == 1
+
+        servers.replica.execute_command("REPLICAOF", "NO", "ONE")
+        wait_until(lambda: servers.primary.info("replication")["connected_slaves"] == 0)
+        answer = publisher.post(channel, b"a", "?confirm=replicated")
+        assert (answer.status, answer.data["type"]) == (400, "urn:relay:problem:no-replica")
+        assert publisher.post(channel, b"a").status == 202
+
+
+def test_a_replica_that_does_not_confirm_in_time_is_503(
+    serve: Callable[..., str], token: str, make_channel: Make, tmp_path: Path
+) -> None:
+    channel = make_channel()
+    with Failover(tmp_path) as servers:
+        publisher = Publisher(serve(REDIS_URL=servers.url), token)
+        assert publisher.post(channel, b"a", "?confirm=replicated").status == 202
+        pid = servers.replica.info("server")["process_id"]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            answers = [publisher.post(channel, b"a", "?confirm=replicated"), publisher.post(channel, b"a")]
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    assert [answer.status for answer in answers] == [503, 202]
+    assert "No replica has confirmed it" in answers[0].data["detail"]
