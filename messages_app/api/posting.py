@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.conf import settings
 from pymongo.errors import PyMongoError
 
 from channels_app.remembering import KnownChannel
-from messages_app.publishing.door import Receipt, channel, door
+from messages_app.publishing.door import Door, Receipt, channel, door
 from messages_app.publishing.limits import Allowed
-from messages_app.publishing.taking import Body, Producer, take
+from messages_app.publishing.taking import Body, Producer
 from messages_app.searching import arriving
 from messages_app.searching.arriving import Place
 from relaybase.http.details import CONTENT_TYPE, problem_details
@@ -53,13 +52,13 @@ class Posted:
 async def publish(posted: Posted, name: str) -> Answer:
     """What is answered. Raises what a view may raise."""
     confirm = Parameters(posted.asked, "confirm").one_of("confirm", CONFIRMED)
-    known = await channel(name)
+    known, way_in = await channel(name), door()
     try:
-        receipt, allowed = await _publish(posted, known, is_replicated=confirm == "replicated")
+        receipt, allowed = await _publish(way_in, posted, known, is_replicated=confirm == "replicated")
     except Exception:
-        door().count(known, posted.producer, None)
+        way_in.count(known, posted.producer, None)
         raise
-    door().count(known, posted.producer, None if receipt is None else receipt.taken)
+    way_in.count(known, posted.producer, None if receipt is None else receipt.taken)
     if receipt is None:
         return _too_many(allowed)
     ids = list(map(key_of, receipt.taken.documents))
@@ -70,19 +69,22 @@ async def publish(posted: Posted, name: str) -> Answer:
 
 
 async def _publish(
-    posted: Posted, known: KnownChannel, *, is_replicated: bool
+    way_in: Door, posted: Posted, known: KnownChannel, *, is_replicated: bool
 ) -> tuple[Receipt | None, Allowed]:
     """What became of it, None if these are too many messages; and what may come after it."""
     media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
     # What is packed takes up what it may have once it is unpacked.
     size = MOST_BYTES if is_packed or posted.length is None else posted.length
-    async with door().room(size):
+    way_in.take_room(size)
+    try:
         body = Body(media_type, await posted.body(), is_packed, key)
-        taken = await take(body, known, posted.producer, settings.RELAY_MESSAGE_MAX_BYTES)
-        allowed = await door().allow(known, posted.producer, len(taken.documents))
+        taken = await way_in.take(body, known, posted.producer)
+        allowed = await way_in.allow(known, posted.producer, len(taken.documents))
         if allowed.seconds:
             return None, allowed
-        return await door().publish(known, taken, is_replicated=is_replicated), allowed
+        return await way_in.publish(known, taken, is_replicated=is_replicated), allowed
+    finally:
+        way_in.give_room(size)
 
 
 def _too_many(allowed: Allowed) -> Answer:

@@ -2,8 +2,6 @@
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from django.conf import settings
 
@@ -14,7 +12,7 @@ from messages_app.publishing.footing import Footing, footing_of
 from messages_app.publishing.lane import Lane
 from messages_app.publishing.limits import Allowed, Limit
 from messages_app.publishing.limits import take as take_out
-from messages_app.publishing.taking import Producer, Taken
+from messages_app.publishing.taking import Body, Chance, Producer, Taken, take
 from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
@@ -36,21 +34,25 @@ class Door:
         self._replicated = Lane("relay-replicated", self._footings.clear, is_replicated=True)
         self._line = self._lane.line
         self._usage = Usage()
+        self._chance = Chance()
         self._room = Room(settings.RELAY_PUBLISH_MEMORY_BYTES)
 
-    @asynccontextmanager
-    async def room(self, size: int) -> AsyncIterator[None]:
-        """Hold room for a body of so many bytes, before it is read and until it is answered.
+    def take_room(self, size: int) -> None:
+        """Hold room for a body of so many bytes, before it is read. Until `give_room`, once it is answered.
 
         Raises:
             NotTaken: there is none.
         """
         if not self._room.take(size):
             raise NotTaken(NO_ROOM)
-        try:
-            yield
-        finally:
-            self._room.give(size)
+
+    def give_room(self, size: int) -> None:
+        """Give it back."""
+        self._room.give(size)
+
+    async def take(self, body: Body, channel: KnownChannel, producer: Producer) -> Taken:
+        """The messages of a body, as `taking.take`."""
+        return await take(body, channel, producer, self._chance)
 
     async def allow(self, channel: KnownChannel, producer: Producer, messages: int) -> Allowed:
         """Whether so many may be published now."""

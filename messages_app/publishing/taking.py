@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import io
+import itertools
 import os
 import time
 import zlib
@@ -10,6 +11,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
+
+from django.conf import settings
 
 from channels_app.remembering import KnownChannel
 from relaycore import envelope
@@ -45,18 +48,28 @@ class Body:
     key: str | None
 
 
-async def take(body: Body, channel: KnownChannel, producer: Producer, most_bytes: int) -> "Taken":
-    """The documents of all of it.
+class Chance:
+    """What nobody else has. Not to be taken along by a fork: each event loop has its own."""
 
-    most_bytes: of one payload
+    def __init__(self) -> None:
+        self._own = os.urandom(_CHANCE_BYTES)
+        self._numbers = itertools.count()
+
+    def draw(self) -> bytes:
+        """Something that was never drawn before, and cannot be guessed once it is hashed."""
+        return self._own + next(self._numbers).to_bytes(8)
+
+
+async def take(body: Body, channel: KnownChannel, producer: Producer, chance: Chance) -> "Taken":
+    """The documents of all of it. `chance`: for what has no identity of its own.
 
     Raises:
         BadBody, BadMessage, MessageTooLarge, TooMuchAtOnce: as `parsing.parse`.
     """
     if len(body.content) <= _INLINE_BYTES and not body.is_packed:
-        return _take(body, channel, producer, most_bytes)
+        return _take(body, channel, producer, chance)
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_thread, _take, body, channel, producer, most_bytes)
+    return await loop.run_in_executor(_thread, _take, body, channel, producer, chance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +81,21 @@ class Taken:
     received_at: int
 
 
-def _take(body: Body, channel: KnownChannel, producer: Producer, most_bytes: int) -> Taken:
+def _take(body: Body, channel: KnownChannel, producer: Producer, chance: Chance) -> Taken:
     content = _unpacked(body.content) if body.is_packed else body.content
-    messages = parsing.parse(body.media_type, content, most_bytes)
+    messages = parsing.parse(body.media_type, content, settings.RELAY_MESSAGE_MAX_BYTES)
+    identities = [_identity(message.id, body.key, index, chance) for index, message in enumerate(messages)]
     received_at = time.time_ns() // 1_000_000
-    documents = _documents(messages, channel, producer, body.key, received_at)
+    documents = _documents(messages, identities, channel, producer, received_at)
     return Taken(documents, [message.payload for message in messages], received_at)
 
 
 def _documents(
-    messages: Sequence[Message], channel: KnownChannel, producer: Producer, key: str | None, received_at: int
+    messages: Sequence[Message],
+    identities: Sequence[bytes],
+    channel: KnownChannel,
+    producer: Producer,
+    received_at: int,
 ) -> list[bytes]:
     name = channel.channel.encode()
     key_of = make_published_key(channel.policy, name, producer.who.encode())
@@ -85,11 +103,10 @@ def _documents(
     timestamp = envelope.timestamp(received_at)
     documents = []
     for index, message in enumerate(messages):
-        identity = key_of(message.payload, _identity(message.id, key, index))
         try:
             documents.append(
                 encode(
-                    identity,
+                    key_of(message.payload, identities[index]),
                     message.payload,
                     timestamp,
                     attributes=message.attributes,
@@ -102,13 +119,13 @@ def _documents(
     return documents
 
 
-def _identity(id: str | None, key: str | None, index: int) -> bytes:
+def _identity(id: str | None, key: str | None, index: int, chance: Chance) -> bytes:
     """What makes a message the same for its publisher. No form of it is another one's."""
     if id is not None:
         return b"i" + id.encode()
     if key is not None:
         return b"k" + index.to_bytes(4) + key.encode()
-    return b"c" + os.urandom(_CHANCE_BYTES)
+    return b"c" + chance.draw()
 
 
 def _unpacked(content: bytes) -> bytes:

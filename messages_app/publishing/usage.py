@@ -5,7 +5,7 @@ and a channel are counted by name, whoever publishes where: what comes beyond th
 """
 
 import json
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -42,21 +42,24 @@ class Usage:
     """What one process has counted and not yet brought to Redis."""
 
     def __init__(self) -> None:
-        self._sums: defaultdict[Pair, Counter[str]] = defaultdict(Counter)
+        self._sums: dict[Pair, list[int]] = {}
 
     def add(self, pair: Pair, *, messages: int = 0, size: int = 0, refused: int = 0) -> bool:
         """Count; whether it is the first since the last `command`."""
         is_first = not self._sums
         if len(self._sums) >= MOST and pair not in self._sums:
             pair = OTHERS
-        self._sums[pair] += Counter(messages=messages, bytes=size, refused=refused)
+        sums = self._sums.setdefault(pair, [0, 0, 0])
+        sums[0] += messages
+        sums[1] += size
+        sums[2] += refused
         return is_first
 
     def command(self) -> tuple[Argument, ...]:
         """What brings it to Redis. A lost answer loses or doubles it: these are figures for people."""
         counts: list[Argument] = []
         for pair, sums in self._sums.items():
-            for name, count in sums.items():
+            for name, count in zip(COUNTS, sums, strict=True):
                 if count:
                     counts += (_written(pair), name, count)
         self._sums.clear()
