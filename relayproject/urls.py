@@ -8,8 +8,9 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from messages_app.api.download import MessageExport
+from messages_app.api.publishing import PublishMessages
 from messages_app.api.quarantine import QuarantineAcknowledge, QuarantineDetail, QuarantineList
-from messages_app.api.views import MessageDetail, MessageList, PublishMessages
+from messages_app.api.views import MessageDetail, MessageList
 from relaybase.http.addresses import NAME, both, followed
 from relaybase.http.problems import unexpected
 from relaybase.pages.failures import missing, refused

@@ -7,7 +7,8 @@ from rest_framework.exceptions import NotFound
 from access_app.models import Token
 from messages_app.api import posting
 from messages_app.api.posting import Posted
-from messages_app.api.views import NO_SUCH_MESSAGE, MessageDetail, PublishMessages
+from messages_app.api.publishing import PublishMessages
+from messages_app.api.views import NO_SUCH_MESSAGE, MessageDetail
 from messages_app.publishing.taking import Producer
 from messages_app.searching import single
 from messages_app.searching.rows import row
