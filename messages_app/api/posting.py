@@ -1,6 +1,7 @@
 """`POST /api/v1/channels/NAME/messages`: what is asked, and what is answered, whoever asks."""
 
 import asyncio
+import functools
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -20,9 +21,10 @@ from relaybase.http.hot import Answer
 from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
 from relaycore.envelope import key_of
-from relaycore.errors import RelayError
+from relaycore.errors import NotTaken, RelayError
 from relaycore.position import entry_prefix
-from relaycore.publishing.parsing import FORMS, MOST_BYTES
+from relaycore.publishing.parsing import FORMS
+from relaycore.publishing.queue import Share
 
 CONFIRMED: Final = ["stored", "replicated"]
 
@@ -32,6 +34,11 @@ CONFIRM_SECONDS: Final = 10.0
 _KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
+NO_ROOM: Final = "More is being published than this process takes up at once. Try again in a few seconds."
+
+Note = Callable[[int], object]
+
+
 @dataclass(frozen=True, slots=True)
 class Posted:
     """A request to publish, of either kind.
@@ -39,14 +46,14 @@ class Posted:
     asked:  for its parameters
     header: a header by its name in lower case; empty if it is not there
     length: of the body, as announced; None if it is not
-    body:   takes it in
+    body:   takes it in, and tells of each piece how many bytes it has
     """
 
     asked: Asked
     producer: Producer
     header: Callable[[str], str]
     length: int | None
-    body: Callable[[], Awaitable[bytes]]
+    body: Callable[[Note | None], Awaitable[bytes]]
 
 
 async def publish(posted: Posted, name: str) -> Answer:
@@ -73,18 +80,25 @@ async def _publish(
 ) -> tuple[Receipt | None, Allowed]:
     """What became of it, None if these are too many messages; and what may come after it."""
     media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
-    # What is packed takes up what it may have once it is unpacked.
-    size = MOST_BYTES if is_packed or posted.length is None else posted.length
-    way_in.take_room(size)
+    share = way_in.share()
     try:
-        body = Body(media_type, await posted.body(), is_packed, key)
+        # What was announced is taken up before it comes, and what was not as it comes.
+        _grow(share, posted.length or 0)
+        note = None if posted.length is not None else functools.partial(_grow, share)
+        body = Body(media_type, await posted.body(note), is_packed, key)
         taken = await way_in.take(body, known, posted.producer)
+        _grow(share, sum(map(len, taken.documents)) - share.size)
         allowed = await way_in.allow(known, posted.producer, len(taken.documents))
         if allowed.seconds:
             return None, allowed
         return await way_in.publish(known, taken, is_replicated=is_replicated), allowed
     finally:
-        way_in.give_room(size)
+        share.give_back()
+
+
+def _grow(share: Share, size: int) -> None:
+    if size > 0 and not share.grow(size):
+        raise NotTaken(NO_ROOM)
 
 
 def _too_many(allowed: Allowed) -> Answer:

@@ -9,7 +9,7 @@ from rest_framework.views import APIView
 
 from access_app.models import Token
 from messages_app.api import schema
-from messages_app.api.posting import Posted, publish
+from messages_app.api.posting import Note, Posted, publish
 from messages_app.publishing import bridge
 from messages_app.publishing.taking import Producer
 from relaybase.http.bodies import TooMuch
@@ -54,7 +54,7 @@ class PublishMessages(APIView):
         if len(content) > MOST_BYTES:
             raise BodyTooLarge(str(TooMuch(MOST_BYTES)))
 
-        async def body() -> bytes:
+        async def body(note: Note | None) -> bytes:
             return content
 
         headers = request.headers

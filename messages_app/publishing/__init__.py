@@ -39,9 +39,9 @@ Echoes
     goes out is Pub/Sub, and may be lost.
 
 Bounds
-    A request takes up room for its body before that is read, and gives it back when it is answered
-    (`RELAY_PUBLISH_MEMORY_BYTES`). Without room the answer is 503 at once. One large body at a time
-    is taken apart; small ones are not worth a thread.
+    A request takes up room for its body before that is read, or as it comes, and for what it becomes on the
+    stream, and gives it back when it is answered (`RELAY_PUBLISH_MEMORY_BYTES`). Without room the answer is
+    503 at once. One large body at a time is taken apart; small ones are not worth a thread.
 
 Failure
     =====================================  ======================================================

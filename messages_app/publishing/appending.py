@@ -161,7 +161,12 @@ class Appending:
         elif isinstance(reply, hiredis.ReplyError):
             self._fail(self._queue.refused(), self._refusal(str(reply)))
         else:
-            self._stood(Appended.read(reply))
+            try:
+                self._stood(Appended.read(reply))
+            except (TypeError, ValueError):
+                # Whoever waits must be told, and what is under way must end.
+                log.exception("partition %d: Redis has answered something else", self._footing.partition)
+                self._fail(self._queue.give_up(), NotTaken(STOPPED))
         self.turn()
 
     def _stood(self, appended: Appended) -> None:

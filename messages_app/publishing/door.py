@@ -16,12 +16,9 @@ from messages_app.publishing.taking import Body, Chance, Producer, Taken, take
 from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
-from relaycore.errors import NotTaken
-from relaycore.publishing.queue import Echo, Published, Room
+from relaycore.publishing.queue import Echo, Published, Room, Share
 
 _COUNT_SECONDS = 1.0
-
-NO_ROOM = "More is being published than this process takes up at once. Try again in a few seconds."
 
 
 class Door:
@@ -37,18 +34,9 @@ class Door:
         self._chance = Chance()
         self._room = Room(settings.RELAY_PUBLISH_MEMORY_BYTES)
 
-    def take_room(self, size: int) -> None:
-        """Hold room for a body of so many bytes, before it is read. Until `give_room`, once it is answered.
-
-        Raises:
-            NotTaken: there is none.
-        """
-        if not self._room.take(size):
-            raise NotTaken(NO_ROOM)
-
-    def give_room(self, size: int) -> None:
-        """Give it back."""
-        self._room.give(size)
+    def share(self) -> Share:
+        """For what one request takes up, from before its body is read until it is answered."""
+        return Share(self._room)
 
     async def take(self, body: Body, channel: KnownChannel, producer: Producer) -> Taken:
         """The messages of a body, as `taking.take`."""

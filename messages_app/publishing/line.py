@@ -108,8 +108,8 @@ class Line:
     async def _open(self) -> None:
         try:
             wire = await asyncio.to_thread(open_wire, self._name)
-        except Disconnected as exc:
-            log.warning("%s: %s", self._name, exc)
+        except Exception as exc:  # Whatever it is: whoever waits for the connection must be told.
+            log.warning("%s: %s", self._name, exc, exc_info=not isinstance(exc, Disconnected))
             self._dial, self._failed_at = None, time.monotonic()
             self._failed(Disconnected(AWAY))
             return

@@ -34,7 +34,7 @@ _EACH_TAKES: Final = 16 << 10
 OF_THE_KNOWN: Final = Crowd(16 << 20, 12 << 20)
 OF_STRANGERS: Final = Crowd(4 << 20, 1 << 20)
 OF_PUBLISHERS: Final = Crowd(1 << 40, 1 << 40)
-"""What they may take up is bounded by the door (`messages_app.publishing`), which refuses the newest, not the oldest."""
+"""What they may take up the door bounds (`messages_app.publishing`), which refuses the newest one."""
 
 
 class Refused(Exception):

@@ -15,7 +15,8 @@ Sending it again doubles nothing, since each message has its key by then, also o
 chance. What a publisher is told of is what has stood: nothing is forgotten between the two, for there is no
 event that takes something out of the queue without an answer.
 
-Bytes are taken up before a body is read (`take`), and given back when its request is answered.
+Bytes are taken up before a body is read, or as it comes (`Share`), and given back when its request is
+answered.
 """
 
 from collections import deque
@@ -90,9 +91,12 @@ class Room:
         self._most = most
         self.taken = 0
 
-    def take(self, size: int) -> bool:
-        """Take up so many bytes; False: there is no room for them now. One request always has room."""
-        if self.taken and self.taken + size > self._most:
+    def take(self, size: int, held: int = 0) -> bool:
+        """Take up so many bytes; False: there is no room for them now. One request always has room.
+
+        held: what the same request has taken up before
+        """
+        if self.taken > held and self.taken + size > self._most:
             return False
         self.taken += size
         return True
@@ -100,6 +104,25 @@ class Room:
     def give(self, size: int) -> None:
         """Give them back."""
         self.taken -= size
+
+
+class Share:
+    """What one request takes up of a room."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.size = 0
+
+    def grow(self, size: int) -> bool:
+        """Take up so many more bytes; False: there is no room for them now."""
+        has_room = self._room.take(size, self.size)
+        self.size += size * has_room
+        return has_room
+
+    def give_back(self) -> None:
+        """All of it."""
+        self._room.give(self.size)
+        self.size = 0
 
 
 class Queue:

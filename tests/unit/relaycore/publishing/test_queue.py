@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from relaycore.publishing.queue import ENTRY_BYTES, Batch, Echo, Published, Queue, Room
+from relaycore.publishing.queue import ENTRY_BYTES, Batch, Echo, Published, Queue, Room, Share
 
 
 def one(*documents: bytes, echo: Echo | None = None) -> Published:
@@ -100,6 +100,20 @@ def test_one_that_is_larger_than_the_room_is_taken_alone() -> None:
 
     assert room.take(1000)
     assert not room.take(1)
+
+
+def test_a_request_that_grows_holds_what_it_has_until_it_gives_it_back() -> None:
+    room = Room(100)
+    first, second = Share(room), Share(room)
+
+    assert first.grow(60)
+    assert second.grow(30)
+    assert not first.grow(20)
+    assert (first.size, second.size, room.taken) == (60, 30, 90)
+    second.give_back()
+    assert first.grow(1000)  # It is alone.
+    first.give_back()
+    assert room.taken == 0
 
 
 class Histories(RuleBasedStateMachine):
