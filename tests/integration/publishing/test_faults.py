@@ -100,7 +100,7 @@ def test_an_answer_of_redis_that_is_lost_doubles_nothing(
 ) -> None:
     channel = make_channel()
     publisher.post(channel, b"first")
-    with proxy.cutting(20, rb"\A\*2\r\n\$\d+\r\n\d{13}-", every=2) as cut:
+    with proxy.cutting(20, rb"\A\*3\r\n\*1\r\n\$\d+\r\n\d{13}-", every=2) as cut:
         answers = []
         while cut.done < 20 and len(answers) < 2000:
             answers.append(publisher.post(channel, b"a"))
