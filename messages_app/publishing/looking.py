@@ -20,6 +20,9 @@ FULL_FROM: Final = 0.8
 
 _LOOK_SECONDS: Final = 0.5
 
+_TAKES: Final = 2
+"""Bytes that Redis takes at most for one that is appended: its own form, and what waits for its file."""
+
 
 class Looking:
     """For one `Line`.
@@ -32,7 +35,7 @@ class Looking:
         self._looked_at = float("-inf")
         self._is_asking = self._was_full = False
         self._then: list[Callable[[], None]] = []
-        self._used = self._most = 0
+        self._used = self._most = self._noted = 0
         self.consumers = 0
 
     @property
@@ -42,12 +45,14 @@ class Looking:
 
     def note(self, size: int) -> None:
         """So many bytes were appended since it was looked at."""
-        self._used += size
+        self._noted += size
 
     @property
     def is_due(self) -> bool:
-        """Whether what is known is old."""
-        return time.monotonic() - self._looked_at >= _LOOK_SECONDS
+        """Whether what is known is old; near the limit, whether anything was appended since."""
+        may_use = self._used + _TAKES * self._noted
+        is_near = bool(self._most and self._noted) and may_use >= FULL_FROM * self._most
+        return is_near or time.monotonic() - self._looked_at >= _LOOK_SECONDS
 
     def look(self, then: Callable[[], None] | None = None) -> None:
         """Ask, unless that is under way. `then` is called with the answer, or where there is none."""
@@ -65,6 +70,7 @@ class Looking:
         self._is_asking = False
         if isinstance(reply, bytes):
             self._looked_at = time.monotonic()
+            self._noted = 0
             self._used, self._most = _number(reply, b"used_memory"), _number(reply, b"maxmemory")
             if self.is_full is not self._was_full:
                 self._was_full = self.is_full
@@ -72,7 +78,7 @@ class Looking:
                 log.warning("Redis uses %d of %d bytes: publishers %s", self._used, self._most, what)
         elif not isinstance(reply, ConnectionError):
             # This user may not ask. A Redis that is full says so when it is appended.
-            self._looked_at, self._most = time.monotonic(), 0
+            self._looked_at, self._most, self._noted = time.monotonic(), 0, 0
         waiting, self._then = self._then, []
         for then in waiting:
             then()
