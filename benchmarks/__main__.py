@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import ceiling, contenders, footprint, history, hot, latency, rates, variations
+from benchmarks import ceiling, contenders, door, footprint, history, hot, latency, rates, variations
 from benchmarks.progress import say
 from benchmarks.relay import Relay, running
 from benchmarks.results import Results
@@ -38,6 +38,7 @@ class Plan:
     stored: int = 10_000_000
     history: int = 1_000_000
     requests: int = 2000
+    published_seconds: float = 10.0
     asked: int = 3
     apart: bool = True
 
@@ -57,6 +58,7 @@ QUICK = Plan(
     stored=5000,
     history=3000,
     requests=50,
+    published_seconds=0.3,
     asked=1,
     apart=False,
 )
@@ -109,7 +111,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
             relay, results, plan.varied, list(plan.channels), list(plan.sizes), plan.stored
         ),
         "g": lambda relay: history.measure(relay, results, plan.history),
-        "h": lambda relay: hot.measure(relay, results, plan.requests, plan.asked),
+        "h": lambda relay: _measure_web(relay, results, plan),
     }
     with_standby: dict[str, Callable[[Relay], None]] = {
         "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),
@@ -125,6 +127,11 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
         with running(room / "two") as relay:
             _measure(relay, only, with_standby)
     return servers
+
+
+def _measure_web(relay: Relay, results: Results, plan: Plan) -> None:
+    hot.measure(relay, results, plan.requests, plan.asked)
+    door.measure(relay, results, plan.published_seconds, plan.asked)
 
 
 def _measure(relay: Relay, only: str, sections: Mapping[str, Callable[[Relay], None]]) -> None:

@@ -34,6 +34,12 @@ prefix, count, policy = sys.stdin.readline().split(maxsplit=2)
 for number in range(int(count)):
     registration.start(prefix + str(number), parse(json.loads(policy)))
 """
+_MAKE = """
+import sys
+from channels_app.models import Channel
+name = sys.stdin.readline().strip()
+Channel.objects.get_or_create(channel=name, defaults={"listen": False, "deduplicate": "every"})
+"""
 _STOP = """
 import sys
 from channels_app import registration
@@ -59,6 +65,10 @@ class Relay(Target):
         assert self.stack.process is not None
         groups = {name: family(self.stack.pids[name]) for name in PYTHON_PROCESSES}
         return {**groups, "supervisor": family(self.stack.process.pid)[:1]}
+
+    def make_channel(self, name: str) -> None:
+        """One that nobody listens to."""
+        self._manage(_MAKE, name + "\n")
 
     @contextmanager
     def listening(self, *shapes: Shape, policy: str = '"content"') -> Iterator[None]:

@@ -20,6 +20,9 @@ LEGACY_CHANNEL = STREAM
 JOURNAL = f"{STREAM}:journal"
 """The last warnings and errors of all processes (`relaybase.journal`)."""
 
+PUBLISHED = f"{STREAM}:published"
+"""A hash: how much was published by HTTP, by whom and where (`messages_app.publishing.usage`)."""
+
 DEPLOYMENT = f"{STREAM}:deployment"
 """The identity of the deployment to which the streams belong (`leases_app.deployment`)."""
 
@@ -104,6 +107,11 @@ def meters(partition: int) -> str:
 def suspect(partition: int) -> str:
     """The position of a message that is tried by itself because it may kill its writer."""
     return f"{STREAM}:{{{partition}}}:suspect"
+
+
+def bucket(name: str, who: str) -> str:
+    """How many messages `who` may still publish by HTTP (`messages_app.publishing.limits`)."""
+    return f"{STREAM}:bucket:{name}:{who}"
 
 
 def requests(who: str, window: int) -> str:

@@ -7,8 +7,8 @@ partition, channel, term or position it speaks. A loop says once what all its li
 import contextlib
 import json
 import logging
+import os
 import threading
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
@@ -93,7 +93,7 @@ class GiveRequestId:
 def within(given: str) -> Iterator[str]:
     """What is logged meanwhile was written in a request with this id, or a new one if it cannot be one."""
     plain = given.isascii() and given.replace("-", "").isalnum() and len(given) <= _MOST_CHARACTERS
-    held = request_id.set(given if plain else uuid.uuid4().hex)
+    held = request_id.set(given if plain else os.urandom(16).hex())
     try:
         yield request_id.get()
     finally:

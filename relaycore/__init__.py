@@ -35,6 +35,13 @@ What a writer decides:
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
 =====================  ============================================================
 
+What is decided when messages are taken by HTTP:
+
+=====================  ============================================================
+`publishing.parsing`   which messages the body of a request has
+`publishing.queue`     what waits for the stream, what is appended when, and who may be told
+=====================  ============================================================
+
 What a follower decides, the one reader of a process that hands on what is newly stored:
 
 =====================  ============================================================

@@ -5,7 +5,12 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
+    ├── BadBody            what came is not in the form that it announces; the text says why
     ├── BadMessage         what is to be published is no message; the text says why
+    │   └── MessageTooLarge  its payload has more bytes than one may have
+    ├── TooMuchAtOnce      a request brings more than one may
+    ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
+    ├── NotTaken           no messages are taken now; try again
     ├── ChannelChanged     somebody has changed it since it was looked at
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
@@ -39,8 +44,32 @@ class ChannelUnknown(RelayError, LookupError):
     """A channel that is not in the table."""
 
 
+class BadBody(RelayError, ValueError):
+    """The body of a request is not in the form that its media type says."""
+
+
 class BadMessage(RelayError, ValueError):
-    """What is to be published cannot be a message as it is."""
+    """What is to be published cannot be a message as it is. `index`: which of several, if known."""
+
+    def __init__(self, text: str, index: int | None = None) -> None:
+        super().__init__(text)
+        self.index = index
+
+
+class MessageTooLarge(BadMessage):
+    """A payload has more bytes than one may have."""
+
+
+class TooMuchAtOnce(RelayError, ValueError):
+    """A request brings more messages, or more bytes once it is unpacked, than one may."""
+
+
+class NoReplica(RelayError, ValueError):
+    """A replica of Redis is to confirm something, and there is none."""
+
+
+class NotTaken(RelayError):
+    """Messages are not taken now, since there is no room for them or a server refuses them. Try again."""
 
 
 class ChannelChanged(RelayError):

@@ -1,6 +1,7 @@
 """The hot endpoints, mounted before Django (`relaybase.http.hot`). A new one is one more in `ENDPOINTS`."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -8,13 +9,13 @@ from django.utils.module_loading import import_string
 
 from access_app.admitting import Admitted
 from access_app.remembering import Remembered
-from messages_app.api.hot import MESSAGE
+from messages_app.api.hot import MESSAGE, PUBLISH
 from relaybase.http.admission import Admission
 from relaybase.http.bodies import Application
-from relaybase.http.hot import Endpoint, HotEndpoints, Trace
+from relaybase.http.hot import Endpoint, HotEndpoints, Trace, plain
 from relayproject.observing.http import count
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE,)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE, PUBLISH)
 
 _OF_ANY_ANSWER: Final = (
     "relaybase.pages.security.ContentSecurityPolicy",
@@ -26,7 +27,9 @@ _OF_ANY_ANSWER: Final = (
 
 def admitting(django: Application, remembered: Remembered) -> Admission:
     """An application that hands bodies to `django` once it is known whose they are."""
-    return Admission(django, Admitted(remembered), private="/api/v1/", open_to_all="/api/session/")
+    return Admission(
+        django, Admitted(remembered), private="/api/v1/", open_to_all="/api/session/", most_bytes=most_bytes
+    )
 
 
 def before(django: Application, remembered: Remembered, trace: Trace | None) -> HotEndpoints:
@@ -35,6 +38,13 @@ def before(django: Application, remembered: Remembered, trace: Trace | None) -> 
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
     fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
     return HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
+
+
+def most_bytes(scope: Mapping[str, Any]) -> int:
+    """How many bytes the body of a request may have, by its endpoint; 0 if it is none of these."""
+    path, method = plain.path_of(scope), scope["method"]
+    found = (one.most_bytes for one in ENDPOINTS if method in one.functions and one.matcher().match(path))
+    return next(found, 0)
 
 
 def _fixed_headers(is_https: bool) -> dict[str, str]:

@@ -8,9 +8,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from messages_app.api.download import MessageExport
+from messages_app.api.publishing import PublishMessages
 from messages_app.api.quarantine import QuarantineAcknowledge, QuarantineDetail, QuarantineList
 from messages_app.api.views import MessageDetail, MessageList
-from relaybase.http.addresses import NAME, both
+from relaybase.http.addresses import NAME, both, followed
 from relaybase.http.problems import unexpected
 from relaybase.pages.failures import missing, refused
 from relayproject.observing.health import healthz, readyz, readyz_web
@@ -41,6 +42,11 @@ urlpatterns = [
     both(f"{API}/start-listening", StartListening.as_view(), "start-listening"),
     both(f"{API}/stop-listening/{NAME}", StopListening.as_view(), "stop-listening"),
     both(f"{API}/channels", ChannelList.as_view(), "channels"),
+    both(
+        f"{API}/channels/{NAME}/messages",
+        followed("messages", PublishMessages.as_view(), ChannelDetail.as_view()),
+        "publish",
+    ),
     both(f"{API}/channels/{NAME}", ChannelDetail.as_view(), "channel"),
     both(f"{API}/gaps", GapList.as_view(), "gaps"),
     both(f"{API}/messages", MessageList.as_view(), "messages"),

@@ -5,11 +5,16 @@ from typing import Any, Final
 from rest_framework.exceptions import NotFound
 
 from access_app.models import Token
+from messages_app.api import posting
+from messages_app.api.posting import Posted
+from messages_app.api.publishing import PublishMessages
 from messages_app.api.views import NO_SUCH_MESSAGE, MessageDetail
+from messages_app.publishing.taking import Producer
 from messages_app.searching import single
 from messages_app.searching.rows import row
-from relaybase.http.hot import Endpoint, Request
+from relaybase.http.hot import Answer, Endpoint, Request
 from relaybase.http.parameters import Parameters
+from relaycore.publishing.parsing import MOST_BYTES
 
 
 async def message(request: Request, key: str) -> dict[str, Any]:
@@ -28,4 +33,26 @@ MESSAGE: Final = Endpoint(
     view=MessageDetail,
     right=Token.Scope.READ,
     functions={"GET": message},
+)
+
+
+async def publish(request: Request, name: str) -> Answer:
+    """Put messages on the stream."""
+
+    def header(name: str) -> str:
+        return request.headers.get(name.encode(), b"").decode("latin-1")
+
+    holder, announced = request.holder, header("content-length")
+    length = int(announced) if announced else None
+    posted = Posted(request, Producer(holder.who, holder.name), header, length, request.body)
+    return await posting.publish(posted, name)
+
+
+PUBLISH: Final = Endpoint(
+    name="publish",
+    pattern="api/v1/channels/(?P<name>[^/]+)/messages",
+    view=PublishMessages,
+    right="publish",
+    functions={"POST": publish},
+    most_bytes=MOST_BYTES,
 )

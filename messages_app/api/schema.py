@@ -125,3 +125,69 @@ export = extend_schema(
         **error_responses(404),
     },
 )
+
+
+class PublishedMessageSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """A message to publish."""
+
+    message = serializers.CharField(allow_blank=True)
+    id = serializers.CharField(
+        required=False, help_text="Under the policy every: sent again with the same id it is stored once."
+    )
+    encoding = serializers.CharField(
+        required=False, help_text="base64: the message is bytes, written in base64."
+    )
+    attributes = serializers.DictField(child=serializers.CharField(), required=False)
+    content_type = serializers.CharField(required=False)
+
+
+class StoredSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """What was published and is stored."""
+
+    ids = serializers.ListField(child=serializers.CharField())
+    positions = serializers.ListField(
+        child=serializers.CharField(allow_null=True), help_text="null: not stored, it is in quarantine."
+    )
+    duplicates = serializers.ListField(
+        child=serializers.IntegerField(),
+        help_text="Which of them, from 0, were stored before: with the body that they had then.",
+    )
+
+
+class PublishedSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """What was published."""
+
+    ids = serializers.ListField(
+        child=serializers.CharField(), help_text="Of the messages, in the order in which they were sent."
+    )
+
+
+publish = extend_schema(
+    operation_id="publish",
+    summary="Publish messages on a channel",
+    tags=["messages"],
+    parameters=[
+        OpenApiParameter(
+            "name", str, OpenApiParameter.PATH, description="The channel; slashes in it as `%2F`."
+        ),
+        query(
+            "confirm",
+            "stored: answer once everything is stored, with 201; after 10 s with 202. replicated: once a "
+            "replica of Redis has it too.",
+            enum=["stored", "replicated"],
+        ),
+        OpenApiParameter(
+            "Idempotency-Key",
+            str,
+            OpenApiParameter.HEADER,
+            description="Under the policy every: the request may be sent again, and is stored once.",
+        ),
+    ],
+    request={
+        "application/json": PublishedMessageSchema,
+        "application/x-ndjson": OpenApiTypes.STR,
+        "text/plain": OpenApiTypes.STR,
+        "application/octet-stream": OpenApiTypes.BINARY,
+    },
+    responses={201: StoredSchema, 202: PublishedSchema, **error_responses(403, 404, 413, 415)},
+)

@@ -1,9 +1,12 @@
 """Addresses of the API: with and without a trailing slash, and with names in them."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, re_path
 from rest_framework.request import Request
 
@@ -17,6 +20,32 @@ def both(route: str, view: Callable[..., Any], name: str | None = None) -> URLPa
     It ends with `\Z`: `$` would let a line break follow, and the name before it be another.
     """
     return re_path(rf"^{route}/?\Z", view, name=name)
+
+
+def followed(word: str, view: Callable[..., Any], otherwise: Callable[..., Any]) -> Callable[..., Any]:
+    """What answers an address with a name that is followed by `word`: `view`.
+
+    There a name is one part of the address, its slashes are `%2F`. An address that is otherwise is that of
+    a name which ends with `/` and this word: `otherwise` answers it.
+    """
+
+    @functools.wraps(view)
+    def answer(request: HttpRequest, name: str) -> HttpResponseBase:
+        if _is_one_part(request, name, word):
+            return view(request, name=name)  # type: ignore[no-any-return]
+        end = "/" if request.path.endswith("/") else ""
+        return otherwise(request, name=f"{name}/{word}{end}")  # type: ignore[no-any-return]
+
+    return answer
+
+
+def _is_one_part(request: HttpRequest, name: str, word: str) -> bool:
+    # Servers decode paths; ASGI keeps the original.
+    sent: bytes = getattr(request, "scope", {}).get("raw_path") or b""
+    if not sent:
+        return "/" not in name
+    *_, part, last = sent.decode("latin-1").removesuffix("/").split("/")
+    return unquote(last) == word and unquote(part) == name
 
 
 def readings(request: Request, name: str) -> list[str]:

@@ -33,9 +33,18 @@ class Admission:
     admit:   who has shown who he is
     private: what the paths begin with where nothing is answered to strangers
     open:    what those begin with that are excepted from it
+    most_bytes: how many a body may have, by the scope of its request, if they are more than `MAX_BODY_BYTES`
     """
 
-    def __init__(self, application: Application, admit: Admit, private: str, open_to_all: str) -> None:
+    def __init__(
+        self,
+        application: Application,
+        admit: Admit,
+        private: str,
+        open_to_all: str,
+        most_bytes: Callable[[Mapping[str, Any]], int] = lambda scope: 0,
+    ) -> None:
+        self._most_bytes = most_bytes
         self._application = application
         self._admit = admit
         self._private = private
@@ -76,13 +85,16 @@ class Admission:
 
     async def _body(self, scope: Mapping[str, Any], receive: Receive, length: int | None) -> bytes:
         """All of it; `length` is None where none is announced."""
-        if length is not None and length > bodies.MAX_BODY_BYTES:
-            raise bodies.TooMuch(bodies.MAX_BODY_BYTES)
+        most, crowd = max(bodies.MAX_BODY_BYTES, self._most_bytes(scope)), bodies.OF_THE_KNOWN
+        if most > bodies.MAX_BODY_BYTES:
+            crowd = bodies.OF_PUBLISHERS
+        if length is not None and length > most:
+            raise bodies.TooMuch(most)
         peer = bodies.peer_of(scope)
         if length is not None and length <= bodies.MAX_STRANGERS_BODY_BYTES:
             return await bodies.whole(receive, length, peer, bodies.OF_STRANGERS)
         if await self._admit(dict(scope["headers"])):
-            return await bodies.whole(receive, bodies.MAX_BODY_BYTES, peer)
+            return await bodies.whole(receive, most, peer, crowd)
         path: str = scope["path"].removeprefix(scope.get("root_path") or "")
         if path.startswith(self._private) and not path.startswith(self._open_to_all):
             exc = NotAuthenticated()

@@ -33,6 +33,8 @@ _EACH_TAKES: Final = 16 << 10
 
 OF_THE_KNOWN: Final = Crowd(16 << 20, 12 << 20)
 OF_STRANGERS: Final = Crowd(4 << 20, 1 << 20)
+OF_PUBLISHERS: Final = Crowd(1 << 40, 1 << 40)
+"""What they may take up the door bounds (`messages_app.publishing`), which refuses the newest one."""
 
 
 class Refused(Exception):
@@ -79,8 +81,16 @@ class Gone(Exception):
 TOO_LARGE: Final = str(TooMuch(MAX_BODY_BYTES))
 
 
-async def whole(receive: Receive, most: int, peer: str, crowd: Crowd = OF_THE_KNOWN) -> bytes:
+async def whole(
+    receive: Receive,
+    most: int,
+    peer: str,
+    crowd: Crowd = OF_THE_KNOWN,
+    note: Callable[[int], object] | None = None,
+) -> bytes:
     """The body of a request, taken in as it comes. `peer` is the address that it comes from.
+
+    note: is told of each piece, how many bytes it has
 
     Raises:
         Gone: the client went away before.
@@ -111,6 +121,8 @@ async def whole(receive: Receive, most: int, peer: str, crowd: Crowd = OF_THE_KN
                     more = event["more_body"]
                     if len(body) > most:
                         raise TooMuch(most)
+                    if note is not None:
+                        note(len(event["body"]))
                     if more and not is_sent_away:
                         crowd.grow(place, len(event["body"]))
                     if more and not is_sent_away:

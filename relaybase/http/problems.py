@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadChannelName: (400, "bad-channel-name"),
     errors.BadPolicy: (400, "bad-policy"),
+    errors.NoReplica: (400, "no-replica"),
+    errors.BadBody: (400, "bad-body"),
     errors.BadMessage: (400, "bad-message"),
     errors.BadEntry: (400, "bad-entry"),
     errors.ChannelUnknown: (404, "channel-unknown"),
@@ -38,8 +40,11 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.NotRetried: (409, "not-retried"),
     errors.LeaseLost: (409, "lease-lost"),
     errors.LeaseWentBack: (409, "lease-went-back"),
+    errors.MessageTooLarge: (413, "message-too-large"),
+    errors.TooMuchAtOnce: (413, "too-much-at-once"),
     errors.SearchTooSlow: (422, "search-too-slow"),
     errors.Disconnected: (503, "server-away"),
+    errors.NotTaken: (503, "not-taken"),
     errors.UnfitServer: (503, "unfit"),
 }
 """The status, and what the `type` ends with."""
@@ -52,12 +57,13 @@ RETRY_AFTER_SECONDS: Final = 2
 
 
 class Problem(APIException):
-    """An error of Relay, or of a server behind it, as DRF understands it."""
+    """An error of Relay, or of a server behind it, as DRF understands it. `more`: further members."""
 
-    def __init__(self, status: int, kind: str, detail: str) -> None:
+    def __init__(self, status: int, kind: str, detail: str, **more: Any) -> None:
         super().__init__(detail)
         self.status_code = status
         self.kind = kind
+        self.more = more
         if status == 503:
             self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
 
@@ -78,12 +84,13 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
         context["request"].accepted_media_type = JSONRenderer.media_type
         exc = of_server
     elif isinstance(exc, errors.RelayError) and type(exc) in ANSWERS:
-        exc = Problem(*ANSWERS[type(exc)], str(exc))
-    elif isinstance(exc, UnsupportedMediaType):
+        index = getattr(exc, "index", None)
+        exc = Problem(*ANSWERS[type(exc)], str(exc), **({} if index is None else {"index": index}))
+    elif type(exc) is UnsupportedMediaType:
         exc = Problem(exc.status_code, "", f"{exc.detail} Send JSON, with Content-Type: application/json.")
     response = exception_handler(exc, context)
     if response is not None:
-        _describe(response, getattr(exc, "kind", ""))
+        _describe(response, getattr(exc, "kind", ""), getattr(exc, "more", {}))
         if isinstance(getattr(context["request"], "accepted_renderer", JSONRenderer()), JSONRenderer):
             response.content_type = CONTENT_TYPE
     return response
@@ -116,10 +123,10 @@ def as_response(body: Mapping[str, Any]) -> JsonResponse:
     return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE, json_dumps_params=compact)
 
 
-def _describe(response: Response, kind: str) -> None:
+def _describe(response: Response, kind: str, more: Mapping[str, Any]) -> None:
     data = response.data
     if isinstance(data, dict) and "detail" in data:
-        response.data = problem_details(response.status_code, str(data["detail"]), kind)
+        response.data = problem_details(response.status_code, str(data["detail"]), kind, **more)
     else:
         few = _few(data)
         response.data = problem_details(response.status_code, _sentences(few), kind or "invalid", errors=few)

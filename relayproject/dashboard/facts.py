@@ -20,6 +20,8 @@ from leases_app import deployment, layout, partitioning
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.models import Quarantined
+from messages_app.publishing import usage
+from messages_app.publishing.usage import Used
 from messages_app.searching import backlog, history
 from relaybase import fitness, journal, rates, watching
 from relaybase.connections import shared_redis
@@ -60,6 +62,7 @@ class Facts:
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
     held:     messages in the memory of leading listeners
     latest:   what went into quarantine last and nobody has acknowledged
+    used:     who has published most by HTTP, and where
     """
 
     away: dict[str, str] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class Facts:
     quarantined: int | None = None
     latest: list[Quarantined] = field(default_factory=list)
     errors: list[journal.JournalLine] | None = None
+    used: list[Used] | None = None
 
     @property
     def active(self) -> int:
@@ -252,6 +256,7 @@ def _stream(facts: Facts, partitions: list[int], own: tuple[str, Layout] | None)
     facts.minute = rates.Rate(sum(counts[:-1]), 60.0)
     facts.hour = sum(rates.series(partitions, 60, 61)[1])
     facts.errors = journal.last(6)
+    facts.used = sorted(usage.read(shared_redis()), key=lambda one: -one.messages)[:_SHOWN]
     info = shared_redis().info()
     facts.findings += fitness.redis_findings(shared_redis(), info)
     if (why := takes_nothing(info)) is not None:

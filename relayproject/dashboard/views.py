@@ -16,6 +16,7 @@ _PARTS: Final = {
     "loops": "leases_app.view_lease",
     "gaps": "channels_app.view_gap",
     "quarantine": "messages_app.view_quarantined",
+    "published": "messages_app.view_message",
     "errors": "leases_app.view_lease",
 }
 """Each part, and the permission without which it stays empty; the first two only count."""

@@ -35,6 +35,11 @@ COUNTERS = {
     "vanished": "Messages that have left the stream, or MongoDB, without being stored; on record as gaps.",
     "quarantined": "Messages and unreadable entries that went into quarantine.",
 }
+PUBLISHED = {
+    "messages": "Messages that were published by HTTP. Both labels are empty for what is counted together.",
+    "bytes": "Bytes of their payloads.",
+    "refused": "Requests to publish that were refused, or not answered.",
+}
 HISTOGRAMS = {
     "batch_messages": "Messages in one insert.",
     "insert_seconds": "How long one insert took until it was durable, with its retries.",
@@ -183,6 +188,11 @@ def _of_streams(streams: Streams) -> Iterator[Metric]:
         unstored.add_metric([str(partition)], backlog.entries)
         lag.add_metric([str(partition)], backlog.lag_seconds)
     yield from (unstored, lag)
+    for name, text in PUBLISHED.items():
+        counter = CounterMetricFamily(f"relay_published_{name}", text, labels=["channel", "producer"])
+        for used in streams.used:
+            counter.add_metric([used.channel, used.producer], getattr(used, name))
+        yield counter
     yield GaugeMetricFamily(
         "relay_redis_refuses_writes",
         "Whether Redis takes nothing: what is heard now is not stored.",

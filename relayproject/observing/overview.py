@@ -11,6 +11,8 @@ from channels_app import completeness
 from channels_app.models import Channel, Gap
 from leases_app import deployment, layout, partitioning
 from leases_app.models import Lease
+from messages_app.publishing import usage
+from messages_app.publishing.usage import Used
 from messages_app.searching import backlog, history
 from messages_app.searching.backlog import Backlog
 from relaybase import fitness, meters, watching
@@ -103,6 +105,7 @@ class Streams:
     identity: of the deployment to which this Redis belongs; None if it belongs to nobody yet
     layouts:  what stands beside the streams
     refuses:  why it takes nothing; None: it does
+    used:     what was published by HTTP
     findings: what speaks against this Redis
     """
 
@@ -113,6 +116,7 @@ class Streams:
     identity: str | None
     layouts: list[str | None]
     refuses: str | None
+    used: list[Used]
     findings: list[Finding]
 
 
@@ -240,6 +244,7 @@ def read_streams() -> Streams:
         deployment.beside_stream(),
         layout.beside(settings.RELAY_PARTITIONS),
         takes_nothing(info),
+        usage.read(client),
         fitness.redis_findings(client, info),
     )
 

@@ -158,22 +158,26 @@ def serve(messages_database: str) -> Iterator[Callable[..., str]]:
         process.wait(10)
 
 
-def _web(application: str, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
+def environment_of_a_web_process(**environment: str) -> dict[str, str]:
+    """With the databases of the tests, and this."""
     databases = django_settings.DATABASES
+    url = urlsplit(django_settings.SERVERS.database_url)
+    return {
+        **os.environ,
+        "DATABASE_URL": url._replace(path="/" + databases["default"]["NAME"]).geturl(),
+        "RELAY_MONGO_DATABASE": databases["messages"]["NAME"],
+        **environment,
+    }
+
+
+def _web(application: str, environment: dict[str, str]) -> tuple[subprocess.Popen[bytes], str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     web = next(process for process in processes({"RELAY_WEB_PORT": str(port)}) if process.name == "web")
     process = subprocess.Popen(
         [argument.replace(":application", f":{application}") for argument in web.argv(sys.executable)],
-        env={
-            **os.environ,
-            "DATABASE_URL": urlsplit(django_settings.SERVERS.database_url)
-            ._replace(path="/" + databases["default"]["NAME"])
-            .geturl(),
-            "RELAY_MONGO_DATABASE": databases["messages"]["NAME"],
-            **environment,
-        },
+        env=environment_of_a_web_process(**environment),
     )
     url = f"http://127.0.0.1:{port}"
     for _ in range(300):

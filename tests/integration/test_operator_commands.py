@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +121,39 @@ class TestPublish:
 
         assert out == "0\n"
         assert "Nobody listened" in err
+
+    def test_fails_when_nobody_listened_if_somebody_is_to(self) -> None:
+        with pytest.raises(CommandError, match="1 messages were heard by nobody"):
+            _run("publish", "--expect-listener", "nobody hears this", "hello")
+
+    def test_publishes_the_messages_of_a_file(self, tmp_path: Path) -> None:
+        file = tmp_path / "messages"
+        file.write_bytes(b'{"message": "a"}\n\n{"message": "/w==", "encoding": "base64"}')
+        with shared_redis().pubsub(ignore_subscribe_messages=True) as pubsub:
+            pubsub.subscribe("orders")
+            pubsub.get_message(timeout=5)
+
+            assert _run("publish", "orders", "--file", str(file)) == ("2\n", "")
+            messages = [pubsub.get_message(timeout=5) for _ in range(2)]
+            assert [message and message["data"] for message in messages] == [b"a", b"\xff"]
+
+    def test_names_the_line_that_is_no_message(self, tmp_path: Path) -> None:
+        file = tmp_path / "messages"
+        file.write_bytes(b'{"message": "a"}\n\nhello\n')
+        with pytest.raises(CommandError, match="Line 3: Message 0 is not JSON"):
+            _run("publish", "orders", "--file", str(file))
+        with pytest.raises(CommandError, match="cannot be read"):
+            _run("publish", "orders", "--file", str(tmp_path / "other"))
+
+    def test_publishes_by_http(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with pytest.raises(CommandError, match="Set RELAY_TOKEN"):
+            _run("publish", "orders", "hello", "--http", "http://127.0.0.1:1")
+        monkeypatch.setenv("RELAY_TOKEN", "key")
+        monkeypatch.setattr("relayproject.posting.poster._WAIT_SECONDS", 0.0)
+        with pytest.raises(CommandError, match=r"Relay did not take it\. It does not answer"):
+            _run("publish", "orders", "hello", "--http", "http://127.0.0.1:1")
+        with pytest.raises(CommandError, match="is not the address of a Relay"):
+            _run("publish", "orders", "hello", "--http", "127.0.0.1:1")
 
     def test_says_when_redis_is_away(self, redis_away: None) -> None:
         with pytest.raises(CommandError, match="Redis did not take the message"):

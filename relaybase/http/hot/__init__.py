@@ -29,6 +29,9 @@ The same answers as Django's
     What Django's middlewares add to an answer is not written down again here. They are asked once, at the
     beginning, what they add to an empty one (`relayproject.hot`).
 
+Names
+    A name in an address is one part of it: its slashes are sent as `%2F` (`plain.QUOTED_SLASH`).
+
 The order of things
     As in a view: who asks (401), whether he may (403), how often (429), then the function. Errors become
     answers where Django's do (`problems`).

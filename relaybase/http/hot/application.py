@@ -14,6 +14,7 @@ from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.hot import limit, plain
 from relaybase.http.hot.answers import AnswerWriter, of_error
 from relaybase.http.hot.endpoint import WITH_BODY, Answer, Authority, Endpoint, Trace, Work
+from relaybase.http.hot.plain import QUOTED_SLASH
 from relaybase.http.hot.request import Request
 
 Count = Callable[[str, str, int, float], None]
@@ -107,7 +108,8 @@ class HotEndpoints:
         for route in self._routes:
             work = route.works.get(scope["method"])
             if work is not None and (match := route.matcher.match(path)) is not None:
-                return route, work, match.groupdict()
+                named = match.groupdict()
+                return route, work, {name: text.replace(QUOTED_SLASH, "/") for name, text in named.items()}
         return None
 
     async def _serve(self, call: _Call, send: Send) -> int:

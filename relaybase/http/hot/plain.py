@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, Final, cast
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.http import QueryDict
@@ -19,6 +20,8 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 Headers = Mapping[bytes, bytes]
+
+QUOTED_SLASH: Final = "\0"
 
 _MOST_PARAMETERS: Final = 100
 """Django refuses a thousand."""
@@ -45,8 +48,18 @@ _STRANGE: Final = Way(is_plain=False, is_https=False)
 
 
 def path_of(scope: Mapping[str, Any]) -> str:
-    """The path below the root, as Django takes it."""
+    """The path below the root, as Django takes it, but for slashes that were sent as `%2F`: `QUOTED_SLASH`.
+
+    So a name that has slashes is one part of it. Empty if it cannot be one of ours.
+    """
     path: str = scope["path"]
+    if QUOTED_SLASH in path:
+        return ""
+    sent: bytes = scope.get("raw_path") or b""
+    if b"%2" in sent and b"%2f" in sent.lower():
+        path = "/".join(
+            unquote(part).replace("/", QUOTED_SLASH) for part in sent.decode("latin-1").split("/")
+        )
     root = settings.FORCE_SCRIPT_NAME or scope.get("root_path")
     return path.removeprefix(root) if root else path
 

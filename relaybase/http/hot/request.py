@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.http import QueryDict
@@ -42,15 +42,16 @@ class Request:
         self._most_bytes = most_bytes
         self._peer = peer
 
-    async def body(self) -> bytes:
-        """All of the body. It can be asked for once.
+    async def body(self, note: Callable[[int], object] | None = None) -> bytes:
+        """All of the body. It can be asked for once. `note` is told of each piece, how many bytes it has.
 
         Raises:
             Refused: more than the endpoint takes, too slow, or too many at once; what is still on its way
                 is not read.
             Gone: the client went away before the end of it.
         """
-        return await bodies.whole(self._receive, self._most_bytes, self._peer)
+        crowd = bodies.OF_PUBLISHERS if self._most_bytes > bodies.MAX_BODY_BYTES else bodies.OF_THE_KNOWN
+        return await bodies.whole(self._receive, self._most_bytes, self._peer, crowd, note)
 
     async def json(self) -> Any:
         """The body as JSON: what REST framework's views find in `request.data`.

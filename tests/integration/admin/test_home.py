@@ -23,6 +23,7 @@ from channels_app.registration import start
 from leases_app import partitioning
 from leases_app.leasing import Condition, Contender
 from leases_app.models import Lease, Partitioning
+from messages_app.publishing.usage import Usage
 from messages_app.writing.stream import Stream
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
@@ -377,6 +378,24 @@ def test_the_backlog_and_its_age_are_shown(browser: Client, relay_keys: Any) -> 
     assert "is the writer keeping up?" in tiles
 
 
+def count(relay_keys: Any, pair: tuple[str, str], **counts: int) -> None:
+    counted = Usage()
+    counted.add(pair, **counts)
+    relay_keys.execute_command(*counted.command())
+
+
+def test_who_publishes_by_http_and_where(browser: Client, relay_keys: Any) -> None:
+    assert "Nothing yet." in parts(browser)["published"]
+    count(relay_keys, ("billing", "invoices"), messages=1, size=2048)
+    count(relay_keys, ("shop", "orders"), messages=12_000, size=100, refused=2)
+
+    found = parts(browser)["published"]
+
+    assert found.index("orders") < found.index("invoices")
+    assert "orders<p>by shop · 12 000 messages, 100 bytes · 2 requests refused</p>" in found
+    assert "invoices<p>by billing · 1 message, 2.0 KB</p>" in found
+
+
 def test_hostile_names_and_reasons_stay_text(browser: Client, relay_keys: Any) -> None:
     from messages_app.writing.quarantine import Quarantine
 
@@ -387,10 +406,13 @@ def test_hostile_names_and_reasons_stay_text(browser: Client, relay_keys: Any) -
         keys.JOURNAL, json.dumps({"at": 1.0, "level": "ERROR", "where": HOSTILE, "text": HOSTILE})
     )
 
+    count(relay_keys, (HOSTILE, HOSTILE), messages=1, size=2000)
+
     found = parts(browser)
     page = browser.get(HOME).content.decode()
 
     assert "&lt;script&gt;alert(1)" in found["silent"]
+    assert "&lt;script&gt;alert(1)" in found["published"]
     assert "&lt;script&gt;alert(1)" in found["quarantine"]
     assert "&lt;script&gt;alert(1)" in found["errors"]
     for html in [page, *found.values()]:

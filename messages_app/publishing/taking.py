@@ -1,0 +1,140 @@
+"""From the body of a request to documents for the stream."""
+
+import asyncio
+import gzip
+import io
+import itertools
+import os
+import time
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+
+from channels_app.remembering import KnownChannel
+from relaycore import envelope
+from relaycore.errors import BadBody, BadMessage, TooMuchAtOnce
+from relaycore.identity import make_published_key
+from relaycore.publishing import parsing
+from relaycore.publishing.parsing import MOST_BYTES, Message
+
+_INLINE_BYTES: Final = 32 << 10
+"""A larger body is taken apart in a thread: what else goes on here would wait for a millisecond."""
+
+_CHANCE_BYTES: Final = 16
+
+# One at a time: of many large ones at once each would only be slower, and take its memory.
+_thread: Final = ThreadPoolExecutor(1, "published")
+
+
+@dataclass(frozen=True, slots=True)
+class Producer:
+    """Who publishes. `who` identifies it for ever, `name` is shown."""
+
+    who: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What came. `media_type`: one of `parsing.FORMS`; `key`: the idempotency key of the request, if any."""
+
+    media_type: str
+    content: bytes
+    is_packed: bool
+    key: str | None
+
+
+class Chance:
+    """What nobody else has. Not to be taken along by a fork: each event loop has its own."""
+
+    def __init__(self) -> None:
+        self._own = os.urandom(_CHANCE_BYTES)
+        self._numbers = itertools.count()
+
+    def draw(self) -> bytes:
+        """Something that was never drawn before, and cannot be guessed once it is hashed."""
+        return self._own + next(self._numbers).to_bytes(8)
+
+
+async def take(body: Body, channel: KnownChannel, producer: Producer, chance: Chance) -> "Taken":
+    """The documents of all of it. `chance`: for what has no identity of its own.
+
+    Raises:
+        BadBody, BadMessage, MessageTooLarge, TooMuchAtOnce: as `parsing.parse`.
+    """
+    if len(body.content) <= _INLINE_BYTES and not body.is_packed:
+        return _take(body, channel, producer, chance)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_thread, _take, body, channel, producer, chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The documents of a request, and their payloads. `received_at`: in ms since 1970."""
+
+    documents: list[bytes]
+    payloads: list[bytes]
+    received_at: int
+
+
+def _take(body: Body, channel: KnownChannel, producer: Producer, chance: Chance) -> Taken:
+    content = _unpacked(body.content) if body.is_packed else body.content
+    messages = parsing.parse(body.media_type, content, settings.RELAY_MESSAGE_MAX_BYTES)
+    identities = [_identity(message.id, body.key, index, chance) for index, message in enumerate(messages)]
+    received_at = time.time_ns() // 1_000_000
+    documents = _documents(messages, identities, channel, producer, received_at)
+    return Taken(documents, [message.payload for message in messages], received_at)
+
+
+def _documents(
+    messages: Sequence[Message],
+    identities: Sequence[bytes],
+    channel: KnownChannel,
+    producer: Producer,
+    received_at: int,
+) -> list[bytes]:
+    name = channel.channel.encode()
+    key_of = make_published_key(channel.policy, name, producer.who.encode())
+    encode = envelope.Encoder(name).encode_published
+    timestamp = envelope.timestamp(received_at)
+    documents = []
+    for index, message in enumerate(messages):
+        try:
+            documents.append(
+                encode(
+                    key_of(message.payload, identities[index]),
+                    message.payload,
+                    timestamp,
+                    attributes=message.attributes,
+                    content_type=message.content_type,
+                    produced_by=producer.name,
+                )
+            )
+        except BadMessage as exc:
+            raise BadMessage(f"Message {index}: {exc}", index) from None
+    return documents
+
+
+def _identity(id: str | None, key: str | None, index: int, chance: Chance) -> bytes:
+    """What makes a message the same for its publisher. No form of it is another one's."""
+    if id is not None:
+        return b"i" + id.encode()
+    if key is not None:
+        return b"k" + index.to_bytes(4) + key.encode()
+    return b"c" + chance.draw()
+
+
+def _unpacked(content: bytes) -> bytes:
+    """What gzip has packed, as far as a body may go."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+            found = packed.read(MOST_BYTES + 1)
+    except (OSError, EOFError, zlib.error):
+        raise BadBody("The body is not what gzip packs, though Content-Encoding says so.") from None
+    if len(found) > MOST_BYTES:
+        raise TooMuchAtOnce(f"The body may have at most {MOST_BYTES} bytes once it is unpacked.")
+    return found

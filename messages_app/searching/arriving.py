@@ -1,0 +1,151 @@
+"""Waiting until what was appended is stored, and where it then stands.
+
+An entry is stored once the watermark has passed it (`messages_app.searching.watermark`). Of each partition
+for which somebody waits one task of the event loop looks: whenever the writer tells that something is
+stored, and once a second. Servers are asked in threads, since the looks are shared by all who wait.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bson import ObjectId
+from django.db import connection
+
+from leases_app import deployment, partitioning
+from messages_app.searching import archive
+from messages_app.searching.ear import Ear
+from messages_app.searching.history import collection
+from messages_app.searching.primary import session_after
+from relaybase.connections import one_per_loop
+from relaycore.errors import RelayError
+from relaycore.following.places import Horizon
+from relaycore.layout import Layout
+from relaycore.position import next_position
+from relaycore.times import to_milliseconds
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 1.0
+_LINGER_SECONDS: Final = 10.0
+"""So long the ear stays open after the last one who waited: the next one comes soon, as a rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message is stored, and when it was received (ms since 1970)."""
+
+    position: str
+    received_at: int
+
+
+async def wait_until_stored(partition: int, entry: str, seconds: float) -> Horizon | None:
+    """The look by which the entry of this id is stored; None if that is not so within these seconds."""
+    watches = _watches()
+    watch = watches.get(partition)
+    if watch is None:
+        watch = watches[partition] = _Watch(partition)
+    return await watch.wait(next_position(entry), seconds)
+
+
+async def find(ids: Sequence[bytes], horizon: Horizon) -> dict[bytes, Place]:
+    """Where these messages are stored, by what is stored since that look.
+
+    Raises:
+        Disconnected: the MongoDB that answers has fallen behind.
+        pymongo.errors.PyMongoError: it cannot answer.
+    """
+    return await asyncio.to_thread(_find, ids, horizon.operation_time)
+
+
+def _find(ids: Sequence[bytes], operation_time: str) -> dict[bytes, Place]:
+    messages = collection()
+    with session_after(messages, operation_time) as session:
+        wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}
+        found = messages.find(wanted, {"position": 1, "received_at": 1}, session=session, batch_size=10_000)
+        return {
+            document["_id"].binary: Place(document["position"], to_milliseconds(document["received_at"]))
+            for document in found
+        }
+
+
+@one_per_loop
+def _watches() -> dict[int, "_Watch"]:
+    return {}
+
+
+class _Watch:
+    """Of one partition, for one event loop."""
+
+    def __init__(self, partition: int) -> None:
+        self._partition = partition
+        self._waiting: dict[asyncio.Future[Horizon], str] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
+
+    async def wait(self, below: str, seconds: float) -> Horizon | None:
+        """The look whose watermark is at or above this position."""
+        stored: asyncio.Future[Horizon] = asyncio.get_running_loop().create_future()
+        self._waiting[stored] = below
+        self._woken.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        try:
+            return await asyncio.wait_for(stored, seconds)
+        except TimeoutError:
+            return None
+        finally:
+            del self._waiting[stored]
+
+    async def _run(self) -> None:
+        """Until nobody has waited for a while."""
+        try:
+            ear, layout = await asyncio.to_thread(self._begin)
+        except Exception:  # Whoever waits does so for its seconds. The next one begins anew.
+            log.warning("partition %d: nobody can wait for what is stored", self._partition, exc_info=True)
+            return
+        with contextlib.closing(ear):
+            while self._waiting or await self._is_wanted():
+                self._woken.clear()
+                await asyncio.to_thread(ear.turn, time.monotonic())
+                # A server that does not answer now may do so at the next look.
+                with contextlib.suppress(RelayError):
+                    self._tell(await asyncio.to_thread(archive.look, self._partition, layout))
+                if self._waiting:
+                    await self._listen(ear)
+
+    def _begin(self) -> tuple[Ear, Layout]:
+        try:
+            channel, key = deployment.news_channel(self._partition), deployment.seal_key(self._partition)
+            return Ear(channel, key), partitioning.layout()
+        finally:
+            connection.close()
+
+    def _tell(self, horizon: Horizon) -> None:
+        for stored, below in self._waiting.items():
+            if below <= horizon.below and not stored.done():
+                stored.set_result(horizon)
+
+    async def _is_wanted(self) -> bool:
+        """Whether somebody waits again, after a while."""
+        self._woken.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), _LINGER_SECONDS)
+        return bool(self._waiting)
+
+    async def _listen(self, ear: Ear) -> None:
+        """Until something is heard, somebody else waits, or a second has passed."""
+        loop, wire = asyncio.get_running_loop(), ear.wire
+        if wire is not None:
+            loop.add_reader(wire, self._woken.set)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), _LOOK_SECONDS)
+        finally:
+            if wire is not None:
+                loop.remove_reader(wire)
+        ear.hear(time.monotonic())

@@ -1,0 +1,1 @@
+"""Publishing from a shell: `manage.py publish`."""

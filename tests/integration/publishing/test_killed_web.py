@@ -1,0 +1,136 @@
+"""A web process that is killed after it has appended and before it has answered: sent again, stored once."""
+
+import contextlib
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from relaybase import keys
+from tests.integration.conftest import environment_of_a_web_process
+from tests.integration.publishing.conftest import Answer, Publisher
+from tests.loops import Loop
+from tests.proxy import Proxy
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Make = Callable[..., str]
+
+TIMES = 100
+
+
+class Web:
+    """One web process after another. `kill` ends the one that there is, and has the next one begin."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.publishing.forked_web"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment_of_a_web_process(REDIS_URL=redis_url, RELAY_WEB_REQUESTS_PER_MINUTE="0"),
+        )
+        self.url = f"http://127.0.0.1:{self._read()}"
+        self._pid = self._read()
+
+    def _read(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self._pid = self._read()
+
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        os.kill(self._pid, signal.SIGKILL)
+        self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with Proxy.to(django_settings.SERVERS.redis_url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def killed(proxy: Proxy, messages_database: str) -> Iterator[Web]:
+    web = Web(proxy.url)
+    yield web
+    web.stop()
+
+
+def post_and_kill(
+    web: Web, proxy: Proxy, client: Any, post: Callable[[], Answer], pool: ThreadPoolExecutor
+) -> None:
+    """Post; kill the web process once it stands on the stream, and nobody was told."""
+    appended = client.xinfo_stream(keys.stream(0))["last-generated-id"]
+    # With a look at Redis just now the next thing that it is asked is to append.
+    with proxy.hole(b"relay-publisher", up=False):
+        answer = pool.submit(post)
+        deadline = time.monotonic() + 10
+        while client.xinfo_stream(keys.stream(0))["last-generated-id"] == appended:
+            assert time.monotonic() < deadline, "it was not appended"
+            time.sleep(0.002)
+        web.kill()
+        with pytest.raises((OSError, http.client.HTTPException)):
+            answer.result()
+
+
+def insist(post: Callable[[], Answer]) -> Answer:
+    """As a client does: again, until it is answered."""
+    deadline = time.monotonic() + 20
+    while True:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            answer = post()
+            if answer.status == 202:
+                return answer
+        assert time.monotonic() < deadline, "never answered"
+
+
+@pytest.mark.parametrize(("has_key", "times"), [(True, TIMES), (False, 5)])
+def test_what_is_sent_again_is_stored_once_if_it_has_a_key(
+    killed: Web,
+    proxy: Proxy,
+    token: str,
+    make_channel: Make,
+    relay_keys: Any,
+    writer: Loop,
+    archive: Any,
+    wait_until: Any,
+    has_key: bool,
+    times: int,
+) -> None:
+    publisher, channel = Publisher(killed.url, token), make_channel()
+    with ThreadPoolExecutor(1) as pool:
+        for index in range(times):
+            insist(lambda: publisher.post(channel, b"warm"))
+
+            def post(index: int = index) -> Answer:
+                more = {"idempotency_key": f"key {index}"} if has_key else {}
+                return publisher.post(channel, b"%d" % index, **more)
+
+            post_and_kill(killed, proxy, relay_keys, post, pool)
+            insist(post)
+
+    wait_until(lambda: archive.count_documents({"message": f"{times - 1}"}) > 0)
+    found = Counter(
+        document["message"] for document in archive.find({"channel": channel, "message": {"$ne": "warm"}})
+    )
+    assert len(found) == times
+    assert set(found.values()) == {1 if has_key else 2}
