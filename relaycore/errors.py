@@ -3,6 +3,7 @@
     RelayError
     ├── BadChannelName     the name cannot be relayed; the text says why
     ├── BadPolicy          the deduplication policy is not one of the three
+    ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadMessage         what is to be published is no message; the text says why
@@ -29,6 +30,10 @@ class BadChannelName(RelayError, ValueError):
 
 class BadPolicy(RelayError, ValueError):
     """A deduplication policy that is not `content`, `every` or `{"field": name}`."""
+
+
+class BadGrants(RelayError, ValueError):
+    """Rights of a token that are not in the form of `relaycore.rights`."""
 
 
 class ChannelExists(RelayError):

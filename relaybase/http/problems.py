@@ -31,6 +31,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadChannelName: (400, "bad-channel-name"),
     errors.BadPolicy: (400, "bad-policy"),
     errors.BadMessage: (400, "bad-message"),
+    errors.BadGrants: (400, "bad-grants"),
     errors.BadEntry: (400, "bad-entry"),
     errors.ChannelUnknown: (404, "channel-unknown"),
     errors.ChannelExists: (409, "channel-exists"),

@@ -38,7 +38,7 @@ class Command(BaseCommand):
         for token in Token.objects.select_related("user"):
             used = f"{token.last_used_at:%Y-%m-%d %H:%M}" if token.last_used_at else "never"
             self.stdout.write(
-                f"{token.name}\t{token.user}\t{token.scope}\t{token.hint}…\tused {used}\t{token.state}"
+                f"{token.name}\t{token.user}\t{token.granted}\t{token.hint}…\tused {used}\t{token.state}"
             )
 
     def _make(self, name: str, user: str, scope: str, days: int | None, **__: Any) -> None:

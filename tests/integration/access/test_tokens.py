@@ -100,7 +100,7 @@ def test_commands_make_list_rotate_and_revoke(operator: Any) -> None:
     key = _command("make", "import", "--user", "operator", "--scope", "manage", "--days", "30").strip()
     assert _ask(key, "post", "/api/v1/start-listening", channel="orders").status_code == 201
     listed = _command("list")
-    assert "import\toperator\tmanage\t" + key[:10] in listed
+    assert "import\toperator\tmanage *\t" + key[:10] in listed
     assert key not in listed
     other = _command("rotate", "import").strip()
     assert (_ask(key).status_code, _ask(other).status_code) == (401, 200)
@@ -124,7 +124,7 @@ def test_commands_say_what_is_wrong(reader: str, arguments: tuple[str, ...], abo
 
 
 def test_the_admin_shows_a_new_key_once(browser: Any, operator: Any) -> None:
-    form = {"name": "billing", "user": operator.pk, "scope": "read", "expires_at_0": "", "expires_at_1": ""}
+    form = {"name": "billing", "user": operator.pk, "read": "*", "expires_at_0": "", "expires_at_1": ""}
     page = browser.post("/admin/access_app/token/add/", form, follow=True)
 
     token = Token.objects.get()
