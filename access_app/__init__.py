@@ -1,8 +1,9 @@
 """Who may do what, and who did what: tokens for programs, and the audit log.
 
 Tokens
-    A token has a name, a user in whose name it acts, and a scope. Only the SHA-256 of its key
-    is kept: a key has 256 bits of chance, so nothing slower is needed, and it is found by its
+    A token has a name, a user in whose name it acts, and grants: scopes by channel (`relaycore.rights`).
+    It may no more than its user, whose permissions in Django count as well (`permissions`). Only the SHA-256
+    of its key is kept: a key has 256 bits of chance, so nothing slower is needed, and it is found by its
     hash, which makes one look in an index. The key is shown once, when it is made or rotated.
 
 Audit log

@@ -4,12 +4,14 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from access_app import tokens
 from access_app.models import AuditEntry, Token
+from access_app.permissions import lacking
 from relaybase.pages.readonly import AddOnlyAdmin, ReadOnlyAdmin
 from relaycore.errors import BadGrants
 from relaycore.rights import SCOPES, parse
@@ -97,12 +99,27 @@ class TokenAdmin(AddOnlyAdmin):
         made, key = tokens.make(obj.name, obj.user, obj.granted, expires_at=obj.expires_at)
         obj.pk = made.pk
         self._show(request, made, key)
+        if lacks := lacking(obj.user, made.granted):
+            text = (
+                f"The user {obj.user} lacks {', '.join(lacks)}: without that the token may less than it says."
+            )
+            self.message_user(request, text, messages.WARNING)
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """The key is shown to whoever makes a token: so to act as somebody else takes a superuser."""
+        if db_field.name == "user" and not request.user.is_superuser:
+            kwargs["queryset"] = get_user_model().objects.filter(username=request.user.get_username())
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.action(description="Rotate: give selected tokens new keys", permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: Any) -> None:
         """The old keys are refused at once."""
         for token in queryset:
-            self._show(request, token, tokens.rotate(token))
+            if token.user_id == request.user.pk or request.user.is_superuser:
+                self._show(request, token, tokens.rotate(token))
+            else:
+                text = f"{token} acts as {token.user}: only a superuser may see its key."
+                self.message_user(request, text, messages.ERROR)
 
     @admin.action(description="Revoke selected tokens", permissions=["add"])
     def revoke(self, request: HttpRequest, queryset: Any) -> None:

@@ -19,9 +19,17 @@ from rest_framework.request import Request
 
 from access_app.models import Token
 from relaycore.globs import Glob
-from relaycore.rights import Grants
+from relaycore.rights import MANAGE, PUBLISH, READ, Grants
 
 LACKS: Final = 'The user of this token or session lacks the permission "{}".'
+
+
+OF_USE: Final[Mapping[str, frozenset[str]]] = {
+    READ: frozenset({"channels_app.view_channel", "channels_app.view_gap", "messages_app.view_message"}),
+    PUBLISH: frozenset({"messages_app.add_message"}),
+    MANAGE: frozenset(f"channels_app.{verb}_channel" for verb in ("add", "change", "delete")),
+}
+"""Of Django's permissions those that a user needs for all that a right is good for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,12 @@ class InScope(IsAuthenticated):
         return self.message is None
 
 
+def lacking(user: Any, grants: Grants) -> list[str]:
+    """The permissions without which this user's token cannot make full use of its grants."""
+    wanted = {permission for right, of in OF_USE.items() if grants.allow(right) for permission in of}
+    return sorted(permission for permission in wanted if not user.has_perm(permission))
+
+
 def refusal(request: Request, need: Need, channel: str | None = None) -> str | None:
     """Why the request may not do this with the channel, or with none at all; None if it may."""
     grants = grants_of(request)
@@ -69,6 +83,18 @@ def require(request: Request, need: Need, channel: str | None = None) -> None:
     """
     if (said := refusal(request, need, channel)) is not None:
         raise PermissionDenied(said)
+
+
+def require_everywhere(request: Request, need: Need) -> None:
+    """Nothing, if the request may do this with every channel, those that will be included.
+
+    Raises:
+        PermissionDenied: it may not.
+    """
+    require(request, need)
+    grants = grants_of(request)
+    if grants is not None and not grants.is_everywhere(need.right):
+        raise PermissionDenied(f'This needs the scope "{need.right}" on *: it is about every channel.')
 
 
 def allowed(request: Request, need: Need, channels: list[str]) -> list[str]:

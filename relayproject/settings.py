@@ -178,7 +178,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["access_app.permissions.InScope"],
     "DEFAULT_PARSER_CLASSES": ["relaybase.http.parsers.GuardedJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["relaybase.http.throttling.PerToken"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "relaybase.http.openapi.Described",
     "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
 }
 
