@@ -37,6 +37,7 @@ RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS",
 
 RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000, most=10**9)
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
+RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
 RELAY_METRICS_TOKEN = env.fitting(
     "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
 )
@@ -94,6 +95,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "relaybase.logs.GiveRequestId",
+    "relaybase.http.forwarded.FindClient",
     "relayproject.observing.http.CountRequests",
     "relaybase.pages.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
