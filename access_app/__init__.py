@@ -6,9 +6,12 @@ Tokens
     of its key is kept: a key has 256 bits of chance, so nothing slower is needed, and it is found by its
     hash, which makes one look in an index. The key is shown once, when it is made or rotated.
 
+Passwords
+    How often one may be wrong is limited (`guessing`). They are hashed where nobody else waits (`hashing`).
+
 Audit log
     One row for each thing that an operator changed: started, stopped or changed a channel, made,
-    rotated or revoked a token. It is written in the transaction of the change, by the code that
-    makes the change, so nothing changes unseen, by whichever way (API, admin, command). Who it
-    was is found where the request is kept for that long (`actor`).
+    rotated or revoked a token. It is written in the transaction of
+    the change, by the code that makes the change, so nothing changes unseen, by whichever way (API, admin,
+    command). Who it was is found where the request is kept for that long (`actor`).
 """

@@ -14,6 +14,7 @@
     │   └── LeaseWentBack  the lease knows less than its holder: PostgreSQL went back
     ├── Disconnected       a server connection ended or could not be made
     ├── SearchTooSlow      what was looked for was not found in time
+    ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
     └── UnfitServer        a server is set up in a way that loses messages
 
 The HTTP answers for them stand in one table: `relaybase.http.problems`.
@@ -74,6 +75,17 @@ class Disconnected(RelayError, ConnectionError):
 
 class SearchTooSlow(RelayError):
     """What was looked for has no index, and reading through everything took too long."""
+
+
+class TooManyGuesses(RelayError):
+    """A password is not looked at: there were too many wrong ones, or too many are being checked.
+
+    seconds: when to try again
+    """
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class UnfitServer(RelayError):

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from django.conf import global_settings
+
 from relaybase import env, whereabouts
 from relaybase.mongo.address import beside
 from relaybase.postgres.address import for_django
@@ -158,6 +160,8 @@ DATABASES = {
 DATABASE_ROUTERS = ["relaybase.mongo.router.MessagesRouter", "django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["access_app.guessing.LimitedBackend"]
+PASSWORD_HASHERS = ["access_app.hashing.AsideHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")

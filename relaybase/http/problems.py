@@ -40,6 +40,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.LeaseLost: (409, "lease-lost"),
     errors.LeaseWentBack: (409, "lease-went-back"),
     errors.SearchTooSlow: (422, "search-too-slow"),
+    errors.TooManyGuesses: (429, "too-many-guesses"),
     errors.Disconnected: (503, "server-away"),
     errors.UnfitServer: (503, "unfit"),
 }
