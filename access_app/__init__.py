@@ -11,7 +11,7 @@ Passwords
 
 Audit log
     One row for each thing that an operator changed: started, stopped or changed a channel, made,
-    rotated or revoked a token. It is written in the transaction of
+    rotated or revoked a token, gave somebody permissions (`granting`). It is written in the transaction of
     the change, by the code that makes the change, so nothing changes unseen, by whichever way (API, admin,
     command). Who it was is found where the request is kept for that long (`actor`).
 """
