@@ -1,13 +1,18 @@
 """Tokens and the audit log."""
 
+import logging
 from datetime import UTC, datetime
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from relaybase.postgres.clock import ClockTimestamp
+from relaycore import rights
+from relaycore.errors import BadGrants
+
+log = logging.getLogger(__name__)
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
@@ -19,20 +24,36 @@ class TokenQuerySet(models.QuerySet["Token"]):
         return self.filter(unexpired, revoked_at=None, user__is_active=True)
 
 
+def reading() -> list[dict[str, Any]]:
+    """To read every channel."""
+    return rights.everywhere(rights.READ).as_json()
+
+
+def granted(grants: object) -> rights.Grants:
+    """What a column of grants allows: nothing, if somebody has written there what nobody can read."""
+    try:
+        return rights.parse(grants)
+    except BadGrants as exc:
+        log.warning("the grants of a token cannot be read, so it may do nothing: %s", exc)
+        return rights.Grants(())
+
+
 class Token(models.Model):
     """A program's right to act in the name of a user."""
 
     class Scope(models.TextChoices):
         """What it may do."""
 
-        READ = "read", "read: look at everything, change nothing"
-        MANAGE = "manage", "manage: start, change and stop channels as well"
+        READ = rights.READ, "read: look at channels and messages"
+        CONSUME = rights.CONSUME, "consume: read, and move subscriptions on"
+        PUBLISH = rights.PUBLISH, "publish: publish by HTTP"
+        MANAGE = rights.MANAGE, "manage: all of that, and start, change and stop channels"
 
     name = models.CharField(max_length=64, unique=True, help_text="What it is for, such as: billing import.")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens", help_text="In whose name it acts."
     )
-    scope = models.CharField(max_length=8, choices=Scope, default=Scope.READ)
+    grants = models.JSONField(default=reading, help_text="What it may do, on which channels.")
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     hint = models.CharField(max_length=12, editable=False, help_text="What its key begins with.")
     created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
@@ -49,6 +70,11 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def granted(self) -> rights.Grants:
+        """What it may do."""
+        return granted(self.grants)
 
     @property
     def state(self) -> str:

@@ -1,6 +1,7 @@
 """Who has which key, from memory (`relaybase.postgres.remembering`).
 
-What a token may do changes the mark (`models.RightsMark`): so what is revoked is refused within a second.
+With each key its grants and what its user may (`holders`). What changes them changes the mark
+(`models.RightsMark`): so what is revoked is refused within a second.
 A token's expiry needs no look: how much of its life was left, by PostgreSQL's clock, is counted
 from before PostgreSQL was asked, so that it never lives longer here than there.
 """
@@ -8,40 +9,20 @@ from before PostgreSQL was asked, so that it never lives longer here than there.
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from django.db import Error as DatabaseError
 from django.db import connection
-from django.db.models import F
 
-from access_app import tokens
-from access_app.models import RightsMark, Token
-from access_app.permissions import InScope
-from relaybase.postgres.clock import ClockTimestamp
+from access_app import holders, tokens
+from access_app.holders import Holder
+from access_app.models import RightsMark
 from relaybase.postgres.remembering import Remembering
 from relaycore.errors import one_line
 
+__all__ = ["Holder", "Remembered"]
+
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A valid token. `until`: when it expires, by `time.monotonic`."""
-
-    id: int
-    name: str
-    scope: str
-    until: float
-
-    @property
-    def who(self) -> str:
-        """As limits count it."""
-        return f"token:{self.id}"
-
-    def refusal(self, right: str) -> str | None:
-        """Why it has not this right, a scope; None if it has."""
-        return None if self.scope in {right, Token.Scope.MANAGE} else InScope.message
 
 
 class Remembered(Remembering[bytes, Holder]):
@@ -76,15 +57,7 @@ class Remembered(Remembering[bytes, Holder]):
 
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Holder]:
         """Those of them that are valid."""
-        began = self._clock()
-        left = F("expires_at") - ClockTimestamp()
-        rows = Token.objects.valid().filter(digest__in=keys).annotate(left=left)
-        return {
-            bytes(digest): Holder(
-                id, name, scope, began + left.total_seconds() if left is not None else float("inf")
-            )
-            for digest, id, name, scope, left in rows.values_list("digest", "id", "name", "scope", "left")
-        }
+        return holders.valid(keys, self._clock)
 
     def _is_over_for(self, value: Holder, now: float) -> bool:
         return now >= value.until

@@ -12,6 +12,8 @@ from django.db.models import Q
 from access_app import audit
 from access_app.models import Token
 from relaybase.postgres.clock import ClockTimestamp
+from relaycore import rights
+from relaycore.rights import Grants
 
 PREFIX = "relay_"
 """So that scanners for leaked secrets know one."""
@@ -22,15 +24,22 @@ USED_EVERY = timedelta(minutes=1)
 
 
 def make(
-    name: str, user: Any, scope: str, *, expires_at: datetime | None = None, key: str | None = None
+    name: str, user: Any, grants: Grants | str, *, expires_at: datetime | None = None, key: str | None = None
 ) -> tuple[Token, str]:
-    """A new token and its key, which is shown now or never. `key` may be given."""
+    """A new token and its key, which is shown now or never. `key` may be given.
+
+    grants: what it may do; a scope alone means every channel
+
+    Raises:
+        BadGrants: there is no such scope.
+    """
     key = key or _new_key()
+    granted = (rights.everywhere(grants) if isinstance(grants, str) else grants).as_json()
     with transaction.atomic():
         token = Token.objects.create(
-            name=name, user=user, scope=scope, expires_at=expires_at, digest=digest_of(key), hint=key[:10]
+            name=name, user=user, grants=granted, expires_at=expires_at, digest=digest_of(key), hint=key[:10]
         )
-        audit.record("token made", [name], scope=scope, user=str(user))
+        audit.record("token made", [name], grants=granted, user=str(user))
     return token, key
 
 

@@ -8,6 +8,7 @@ not set. Standard library only: the one-command stack reads with this as well.
 import os
 import re
 from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -103,3 +104,16 @@ def listing(name: str, default: str = "", *, pattern: str = ".+", what: str = "v
         shown = wrong[0] if wrong else value
         raise WrongSetting(f"{name} must be {what} with commas between, not {shown!r}.")
     return parts
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """Networks as CIDR has them, or single addresses, with commas between; none if it is not set."""
+    found = []
+    for part in listing(name):
+        try:
+            found.append(ip_network(part))
+        except ValueError:
+            raise WrongSetting(
+                f"{name} must be networks such as 10.0.0.0/8 or addresses with commas between, not {part!r}."
+            ) from None
+    return found

@@ -9,6 +9,8 @@ What everybody needs:
 
 =====================  ============================================================
 `channels`             which channel names may be relayed, and which partition has one
+`globs`                patterns of channel names, as Redis has them
+`rights`               what a token may do, and on which channels
 `policy`               what makes two messages the same, as an operator writes it
 `identity`             the deduplication key of one message: its MongoDB `_id`
 `envelope`             one message as bytes, and the open format of a stream entry

@@ -3,6 +3,7 @@
     RelayError
     ├── BadChannelName     the name cannot be relayed; the text says why
     ├── BadPolicy          the deduplication policy is not one of the three
+    ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadBody            what came is not in the form that it announces; the text says why
@@ -18,6 +19,7 @@
     │   └── LeaseWentBack  the lease knows less than its holder: PostgreSQL went back
     ├── Disconnected       a server connection ended or could not be made
     ├── SearchTooSlow      what was looked for was not found in time
+    ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
     └── UnfitServer        a server is set up in a way that loses messages
 
 The HTTP answers for them stand in one table: `relaybase.http.problems`.
@@ -34,6 +36,10 @@ class BadChannelName(RelayError, ValueError):
 
 class BadPolicy(RelayError, ValueError):
     """A deduplication policy that is not `content`, `every` or `{"field": name}`."""
+
+
+class BadGrants(RelayError, ValueError):
+    """Rights of a token that are not in the form of `relaycore.rights`."""
 
 
 class ChannelExists(RelayError):
@@ -98,6 +104,17 @@ class Disconnected(RelayError, ConnectionError):
 
 class SearchTooSlow(RelayError):
     """What was looked for has no index, and reading through everything took too long."""
+
+
+class TooManyGuesses(RelayError):
+    """A password is not looked at: there were too many wrong ones, or too many are being checked.
+
+    seconds: when to try again
+    """
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class UnfitServer(RelayError):

@@ -74,6 +74,8 @@ def processes(environ: Mapping[str, str] = os.environ) -> tuple[Process, ...]:
             ("-m", "uvicorn", "relayproject.asgi:application", "--host", host, "--port", port)
             # Whoever waits for a request has bounds in time and number.
             + ("--http", "relaybase.http.connections:Connection")
+            # Whose word counts for addresses says RELAY_TRUSTED_PROXIES; uvicorn believes localhost.
+            + ("--no-proxy-headers",)
             # Without a limit an open stream holds up SIGTERM for ever.
             + ("--timeout-graceful-shutdown", "3", "--no-access-log", "--log-level", "warning"),
         ),

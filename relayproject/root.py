@@ -1,5 +1,7 @@
 """The API's first page, and its answer where there is none."""
 
+from typing import ClassVar
+
 from django.http import HttpRequest, JsonResponse
 from django.urls import reverse as path_of
 from django.views.decorators.csrf import csrf_exempt
@@ -8,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from access_app.permissions import Needs
 from relaybase.http.details import problem_details
 from relaybase.http.problems import as_response
 
@@ -19,6 +22,7 @@ class Root(APIView):
     """
 
     name = "Relay"
+    needs: ClassVar[Needs] = {"GET": None}
     schema = None
 
     def get(self, request: Request) -> Response:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from django.conf import global_settings
+
 from relaybase import env, whereabouts
 from relaybase.mongo.address import beside
 from relaybase.postgres.address import for_django
@@ -46,6 +48,7 @@ RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS",
 
 RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000, most=10**9)
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
+RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
 RELAY_METRICS_TOKEN = env.fitting(
     "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
 )
@@ -103,6 +106,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "relaybase.logs.GiveRequestId",
+    "relaybase.http.forwarded.FindClient",
     "relayproject.observing.http.CountRequests",
     "relaybase.pages.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
@@ -165,6 +169,8 @@ DATABASES = {
 DATABASE_ROUTERS = ["relaybase.mongo.router.MessagesRouter", "django_mongodb_backend.routers.MongoRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+AUTHENTICATION_BACKENDS = ["access_app.guessing.LimitedBackend"]
+PASSWORD_HASHERS = ["access_app.hashing.AsideHasher", *global_settings.PASSWORD_HASHERS[1:]]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
@@ -187,7 +193,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["access_app.permissions.InScope"],
     "DEFAULT_PARSER_CLASSES": ["relaybase.http.parsers.GuardedJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["relaybase.http.throttling.PerToken"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "relaybase.http.openapi.Described",
     "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
 }
 

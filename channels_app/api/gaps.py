@@ -1,12 +1,15 @@
 """The gaps at `/api/v1/gaps`."""
 
 import re
+from typing import ClassVar, Final
 
 from django.conf import settings
+from django.db.models import Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access_app.permissions import Need, Needs, require, shown
 from channels_app import presence
 from channels_app.api import gaps_schema
 from channels_app.completeness import concerning, overlapping
@@ -14,6 +17,9 @@ from channels_app.models import Channel, Gap
 from channels_app.ranges import row
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
+from relaycore.rights import READ
+
+SEE: Final = Need(READ, "channels_app.view_gap")
 
 
 class GapList(APIView):
@@ -27,6 +33,7 @@ class GapList(APIView):
     """
 
     name = "Gaps"
+    needs: ClassVar[Needs] = {"GET": SEE}
 
     @gaps_schema.gaps
     def get(self, request: Request) -> Response:
@@ -34,7 +41,10 @@ class GapList(APIView):
         known = ("channel", "partition", "since", "until", "open", "limit", cursors.PARAMETER)
         parameters = Parameters(request, *known)
         found = Gap.objects.filter(overlapping(parameters.time("since"), parameters.time("until")))
+        # What nobody heard of a whole partition is the affair of whoever reads a channel.
+        found = found.filter(Q(channel="") | shown(request, READ))
         if (channel := parameters.text("channel")) is not None:
+            require(request, SEE, channel)
             presence.require(channel)
             found = found.filter(concerning(channel, Channel.objects.filter(channel=channel).first()))
         partitions = [str(number) for number in range(settings.RELAY_PARTITIONS)]

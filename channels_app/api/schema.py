@@ -114,7 +114,7 @@ start_listening = extend_schema(
     responses={
         200: OpenApiResponse(StartedSchema, "Of several channels."),
         201: ChannelSchema,
-        **error_responses(403, 409, *_NOT_A_BODY),
+        **error_responses(409, *_NOT_A_BODY),
     },
 )
 new_channel = extend_schema(
@@ -125,7 +125,7 @@ new_channel = extend_schema(
         {"required": ["channel"]}, channel=_NAME, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS
     ),
     examples=[OpenApiExample("A topic", {"channel": "orders"}, request_only=True), _CHANNEL],
-    responses={201: ChannelSchema, **error_responses(403, 409, *_NOT_A_BODY)},
+    responses={201: ChannelSchema, **error_responses(409, *_NOT_A_BODY)},
 )
 start_listening_example = extend_schema(
     operation_id="start_listening_example",
@@ -148,7 +148,7 @@ change_channel = extend_schema(
         OpenApiExample("Keep messages for a day", {"retention_seconds": 86400}, request_only=True),
         _CHANNEL,
     ],
-    responses={200: ChannelSchema, **error_responses(403, 404, 412, *_NOT_A_BODY)},
+    responses={200: ChannelSchema, **error_responses(404, 412, *_NOT_A_BODY)},
 )
 
 
@@ -170,7 +170,7 @@ def stop(operation_id: str) -> Callable[[F], F]:
         summary="Stop listening to a channel",
         tags=["channels"],
         parameters=[_IF_MATCH],
-        responses={204: None, **error_responses(403, 404, 412)},
+        responses={204: None, **error_responses(404, 412)},
     )
 
 

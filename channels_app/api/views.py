@@ -1,6 +1,6 @@
 """The channels at `/api/v1/`."""
 
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from rest_framework import status
 from rest_framework.exceptions import ValidationError
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access_app.permissions import Need, Needs, allowed, refusal, require, shown
 from channels_app import registration, starting
 from channels_app.api import schema
 from channels_app.api.serializers import Change, New, Rows, Start
@@ -20,6 +21,12 @@ from relaybase.http.addresses import readings
 from relaybase.http.conditions import etag, if_match
 from relaybase.http.parameters import Parameters
 from relaycore.policy import CONTENT, EVERY
+from relaycore.rights import MANAGE, READ
+
+SEE: Final = Need(READ, "channels_app.view_channel")
+START: Final = Need(MANAGE, "channels_app.add_channel")
+CHANGE: Final = Need(MANAGE, "channels_app.change_channel")
+STOP: Final = Need(MANAGE, "channels_app.delete_channel")
 
 
 class StartListening(GenericAPIView):  # type: ignore[type-arg]
@@ -34,6 +41,7 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
     """
 
     name = "Start listening"
+    needs: ClassVar[Needs] = {"GET": None, "POST": START}
     serializer_class = Start
 
     @schema.start_listening_example
@@ -49,8 +57,9 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
         if (names := wanted.get("channels")) is not None:
-            return _start_all(names, wanted, seconds)
+            return _start_all(request, names, wanted, seconds)
         name: str = wanted["channel"]
+        require(request, START, name)
         registration.start(name, wanted["deduplicate"], wanted["retention_seconds"])
         if seconds:
             wait_until_active(name, seconds)
@@ -69,18 +78,20 @@ class StopListening(APIView):
     """
 
     name = "Stop listening"
+    needs: ClassVar[Needs] = {"GET": SEE, "DELETE": STOP}
 
     @schema.channel("listening")
     def get(self, request: Request, name: str) -> Response:
         """The channel."""
         Parameters(request)
-        return _shown(request, _report(readings(request, name)))
+        return _shown(request, _report(allowed(request, SEE, readings(request, name))))
 
     @schema.stop("stop_listening")
     def delete(self, request: Request, name: str) -> Response:
         """Stop."""
         Parameters(request)
-        registration.stop(_report(readings(request, name)).channel.channel, tags=if_match(request))
+        names = allowed(request, STOP, readings(request, name))
+        registration.stop(_report(names).channel.channel, tags=if_match(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -97,6 +108,7 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     """
 
     name = "Channel"
+    needs: ClassVar[Needs] = {"GET": SEE, "PATCH": CHANGE, "DELETE": STOP}
     serializer_class = Change
 
     @schema.channel("channel")
@@ -113,10 +125,11 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     def patch(self, request: Request, name: str) -> Response:
         """Change settings."""
         Parameters(request)
+        names = allowed(request, CHANGE, readings(request, name))
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = dict(asked.validated_data)
-        name = _report(readings(request, name)).channel.channel
+        name = _report(names).channel.channel
         registration.change(name, wanted.pop("deduplicate", None), tags=if_match(request), **wanted)
         return _shown(request, _report([name]))
 
@@ -130,13 +143,14 @@ class ChannelList(GenericAPIView):  # type: ignore[type-arg]
     """
 
     name = "Channels"
+    needs: ClassVar[Needs] = {"GET": SEE, "POST": START}
     serializer_class = New
 
     @schema.channels
     def get(self, request: Request) -> Response:
         """A page."""
         parameters = Parameters(request, "status", "search", "limit", cursors.PARAMETER)
-        found = Channel.objects.with_status().order_by("channel")
+        found = Channel.objects.with_status().filter(shown(request, READ)).order_by("channel")
         if (wanted := parameters.one_of("status", Channel.Status.values)) is not None:
             found = found.in_status(wanted)
         if (search := parameters.text("search")) is not None:
@@ -159,17 +173,20 @@ class ChannelList(GenericAPIView):  # type: ignore[type-arg]
         asked.is_valid(raise_exception=True)
         wanted = dict(asked.validated_data)
         name: str = wanted.pop("channel")
+        require(request, START, name)
         policy = wanted.pop("deduplicate", CONTENT if wanted["listen"] else EVERY)
         registration.start(name, policy, **wanted)
         report, rows = _report([name]), Rows(request)
         return Response(rows.row(report), status.HTTP_201_CREATED, headers=_headers(report, rows))
 
 
-def _start_all(names: list[str], wanted: dict[str, Any], seconds: float) -> Response:
+def _start_all(request: Request, names: list[str], wanted: dict[str, Any], seconds: float) -> Response:
     if seconds:
         raise ValidationError({"wait": ["That is for a single channel."]})
-    done = starting.start_all(names, wanted["deduplicate"], wanted["retention_seconds"])
-    refused = [{"channel": name, "detail": why} for name, why in done.refused]
+    forbidden = {name: why for name in names if (why := refusal(request, START, name)) is not None}
+    mine = [name for name in names if name not in forbidden]
+    done = starting.start_all(mine, wanted["deduplicate"], wanted["retention_seconds"])
+    refused = [{"channel": name, "detail": why} for name, why in [*done.refused, *forbidden.items()]]
     return Response({"started": done.started, "existing": done.existing, "refused": refused})
 
 

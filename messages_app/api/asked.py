@@ -1,13 +1,18 @@
 """What a client asks of the history, read from the parameters of a request."""
 
 from datetime import datetime
+from typing import Final
 
 from rest_framework.exceptions import ParseError
 
+from access_app.permissions import Need
 from messages_app.searching.history import PageCursor, Search, at
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
 from relaycore.position import is_position
+from relaycore.rights import READ
+
+SEE: Final = Need(READ, "messages_app.view_message")
 
 PARAMETERS = ("channel", "since", "until", "contains", "order")
 

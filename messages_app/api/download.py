@@ -1,7 +1,7 @@
 """The messages of a channel as a file."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
@@ -11,6 +11,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from access_app.permissions import Needs, require
 from channels_app import presence
 from messages_app.api import asked, schema
 from messages_app.searching import history
@@ -42,6 +43,7 @@ class MessageExport(APIView):
     """
 
     name = "Export"
+    needs: ClassVar[Needs] = {"GET": asked.SEE}
     content_negotiation_class = _JSONForErrors
 
     @schema.export
@@ -53,6 +55,7 @@ class MessageExport(APIView):
         if spreadsheet and format != "csv":
             raise ParseError("spreadsheet=true is for format=csv.")
         search = asked.search(parameters)
+        require(request, asked.SEE, search.channel)
         parts = as_file(search, format, spreadsheet=spreadsheet)
         # What can go wrong shows with the first page, while there still can be an answer that says so.
         begun = [next(parts), next(parts)]

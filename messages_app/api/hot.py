@@ -21,7 +21,7 @@ async def message(request: Request, key: str) -> dict[str, Any]:
     """The message with this id."""
     Parameters(request)
     found = await single.find(key)
-    if found is None:
+    if found is None or request.holder.refusal(Token.Scope.READ, found["channel"]) is not None:
         raise NotFound(NO_SUCH_MESSAGE)
     return row(found)
 

@@ -1,7 +1,7 @@
 """The messages at `/api/v1/`."""
 
 import re
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from bson import ObjectId
 from rest_framework.exceptions import NotFound
@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access_app.permissions import Needs, refusal, require
 from channels_app import presence, ranges
 from messages_app.api import asked, schema
 from messages_app.searching import history
@@ -33,12 +34,14 @@ class MessageList(APIView):
     """
 
     name = "Messages"
+    needs: ClassVar[Needs] = {"GET": asked.SEE}
 
     @schema.messages
     def get(self, request: Request) -> Response:
         """A page."""
         parameters = Parameters(request, *asked.PARAMETERS, "limit", cursors.PARAMETER)
         search = asked.search(parameters)
+        require(request, asked.SEE, search.channel)
         limit = parameters.limit()
         cursor = asked.cursor(parameters)
         page = history.read(search, limit=limit, cursor=cursor)
@@ -68,6 +71,7 @@ class MessageDetail(APIView):
     """One message."""
 
     name = "Message"
+    needs: ClassVar[Needs] = {"GET": asked.SEE}
 
     @schema.message
     def get(self, request: Request, key: str) -> Response:
@@ -75,6 +79,7 @@ class MessageDetail(APIView):
         Parameters(request)
         is_id = re.fullmatch("[0-9a-fA-F]{24}", key)
         found = history.collection().find_one({"_id": ObjectId(key)}) if is_id else None
-        if found is None:
+        # An id is the hash of what it stands for: whether there is one tells what somebody has published.
+        if found is None or refusal(request, asked.SEE, found["channel"]) is not None:
             raise NotFound(NO_SUCH_MESSAGE)
         return Response(row(found))

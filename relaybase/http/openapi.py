@@ -3,6 +3,7 @@
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
 from rest_framework import serializers
 
@@ -19,6 +20,31 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """For the schema."""
         return {"type": "http", "scheme": "bearer"}
+
+
+class Described(AutoSchema):
+    """With what an operation needs: what its view says (`needs`) is what the API goes by."""
+
+    def get_description(self) -> str:  # type: ignore[override]  # As its own class has it.
+        """With one more sentence."""
+        text, need = super().get_description(), self._need
+        if need is None:
+            return text
+        return (
+            f"{text}\n\nA token needs the scope `{need.right}` on the channel, "
+            f"and its user the permission `{need.permission}`."
+        )
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """With the scope. OpenAPI 3.1 has a place for that beside a bearer token as well."""
+        ways: list[dict[str, Any]] = super().get_auth()
+        if (need := self._need) is None:
+            return ways
+        return [{BearerScheme.name: [need.right]} if BearerScheme.name in way else way for way in ways]
+
+    @property
+    def _need(self) -> Any:
+        return getattr(self.view, "needs", {}).get(self.method)
 
 
 def plain_paths(endpoints: list[Any], **_: Any) -> list[Any]:
@@ -40,7 +66,7 @@ class ProblemSchema(serializers.Serializer):  # type: ignore[type-arg]
 _DESCRIPTIONS = {
     400: "The request cannot be meant.",
     401: "No valid token, and no session.",
-    403: "The token may not do that.",
+    403: "The token may not do that, or its user.",
     404: "There is no such thing.",
     409: "It is there already.",
     412: "It has been changed meanwhile: the If-Match is none of its tags.",
@@ -56,7 +82,7 @@ def error_responses(*statuses: int) -> dict[Any, Any]:
     """Answers that are errors: these, and those that every address may give."""
     return {
         (status, CONTENT_TYPE): OpenApiResponse(ProblemSchema, _DESCRIPTIONS[status])
-        for status in (*statuses, 400, 401, 429, 503)
+        for status in (*statuses, 400, 401, 403, 429, 503)
     }
 
 

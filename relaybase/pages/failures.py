@@ -17,7 +17,7 @@ from pymongo.errors import OperationFailure
 
 from relaybase.http import problems
 from relaybase.http.details import problem_details
-from relaycore.errors import one_line
+from relaycore.errors import TooManyGuesses, one_line
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _MOST_SAID: Final = 200
 
 
 class SayWhatIsWrong:
-    """Middleware: a server that is away, and a filter in an address that no list can have."""
+    """Middleware: a server is away, passwords are guessed, no list can have the filter in the address."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
@@ -37,6 +37,10 @@ class SayWhatIsWrong:
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
         """The answer; None for what nobody expected, and for the API, which answers for itself."""
+        if isinstance(exc, TooManyGuesses):  # Both login pages, that of the API as well.
+            answer = _page(429, "Too Many Requests", str(exc))
+            answer["Retry-After"] = str(exc.seconds)
+            return answer
         if request.path.startswith("/api/"):
             return None
         if (found := problems.of_server_behind(exc)) is not None:

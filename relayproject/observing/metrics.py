@@ -22,11 +22,15 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from access_app.permissions import Need, require_everywhere
 from leases_app.models import Lease
 from relaybase import meters
+from relaycore.rights import READ
 from relayproject.observing.http import REGISTRY
 from relayproject.observing.looking import look
 from relayproject.observing.overview import Listed, Overview, Streams, Table
+
+SEE = Need(READ, "channels_app.view_channel")
 
 COUNTERS = {
     "relayed": "Messages that a writer took from the stream.",
@@ -203,7 +207,7 @@ def _of_streams(streams: Streams) -> Iterator[Metric]:
 
 
 class Metrics(APIView):
-    """For Prometheus: with a token of the API, or with RELAY_METRICS_TOKEN."""
+    """For Prometheus: with a token that may read every channel, or with RELAY_METRICS_TOKEN."""
 
     permission_classes = ()
     schema = None
@@ -217,6 +221,8 @@ class Metrics(APIView):
         super().initial(request, *args, **kwargs)
         if not request.user or not request.user.is_authenticated:
             raise NotAuthenticated
+        # What is counted is counted over all channels.
+        require_everywhere(request, SEE)
 
     def get(self, request: Request) -> HttpResponse:
         """All metrics."""

@@ -13,6 +13,7 @@ from access_app import tokens
 from access_app.models import Token
 from relaybase.connections import shared_redis
 from relaybase.env import WrongSetting
+from relaycore.rights import everywhere
 
 
 def _run(*arguments: str) -> tuple[str, str]:
@@ -41,7 +42,7 @@ class TestEnsureOperator:
         assert (user.is_superuser, user.is_staff, user.is_active) == (True, True, True)
         assert user.check_password("first password")
         assert (tokens.find(out.strip()), err) == (Token.objects.get(user=user), "")
-        assert Token.objects.get().scope == "manage"
+        assert Token.objects.get().granted == everywhere("manage")
 
     def test_changes_nothing_the_second_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         key, _ = _run("ensure_operator")

@@ -41,6 +41,8 @@ Who asks, and whether he may
     knows no app. A key that is not remembered is looked up once, whoever asks for it meanwhile.
     A token's expiry, a revoked token and a changed user count within a second. While PostgreSQL is away
     what is remembered holds for 30 s; then, and for keys that are not remembered, the answer is 503.
+    Where the address has the name of a channel in it, the right is asked for that one (`Endpoint.channel`),
+    before anybody looks whether there is such a channel: 403 says nothing of that.
 
 Limits
     `RELAY_WEB_HOT_REQUESTS_PER_MINUTE` of each token, counted in Redis apart from other requests: 0, the

@@ -135,7 +135,7 @@ class HotEndpoints:
         holder = self._authority.known(call.key) or await self._authority.find(call.key)
         if holder is None:
             raise not_valid()
-        if (refusal := holder.refusal(endpoint.right)) is not None:
+        if (refusal := holder.refusal(endpoint.right, call.named.get(endpoint.channel))) is not None:
             raise PermissionDenied(refusal)
         if (allowance := await limit.count(holder.who)) is not None:
             more |= allowance.headers()

@@ -25,8 +25,8 @@ class Holder(Protocol):
     def who(self) -> str:
         """As the limit counts him: `token:NUMBER`."""
 
-    def refusal(self, right: str) -> str | None:
-        """Why he may not; None if he has this right."""
+    def refusal(self, right: str, channel: str | None = None) -> str | None:
+        """Why he may not do this with the channel, or with none at all; None if he may."""
 
 
 class Authority(Protocol):
@@ -71,6 +71,8 @@ class Endpoint:
     view:       the Django view of that route
     right:      what the holder of a token needs (`Holder.refusal`)
     functions:  by method; that of GET is asked for HEAD too
+    channel:    which name in the pattern is that of the channel for which he needs it. Empty: that shows
+                later, and the function asks `Request.holder` itself; here he needs it for any channel
     most_bytes: of a body
     """
 
@@ -79,7 +81,12 @@ class Endpoint:
     view: type[APIView]
     right: str
     functions: Mapping[str, Work]
+    channel: str = ""
     most_bytes: int = MAX_BODY_BYTES
+
+    def __post_init__(self) -> None:
+        if self.channel and self.channel not in re.compile(self.pattern).groupindex:
+            raise ValueError(f"{self.pattern} names no {self.channel}")
 
     def route(self) -> str:
         r"""As Django names its own; with and without a slash at the end, as `addresses.both` has it."""

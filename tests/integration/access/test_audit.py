@@ -1,5 +1,6 @@
 """The audit log: who did what, by whichever way."""
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -81,3 +82,13 @@ def test_nobody_changes_the_log(browser: Any) -> None:
     assert browser.get("/admin/access_app/auditentry/").status_code == 200
     assert browser.post(f"/admin/access_app/auditentry/{entry.pk}/delete/").status_code == 403
     assert browser.get("/admin/access_app/auditentry/add/").status_code == 403
+
+
+def test_behind_a_proxy_it_is_the_clients_address(api: Any, settings: Any) -> None:
+    claimed = {"HTTP_X_FORWARDED_FOR": "198.51.100.1, 203.0.113.7"}
+    api.post("/api/v1/start-listening", {"channel": "a"}, format="json", **claimed)
+    settings.RELAY_TRUSTED_PROXIES = [ip_network("127.0.0.1")]
+    api.post("/api/v1/start-listening", {"channel": "b"}, format="json", **claimed)
+
+    entries = AuditEntry.objects.filter(action="channel started").order_by("id")
+    assert [entry.address for entry in entries] == ["127.0.0.1", "203.0.113.7"]

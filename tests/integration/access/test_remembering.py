@@ -18,6 +18,7 @@ from access_app.remembering import Holder, Remembered
 from relaybase.postgres import remembering
 from relaybase.postgres.remembering import HOLD_SECONDS
 from relaycore.errors import Disconnected
+from relaycore.rights import everywhere, parse
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -65,6 +66,12 @@ def key(operator: Any) -> str:
     return tokens.make("reader", operator, "read")[1]
 
 
+def may(remembered: Remembered, key: str, right: str, channel: str | None = None) -> bool:
+    """Whether a request with this key may go on."""
+    holder = who(remembered, key)
+    return holder is not None and holder.refusal(right, channel) is None
+
+
 def mark() -> object:
     return RightsMark.objects.values_list("mark", flat=True).first()
 
@@ -74,7 +81,8 @@ def test_a_token_is_looked_up_once_and_known_from_then_on(remembered: Remembered
     holder = find(remembered, key)
 
     assert holder is not None
-    assert (holder.id, holder.name, holder.scope) == (Token.objects.get().pk, "reader", "read")
+    assert (holder.id, holder.name) == (Token.objects.get().pk, "reader")
+    assert holder.grants == everywhere("read")
     assert remembered.known(key) == holder
     assert holder.who == f"token:{holder.id}"
 
@@ -87,6 +95,68 @@ def test_what_a_scope_allows(remembered: Remembered, key: str, token: str) -> No
     assert reader.refusal(Token.Scope.READ) is None
     assert 'scope "read"' in (reader.refusal(Token.Scope.MANAGE) or "")
     assert manager.refusal(Token.Scope.READ) is manager.refusal(Token.Scope.MANAGE) is None
+
+
+def test_a_grant_is_for_its_channels(remembered: Remembered, operator: Any) -> None:
+    grants = parse(
+        [{"scope": "publish", "channels": ["orders.*"]}, {"scope": "consume", "channels": ["prices"]}]
+    )
+    _, key = tokens.make("shop", operator, grants)
+
+    assert may(remembered, key, "publish")
+    assert may(remembered, key, "publish", "orders.new")
+    assert not may(remembered, key, "publish", "prices")
+    assert may(remembered, key, "read", "prices")
+    assert not may(remembered, key, "read", "orders.new")
+    assert not may(remembered, key, "manage")
+
+
+@pytest.fixture
+def clerk(django_user_model: Any) -> Any:
+    """A user who may do nothing yet."""
+    return django_user_model.objects.create_user("clerk")
+
+
+def _permission(label: str) -> Permission:
+    app, codename = label.split(".")
+    return Permission.objects.get(content_type__app_label=app, codename=codename)
+
+
+def test_a_token_may_no_more_than_its_user(remembered: Remembered, clerk: Any, wait_until: Wait) -> None:
+    _, key = tokens.make("shop", clerk, "manage")
+    group = Group.objects.create(name="publishers")
+    group.permissions.add(_permission("messages_app.add_message"))
+    assert not may(remembered, key, "publish")
+    assert "messages_app.add_message" in str(who(remembered, key).refusal("publish"))  # type: ignore[union-attr]
+
+    for give, take in [
+        (lambda: clerk.groups.add(group), clerk.groups.clear),
+        (lambda: clerk.groups.add(group), group.permissions.clear),
+        (
+            lambda: clerk.user_permissions.add(_permission("messages_app.add_message")),
+            clerk.user_permissions.clear,
+        ),
+        (lambda: _update(clerk, is_superuser=True), lambda: _update(clerk, is_superuser=False)),
+    ]:
+        give()
+        wait_until(lambda: may(remembered, key, "publish", "orders"), SOON)
+        take()
+        wait_until(lambda: not may(remembered, key, "publish", "orders"), SOON)
+    assert not may(remembered, key, "read")
+
+
+def _update(user: Any, **columns: bool) -> None:
+    type(user).objects.filter(pk=user.pk).update(**columns)
+
+
+def test_grants_that_nobody_can_read_allow_nothing_and_harm_nobody(
+    remembered: Remembered, operator: Any, key: str
+) -> None:
+    _, other = tokens.make("broken", operator, "manage")
+    Token.objects.filter(name="broken").update(grants={"scope": "manage"})
+
+    assert not may(remembered, other, "read")
+    assert may(remembered, key, "read")
 
 
 @pytest.mark.parametrize("key", ["unknown", "é"])
@@ -161,9 +231,9 @@ def test_what_ends_a_token_ends_it_here_within_a_second(
 
 def test_another_scope_counts_within_a_second(remembered: Remembered, key: str, wait_until: Wait) -> None:
     who(remembered, key)
-    Token.objects.update(scope="manage")
+    Token.objects.update(grants=everywhere("manage").as_json())
 
-    wait_until(lambda: (remembered.known(key) or Holder(0, "", "", 0)).scope == "manage", SOON)
+    wait_until(lambda: may(remembered, key, "manage"), SOON)
 
 
 def test_a_change_that_is_committed_late_is_noticed(
@@ -229,7 +299,7 @@ def test_a_thousand_rows_are_one_change(operator: Any) -> None:
     for number in range(1000):
         Token.objects.create(name=str(number), user=operator, digest=b"%32d" % number, hint="")
     with transaction.atomic(), connection.cursor() as cursor:
-        Token.objects.update(scope="manage")
+        Token.objects.update(grants=everywhere("manage").as_json())
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(
             "SELECT n_tup_ins + n_tup_upd FROM pg_stat_xact_user_tables WHERE relname = 'rights_mark'"

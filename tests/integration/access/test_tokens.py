@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
@@ -100,7 +101,7 @@ def test_commands_make_list_rotate_and_revoke(operator: Any) -> None:
     key = _command("make", "import", "--user", "operator", "--scope", "manage", "--days", "30").strip()
     assert _ask(key, "post", "/api/v1/start-listening", channel="orders").status_code == 201
     listed = _command("list")
-    assert "import\toperator\tmanage\t" + key[:10] in listed
+    assert "import\toperator\tmanage *\t" + key[:10] in listed
     assert key not in listed
     other = _command("rotate", "import").strip()
     assert (_ask(key).status_code, _ask(other).status_code) == (401, 200)
@@ -109,9 +110,35 @@ def test_commands_make_list_rotate_and_revoke(operator: Any) -> None:
     assert "revoked" in _command("list")
 
 
+def test_a_command_makes_a_token_for_some_channels(operator: Any) -> None:
+    shop = ("make", "shop", "--user", "operator")
+    key = _command(*shop, "--publish", "orders.*", "--publish", "refunds", "--manage", "orders.?")
+    token = Token.objects.get(name="shop")
+
+    assert str(token.granted) == "publish orders.* refunds, manage orders.?"
+    assert AuditEntry.objects.get().details == {"grants": token.grants, "user": "operator"}
+    assert "shop\toperator\tpublish orders.* refunds, manage orders.?\t" in _command("list")
+    for channel, status in (("orders.1", 201), ("orders.12", 403), ("refunds", 403)):
+        assert _ask(key.strip(), "post", "/api/v1/start-listening", channel=channel).status_code == status
+    _command("make", "all", "--user", "operator", "--scope", "read", "--publish", "a")
+    assert str(Token.objects.get(name="all").granted) == "read *, publish a"
+    _command("make", "reader", "--user", "operator")
+    assert str(Token.objects.get(name="reader").granted) == "read *"
+
+
+def test_a_command_says_what_the_user_lacks(django_user_model: Any) -> None:
+    django_user_model.objects.create_user("clerk")
+    err = io.StringIO()
+    call_command("tokens", "make", "x", "--user", "clerk", "--publish", "a", stdout=io.StringIO(), stderr=err)
+
+    assert 'The user "clerk" lacks messages_app.add_message' in err.getvalue()
+
+
 @pytest.mark.parametrize(
     ("arguments", "about"),
     [
+        (("make", "x", "--user", "operator", "--read", ""), "text without control characters"),
+        (("make", "x", "--user", "operator", "--read", "a" * 300), "at most 255 bytes"),
         (("make", "x", "--user", "nobody"), 'no user "nobody"'),
         (("make", "reader", "--user", "operator"), 'a token "reader" already'),
         (("rotate", "nothing"), 'no token "nothing"'),
@@ -124,7 +151,7 @@ def test_commands_say_what_is_wrong(reader: str, arguments: tuple[str, ...], abo
 
 
 def test_the_admin_shows_a_new_key_once(browser: Any, operator: Any) -> None:
-    form = {"name": "billing", "user": operator.pk, "scope": "read", "expires_at_0": "", "expires_at_1": ""}
+    form = {"name": "billing", "user": operator.pk, "read": "*", "expires_at_0": "", "expires_at_1": ""}
     page = browser.post("/admin/access_app/token/add/", form, follow=True)
 
     token = Token.objects.get()
@@ -135,6 +162,47 @@ def test_the_admin_shows_a_new_key_once(browser: Any, operator: Any) -> None:
     assert token.hint in page.content.decode()
     again = browser.get("/admin/access_app/token/")
     assert key not in again.content.decode()
+
+
+def test_the_admin_makes_a_token_for_some_channels(browser: Any, operator: Any) -> None:
+    form = {"name": "shop", "user": operator.pk, "expires_at_0": "", "expires_at_1": ""}
+    channels = {"publish": "orders.*\r\n\r\n refunds ", "consume": "prices"}
+    page = browser.post("/admin/access_app/token/add/", form | channels, follow=True).content.decode()
+
+    token = Token.objects.get()
+    assert str(token.granted) == "consume prices, publish orders.* refunds"
+    assert "consume prices, publish orders.* refunds" in page
+    shown = browser.get(f"/admin/access_app/token/{token.pk}/change/").content.decode()
+    assert "consume prices, publish orders.* refunds" in shown
+    for wrong, about in ({}, "at least one scope"), ({"read": "a" * 300}, "at most 255 bytes"):
+        answer = browser.post("/admin/access_app/token/add/", form | {"name": "other"} | wrong)
+        assert about in answer.content.decode()
+    assert Token.objects.count() == 1
+
+
+def test_only_a_superuser_sees_keys_that_act_as_somebody_else(
+    operator: Any, client: Any, django_user_model: Any, reader: str
+) -> None:
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    for codename in ("add_token", "view_token"):
+        clerk.user_permissions.add(Permission.objects.get(codename=codename))
+    client.force_login(clerk)
+    form = {"name": "own", "user": operator.pk, "read": "*", "expires_at_0": "", "expires_at_1": ""}
+    assert (
+        "not one of the available choices"
+        in client.post("/admin/access_app/token/add/", form).content.decode()
+    )
+    page = client.post(
+        "/admin/access_app/token/add/", form | {"user": clerk.pk}, follow=True
+    ).content.decode()
+    assert "The user clerk lacks channels_app.view_channel" in page
+    rows = Token.objects.values_list("pk", flat=True)
+    chosen = {"action": "rotate", "_selected_action": list(rows)}
+    page = client.post("/admin/access_app/token/", chosen, follow=True).content.decode()
+
+    assert "only a superuser may see its key" in page
+    assert tokens.find(reader) is not None
+    assert Token.objects.get(name="own").rotated_at is not None
 
 
 def test_the_list_says_what_a_token_is_good_for(browser: Any, operator: Any) -> None:

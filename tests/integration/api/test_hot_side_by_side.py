@@ -13,9 +13,11 @@ import bson
 import pytest
 from bson import ObjectId
 from bson.raw_bson import RawBSONDocument
+from django.contrib.auth.models import Permission
 from django.urls import resolve
 
 from access_app import tokens
+from relaycore.rights import parse
 from relayproject.hot import ENDPOINTS
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -284,6 +286,35 @@ def test_the_schemes_behind_a_proxy(servers_behind_tls: tuple[str, str], token: 
         assert (hot[0], "strict-transport-security" in hot[1]) == (200, True)
     for bad in (None, "http", "HTTPS", ""):
         assert both(x_forwarded_proto=bad)[0][0] == 301
+
+
+@pytest.mark.parametrize(
+    ("scope", "channels", "status"),
+    [
+        ("read", "ünï*", 200),
+        ("consume", "*", 200),
+        ("manage", "[^a]*", 200),
+        # As a message that does not exist: its id would tell who guesses its text.
+        ("read", "orders.*", 404),
+        ("publish", "*", 403),
+    ],
+)
+def test_what_a_grant_is_for(both: Both, operator: Any, scope: str, channels: str, status: int) -> None:
+    _, key = tokens.make("some", operator, parse([{"scope": scope, "channels": [channels]}]))
+    hot, _ = both(authorization=f"Bearer {key}")
+    unknown, _ = both(path=f"/api/v1/messages/{UNKNOWN}", authorization=f"Bearer {key}")
+
+    assert hot[0] == status
+    assert hot == unknown or status == 200
+
+
+@pytest.mark.parametrize("permission", [None, "view_channel", "view_message"])
+def test_what_a_user_may(both: Both, django_user_model: Any, permission: str | None) -> None:
+    clerk = django_user_model.objects.create_user("clerk")
+    clerk.user_permissions.set(Permission.objects.filter(codename=permission))
+    _, key = tokens.make("some", clerk, "manage")
+
+    assert both(authorization=f"Bearer {key}")[0][0] == (200 if permission == "view_message" else 403)
 
 
 def test_a_token_that_is_revoked(

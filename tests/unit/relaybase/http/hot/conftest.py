@@ -19,6 +19,7 @@ READER = "relay_reader"
 AWAY = "relay_away"
 
 REFUSAL = "This token may not."
+FOREIGN = "foreign"
 
 
 @dataclass
@@ -26,8 +27,8 @@ class Somebody:
     who: str
     rights: tuple[str, ...]
 
-    def refusal(self, right: str) -> str | None:
-        return None if right in self.rights else REFUSAL
+    def refusal(self, right: str, channel: str | None = None) -> str | None:
+        return None if right in self.rights and channel != FOREIGN else REFUSAL
 
 
 class Tokens:
@@ -78,7 +79,7 @@ async def post(request: Request, name: str) -> Answer:
 
 PATTERN = "api/v1/things/(?P<name>[^/]+)"
 ENDPOINTS = [
-    Endpoint("thing", PATTERN, Things, "read", {"GET": get}),
+    Endpoint("thing", PATTERN, Things, "read", {"GET": get}, channel="name"),
     Endpoint("thing", PATTERN, Things, "write", {"POST": post}, most_bytes=1000),
 ]
 

@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 from rest_framework.test import APIRequestFactory
 
-from tests.unit.relaybase.http.hot.conftest import AWAY, ERRORS, GONE, READER, REFUSAL, Things, World
+from relaybase.http.hot import Endpoint
+from tests.unit.relaybase.http.hot.conftest import (
+    AWAY,
+    ERRORS,
+    FOREIGN,
+    GONE,
+    READER,
+    REFUSAL,
+    Things,
+    World,
+)
 
 
 def django(method: str, name: str = "a", body: bytes = b"", content_type: str = "") -> Any:
@@ -128,6 +138,18 @@ def test_without_the_right_the_answer_is_403(ask: World) -> None:
 
     assert (answered.status, answered.data["detail"]) == (403, REFUSAL)
     assert not ask.read
+
+
+def test_the_right_is_asked_for_the_channel_before_anything_else(ask: World) -> None:
+    answered = ask(path=f"/api/v1/things/{FOREIGN}")
+
+    assert (answered.status, answered.data["detail"]) == (403, REFUSAL)
+    assert ask("POST", f"/api/v1/things/{FOREIGN}").status == 202
+
+
+def test_an_endpoint_whose_address_does_not_name_its_channel_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="names no channel"):
+        Endpoint("thing", "things/(?P<name>.+)", Things, "read", {}, channel="channel")
 
 
 def test_when_nobody_can_say_who_asks_the_answer_is_503(ask: World) -> None:

@@ -1,0 +1,80 @@
+"""Who was given which permissions is in the audit log, by whichever way it was done."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+
+from access_app.models import AuditEntry
+
+pytestmark = pytest.mark.django_db
+
+Row = tuple[str, str, dict[str, Any]]
+
+
+def entries() -> list[Row]:
+    """And forget them."""
+    found = list(AuditEntry.objects.order_by("id").values_list("action", "target", "details"))
+    AuditEntry.objects.all().delete()
+    return found
+
+
+@pytest.fixture
+def view() -> Permission:
+    return Permission.objects.get(codename="view_message")
+
+
+@pytest.fixture
+def clerk(django_user_model: Any) -> Any:
+    return django_user_model.objects.create_user("clerk")
+
+
+VIEW = "messages_app.view_message"
+
+
+def test_permissions_of_a_user(clerk: Any, view: Permission) -> None:
+    given, taken = [[(f"rights {verb}", "user clerk", {"rights": [VIEW]})] for verb in ("given", "taken")]
+    clerk.user_permissions.add(view)
+    assert entries() == given
+    clerk.user_permissions.add(view)
+    assert entries() == []
+    clerk.user_permissions.remove(view)
+    assert entries() == taken
+    view.user_set.add(clerk)
+    assert entries() == given
+    clerk.user_permissions.clear()
+    assert entries() == taken
+    clerk.user_permissions.set([view])
+    assert entries() == given
+    view.user_set.clear()
+    assert entries() == taken
+
+
+def test_groups(clerk: Any, view: Permission) -> None:
+    group = Group.objects.create(name="readers")
+    group.permissions.add(view)
+    assert entries() == [("rights given", "group readers", {"rights": [VIEW]})]
+    clerk.groups.add(group)
+    assert entries() == [("rights given", "user clerk", {"rights": ["group readers"]})]
+    group.user_set.clear()
+    assert entries() == [("rights taken", "user clerk", {"rights": ["group readers"]})]
+    group.permissions.clear()
+    assert entries() == [("rights taken", "group readers", {"rights": [VIEW]})]
+
+
+def test_what_a_user_is(clerk: Any) -> None:
+    clerk.is_superuser, clerk.is_active = True, False
+    clerk.save(update_fields=["last_login"])
+    assert entries() == []
+    clerk.save()
+    assert entries() == [("user changed", "user clerk", {"is_active": False, "is_superuser": True})]
+    clerk.save()
+    assert entries() == []
+
+
+def test_in_the_admin(browser: Any, clerk: Any, view: Permission) -> None:
+    group = Group.objects.create(name="readers")
+    browser.post(f"/admin/auth/group/{group.pk}/change/", {"name": "readers", "permissions": [view.pk]})
+    (entry,) = AuditEntry.objects.all()
+
+    assert (entry.actor, entry.via, entry.target) == ("operator", "session", "group readers")
