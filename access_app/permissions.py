@@ -75,6 +75,15 @@ def refusal(request: Request, need: Need, channel: str | None = None) -> str | N
     return None if request.user.has_perm(need.permission) else LACKS.format(need.permission)
 
 
+def refusal_everywhere(request: Request, need: Need) -> str | None:
+    """Why it may not do this with every channel, those that will be included; None if it may."""
+    grants = grants_of(request)
+    said = refusal(request, need)
+    if said is None and grants is not None and not grants.is_everywhere(need.right):
+        return f'This needs the scope "{need.right}" on *: it is about every channel.'
+    return said
+
+
 def require(request: Request, need: Need, channel: str | None = None) -> None:
     """Nothing, if the request may do this with the channel.
 
@@ -91,10 +100,8 @@ def require_everywhere(request: Request, need: Need) -> None:
     Raises:
         PermissionDenied: it may not.
     """
-    require(request, need)
-    grants = grants_of(request)
-    if grants is not None and not grants.is_everywhere(need.right):
-        raise PermissionDenied(f'This needs the scope "{need.right}" on *: it is about every channel.')
+    if (said := refusal_everywhere(request, need)) is not None:
+        raise PermissionDenied(said)
 
 
 def allowed(request: Request, need: Need, channels: list[str]) -> list[str]:

@@ -52,7 +52,8 @@ PUBLISH: Final = Endpoint(
     name="publish",
     pattern="api/v1/channels/(?P<name>[^/]+)/messages",
     view=PublishMessages,
-    right="publish",
+    right=Token.Scope.PUBLISH,
+    channel="name",
     functions={"POST": publish},
     most_bytes=MOST_BYTES,
 )

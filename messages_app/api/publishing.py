@@ -1,6 +1,6 @@
 """Where messages are published, for what is not answered before Django (`messages_app.api.hot`)."""
 
-from typing import IO, Any, Final
+from typing import IO, Any, ClassVar, Final
 
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
@@ -8,6 +8,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access_app.models import Token
+from access_app.permissions import Need, Needs, require
 from messages_app.api import schema
 from messages_app.api.posting import Note, Posted, publish
 from messages_app.publishing import bridge
@@ -16,6 +17,7 @@ from relaybase.http.bodies import TooMuch
 from relaybase.http.hot import Answer
 from relaybase.http.parsers import BodyTooLarge
 from relaycore.publishing.parsing import FORMS, MOST_BYTES
+from relaycore.rights import PUBLISH
 
 
 class _AsItIs(BaseParser):
@@ -35,6 +37,9 @@ _PARSERS: Final = [
 ]
 
 
+PUT: Final = Need(PUBLISH, "messages_app.add_message")
+
+
 class PublishMessages(APIView):
     """Publish messages on a channel.
 
@@ -45,11 +50,13 @@ class PublishMessages(APIView):
     """
 
     name = "Publish"
+    needs: ClassVar[Needs] = {"POST": PUT}
     parser_classes = tuple(_PARSERS)
 
     @schema.publish
     def post(self, request: Request, name: str) -> Response:
         """Publish."""
+        require(request, PUT, name)
         content: bytes = b"" if request.stream is None else request.data  # type: ignore[assignment]
         if len(content) > MOST_BYTES:
             raise BodyTooLarge(str(TooMuch(MOST_BYTES)))

@@ -2,7 +2,7 @@
 
 import base64
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from bson import ObjectId
 from django.db.models import Q
@@ -12,12 +12,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from access_app.permissions import Need, Needs, refusal, refusal_everywhere, require, require_everywhere
 from messages_app import setting_aside
 from messages_app.api import quarantine_schema as schema
 from messages_app.models import Quarantined
 from messages_app.searching.rows import timestamp
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
+from relaycore.rights import MANAGE, READ
+
+SEE: Final = Need(READ, "messages_app.view_quarantined")
+ACKNOWLEDGE: Final = Need(MANAGE, "messages_app.change_quarantined")
+DISCARD: Final = Need(MANAGE, "messages_app.delete_quarantined")
 
 NOTHING: Final = "There is nothing with this id in quarantine. An id has 24 hexadecimal digits."
 
@@ -29,6 +35,7 @@ class QuarantineList(APIView):
     """
 
     name = "Quarantine"
+    needs: ClassVar[Needs] = {"GET": SEE}
 
     @schema.quarantine
     def get(self, request: Request) -> Response:
@@ -36,7 +43,10 @@ class QuarantineList(APIView):
         parameters = Parameters(request, "channel", "acknowledged", "limit", cursors.PARAMETER)
         found = Quarantined.objects.defer("payload").order_by("-quarantined_at", "-pk")
         if (channel := parameters.text("channel")) is not None:
+            require(request, SEE, channel)
             found = found.filter(channel=channel)
+        else:
+            require_everywhere(request, SEE)
         if (acknowledged := parameters.one_of("acknowledged", ["true", "false"])) is not None:
             found = found.filter(acknowledged_at__isnull=acknowledged == "false")
         if (cursor := parameters.text(cursors.PARAMETER)) is not None:
@@ -54,20 +64,20 @@ class QuarantineDetail(APIView):
     """One of them, with what is kept of its payload. DELETE discards it for ever."""
 
     name = "In quarantine"
+    needs: ClassVar[Needs] = {"GET": SEE, "DELETE": DISCARD}
 
     @schema.one
     def get(self, request: Request, key: str) -> Response:
         """The entry."""
         Parameters(request)
-        entry = _one(key).first()
-        if entry is None:
-            raise NotFound(NOTHING)
+        entry = _found(request, SEE, key)
         return Response(_row(entry) | _payload(bytes(entry.payload)))
 
     @schema.discard
     def delete(self, request: Request, key: str) -> Response:
         """Discard it."""
         Parameters(request)
+        _found(request, DISCARD, key)
         if not setting_aside.discard(_one(key)):
             raise NotFound(NOTHING)
         return Response(status=status.HTTP_204_NO_CONTENT)
@@ -77,16 +87,26 @@ class QuarantineAcknowledge(APIView):
     """POST: somebody knows of it, and the home page does not warn of it any more."""
 
     name = "Acknowledge"
+    needs: ClassVar[Needs] = {"POST": ACKNOWLEDGE}
 
     @schema.acknowledge
     def post(self, request: Request, key: str) -> Response:
         """Acknowledge it. Once more changes nothing."""
         Parameters(request)
+        _found(request, ACKNOWLEDGE, key)
         setting_aside.acknowledge(_one(key))
-        entry = _one(key).defer("payload").first()
-        if entry is None:
-            raise NotFound(NOTHING)
-        return Response(_row(entry))
+        return Response(_row(_found(request, ACKNOWLEDGE, key)))
+
+
+def _found(request: Request, need: Need, key: str) -> Quarantined:
+    """The entry, for whoever may do this with its channel; what has none is of every channel."""
+    entry: Quarantined | None = _one(key).first()
+    if entry is None:
+        raise NotFound(NOTHING)
+    said = refusal(request, need, entry.channel) if entry.channel else refusal_everywhere(request, need)
+    if said is not None:
+        raise NotFound(NOTHING)
+    return entry
 
 
 def _one(key: str) -> Any:
