@@ -52,7 +52,7 @@ def test_what_is_published(both: Callable[..., Any]) -> None:
     status, headers, content = both()
 
     assert status == 202
-    assert re.fullmatch(rb'\{"ids":\["[0-9a-f]{24}"\]\}', content)
+    assert re.fullmatch(rb'\{"ids":\["[0-9a-f]{24}"\]\}\n', content)
     assert headers["allow"] == "POST, OPTIONS"
     assert not EVERY & headers.keys()
 
