@@ -18,6 +18,7 @@ from access_app.models import AuditEntry
 from channels_app.api.views import ChannelList
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
+from messages_app.models import Quarantined
 from relaycore.rights import Grants, parse
 from relayproject.observing.metrics import Metrics
 
@@ -102,6 +103,8 @@ def test_gaps_of_other_channels_are_not_shown(shop: APIClient) -> None:
         ("get", "messages?channel={}&cursor=nonsense", None),
         ("get", "messages/export?channel={}", None),
         ("get", "gaps?channel={}", None),
+        ("get", "quarantine?channel={}", None),
+        ("post", "channels", {"channel": "{}"}),
         ("post", "start-listening", {"channel": "{}"}),
         ("post", "start-listening?wait=1", {"channel": "{}", "retention_seconds": 100}),
     ],
@@ -130,6 +133,38 @@ def test_a_message_of_another_channel_is_as_unknown_as_none(shop: APIClient) -> 
 
     assert shop.get(f"/api/v1/messages/{OWN_ID}").json()["message"] == "in orders.a"
     assert (other.status_code, other.content) == (404, none.content)
+
+
+def test_what_is_in_quarantine_of_another_channel_is_not_there(shop: APIClient, api: APIClient) -> None:
+    at = datetime(2026, 11, 21, 12, tzinfo=UTC)
+    made = {"payload": b"x", "size": 1, "reason": "no", "position": "1", "quarantined_at": at}
+    own, other, unread = (
+        Quarantined.objects.create(channel=of, **made) for of in ("orders.a", "secret", None)
+    )
+    try:
+        assert shop.get("/api/v1/quarantine").status_code == 403
+        page = shop.get("/api/v1/quarantine?channel=orders.a").json()
+        assert [row["id"] for row in page["results"]] == [str(own.pk)]
+        for method, more in (("get", ""), ("delete", ""), ("post", "/acknowledge")):
+            for entry in (other, unread):
+                answer = getattr(shop, method)(f"/api/v1/quarantine/{entry.pk}{more}")
+                none = getattr(shop, method)(f"/api/v1/quarantine/{NO_ID}{more}")
+                assert (answer.status_code, answer.content) == (404, none.content)
+        assert len(api.get("/api/v1/quarantine").json()["results"]) == 3
+        assert shop.post(f"/api/v1/quarantine/{own.pk}/acknowledge").status_code == 200
+        assert shop.delete(f"/api/v1/quarantine/{own.pk}").status_code == 204
+    finally:
+        Quarantined.objects.all().delete()
+
+
+def test_of_several_channels_the_others_are_refused(shop: APIClient) -> None:
+    names = ["orders.a", "orders.new", "secret", "never there"]
+    answer = shop.post("/api/v1/start-listening", {"channels": names}, format="json").json()
+
+    assert (answer["started"], answer["existing"]) == (["orders.new"], ["orders.a"])
+    assert [row["channel"] for row in answer["refused"]] == ["secret", "never there"]
+    assert all("is none of these channels" in row["detail"] for row in answer["refused"])
+    assert not Channel.objects.filter(channel="never there").exists()
 
 
 def test_its_own_channels_are_its_own(shop: APIClient) -> None:
