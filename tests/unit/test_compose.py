@@ -92,8 +92,9 @@ def _healthy(room: Path, *, answers: bool, first: str = "docker-init") -> tuple[
     script = (ROOT / "deploy/healthy.sh").read_text()
     made = {"/proc/": f"{room}/", "/tmp/": f"{room}/", "kill -": "echo kill -", "sleep 12": "echo sleep"}
     # In one go: the room itself may lie in /tmp.
-    assert set(re.findall(_REAL := "|".join(made), script)) == set(made)
-    script = re.sub(_REAL, lambda found: made[found[0]], script)
+    real = "|".join(made)
+    assert set(re.findall(real, script)) == set(made)
+    script = re.sub(real, lambda found: made[found[0]], script)
     path = f"{room}:{os.environ['PATH']}"
     environment = {"PATH": path, "HOSTNAME": "host"}
     done = subprocess.run(
