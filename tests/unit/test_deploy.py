@@ -15,6 +15,8 @@ import promql_parser
 import pytest
 import yaml
 
+from relaybase.http.bodies import MAX_BODY_BYTES
+from relaycore.publishing.parsing import MOST_BYTES
 from relayproject.processes import processes
 
 ROOT = Path(__file__).parents[2]
@@ -188,3 +190,25 @@ def test_the_version_is_the_same_wherever_it_is_stated() -> None:
         re.findall(r"relay:([0-9.]+)", path.read_text()) for path in (ROOT / "deploy/kubernetes").iterdir()
     ]
     assert {found for of_one in stated for found in of_one} == {version}
+
+
+@pytest.mark.parametrize(
+    ("path", "is_large"),
+    [
+        ("/api/v1/channels/orders/messages", True),
+        ("/api/v1/channels/orders/new/messages/", True),
+        ("/api/v1/channels/messages", False),
+        ("/api/v1/start-listening", False),
+    ],
+)
+def test_the_proxy_takes_bodies_as_large_as_web_does(path: str, is_large: bool) -> None:
+    """Caddy matches a path whose quotes are gone."""
+    text = (ROOT / "deploy/proxy/Caddyfile").read_text()
+    sizes = dict(re.findall(r"request_body @(\w+) \{\s*max_size (\d+)MiB\s*\}", text))
+    (publish,) = re.findall(r"@publish path_regexp (\S+)", text)
+    (other,) = re.findall(r"@other not path_regexp (\S+)", text)
+
+    assert publish == other
+    assert (re.search(publish, path) is not None) is is_large
+    assert int(sizes["publish"]) << 20 == MOST_BYTES
+    assert int(sizes["other"]) << 20 == MAX_BODY_BYTES
