@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from django.conf import global_settings
-
 from relaybase import env, whereabouts
 from relaybase.mongo.address import beside
 from relaybase.postgres.address import for_django
@@ -170,7 +168,17 @@ DATABASE_ROUTERS = ["relaybase.mongo.router.MessagesRouter", "django_mongodb_bac
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTHENTICATION_BACKENDS = ["access_app.guessing.LimitedBackend"]
-PASSWORD_HASHERS = ["access_app.hashing.AsideHasher", *global_settings.PASSWORD_HASHERS[1:]]
+# The first one makes new hashes; the others read what Django made before, with its own defaults.
+PASSWORD_HASHERS = [
+    "access_app.hashing.AsideHasher",
+    *(
+        f"django.contrib.auth.hashers.{name}"
+        for name in (
+            *("PBKDF2SHA1PasswordHasher", "Argon2PasswordHasher"),
+            *("BCryptSHA256PasswordHasher", "ScryptPasswordHasher"),
+        )
+    ),
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
