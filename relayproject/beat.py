@@ -143,11 +143,12 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Send it. Proposals not while enough of them wait for a worker."""
+        # The producer by name: Sentry, which stands between, takes two arguments by place.
         if entry is not self._proposals:
-            super().apply_entry(entry, producer)
+            super().apply_entry(entry, producer=producer)
             return
         if not enough_wait(DEFAULT, _MOST_WAITING):
-            super().apply_entry(entry, producer)
+            super().apply_entry(entry, producer=producer)
         if self._list_proposals():
             log.warning(
                 "the periodic task %s was disabled, changed or deleted, and is as it was: without it nobody "

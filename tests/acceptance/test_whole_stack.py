@@ -1,5 +1,6 @@
 """Starting and stopping the whole, and servers that are away for long."""
 
+import contextlib
 import json
 import stat
 import threading
@@ -41,7 +42,8 @@ def test_comes_up_stops_cleanly_and_survives_the_death_of_everything(room: Path,
 
     family = stack.family()
     for process in family:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # Its parent has replaced it meanwhile.
+            process.kill()
     psutil.wait_procs(family, timeout=10)
     stack.let_go()
     stack.start()
