@@ -29,7 +29,7 @@ test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" r
 bench: venv-dev  ## measure how fast it is (ARGS="--only b,c" or "--quick"; benchmarks/README.md)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-chaos: venv-dev  ## the 28 faults on real processes: what is lost, what is stored twice (17 minutes)
+chaos: venv-dev  ## the 29 faults on real processes: what is lost, what is stored twice (18 minutes)
 	@exec $(BIN)/python -m pytest tests/chaos $(ARGS)
 
 chaos-long: venv-dev  ## the same with as many kills and minutes as each fault is owed (1 hour)

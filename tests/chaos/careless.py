@@ -140,9 +140,16 @@ def epochs() -> None:
     Contender.claim = claim_next  # type: ignore[method-assign]
 
 
+def echoes() -> None:
+    """Take what is announced as an echo for something new."""
+    from relaycore.capturing.echoes import Echoes
+
+    Echoes.announce = lambda self, notice: None  # type: ignore[method-assign]
+
+
 WITHOUT: dict[str, Callable[[], None]] = {
     function.__name__: function
-    for function in (records, seals, lives, servers, policies, proofs, looks, numbers, copies, epochs)
+    for function in (records, seals, lives, servers, policies, proofs, looks, numbers, copies, epochs, echoes)
 }
 
 if __name__ == "__main__":

@@ -158,8 +158,8 @@ def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) 
     """
 
     def settle(*publishers: Publisher, seconds: float = 30, counts: bool = True) -> Verdict:
-        for publisher in publishers:
-            publish_last(cluster.redis, publisher.channel, mongo_collection("messages"), wait_until, seconds)
+        for channel in dict.fromkeys(publisher.channel for publisher in publishers):
+            publish_last(cluster.redis, channel, mongo_collection("messages"), wait_until, seconds)
         wait_until(lambda: is_drained(cluster.redis), seconds=seconds, what="everything stored")
         # What was missed is on record before it is confirmed that all else stands: a moment after the first
         # message of whoever took over was stored.
@@ -176,7 +176,7 @@ def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) 
 
 
 def verdict_on(publisher: Publisher) -> Verdict:
-    """What is stored of the channel to which this one has published."""
+    """What is stored of the channel to which this one has published, of the texts that are its own."""
     rows = mongo_collection("messages").find({"channel": publisher.channel}, {"message": 1}).sort("position")
     gaps = [
         (gap.began_at.timestamp(), gap.ended_at.timestamp() if gap.ended_at else float("inf"))
@@ -187,8 +187,11 @@ def verdict_on(publisher: Publisher) -> Verdict:
         at = publisher.times[text]
         return any(began - _CLOCK_SECONDS <= at <= ended + _CLOCK_SECONDS for began, ended in gaps)
 
-    stored = [row["message"] for row in rows if not row["message"].startswith(LAST)]
-    return judge(publisher.accepted, publisher.attempted, stored, is_recorded)
+    texts = (row["message"] for row in rows if not row["message"].startswith(LAST))
+    accepted, attempted, stored = (
+        filter(publisher.owns, found) for found in (publisher.accepted, publisher.attempted, texts)
+    )
+    return judge(accepted, attempted, stored, is_recorded)
 
 
 def is_drained(redis: Any) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .checker import Verdict
 
-FAULTS = 28
+FAULTS = 29
 
 
 @dataclass

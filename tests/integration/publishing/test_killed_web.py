@@ -2,10 +2,6 @@
 
 import contextlib
 import http.client
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,8 +12,8 @@ import pytest
 from django.conf import settings as django_settings
 
 from relaybase import keys
-from tests.integration.conftest import environment_of_a_web_process
 from tests.integration.publishing.conftest import Answer, Publisher
+from tests.integration.publishing.killed_web import Web
 from tests.loops import Loop
 from tests.proxy import Proxy
 
@@ -26,40 +22,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Make = Callable[..., str]
 
 TIMES = 100
-
-
-class Web:
-    """One web process after another. `kill` ends the one that there is, and has the next one begin."""
-
-    def __init__(self, redis_url: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.publishing.forked_web"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=environment_of_a_web_process(REDIS_URL=redis_url, RELAY_WEB_REQUESTS_PER_MINUTE="0"),
-        )
-        self.url = f"http://127.0.0.1:{self._read()}"
-        self._pid = self._read()
-
-    def _read(self) -> int:
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
-
-    def kill(self) -> None:
-        os.kill(self._pid, signal.SIGKILL)
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        self._pid = self._read()
-
-    def stop(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        os.kill(self._pid, signal.SIGKILL)
-        self._process.wait(10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
 
 
 @pytest.fixture

@@ -1,0 +1,42 @@
+"""A web process that is killed again and again, and is there again at once (`forked_web`)."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from tests.integration.conftest import environment_of_a_web_process
+
+
+class Web:
+    """One web process after another. `kill` ends the one that there is, and has the next one begin."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.publishing.forked_web"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment_of_a_web_process(REDIS_URL=redis_url, RELAY_WEB_REQUESTS_PER_MINUTE="0"),
+        )
+        self.url = f"http://127.0.0.1:{self._read()}"
+        self._pid = self._read()
+
+    def _read(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        os.kill(self._pid, signal.SIGKILL)
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        self._pid = self._read()
+
+    def stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        os.kill(self._pid, signal.SIGKILL)
+        self._process.wait(10)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
