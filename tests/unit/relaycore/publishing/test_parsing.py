@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relaycore.errors import BadBody, BadMessage, MessageTooLarge, RelayError, TooMuchAtOnce
-from relaycore.publishing.parsing import FORMS, MOST_MESSAGES, Message, parse
+from relaycore.publishing.parsing import FORMS, MOST_BYTES, MOST_MESSAGES, Message, parse
 
 MOST = 100
 JSON, LINES = "application/json", "application/x-ndjson"
@@ -188,3 +189,61 @@ _nearly_json = st.text(alphabet='{}[]",: mesag\\ud8\n').map(str.encode)
 def test_nothing_raises_anything_else(media_type: str, body: bytes) -> None:
     with contextlib.suppress(BadBody, BadMessage, TooMuchAtOnce):
         parse(media_type, body, MOST)
+
+
+@pytest.mark.parametrize(
+    ("before", "what", "after"),
+    [
+        ('{"message": "a", "id": [', "[],", "[]]}"),
+        ('{"message": "a", "id": [', "[[]],", "[]]}"),
+        ('{"message": "a", "id": [', "{},", "{}]}"),
+        ('{"message": "a", "id": [', '"\\u1234",', '""]}'),
+        ('{"message": "a", "id": {"a": [', "[],", "[]]}}"),
+        ('{"messages": [{"message": "a"}, {"message": "a", "id": [', "[],", "[]]}]}"),
+        ('{"messages": [{"message": "a"}, [', "[],", "[]]]}"),
+        ("[", "[],", "[]]"),
+    ],
+)
+@pytest.mark.parametrize("form", [JSON, LINES])
+def test_what_is_no_message_takes_no_memory(form: str, before: str, what: str, after: str) -> None:
+    room = MOST_BYTES - len(before) - len(after)
+    body = (before + what * (room // len(what)) + after).encode()
+    assert peak(form, body) < 3 * MOST_BYTES
+
+
+@pytest.mark.parametrize("members", ['{"message": "a"%s}', '{"message": "a", "attributes": {"a": ""%s}}'])
+@pytest.mark.parametrize("form", [JSON, LINES])
+def test_too_many_members_take_no_memory(form: str, members: str) -> None:
+    body = (members % "".join(f', "{number}": ""' for number in range(1_000_000))).encode()
+    assert peak(form, body) < 3 * MOST_BYTES
+
+
+def peak(form: str, body: bytes) -> int:
+    """How much it takes at most to see that this is refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises((BadBody, BadMessage)):
+            parse(form, body, MOST_BYTES)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("message", ["a" * (1 << 20), "\n" * (1 << 20), '{"a": [1, {"b": "\\""}]}' * 50_000])
+def test_a_large_message_is_taken_whatever_is_in_it(message: str) -> None:
+    said = {
+        "message": message,
+        "id": "{[",
+        "attributes": {f"}}{number}": message[:200] for number in range(64)},
+    }
+    for body in (json.dumps(said), json.dumps({"messages": [said, said]}), json.dumps(said, indent=100)):
+        for found in parse(JSON, body.encode(), MOST_BYTES):
+            assert found.payload == message.encode()
+            assert found.attributes == said["attributes"]
+
+
+def test_what_is_wrong_behind_much_is_named_where_it_stands() -> None:
+    good, bad = '{"message": "a"}', '{"message" "a"}'
+    body = f'{{"messages": [{bad}, {", ".join([good] * 9999)}]}}'
+    with pytest.raises(BadBody, match=rf"Expecting ':' delimiter.*char {body.index(bad) + 11}\b"):
+        parse(JSON, body.encode(), MOST)
