@@ -39,8 +39,9 @@ MESSAGE: Final = Endpoint(
 async def publish(request: Request, name: str) -> Answer:
     """Put messages on the stream."""
 
-    def header(name: str) -> str:
-        return request.headers.get(name.encode(), b"").decode("latin-1")
+    def header(name: str) -> str | None:
+        sent = request.headers.get(name.encode())
+        return None if sent is None else sent.decode("latin-1")
 
     holder, announced = request.holder, header("content-length")
     length = int(announced) if announced else None

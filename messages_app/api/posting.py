@@ -37,6 +37,7 @@ _KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 NO_ROOM: Final = "More is being published than this process takes up at once. Try again in a few seconds."
 
 Note = Callable[[int], object]
+Header = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +45,14 @@ class Posted:
     """A request to publish, of either kind.
 
     asked:  for its parameters
-    header: a header by its name in lower case; empty if it is not there
+    header: a header by its name in lower case; None if it is not there
     length: of the body, as announced; None if it is not
     body:   takes it in, and tells of each piece how many bytes it has
     """
 
     asked: Asked
     producer: Producer
-    header: Callable[[str], str]
+    header: Header
     length: int | None
     body: Callable[[Note | None], Awaitable[bytes]]
 
@@ -137,8 +138,8 @@ def _is_of(receipt: Receipt, place: Place) -> bool:
     return receipt.may_repeat and place.received_at == receipt.taken.received_at
 
 
-def _form(header: Callable[[str], str]) -> str:
-    sent = header("content-type")
+def _form(header: Header) -> str:
+    sent = header("content-type") or ""
     media_type = sent.partition(";")[0].strip().lower()
     if media_type not in FORMS:
         forms = ", ".join(FORMS)
@@ -146,18 +147,19 @@ def _form(header: Callable[[str], str]) -> str:
     return media_type
 
 
-def _is_packed(header: Callable[[str], str]) -> bool:
-    encoding = header("content-encoding").strip().lower()
+def _is_packed(header: Header) -> bool:
+    encoding = (header("content-encoding") or "").strip().lower()
     if encoding not in {"", "identity", "gzip"}:
         raise Problem(415, "unsupported-encoding", "A body may be packed by gzip only.")
     return encoding == "gzip"
 
 
-def _key(header: Callable[[str], str]) -> str | None:
-    sent = header("idempotency-key").strip()
-    if not sent:
+def _key(header: Header) -> str | None:
+    sent = header("idempotency-key")
+    if sent is None:
         return None
-    if not _KEY.fullmatch(sent):
+    # One that is empty was meant to be something: without it a retry would double.
+    if not _KEY.fullmatch(sent := sent.strip(" \t")):
         raise Problem(
             400, "bad-idempotency-key", "Idempotency-Key must be 1 to 255 visible ASCII characters."
         )

@@ -65,7 +65,7 @@ class PublishMessages(APIView):
             return content
 
         headers = request.headers
-        posted = Posted(request, _producer(request), lambda name: headers.get(name, ""), len(content), body)
+        posted = Posted(request, _producer(request), headers.get, len(content), body)
         answer = bridge.run(publish(posted, name))
         return Response(
             answer.data, answer.status, headers=dict(answer.headers), content_type=_other_than_json(answer)

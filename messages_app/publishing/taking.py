@@ -131,6 +131,8 @@ def _identity(id: str | None, key: str | None, index: int, chance: Chance) -> by
 def _unpacked(content: bytes) -> bytes:
     """What gzip has packed, as far as a body may go."""
     try:
+        if not content:
+            raise EOFError  # Nothing is no gzip; `GzipFile` takes it for nothing that was packed.
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
             found = packed.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error):

@@ -79,6 +79,7 @@ def test_what_is_published(both: Callable[..., Any]) -> None:
         (json.dumps({"message": "a" * ((1 << 20) + 1)}).encode(), {}, 413),
         (b" " * ((1 << 20) + 1) + ONE, {}, 202),
         (ONE, {"idempotency_key": "k" * 256}, 400),
+        (ONE, {"idempotency_key": ""}, 400),
         (ONE, {"idempotency_key": '"quoted"'}, 202),
         (ONE, {"accept": "text/html"}, 202),
         (ONE, {"accept": "application/xml"}, 406),
