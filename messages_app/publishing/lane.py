@@ -1,12 +1,11 @@
 """A connection to Redis, and what is appended over it to each partition."""
 
-import asyncio
 import re
 from collections.abc import Callable
 
 from messages_app.publishing.appending import Appending, Stood
 from messages_app.publishing.footing import Footing
-from messages_app.publishing.line import AWAY, Line, Reply
+from messages_app.publishing.line import AWAY, Line
 from messages_app.publishing.looking import Looking
 from relaycore.errors import Disconnected, NoReplica
 from relaycore.publishing.queue import Published
@@ -47,9 +46,7 @@ class Lane:
     async def _require_replica(self) -> None:
         if not await self.line.is_ready():
             raise Disconnected(AWAY)
-        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self.line.call(("INFO", "replication"), answered.set_result)
-        reply = await answered
+        reply = await self.line.ask(("INFO", "replication"))
         if isinstance(reply, Disconnected):
             raise reply
         if isinstance(reply, Exception) or not re.search(rb"^connected_slaves:[1-9]", reply, re.MULTILINE):

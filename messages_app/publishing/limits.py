@@ -9,13 +9,12 @@ They stand in Redis, so that all web processes count together, and are asked onl
 Where Redis does not answer, nobody is refused here.
 """
 
-import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from messages_app.publishing.line import Line, Reply
+from messages_app.publishing.line import Line
 from relaybase import keys
 
 BURST_SECONDS: Final = 10
@@ -81,9 +80,7 @@ async def take(line: Line, limits: list[Limit], messages: int) -> Allowed:
         return UNLIMITED
     names = [keys.bucket(limit.name, limit.who) for limit in limits]
     sizes = [size for limit in limits for size in (limit.per_second, limit.most)]
-    answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    line.call(("EVAL", _TAKE, len(names), *names, messages, *sizes), answered.set_result)
-    reply = await answered
+    reply = await line.ask(("EVAL", _TAKE, len(names), *names, messages, *sizes))
     if not isinstance(reply, list):
         return UNLIMITED
     has_all, left = bool(reply[0]), [float(found) for found in reply[1:]]

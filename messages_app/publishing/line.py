@@ -90,6 +90,13 @@ class Line:
             return
         self._write_on(self._wire)
 
+    async def ask(self, command: tuple[Argument, ...]) -> Reply:
+        """Send a command; its reply. Who stops waiting takes nothing from the others."""
+        answered: asyncio.Future[Reply] = self._loop.create_future()
+        # The reply comes all the same, in its turn.
+        self.call(command, lambda reply: None if answered.done() else answered.set_result(reply))
+        return await answered
+
     def drop(self, why: str) -> None:
         """End the connection; what is under way is answered with `Disconnected`."""
         if self._wire is None:
