@@ -3,6 +3,7 @@
 An entry is stored once the watermark has passed it (`messages_app.searching.watermark`). Of each partition
 for which somebody waits one task of the event loop looks: whenever the writer tells that something is
 stored, and once a second. Servers are asked in threads, since the looks are shared by all who wait.
+PostgreSQL is asked once, and again after everything was divided otherwise.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bson import ObjectId
+from django.db import Error as DatabaseError
 from django.db import connection
 
 from leases_app import deployment, partitioning
@@ -22,7 +24,7 @@ from messages_app.searching.ear import Ear
 from messages_app.searching.history import collection
 from messages_app.searching.primary import session_after
 from relaybase.connections import one_per_loop
-from relaycore.errors import RelayError
+from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.following.places import Horizon
 from relaycore.layout import Layout
 from relaycore.position import next_position
@@ -78,11 +80,29 @@ def _watches() -> dict[int, "_Watch"]:
     return {}
 
 
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What one has to know to look: where the news are said, what they are sealed with, and the layout."""
+
+    channel: str
+    key: bytes
+    layout: Layout
+
+
+def _grounds_of(partition: int) -> _Grounds:
+    try:
+        channel, key = deployment.news_channel(partition), deployment.seal_key(partition)
+        return _Grounds(channel, key, partitioning.require())
+    finally:
+        connection.close()
+
+
 class _Watch:
     """Of one partition, for one event loop."""
 
     def __init__(self, partition: int) -> None:
         self._partition = partition
+        self._grounds: _Grounds | None = None
         self._waiting: dict[asyncio.Future[Horizon], str] = {}
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -103,27 +123,37 @@ class _Watch:
 
     async def _run(self) -> None:
         """Until nobody has waited for a while."""
-        try:
-            ear, layout = await asyncio.to_thread(self._begin)
-        except Exception:  # Whoever waits does so for its seconds. The next one begins anew.
-            log.warning("partition %d: nobody can wait for what is stored", self._partition, exc_info=True)
-            return
-        with contextlib.closing(ear):
+        while (grounds := await self._learn()) is None:
+            if not self._waiting:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+        with contextlib.closing(Ear(grounds.channel, grounds.key)) as ear:
             while self._waiting or await self._is_wanted():
                 self._woken.clear()
                 await asyncio.to_thread(ear.turn, time.monotonic())
-                # A server that does not answer now may do so at the next look.
-                with contextlib.suppress(RelayError):
-                    self._tell(await asyncio.to_thread(archive.look, self._partition, layout))
+                await self._look()
                 if self._waiting:
                     await self._listen(ear)
 
-    def _begin(self) -> tuple[Ear, Layout]:
+    async def _learn(self) -> "_Grounds | None":
+        """What one has to know; None: nobody says it now."""
+        if self._grounds is None:
+            try:
+                self._grounds = await asyncio.to_thread(_grounds_of, self._partition)
+            except (DatabaseError, UnfitServer) as exc:
+                log.warning("partition %d: nobody can wait for it: %s", self._partition, one_line(exc))
+        return self._grounds
+
+    async def _look(self) -> None:
+        """Tell whom it concerns. A server that does not answer now may do so at the next look."""
+        if (grounds := await self._learn()) is None:
+            return
         try:
-            channel, key = deployment.news_channel(self._partition), deployment.seal_key(self._partition)
-            return Ear(channel, key), partitioning.layout()
-        finally:
-            connection.close()
+            self._tell(await asyncio.to_thread(archive.look, self._partition, grounds.layout))
+        except UnfitServer:
+            self._grounds = None  # Everything is divided otherwise by now.
+        except Disconnected as exc:
+            log.info("partition %d: %s", self._partition, one_line(exc))
 
     def _tell(self, horizon: Horizon) -> None:
         for stored, below in self._waiting.items():
