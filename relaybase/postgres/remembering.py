@@ -8,7 +8,8 @@ How a change gets here
     One thread of the process looks at a mark every `LOOK_SECONDS`: a row of chance that triggers make
     another one in each transaction that changes what is remembered. If it is another one, everything that is
     remembered is read again, in the same thread, so that nothing which was read before the mark can
-    come in after it. First the mark, then the rows: what is committed between the two is read now, and
+    come in after it: a thousand at a time, what was asked for last first, and between them whatever is
+    asked for meanwhile. First the mark, then the rows: what is committed between the two is read now, and
     once more after the next look. There is no notice that could be lost.
     Every `AGAIN_SECONDS` everything is read whatever the mark says: triggers can be switched off.
 
@@ -171,37 +172,45 @@ class Remembering(ABC, Generic[Key, Value]):
     def _turn(self, asked: dict[Key, Future[Value | None]]) -> None:
         """Look if it is time, and answer what was asked."""
         try:
-            self._look_if_due()
+            self._look_if_due(asked)
             self._answer(asked)
         except DatabaseError:
             # The connection may be one from before a restart. Another one says more.
             connection.close()
             self._look_at = -float("inf")
-            self._look_if_due()
+            self._look_if_due(asked)
             self._answer(asked)
         if self._is_away:
             self._is_away = False
             log.info("PostgreSQL answers %s again", self.subject)
 
-    def _look_if_due(self) -> None:
+    def _look_if_due(self, asked: dict[Key, Future[Value | None]]) -> None:
         began = self._clock()
         if began < self._look_at:
             return
         self._look_at = began + LOOK_SECONDS  # If it fails as well.
         mark = self._read_mark()
         if mark != self._mark or began - self._read_at >= AGAIN_SECONDS:
-            self._read_again()
+            self._read_again(asked)
             self._mark, self._read_at = mark, began
         self._confirmed_at = began
         self._looked(began)
 
-    def _read_again(self) -> None:
+    def _read_again(self, asked: dict[Key, Future[Value | None]]) -> None:
+        """What was asked for last comes first. Who asks meanwhile waits for a thousand, not for all."""
         with self._lock:
-            remembered = list(self._remembered)
+            remembered = list(reversed(self._remembered))
         for some in _by_thousands(remembered):
+            self._answer(asked)
+            with self._lock:
+                asked |= self._asked
+                self._asked = {}
+            self._answer(asked)
             found = self._read(some)
             with self._lock:
-                for key in some:
+                for key in (
+                    self._remembered.keys() & some
+                ):  # What was asked for meanwhile may be in its place.
                     if key in found:
                         self._remembered[key] = found[key]
                     else:
