@@ -18,6 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from channels_app.models import Channel, Gap
 from relaybase.postgres.clock import ClockTimestamp, Seconds
 from relaycore.channels import partition_of, places_of
+from relaycore.times import next_millisecond, rounded_up
 
 LOSSES: Final = (Gap.Cause.VANISHED, Gap.Cause.ARCHIVE_RESTORED)
 """Causes that concern whatever was on the stream, however it came there."""
@@ -30,7 +31,9 @@ _SUBSCRIBING_SECONDS: Final = 3.0
 class Completeness:
     """What can be said of one channel at this moment.
 
-    since:    from here on every message was heard; None: it is not heard, or a gap is open
+    since:    from here on every message was heard; None: it is not heard, or a gap is open. A whole
+              millisecond, as positions are, and behind the end of each gap: a range that is asked for
+              from here on overlaps none
     open_gap: what is going on now, the one that began first
     """
 
@@ -55,11 +58,9 @@ def _of_listened(channels: Sequence[Channel]) -> dict[str, Completeness]:
 def _of_unlistened(channels: Sequence[Channel]) -> dict[str, Completeness]:
     if not channels:
         return {}
-    lost = Gap.objects.filter(ended_at__gt=min(map(quiet_since, channels)), cause__in=LOSSES, channel="")
+    lost = Gap.objects.filter(ended_at__gte=min(map(quiet_since, channels)), cause__in=LOSSES, channel="")
     return {
-        channel.channel: Completeness(
-            max([quiet_since(channel), *(gap.ended_at for gap in gaps if gap.ended_at)])
-        )
+        channel.channel: Completeness(_behind(quiet_since(channel), gaps))
         for channel, gaps in _with_gaps(channels, list(_last_of_each(lost)))
     }
 
@@ -127,7 +128,7 @@ def _latest(channels: Iterable[Channel]) -> Iterable[Gap]:
     heard = [channel.first_heard_at for channel in channels if channel.first_heard_at is not None]
     relevant = Q(ended_at=None)
     if heard:
-        relevant |= Q(ended_at__gt=min(heard))  # What is older changes nothing.
+        relevant |= Q(ended_at__gte=min(heard))  # What is older changes nothing.
     # Of the whole partitions all: of which a channel was one depends on how many there were.
     names = ["", *(channel.channel for channel in channels)]
     return _last_of_each(Gap.objects.filter(relevant, channel__in=names, covered=False))
@@ -144,4 +145,12 @@ def _of(channel: Channel, gaps: list[Gap]) -> Completeness:
         return Completeness(None, min(still_open, key=lambda gap: gap.began_at))
     if channel.status != Channel.Status.ACTIVE or channel.first_heard_at is None:
         return Completeness()
-    return Completeness(max([channel.first_heard_at, *(gap.ended_at for gap in gaps if gap.ended_at)]))
+    return Completeness(_behind(channel.first_heard_at, gaps))
+
+
+def _behind(first: datetime, gaps: Iterable[Gap]) -> datetime:
+    """The first millisecond from `first` on that is behind the gaps, none of which is open.
+
+    What was missed in the millisecond in which a gap ended may be as late as that (`overlapping`).
+    """
+    return max([rounded_up(first), *(next_millisecond(gap.ended_at) for gap in gaps if gap.ended_at)])

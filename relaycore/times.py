@@ -16,3 +16,13 @@ def from_milliseconds(milliseconds: int) -> datetime:
 def to_milliseconds(moment: datetime) -> int:
     """The millisecond in which the moment lies. It needs a time zone."""
     return (moment - _EPOCH) // _MILLISECOND
+
+
+def rounded_up(moment: datetime) -> datetime:
+    """The first whole millisecond that is not before the moment."""
+    return from_milliseconds(-((_EPOCH - moment) // _MILLISECOND))
+
+
+def next_millisecond(moment: datetime) -> datetime:
+    """The first whole millisecond that is after the moment."""
+    return from_milliseconds(to_milliseconds(moment) + 1)

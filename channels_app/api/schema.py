@@ -37,7 +37,7 @@ _CHANNEL = OpenApiExample(
         "updated_at": "2026-11-21T12:00:00.123456Z",
         "why_not_heard": None,
         "active_since": "2026-11-21T12:00:00.234567Z",
-        "complete_since": "2026-11-21T12:00:00.234567Z",
+        "complete_since": "2026-11-21T12:00:00.235000Z",
         "open_gap": None,
         "listener": {
             "host": "relay-1",

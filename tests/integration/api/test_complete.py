@@ -235,6 +235,49 @@ def test_an_empty_history_of_a_heard_channel_is_complete(api: Any, orders: Any) 
     assert _said(api) == (True, [])
 
 
+# --- what a channel says of itself -----------------------------------------------------------
+
+
+def _from_complete_since(api: Any) -> tuple[bool, list[int]]:
+    """What is said of the range that begins where the channel says that it is complete."""
+    since = api.get("/api/v1/channels/orders").json()["complete_since"]
+    return _said(api, f"{MESSAGES}&since={since}")
+
+
+@pytest.mark.parametrize("channel", ["", "orders"])
+@pytest.mark.parametrize("ended", [16, 16.0004, 16.000999, 16.001])
+def test_a_range_from_complete_since_on_is_complete_behind_a_gap(
+    api: Any, orders: Any, channel: str, ended: float
+) -> None:
+    gap = _gap(15, ended, channel)
+
+    assert _from_complete_since(api) == (True, [])
+    assert _said(api, f"{MESSAGES}&since={_at(ended):%Y-%m-%dT%H:%M:%S.%fZ}") == (False, [gap]), "too early"
+
+
+@pytest.mark.parametrize("heard", [5, 5.0004, 5.000999])
+@pytest.mark.parametrize("after", [-0.0001, 0, 0.0001])
+def test_a_range_from_complete_since_on_is_complete_if_a_gap_ended_as_it_was_heard_first(
+    api: Any, orders: Any, heard: float, after: float
+) -> None:
+    _change(first_heard_at=_at(heard))
+    _gap(4, heard + after)
+
+    assert _from_complete_since(api) == (True, [])
+
+
+@pytest.mark.parametrize("column", ["created_at", "listened_until"])
+@pytest.mark.parametrize("after", [None, 0, 1.0004])
+def test_a_range_from_complete_since_on_is_complete_although_nobody_listens(
+    api: Any, orders: Any, column: str, after: float | None
+) -> None:
+    _change(listen=False, first_heard_at=None, **{column: _at(5.0004)})
+    if after is not None:
+        _gap(4, 5.0004 + after, cause=Gap.Cause.VANISHED)
+
+    assert _from_complete_since(api) == (True, [])
+
+
 # --- what is heard and not stored --------------------------------------------------------
 
 

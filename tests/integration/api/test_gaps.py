@@ -150,7 +150,7 @@ def test_a_channel_is_complete_since_the_last_gap_that_touched_it(
     _gap(50, 60, "bills")
     _gap(70, 80, partition=1)
 
-    assert _complete(api) == (NOON + timedelta(seconds=25), None)
+    assert _complete(api) == (NOON + timedelta(seconds=25, milliseconds=1), None)
 
 
 @pytest.mark.parametrize("channel", ["", "orders"])
@@ -172,4 +172,4 @@ def test_gaps_of_the_partition_and_of_the_channel_count_together(api: Any, liste
     _gap(50, None, "not relayed any more")
 
     since = {row["channel"]: row["complete_since"] for row in api.get("/api/v1/channels").json()["results"]}
-    assert since == {"orders": "2026-11-21T12:00:20Z", "bills": "2026-11-21T12:00:40Z"}
+    assert since == {"orders": "2026-11-21T12:00:20.001000Z", "bills": "2026-11-21T12:00:40.001000Z"}

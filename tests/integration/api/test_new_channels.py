@@ -13,6 +13,7 @@ from channels_app.models import Channel, Gap
 from channels_app.registration import change, start
 from leases_app.models import Lease
 from messages_app.searching.history import at
+from relaycore.times import next_millisecond, rounded_up
 from relayproject.observing.health import checks
 from relayproject.observing.overview import Overview, read_table
 
@@ -27,6 +28,13 @@ def _post(api: Any, address: str = CHANNELS, **body: Any) -> Any:
     return api.post(address, body, format="json")
 
 
+def _whole(said: str) -> datetime:
+    """The first whole millisecond from then on."""
+    moment = parse_datetime(said)
+    assert moment is not None
+    return rounded_up(moment)
+
+
 def test_a_channel_is_made_that_nobody_listens_to(api: Any) -> None:
     answer = _post(api, channel="orders")
 
@@ -39,7 +47,7 @@ def test_a_channel_is_made_that_nobody_listens_to(api: Any) -> None:
         False,
     )
     assert row["subscription_status"] is row["why_not_heard"] is row["listener"] is row["open_gap"] is None
-    assert row["complete_since"] == row["created_at"]
+    assert parse_datetime(row["complete_since"]) == _whole(row["created_at"])
     assert AuditEntry.objects.get(action="channel started").details["listen"] is False
     assert _post(api, channel="orders").status_code == 409
 
@@ -92,7 +100,7 @@ def test_gaps_of_its_partition_do_not_touch_it(api: Any) -> None:
     Gap.objects.create(partition=0, cause=Gap.Cause.REDIS_RESTARTED, began_at=now - AGO, ended_at=now + AGO)
 
     row = api.get(f"{CHANNELS}/topic").json()
-    assert (row["complete_since"], row["open_gap"]) == (row["created_at"], None)
+    assert (parse_datetime(row["complete_since"]), row["open_gap"]) == (_whole(row["created_at"]), None)
     assert api.get("/api/v1/gaps?channel=topic").json()["results"] == []
     assert len(api.get("/api/v1/gaps?channel=heard").json()["results"]) == 2
     assert ranges.missed("topic", None, None) == []
@@ -111,7 +119,8 @@ def test_what_has_vanished_from_the_stream_is_missing_all_the_same(api: Any) -> 
     )
 
     row = api.get(f"{CHANNELS}/topic").json()
-    assert parse_datetime(row["complete_since"]) == lost.ended_at
+    assert lost.ended_at is not None
+    assert parse_datetime(row["complete_since"]) == next_millisecond(lost.ended_at)
     assert ranges.missed("topic", created_at, None) == [lost]
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.times import from_milliseconds, to_milliseconds
+from relaycore.times import from_milliseconds, next_millisecond, rounded_up, to_milliseconds
 
 LATEST = to_milliseconds(datetime(9999, 12, 31, tzinfo=UTC))
 
@@ -23,3 +23,11 @@ def test_a_moment_is_the_same_in_every_zone_and_belongs_to_its_millisecond() -> 
 
 def test_what_no_calendar_has_is_its_last_moment() -> None:
     assert from_milliseconds(10**18) == from_milliseconds(10**19) > datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC)))
+def test_a_moment_is_rounded_up_to_where_nothing_before_it_is(moment: datetime) -> None:
+    millisecond = timedelta(milliseconds=1)
+    assert moment <= rounded_up(moment) < moment + millisecond
+    assert moment < next_millisecond(moment) <= moment + millisecond
+    assert rounded_up(moment).microsecond % 1000 == next_millisecond(moment).microsecond % 1000 == 0
