@@ -6,6 +6,9 @@ Tokens
     of its key is kept: a key has 256 bits of chance, so nothing slower is needed, and it is found by its
     hash, which makes one look in an index. The key is shown once, when it is made or rotated.
 
+    Web processes that answer before Django remember tokens (`remembering`, `holders`), and let large
+    bodies in from those alone who are known (`admitting`).
+
 Passwords
     How often one may be wrong is limited (`guessing`). They are hashed where nobody else waits (`hashing`).
 

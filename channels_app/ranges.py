@@ -73,17 +73,22 @@ def of_range(
 
 def missed(name: str, since: datetime | None, until: datetime | None) -> list[Gap]:
     """The gaps in this range in which the channel may have missed something, the oldest first."""
-    channel = Channel.objects.filter(channel=name).first()
-    found = Gap.objects.filter(concerning(name, channel), overlapping(since, until), covered=False)
-    if channel is not None and not channel.listen and since is not None and since >= quiet_since(channel):
-        found = found.filter(cause__in=LOSSES)
-    return list(found.order_by("began_at", "id"))
+    return list(_missed(name, since, until).order_by("began_at", "id"))
 
 
 def newest_missed(name: str, since: datetime | None, until: datetime | None) -> QuerySet[Gap]:
     """The same, the newest first, for somebody who looks at a list. An empty name: of all channels."""
-    found = Gap.objects.filter(overlapping(since, until), covered=False).order_by("-began_at", "-id")
-    return found.filter(touching(name)) if name else found
+    return _missed(name, since, until).order_by("-began_at", "-id")
+
+
+def _missed(name: str, since: datetime | None, until: datetime | None) -> QuerySet[Gap]:
+    found = Gap.objects.filter(overlapping(since, until), covered=False)
+    if not name:
+        return found
+    channel = Channel.objects.filter(channel=name).first()
+    if channel is not None and not channel.listen and since is not None and since >= quiet_since(channel):
+        found = found.filter(cause__in=LOSSES)
+    return found.filter(concerning(name, channel))
 
 
 def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:

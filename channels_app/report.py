@@ -41,7 +41,7 @@ class Stored:
 class Report:
     """A channel, its status, who listens to it (None: nobody), what is stored of it, what was missed.
 
-    status: None: nobody is asked to listen to it
+    status:    ACTIVE or INACTIVE; None: nobody is asked to listen to it
     recent:    what was stored lately; None where Redis could not be asked
     shortened: what a shorter retention is going to delete; None: nothing
     """

@@ -13,6 +13,8 @@ from django.db import transaction
 from access_app import audit
 from messages_app.models import Quarantined
 
+_AT_ONCE = 500
+
 
 def acknowledge(found: Any) -> int:
     """They stay, and the home page does not warn of them any more; how many did so far.
@@ -43,17 +45,15 @@ def _decide(action: str, found: Any, carry_out: Any) -> int:
         with transaction.atomic():
             for channel, pk in some.values_list("channel", "pk"):
                 audit.record(action, [str(pk)], channel=channel)
-            done += carry_out(some)
+        # Not before that is committed: else a message may be gone, and nobody knows who did it.
+        done += carry_out(some)
     return done
 
 
 def _note(some: Any) -> int:
-    return int(some.update(acknowledged_at=datetime.now(UTC)))
+    return int(some.filter(acknowledged_at=None).update(acknowledged_at=datetime.now(UTC)))
 
 
 def _delete(some: Any) -> int:
     deleted, _ = some.delete()
     return int(deleted)
-
-
-_AT_ONCE = 500

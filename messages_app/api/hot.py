@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from rest_framework.exceptions import NotFound
 
-from access_app.models import Token
 from messages_app.api import posting
 from messages_app.api.posting import Posted
 from messages_app.api.publishing import PublishMessages
@@ -14,6 +13,7 @@ from messages_app.searching import single
 from messages_app.searching.rows import row
 from relaybase.http.hot import Answer, Endpoint, Request
 from relaybase.http.parameters import Parameters
+from relaycore import rights
 from relaycore.publishing.parsing import MOST_BYTES
 
 
@@ -21,7 +21,7 @@ async def message(request: Request, key: str) -> dict[str, Any]:
     """The message with this id."""
     Parameters(request)
     found = await single.find(key)
-    if found is None or request.holder.refusal(Token.Scope.READ, found["channel"]) is not None:
+    if found is None or request.holder.refusal(rights.READ, found["channel"]) is not None:
         raise NotFound(NO_SUCH_MESSAGE)
     return row(found)
 
@@ -31,7 +31,7 @@ MESSAGE: Final = Endpoint(
     # What is no id is an error or another address, `messages/export`: Django knows which.
     pattern="api/v1/messages/(?P<key>[0-9a-fA-F]{24})",
     view=MessageDetail,
-    right=Token.Scope.READ,
+    right=rights.READ,
     functions={"GET": message},
 )
 
@@ -53,7 +53,7 @@ PUBLISH: Final = Endpoint(
     name="publish",
     pattern="api/v1/channels/(?P<name>[^/]+)/messages",
     view=PublishMessages,
-    right=Token.Scope.PUBLISH,
+    right=rights.PUBLISH,
     channel="name",
     functions={"POST": publish},
     most_bytes=MOST_BYTES,

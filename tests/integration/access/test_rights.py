@@ -14,12 +14,14 @@ from rest_framework.test import APIClient
 from rest_framework.views import APIView
 
 from access_app import tokens
+from access_app.holders import PERMISSIONS
 from access_app.models import AuditEntry
 from channels_app.api.views import ChannelList
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
 from messages_app.models import Quarantined
 from relaycore.rights import Grants, parse
+from relayproject.hot import ENDPOINTS
 from relayproject.observing.metrics import Metrics
 
 pytestmark = pytest.mark.django_db
@@ -280,6 +282,13 @@ def _views() -> list[tuple[str, type[APIView]]]:
         if view is not None and str(pattern.pattern).startswith("^api/v1"):
             found.append((str(pattern.pattern), view))
     return found
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
+def test_what_is_answered_before_django_needs_the_same_as_its_view(endpoint: Any) -> None:
+    for method in endpoint.functions:
+        need = endpoint.view.needs[method]
+        assert (need.right, need.permission) == (endpoint.right, PERMISSIONS[endpoint.right])
 
 
 def test_each_view_names_what_it_needs() -> None:

@@ -104,6 +104,8 @@ def test_gaps_of_its_partition_do_not_touch_it(api: Any) -> None:
     assert api.get("/api/v1/gaps?channel=topic").json()["results"] == []
     assert len(api.get("/api/v1/gaps?channel=heard").json()["results"]) == 2
     assert ranges.missed("topic", None, None) == []
+    assert not ranges.newest_missed("topic", None, None)
+    assert len(ranges.newest_missed("heard", None, None)) == 2
     assert ranges.is_known("topic", None, None)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError
 from rest_framework.test import APIClient
 
 from access_app import tokens
 from access_app.models import AuditEntry, Token
+from messages_app import setting_aside
 from messages_app.models import Quarantined
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +104,19 @@ def test_a_token_that_may_only_read_decides_nothing(operator: Any, entries: list
     assert reader.post(f"{API}/{entries[0].pk}/acknowledge").status_code == 403
     assert reader.delete(f"{API}/{entries[0].pk}").status_code == 403
     assert Quarantined.objects.filter(acknowledged_at=None).count() == 5
+
+
+def test_a_decision_is_on_record_before_it_is_carried_out(
+    entries: list[Quarantined], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(some: Any) -> int:
+        raise DatabaseError("MongoDB does not answer")
+
+    monkeypatch.setattr(setting_aside, "_delete", away)
+    with pytest.raises(DatabaseError):
+        setting_aside.discard(Quarantined.objects.filter(pk=entries[0].pk))
+
+    assert AuditEntry.objects.get(action="quarantine discarded").target == str(entries[0].pk)
 
 
 def test_the_command_lists_acknowledges_and_discards(entries: list[Quarantined]) -> None:
