@@ -18,6 +18,7 @@ from channels_app.models import Channel, ChannelQuerySet
 from channels_app.report import Report
 from channels_app.shortening import Shortened
 from relaybase.pages.filters import ago, span
+from relaybase.pages.long_list import LongListPaginator
 from relaybase.rates import Recent
 from relaycore.errors import RelayError
 
@@ -63,6 +64,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("channel",)
     list_per_page = 50
     show_full_result_count = False
+    paginator = LongListPaginator
     form = ChannelForm
     actions = ("start_again",)
 
@@ -77,7 +79,9 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The page, with what is known of its channels, asked for all of them at once."""
         changelist = super().get_changelist_instance(request)
-        rows: Any = list(changelist.result_list)
+        # Django looks for all once more where all fit into a page.
+        found = changelist.result_list if changelist.multi_page else changelist.paginator.page(1).object_list
+        rows: Any = list(found)
         changelist.result_list = rows
         _learn(rows)
         return changelist

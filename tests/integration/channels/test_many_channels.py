@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from channels_app.models import Channel
 
@@ -44,7 +45,9 @@ def many(django_db_setup: None, django_db_blocker: Any) -> Any:
         "/api/v1/channels?status=ACTIVE",
         "/api/v1/channels/topic.5000",
         "/admin/channels_app/channel/",
+        "/admin/channels_app/channel/?p=999",
         "/admin/channels_app/channel/?p=1999",
+        "/admin/channels_app/channel/?q=nothing",
         "/admin/channels_app/channel/?q=topic.777",
         "/admin/channels_app/channel/?listen__exact=0",
         "/admin/channels_app/channel/?status=INACTIVE",
@@ -66,3 +69,25 @@ def test_a_page_is_quick(
     # With more to do than it has cores, a machine takes longer for everything.
     busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert min(took) < QUICK_SECONDS * busy
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/api/v1/channels?search=opic.5000",
+        "/api/v1/channels?search=nothing",
+        "/admin/channels_app/channel/?q=opic.5000",
+    ],
+)
+def test_a_search_that_finds_little_looks_through_all_names_once(
+    many: None, operator: Any, listener: Any, messages_database: str, address: str
+) -> None:
+    client = Client()
+    client.force_login(operator)
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(address).status_code == 200
+
+    through_all = [
+        query["sql"] for query in asked if "LIKE UPPER(" in query["sql"] and '"id" IN (' not in query["sql"]
+    ]
+    assert len(through_all) == 1, through_all
