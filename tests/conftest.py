@@ -119,9 +119,12 @@ def _mongo_is_looked_at_anew() -> None:
     watching._shared_mongo.cache_clear()
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _the_journal_is_not_kept_in_redis() -> None:
-    """A line comes there up to a second late, and would lie in the Redis of a later test."""
+    """A line comes there up to a second late, and would lie in the Redis of a later test.
+
+    Before each one: whoever configures the log puts the handler there again.
+    """
     root = logging.getLogger()
     for handler in [one for one in root.handlers if isinstance(one, journal.Handler)]:
         root.removeHandler(handler)
