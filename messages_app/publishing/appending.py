@@ -83,10 +83,6 @@ class Appending:
             UnfitServer: everything is divided otherwise by now.
             redis.ResponseError: this user of Redis may not append.
         """
-        if self._looking.is_full:
-            if self._looking.is_due:
-                self._looking.look()
-            raise NotTaken(FULL)
         if self._line.is_stuck:
             raise Disconnected(AWAY)
         told: asyncio.Future[Stood] = asyncio.get_running_loop().create_future()

@@ -54,9 +54,9 @@ class Looking:
         is_near = bool(self._most and self._noted) and may_use >= FULL_FROM * self._most
         return is_near or time.monotonic() - self._looked_at >= _LOOK_SECONDS
 
-    def look(self, then: Callable[[], None] | None = None) -> None:
+    def look(self, then: Callable[[], None]) -> None:
         """Ask, unless that is under way. `then` is called with the answer, or where there is none."""
-        if then is not None and then not in self._then:
+        if then not in self._then:
             self._then.append(then)
         if not self._is_asking:
             self._is_asking = True

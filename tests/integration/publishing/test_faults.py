@@ -201,6 +201,20 @@ def test_a_redis_that_is_full_all_at_once_is_503(
     wait_until(lambda: publisher.post(channel, b"a").status == 202, seconds=3)
 
 
+def test_a_redis_that_was_full_when_its_connection_ended_is_dialled_again(
+    publisher: Publisher, make_channel: Make, own: OwnServer, wait_until: Any
+) -> None:
+    channel, client = make_channel(), own.redis()
+    assert publisher.post(channel, b"a").status == 202
+    client.config_set("maxmemory", 1)
+    try:
+        wait_until(lambda: b"nearly full" in str(publisher.post(channel, b"a").data).encode(), seconds=3)
+        client.client_kill_filter(_type="normal", skipme=True)
+    finally:
+        client.config_set("maxmemory", 0)
+    wait_until(lambda: publisher.post(channel, b"a").status == 202, seconds=3)
+
+
 def test_a_replica_takes_nothing(
     publisher: Publisher, make_channel: Make, own: OwnServer, wait_until: Any
 ) -> None:
