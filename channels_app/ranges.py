@@ -17,6 +17,7 @@ from channels_app.models import Channel, Gap
 from leases_app.models import Lease
 from relaybase import keys
 from relaybase.connections import shared_redis
+from relaybase.redis import clock
 from relaycore.channels import partition_of
 from relaycore.position import milliseconds_of
 from relaycore.times import from_milliseconds
@@ -166,8 +167,7 @@ def _is_stored(channel: str, since: str | None, until: str | None, watermark: st
 def _known_until(name: str) -> datetime | None:
     """Up to where, by Redis's clock, everything is on the stream or on record as missed; None: unknown."""
     if Channel.objects.filter(channel=name, listen=False).exists():
-        seconds, microseconds = shared_redis().time()
-        return from_milliseconds(seconds * 1000 + microseconds // 1000)
+        return from_milliseconds(clock.milliseconds(shared_redis()))
     partition = partition_of(name, settings.RELAY_PARTITIONS)
     leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
     return leases.values_list("known_until", flat=True).first()

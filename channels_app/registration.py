@@ -30,6 +30,7 @@ from leases_app import deployment
 from relaybase import keys
 from relaybase.connections import shared_redis
 from relaybase.postgres.clock import ClockTimestamp
+from relaybase.redis import clock
 from relaycore.capturing import notices
 from relaycore.channels import check_new_name
 from relaycore.errors import ChannelChanged, ChannelExists, ChannelUnknown
@@ -239,10 +240,9 @@ def _turn(channel: Channel, stopped_at: datetime | None) -> None:
 def _redis_now() -> datetime | None:
     """By Redis's clock, as gaps are; None: it does not answer."""
     try:
-        seconds, microseconds = shared_redis().time()
+        return from_milliseconds(clock.milliseconds(shared_redis()))
     except redis.RedisError:
         return None
-    return from_milliseconds(seconds * 1000 + microseconds // 1000)
 
 
 def wake_after_commit(places: list[Place]) -> None:

@@ -5,7 +5,7 @@ It imports `relaycore` and libraries, and nothing above it.
 =============  ==================================================================
 `keys`         what each Redis key and internal channel is called
 `connections`  the clients of Redis and MongoDB; no other module makes one
-`redis/`       how sockets are read, how is appended, how a demoted server is left
+`redis/`       how sockets are read, how is appended, its clock, how a demoted server is left
 `mongo/`       Django's engine for MongoDB, and what its collections have to be like
 `postgres/`    Django's engine for PostgreSQL, and its clock
 `http/`        requests and answers: parameters, cursors, bodies, limits, problems

@@ -12,10 +12,11 @@ Every key expires, so memory is bounded by the channels that had messages within
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from relaybase import keys
 from relaybase.connections import shared_redis
+from relaybase.redis import clock
 
 WINDOWS: Final = {"minute": (10, 60), "hour": (600, 3600), "day": (3600, 86_400)}
 """Window → seconds of its slots, and its own. It begins with a slot, so it may be longer by up to one."""
@@ -81,7 +82,7 @@ def of_channels(names: Mapping[int, Iterable[str]]) -> dict[str, Recent]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    now = _now()
+    now = clock.milliseconds(shared_redis()) / 1000
     by_partition = {partition: list(of) for partition, of in names.items()}
     questions = [
         (partition, window, _OF_CHANNELS % (keys.rates(partition), width, slot))
@@ -115,7 +116,7 @@ def series(partitions: Iterable[int], width: int, slots: int) -> tuple[int, list
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    current = int(_now() // width)
+    current = clock.milliseconds(shared_redis()) // (width * 1000)
     first = current - slots + 1
     span = _SPANS[width]
     with shared_redis().pipeline(transaction=False) as pipeline:
@@ -129,8 +130,3 @@ def series(partitions: Iterable[int], width: int, slots: int) -> tuple[int, list
             if first <= int(slot) <= current:
                 counts[int(slot) - first] += int(count)
     return first * width, counts
-
-
-def _now() -> float:
-    seconds, microseconds = cast(Any, shared_redis().time())
-    return float(seconds) + float(microseconds) / 1e6

@@ -21,6 +21,7 @@ from messages_app import expired
 from messages_app.writing import tallies
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
+from relaybase.redis import clock
 from relaycore.errors import one_line
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
@@ -38,8 +39,8 @@ def older_than(keep_seconds: int) -> str:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    seconds, microseconds = shared_redis().time()
-    return first_of(f"{max(0, (seconds - keep_seconds) * 1000 + microseconds // 1000)}-0")
+    now = clock.milliseconds(shared_redis())
+    return first_of(f"{max(0, now - keep_seconds * 1000)}-0")
 
 
 def count_older(channel: str, keep_seconds: int) -> int | None:

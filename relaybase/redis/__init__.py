@@ -1,1 +1,1 @@
-"""Redis below the client: how sockets are read, how is appended, how a demoted server is left."""
+"""Redis below the client: sockets, appending, its clock, how a demoted server is left."""
