@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
 import redis
-from django.conf import settings
 from django.db.models import QuerySet
 from rest_framework import serializers
 
@@ -18,7 +17,6 @@ from leases_app.models import Lease
 from relaybase import keys
 from relaybase.connections import shared_redis
 from relaybase.redis import clock
-from relaycore.channels import partition_of
 from relaycore.position import milliseconds_of
 from relaycore.times import from_milliseconds
 
@@ -65,28 +63,42 @@ def of_range(
     watermark:    everything below this position was stored when the messages were read; None: unknown
     """
     began, ended = _time(since), _time(until)
+    found = _found(channel)
     # In this order: what is known now has its gaps on record.
-    known = is_known(channel, began or _time(oldest), ended)
-    gaps = missed(channel, began, ended)
-    is_complete = known and not gaps and _is_stored(channel, since, until, watermark)
+    known = _is_known(found, began or _time(oldest), ended)
+    gaps = _in_order(_missed(channel, found, began, ended))
+    is_complete = found is not None and known and not gaps and _is_stored(found, since, until, watermark)
     return {"complete": is_complete, "gaps": list(map(row, gaps))}
 
 
 def missed(name: str, since: datetime | None, until: datetime | None) -> list[Gap]:
     """The gaps in this range in which the channel may have missed something, the oldest first."""
-    return list(_missed(name, since, until).order_by("began_at", "id"))
+    return _in_order(_missed(name, _found(name), since, until))
 
 
 def newest_missed(name: str, since: datetime | None, until: datetime | None) -> QuerySet[Gap]:
     """The same, the newest first, for somebody who looks at a list. An empty name: of all channels."""
-    return _missed(name, since, until).order_by("-began_at", "-id")
+    found = _missed(name, _found(name), since, until) if name else _overlapping(since, until)
+    return found.order_by("-began_at", "-id")
 
 
-def _missed(name: str, since: datetime | None, until: datetime | None) -> QuerySet[Gap]:
-    found = Gap.objects.filter(overlapping(since, until), covered=False)
-    if not name:
-        return found
-    channel = Channel.objects.filter(channel=name).first()
+def _found(name: str) -> Channel | None:
+    """Its row, read once for all that an answer says: so that all of it is said of one and the same."""
+    return Channel.objects.with_status().filter(channel=name).first()
+
+
+def _overlapping(since: datetime | None, until: datetime | None) -> QuerySet[Gap]:
+    return Gap.objects.filter(overlapping(since, until), covered=False)
+
+
+def _in_order(gaps: QuerySet[Gap]) -> list[Gap]:
+    return list(gaps.order_by("began_at", "id"))
+
+
+def _missed(
+    name: str, channel: Channel | None, since: datetime | None, until: datetime | None
+) -> QuerySet[Gap]:
+    found = _overlapping(since, until)
     if channel is not None and not channel.listen and since is not None and since >= quiet_since(channel):
         found = found.filter(cause__in=LOSSES)
     return found.filter(concerning(name, channel))
@@ -99,7 +111,10 @@ def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
     Redis's clock. What is newer than the partition's last proof is not known: there is no gap yet,
     and the next listener may still have heard it.
     """
-    channel = Channel.objects.with_status().filter(channel=name).first()
+    return _is_known(_found(name), since, until)
+
+
+def _is_known(channel: Channel | None, since: datetime | None, until: datetime | None) -> bool:
     if channel is not None and not channel.listen:
         # What came by HTTP is on the stream before anybody is told so. Nothing else was to be relayed.
         return channel.listened_until is None if since is None else since >= quiet_since(channel)
@@ -114,7 +129,7 @@ def is_known(name: str, since: datetime | None, until: datetime | None) -> bool:
         return False
     # What is not heard although its partition is: the partition's proofs say nothing of it, its gap does.
     is_alone = channel.subscription_status != Channel.Status.ACTIVE and (lease.hears or channel.refusal)
-    return not is_alone or Gap.objects.filter(touching(name), ended_at=None).exists()
+    return not is_alone or Gap.objects.filter(touching(channel.channel), ended_at=None).exists()
 
 
 def row(gap: Gap) -> dict[str, Any]:
@@ -152,7 +167,7 @@ def _reaches(lease: Lease, until: datetime) -> bool:
     return Lease.objects.filter(pk=lease.pk, writes__gte=writes or 0).exists()
 
 
-def _is_stored(channel: str, since: str | None, until: str | None, watermark: str | None) -> bool:
+def _is_stored(channel: Channel, since: str | None, until: str | None, watermark: str | None) -> bool:
     """Whether what was heard in the range is stored: the writer may be behind, or gone."""
     if watermark is None:
         return False
@@ -164,12 +179,11 @@ def _is_stored(channel: str, since: str | None, until: str | None, watermark: st
     return known_until is None or known_until - stored <= _STORING
 
 
-def _known_until(name: str) -> datetime | None:
+def _known_until(channel: Channel) -> datetime | None:
     """Up to where, by Redis's clock, everything is on the stream or on record as missed; None: unknown."""
-    if Channel.objects.filter(channel=name, listen=False).exists():
+    if not channel.listen:
         return from_milliseconds(clock.milliseconds(shared_redis()))
-    partition = partition_of(name, settings.RELAY_PARTITIONS)
-    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=partition)
+    leases = Lease.objects.filter(role=Lease.Role.LISTENER, partition=channel.place)
     return leases.values_list("known_until", flat=True).first()
 
 
