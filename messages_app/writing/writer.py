@@ -31,8 +31,8 @@ from relaybase.connections import mongo_collection, redis_client
 from relaybase.meters import Meters
 from relaycore.backoff import Backoff
 from relaycore.errors import LeaseLost
+from relaycore.storing import together
 from relaycore.storing.batching import ReadSize
-from relaycore.storing.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,6 @@ class Writer:
         self._keeping = Keeping(term, self._stream, self._meters, self._result, self._stopping)
         self._in_flight: deque[tuple[Batch, Future[Outcome]]] = deque()
         self._read_size = ReadSize(settings.RELAY_WRITER_BATCH_MESSAGES, most=_MOST_ENTRIES)
-        self._together = Together()
         self._tidied_at = float("-inf")
         self._untidy_until = 0.0
         self._is_uncounted = False
@@ -120,7 +119,7 @@ class Writer:
                     self._leaving.wait(backoff.next(random.random()))
                 except (redis.RedisError, PyMongoError, Fenced) as exc:
                     # What Redis took in is not known: begin again with what is pending there.
-                    self._forget()
+                    self._in_flight.clear()
                     begun = False
                     log.warning("partition %d: beginning again: %s", self._partition, exc)
                     self._leaving.wait(backoff.next(random.random()))
@@ -179,7 +178,7 @@ class Writer:
 
     def _submit(self, batch: Batch) -> None:
         if batch.ids:
-            start = self._together.submit(batch.contents)
+            start = together.start(batch.contents, (one.contents for one, _ in self._in_flight))
             for _ in range(start.after):
                 self._settle()
             batch.repeats = start.repeats
@@ -191,7 +190,6 @@ class Writer:
         outcome = self._result(insert)
         stored = self._keeping.acknowledge(batch.stored(outcome), batch.upto, outcome.operation_time)
         self._in_flight.popleft()
-        self._together.settled()
         self._leave_untidy()
         self.stored += stored
         self._count(batch, outcome, stored)
@@ -207,10 +205,6 @@ class Writer:
 
     def _result(self, work: "Future[T]") -> T:
         return awaited(work, self._stopping, _PARTING_SECONDS)
-
-    def _forget(self) -> None:
-        self._in_flight.clear()
-        self._together.forget()
 
     def _settle_all(self) -> None:
         while self._in_flight:

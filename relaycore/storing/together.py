@@ -27,8 +27,7 @@ first.
 """
 
 import re
-from collections import deque
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
@@ -91,25 +90,10 @@ class Contents:
         return known
 
 
-class Together:
-    """The batches of one writer that are in flight, in the order of the stream."""
-
-    def __init__(self) -> None:
-        self._in_flight: deque[Contents] = deque()
-
-    def submit(self, batch: Contents) -> Start:
-        """This one follows."""
-        shared = [at for at, earlier in enumerate(self._in_flight, 1) if batch.shares_with(earlier)]
-        self._in_flight.append(batch)
-        return Start(max(shared, default=0), batch.repeats)
-
-    def settled(self) -> None:
-        """The oldest one is."""
-        self._in_flight.popleft()
-
-    def forget(self) -> None:
-        """Nothing is waited for any more: what is pending is stored again, entry by entry."""
-        self._in_flight.clear()
+def start(batch: Contents, in_flight: Iterable[Contents]) -> Start:
+    """This batch follows those in flight, which come in the order of the stream."""
+    shared = [at for at, earlier in enumerate(in_flight, 1) if batch.shares_with(earlier)]
+    return Start(max(shared, default=0), batch.repeats)
 
 
 def first_copies(ids: Sequence[Hashable]) -> tuple[list[int], dict[int, int]]:

@@ -18,7 +18,7 @@ from relaycore.position import NEVER, first_of, order
 from relaycore.storing import known
 from relaycore.storing.keeping import Hole, Keeper
 from relaycore.storing.known import Beside, Kept, watermark
-from relaycore.storing.together import Contents, Together, first_copies
+from relaycore.storing.together import Contents, first_copies, start
 
 from .follower import KEY, Follower, channel_of
 
@@ -225,6 +225,7 @@ class Insert:
 
     batch: list[Entry]
     left: list[tuple[str, str, int]]
+    contents: Contents
 
 
 @dataclass
@@ -289,7 +290,6 @@ class Writer:
         self.epoch = epoch
         self.keeper = Keeper(epoch)
         self._in_flight: list[Insert] = []
-        self._together = Together()
         self._connected_to = world.redis.run
         self.is_over = False
         self.paused = 0
@@ -308,7 +308,7 @@ class Writer:
     def _run(self) -> Steps:
         while not self.is_over:
             if not self._is_connected():
-                self._forget()
+                self._in_flight.clear()
             self._connected_to = self._world.redis.run
             try:
                 yield from self._settle_all()
@@ -318,11 +318,7 @@ class Writer:
             except (GroupLost, BeginAgain):
                 pass
             except Fenced:
-                self._forget()
-
-    def _forget(self) -> None:
-        self._in_flight.clear()
-        self._together.forget()
+                self._in_flight.clear()
 
     def _is_connected(self) -> bool:
         return self._connected_to == self._world.redis.run
@@ -411,16 +407,16 @@ class Writer:
         contents = Contents()
         for entry in batch:
             contents.add(entry.source.encode(), entry.messages)
-        start = self._together.submit(contents)
-        for _ in range(start.after):
+        begin = start(contents, (one.contents for one in self._in_flight))
+        for _ in range(begin.after):
             yield from self._settle()
             if not self._is_connected():
                 return
         left = [(text, one.id, index) for one in batch for index, text in enumerate(one.messages)]
-        if start.repeats:
+        if begin.repeats:
             # The others are duplicates when these are stored: here nothing is refused.
             left = [left[at] for at in first_copies([text for text, _, _ in left])[0]]
-        insert = Insert(batch, left)
+        insert = Insert(batch, left, contents)
         self._in_flight.append(insert)
         self._world.mongo.arriving.append(insert)
 
@@ -435,7 +431,6 @@ class Writer:
         if not self._is_connected():
             return
         self._in_flight.pop(0)
-        self._together.settled()
         batch = insert.batch
         last = batch[-1]
         self.keeper.settled(last.id, last.upto)

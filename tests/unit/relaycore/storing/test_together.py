@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.storing.together import Contents, Start, Together, first_copies
+from relaycore.storing.together import Contents, Start, first_copies, start
 
 ONE, SAME_LATER, NEXT, HTTP = b"7.c0ffee00.1", b"7.c0ffee00.2", b"8.c0ffee00.1", b"http.1"
 
@@ -17,6 +17,20 @@ def batch(*entries: tuple[bytes, str]) -> Contents:
     for source, ids in entries:
         contents.add(source, ids)
     return contents
+
+
+class InFlight(list[Contents]):
+    """Batches in flight, the oldest first."""
+
+    def submit(self, contents: Contents) -> Start:
+        """When this one may be sent, which is one of them then."""
+        found = start(contents, self)
+        self.append(contents)
+        return found
+
+    def settle(self, count: int = 1) -> None:
+        """The oldest ones are settled."""
+        del self[:count]
 
 
 class Ids(list[str]):
@@ -30,17 +44,17 @@ class Ids(list[str]):
 
 
 def started(*batches: Contents) -> list[Start]:
-    together = Together()
-    return [together.submit(one) for one in batches]
+    in_flight = InFlight()
+    return [in_flight.submit(one) for one in batches]
 
 
 def test_of_one_listener_no_id_is_looked_at() -> None:
-    together, ids = Together(), Ids("ab")
+    in_flight, ids = InFlight(), Ids("ab")
     for _ in range(3):
         contents = Contents()
         for _ in range(2):
             contents.add(ONE, ids)
-        assert together.submit(contents) == Start()
+        assert in_flight.submit(contents) == Start()
     assert ids.looked == 0
 
 
@@ -71,31 +85,30 @@ def test_a_source_that_is_no_listener_may_repeat_itself(source: bytes) -> None:
 
 
 def test_it_waits_for_the_youngest_one_that_it_shares_with() -> None:
-    together = Together()
+    in_flight = InFlight()
     for ids in ("ab", "cd", "ef", "gh"):
-        together.submit(batch((HTTP, ids)))
-    assert together.submit(batch((HTTP, "ae"))) == Start(after=3)
-    for _ in range(3):
-        together.settled()
-    assert together.submit(batch((HTTP, "bd"))) == Start()
-    assert together.submit(batch((HTTP, "h"))) == Start(after=1)
+        in_flight.submit(batch((HTTP, ids)))
+    assert in_flight.submit(batch((HTTP, "ae"))) == Start(after=3)
+    in_flight.settle(3)
+    assert in_flight.submit(batch((HTTP, "bd"))) == Start()
+    assert in_flight.submit(batch((HTTP, "h"))) == Start(after=1)
 
 
 def test_what_is_settled_or_forgotten_holds_nothing_up() -> None:
-    together = Together()
-    together.submit(batch((HTTP, "ab")))
-    together.settled()
-    assert together.submit(batch((HTTP, "ab"))) == Start()
-    together.forget()
-    assert together.submit(batch((HTTP, "ab"))) == Start()
+    in_flight = InFlight()
+    in_flight.submit(batch((HTTP, "ab")))
+    in_flight.settle()
+    assert in_flight.submit(batch((HTTP, "ab"))) == Start()
+    in_flight.clear()
+    assert in_flight.submit(batch((HTTP, "ab"))) == Start()
 
 
 def test_beside_others_each_id_is_looked_at_once() -> None:
-    together, entries = Together(), [Ids("a"), Ids("b"), Ids("c"), Ids("d")]
+    in_flight, entries = InFlight(), [Ids("a"), Ids("b"), Ids("c"), Ids("d")]
     for ids, source in zip(entries, (ONE, HTTP, ONE, HTTP), strict=True):
         contents = Contents()
         contents.add(source, ids)
-        together.submit(contents)
+        in_flight.submit(contents)
     assert [ids.looked for ids in entries] == [1, 1, 1, 1]
 
 
@@ -114,20 +127,19 @@ def test_no_two_copies_of_a_message_are_on_their_way_at_one_time(
     def may_repeat(a: tuple[bytes, str, int], b: tuple[bytes, str, int]) -> bool:
         return a[1] == b[1] and (a[0] != b[0] or a[0] in {HTTP, b""})
 
-    together, settled = Together(), 0
+    in_flight, settled = InFlight(), 0
     for number, one in enumerate(batches):
-        start = together.submit(batch(*one))
+        begin = in_flight.submit(batch(*one))
         shared = [
             earlier
             for earlier in range(settled, number)
             if any(may_repeat(a, b) for a in copies(one) for b in copies(batches[earlier]))
         ]
-        assert start.after == (shared[-1] - settled + 1 if shared else 0)
+        assert begin.after == (shared[-1] - settled + 1 if shared else 0)
         mine = copies(one)
-        assert start.repeats == any(may_repeat(a, b) for i, a in enumerate(mine) for b in mine[i + 1 :])
-        for _ in range(start.after):
-            together.settled()
-        settled += start.after
+        assert begin.repeats == any(may_repeat(a, b) for i, a in enumerate(mine) for b in mine[i + 1 :])
+        in_flight.settle(begin.after)
+        settled += begin.after
 
 
 @given(st.text("abc", max_size=8))
