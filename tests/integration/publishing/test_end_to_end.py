@@ -12,6 +12,7 @@ import pytest
 
 from channels_app import registration
 from channels_app.listening.listener import listen
+from channels_app.models import Channel
 from relaycore.policy import CONTENT, EVERY, Policy
 from tests.integration.publishing.conftest import Publisher
 from tests.loops import Loop
@@ -25,11 +26,13 @@ SECONDS = 5.0
 
 @pytest.fixture
 def listeners(relay_keys: Any, wait_until: Any) -> Iterator[list[Loop]]:
-    """Two, which hear all three channels."""
+    """Two, which hear all three channels: from its first tick on, a channel is active and loses nothing."""
     for name, policy in POLICIES.items():
         registration.start(name, policy)
     loops = [Loop(lambda stopping: listen(0, stopping)) for _ in range(2)]
     wait_until(lambda: all(count >= 2 for _, count in relay_keys.pubsub_numsub(*POLICIES)), seconds=20)
+    active = Channel.objects.filter(subscription_status=Channel.Status.ACTIVE)
+    wait_until(lambda: active.count() == len(POLICIES), seconds=20, what="every channel active")
     yield loops
     for loop in loops:
         loop.stop()
