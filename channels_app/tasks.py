@@ -9,7 +9,7 @@ from django.conf import settings
 
 from channels_app.listening.listener import listen as hear
 from channels_app.listening.recording import unheard
-from leases_app import deployment
+from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from relaybase import stopping
 from relaybase.proposing import enough_wait, propose
@@ -26,7 +26,8 @@ def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
     has_listened = False
     try:
         deployment.require()
-        has_listened = hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
+        if partitioning.has(partition):
+            has_listened = hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc, extra={"partition": partition})
     if has_listened:  # Its seat is empty now.

@@ -37,6 +37,11 @@ def require() -> Layout:
     return own
 
 
+def has(partition: int) -> bool:
+    """Whether it is one of today's partitions. A proposal may be older than they are."""
+    return partition < int(settings.RELAY_PARTITIONS)
+
+
 def misfit(own: Layout) -> str | None:
     """Why the setting cannot be worked under, by what is recorded; None if it can."""
     wanted, found = settings.RELAY_PARTITIONS, own.partitions

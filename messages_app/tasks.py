@@ -6,7 +6,7 @@ import signal
 from celery import Task, shared_task
 from django.conf import settings
 
-from leases_app import deployment
+from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from messages_app.writing.writer import write as keep
@@ -24,7 +24,8 @@ def write(self: Task, partition: int) -> None:
     stopping.listen_to_signals(signal.SIGTERM)
     try:
         deployment.require()
-        keep(partition, stopping.asked, task_id=self.request.id or "")
+        if partitioning.has(partition):
+            keep(partition, stopping.asked, task_id=self.request.id or "")
     except RelayError as exc:
         log.error("partition %d: %s", partition, exc, extra={"partition": partition})
     if not stopping.asked():

@@ -7,8 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import settings
 
+from channels_app.tasks import listen
 from leases_app import partitioning
+from messages_app.tasks import write
 from relaybase import proposing
 from relaybase.connections import shared_redis
 from relaybase.queues import PROPOSE, QUEUES
@@ -48,6 +51,22 @@ def test_a_proposal_has_no_time_to_live(queues: Any, scheduler: Any) -> None:
         *[PROPOSE] * 2,
     ]
     assert {headers["expires"] for headers in waiting} == {None}
+
+
+@pytest.mark.parametrize(
+    ("task", "loop"),
+    [(listen, "channels_app.tasks.hear"), (write, "messages_app.tasks.keep")],
+    ids=["listen", "write"],
+)
+def test_what_was_proposed_for_a_partition_that_is_gone_takes_no_slot(
+    relay_keys: Any, monkeypatch: pytest.MonkeyPatch, task: Any, loop: str
+) -> None:
+    """It would go on for ever, and what was wanted would wait behind it."""
+    begun: list[int] = []
+    monkeypatch.setattr(loop, lambda partition, *_, **__: begun.append(partition))
+    for partition in (settings.RELAY_PARTITIONS, 0):
+        task.apply((partition,))
+    assert begun == [0]
 
 
 def test_nothing_is_added_to_what_no_worker_takes(
