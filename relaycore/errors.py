@@ -12,6 +12,10 @@
     ├── TooMuchAtOnce      a request brings more than one may
     ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
+    ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
+    ├── SubscriptionExists there is one of this name already
+    ├── SubscriptionUnknown  no such subscription
+    ├── CursorMoved        what moves a cursor is from before a seek, goes back, or past what was fetched
     ├── ChannelChanged     somebody has changed it since it was looked at
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
@@ -76,6 +80,30 @@ class NoReplica(RelayError, ValueError):
 
 class NotTaken(RelayError):
     """Messages are not taken now, since there is no room for them or a server refuses them. Try again."""
+
+
+class BadSubscription(RelayError, ValueError):
+    """A subscription, or what is asked of it, that cannot be meant."""
+
+
+class SubscriptionExists(RelayError):
+    """A subscription that was to be made is there already."""
+
+
+class SubscriptionUnknown(RelayError, LookupError):
+    """A subscription that is not there."""
+
+
+class CursorMoved(RelayError):
+    """A cursor is not where whoever moves it takes it to be.
+
+    position, generation: where it is
+    """
+
+    def __init__(self, position: str, generation: int) -> None:
+        super().__init__("The cursor is not where this commit takes it to be. Fetch again.")
+        self.position = position
+        self.generation = generation
 
 
 class ChannelChanged(RelayError):
