@@ -143,12 +143,10 @@ def _redrive(row: Subscription, positions: Sequence[str]) -> int:
         if standing is None:
             return 0
         found = ledger.find(sql, row.pk, positions).values()
-        redriven = redrive_rows(standing.cursor, found, standing.now)
-        if redriven.again:
-            ledger.update(sql, row.pk, redriven.again)
-        if redriven.above:
-            ledger.delete(sql, row.pk, redriven.above)
-        return len(redriven.again) + len(redriven.above)
+        again = redrive_rows(standing.cursor, found, standing.now)
+        if again:
+            ledger.update(sql, row.pk, again)
+        return len(again)
 
 
 def _drop(row: Subscription, positions: Sequence[str]) -> int:
