@@ -200,7 +200,7 @@ class Desk:
                 read = await self._source.stand(cursor)
                 if is_to_ask:
                     await self._source.ask(_LOOK_SECONDS)
-                self._source.collect(wanted.most, wanted.most_bytes)
+                await self._source.collect(wanted.most, wanted.most_bytes)
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
                 # After what was read, never before.
                 expired = await archive.expired(self.known.channel)
