@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 from django.db import connection
@@ -48,35 +49,41 @@ class Source:
             self._turn = 0
         return self.read
 
-    def collect(self, messages: int, size: int) -> None:
+    async def collect(self, messages: int, size: int) -> None:
         """Take what has been read, until there are so many messages or bytes.
 
         Raises:
             Disconnected, UnfitServer, pymongo.errors.PyMongoError: as `Feed.take`.
         """
-        if self._feed is None or self.read is None:
+        feed, read = self._feed, self.read
+        if feed is None or read is None:
             return
-        while len(self.read) < messages and self.read.size < size:
-            page = self._feed.take(0)
+        # It may be closed meanwhile: what was read is let go then.
+        while self.read is read and len(read) < messages and read.size < size:
+            page = feed.take(0)
             if page is None:
                 return
-            self.read.add(page.messages, self._wants)
+            if self._wants is None:
+                read.add(page.messages)
+            else:
+                # A filter may take its time with a large message: not in the event loop.
+                await asyncio.to_thread(read.add, page.messages, self._wants)
             self._turn = page.turn
 
     async def ask(self, seconds: float) -> None:
         """Until everything that is stored by now has been read, or there is a page; at most so long."""
         if self._feed is None:
             return
-        turn = self._feed.ask()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._turn < turn:
-                    self._has_more.clear()
-                    self.collect(1, 1)
-                    if self._turn < turn and self.read is not None and not len(self.read):
-                        await self._has_more.wait()
-                    else:
-                        return
+        turn, until = self._feed.ask(), time.monotonic() + seconds
+        while self.read is not None:
+            self._has_more.clear()
+            await self.collect(1, 1)
+            if self._turn >= turn or self.read is None or len(self.read):
+                return
+            try:
+                await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
+            except TimeoutError:
+                return
 
     def close(self) -> None:
         """Let go what was read."""

@@ -19,7 +19,7 @@ from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.settling import Change, meant, settle, still_lost
 from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import entry_prefix, previous_position
+from relaycore.position import first_of, previous_position
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
@@ -28,6 +28,8 @@ from subscribers_app.remembering import KnownSubscription
 
 _LEAST_PATIENCE_SECONDS: Final = 0.5
 """Whoever does not want to wait for messages waits so long for those who are before him."""
+
+_RIPEN_SECONDS: Final = 0.5
 
 _LOOK_SECONDS: Final = 2.0
 """So long he waits until somebody has looked."""
@@ -70,6 +72,8 @@ class Desk:
         self._source = Source(known.channel, wants, self._woken.set)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
+        self._ahead_ms = 0.0
+        """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
 
     @property
@@ -164,8 +168,12 @@ class Desk:
             if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
                 return given
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
-            await asyncio.wait({woken, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            # What ripens wakes nobody.
+            patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
+            await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
+            if gone.done():
+                return given
 
     async def _try(self, wanted: Wanted, *, is_to_ask: bool = False) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
@@ -175,7 +183,7 @@ class Desk:
                 read = await self._source.stand(cursor)
                 if is_to_ask:
                     await self._source.ask(_LOOK_SECONDS)
-                self._source.collect(wanted.most, wanted.most_bytes)
+                await self._source.collect(wanted.most, wanted.most_bytes)
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
                 # After what was read, never before.
                 expired = await archive.expired(self.known.channel)
@@ -190,7 +198,9 @@ class Desk:
             raise
 
     async def _look(self) -> Cursor:
-        return await clerk().ask(self.known.id, lambda entry: entry.cursor)
+        cursor, now = await clerk().ask(self.known.id, lambda entry: (entry.cursor, entry.now))
+        self._ahead_ms = now - time.monotonic() * 1000
+        return cursor
 
     async def _give(
         self, ahead: Ahead, documents: Sequence[Document], wanted: Wanted, expired: Expired
@@ -247,8 +257,8 @@ class Desk:
         """With a delay: what stands here or above is not handed out yet."""
         if not self.known.delay_ms:
             return None
-        now = int(time.time() * 1000)
-        return entry_prefix(f"{max(0, now - self.known.delay_ms)}-0")
+        now = int(time.monotonic() * 1000 + self._ahead_ms)
+        return first_of(f"{max(0, now - self.known.delay_ms)}-0")
 
 
 def _hand(entry: Entry, handed: Handed) -> Handed:
@@ -262,5 +272,5 @@ def _hand(entry: Entry, handed: Handed) -> Handed:
         if handed.leased.new:
             ledger.insert(entry.sql, entry.id, handed.leased.new)
     entry.cursor = handed.cursor
-    entry.was_fetched = handed.is_active
+    entry.was_fetched |= handed.is_active
     return handed
