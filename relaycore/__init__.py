@@ -64,6 +64,15 @@ What is decided when messages are handed out to subscriptions:
 `delivering.skipping`  what retention has deleted before it was handed out
 =====================  ============================================================
 
+Which messages a subscription gets:
+
+=====================  ============================================================
+`filtering.policy`     a filter policy, read once, and whether a message matches it
+`filtering.conditions`  what a policy asks of the value at one key
+`filtering.values`     what a message has at a key: in its body, in its attributes
+`filtering.wildcards`  patterns with `*`
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

@@ -4,6 +4,7 @@
     ├── BadChannelName     the name cannot be relayed; the text says why
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
+    ├── BadFilter          a filter policy cannot be meant; the text says where and why
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadBody            what came is not in the form that it announces; the text says why
@@ -48,6 +49,10 @@ class BadPolicy(RelayError, ValueError):
 
 class BadGrants(RelayError, ValueError):
     """Rights of a token that are not in the form of `relaycore.rights`."""
+
+
+class BadFilter(RelayError, ValueError):
+    """A filter policy that is not in the form of `relaycore.filtering`."""
 
 
 class ChannelExists(RelayError):

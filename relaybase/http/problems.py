@@ -34,6 +34,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadBody: (400, "bad-body"),
     errors.BadMessage: (400, "bad-message"),
     errors.BadGrants: (400, "bad-grants"),
+    errors.BadFilter: (400, "bad-filter"),
     errors.BadEntry: (400, "bad-entry"),
     errors.BadSubscription: (400, "bad-subscription"),
     errors.ChannelUnknown: (404, "channel-unknown"),
