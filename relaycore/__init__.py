@@ -62,6 +62,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.seeking`   what a seek passes over
 `delivering.settings`  what a subscription is set to
 `delivering.skipping`  what retention has deleted before it was handed out
+`delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
 Which messages a subscription gets:

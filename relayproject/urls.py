@@ -17,6 +17,7 @@ from relaybase.pages.failures import missing, refused
 from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
+from subscribers_app.api.actions import ACTIONS
 from subscribers_app.api.leftovers import DeadLetters, Drop, Redrive, SubscriptionSkip, UndeliveredList
 from subscribers_app.api.moving import (
     SubscriptionPause,
@@ -75,5 +76,9 @@ urlpatterns = [
     both(f"{SUBSCRIPTION}/dead-letters/drop", Drop.as_view(), "drop"),
     both(f"{SUBSCRIPTION}/skip", SubscriptionSkip.as_view(), "subscription-skip"),
     both(f"{SUBSCRIPTION}/undelivered", UndeliveredList.as_view(), "undelivered"),
+    *(
+        both(f"{SUBSCRIPTION}/{verb}", view.as_view(), f"subscription-{verb}")
+        for verb, view in ACTIONS.items()
+    ),
     re_path(f"^{API}/", unknown),
 ]

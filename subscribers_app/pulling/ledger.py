@@ -1,6 +1,6 @@
 """Cursors and deliveries in PostgreSQL: rows in, rows out, nothing is decided here.
 
-Every function is called in a transaction, after `lock`.
+Every function but `glance` is called in a transaction, after `lock`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -102,11 +102,27 @@ def rows(sql: CursorWrapper, id: int, now: int, most: int) -> Rows:
     return Rows([_delivery(row) for row in sql.fetchall()], outstanding, lowest)
 
 
-def due_at(sql: CursorWrapper, id: int) -> int | None:
-    """When the next one is due; None: nothing is on its way."""
-    sql.execute("SELECT min(due_at) FROM deliveries WHERE subscription_id = %s AND state <> 'dead'", [id])
-    (found,) = sql.fetchone()
-    return None if found is None else int(found)
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Where a subscription stands, and whether something on its way is due."""
+
+    cursor: Cursor
+    is_active: bool
+    is_due: bool
+
+
+def glance(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Glance]:
+    """Of these subscriptions, without a lock; those that are there."""
+    sql.execute(
+        "SELECT id, position, fetched, generation, state = 'active', EXISTS (SELECT FROM deliveries "  # noqa: S608
+        "WHERE subscription_id = s.id AND state <> 'dead' "
+        f"AND (due_at <= {_NOW} OR due_at > {_NOW} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
+        [LONGEST_MS, sorted(set(ids))],
+    )
+    return {
+        id: Glance(Cursor(position, fetched, generation), is_active, is_due)
+        for id, position, fetched, generation, is_active, is_due in sql.fetchall()
+    }
 
 
 def find(sql: CursorWrapper, id: int, positions: Iterable[str]) -> dict[str, Delivery]:
