@@ -1,6 +1,6 @@
 """Which filters a subscription may have."""
 
-from relaycore import filtering
+from relaycore.filtering.policy import parse
 
 
 def check(policy: object, scope: str) -> None:
@@ -10,4 +10,4 @@ def check(policy: object, scope: str) -> None:
         BadFilter: it cannot.
     """
     if policy is not None:
-        filtering.policy.parse(policy, scope)
+        parse(policy, scope)
