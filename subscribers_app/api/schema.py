@@ -4,7 +4,13 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, inline_serializer
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    extend_schema,
+    extend_schema_field,
+    inline_serializer,
+)
 from rest_framework import serializers
 
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
@@ -24,6 +30,11 @@ class SizeSchema(Serializer):
     age_seconds = serializers.FloatField(allow_null=True, help_text="Of the oldest one. null: there is none.")
 
 
+@extend_schema_field({"type": ["object", "null"], "description": "null: every message."})
+class _FilterField(serializers.JSONField):
+    """Which messages it gets."""
+
+
 class SubscriptionSchema(Serializer):
     """A subscription."""
 
@@ -34,7 +45,7 @@ class SubscriptionSchema(Serializer):
     mode = serializers.ChoiceField(Subscription.Mode.choices)
     state = serializers.ChoiceField(Subscription.State.choices)
     reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
-    filter = serializers.JSONField(allow_null=True, help_text="null: every message.")
+    filter = _FilterField()
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
     order = serializers.ChoiceField(Subscription.Order.choices, allow_null=True)
     delay_seconds = serializers.IntegerField()
