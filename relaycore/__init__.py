@@ -64,6 +64,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.settings`  what a subscription is set to
 `delivering.settling`  what becomes of rows by what workers and operators say
 `delivering.skipping`  what retention has deleted before it was handed out
+`delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
 Which messages a subscription gets:

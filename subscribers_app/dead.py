@@ -63,6 +63,14 @@ def expired(rows: Iterable[Delivery]) -> set[str]:
     return {position for position, id in ids.items() if id not in there}
 
 
+def pages(row: Subscription, which: Which) -> Iterator[list[Delivery]]:
+    """Them, by position, so that each is looked at once: what is done to one page does not move the next."""
+    rows, last = which.rows(row), ""
+    while page := list(islice(rows.filter(position__gt=last)[:_STEP], _STEP)):
+        yield page
+        last = page[-1].position
+
+
 def redrive(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     """Hand dead letters out again, as if for the first time.
 
@@ -72,7 +80,7 @@ def redrive(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     """
     require_leases(row)
     done = gone = 0
-    for page in _pages(row, which):
+    for page in pages(row, which):
         missing = expired(page)
         gone += len(missing)
         positions = [one.position for one in page if one.position not in missing]
@@ -91,7 +99,7 @@ def drop(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     require_leases(row)
     if dry_run:
         return Done(which.rows(row).count())
-    done = sum(_drop(row, [one.position for one in page]) for page in _pages(row, which))
+    done = sum(_drop(row, [one.position for one in page]) for page in pages(row, which))
     audit.record("dead letters dropped", [row.name], messages=done)
     return Done(done)
 
@@ -127,14 +135,6 @@ def require_leases(row: Subscription) -> None:
             f'The subscription "{row}" has the mode "{row.mode}": nothing is leased, so nothing dies or is '
             "skipped. Commit a position, or seek."
         )
-
-
-def _pages(row: Subscription, which: Which) -> Iterator[list[Delivery]]:
-    """By position, so that each is looked at once: what is done to one page does not move the next."""
-    rows, last = which.rows(row), ""
-    while page := list(islice(rows.filter(position__gt=last)[:_STEP], _STEP)):
-        yield page
-        last = page[-1].position
 
 
 def _redrive(row: Subscription, positions: Sequence[str]) -> int:

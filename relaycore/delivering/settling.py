@@ -72,6 +72,4 @@ def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int) -> list[Delivery
     None above the cursor, after somebody has sought back: it comes as new anyway, and with a row on its way
     it would be given to two at once. Until then it stays as it is, also if its message is gone by then.
     """
-    return [
-        one.redrive(now) for one in rows if one.state is State.DEAD and one.position <= cursor.position
-    ]
+    return [one.redrive(now) for one in rows if one.state is State.DEAD and one.position <= cursor.position]

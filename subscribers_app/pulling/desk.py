@@ -114,6 +114,8 @@ class Desk:
                     # From here on it ends by itself: what is leased is answered.
                     limit.reschedule(None)
                     given = await self._wait(wanted, until, gone)
+                    if self._is_closed:
+                        self._source.close()  # What was opened after it was closed, nobody would close.
         except TimeoutError:
             pass
         finally:

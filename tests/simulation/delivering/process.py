@@ -15,7 +15,7 @@ from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import ReadAhead
 from relaycore.delivering.settling import Change
 from relaycore.delivering.tokens import Token
-from relaycore.position import entry_prefix, previous_position
+from relaycore.position import first_of, previous_position
 from relaycore.storing.expiring import Expired
 
 from .channel import Away, Document
@@ -185,7 +185,7 @@ class Process:
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
             return None
-        return entry_prefix(f"{max(0, self._world.time - reader.delay_ms)}-0")
+        return first_of(f"{max(0, self._world.time - reader.delay_ms)}-0")
 
     def _give(
         self, desk: Desk, ahead: Ahead, documents: Sequence[Document], most: int, expired: Expired
