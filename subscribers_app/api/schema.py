@@ -7,81 +7,25 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import (
     OpenApiExample,
     OpenApiParameter,
+    PolymorphicProxySerializer,
     extend_schema,
-    extend_schema_field,
     inline_serializer,
 )
 from rest_framework import serializers
 
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.delivering import settings
+from subscribers_app.api.row_schema import (
+    DeadLetterSchema,
+    SizeSchema,
+    SubscriptionSchema,
+    SubscriptionsSchema,
+    UndeliveredSchema,
+)
 from subscribers_app.api.serializers import MOST_CHANNELS, MOST_DELIVERIES, MOST_IDS
-from subscribers_app.models import NAME_PATTERN, Subscription, Undelivered
+from subscribers_app.models import NAME_PATTERN, Subscription
 
-Serializer = serializers.Serializer[Any]
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-class SizeSchema(Serializer):
-    """How far a subscription is behind."""
-
-    messages = serializers.IntegerField()
-    exact = serializers.BooleanField(help_text="false: there may be more, or with a filter fewer.")
-    age_seconds = serializers.FloatField(allow_null=True, help_text="Of the oldest one. null: there is none.")
-
-
-@extend_schema_field({"type": ["object", "null"], "description": "null: every message."})
-class _FilterField(serializers.JSONField):
-    """Which messages it gets."""
-
-
-class SubscriptionSchema(Serializer):
-    """A subscription."""
-
-    id = serializers.IntegerField()
-    name = serializers.CharField()
-    channel = serializers.CharField()
-    kind = serializers.ChoiceField(Subscription.Kind.choices)
-    mode = serializers.ChoiceField(Subscription.Mode.choices)
-    state = serializers.ChoiceField(Subscription.State.choices)
-    reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
-    filter = _FilterField()
-    filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
-    order = serializers.ChoiceField(Subscription.Order.choices, allow_null=True)
-    delay_seconds = serializers.IntegerField()
-    ack_deadline_seconds = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
-    max_deliveries = serializers.IntegerField(allow_null=True, help_text="null: as often as it takes.")
-    max_outstanding = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
-    position = serializers.CharField(help_text="Everything up to here is done, on its way, or dead.")
-    lag = SizeSchema(allow_null=True, help_text="What is not done yet. null: it is not known now.")
-    last_fetch_at = serializers.DateTimeField(allow_null=True)
-    created_at = serializers.DateTimeField()
-    updated_at = serializers.DateTimeField()
-    url = serializers.URLField()
-    channel_url = serializers.URLField()
-
-
-class DeadLetterSchema(Serializer):
-    """A dead letter."""
-
-    id = serializers.CharField(help_text="Of the message.")
-    position = serializers.CharField()
-    attempts = serializers.IntegerField()
-    why = serializers.CharField()
-    died_at = serializers.DateTimeField()
-    expired = serializers.BooleanField(help_text="The message is gone: it cannot be handed out again.")
-
-
-class UndeliveredSchema(Serializer):
-    """What ended undelivered."""
-
-    at = serializers.DateTimeField()
-    cause = serializers.ChoiceField([*Undelivered.Cause.choices, ("dead", "handed out too often")])
-    why = serializers.CharField(allow_null=True, help_text="What a dead letter died of.")
-    after = serializers.CharField(allow_null=True, help_text="Above this position; null: one message")
-    upto = serializers.CharField(help_text="up to this one.")
-    messages = serializers.IntegerField(allow_null=True, help_text="At most so many. null: it is not known.")
-
 
 _TIME: Final = {
     "type": "object",
@@ -179,7 +123,11 @@ subscriptions = _extend(
 new_subscription = _extend(
     "new_subscription",
     "Make a subscription",
-    SubscriptionSchema,
+    PolymorphicProxySerializer(
+        component_name="MadeSubscription",
+        serializers=[SubscriptionSchema, SubscriptionsSchema],
+        resource_type_field_name=None,
+    ),
     *(404, 409, *_NOT_A_BODY),
     success=201,
     parameters=[],
