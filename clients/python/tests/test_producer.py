@@ -492,3 +492,17 @@ def test_what_is_no_message_is_not_taken() -> None:
                 producer.send("orders", wrong)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="surrogate"):
             producer.send("orders", "\ud800")
+        for wrong in (7, None):
+            with pytest.raises(TypeError):
+                producer.send(wrong, "hello")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="surrogate"):
+            producer.send("\udcff", "hello")
+        producer.flush(10)
+
+
+def test_a_request_that_cannot_be_made_leaves_nobody_waiting() -> None:
+    wrong: Any = "\udcff"
+    producer = producer_for(ModelRelay(), confirm=wrong, limits=Limits(delivery_seconds=0.2))
+    error = undelivered(producer.send("orders", "hello"))
+    assert "UnicodeEncodeError" in str(error)
+    producer.close(10)

@@ -33,8 +33,10 @@ def of_answer(batch: Batch[Any], answer: Answer) -> Outcome:
         return of_error(error)
 
 
-def of_error(error: RelayError) -> Outcome:
-    """Of what was raised instead."""
+def of_error(error: Exception) -> Outcome:
+    """Of what was raised instead: whatever it is, the messages are still to be settled."""
+    if not isinstance(error, RelayError):
+        error = RelayError(f"The request could not be made: {type(error).__name__}")
     if isinstance(error, Unreachable):
         return Again(error, may_be_stored=error.was_sent)
     if isinstance(error, BadMessage | TooLarge) and error.index is not None:
