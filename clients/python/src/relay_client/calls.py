@@ -113,10 +113,9 @@ def change_channel(
     return replace(_send("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)
 
 
-def delete_channel(channel: str, *, cascade: bool, if_match: str | None) -> Call:
+def delete_channel(channel: str, *, if_match: str | None) -> Call:
     """Away with it; what is stored of it stays."""
-    path = _with(f"/channels/{quoted(channel)}", cascade="true" if cascade else None)
-    return Call("DELETE", path, if_match=if_match)
+    return Call("DELETE", f"/channels/{quoted(channel)}", if_match=if_match)
 
 
 def stop_listening(channel: str) -> Call:

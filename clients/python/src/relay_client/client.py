@@ -177,9 +177,9 @@ class Channels:
         )
         return self._row(call)
 
-    def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
-        """Delete the channel, `cascade`: and its subscriptions. What is stored of it stays."""
-        self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
+    def delete(self, channel: str, *, if_match: str | None = None) -> None:
+        """Delete the channel. What is stored of it stays."""
+        self._client.ask(calls.delete_channel(channel, if_match=if_match))
 
     def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
