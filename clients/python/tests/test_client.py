@@ -24,6 +24,7 @@ from relay_client import (
     Unreachable,
 )
 from relay_client.async_client import AsyncChannels, AsyncMessages
+from relay_client.calls import Call
 from relay_client.client import Channels, Messages
 
 CHANNEL = {
@@ -233,6 +234,31 @@ def test_what_is_no_row_is_said_to_be_none(row: Any) -> None:
     answer = (lambda _: httpx2.Response(200, json=row)) if row is None else row
     with pytest.raises(BadAnswer, match="channel"):
         Asked(answer).client().channels.get("orders")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{}, [], "text", 7, None, {"results": None}, {"results": [7]}, {"results": [], "next": "http://["}],
+    ids=str,
+)
+@pytest.mark.parametrize("use", [lambda c: c.channels.list(), lambda c: c.messages.search("orders")])
+def test_what_is_no_page_is_said_to_be_none(use: Use, page: Any) -> None:
+    if isinstance(page, dict):
+        page = {"complete": True, "gaps": [], "watermark": None, **page}
+    with pytest.raises(BadAnswer):
+        list(use(Asked(lambda _: httpx2.Response(200, json=page)).client()))
+
+    async def use_async() -> None:
+        asked = httpx2.MockTransport(lambda _: httpx2.Response(200, json=page))
+        async with AsyncClient(URL, KEY, transport=asked) as client:
+            [_ async for _ in use(client)]
+
+    with pytest.raises(BadAnswer):
+        asyncio.run(use_async())
+
+
+def test_pages_of_any_call_end_with_one_that_is_none() -> None:
+    assert list(Asked([]).client().pages(Call("GET", "/channels"))) == [[]]
 
 
 def test_a_page_that_is_not_json_is_said_to_be_none() -> None:

@@ -13,7 +13,17 @@ from relay_client import calls
 from relay_client.answers import Answer, read
 from relay_client.calls import Call
 from relay_client.connections import Address, AsyncConnection, Patience
-from relay_client.rows import UNCHANGED, Channel, Deduplicate, Message, Page, Started, Unchanged, as_row
+from relay_client.rows import (
+    UNCHANGED,
+    Channel,
+    Deduplicate,
+    Listing,
+    Message,
+    Page,
+    Started,
+    Unchanged,
+    as_row,
+)
 
 
 class AsyncClient:
@@ -151,8 +161,8 @@ class AsyncChannels:
         async for page in self._client.pages(
             calls.channels(search=search, status=status, page_size=page_size)
         ):
-            for row in page["results"]:
-                yield as_row(Channel, row)
+            for channel in as_row(Listing, page).channels:
+                yield channel
 
     async def change(
         self,

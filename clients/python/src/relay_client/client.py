@@ -13,7 +13,17 @@ from relay_client import calls
 from relay_client.answers import Answer, read
 from relay_client.calls import Call
 from relay_client.connections import Address, Connection, Patience
-from relay_client.rows import UNCHANGED, Channel, Deduplicate, Message, Page, Started, Unchanged, as_row
+from relay_client.rows import (
+    UNCHANGED,
+    Channel,
+    Deduplicate,
+    Listing,
+    Message,
+    Page,
+    Started,
+    Unchanged,
+    as_row,
+)
 
 
 class Client:
@@ -149,7 +159,7 @@ class Channels:
     ) -> Iterator[Channel]:
         """All of them by name, or those with `search` in it; asked for page by page."""
         for page in self._client.pages(calls.channels(search=search, status=status, page_size=page_size)):
-            yield from (as_row(Channel, row) for row in page["results"])
+            yield from as_row(Listing, page).channels
 
     def change(
         self,

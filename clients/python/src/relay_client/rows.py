@@ -70,6 +70,18 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of channels."""
+
+    channels: Sequence[Channel]
+
+    @classmethod
+    def of(cls, row: Raw) -> Self:
+        """From the API's answer."""
+        return cls(channels=tuple(map(Channel.of, row["results"])))
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """What became of many channels that were to be listened to at once."""
 
