@@ -261,6 +261,23 @@ def test_pages_of_any_call_end_with_one_that_is_none() -> None:
     assert list(Asked([]).client().pages(Call("GET", "/channels"))) == [[]]
 
 
+def test_an_address_that_is_too_long_for_one_is_not_asked_again() -> None:
+    asked, name, began = Asked(), "x" * 70_000, time.monotonic()
+    for use in (asked.client().channels.get, asked.client().messages.get):
+        with pytest.raises(Unreachable) as raised:
+            use(name)
+        assert not raised.value.was_sent
+
+    async def use_async() -> None:
+        async with AsyncClient(URL, KEY, transport=httpx2.MockTransport(asked)) as client:
+            await client.channels.get(name)
+
+    with pytest.raises(Unreachable):
+        asyncio.run(use_async())
+    assert asked.requests == []
+    assert time.monotonic() - began < 5
+
+
 def test_a_page_that_is_not_json_is_said_to_be_none() -> None:
     with pytest.raises(BadAnswer, match="not JSON"):
         Asked(lambda _: httpx2.Response(200, text="<html>")).client().channels.get("orders")

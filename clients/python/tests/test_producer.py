@@ -298,6 +298,16 @@ def test_a_fault_of_the_transport_loses_nothing_either() -> None:
     assert "secret text" not in str(error)
 
 
+def test_a_channel_that_makes_too_long_an_address_is_not_tried_again() -> None:
+    relay = ModelRelay()
+    with producer_for(relay) as producer:
+        error = undelivered(producer.send("x" * 70_000, "hello"))
+        producer.send("orders", "next").result(10)
+    assert isinstance(error.reason, Unreachable)
+    assert not error.may_be_stored
+    assert relay.texts("orders") == ["next"]
+
+
 # --- room, flush, close ---------------------------------------------------------------------------
 
 

@@ -1,8 +1,8 @@
 """What an attempt has come to, from what came back. No I/O.
 
 Again is what may pass: no answer, 408, 425, 429, every 5xx, and an answer that is not Relay's (a proxy's
-page). All else is for good. That something may be stored is said of whatever may have reached Relay, but
-for 429.
+page). All else is for good, as is an address that cannot be one. That something may be stored is said of
+whatever may have reached Relay, but for 429.
 """
 
 from typing import Any, Final
@@ -38,7 +38,7 @@ def of_error(error: Exception) -> Outcome:
     if not isinstance(error, RelayError):
         error = RelayError(f"The request could not be made: {type(error).__name__}")
     if isinstance(error, Unreachable):
-        return Again(error, may_be_stored=error.was_sent)
+        return Again(error, may_be_stored=error.was_sent) if error.may_pass else Refused(error)
     if isinstance(error, BadMessage | TooLarge) and error.index is not None:
         return Refused(error, error.index)
     if isinstance(error, TooLarge):
