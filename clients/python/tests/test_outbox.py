@@ -330,6 +330,19 @@ def test_what_was_never_tried_is_given_up_too() -> None:
     assert results(settled) == {"a": "It was not delivered within 10 s."}
 
 
+def test_what_went_wrong_before_something_was_accepted_is_no_reason_any_more() -> None:
+    box = outbox(delivery_seconds=10, linger_seconds=60)
+    put(box, "a")
+    box.hurry()
+    answer(box, take(box, 0.0), Again(ERROR, may_be_stored=False), now=0.0)
+    again = take(box, 5.0)
+    put(box, "b", now=5.0)
+    assert answer(box, again, accepted(again), now=5.0) == {"a": "delivered"}
+    nothing, settled = box.step(15.0)
+    assert nothing is None
+    assert results(settled) == {"b": "It was not delivered within 10 s."}
+
+
 def test_giving_up_settles_everything_in_its_order_and_late_answers_change_nothing() -> None:
     box = outbox()
     put(box, *"abcdef")

@@ -127,6 +127,7 @@ class Outbox(Generic[Handle]):
             settled = self._again(lane, batch, outcome, now, chance)
         else:
             lane.failures = 0
+            lane.error = None
             settled = self._decided(lane, batch.messages, outcome)
         self._schedule(lane)
         return settled
