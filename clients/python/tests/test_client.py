@@ -14,11 +14,13 @@ import pytest
 from clients.python.tests.relay import KEY, URL, cut_off, problem, saying
 from relay_client import (
     AsyncClient,
+    AsyncProducer,
     BadAnswer,
     ChangedMeanwhile,
     Client,
     Conflict,
     NotFound,
+    Producer,
     Throttled,
     Unavailable,
     Unreachable,
@@ -441,7 +443,12 @@ def test_with_asyncio_it_is_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("for_threads", "for_asyncio"),
-    [(Client, AsyncClient), (Channels, AsyncChannels), (Messages, AsyncMessages)],
+    [
+        (Client, AsyncClient),
+        (Channels, AsyncChannels),
+        (Messages, AsyncMessages),
+        (Producer, AsyncProducer),
+    ],
 )
 def test_both_kinds_offer_the_same(for_threads: type, for_asyncio: type) -> None:
     def offered(kind: type) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -23,6 +22,7 @@ from relay_client.rows import (
     Started,
     Unchanged,
     as_row,
+    channel_of,
 )
 
 
@@ -111,7 +111,7 @@ class AsyncChannels:
             republish=republish,
             public=public,
         )
-        return await self._row(call)
+        return channel_of(await self._client.answer(call))
 
     async def start_listening(
         self,
@@ -131,7 +131,7 @@ class AsyncChannels:
             retention_seconds=retention_seconds,
             wait_seconds=wait_seconds,
         )
-        return await self._row(call)
+        return channel_of(await self._client.answer(call))
 
     async def start_listening_to_all(
         self,
@@ -148,7 +148,7 @@ class AsyncChannels:
 
     async def get(self, channel: str) -> Channel:
         """One of them; `NotFound` if there is none of this name."""
-        return await self._row(calls.channel(channel))
+        return channel_of(await self._client.answer(calls.channel(channel)))
 
     async def list(
         self,
@@ -188,7 +188,7 @@ class AsyncChannels:
             public=public,
             if_match=if_match,
         )
-        return await self._row(call)
+        return channel_of(await self._client.answer(call))
 
     async def delete(self, channel: str, *, if_match: str | None = None) -> None:
         """Delete the channel. What is stored of it stays."""
@@ -197,10 +197,6 @@ class AsyncChannels:
     async def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
         await self._client.ask(calls.stop_listening(channel))
-
-    async def _row(self, call: Call) -> Channel:
-        answer = await self._client.answer(call)
-        return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
 class AsyncMessages:

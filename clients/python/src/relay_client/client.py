@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -23,6 +22,7 @@ from relay_client.rows import (
     Started,
     Unchanged,
     as_row,
+    channel_of,
 )
 
 
@@ -111,7 +111,7 @@ class Channels:
             republish=republish,
             public=public,
         )
-        return self._row(call)
+        return channel_of(self._client.answer(call))
 
     def start_listening(
         self,
@@ -131,7 +131,7 @@ class Channels:
             retention_seconds=retention_seconds,
             wait_seconds=wait_seconds,
         )
-        return self._row(call)
+        return channel_of(self._client.answer(call))
 
     def start_listening_to_all(
         self,
@@ -148,7 +148,7 @@ class Channels:
 
     def get(self, channel: str) -> Channel:
         """One of them; `NotFound` if there is none of this name."""
-        return self._row(calls.channel(channel))
+        return channel_of(self._client.answer(calls.channel(channel)))
 
     def list(
         self,
@@ -185,7 +185,7 @@ class Channels:
             public=public,
             if_match=if_match,
         )
-        return self._row(call)
+        return channel_of(self._client.answer(call))
 
     def delete(self, channel: str, *, if_match: str | None = None) -> None:
         """Delete the channel. What is stored of it stays."""
@@ -194,10 +194,6 @@ class Channels:
     def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
         self._client.ask(calls.stop_listening(channel))
-
-    def _row(self, call: Call) -> Channel:
-        answer = self._client.answer(call)
-        return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
 class Messages:
