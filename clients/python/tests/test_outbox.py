@@ -20,6 +20,7 @@ from relay_client.publishing.outgoing import (
     Settled,
     TooMuch,
 )
+from relay_client.publishing.resolving import Unresolved
 
 ERROR = RelayError("so it is")
 
@@ -406,3 +407,16 @@ def test_channels_that_have_nothing_take_no_memory() -> None:
     assert not box._lanes
     assert not box._lingering
     assert issubclass(BufferFull, RelayError)
+
+
+def test_a_flush_counts_by_the_numbers_of_the_outbox() -> None:
+    box, unresolved = outbox(), Unresolved()
+    put(box, "a")
+    put(box, "b", channel="other")
+    take(box, 1.0)
+    batch = take(box, 1.0)
+    unresolved.add(batch.messages[0])
+    flush = unresolved.flush()
+    assert not flush.is_done
+    unresolved.gone(box.answered(batch, accepted(batch), 1.0, chance=1.0))
+    assert flush.is_done

@@ -98,7 +98,7 @@ class AsyncProducer:
         )
         await self._wait_for_room(taken.line, timeout)
         self._outbox.add(taken, loop.time())
-        self._unresolved.add()
+        self._unresolved.add(taken)
         self._set_timer()
         return delivery
 

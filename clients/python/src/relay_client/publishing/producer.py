@@ -126,7 +126,7 @@ class Producer:
                 self._start_thread()
             before = self._outbox.look_at()
             self._outbox.add(taken, time.monotonic())
-            self._unresolved.add()
+            self._unresolved.add(taken)
             if (at := self._outbox.look_at()) is not None and (before is None or at < before):
                 self._call_leader()
         return delivery
