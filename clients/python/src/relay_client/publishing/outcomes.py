@@ -53,17 +53,22 @@ def _receipts(batch: Batch[Any], said: Any, *, is_stored: bool) -> list[Receipt]
     count = len(batch.messages)
     ids = _column(said, "ids", count, str)
     positions = _column(said, "positions", count, str | None) if is_stored else [None] * count
-    duplicates = said.get("duplicates") if is_stored else None
+    duplicates = _indices(said.get("duplicates")) if is_stored else None
     return [
         Receipt(
             batch.channel,
             ids[index],
             message.idempotency_key,
             positions[index],
-            index in duplicates if isinstance(duplicates, list) else None,
+            None if duplicates is None else index in duplicates,
         )
         for index, message in enumerate(batch.messages)
     ]
+
+
+def _indices(found: Any) -> frozenset[int] | None:
+    """Those that a list has; None: it is none."""
+    return frozenset(each for each in found if isinstance(each, int)) if isinstance(found, list) else None
 
 
 def _column(said: Any, member: str, count: int, kind: Any) -> list[Any]:
