@@ -93,6 +93,10 @@ class Skipped:
         """From the API's row."""
         return cls(row["from"], row["to"], row["count"])
 
+    def __str__(self) -> str:
+        count = "messages" if self.count is None else f"at most {self.count} messages"
+        return f"{count} above {self.after}, up to {self.upto}, were deleted before anybody was given them"
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
