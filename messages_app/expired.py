@@ -14,12 +14,12 @@ COLLECTION: Final = "expired"
 
 def read(collection: Collection[Any], channel: str, session: ClientSession | None = None) -> Expired:
     """Of one channel. May raise `PyMongoError`, as the others here."""
-    return _expired(collection.find_one({"_id": channel}, session=session))
+    return of(collection.find_one({"_id": channel}, session=session))
 
 
 def read_all(collection: Collection[Any]) -> dict[str, Expired]:
     """By channel, of those that have a record."""
-    return {found["_id"]: _expired(found) for found in collection.find()}
+    return {found["_id"]: of(found) for found in collection.find()}
 
 
 def replace(collection: Collection[Any], channel: str, known: Expired, by: Expired) -> bool:
@@ -37,5 +37,6 @@ def _fields(record: Expired) -> dict[str, Any]:
     return {"upto": record.upto, "messages": record.messages, "going": record.going}
 
 
-def _expired(document: Mapping[str, Any] | None) -> Expired:
+def of(document: Mapping[str, Any] | None) -> Expired:
+    """What a document of the collection says; None: there is none."""
     return NOTHING if document is None else Expired(document["upto"], document["messages"], document["going"])

@@ -52,6 +52,15 @@ What a follower decides, the one reader of a process that hands on what is newly
 `following.news`       what a follower is told when something is stored
 =====================  ============================================================
 
+Which messages a subscription gets:
+
+=====================  ============================================================
+`filtering.policy`     a filter policy, read once, and whether a message matches it
+`filtering.conditions`  what a policy asks of the value at one key
+`filtering.values`     what a message has at a key: in its body, in its attributes
+`filtering.wildcards`  patterns with `*`
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

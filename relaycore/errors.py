@@ -4,6 +4,7 @@
     ├── BadChannelName     the name cannot be relayed; the text says why
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
+    ├── BadFilter          a filter policy cannot be meant; the text says where and why
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadBody            what came is not in the form that it announces; the text says why
@@ -12,6 +13,10 @@
     ├── TooMuchAtOnce      a request brings more than one may
     ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
+    ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
+    ├── SubscriptionExists there is one of this name already
+    ├── SubscriptionUnknown  no such subscription
+    ├── CursorMoved        what moves a cursor is from before a seek, goes back, or past what was fetched
     ├── ChannelChanged     somebody has changed it since it was looked at
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
@@ -40,6 +45,10 @@ class BadPolicy(RelayError, ValueError):
 
 class BadGrants(RelayError, ValueError):
     """Rights of a token that are not in the form of `relaycore.rights`."""
+
+
+class BadFilter(RelayError, ValueError):
+    """A filter policy that is not in the form of `relaycore.filtering`."""
 
 
 class ChannelExists(RelayError):
@@ -76,6 +85,30 @@ class NoReplica(RelayError, ValueError):
 
 class NotTaken(RelayError):
     """Messages are not taken now, since there is no room for them or a server refuses them. Try again."""
+
+
+class BadSubscription(RelayError, ValueError):
+    """A subscription, or what is asked of it, that cannot be meant."""
+
+
+class SubscriptionExists(RelayError):
+    """A subscription that was to be made is there already."""
+
+
+class SubscriptionUnknown(RelayError, LookupError):
+    """A subscription that is not there."""
+
+
+class CursorMoved(RelayError):
+    """A cursor is not where whoever moves it takes it to be.
+
+    position, generation: where it is
+    """
+
+    def __init__(self, position: str, generation: int) -> None:
+        super().__init__("The cursor is not where this commit takes it to be. Fetch again.")
+        self.position = position
+        self.generation = generation
 
 
 class ChannelChanged(RelayError):

@@ -14,8 +14,9 @@ from relaybase.http.admission import Admission
 from relaybase.http.bodies import Application
 from relaybase.http.hot import Endpoint, HotEndpoints, Trace, plain
 from relayproject.observing.http import count
+from subscribers_app.api.hot import ENDPOINTS as PULL
 
-ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE, PUBLISH)
+ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE, PUBLISH, *PULL)
 
 _OF_ANY_ANSWER: Final = (
     "relaybase.pages.security.ContentSecurityPolicy",

@@ -100,6 +100,7 @@ INSTALLED_APPS = [
     "access_app",
     "channels_app",
     "messages_app",
+    "subscribers_app",
 ]
 
 MIDDLEWARE = [

@@ -17,6 +17,7 @@ from relaybase.pages.failures import missing, refused
 from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
+from subscribers_app.api.actions import ACTIONS
 
 API = "api/v1"
 
@@ -55,5 +56,9 @@ urlpatterns = [
     both(f"{API}/quarantine", QuarantineList.as_view(), "quarantine"),
     both(f"{API}/quarantine/(?P<key>[^/]+)", QuarantineDetail.as_view(), "quarantined"),
     both(f"{API}/quarantine/(?P<key>[^/]+)/acknowledge", QuarantineAcknowledge.as_view(), "acknowledge"),
+    *(
+        both(f"{API}/subscriptions/(?P<name>[^/]+)/{verb}", view.as_view(), f"subscription-{verb}")
+        for verb, view in ACTIONS.items()
+    ),
     re_path(f"^{API}/", unknown),
 ]

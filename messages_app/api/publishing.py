@@ -11,10 +11,9 @@ from access_app.models import Token
 from access_app.permissions import Need, Needs, require
 from messages_app.api import schema
 from messages_app.api.posting import Note, Posted, publish
-from messages_app.publishing import bridge
 from messages_app.publishing.taking import Producer
 from relaybase.http.bodies import TooMuch
-from relaybase.http.hot import Answer
+from relaybase.http.hot import Answer, bridge
 from relaybase.http.parsers import BodyTooLarge
 from relaycore.publishing.parsing import FORMS, MOST_BYTES
 from relaycore.rights import PUBLISH

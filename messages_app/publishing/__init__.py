@@ -26,7 +26,7 @@ Who does what
                     `looking`: memory and audience, twice a second while something is published
 
     All of it lives in one event loop, that of the web process, and needs no lock. Django's views call it
-    from their threads through `bridge`, which has an event loop in a thread of its own.
+    from their threads through `relaybase.http.hot.bridge`, which has an event loop in a thread of its own.
 
 Sharing
     What arrives while an append is under way goes into the next one; there is no timer

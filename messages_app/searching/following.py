@@ -34,6 +34,7 @@ import selectors
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, Self
 
 from django.conf import settings
@@ -52,12 +53,17 @@ log = logging.getLogger(__name__)
 _PARTING_SECONDS: Final = 2.0
 
 
+Told = Callable[[], object]
+"""Is called whenever there is something to take, in the thread of the reader, and under its lock."""
+
+
 class Feed:
     """One subscriber. `take` may be called by one thread at a time."""
 
-    def __init__(self, reader: "Reader", cursor: Cursor) -> None:
+    def __init__(self, reader: "Reader", cursor: Cursor, told: Told | None = None) -> None:
         self._reader = reader
         self._cursor = cursor
+        self._told = told
         self._box: queue.SimpleQueue[Page | Exception] = queue.SimpleQueue()
         self._has_failed = False
 
@@ -79,15 +85,24 @@ class Feed:
         self._reader.make_room(self._cursor)
         return found
 
+    def ask(self) -> int:
+        """Have it looked now: the first `Page.turn` that says all of what is stored by now."""
+        return self._reader.ask(self._cursor)
+
     def put(self, page: Page) -> None:
         """Hand it out. For the reader."""
-        self._box.put(page)
+        self._put(page)
 
     def fail(self, error: Exception) -> None:
         """Tell the subscriber, once for each time that it asks. For the reader."""
         if not self._has_failed:
             self._has_failed = True
-            self._box.put(error)
+            self._put(error)
+
+    def _put(self, found: Page | Exception) -> None:
+        self._box.put(found)
+        if self._told is not None:
+            self._told()
 
     def close(self) -> None:
         """It wants nothing any more."""
@@ -107,9 +122,12 @@ class Follower:
         self._lock = threading.Lock()
         self._readers: dict[int, Reader] = {}
 
-    def follow(self, channel: str, after: str) -> Feed:
-        """Subscribe to a channel: what stands above this position. As `follow_all`."""
-        return self._open(partition_of(channel, settings.RELAY_PARTITIONS), channel, after)
+    def follow(self, channel: str, after: str, told: Told | None = None) -> Feed:
+        """Subscribe to a channel: what stands above this position. As `follow_all`.
+
+        told: whoever takes without waiting is told by this that there is something
+        """
+        return self._open(partition_of(channel, settings.RELAY_PARTITIONS), channel, after, told)
 
     def follow_all(self, partition: int, after: str) -> Feed:
         """Subscribe to every channel of a partition. Which there are is asked with each read.
@@ -134,15 +152,15 @@ class Follower:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _open(self, partition: int, channel: str | None, after: str) -> Feed:
+    def _open(self, partition: int, channel: str | None, after: str, told: Told | None = None) -> Feed:
         deployment.require()
         with self._lock:
             reader = self._readers.get(partition)
-            if reader is not None and (joined := reader.join(channel, after)) is not None:
+            if reader is not None and (joined := reader.join(channel, after, told)) is not None:
                 return joined
             ear = Ear(deployment.news_channel(partition), deployment.seal_key(partition))
             self._readers[partition] = reader = Reader(partition, partitioning.layout(), ear)
-            return reader.start(channel, after)
+            return reader.start(channel, after, told)
 
 
 class Reader:
@@ -162,16 +180,16 @@ class Reader:
 
     # --- for subscribers -----------------------------------------------------------------
 
-    def start(self, channel: str | None, after: str) -> Feed:
+    def start(self, channel: str | None, after: str, told: Told | None = None) -> Feed:
         """Begin to read, for this one."""
-        first = self._add(channel, after)
+        first = self._add(channel, after, told)
         self._thread.start()
         return first
 
-    def join(self, channel: str | None, after: str) -> Feed | None:
+    def join(self, channel: str | None, after: str, told: Told | None = None) -> Feed | None:
         """One more; None if the last one has left, and this reader has come to its end."""
         with self._lock:
-            joined = None if self._is_closed else self._add(channel, after)
+            joined = None if self._is_closed else self._add(channel, after, told)
         self._wake()
         return joined
 
@@ -191,6 +209,13 @@ class Reader:
         if is_due:
             self._wake()
 
+    def ask(self, cursor: Cursor) -> int:
+        """It wants to know what is stored by now."""
+        with self._lock:
+            turn = self._following.ask(cursor)
+        self._wake()
+        return turn
+
     def close(self) -> None:
         """End."""
         with self._lock:
@@ -198,9 +223,9 @@ class Reader:
         self._wake()
         self._thread.join(_PARTING_SECONDS)
 
-    def _add(self, channel: str | None, after: str) -> Feed:
+    def _add(self, channel: str | None, after: str, told: Told | None) -> Feed:
         cursor = self._following.follow(channel, after)
-        self._feeds[cursor] = added = Feed(self, cursor)
+        self._feeds[cursor] = added = Feed(self, cursor, told)
         return added
 
     def _wake(self) -> None:

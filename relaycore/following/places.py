@@ -1,7 +1,7 @@
 """What goes between `relaycore.following.reader` and whoever drives it: places, questions, pages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 from relaycore.storing.known import Beside, lacks, watermark
@@ -42,16 +42,21 @@ class Page:
 
     is_at_tail: there was nothing more below the watermark
     is_sure:    as `Horizon`
+    turn:       the number of the turn in which it was read (`Following.ask`)
     """
 
     messages: Sequence[Document]
     is_at_tail: bool
     is_sure: bool
+    turn: int = field(default=0, compare=False)
 
 
 @dataclass(eq=False, slots=True)
 class Cursor:
-    """One reader's place. `after`: it was handed everything up to here."""
+    """One reader's place. `after`: it was handed everything up to here.
+
+    asked: it is to be handed a page of this turn or a later one, if only to say that there is nothing
+    """
 
     channel: str | None
     after: str
@@ -59,6 +64,7 @@ class Cursor:
     is_at_tail: bool = False
     is_idle: bool = False
     said: tuple[bool, bool] | None = None
+    asked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

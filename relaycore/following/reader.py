@@ -64,6 +64,7 @@ class Following:
         self._looks_at = self._not_before = -math.inf
         self._reads_tail = False
         self._horizon = Horizon("", False, "0-0")
+        self._turns = 0
 
     # --- who -----------------------------------------------------------------------------
 
@@ -99,6 +100,12 @@ class Following:
         """News may have been missed: look without waiting for the second to be over."""
         self._looks_at = -math.inf
 
+    def ask(self, cursor: Cursor) -> int:
+        """It wants to know what is stored by now: the number of the first turn that says so."""
+        cursor.asked = self._turns + 1
+        self.look_soon()
+        return cursor.asked
+
     def due_in(self, now: float) -> float:
         """Seconds until the next turn; infinity while nobody has room."""
         wait = math.inf
@@ -113,6 +120,7 @@ class Following:
 
     def begin(self, now: float) -> None:
         """A turn begins. What is heard from now on is for the next one."""
+        self._turns += 1
         self._reads_tail = self._hints.is_fresh or now >= self._looks_at
         if self._reads_tail:
             self._hints.is_fresh = False
@@ -222,10 +230,13 @@ class Following:
         self, cursor: Cursor, messages: Sequence[Document], *, is_more: bool = False
     ) -> Iterable[tuple[Cursor, Page]]:
         says = cursor.is_at_tail and not is_more, self._horizon.is_sure
-        if messages or (says != cursor.said and cursor.room):
+        is_asked = 0 < cursor.asked <= self._turns and says[0]
+        if messages or ((says != cursor.said or is_asked) and cursor.room):
             cursor.said = says
             cursor.room -= 1
-            yield cursor, Page(messages, *says)
+            if is_asked:
+                cursor.asked = 0
+            yield cursor, Page(messages, *says, self._turns)
 
     def _stored_below(self, below: str) -> str:
         """Behind every message of the last entry that is known to be stored, if that is below."""

@@ -53,6 +53,11 @@ class Request:
         crowd = bodies.OF_PUBLISHERS if self._most_bytes > bodies.MAX_BODY_BYTES else bodies.OF_THE_KNOWN
         return await bodies.whole(self._receive, self._most_bytes, self._peer, crowd, note)
 
+    async def until_gone(self) -> None:
+        """Returns once the client has gone away. After the body was read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def json(self) -> Any:
         """The body as JSON: what REST framework's views find in `request.data`.
 

@@ -17,5 +17,5 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 @functools.lru_cache(maxsize=1)
 def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="publishing", daemon=True).start()
+    threading.Thread(target=loop.run_forever, name="relay-bridge", daemon=True).start()
     return loop

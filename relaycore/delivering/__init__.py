@@ -1,0 +1,54 @@
+"""Handing out: how far a subscription has come, and what becomes of each message on its way.
+
+A subscription is a named reader of one channel. It has a **cursor**, the position below which everything is
+done for this reader, and **deliveries**: a row for each message below the cursor that is not done. Everything
+here is decided without a clock, a server or a thread; whoever keeps the rows (`subscribers_app`) locks them,
+asks what is to become of them, writes that, and answers once it is committed.
+
+The promise
+    Every message that is stored above the start of a subscription, and that its filter takes, is handed out
+    until it is done, or stands on record as undelivered, with the reason. Nothing is skipped by a crash of
+    anybody at any instant. A message may be handed out more than once: after a deadline, after a fault, after
+    a seek. It has the same id each time.
+
+Two modes
+    ``cursor``: one reader at a time. `fetch` gives what is above the cursor, and gives it again until
+    `commit` has moved the cursor (`cursor`). There are no deliveries.
+
+    ``lease``: many workers share the subscription. `fetch` leases messages, each to one worker until its
+    deadline; the worker says `ack`, `nack` or `extend` (`leasing`). Leasing a new message moves the cursor
+    above it and makes its row, in one step. Done deletes the row.
+
+A delivery
+    ===========  ==========================  =====================================================
+    from         by                          becomes
+    ===========  ==========================  =====================================================
+    (new)        lease                       leased, attempt 1
+    leased       ack, of this attempt        done: no row
+    leased       nack, of this attempt       waiting, for as long as was said, or else 1 s doubling;
+                                             dead after the most deliveries
+    leased       extend, of this attempt     leased, with a later deadline
+    leased       its deadline passes         as nack, without anybody who does it: it is due again
+    waiting      its time comes, lease       leased, one attempt more
+    any of them  its message is gone         expired, on record
+    dead         redrive                     waiting, attempt 0
+    any of them  skip, drop                  no row, on record
+    ===========  ==========================  =====================================================
+
+    No timer ends a lease: a row says from when on it may be leased again, and the next `fetch` looks. So
+    nothing has to run for it, and a deadline cannot be missed. An ack names its attempt and holds until
+    somebody else has leased the message, however late it is: the work was done.
+
+Rules without which something is lost or done twice
+    1.  Below the cursor everything is done or has a row. So rows are made in the step that moves the cursor.
+    2.  A subscription has a generation. Seek raises it and deletes what is on its way. Tokens and commits
+        carry it, so none from before a seek undoes it.
+    3.  A commit goes forward, and not past what was fetched: what nobody was given is not done.
+    4.  A token names its attempt: of two who had the same message, the one who has it now decides.
+    5.  Nobody is answered before all of it is committed. If that is not known, what was read ahead is let go.
+    6.  Rows on their way are bounded (`Settings.most_outstanding`). At the bound nothing new is leased.
+    7.  Order `channel`: nothing is leased while a row is on its way, but the lowest row itself.
+    8.  A message that retention has deleted before it was handed out is on record (`skipping`).
+    9.  Times are PostgreSQL's alone, in milliseconds. Its clock may fall back: what is due later than its
+        longest possible delay is due.
+"""

@@ -1,0 +1,50 @@
+"""How far a subscription has come, and who may move it."""
+
+from dataclasses import dataclass, replace
+
+from relaycore.errors import CursorMoved
+from relaycore.position import START
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a subscription stands.
+
+    position:   everything up to here is done for this reader, or has a row
+    fetched:    mode `cursor`: up to here somebody was given what there is. Never below `position`
+    generation: raised by each seek; what carries another one is from before it, and moves nothing
+    """
+
+    position: str = START
+    fetched: str = START
+    generation: int = 1
+
+    def fetch(self, upto: str, generation: int) -> "Cursor":
+        """What is above the cursor is about to be given to somebody, up to here.
+
+        Raises:
+            CursorMoved: somebody has sought meanwhile; what was read is not what is wanted.
+        """
+        self._require(generation)
+        return replace(self, fetched=max(self.fetched, upto))
+
+    def commit(self, position: str, generation: int | None = None) -> "Cursor":
+        """Everything up to here is done. The same once more changes nothing.
+
+        generation: as it was fetched; None: whoever commits does not say it
+
+        Raises:
+            CursorMoved: it is from before a seek, goes back, or past what was fetched.
+        """
+        self._require(generation)
+        if not self.position <= position <= self.fetched:
+            raise CursorMoved(self.position, self.generation)
+        return replace(self, position=position)
+
+    def seek(self, position: str) -> "Cursor":
+        """Go on above this position, whatever was done or is on its way."""
+        return Cursor(position, position, self.generation + 1)
+
+    def _require(self, generation: int | None) -> None:
+        if generation not in {None, self.generation}:
+            raise CursorMoved(self.position, self.generation)

@@ -1,0 +1,174 @@
+"""Leased messages: who is given which, what becomes of them, and when they are due again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.settings import MOST_DEADLINE_SECONDS, MOST_DELAY_SECONDS, Settings
+
+FIRST_WAIT_MS: Final = 1000
+LONGEST_WAIT_MS: Final = 10 * 60 * 1000
+
+LONGEST_MS: Final = max(MOST_DEADLINE_SECONDS, MOST_DELAY_SECONDS) * 1000 + LONGEST_WAIT_MS
+"""No row is due later than this. One that is was written under a clock that has fallen back since."""
+
+
+class State(StrEnum):
+    """Of a delivery that has a row."""
+
+    WAITING = "waiting"
+    LEASED = "leased"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message on its way.
+
+    position:    of the message
+    id:          of the message, 12 bytes
+    attempt:     so often it was handed out
+    due_at:      from then on it may be leased again, or is dead after the most deliveries; ms since 1970
+    deadline_at: leased: until then nobody else is given it
+    why:         dead: why
+    """
+
+    position: str
+    id: bytes
+    state: State = State.WAITING
+    attempt: int = 0
+    due_at: int = 0
+    deadline_at: int = 0
+    why: str = ""
+
+    def is_due(self, now: int) -> bool:
+        """Whether somebody may be given it, or it has died."""
+        return self.state is not State.DEAD and not now < self.due_at <= now + LONGEST_MS
+
+    def lease(self, settings: Settings, now: int) -> "Delivery":
+        """Give it to somebody."""
+        attempt = self.attempt + 1
+        return self._leased(settings, attempt, now + settings.deadline_ms)
+
+    def has_spent(self, settings: Settings) -> bool:
+        """Whether it was handed out as often as it may be."""
+        return settings.most_deliveries is not None and self.attempt >= settings.most_deliveries
+
+    def die(self, why: str) -> "Delivery":
+        """It is handed out no more, unless somebody wants it."""
+        return replace(self, state=State.DEAD, why=why)
+
+    def is_held(self, attempt: int) -> bool:
+        """Whether whoever was given it with this attempt is the last one."""
+        return self.state is State.LEASED and self.attempt == attempt
+
+    def nack(self, settings: Settings, now: int, delay_ms: int | None = None) -> "Delivery":
+        """Whoever has it gives it back. `delay_ms`: not before then; None: 1 s, doubling to 10 min."""
+        if self.has_spent(settings):
+            return self.die("given back")
+        wait = wait_ms(self.attempt) if delay_ms is None else delay_ms
+        return replace(self, state=State.WAITING, due_at=now + wait, deadline_at=0)
+
+    def extend(self, settings: Settings, now: int, more_ms: int) -> "Delivery":
+        """Whoever has it needs it for so long, from now on."""
+        return self._leased(settings, self.attempt, now + more_ms)
+
+    def redrive(self, now: int) -> "Delivery":
+        """A dead one is handed out again, as if for the first time."""
+        return replace(self, state=State.WAITING, attempt=0, due_at=now, deadline_at=0, why="")
+
+    def _leased(self, settings: Settings, attempt: int, deadline_at: int) -> "Delivery":
+        held = replace(self, state=State.LEASED, attempt=attempt, deadline_at=deadline_at)
+        # After its last attempt there is nothing to wait for.
+        wait = 0 if held.has_spent(settings) else wait_ms(attempt)
+        return replace(held, due_at=deadline_at + wait)
+
+
+def wait_ms(attempt: int) -> int:
+    """How long a message waits that has failed this often."""
+    return min(LONGEST_WAIT_MS, FIRST_WAIT_MS << min(max(attempt, 1) - 1, 20))
+
+
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """What was read of the channel above the cursor.
+
+    above:      it begins right above this position
+    upto:       everything up to here was looked at; what is not among `messages` is not for this subscription
+    messages:   position and id of those that are, in order
+    generation: of the cursor by which it was read
+    """
+
+    above: str
+    upto: str
+    messages: Sequence[tuple[str, bytes]]
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of a subscription, as they stand, locked.
+
+    due:         of those that may be leased or have died the lowest, at least as many as are wanted
+    outstanding: how many are on their way, the due ones included
+    lowest:      the lowest position of these; empty if there is none
+    """
+
+    due: Sequence[Delivery] = ()
+    outstanding: int = 0
+    lowest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What is handed out, and what is to be written before.
+
+    cursor:  where it stands then
+    again:   had a row
+    new:     get one
+    dead:    have died: the row stays
+    is_full: more is not handed out, since too much is on its way
+    """
+
+    cursor: Cursor
+    again: Sequence[Delivery] = ()
+    new: Sequence[Delivery] = ()
+    dead: Sequence[Delivery] = ()
+    is_full: bool = False
+
+
+def lease(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead | None, most: int, now: int) -> Leased:
+    """Give somebody at most so many messages: first what is due again, then what is new.
+
+    ahead: is used only if it begins where the cursor stands, in its generation
+    """
+    spent = [row.die("not confirmed in time") for row in rows.due if row.has_spent(settings)]
+    due = [row for row in rows.due if not row.has_spent(settings)]
+    outstanding = rows.outstanding - len(spent)
+    if settings.is_ordered:
+        most = min(most, 1)
+        died = {row.position for row in spent}
+        # What is before it has to be done first: a lower row that is not due holds it back.
+        lowest = next((row for row in due if row.position == rows.lowest), None)
+        if outstanding and rows.lowest not in died:
+            again = [] if lowest is None else [lowest.lease(settings, now)][:most]
+            return Leased(cursor, again=again, dead=spent)
+        if outstanding:  # The lowest has died just now. Which is the lowest then, the next one sees.
+            return Leased(cursor, dead=spent)
+    again = [row.lease(settings, now) for row in due[:most]]
+    room = max(0, settings.most_outstanding - outstanding)
+    wanted = min(most - len(again), room)
+    is_full = most > len(again) and room == 0
+    if (
+        ahead is None
+        or wanted <= 0
+        or (ahead.above, ahead.generation) != (cursor.position, cursor.generation)
+    ):
+        return Leased(cursor, again=again, dead=spent, is_full=is_full)
+    taken = ahead.messages[:wanted]
+    upto = ahead.upto if len(taken) == len(ahead.messages) else taken[-1][0]
+    new = [Delivery(position, id).lease(settings, now) for position, id in taken]
+    moved = replace(cursor, position=upto, fetched=upto)
+    return Leased(moved, again=again, new=new, dead=spent, is_full=is_full)

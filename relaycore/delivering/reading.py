@@ -1,0 +1,81 @@
+"""What a process has read ahead of a subscription's cursor: a page or two, so that one query serves many."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, takewhile
+from typing import Any
+
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.leasing import Ahead
+
+Document = Mapping[str, Any]
+"""A stored message, with at least `position`."""
+
+Wants = Callable[[Document], bool]
+
+
+class ReadAhead:
+    """The messages of one channel right above some position, for one subscription, in one generation.
+
+    Only what a reader has brought in order, without a hole, and below the watermark is added.
+    """
+
+    def __init__(self, position: str, generation: int) -> None:
+        self._above = self._looked = position
+        self._generation = generation
+        self._messages: deque[Document] = deque()
+        self.size = 0
+        """Bytes of the payloads, about."""
+
+    @property
+    def looked(self) -> str:
+        """Everything up to here was looked at."""
+        return self._looked
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, documents: Sequence[Document], wants: Wants | None = None) -> None:
+        """What comes next in the channel. `wants`: which of it is for this subscription; None: all of it."""
+        if documents:
+            wanted = documents if wants is None else [one for one in documents if wants(one)]
+            self._messages.extend(wanted)
+            self.size += sum(len(one["message"]) for one in wanted)
+            self._looked = documents[-1]["position"]
+
+    def fits(self, cursor: Cursor) -> bool:
+        """Whether what is here is what comes above the cursor. What is below it is let go.
+
+        If not, it has to be read anew. It may have moved forward without us: somebody else hands out, too.
+        """
+        if cursor.generation != self._generation or not self._above <= cursor.position <= self._looked:
+            return False
+        while self._messages and self._messages[0]["position"] <= cursor.position:
+            self.size -= len(self._messages.popleft()["message"])
+        self._above = cursor.position
+        return True
+
+    def first(self, most: int, most_bytes: int, before: str | None = None) -> tuple[list[Document], str]:
+        """At most so many messages and bytes, one message at least; and up to where that is everything.
+
+        before: what stands at this position or above is not handed out yet; None: everything is
+        """
+        ripe: Iterable[Document] = self._messages
+        if before is not None:
+            ripe = takewhile(lambda document: document["position"] < before, self._messages)
+        found: list[Document] = []
+        for document in islice(ripe, most):
+            most_bytes -= len(document["message"])
+            if most_bytes < 0 and found:
+                break
+            found.append(document)
+        if len(found) == len(self._messages) and (before is None or self._looked < before):
+            return found, self._looked
+        # With a delay, what was looked at and is not wanted ends where something is not ripe.
+        return found, found[-1]["position"] if found else self._above
+
+    def ahead(self, most: int, most_bytes: int, before: str | None = None) -> tuple[Ahead, list[Document]]:
+        """The same, as leasing takes it."""
+        found, upto = self.first(most, most_bytes, before)
+        named = [(one["position"], one["_id"].binary) for one in found]
+        return Ahead(self._above, upto, named, self._generation), found

@@ -1,0 +1,16 @@
+"""WHO READS, HOW FAR: subscriptions, and the messages that are on their way to somebody.
+
+================  ============================================================
+`models`          subscriptions, deliveries, and what ended undelivered, in PostgreSQL
+`registration`    making, changing, pausing and deleting a subscription: the one place for it
+`starting`        from "earliest", "latest", a time or a position to where a cursor stands
+`seeking`         moving a cursor, with a dry run
+`dead`            dead letters: looking, handing out again, dropping; skipping one message
+`lag`             how far behind a subscription is
+`remembering`     what a subscription is set to, from memory, for what is called once per message
+`pulling/`        fetch, commit, ack, nack, extend
+`api/`            subscriptions by HTTP; `admin` shows them, `management/` has the command
+================  ============================================================
+
+What is decided is in `relaycore.delivering`.
+"""

@@ -1,0 +1,116 @@
+"""The same as `hot`, for what is not answered before Django: people at the API's pages, sessions, HTML."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, Final
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access_app.permissions import Need, Needs, refusal
+from relaybase.http.hot import bridge
+from relaycore.rights import CONSUME
+from subscribers_app.api import action_schema as schema
+from subscribers_app.api import pulling
+from subscribers_app.api.pulling import Call
+
+TAKE: Final = Need(CONSUME, "messages_app.view_message")
+
+
+class _Action(APIView):
+    needs: ClassVar[Needs] = {"POST": TAKE}
+
+    def _answer(self, request: Request, name: str, work: Callable[[Call, str], Awaitable[Any]]) -> Response:
+        data = request.data
+
+        def may(right: str, channel: str | None = None) -> str | None:
+            return refusal(request, TAKE, channel)
+
+        async def body() -> Any:
+            return data
+
+        async def run() -> Any:
+            return await work(Call(request, may, body, _never), name)
+
+        return Response(bridge.run(run()))
+
+
+class Fetch(_Action):
+    """Fetch messages from where the subscription stands.
+
+    At most `max` messages and about `max_bytes` bytes; with `wait_seconds`, up to 20, the answer comes as
+    soon as there are any. Mode "cursor": the same again until `commit` has moved the cursor. Mode "lease":
+    each message is this worker's until the deadline, and comes with a token for `ack`, `nack` and `extend`.
+    """
+
+    name = "Fetch"
+
+    @schema.fetch
+    def post(self, request: Request, name: str) -> Response:
+        """Fetch."""
+        return self._answer(request, name, pulling.fetch)
+
+
+class Commit(_Action):
+    """Everything up to a position is done.
+
+    `position` as `fetch` has answered it, or that of one of its messages. 409 says where the cursor stands,
+    if it was moved meanwhile. With `generation`, as `fetch` has answered it, nothing from before a seek is
+    taken for something later.
+    """
+
+    name = "Commit"
+
+    @schema.commit
+    def post(self, request: Request, name: str) -> Response:
+        """Commit."""
+        return self._answer(request, name, pulling.commit)
+
+
+class Ack(_Action):
+    """Messages are done. Of each token the answer says whether it was in time."""
+
+    name = "Ack"
+
+    @schema.ack
+    def post(self, request: Request, name: str) -> Response:
+        """Acknowledge."""
+        return self._answer(request, name, pulling.ack)
+
+
+class Nack(_Action):
+    """Messages are given back: for `delay_seconds`, or else for 1 s, doubling to 10 minutes."""
+
+    name = "Nack"
+
+    @schema.nack
+    def post(self, request: Request, name: str) -> Response:
+        """Give back."""
+        return self._answer(request, name, pulling.nack)
+
+
+class Extend(_Action):
+    """Messages are needed for so many `seconds` from now on."""
+
+    name = "Extend"
+
+    @schema.extend
+    def post(self, request: Request, name: str) -> Response:
+        """Extend."""
+        return self._answer(request, name, pulling.extend)
+
+
+async def _never() -> None:
+    """Django does not tell its views when a client goes away."""
+    await asyncio.get_running_loop().create_future()
+
+
+ACTIONS: Final[dict[str, type[APIView]]] = {
+    "fetch": Fetch,
+    "commit": Commit,
+    "ack": Ack,
+    "nack": Nack,
+    "extend": Extend,
+}
+"""By the last part of the address."""

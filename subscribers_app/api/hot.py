@@ -1,0 +1,35 @@
+"""What is called once per message, without Django (`relaybase.http.hot`)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from relaybase.http.hot import Endpoint, Request
+from relaycore.rights import CONSUME
+from subscribers_app.api import pulling
+from subscribers_app.api.actions import ACTIONS
+from subscribers_app.api.pulling import Call
+
+
+def _endpoint(verb: str, work: Callable[[Call, str], Awaitable[Any]]) -> Endpoint:
+    async def answer(request: Request, name: str) -> Any:
+        return await work(Call(request, request.holder.refusal, request.json, request.until_gone), name)
+
+    return Endpoint(
+        name=f"subscription-{verb}",
+        pattern=f"api/v1/subscriptions/(?P<name>[^/]+)/{verb}",
+        view=ACTIONS[verb],
+        right=CONSUME,
+        functions={"POST": answer},
+    )
+
+
+ENDPOINTS: Final = tuple(
+    _endpoint(verb, work)
+    for verb, work in (
+        ("fetch", pulling.fetch),
+        ("commit", pulling.commit),
+        ("ack", pulling.ack),
+        ("nack", pulling.nack),
+        ("extend", pulling.extend),
+    )
+)

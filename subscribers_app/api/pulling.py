@@ -1,0 +1,210 @@
+"""`fetch`, `commit`, `ack`, `nack` and `extend`: what is asked, and what is answered, whoever asks."""
+
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
+
+from messages_app.searching.rows import row, timestamp
+from relaybase.http.parameters import Asked, Parameters
+from relaybase.http.problems import Problem
+from relaycore.delivering.leasing import Delivery
+from relaycore.delivering.settings import (
+    CURSOR,
+    LEASE,
+    LEAST_DEADLINE_SECONDS,
+    MOST_DEADLINE_SECONDS,
+    MOST_DELAY_SECONDS,
+    Settings,
+)
+from relaycore.delivering.tokens import Token
+from relaycore.errors import CursorMoved
+from relaycore.position import is_position
+from relaycore.rights import CONSUME
+from relaycore.times import from_milliseconds
+from subscribers_app.pulling.desk import Desk, Given, Wanted
+from subscribers_app.pulling.desks import desks
+from subscribers_app.remembering import KnownSubscription, RememberedSubscriptions
+
+MOST_MESSAGES: Final = 10_000
+MESSAGES: Final = 100
+MOST_BYTES: Final = 16 << 20
+BYTES: Final = 4 << 20
+MOST_WAIT_SECONDS: Final = 20
+MOST_TOKENS: Final = 10_000
+
+UNKNOWN: Final = "There is no such subscription."
+TOO_LATE: Final = "Too late: it is done, or somebody else has it by now."
+NEVER_GIVEN: Final = "This is no token that was ever given."
+
+
+class May(Protocol):
+    """Whoever asks."""
+
+    def __call__(self, right: str, channel: str | None = None) -> str | None:
+        """Why he may not do this with the channel, or with none at all; None if he may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, of either kind.
+
+    body:       decoded JSON
+    until_gone: returns once the client has gone away
+    """
+
+    asked: Asked
+    may: May
+    body: Callable[[], Awaitable[Any]]
+    until_gone: Callable[[], Awaitable[None]]
+
+
+async def fetch(call: Call, name: str) -> dict[str, Any]:
+    """Messages from where the subscription stands."""
+    desk, given = await _begin(call, name, "max", "max_bytes", "wait_seconds")
+    wanted = Wanted(
+        _whole(given, "max", 1, MOST_MESSAGES, MESSAGES),
+        _whole(given, "max_bytes", 1, MOST_BYTES, BYTES),
+        _number(given, "wait_seconds", 0, MOST_WAIT_SECONDS, 0),
+        call.until_gone,
+    )
+    return _answer(await desk.fetch(wanted))
+
+
+async def commit(call: Call, name: str) -> dict[str, Any]:
+    """Everything up to a position is done. Mode `cursor`."""
+    desk, given = await _begin(call, name, "position", "generation", mode=CURSOR)
+    position = given.get("position")
+    if not isinstance(position, str) or not is_position(position):
+        raise ParseError("position must be one that fetch has answered.")
+    generation = _whole(given, "generation", 1, 1 << 62, 0) or None
+    try:
+        cursor = await desk.commit(position, generation)
+    except CursorMoved as exc:
+        raise Problem(
+            409, "cursor-moved", str(exc), position=exc.position, generation=exc.generation
+        ) from exc
+    return {"position": cursor.position, "generation": cursor.generation}
+
+
+async def ack(call: Call, name: str) -> dict[str, Any]:
+    """Messages are done. Mode `lease`."""
+    desk, given = await _begin(call, name, "tokens", mode=LEASE)
+    return await _settle(desk, given, lambda delivery, now: None)
+
+
+async def nack(call: Call, name: str) -> dict[str, Any]:
+    """Messages are given back. Mode `lease`."""
+    desk, given = await _begin(call, name, "tokens", "delay_seconds", mode=LEASE)
+    delay = _number(given, "delay_seconds", 0, MOST_DELAY_SECONDS, None)
+    change = functools.partial(_give_back, desk.known.settings, None if delay is None else int(delay * 1000))
+    return await _settle(desk, given, change)
+
+
+async def extend(call: Call, name: str) -> dict[str, Any]:
+    """Messages are needed for longer, from now on. Mode `lease`."""
+    desk, given = await _begin(call, name, "tokens", "seconds", mode=LEASE)
+    seconds = _number(given, "seconds", LEAST_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS, None)
+    if seconds is None:
+        raise ParseError("seconds must be given: how long the messages are needed, from now on.")
+    settings, more = desk.known.settings, int(seconds * 1000)
+    return await _settle(desk, given, lambda delivery, now: delivery.extend(settings, now, more))
+
+
+def _give_back(settings: Settings, delay_ms: int | None, delivery: Delivery, now: int) -> Delivery:
+    return delivery.nack(settings, now, delay_ms)
+
+
+# --- what all of them begin with -------------------------------------------------------------
+
+
+async def _begin(call: Call, name: str, *fields: str, mode: str = "") -> tuple[Desk, Mapping[str, Any]]:
+    Parameters(call.asked)
+    known = await _subscription(name)
+    # 403 comes before 404: whoever may not consume is not told which subscriptions there are.
+    if (refusal := call.may(CONSUME, None if known is None else known.channel)) is not None:
+        raise PermissionDenied(refusal)
+    if known is None:
+        raise NotFound(UNKNOWN)
+    if mode and known.mode != mode:
+        other = (
+            "commit moves its cursor" if known.mode == CURSOR else "ack, nack and extend settle its messages"
+        )
+        raise Problem(409, "wrong-mode", f"This subscription has the mode {known.mode}: {other}.")
+    given = await call.body()
+    if not isinstance(given, dict):
+        raise ParseError("The body must be a JSON object.")
+    if unknown := sorted(set(given) - set(fields)):
+        raise ParseError(f"Unknown: {', '.join(map(repr, unknown[:5]))}. Known: {', '.join(fields)}.")
+    return desks().of(known), given
+
+
+async def _subscription(name: str) -> KnownSubscription | None:
+    return _subscriptions().known(name) or await _subscriptions().find(name)
+
+
+@functools.lru_cache(maxsize=1)
+def _subscriptions() -> RememberedSubscriptions:
+    return RememberedSubscriptions()
+
+
+def _whole(given: Mapping[str, Any], name: str, least: int, most: int, otherwise: int) -> int:
+    value = given.get(name)
+    if value is None:
+        return otherwise
+    if type(value) is not int or not least <= value <= most:
+        raise ParseError(f"{name} must be a whole number from {least} to {most}.")
+    return value
+
+
+def _number(given: Mapping[str, Any], name: str, least: float, most: float, otherwise: float | None) -> Any:
+    value = given.get(name)
+    if value is None:
+        return otherwise
+    if type(value) not in {int, float} or not least <= value <= most:
+        raise ParseError(f"{name} must be a number of seconds from {least} to {most}.")
+    return value
+
+
+# --- answers ---------------------------------------------------------------------------------
+
+
+def _answer(given: Given) -> dict[str, Any]:
+    rows = []
+    for document in given.messages:
+        found = row(dict(document))
+        delivery = given.deliveries.get(document["position"])
+        if delivery is not None:
+            found["delivery"] = {
+                "token": str(Token(given.generation, delivery.attempt, delivery.position)),
+                "attempt": delivery.attempt,
+                "deadline_at": timestamp(from_milliseconds(delivery.deadline_at)),
+            }
+        rows.append(found)
+    missed = given.skipped
+    return {
+        "messages": rows,
+        "position": given.position,
+        "generation": given.generation,
+        "skipped": missed and {"from": missed.after, "to": missed.upto, "count": missed.at_most},
+        "state": "active" if given.is_active else "paused",
+    }
+
+
+async def _settle(
+    desk: Desk, given: Mapping[str, Any], change: Callable[[Delivery, int], Delivery | None]
+) -> dict[str, Any]:
+    texts = given.get("tokens")
+    if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TOKENS:
+        raise ParseError(f"tokens must be a list of 1 to {MOST_TOKENS} tokens.")
+    tokens = [Token.parse(text) for text in texts]
+    known = [token for token in tokens if token is not None]
+    in_time = iter(await desk.settle(known, change) if known else [])
+    results = []
+    for text, token in zip(texts, tokens, strict=True):
+        is_ok = token is not None and next(in_time)
+        error = None if is_ok else NEVER_GIVEN if token is None else TOO_LATE
+        results.append({"token": text, "ok": is_ok, "error": error})
+    return {"results": results}

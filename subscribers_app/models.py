@@ -1,0 +1,187 @@
+"""Subscriptions and deliveries, in PostgreSQL. Times that decide are PostgreSQL's, as ms since 1970."""
+
+from typing import Any, ClassVar, Final
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from channels_app.models import Channel
+from relaybase.postgres.clock import ClockTimestamp
+from relaycore.delivering import settings
+from relaycore.delivering.leasing import State as DeliveryState
+from relaycore.position import POSITION_CHARS, START
+
+NAME: Final = RegexValidator(
+    r"\A[A-Za-z0-9._-]{1,100}\Z", "A name has 1 to 100 letters, digits, dots, underscores and dashes."
+)
+
+
+class Subscription(models.Model):
+    """A named reader of one channel, with a cursor (`relaycore.delivering`)."""
+
+    class Kind(models.TextChoices):
+        """Who moves the cursor."""
+
+        PULL = "pull", "pull"
+
+    class Mode(models.TextChoices):
+        """How messages are taken."""
+
+        CURSOR = settings.CURSOR, "cursor"
+        LEASE = settings.LEASE, "lease"
+
+    class State(models.TextChoices):
+        """Whether anything is handed out."""
+
+        ACTIVE = "active", "active"
+        PAUSED = "paused", "paused"
+
+    class Order(models.TextChoices):
+        """In which messages are leased."""
+
+        NONE = settings.NO_ORDER, "none"
+        CHANNEL = settings.BY_CHANNEL, "channel"
+
+    class Scope(models.TextChoices):
+        """What a filter looks at."""
+
+        BODY = "body", "body"
+        ATTRIBUTES = "attributes", "attributes"
+
+    name = models.CharField(max_length=100, unique=True, validators=[NAME])
+    channel = models.ForeignKey(Channel, on_delete=models.PROTECT, related_name="subscriptions")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.PULL, editable=False)
+    mode = models.CharField(max_length=8, choices=Mode)
+    state = models.CharField(max_length=8, choices=State, default=State.ACTIVE, editable=False)
+    reason = models.TextField(blank=True, default="", editable=False, help_text="Why it is paused.")
+    filter = models.JSONField(null=True, blank=True, help_text="Empty: every message.")
+    filter_scope = models.CharField(max_length=10, choices=Scope, default=Scope.BODY)
+    order = models.CharField(max_length=8, choices=Order, default=Order.NONE)
+    delay_seconds = models.PositiveIntegerField(
+        default=0,
+        validators=[MaxValueValidator(settings.MOST_DELAY_SECONDS)],
+        help_text="A message is handed out this long after it was received.",
+    )
+    ack_deadline_seconds = models.PositiveIntegerField(
+        default=settings.DEADLINE_SECONDS,
+        validators=[
+            MinValueValidator(settings.LEAST_DEADLINE_SECONDS),
+            MaxValueValidator(settings.MOST_DEADLINE_SECONDS),
+        ],
+        help_text="So long a worker has for a message, unless it asks for more.",
+    )
+    max_deliveries = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="After so many attempts a message is a dead letter. Empty: never.",
+    )
+    max_outstanding = models.PositiveIntegerField(
+        default=settings.MOST_OUTSTANDING,
+        validators=[MinValueValidator(1), MaxValueValidator(settings.LARGEST_MOST_OUTSTANDING)],
+        help_text="So many messages may be on their way at once.",
+    )
+    # The cursor: `relaycore.delivering.cursor.Cursor`.
+    position = models.CharField(max_length=POSITION_CHARS, default=START, editable=False)
+    fetched = models.CharField(max_length=POSITION_CHARS, default=START, editable=False)
+    generation = models.PositiveBigIntegerField(default=1, editable=False)
+    # What is known of what retention has deleted: `relaycore.delivering.skipping.Noted`.
+    noted_upto = models.CharField(max_length=POSITION_CHARS, blank=True, default="", editable=False)
+    noted_messages = models.PositiveBigIntegerField(default=0, editable=False)
+    last_fetch_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+    updated_at = models.DateTimeField(db_default=ClockTimestamp(), editable=False)
+
+    class Meta:
+        db_table = "subscriptions"
+        ordering: ClassVar[list[str]] = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Delivery(models.Model):
+    """One message on its way, or dead: `relaycore.delivering.leasing.Delivery`."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="deliveries")
+    position = models.CharField(max_length=POSITION_CHARS)
+    message_id = models.BinaryField(max_length=12)
+    state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in DeliveryState])
+    attempt = models.PositiveIntegerField(default=0)
+    due_at = models.BigIntegerField(default=0)
+    deadline_at = models.BigIntegerField(default=0)
+    why = models.TextField(blank=True, default="")
+    created_at = models.DateTimeField(db_default=ClockTimestamp())
+    died_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "deliveries"
+        verbose_name_plural = "deliveries"
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["subscription", "position"], name="one_delivery_of_a_message"),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            # What is on its way is few; the dead may be many, and nobody who leases looks at them.
+            models.Index(
+                fields=["subscription", "position"],
+                condition=~Q(state=DeliveryState.DEAD.value),
+                name="deliveries_on_their_way",
+            ),
+            models.Index(
+                fields=["subscription", "died_at"],
+                condition=Q(state=DeliveryState.DEAD.value),
+                name="deliveries_dead",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.position}"
+
+
+class Undelivered(models.Model):
+    """What a subscription was never given, or is given no more, and why."""
+
+    class Cause(models.TextChoices):
+        """Why."""
+
+        RETENTION = "retention", "deleted by retention before it was handed out"
+        EXPIRED = "expired", "deleted by retention while it was on its way, or dead"
+        SOUGHT = "seek", "the cursor was moved past it"
+        SKIPPED = "skip", "somebody skipped it"
+        DROPPED = "drop", "somebody dropped the dead letter"
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="undelivered")
+    cause = models.CharField(max_length=10, choices=Cause)
+    after = models.CharField(max_length=POSITION_CHARS, help_text="Above this position")
+    upto = models.CharField(max_length=POSITION_CHARS, help_text="up to this one.")
+    messages = models.PositiveBigIntegerField(null=True, help_text="At most so many. Empty: not known.")
+    at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        db_table = "undelivered"
+        verbose_name_plural = "undelivered"
+        ordering: ClassVar[list[str]] = ["-at", "-id"]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["subscription", "-at", "-id"], name="undelivered_of_a_subscription")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.after} {self.upto}"
+
+
+class SubscriptionsMark(models.Model):
+    """One row, another one in each transaction that changes what is remembered of subscriptions.
+
+    Triggers do that, as for channels (`channels_app.models.ChannelsMark`). Where a cursor stands is not
+    remembered.
+    """
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    mark = models.UUIDField()
+
+    class Meta:
+        db_table = "subscriptions_mark"
+
+    def __str__(self) -> str:
+        return str(self.mark)

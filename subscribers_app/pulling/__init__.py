@@ -1,0 +1,32 @@
+"""PULL: fetch, commit, ack, nack and extend, as a client calls them once per message.
+
+Who does what, in one web process
+    ::
+
+        hot endpoints ──► `desk`: one for each subscription that is asked for, in the event loop
+                            │  ├─► `ahead`: what comes above its cursor, read by the process's one follower
+                            │  └─► `clerk`: a thread with one connection; what is asked meanwhile shares one
+                            │               transaction. It locks rows, asks `relaycore.delivering`, writes
+                            └──► waits: for a page of the follower, until something is due, for 20 s at most
+
+The row is the truth
+    A desk remembers where the cursor stood, and reads ahead from there. That is worth nothing until the clerk
+    has locked the row: if it stands elsewhere (another process, a seek), what was read ahead is let go, or
+    cut.
+
+Waiting
+    Who waits holds an `asyncio.Future`, and nothing else. He is woken by a page of the follower, by a
+    neighbour who has given something back, and by one look a second for all who wait in the process
+    (`desks`): whether a cursor was moved elsewhere, and whether something is due.
+
+Failure
+    *PostgreSQL away*: 503; what was asked is not done, or it is not known: what was read ahead is let go,
+    and a lease that was committed without an answer comes back by its deadline. *Redis or MongoDB away*:
+    503, and no cursor moves. *The process is killed*: in mode `cursor` nothing had moved; in mode `lease`
+    what it was about to answer comes back by its deadline. *The client goes away while it waits*: it is
+    noticed, and nothing is leased for it.
+
+Order of locks
+    Subscriptions in the order of their ids, then deliveries in the order of positions. Everybody who changes
+    a cursor or a delivery locks the subscription's row first, so seek, drop and skip too.
+"""

@@ -1,0 +1,104 @@
+"""What comes above a cursor, as the process's one follower reads it."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from django.db import connection
+
+from messages_app.searching.following import Feed, Follower
+from relaybase.connections import one_per_loop
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.reading import ReadAhead, Wants
+
+
+@one_per_loop
+def follower() -> Follower:
+    """The one of this event loop's process."""
+    return Follower()
+
+
+class Source:
+    """Of one subscription, in one event loop. Not to be used by two at a time.
+
+    wants: which messages of the channel are for the subscription; None: all
+    told:  is called, in the event loop, whenever there may be more
+    """
+
+    def __init__(self, channel: str, wants: Wants | None, told: Callable[[], object]) -> None:
+        self._channel = channel
+        self._wants = wants
+        self._loop = asyncio.get_running_loop()
+        self._told = told
+        self._feed: Feed | None = None
+        self.read: ReadAhead | None = None
+        self._turn = 0
+        self._has_more = asyncio.Event()
+
+    async def stand(self, cursor: Cursor) -> ReadAhead:
+        """Read on from this cursor.
+
+        Raises:
+            Disconnected, UnfitServer, django.db.Error: as `Follower.follow`.
+        """
+        if self.read is None or self._feed is None or not self.read.fits(cursor):
+            self.close()
+            self._feed = await asyncio.to_thread(self._follow, follower(), cursor.position)
+            self.read = ReadAhead(cursor.position, cursor.generation)
+            self._turn = 0
+        return self.read
+
+    async def collect(self, messages: int, size: int) -> None:
+        """Take what has been read, until there are so many messages or bytes.
+
+        Raises:
+            Disconnected, UnfitServer, pymongo.errors.PyMongoError: as `Feed.take`.
+        """
+        if self._feed is None or self.read is None:
+            return
+        while len(self.read) < messages and self.read.size < size:
+            page = self._feed.take(0)
+            if page is None:
+                return
+            if self._wants is None:
+                self.read.add(page.messages)
+            else:
+                # A filter may take its time with a large message: not in the event loop.
+                await asyncio.to_thread(self.read.add, page.messages, self._wants)
+            self._turn = page.turn
+
+    async def ask(self, seconds: float) -> None:
+        """Until everything that is stored by now has been read, or there is a page; at most so long."""
+        if self._feed is None:
+            return
+        turn, until = self._feed.ask(), time.monotonic() + seconds
+        while self.read is not None:
+            self._has_more.clear()
+            await self.collect(1, 1)
+            if self._turn >= turn or self.read is None or len(self.read):
+                return
+            try:
+                await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
+            except TimeoutError:
+                return
+
+    def close(self) -> None:
+        """Let go what was read."""
+        if self._feed is not None:
+            self._feed.close()
+        self._feed = self.read = None
+
+    def _follow(self, reader: Follower, position: str) -> Feed:
+        try:
+            return reader.follow(self._channel, position, self._tell)
+        finally:
+            connection.close()
+
+    def _tell(self) -> None:
+        with contextlib.suppress(RuntimeError):  # The event loop has ended.
+            self._loop.call_soon_threadsafe(self._come)
+
+    def _come(self) -> None:
+        self._has_more.set()
+        self._told()

@@ -1,0 +1,64 @@
+"""What is asked of MongoDB while messages are handed out, beside what the follower reads."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from bson import ObjectId
+from django.conf import settings
+from django.db import connection
+
+from leases_app import partitioning
+from messages_app import expired as records
+from messages_app.searching import archive
+from messages_app.searching.history import Document, collection
+from messages_app.searching.primary import session_after
+from relaybase.connections import async_messages, one_per_loop
+from relaybase.gathering import Gathering
+from relaycore.channels import partition_of
+from relaycore.storing.expiring import NOTHING, Expired
+
+_MOST: Final = 1000
+
+
+async def expired(channel: str) -> Expired:
+    """What is on record of what retention has deleted, asked once for all who ask at the same time.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    return await _expired().find(channel) or NOTHING
+
+
+async def find(channel: str, ids: Sequence[bytes]) -> dict[bytes, Document]:
+    """The messages with these ids, those that are there.
+
+    Raises:
+        Disconnected: Redis does not say, or MongoDB has fallen behind.
+        PyMongoError: MongoDB does not answer.
+    """
+    return await asyncio.to_thread(_find, channel, ids)
+
+
+def _find(channel: str, ids: Sequence[bytes]) -> dict[bytes, Document]:
+    partition = partition_of(channel, settings.RELAY_PARTITIONS)
+    try:
+        horizon = archive.look(partition, partitioning.layout())
+    finally:
+        connection.close()
+    messages = collection()
+    with session_after(messages, horizon.operation_time) as session:
+        wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}
+        with messages.find(wanted, session=session, batch_size=_MOST) as found:
+            return {document["_id"].binary: document for document in found}
+
+
+@one_per_loop
+def _expired() -> Gathering[str, Expired]:
+    return Gathering(_read_expired, _MOST)
+
+
+async def _read_expired(channels: Sequence[str]) -> dict[str, Expired | Exception]:
+    beside = async_messages().database[records.COLLECTION]
+    async with beside.find({"_id": {"$in": list(channels)}}, batch_size=_MOST) as found:
+        return {document["_id"]: records.of(document) async for document in found}

@@ -1,0 +1,198 @@
+"""One thread that locks subscriptions and writes them: what is asked meanwhile shares the next transaction.
+
+A question is a function of a locked row. It may read and write rows (`ledger`), says by its `Entry` where the
+cursor goes, and must raise what it raises before it writes anything: others are in the same transaction.
+Nobody is answered before that is committed. If it fails before, all of it is done once more, with another
+connection: PostgreSQL may have been restarted. If the commit itself fails nobody knows what holds: all who
+asked are told so, and what they remember of rows is worth nothing.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from relaybase.connections import one_per_loop
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.skipping import Noted
+from relaycore.errors import Disconnected, RelayError, SubscriptionUnknown, one_line
+from subscribers_app.pulling import ledger
+
+log = logging.getLogger(__name__)
+
+_MOST: Final = 256
+"""Questions in one transaction: the first of them waits for the last."""
+
+AWAY: Final = "PostgreSQL does not answer. Try again in a few seconds."
+GONE: Final = "There is no such subscription any more."
+
+_ALL: Final = 0
+"""In place of an id: the work is about many, and locks none."""
+
+Answer = TypeVar("Answer")
+
+
+class Entry:
+    """A locked subscription, as it stands within the transaction. `now`: ms since 1970."""
+
+    def __init__(self, sql: CursorWrapper, standing: ledger.Standing) -> None:
+        self.sql = sql
+        self.id = standing.id
+        self.cursor: Cursor = standing.cursor
+        self.noted: Noted = standing.noted
+        self.is_active = standing.is_active
+        self.now = standing.now
+        self.was_fetched = False
+
+
+Work = Callable[[Entry], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    id: int
+    work: Callable[[Any], Any]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+
+
+class Clerk:
+    """Of one event loop."""
+
+    def __init__(self) -> None:
+        self._questions: queue.SimpleQueue[_Question | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def ask(self, id: int, work: Work[Answer]) -> Answer:
+        """What this says of the subscription, once it is committed.
+
+        Raises:
+            SubscriptionUnknown: there is none with this id.
+            Disconnected: PostgreSQL does not answer, and whether this was done is not known.
+            RelayError: whatever `work` raises.
+        """
+        answer: Answer = await self._put(id, work)
+        return answer
+
+    async def _put(self, id: int, work: Callable[[Any], Any]) -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        if self._thread is None:
+            # Not one of `logs.thread`: its lines are not of the request that came first.
+            self._thread = threading.Thread(target=self._run, name="relay-clerk", daemon=True)
+            self._thread.start()
+        self._questions.put(_Question(id, work, loop, future))
+        return await future
+
+    async def survey(self, ids: Sequence[int]) -> dict[int, ledger.Glance]:
+        """Where these stand, without locking anything; those that are there. Raises as `ask`."""
+        answer: dict[int, ledger.Glance] = await self._put(_ALL, lambda sql: ledger.glance(sql, ids))
+        return answer
+
+    def close(self) -> None:
+        """End the thread, and its connection. For tests: a process ends it with itself."""
+        self._questions.put(None)
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while (first := self._questions.get()) is not None:
+            asked = [first, *self._others()]
+            try:
+                answers = _answer(asked)
+            except Exception as exc:
+                connection.close()
+                if isinstance(exc, (DatabaseError, InterfaceError)):
+                    log.warning("subscriptions: %s", one_line(exc))
+                    failure: Exception = Disconnected(AWAY)
+                else:
+                    log.error("subscriptions", exc_info=exc)
+                    failure = exc
+                answers = [failure] * len(asked)
+            for question, answer in zip(asked, answers, strict=True):
+                _tell(question, answer)
+        connection.close()
+
+    def _others(self) -> list[_Question]:
+        others: list[_Question] = []
+        while len(others) < _MOST - 1:
+            try:
+                question = self._questions.get_nowait()
+            except queue.Empty:
+                break
+            if question is None:
+                self._questions.put(None)
+                break
+            others.append(question)
+        return others
+
+
+@one_per_loop
+def clerk() -> Clerk:
+    """The one of this event loop."""
+    return Clerk()
+
+
+def _answer(asked: Sequence[_Question]) -> list[Any]:
+    """What each is answered: an exception where it is one."""
+    for is_last in (False, True):
+        is_done = False
+        try:
+            with transaction.atomic(), connection.cursor() as sql:
+                answers = _work(sql, asked)
+                is_done = True
+        except (DatabaseError, InterfaceError):
+            # What failed before the commit was not done: with another connection it may be.
+            connection.close()
+            if is_last or is_done:
+                raise
+        else:
+            return answers
+    raise AssertionError("not reached")
+
+
+def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
+    wanted = [question.id for question in asked if question.id != _ALL]
+    found = ledger.lock(sql, wanted) if wanted else {}
+    entries = {id: Entry(sql, standing) for id, standing in found.items()}
+    answers: list[Any] = []
+    for question in asked:
+        entry = entries.get(question.id)
+        if question.id == _ALL:
+            answers.append(question.work(sql))
+            continue
+        if entry is None:
+            answers.append(SubscriptionUnknown(GONE))
+            continue
+        try:
+            answers.append(question.work(entry))
+        except RelayError as exc:
+            answers.append(exc)
+    moved = [(id, entry.cursor) for id, entry in entries.items() if entry.cursor != found[id].cursor]
+    if moved:
+        ledger.write_cursors(sql, moved)
+    if fetched := [id for id, entry in entries.items() if entry.was_fetched]:
+        ledger.write_fetched_at(sql, fetched)
+    return answers
+
+
+def _tell(question: _Question, answer: Any) -> None:
+    def settle() -> None:
+        if question.future.done():  # Whoever asked has been cancelled.
+            return
+        if isinstance(answer, Exception):
+            question.future.set_exception(answer)
+        else:
+            question.future.set_result(answer)
+
+    try:
+        question.loop.call_soon_threadsafe(settle)
+    except RuntimeError:
+        log.info("the event loop has ended before an answer")

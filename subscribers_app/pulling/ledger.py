@@ -1,0 +1,184 @@
+"""Cursors and deliveries in PostgreSQL: rows in, rows out, nothing is decided here.
+
+Every function but `glance` is called in a transaction, after `lock`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+from psycopg2.extras import execute_values
+
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.leasing import LONGEST_MS, Delivery, Rows, State
+from relaycore.delivering.skipping import Noted, Skip
+
+_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A subscription's row, locked. `now`: PostgreSQL's clock, ms since 1970."""
+
+    id: int
+    cursor: Cursor
+    noted: Noted
+    is_active: bool
+    now: int
+
+
+def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
+    """Lock these subscriptions, in the order of their ids; those that are there."""
+    sql.execute(
+        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active' "
+        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+        [sorted(set(ids))],
+    )
+    rows = sql.fetchall()
+    # After the locks: whoever had one has written times that are not later than this.
+    sql.execute(f"SELECT {_NOW}")
+    (now,) = sql.fetchone()
+    return {
+        id: Standing(id, Cursor(position, fetched, generation), Noted(upto, messages), is_active, now)
+        for id, position, fetched, generation, upto, messages, is_active in rows
+    }
+
+
+def write_cursors(sql: CursorWrapper, cursors: Iterable[tuple[int, Cursor]]) -> None:
+    """Where these subscriptions stand from now on."""
+    execute_values(
+        sql.cursor,
+        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, generation = v.generation "
+        "FROM (VALUES %s) AS v (id, position, fetched, generation) WHERE s.id = v.id",
+        [(id, cursor.position, cursor.fetched, cursor.generation) for id, cursor in cursors],
+        page_size=1000,
+    )
+
+
+def write_fetched_at(sql: CursorWrapper, ids: Sequence[int]) -> None:
+    """They were asked for messages just now."""
+    sql.execute("UPDATE subscriptions SET last_fetch_at = clock_timestamp() WHERE id = ANY(%s)", [list(ids)])
+
+
+def write_skip(sql: CursorWrapper, id: int, noted: Noted, skip: Skip | None) -> None:
+    """What is known of what retention has deleted, and what was missed by it."""
+    sql.execute(
+        "UPDATE subscriptions SET noted_upto = %s, noted_messages = %s WHERE id = %s",
+        [noted.upto, noted.messages, id],
+    )
+    if skip is not None:
+        write_undelivered(sql, id, "retention", skip.after, skip.upto, skip.at_most)
+
+
+def write_undelivered(
+    sql: CursorWrapper, id: int, cause: str, after: str, upto: str, messages: int | None
+) -> None:
+    """Put on record what is handed out no more."""
+    sql.execute(
+        "INSERT INTO undelivered (subscription_id, cause, after, upto, messages) VALUES (%s, %s, %s, %s, %s)",
+        [id, cause, after, upto, messages],
+    )
+
+
+def rows(sql: CursorWrapper, id: int, now: int, most: int) -> Rows:
+    """What is on its way: of what is due the lowest, at most so many."""
+    sql.execute(
+        "SELECT count(*), coalesce(min(position), '') FROM deliveries "
+        "WHERE subscription_id = %s AND state <> 'dead'",
+        [id],
+    )
+    outstanding, lowest = sql.fetchone()
+    if not outstanding:
+        return Rows()
+    sql.execute(
+        f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608 -- a constant, here and below
+        "WHERE subscription_id = %s AND state <> 'dead' "
+        "AND (due_at <= %s OR due_at > %s) ORDER BY position LIMIT %s",
+        [id, now, now + LONGEST_MS, most],
+    )
+    return Rows([_delivery(row) for row in sql.fetchall()], outstanding, lowest)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """Where a subscription stands, and whether something on its way is due."""
+
+    cursor: Cursor
+    is_active: bool
+    is_due: bool
+
+
+def glance(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Glance]:
+    """Of these subscriptions, without a lock; those that are there."""
+    sql.execute(
+        "SELECT id, position, fetched, generation, state = 'active', EXISTS (SELECT FROM deliveries "  # noqa: S608
+        "WHERE subscription_id = s.id AND state <> 'dead' "
+        f"AND (due_at <= {_NOW} OR due_at > {_NOW} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
+        [LONGEST_MS, sorted(set(ids))],
+    )
+    return {
+        id: Glance(Cursor(position, fetched, generation), is_active, is_due)
+        for id, position, fetched, generation, is_active, is_due in sql.fetchall()
+    }
+
+
+def find(sql: CursorWrapper, id: int, positions: Iterable[str]) -> dict[str, Delivery]:
+    """The rows of these messages, by position."""
+    sql.execute(
+        f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608
+        "WHERE subscription_id = %s AND position = ANY(%s) ORDER BY position",
+        [id, sorted(set(positions))],
+    )
+    return {row[0]: _delivery(row) for row in sql.fetchall()}
+
+
+def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
+    """Rows of messages that had none, or after a seek that of a dead letter, which is handed out anew."""
+    execute_values(
+        sql.cursor,
+        f"INSERT INTO deliveries (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
+        "ON CONFLICT (subscription_id, position) DO UPDATE SET state = excluded.state, "
+        "attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = excluded.deadline_at, "
+        "why = '', died_at = NULL WHERE deliveries.state = 'dead'",
+        [(id, *_row(one)) for one in new],
+        page_size=1000,
+    )
+
+
+def update(sql: CursorWrapper, id: int, changed: Sequence[Delivery]) -> None:
+    """What these rows are from now on."""
+    execute_values(
+        sql.cursor,
+        "UPDATE deliveries AS d SET state = v.state, attempt = v.attempt, due_at = v.due_at, "  # noqa: S608
+        "deadline_at = v.deadline_at, why = v.why, "
+        "died_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END "
+        f"FROM (VALUES %s) AS v ({_COLUMNS}) "
+        f"WHERE d.subscription_id = {int(id)} AND d.position = v.position",
+        [_row(one) for one in changed],
+        page_size=1000,
+    )
+
+
+def delete(sql: CursorWrapper, id: int, positions: Iterable[str]) -> None:
+    """These are done, or on record."""
+    sql.execute(
+        "DELETE FROM deliveries WHERE subscription_id = %s AND position = ANY(%s)",
+        [id, sorted(set(positions))],
+    )
+
+
+def delete_on_their_way(sql: CursorWrapper, id: int) -> None:
+    """Whatever is not dead: a seek begins anew. Dead letters stay."""
+    sql.execute("DELETE FROM deliveries WHERE subscription_id = %s AND state <> 'dead'", [id])
+
+
+def _delivery(row: tuple[Any, ...]) -> Delivery:
+    position, id, state, attempt, due_at, deadline_at, why = row
+    return Delivery(position, bytes(id), State(state), attempt, due_at, deadline_at, why)
+
+
+def _row(one: Delivery) -> tuple[Any, ...]:
+    return one.position, one.id, one.state.value, one.attempt, one.due_at, one.deadline_at, one.why
