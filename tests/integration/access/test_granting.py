@@ -6,10 +6,13 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 
 from access_app.models import AuditEntry
+from tests.integration.access.conftest import permission
 
 pytestmark = pytest.mark.django_db
 
 Row = tuple[str, str, dict[str, Any]]
+
+VIEW = "messages_app.view_message"
 
 
 def entries() -> list[Row]:
@@ -21,15 +24,7 @@ def entries() -> list[Row]:
 
 @pytest.fixture
 def view() -> Permission:
-    return Permission.objects.get(codename="view_message")
-
-
-@pytest.fixture
-def clerk(django_user_model: Any) -> Any:
-    return django_user_model.objects.create_user("clerk")
-
-
-VIEW = "messages_app.view_message"
+    return permission(VIEW)
 
 
 def test_permissions_of_a_user(clerk: Any, view: Permission) -> None:

@@ -19,6 +19,7 @@ from relaybase.postgres import remembering
 from relaybase.postgres.remembering import HOLD_SECONDS
 from relaycore.errors import Disconnected
 from relaycore.rights import everywhere, parse
+from tests.integration.access.conftest import permission
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,21 +112,10 @@ def test_a_grant_is_for_its_channels(remembered: Remembered, operator: Any) -> N
     assert not may(remembered, key, "manage")
 
 
-@pytest.fixture
-def clerk(django_user_model: Any) -> Any:
-    """A user who may do nothing yet."""
-    return django_user_model.objects.create_user("clerk")
-
-
-def _permission(label: str) -> Permission:
-    app, codename = label.split(".")
-    return Permission.objects.get(content_type__app_label=app, codename=codename)
-
-
 def test_a_token_may_no_more_than_its_user(remembered: Remembered, clerk: Any, wait_until: Wait) -> None:
     _, key = tokens.make("shop", clerk, "manage")
     group = Group.objects.create(name="publishers")
-    group.permissions.add(_permission("messages_app.add_message"))
+    group.permissions.add(permission("messages_app.add_message"))
     assert not may(remembered, key, "publish")
     assert "messages_app.add_message" in str(who(remembered, key).refusal("publish"))  # type: ignore[union-attr]
 
@@ -133,7 +123,7 @@ def test_a_token_may_no_more_than_its_user(remembered: Remembered, clerk: Any, w
         (lambda: clerk.groups.add(group), clerk.groups.clear),
         (lambda: clerk.groups.add(group), group.permissions.clear),
         (
-            lambda: clerk.user_permissions.add(_permission("messages_app.add_message")),
+            lambda: clerk.user_permissions.add(permission("messages_app.add_message")),
             clerk.user_permissions.clear,
         ),
         (lambda: _update(clerk, is_superuser=True), lambda: _update(clerk, is_superuser=False)),

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from bson import ObjectId
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import get_resolver
@@ -23,6 +23,7 @@ from messages_app.models import Quarantined
 from relaycore.rights import Grants, parse
 from relayproject.hot import ENDPOINTS
 from relayproject.observing.metrics import Metrics
+from tests.integration.access.conftest import permission
 
 pytestmark = pytest.mark.django_db
 
@@ -228,12 +229,6 @@ USES = {
 }
 
 
-@pytest.fixture
-def clerk(django_user_model: Any) -> Any:
-    """May do nothing yet."""
-    return django_user_model.objects.create_user("clerk")
-
-
 @pytest.fixture(params=["session", "token"])
 def came(request: Any, clerk: Any, stored: None) -> Any:
     """The clerk in a browser, and a program of his that may manage everything."""
@@ -251,26 +246,21 @@ def _ask(client: Any, method: str, address: str) -> Any:
     return getattr(client, method)(path, body, **how)
 
 
-def _allow(to: Any, label: str) -> None:
-    app, codename = label.split(".")
-    to.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-
-
 @pytest.mark.parametrize("by_group", [False, True])
-@pytest.mark.parametrize("permission", USES)
-def test_a_user_may_what_his_permissions_say(came: Any, clerk: Any, permission: str, by_group: bool) -> None:
+@pytest.mark.parametrize("label", USES)
+def test_a_user_may_what_his_permissions_say(came: Any, clerk: Any, label: str, by_group: bool) -> None:
     asked = [(of, *one) for of, all_of in USES.items() for one in all_of]
     for of, method, address in asked:
         answer = _ask(came, method, address)
         assert (answer.status_code, of in answer.json()["detail"]) == (403, True)
     if by_group:
         clerk.groups.add(Group.objects.create(name="some"))
-        _allow(clerk.groups.get().permissions, permission)
+        clerk.groups.get().permissions.add(permission(label))
     else:
-        _allow(clerk.user_permissions, permission)
+        clerk.user_permissions.add(permission(label))
     for of, method, address in asked:
-        assert (_ask(came, method, address).status_code == 403) is (of != permission), address
-        if method == "delete" and of == permission:
+        assert (_ask(came, method, address).status_code == 403) is (of != label), address
+        if method == "delete" and of == label:
             start("orders.a")
 
 
