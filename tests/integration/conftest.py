@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -24,6 +25,7 @@ from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relaybase.connections import shared_redis
 from relayproject.processes import processes
+from tests.proxy import Proxy
 
 API = "/api/v1"
 
@@ -93,6 +95,17 @@ def redis_away(settings: Any) -> Iterator[None]:
     shared_redis.cache_clear()
     yield
     shared_redis.cache_clear()
+
+
+@pytest.fixture
+def postgres_proxy(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """The way to PostgreSQL of everything that connects from now on."""
+    connection.ensure_connection()  # The test's own goes straight.
+    server = connection.settings_dict  # One dictionary for the connections of all threads.
+    with Proxy(server["HOST"], int(server["PORT"])) as proxy:
+        monkeypatch.setitem(server, "HOST", "127.0.0.1")
+        monkeypatch.setitem(server, "PORT", proxy.port)
+        yield proxy
 
 
 @pytest.fixture
