@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from access_app import tokens
 from access_app.holders import PERMISSIONS
 from access_app.models import AuditEntry
+from access_app.permissions import OF_USE
 from channels_app.api.views import ChannelList
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
@@ -290,6 +291,14 @@ def test_each_view_names_what_it_needs() -> None:
             "HEAD",
         }
         assert methods <= set(getattr(view, "needs", {})), address
+
+
+def test_what_a_user_lacks_is_looked_for_in_all_that_views_need() -> None:
+    needed: dict[str, set[str]] = {}
+    for _, view in _views():
+        for need in filter(None, getattr(view, "needs", {}).values()):
+            needed.setdefault(need.right, set()).add(need.permission)
+    assert needed == OF_USE
 
 
 def test_a_method_that_names_no_need_is_refused(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
