@@ -20,7 +20,7 @@ from relaybase.redis.wire import Argument
 from relaycore import envelope, legacy
 from relaycore.errors import Disconnected, NotTaken, UnfitServer
 from relaycore.layout import MOVING
-from relaycore.publishing.queue import Batch, Published, Queue
+from relaycore.publishing.queue import Batch, Echo, Published, Queue
 from relaycore.refusals import Refusal, classify
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Appending:
         self._name = uuid.uuid4().hex[:8]
         self._entries = 0
         self._held: Reply = None
-        self._echoes: list[list[appending.Echo]] = []
+        self._echoes: list[list[Echo]] = []
         self._reported_at = float("-inf")
 
     async def append(self, published: Published) -> Stood:
@@ -123,7 +123,7 @@ class Appending:
             *(envelope.F_BSON, b"".join(batch.documents)),
         )
         on = self._footing
-        echoes = appending.cut([(echo.channel, echo.payloads) for echo in batch.echoes])
+        echoes = appending.cut(batch.echoes)
         # What is too much for one step goes out once all of it stands.
         self._echoes = echoes if len(echoes) > 1 else []
         return appending.publish_command(
