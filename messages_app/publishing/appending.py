@@ -5,7 +5,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import hiredis
 import redis
@@ -21,6 +20,7 @@ from relaycore import envelope, legacy
 from relaycore.errors import Disconnected, NotTaken, UnfitServer
 from relaycore.layout import MOVING
 from relaycore.publishing.queue import Batch, Echo, Published, Queue
+from relaycore.publishing.standing import Stood
 from relaycore.refusals import Refusal, classify
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,6 @@ _REPORT_EVERY_SECONDS = 5.0
 
 _REPLICA_MS = 1000
 """So long a replica has time to confirm what was appended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stood:
-    """Where what was published stands: the id of its entry, and which message of it the first one is."""
-
-    entry: str
-    first: int
 
 
 class Appending:
@@ -177,9 +169,8 @@ class Appending:
             )
             self._line.call(command, self._went_out)
         self._announce(parts)
-        (entry,) = appended.ids
         for part in parts:
-            _tell(self._told.pop(part), Stood(entry, part.first))
+            _tell(self._told.pop(part), Stood(appended.ids, [len(part.documents)], part.first))
 
     def _went_out(self, reply: Reply) -> None:
         """Whatever it says: it stands on the stream."""

@@ -1,6 +1,7 @@
 """Waiting until what was appended is stored, and where it then stands.
 
-An entry is stored once the watermark has passed it (`messages_app.searching.watermark`). Of each partition
+An entry is settled once the watermark has passed it (`messages_app.searching.watermark`): what was in it is
+stored, in quarantine, or lost (`relaycore.publishing.standing`). Of each partition
 for which somebody waits one task of the event loop looks: whenever the writer tells that something is
 stored, and once a second. Servers are asked in threads, since the looks are shared by all who wait.
 PostgreSQL is asked once, and again after everything was divided otherwise.
@@ -28,6 +29,7 @@ from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.following.places import Horizon
 from relaycore.layout import Layout
 from relaycore.position import next_position
+from relaycore.publishing.standing import Place, Seen
 from relaycore.times import to_milliseconds
 
 log = logging.getLogger(__name__)
@@ -37,16 +39,8 @@ _LINGER_SECONDS: Final = 10.0
 """So long the ear stays open after the last one who waited: the next one comes soon, as a rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message is stored, and when it was received (ms since 1970)."""
-
-    position: str
-    received_at: int
-
-
 async def wait_until_stored(partition: int, entry: str, seconds: float) -> Horizon | None:
-    """The look by which the entry of this id is stored; None if that is not so within these seconds."""
+    """The look by which the entry of this id is settled; None if that is not so within these seconds."""
     watches = _watches()
     watch = watches.get(partition)
     if watch is None:
@@ -54,25 +48,33 @@ async def wait_until_stored(partition: int, entry: str, seconds: float) -> Horiz
     return await watch.wait(next_position(entry), seconds)
 
 
-async def find(ids: Sequence[bytes], horizon: Horizon) -> dict[bytes, Place]:
-    """Where these messages are stored, by what is stored since that look.
+async def find(ids: Sequence[bytes], horizon: Horizon) -> Seen:
+    """Where these messages are stored or which are in quarantine, by what is so since that look.
 
     Raises:
         Disconnected: the MongoDB that answers has fallen behind.
         pymongo.errors.PyMongoError: it cannot answer.
     """
-    return await asyncio.to_thread(_find, ids, horizon.operation_time)
+    return await asyncio.to_thread(_find, ids, horizon)
 
 
-def _find(ids: Sequence[bytes], operation_time: str) -> dict[bytes, Place]:
+def _find(ids: Sequence[bytes], horizon: Horizon) -> Seen:
     messages = collection()
-    with session_after(messages, operation_time) as session:
+    with session_after(messages, horizon.operation_time) as session:
         wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}
-        found = messages.find(wanted, {"position": 1, "received_at": 1}, session=session, batch_size=10_000)
-        return {
+        stored = messages.find(wanted, {"position": 1, "received_at": 1}, session=session, batch_size=10_000)
+        found = {
             document["_id"].binary: Place(document["position"], to_milliseconds(document["received_at"]))
-            for document in found
+            for document in stored
         }
+        missing = [ObjectId(id) for id in ids if id not in found]
+        if not missing:
+            return Seen(horizon.below, found)
+        quarantine = messages.database["quarantine"]
+        kept: list[ObjectId] = quarantine.distinct(
+            "message_id", {"message_id": {"$in": missing}}, session=session
+        )
+        return Seen(horizon.below, found, {id.binary for id in kept})
 
 
 @one_per_loop

@@ -14,6 +14,7 @@ from bson import ObjectId
 
 from access_app import tokens
 from channels_app.models import Channel
+from relaybase import keys
 from tests.integration.publishing.conftest import Publisher
 from tests.loops import Loop
 
@@ -232,6 +233,36 @@ def test_an_answer_may_wait_until_it_is_stored(
     assert (again.status, again.data["duplicates"]) == (201, [1])
     assert again.data["ids"][1] == answer.data["ids"][1]
     assert again.data["positions"][1] == answer.data["positions"][1]
+
+
+def test_what_went_into_quarantine_has_no_position(
+    publisher: Publisher, make_channel: Make, writer: Loop, archive: Any
+) -> None:
+    archive.database.command({"collMod": archive.name, "validator": {"message": {"$ne": "bad"}}})
+    try:
+        messages = {"messages": [{"message": "good"}, {"message": "bad"}]}
+        answer = publisher.post_json(make_channel(), messages, "?confirm=stored")
+    finally:
+        archive.database.command({"collMod": archive.name, "validator": {}})
+        archive.database["quarantine"].delete_many({})
+
+    stored, kept = answer.data["positions"]
+    assert (answer.status, kept, answer.data["duplicates"]) == (201, None, [])
+    assert stored == archive.find_one({"_id": ObjectId(answer.data["ids"][0])})["position"]
+
+
+def test_what_redis_has_lost_is_not_said_to_be_stored(
+    publisher: Publisher, make_channel: Make, relay_keys: Any, archive: Any, wait_until: Any
+) -> None:
+    """Nothing waits on the stream any more, and the watermark is the clock."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(publisher.post, make_channel(), b"hello", "?confirm=stored")
+        wait_until(lambda: relay_keys.xlen(keys.stream(0)) == 1)
+        relay_keys.delete(keys.stream(0), keys.appended(0))
+        answer = asked.result()
+
+    assert answer.status == 503
+    assert "with the same keys" in answer.data["detail"]
 
 
 def test_answers_that_wait_for_the_same_writer_come_soon(
