@@ -31,6 +31,7 @@ Who does what
 Sharing
     What arrives while an append is under way goes into the next one; there is no timer
     (`relaycore.publishing.queue`). Each event loop has one connection to Redis for all partitions.
+    What is larger than an entry is appended alone, as several of them in one step: all stand, or none.
 
 Echoes
     Where a channel is listened to, and its row does not say otherwise, what is published goes out as PUBLISH

@@ -14,7 +14,7 @@ from messages_app.publishing.line import AWAY, Line, Reply
 from messages_app.publishing.looking import Looking
 from relaybase import keys
 from relaybase.redis import appending
-from relaybase.redis.appending import Appended, Numbers
+from relaybase.redis.appending import Appended, Entry, Numbers
 from relaybase.redis.wire import Argument
 from relaycore import envelope, legacy
 from relaycore.errors import Disconnected, NotTaken, UnfitServer
@@ -106,26 +106,27 @@ class Appending:
         self._fail(self._queue.give_up(), why)
 
     def _command(self, batch: Batch) -> tuple[Argument, ...]:
-        # Each entry has a source of its own: it may repeat what stands on the stream already.
-        self._entries += 1
-        source = f"http.{self._name}.{self._entries}"
-        fields: tuple[Argument, ...] = (
-            *(envelope.F_MESSAGES, batch.messages),
-            *(envelope.F_SOURCE, source),
-            *(envelope.F_BSON, b"".join(batch.documents)),
-        )
         on = self._footing
         echoes = appending.cut(batch.echoes)
         # What is too much for one step goes out once all of it stands.
         self._echoes = echoes if len(echoes) > 1 else []
         return appending.publish_command(
             on.partition,
-            [(batch.messages, fields)],
+            list(map(self._entry, batch.entries)),
             layout=on.layout,
             known=self._numbers.upto,
             echoes=echoes[0] if len(echoes) == 1 else (),
             control=on.control,
             seal_key=on.seal_key,
+        )
+
+    def _entry(self, documents: list[bytes]) -> Entry:
+        # Each entry has a source of its own: it may repeat what stands on the stream already.
+        self._entries += 1
+        return len(documents), (
+            *(envelope.F_MESSAGES, len(documents)),
+            *(envelope.F_SOURCE, f"http.{self._name}.{self._entries}"),
+            *(envelope.F_BSON, b"".join(documents)),
         )
 
     def _hold(self, reply: Reply) -> None:
@@ -170,7 +171,7 @@ class Appending:
             self._line.call(command, self._went_out)
         self._announce(parts)
         for part in parts:
-            _tell(self._told.pop(part), Stood(appended.ids, [len(part.documents)], part.first))
+            _tell(self._told.pop(part), Stood(appended.ids, part.lengths, part.first))
 
     def _went_out(self, reply: Reply) -> None:
         """Whatever it says: it stands on the stream."""
