@@ -55,6 +55,8 @@ Failure
     another layout stands beside the       503; what everything is divided into is looked up again
     stream, or it is being moved           with the next request
     PostgreSQL is away                     channels and tokens that are remembered go on for 30 s
+    no replica confirms what was to be on  503, though it stands, and is what everything else is
+    one as well
     Redis has lost what somebody waits     503, once the watermark has passed it: it is neither stored
     for                                    nor in quarantine (`relaycore.publishing.standing`)
     the process is killed                  whoever has got no answer sends it again, with its keys

@@ -71,7 +71,7 @@ class Appending:
 
         Raises:
             Disconnected: Redis does not answer. It may have been appended.
-            NotTaken: Redis takes nothing, or nothing from publishers.
+            NotTaken: Redis takes nothing, or nothing from publishers; or no replica confirms what stands.
             UnfitServer: everything is divided otherwise by now.
             redis.ResponseError: this user of Redis may not append.
         """
@@ -135,30 +135,29 @@ class Appending:
     def _answer_held(self, replicas: Reply) -> None:
         """What Redis has answered, now that so many replicas have it."""
         reply, self._held = self._held, None
-        if isinstance(reply, list) and not (isinstance(replicas, int) and replicas):
-            if isinstance(replicas, Disconnected):
-                reply = replicas
-            else:
-                self._fail(self._queue.refused(), NotTaken(ALONE))
-                self.turn()
-                return
-        self._answer(reply)
+        if not isinstance(reply, list) or (isinstance(replicas, int) and replicas):
+            self._answer(reply)
+        elif isinstance(replicas, Disconnected):
+            self._answer(replicas)
+        else:
+            self._answer(reply, NotTaken(ALONE))
 
-    def _answer(self, reply: Reply) -> None:
+    def _answer(self, reply: Reply, lacking: NotTaken | None = None) -> None:
+        """What Redis has answered. `lacking`: what publishers are told though it stands."""
         if isinstance(reply, Disconnected):
             self._queue.unknown()
         elif isinstance(reply, hiredis.ReplyError):
             self._fail(self._queue.refused(), self._refusal(str(reply)))
         else:
             try:
-                self._stood(Appended.read(reply))
+                self._stood(Appended.read(reply), lacking)
             except (TypeError, ValueError):
                 # Whoever waits must be told, and what is under way must end.
                 log.exception("partition %d: Redis has answered something else", self._footing.partition)
                 self._fail(self._queue.give_up(), NotTaken(STOPPED))
         self.turn()
 
-    def _stood(self, appended: Appended) -> None:
+    def _stood(self, appended: Appended, lacking: NotTaken | None) -> None:
         self._numbers.learn(appended.upto)
         parts = self._queue.stood()
         self._looking.note(sum(part.size for part in parts))
@@ -171,7 +170,7 @@ class Appending:
             self._line.call(command, self._went_out)
         self._announce(parts)
         for part in parts:
-            _tell(self._told.pop(part), Stood(appended.ids, part.lengths, part.first))
+            _tell(self._told.pop(part), lacking or Stood(appended.ids, part.lengths, part.first))
 
     def _went_out(self, reply: Reply) -> None:
         """Whatever it says: it stands on the stream."""
@@ -217,14 +216,16 @@ class Appending:
 
     def _fail(self, parts: list[Published], why: Exception) -> None:
         for part in parts:
-            future = self._told.pop(part)
-            if not future.done():
-                future.set_exception(NotTaken(STOPPED) if part.may_repeat else why)
+            _tell(self._told.pop(part), NotTaken(STOPPED) if part.may_repeat else why)
 
 
-def _tell(future: asyncio.Future[Stood], stood: Stood) -> None:
-    if not future.done():  # Else whoever waited has gone.
-        future.set_result(stood)
+def _tell(future: asyncio.Future[Stood], what: Stood | Exception) -> None:
+    if future.done():
+        return  # Whoever waited has gone.
+    if isinstance(what, Exception):
+        future.set_exception(what)
+    else:
+        future.set_result(what)
 
 
 def _ignore(reply: Reply) -> None:

@@ -13,7 +13,8 @@ What is under way is answered by one of three events:
 
 Sending it again doubles nothing, since each message has its key by then, also one that got it by
 chance. What a publisher is told of is what has stood: nothing is forgotten between the two, for there is no
-event that takes something out of the queue without an answer.
+event that takes something out of the queue without an answer. What was to be on a replica too has stood also
+where none confirms it: only its publisher is told something else.
 
 What is appended at once becomes one entry of about `ENTRY_BYTES` at most. A request that is larger is alone
 in it, and becomes several entries, one after another: whoever reads the stream holds many of them at once.
@@ -169,7 +170,7 @@ class Queue:
         return self._under_way
 
     def stood(self) -> list[Published]:
-        """What is under way stands; whom to tell."""
+        """What is under way stands, whoever else has it; whom to tell."""
         return self._end()
 
     def refused(self) -> list[Published]:

@@ -171,6 +171,7 @@ class Histories(RuleBasedStateMachine):
         self.sent: Batch | None = None
         self.asked: list[Published] = []
         self.told_good: list[Published] = []
+        self.told_unconfirmed: list[Published] = []
         self.told_bad: list[Published] = []
         self.names = 0
 
@@ -187,15 +188,17 @@ class Histories(RuleBasedStateMachine):
         self.sent = self.queue.next()
 
     @precondition(lambda self: self.sent is not None)
-    @rule(what=st.sampled_from(["stood", "refused", "lost before", "lost after"]))
+    @rule(what=st.sampled_from(["stood", "unconfirmed", "refused", "lost before", "lost after"]))
     def answer(self, what: str) -> None:
         assert self.sent is not None
         assert self.queue.next() is None
-        if what in {"stood", "lost after"}:
+        if what in {"stood", "unconfirmed", "lost after"}:
             self.stream += self.sent.documents
         self.sent = None
         if what == "stood":
             self.told_good += self.queue.stood()
+        elif what == "unconfirmed":
+            self.told_unconfirmed += self.queue.stood()
         elif what == "refused":
             self.told_bad += self.queue.refused()
         else:
@@ -208,14 +211,14 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_was_told_has_stood(self) -> None:
-        for part in self.told_good:
+        for part in [*self.told_good, *self.told_unconfirmed]:
             assert set(part.documents) <= set(self.stream)
         for part in self.told_bad:
             assert part.may_repeat or not set(part.documents) & set(self.stream)
 
     @invariant()
     def each_is_told_once_or_waits(self) -> None:
-        told = [*self.told_good, *self.told_bad]
+        told = [*self.told_good, *self.told_unconfirmed, *self.told_bad]
         assert len(set(map(id, told))) == len(told)
         if self.queue.is_empty:
             assert set(map(id, told)) == set(map(id, self.asked))
