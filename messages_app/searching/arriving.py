@@ -2,8 +2,10 @@
 
 An entry is settled once the watermark has passed it (`messages_app.searching.watermark`): what was in it is
 stored, in quarantine, or lost (`relaycore.publishing.standing`). Of each partition
-for which somebody waits one task of the event loop looks: whenever the writer tells that something is
-stored, and once a second. Servers are asked in threads, since the looks are shared by all who wait.
+for which somebody waits one task of the event loop looks: when somebody new waits, when the writer tells
+that something is stored as far as somebody waits for, and once a second. What it tells before that makes
+nobody look, however much others bring. Servers are asked in threads, since the looks are shared by all who
+wait.
 PostgreSQL is asked once, and again after everything was divided otherwise.
 """
 
@@ -108,11 +110,14 @@ class _Watch:
         self._waiting: dict[asyncio.Future[Horizon], str] = {}
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        self._told = ""  # The highest position that news were about.
+        self._is_due = False
 
     async def wait(self, below: str, seconds: float) -> Horizon | None:
         """The look whose watermark is at or above this position."""
         stored: asyncio.Future[Horizon] = asyncio.get_running_loop().create_future()
         self._waiting[stored] = below
+        self._is_due = True
         self._woken.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -131,8 +136,8 @@ class _Watch:
             await asyncio.sleep(_LOOK_SECONDS)
         with contextlib.closing(Ear(grounds.channel, grounds.key)) as ear:
             while self._waiting or await self._is_wanted():
-                self._woken.clear()
                 await asyncio.to_thread(ear.turn, time.monotonic())
+                self._is_due = False
                 await self._look()
                 if self._waiting:
                     await self._listen(ear)
@@ -170,14 +175,33 @@ class _Watch:
         return bool(self._waiting)
 
     async def _listen(self, ear: Ear) -> None:
-        """Until something is heard, somebody else waits, or a second has passed."""
+        """Until it is worth while to look, or a second has passed."""
+        ends_at = time.monotonic() + _LOOK_SECONDS
+        while not self._is_due and (rest := ends_at - time.monotonic()) > 0:
+            self._woken.clear()
+            await self._wake(ear, rest)
+            self._hear(ear)
+
+    async def _wake(self, ear: Ear, seconds: float) -> None:
+        """Wait until something is heard, or somebody else waits, but no longer than this."""
         loop, wire = asyncio.get_running_loop(), ear.wire
         if wire is not None:
             loop.add_reader(wire, self._woken.set)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(self._woken.wait(), seconds)
         finally:
             if wire is not None:
                 loop.remove_reader(wire)
-        ear.hear(time.monotonic())
+
+    def _hear(self, ear: Ear) -> None:
+        """See whether what has come is worth a look.
+
+        Batches overtake one another. Once as much was told as somebody waits for, any further news may mean
+        that the watermark has passed it.
+        """
+        heard = ear.hear(time.monotonic())
+        self._told = max([self._told, *(next_position(news.upto) for news in heard)])
+        is_reached = any(below <= self._told for stored, below in self._waiting.items() if not stored.done())
+        self._is_due |= ear.has_begun or (bool(heard) and is_reached)
+        ear.has_begun = False
