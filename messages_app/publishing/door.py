@@ -7,7 +7,6 @@ from django.conf import settings
 
 from channels_app.registration import unknown
 from channels_app.remembering import KnownChannel, RememberedChannels
-from messages_app.publishing.appending import Stood
 from messages_app.publishing.footing import Footing, footing_of
 from messages_app.publishing.lane import Lane
 from messages_app.publishing.limits import Allowed, Limit
@@ -17,6 +16,7 @@ from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
 from relaycore.publishing.queue import Echo, Published, Room, Share
+from relaycore.publishing.standing import Stood
 
 _COUNT_SECONDS = 1.0
 
