@@ -205,7 +205,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
 }
 
-API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels.
+API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels, or to it by HTTP.
 
 Every address is answered with and without a slash at its end. Errors are problem details
 (RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`."""

@@ -178,6 +178,7 @@ def test_a_channel_that_is_not_there_is_404(publisher: Publisher) -> None:
     answer = publisher.post("nothing", b"hello")
 
     assert (answer.status, answer.data["type"]) == (404, "urn:relay:problem:channel-unknown")
+    assert answer.data["detail"] == 'The channel "nothing" is not relayed. POST /api/v1/channels makes it.'
 
 
 def test_a_new_channel_can_be_published_on_at_once_and_a_deleted_one_not_after_a_second(
