@@ -203,6 +203,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["relaybase.http.throttling.PerToken"],
     "DEFAULT_SCHEMA_CLASS": "relaybase.http.openapi.Described",
     "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
+    "VIEW_DESCRIPTION_FUNCTION": "relaybase.pages.descriptions.described",
 }
 
 API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels, or to it by HTTP.
