@@ -80,7 +80,9 @@ class Admission:
                 return
         if is_chunked:
             scope = {**scope, "headers": [*scope["headers"], (b"content-length", b"%d" % len(body))]}
-        await self._application(scope, _replay(body, receive), send)
+        again = _replay(body, receive)
+        del body  # Django has a large one in a file.
+        await self._application(scope, again, send)
 
     async def _body(
         self, scope: Mapping[str, Any], headers: Headers, receive: Receive, length: int | None
@@ -88,7 +90,7 @@ class Admission:
         """All of it; `length` is None where none is announced."""
         most, crowd = max(bodies.MAX_BODY_BYTES, self._most_bytes(scope)), bodies.OF_THE_KNOWN
         if most > bodies.MAX_BODY_BYTES:
-            crowd = bodies.OF_PUBLISHERS
+            crowd = bodies.OF_OTHER_PUBLISHERS
         if length is not None and length > most:
             raise bodies.TooMuch(most)
         peer = bodies.peer_of(scope)

@@ -81,6 +81,34 @@ def refused(world: World, **headers: str) -> Asked:
     return asyncio.run(world.ask(nothing, **headers))
 
 
+def test_what_publishers_have_on_its_way_to_django_is_bounded() -> None:
+    world, until = World(), asyncio.Event()
+
+    def endless() -> Callable[[], Any]:
+        pieces = iter([b"x" * (15 << 20)])
+
+        async def receive() -> Any:
+            if (piece := next(pieces, None)) is None:
+                await until.wait()
+            return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+        return receive
+
+    async def many() -> list[Asked]:
+        headers = {"authorization": "known", "transfer_encoding": "chunked"}
+        asking = [asyncio.create_task(world.ask(endless(), **headers)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        until.set()
+        return await asyncio.gather(*asking)
+
+    asked = asyncio.run(many())
+
+    # Three of them are 45 MiB, and one peer may have 48. The oldest give way.
+    assert [one.status for one in asked] == [503, 503, 200, 200, 200]
+    assert world.taken == [15 << 20] * 3
+    assert asked[0].headers["retry-after"] == "2"
+
+
 def test_who_is_refused_is_told_as_by_the_api() -> None:
     world = World()
 
@@ -162,4 +190,4 @@ def test_who_has_gone_is_neither_answered_nor_counted() -> None:
     asked = asyncio.run(world.ask(gone, authorization="known", content_length="100000"))
 
     assert (asked.status, world.counted, world.taken) == (0, [], [])
-    assert bodies.OF_PUBLISHERS.size == 0
+    assert bodies.OF_OTHER_PUBLISHERS.size == 0
