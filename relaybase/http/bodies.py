@@ -35,6 +35,8 @@ OF_THE_KNOWN: Final = Crowd(16 << 20, 12 << 20)
 OF_STRANGERS: Final = Crowd(4 << 20, 1 << 20)
 OF_PUBLISHERS: Final = Crowd(1 << 40, 1 << 40)
 """What they may take up the door bounds (`messages_app.publishing`), which refuses the newest one."""
+OF_OTHER_PUBLISHERS: Final = Crowd(64 << 20, 48 << 20)
+"""Those whom Django answers: with a cookie, or `?format=`. The door hears of a body once it is complete."""
 
 
 class Refused(Exception):

@@ -67,6 +67,34 @@ def test_what_a_user_is(clerk: Any) -> None:
     assert entries() == []
 
 
+def test_a_group_that_is_deleted_takes_its_rights_from_its_users(clerk: Any, django_user_model: Any) -> None:
+    group, empty = Group.objects.create(name="readers"), Group.objects.create(name="nobody")
+    group.user_set.add(clerk, django_user_model.objects.create_user("another"))
+    entries()
+    empty.delete()
+    assert entries() == []
+    group.delete()
+    assert entries() == [
+        ("rights taken", f"user {name}", {"rights": ["group readers"]}) for name in ("another", "clerk")
+    ]
+    Group.objects.create(name="writers").user_set.add(clerk)
+    entries()
+    Group.objects.all().delete()
+    assert entries() == [("rights taken", "user clerk", {"rights": ["group writers"]})]
+
+
+def test_a_user_who_is_more_than_a_plain_one_from_the_beginning(django_user_model: Any) -> None:
+    users = django_user_model.objects
+    users.create_user("plain")
+    assert entries() == []
+    users.create_superuser("boss")
+    assert entries() == [("user changed", "user boss", {"is_staff": True, "is_superuser": True})]
+    users.create_user("staff", is_staff=True)
+    assert entries() == [("user changed", "user staff", {"is_staff": True})]
+    users.create_user("asleep", is_active=False)
+    assert entries() == [("user changed", "user asleep", {"is_active": False})]
+
+
 def test_in_the_admin(browser: Any, clerk: Any, view: Permission) -> None:
     group = Group.objects.create(name="readers")
     browser.post(f"/admin/auth/group/{group.pk}/change/", {"name": "readers", "permissions": [view.pk]})
