@@ -10,7 +10,7 @@ then on hears everything, but for what Redis refuses.
 
 Redis answers in order. A refused SUBSCRIBE is refused as a whole, and names no channel: it is sent
 again in halves, until the refusal concerns one name. That one is kept, with what Redis says, and asked
-for again every `RETRY_SECONDS`.
+for again every `RETRY_SECONDS`. What is not wanted any more by then is left out.
 
 A channel is *heard* once Redis has confirmed its subscription, its policy is the one that is in force,
 and a tick came after both.
@@ -195,15 +195,15 @@ class Subscriptions:
             return None
         subscribes, channels = self._asked.popleft()
         found = None
+        wanted = [channel for channel in channels if channel in self._rows or channel in self._internal]
         if subscribes and len(channels) > 1:
-            half = len(channels) // 2
-            listed = list(channels)
-            self._out += [(True, listed[:half]), (True, listed[half:])]
-        elif subscribes:
-            found = channels[0] if self.refused.get(channels[0]) != text else None
-            self.refused[channels[0]] = text
-            self._missing.discard(channels[0])
-            self._heard.discard(channels[0])
+            half = len(wanted) // 2
+            self._out += [(True, part) for part in (wanted[:half], wanted[half:]) if part]
+        elif subscribes and wanted:
+            found = wanted[0] if self.refused.get(wanted[0]) != text else None
+            self.refused[wanted[0]] = text
+            self._missing.discard(wanted[0])
+            self._heard.discard(wanted[0])
         self._look_whether_covered()
         return found
 

@@ -286,6 +286,27 @@ def test_a_refused_command_is_sent_in_halves_until_the_refusal_concerns_one_name
     assert len(connection.subscriptions.ticked()) == 38 - len(refused)
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_what_is_let_go_before_its_command_is_refused_is_not_asked_for_again(number: int) -> None:
+    """It would stay subscribed, and no standby could prove that it hears what this one hears."""
+    names = [b"orders", b"bills", b"alerts"][:number]
+    connection = Connection(*names)
+    connection.refuses = {b"orders"}
+    connection.connect()
+    connection.exchange()
+    connection.subscriptions.located()
+    connection.sent()
+    for name in names:
+        connection.subscriptions.unwant(name)
+    connection.answer()
+    connection.refuses.clear()
+    assert connection.exchange() == [Command(False, tuple(names))]
+    connection.subscriptions.turn(RETRY_SECONDS)
+    assert connection.exchange() == []
+    assert connection.subscriptions.refused == {}
+    assert connection.subscriptions.digest == Connection().subscriptions.digest
+
+
 def test_of_five_hundred_channels_one_is_found_in_few_commands() -> None:
     connection = Connection(*[b"%d" % number for number in range(500)])
     connection.refuses = {b"321"}
