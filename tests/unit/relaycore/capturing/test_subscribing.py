@@ -260,6 +260,36 @@ def test_what_is_let_go_and_wanted_again_is_not_heard_before_its_last_subscripti
     assert subscriptions.ticked() == [2]
 
 
+def test_an_answer_to_what_was_asked_in_an_earlier_life_says_nothing_of_the_next() -> None:
+    """It is let go behind that answer, and the tick that is heard now is older."""
+    connection = Connection()
+    connection.begin()
+    subscriptions = connection.subscriptions
+    subscriptions.want(b"bills", CONTENT, 1)
+    connection.sent()
+    subscriptions.unwant(b"bills")
+    connection.sent()
+    subscriptions.want(b"bills", CONTENT, 2)
+    connection.sent()
+    subscriptions.answered(b"bills", subscribed=True)
+    assert subscriptions.ticked() == []
+    assert not subscriptions.is_complete
+    subscriptions.answered(b"bills", subscribed=False)
+    assert subscriptions.ticked() == []
+    subscriptions.answered(b"bills", subscribed=True)
+    assert subscriptions.is_complete
+    assert subscriptions.ticked() == [2]
+
+
+def test_a_confirmation_that_no_tick_has_followed_yet_is_none_of_another_life() -> None:
+    connection = Connection(b"orders")
+    connection.begin()
+    connection.subscriptions.want(b"orders", CONTENT, 7)
+    assert connection.subscriptions.ticked() == [], "this tick may be from before that life"
+    connection.exchange()
+    assert connection.subscriptions.ticked() == [7]
+
+
 def test_what_was_let_go_before_it_was_confirmed_is_not_heard() -> None:
     connection = Connection(b"orders")
     connection.connect()
@@ -305,6 +335,17 @@ def test_what_is_let_go_before_its_command_is_refused_is_not_asked_for_again(num
     assert connection.exchange() == []
     assert connection.subscriptions.refused == {}
     assert connection.subscriptions.digest == Connection().subscriptions.digest
+
+
+def test_a_refusal_of_an_earlier_life_says_nothing_of_the_next() -> None:
+    connection = Connection()
+    connection.begin()
+    for row in (1, 2):
+        connection.subscriptions.want(b"bills", CONTENT, row)
+        connection.sent()
+    assert connection.subscriptions.refuse(NOPERM) is None
+    assert connection.subscriptions.refused == {}
+    assert connection.subscriptions.refuse(NOPERM) == b"bills"
 
 
 def test_of_five_hundred_channels_one_is_found_in_few_commands() -> None:
