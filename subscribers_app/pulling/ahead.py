@@ -68,20 +68,24 @@ class Source:
                 await asyncio.to_thread(self.read.add, page.messages, self._wants)
             self._turn = page.turn
 
-    async def ask(self, seconds: float) -> None:
-        """Until everything that is stored by now has been read, or there is a page; at most so long."""
+    async def ask(self, seconds: float) -> bool:
+        """Until everything that is stored by now has been read, or there is a page; at most so long.
+
+        Whether everything has been read.
+        """
         if self._feed is None:
-            return
+            return False
         turn, until = self._feed.ask(), time.monotonic() + seconds
         while self.read is not None:
             self._has_more.clear()
             await self.collect(1, 1)
             if self._turn >= turn or self.read is None or len(self.read):
-                return
+                break
             try:
                 await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
             except TimeoutError:
-                return
+                break
+        return self._turn >= turn
 
     def close(self) -> None:
         """Let go what was read."""

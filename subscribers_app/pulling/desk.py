@@ -285,7 +285,7 @@ def _fetched(
         return _Elsewhere(cursor)
     if not entry.is_active:
         return Given(cursor.position, cursor.generation, is_active=False)
-    missed = _note(entry, expired)
+    missed = note(entry, expired)
     entry.cursor = cursor.fetch(ahead.upto, ahead.generation)
     entry.was_fetched = True
     return Given(ahead.upto, ahead.generation, documents, skipped=missed)
@@ -299,7 +299,7 @@ def _leased(
         return _Elsewhere(entry.cursor)
     if not entry.is_active:
         return Leased(entry.cursor), None, False
-    missed = _note(entry, expired)
+    missed = note(entry, expired)
     rows = ledger.rows(entry.sql, entry.id, entry.now, most)
     leased = lease(known.settings, entry.cursor, rows, ahead, most, entry.now)
     if changed := [*leased.again, *leased.dead]:
@@ -311,7 +311,7 @@ def _leased(
     return leased, missed, True
 
 
-def _note(entry: Entry, expired: Expired) -> Skip | None:
+def note(entry: Entry, expired: Expired) -> Skip | None:
     """What retention has deleted since it was noted, on record."""
     noted, missed = skip(entry.cursor.position, entry.noted, expired)
     if noted.upto != entry.noted.upto:
