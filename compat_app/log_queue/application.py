@@ -1,6 +1,7 @@
 """The ASGI application in front of all others: what is below `/queue` it answers, whatever that is."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from relaybase.http.hot import Answer, Request, Trace, plain
 from relaybase.http.hot.answers import AnswerWriter
 from relaybase.http.hot.application import NOT_VALID
 from relaycore.errors import NotTaken
+from relaycore.publishing.parsing import MOST_BYTES
 from relaycore.publishing.queue import Share
 
 log = logging.getLogger(__name__)
@@ -124,8 +126,8 @@ class LogQueue:
         share = door().share()
         try:
             most = _most_bytes()
-            request = Request(scope["method"], headers, QueryDict(""), receive, most, peer)
-            body = await _body(request, share, most)
+            request = Request(scope["method"], headers, _NO_PARAMETERS, receive, most, peer)
+            body = await _body(request, receive, share, most)
             if work is topics:  # Whatever is sent along.
                 said = asked.Said({})
             elif len(body) <= _INLINE_BYTES:
@@ -147,7 +149,7 @@ class LogQueue:
         return holder
 
 
-async def _body(request: Request, share: Share, most: int) -> bytes:
+async def _body(request: Request, receive: Receive, share: Share, most: int) -> bytes:
     """All of it, within the memory that there is for what is published."""
 
     def grow(size: int) -> None:
@@ -157,6 +159,9 @@ async def _body(request: Request, share: Share, most: int) -> bytes:
     if (announced := request.headers.get(b"content-length")) is not None:
         # Taken up before it comes.
         if int(announced) > most:
+            if int(announced) <= MOST_BYTES:
+                # A client that is still sending would see a broken connection, and no answer.
+                await _let_pass(receive)
             raise bodies.TooMuch(most)
         grow(int(announced))
         return await request.body() if int(announced) else b""
@@ -165,10 +170,19 @@ async def _body(request: Request, share: Share, most: int) -> bytes:
     return await request.body(grow)
 
 
+async def _let_pass(receive: Receive) -> None:
+    """A body that nobody keeps."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(bodies.PAUSE_SECONDS):
+            while (event := await receive())["type"] == "http.request" and event["more_body"]:
+                pass
+
+
 def _most_bytes() -> int:
     """Of a body: the longest message, as JSON writes it where it escapes everything that is not ASCII."""
     return 3 * settings.RELAY_MESSAGE_MAX_BYTES + _INLINE_BYTES
 
 
 _ANYBODY: Final = Producer("log queue", "log queue")
+_NO_PARAMETERS: Final = QueryDict("")
 _REQUEST_ID: Final = logs.HEADER.lower().encode()

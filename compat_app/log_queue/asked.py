@@ -24,23 +24,22 @@ def read(query: bytes, body: bytes) -> "Said":
         Failure: the query cannot be read, or the body is no JSON object.
         ParseError: the body is not JSON.
     """
-    try:
-        found: dict[str, Any] = dict(
-            parse_qsl(
-                query.decode("ascii"),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=_MOST_PARAMETERS,
-            )
-        )
-    except ValueError as exc:
-        raise Failure("The query cannot be read: it is not UTF-8, or has too many parameters.") from exc
-    if body.strip():
+    found = _parsed(query) if query else {}
+    if body and not body.isspace():
         given = parsers.decode(body)
         if not isinstance(given, dict):
             raise Failure("The body must be a JSON object.")
         found |= given
     return Said(found)
+
+
+def _parsed(query: bytes) -> dict[str, Any]:
+    try:
+        text = query.decode("ascii")
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+    except ValueError as exc:
+        raise Failure("The query cannot be read: it is not UTF-8, or has too many parameters.") from exc
+    return dict(pairs)
 
 
 class Said:

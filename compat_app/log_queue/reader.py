@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from dataclasses import replace
 from typing import Final
 
 from compat_app.log_queue import standing
@@ -114,7 +113,8 @@ class Reader:
             await self._note(cursor)
             position = first["position"]
             if await mover().move(Move(self.known.subscription, cursor, position)):
-                self._cursor = replace(cursor, position=position, fetched=max(cursor.fetched, position))
+                generation = cursor.generation
+                self._cursor = cursor.fetch(position, generation).commit(position, generation)
                 return first
             self._cursor = None
 

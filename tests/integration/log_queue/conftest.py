@@ -28,7 +28,12 @@ class Client:
         self._all: list[HTTPConnection] = []
 
     def send(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        prefix: str = "/queue",
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers in lower case, body."""
         connection = getattr(self._own, "connection", None)
@@ -37,7 +42,7 @@ class Client:
             self._all.append(connection)
         more = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:
-            connection.request(method, "/queue" + path, body, {**more, **(headers or {})})
+            connection.request(method, prefix + path, body, {**more, **(headers or {})})
             answer = connection.getresponse()
             found = {name.lower(): value for name, value in answer.getheaders()}
             return answer.status, found, answer.read()

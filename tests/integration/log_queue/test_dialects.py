@@ -185,7 +185,6 @@ def test_what_is_too_large_is_refused(client: Client, topic: str) -> None:
         ("OPTIONS", "/topics"),
         ("GET", "/producer/produce"),
         ("GET", "/topics//"),
-        ("BREW", "/topics"),
     ],
 )
 def test_whatever_else_is_asked_is_a_failure(client: Client, method: str, path: str) -> None:
