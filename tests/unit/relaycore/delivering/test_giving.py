@@ -5,20 +5,20 @@ from dataclasses import replace
 import pytest
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Standing, fetch, lease_next
+from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
 from relaycore.delivering.leasing import Ahead, Rows
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted, Skip
 from relaycore.storing.expiring import NOTHING, Expired
 
-from .places import NOW, at
+from .places import NOW, at, row
 
 HERE = Standing(Cursor(at(2), at(4), 3), Noted())
 AHEAD = Ahead(at(2), at(6), [(at(5), b"5"), (at(6), b"6")], 3)
 ELSEWHERE = [replace(AHEAD, above=at(1)), replace(AHEAD, above=at(3)), replace(AHEAD, generation=2)]
 
 
-def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | None:
+def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | Unread | None:
     return lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
 
 
@@ -45,7 +45,7 @@ def test_a_fetch_moves_what_was_fetched_and_not_the_cursor() -> None:
 
 def test_a_lease_moves_the_cursor_up_to_what_has_a_row() -> None:
     found = leased(HERE, AHEAD)
-    assert found is not None
+    assert isinstance(found, Handed)
     assert found.leased is not None
     assert [one.position for one in found.leased.new] == [at(5)]
     assert found.cursor == Cursor(at(5), at(5), 3)
@@ -54,6 +54,21 @@ def test_a_lease_moves_the_cursor_up_to_what_has_a_row() -> None:
 def test_what_was_deleted_above_the_cursor_is_told_with_it() -> None:
     expired = Expired(at(4), 3)
     for found in (fetch(HERE, AHEAD, expired), leased(HERE, AHEAD, expired)):
-        assert found is not None
+        assert isinstance(found, Handed)
         assert found.noted == Noted(at(4), 3)
         assert found.missed == Skip(at(2), at(4), 3)
+
+
+def test_what_comes_again_is_read_before_and_what_is_gone_goes_on_record() -> None:
+    rows = Rows([row(1, due_at=NOW), row(2, due_at=NOW)], 2, at(1))
+
+    def given(read: dict[bytes, bool]) -> Handed | Unread | None:
+        return lease_next(HERE, Settings(), lambda: rows, AHEAD, 2, NOW, NOTHING, read)
+
+    assert given({}) == Unread(rows.due)
+    assert given({rows.due[0].id: True}) == Unread([rows.due[1]])
+    found = given({rows.due[0].id: True, rows.due[1].id: False})
+    assert isinstance(found, Handed)
+    assert found.lost == [rows.due[1]]
+    assert found.leased is not None
+    assert [one.position for one in (*found.leased.again, *found.leased.new)] == [at(1), at(5)]
