@@ -16,9 +16,9 @@ from relaybase.http.problems import as_response
 
 
 class Root(APIView):
-    """Relay keeps what is published on Redis channels.
+    """Relay keeps what is published on Redis channels, or to it by HTTP.
 
-    Start listening to a channel, look at the channels, read their messages.
+    Start listening to a channel, publish on it, look at the channels, read their messages.
     """
 
     name = "Relay"
@@ -34,6 +34,7 @@ class Root(APIView):
                 "channels": reverse("channels", request=request),
                 "gaps": reverse("gaps", request=request),
                 "messages": reverse("messages", request=request) + "?channel=orders",
+                "subscriptions": reverse("subscriptions", request=request),
                 "quarantine": reverse("quarantine", request=request),
                 "documentation": reverse("api-docs", request=request),
             }

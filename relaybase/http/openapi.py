@@ -35,6 +35,10 @@ class Described(AutoSchema):
             f"and its user the permission `{need.permission}`."
         )
 
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """A part of a schema is private to its module, and not to who reads the schema."""
+        return super().get_serializer_name(serializer, direction).lstrip("_")
+
     def get_auth(self) -> list[dict[str, Any]]:
         """With the scope. OpenAPI 3.1 has a place for that beside a bearer token as well."""
         ways: list[dict[str, Any]] = super().get_auth()
@@ -68,7 +72,7 @@ _DESCRIPTIONS = {
     401: "No valid token, and no session.",
     403: "The token may not do that, or its user.",
     404: "There is no such thing.",
-    409: "It is there already.",
+    409: "It is there already, or not as it would have to be.",
     412: "It has been changed meanwhile: the If-Match is none of its tags.",
     413: "The body is too large.",
     415: "The body is not JSON.",
