@@ -29,7 +29,6 @@ ROOM: Final = 2
 _MOST_BYTES: Final = 10_000
 
 Answer = TypeVar("Answer")
-Worked = tuple[giving.Handed | giving.Unread | None, Cursor, Sequence[Given]]
 Steps = Generator[None, None, Answer]
 
 
@@ -195,7 +194,7 @@ class Process:
 
         read: dict[bytes, bool] = {}
 
-        def work(entry: Entry) -> Worked:
+        def work(entry: Entry) -> "tuple[giving.Handed | giving.Unread | None, Cursor, Sequence[Given]]":
             standing = giving.Standing(entry.cursor, entry.noted, entry.is_active)
             handed: giving.Handed | giving.Unread | None
             if reader.settings is None:
@@ -216,9 +215,8 @@ class Process:
             yield from self._pause()
             if not isinstance(handed, giving.Unread):
                 break
-            # Before they are leased: what is not there is not handed out once more.
-            positions = [row.position for row in handed.rows]
-            found = self._channel.find(positions)
+            # Before they are leased: an attempt counts only for what can be shown.
+            found = self._channel.find([row.position for row in handed.rows])
             read |= {row.id: row.position in found for row in handed.rows}
             yield from self._pause()
         if handed is None:
@@ -254,11 +252,11 @@ class Process:
             shown_upto = replace(handed.cursor, fetched=ahead.upto)
             entry.after.append(lambda: self._watch.fetched(reader, shown_upto, shown))
             return []
-        lost = [one.position for one in handed.lost]
-        entry.delete(lost)
-        for at in lost:
+        gone = [row.position for row in handed.lost]
+        entry.delete(gone)
+        for at in gone:
             entry.record("expired", previous_position(at), at, 1)
-        entry.after.append(lambda: self._watch.let_go(reader, lost))
+        entry.after.append(lambda: self._watch.let_go(reader, gone))
         entry.update([*leased.again, *leased.dead])
         entry.insert(leased.new)
         given = [self._given(reader, entry, one) for one in [*leased.again, *leased.new]]

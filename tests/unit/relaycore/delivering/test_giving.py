@@ -18,8 +18,10 @@ AHEAD = Ahead(at(2), at(6), [(at(5), b"5"), (at(6), b"6")], 3)
 ELSEWHERE = [replace(AHEAD, above=at(1)), replace(AHEAD, above=at(3)), replace(AHEAD, generation=2)]
 
 
-def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | Unread | None:
-    return lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
+def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | None:
+    handed = lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
+    assert not isinstance(handed, Unread)
+    return handed
 
 
 def no_rows() -> Rows:
@@ -45,7 +47,7 @@ def test_a_fetch_moves_what_was_fetched_and_not_the_cursor() -> None:
 
 def test_a_lease_moves_the_cursor_up_to_what_has_a_row() -> None:
     found = leased(HERE, AHEAD)
-    assert isinstance(found, Handed)
+    assert found is not None
     assert found.leased is not None
     assert [one.position for one in found.leased.new] == [at(5)]
     assert found.cursor == Cursor(at(5), at(5), 3)
@@ -54,7 +56,7 @@ def test_a_lease_moves_the_cursor_up_to_what_has_a_row() -> None:
 def test_what_was_deleted_above_the_cursor_is_told_with_it() -> None:
     expired = Expired(at(4), 3)
     for found in (fetch(HERE, AHEAD, expired), leased(HERE, AHEAD, expired)):
-        assert isinstance(found, Handed)
+        assert found is not None
         assert found.noted == Noted(at(4), 3)
         assert found.missed == Skip(at(2), at(4), 3)
 
