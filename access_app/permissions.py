@@ -25,9 +25,19 @@ LACKS: Final = 'The user of this token or session lacks the permission "{}".'
 
 
 OF_USE: Final[Mapping[str, frozenset[str]]] = {
-    READ: frozenset({"channels_app.view_channel", "channels_app.view_gap", "messages_app.view_message"}),
+    READ: frozenset(
+        {
+            *("channels_app.view_channel", "channels_app.view_gap"),
+            *("messages_app.view_message", "messages_app.view_quarantined"),
+        }
+    ),
     PUBLISH: frozenset({"messages_app.add_message"}),
-    MANAGE: frozenset(f"channels_app.{verb}_channel" for verb in ("add", "change", "delete")),
+    MANAGE: frozenset(
+        {
+            *(f"channels_app.{verb}_channel" for verb in ("add", "change", "delete")),
+            *(f"messages_app.{verb}_quarantined" for verb in ("change", "delete")),
+        }
+    ),
 }
 """Of Django's permissions those that a user needs for all that a right is good for."""
 

@@ -18,6 +18,8 @@ from subscribers_app.api.hot import ENDPOINTS as PULL
 
 ENDPOINTS: Final[tuple[Endpoint, ...]] = (MESSAGE, PUBLISH, *PULL)
 
+_SIZES: Final = tuple((one.matcher(), one.functions, one.most_bytes) for one in ENDPOINTS)
+
 _OF_ANY_ANSWER: Final = (
     "relaybase.pages.security.ContentSecurityPolicy",
     "django.middleware.security.SecurityMiddleware",
@@ -28,9 +30,7 @@ _OF_ANY_ANSWER: Final = (
 
 def admitting(django: Application, remembered: Remembered) -> Admission:
     """An application that hands bodies to `django` once it is known whose they are."""
-    return Admission(
-        django, Admitted(remembered), private="/api/v1/", open_to_all="/api/session/", most_bytes=most_bytes
-    )
+    return Admission(django, Admitted(remembered), "/api/v1/", count, most_bytes)
 
 
 def before(django: Application, remembered: Remembered, trace: Trace | None) -> HotEndpoints:
@@ -44,7 +44,7 @@ def before(django: Application, remembered: Remembered, trace: Trace | None) -> 
 def most_bytes(scope: Mapping[str, Any]) -> int:
     """How many bytes the body of a request may have, by its endpoint; 0 if it is none of these."""
     path, method = plain.path_of(scope), scope["method"]
-    found = (one.most_bytes for one in ENDPOINTS if method in one.functions and one.matcher().match(path))
+    found = (most for matcher, methods, most in _SIZES if method in methods and matcher.match(path))
     return next(found, 0)
 
 

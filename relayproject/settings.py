@@ -204,9 +204,10 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["relaybase.http.throttling.PerToken"],
     "DEFAULT_SCHEMA_CLASS": "relaybase.http.openapi.Described",
     "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
+    "VIEW_DESCRIPTION_FUNCTION": "relaybase.pages.descriptions.described",
 }
 
-API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels.
+API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels, or to it by HTTP.
 
 Every address is answered with and without a slash at its end. Errors are problem details
 (RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`."""

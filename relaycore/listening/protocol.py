@@ -148,7 +148,7 @@ class ListenerProtocol:
         policies: Mapping[bytes, Policy],
         now: float,
         term: int,
-        echoes: int = 0,
+        echoes: int,
     ) -> None:
         """Redis' counter of ticks, None if nobody knows; policies in force; highest epoch; last echo."""
         self._candidate.fenced(term)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
+from relay_client.errors import BadAnswer
 from relay_client.rows import UNCHANGED, Deduplicate, Unchanged
 
 JSON: Final = "application/json"
@@ -113,10 +114,9 @@ def change_channel(
     return replace(_send("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)
 
 
-def delete_channel(channel: str, *, cascade: bool, if_match: str | None) -> Call:
+def delete_channel(channel: str, *, if_match: str | None) -> Call:
     """Away with it; what is stored of it stays."""
-    path = _with(f"/channels/{quoted(channel)}", cascade="true" if cascade else None)
-    return Call("DELETE", path, if_match=if_match)
+    return Call("DELETE", f"/channels/{quoted(channel)}", if_match=if_match)
 
 
 def stop_listening(channel: str) -> Call:
@@ -159,16 +159,22 @@ def messages(
     return Call("GET", _with("/messages", channel=channel, **parameters))
 
 
-def following(call: Call, page: Mapping[str, Any]) -> Call | None:
+def following(call: Call, page: Any) -> Call | None:
     """The same call for the page after this one; None: it was the last.
 
     Only the parameters of the link count: behind a proxy its host may be another, and a key goes to none
     but the one that was given.
+
+    Raises:
+        BadAnswer: the link is none.
     """
-    link = page.get("next")
+    link = page.get("next") if isinstance(page, dict) else None
     if not isinstance(link, str):
         return None
-    parameters = parse_qs(urlsplit(link).query, keep_blank_values=True)
+    try:
+        parameters = parse_qs(urlsplit(link).query, keep_blank_values=True)
+    except ValueError:
+        raise BadAnswer("The link to the next page is none: is this the address of Relay?") from None
     return Call("GET", f"{urlsplit(call.path).path}?{urlencode(parameters, doseq=True)}")
 
 

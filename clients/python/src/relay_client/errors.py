@@ -109,11 +109,16 @@ class Unavailable(ApiError):
 
 
 class Unreachable(RelayError):
-    """There was no answer. `was_sent`: the request, or some of it, may have arrived."""
+    """There was no answer.
 
-    def __init__(self, detail: str, *, was_sent: bool) -> None:
+    `was_sent`: the request, or some of it, may have arrived. `may_pass`: the same request may be answered
+    later; not so where its address cannot be one, such as a name of 70,000 characters makes it.
+    """
+
+    def __init__(self, detail: str, *, was_sent: bool, may_pass: bool = True) -> None:
         super().__init__(detail)
         self.was_sent = was_sent
+        self.may_pass = may_pass
 
 
 class BadAnswer(RelayError):

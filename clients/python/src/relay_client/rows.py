@@ -2,10 +2,11 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol, Self, TypeVar
 
+from relay_client.answers import Answer, read
 from relay_client.errors import BadAnswer
 
 Deduplicate = Literal["content", "every"] | Mapping[str, str]
@@ -67,6 +68,18 @@ class Channel:
             last_message_at=_time(row.get("last_message_at")),
             raw=row,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of channels."""
+
+    channels: Sequence[Channel]
+
+    @classmethod
+    def of(cls, row: Raw) -> Self:
+        """From the API's answer."""
+        return cls(channels=tuple(map(Channel.of, row["results"])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +203,25 @@ class _Row(Protocol):
 Row = TypeVar("Row", bound=_Row)
 
 
-def as_row(made: type[Row], read: Any) -> Row:
+def as_row(made: type[Row], said: Any) -> Row:
     """What a row says.
 
     Raises:
         BadAnswer: it is not such a row.
     """
     try:
-        return made.of(read)
+        return made.of(said)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise BadAnswer(f"The answer is not the {made.__name__.lower()} that was expected: {exc!r}") from None
+
+
+def channel_of(answer: Answer) -> Channel:
+    """The channel that is answered, with its tag.
+
+    Raises:
+        BadAnswer: it is none.
+    """
+    return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
 def _time(text: str | None) -> datetime | None:

@@ -1,8 +1,8 @@
 """What an attempt has come to, from what came back. No I/O.
 
 Again is what may pass: no answer, 408, 425, 429, every 5xx, and an answer that is not Relay's (a proxy's
-page). All else is for good. That something may be stored is said of whatever may have reached Relay, but
-for 429.
+page). All else is for good, as is an address that cannot be one. That something may be stored is said of
+whatever may have reached Relay, but for 429.
 """
 
 from typing import Any, Final
@@ -33,10 +33,12 @@ def of_answer(batch: Batch[Any], answer: Answer) -> Outcome:
         return of_error(error)
 
 
-def of_error(error: RelayError) -> Outcome:
-    """Of what was raised instead."""
+def of_error(error: Exception) -> Outcome:
+    """Of what was raised instead: whatever it is, the messages are still to be settled."""
+    if not isinstance(error, RelayError):
+        error = RelayError(f"The request could not be made: {type(error).__name__}")
     if isinstance(error, Unreachable):
-        return Again(error, may_be_stored=error.was_sent)
+        return Again(error, may_be_stored=error.was_sent) if error.may_pass else Refused(error)
     if isinstance(error, BadMessage | TooLarge) and error.index is not None:
         return Refused(error, error.index)
     if isinstance(error, TooLarge):
@@ -51,17 +53,22 @@ def _receipts(batch: Batch[Any], said: Any, *, is_stored: bool) -> list[Receipt]
     count = len(batch.messages)
     ids = _column(said, "ids", count, str)
     positions = _column(said, "positions", count, str | None) if is_stored else [None] * count
-    duplicates = said.get("duplicates") if is_stored else None
+    duplicates = _indices(said.get("duplicates")) if is_stored else None
     return [
         Receipt(
             batch.channel,
             ids[index],
             message.idempotency_key,
             positions[index],
-            index in duplicates if isinstance(duplicates, list) else None,
+            None if duplicates is None else index in duplicates,
         )
         for index, message in enumerate(batch.messages)
     ]
+
+
+def _indices(found: Any) -> frozenset[int] | None:
+    """Those that a list has; None: it is none."""
+    return frozenset(each for each in found if isinstance(each, int)) if isinstance(found, list) else None
 
 
 def _column(said: Any, member: str, count: int, kind: Any) -> list[Any]:
