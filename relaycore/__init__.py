@@ -62,6 +62,21 @@ Which messages a subscription gets:
 `filtering.wildcards`  patterns with `*`
 =====================  ============================================================
 
+What is decided when messages are handed out to subscriptions:
+
+=====================  ============================================================
+`delivering.beginning`  where a cursor begins
+`delivering.cursor`    how far a subscription has come, and who may move it
+`delivering.giving`    what one fetch is given
+`delivering.leasing`   who is given which message, what becomes of it, and when it is due again
+`delivering.reading`   what a process has read ahead of a cursor
+`delivering.seeking`   what a seek passes over
+`delivering.settings`  what a subscription is set to
+`delivering.settling`  what becomes of rows, by what workers say of them
+`delivering.skipping`  what retention has deleted before it was handed out
+`delivering.tokens`    by which a worker says which of its messages it means
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

@@ -16,6 +16,10 @@
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
     ├── SubscriptionUnknown  no such subscription
+    ├── SubscriptionChanged  somebody has changed it since it was looked at
+    ├── WrongMode          a subscription of this mode has no such thing
+    ├── DeliveryUnknown    no such message is on its way, or dead
+    ├── ChannelHasSubscriptions  a channel is not removed while somebody reads it
     ├── CursorMoved        what moves a cursor is from before a seek, goes back, or past what was fetched
     ├── ChannelChanged     somebody has changed it since it was looked at
     ├── BadEntry           a stream entry is not in the documented format
@@ -97,6 +101,22 @@ class SubscriptionExists(RelayError):
 
 class SubscriptionUnknown(RelayError, LookupError):
     """A subscription that is not there."""
+
+
+class SubscriptionChanged(RelayError):
+    """A subscription that is not what it was when whoever wants to change it looked at it."""
+
+
+class WrongMode(RelayError):
+    """What is asked of a subscription is not there in its mode."""
+
+
+class DeliveryUnknown(RelayError, LookupError):
+    """A message that is neither on its way nor dead, for this subscription."""
+
+
+class ChannelHasSubscriptions(RelayError):
+    """A channel that was to be removed, and that somebody reads."""
 
 
 class CursorMoved(RelayError):

@@ -19,6 +19,8 @@ NEVER: Final = "0-0"
 START: Final = "0000000000000-0000000000-00000"
 """Before every message."""
 
+_MOST_IN_A_MILLISECOND: Final = 9_999_999_999
+
 _ENTRY_ID: Final = re.compile(r"([0-9]{1,13})-([0-9]{1,10})\Z")
 _POSITION: Final = re.compile(r"[0-9]{13}-[0-9]{10}-[0-9]{5}\Z")
 
@@ -40,6 +42,24 @@ def entry_prefix(entry_id: str) -> str:
 def first_of(entry_id: str) -> str:
     """The position of the first message of an entry."""
     return entry_prefix(entry_id) + "00000"
+
+
+def last_of(entry_id: str) -> str:
+    """Above every message of an entry, and below the next one: no entry has so many."""
+    return entry_prefix(entry_id) + "99999"
+
+
+def before_millisecond(milliseconds: int) -> str:
+    """The position right below whatever is appended in this millisecond or later, ms since 1970."""
+    return START if milliseconds <= 0 else last_of(f"{milliseconds - 1}-{_MOST_IN_A_MILLISECOND}")
+
+
+def previous_position(position: str) -> str:
+    """The position right below this one: the highest that an earlier message can have."""
+    milliseconds, number, index = map(int, position.split("-"))
+    if index:
+        return f"{entry_prefix(f'{milliseconds}-{number}')}{index - 1:05d}"
+    return last_of(f"{milliseconds}-{number - 1}") if number else before_millisecond(milliseconds)
 
 
 def next_position(entry_id: str) -> str:

@@ -6,6 +6,8 @@
 `starting`        from "earliest", "latest", a time or a position to where a cursor stands
 `seeking`         moving a cursor, with a dry run
 `dead`            dead letters: looking, handing out again, dropping; skipping one message
+`ended`           what ended undelivered, and why, in one list
+`filters`         which filters a subscription may have
 `lag`             how far behind a subscription is
 `remembering`     what a subscription is set to, from memory, for what is called once per message
 `pulling/`        fetch, commit, ack, nack, extend

@@ -1,5 +1,7 @@
 """Subscriptions and deliveries, in PostgreSQL. Times that decide are PostgreSQL's, as ms since 1970."""
 
+import json
+from hashlib import blake2b
 from typing import Any, ClassVar, Final
 
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
@@ -100,6 +102,13 @@ class Subscription(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def tag(self) -> str:
+        """Another one whenever an operator has changed something. Handing out changes nothing."""
+        shown = [self.pk, self.state, self.filter, self.filter_scope, self.order, self.delay_seconds]
+        shown += [self.ack_deadline_seconds, self.max_deliveries, self.max_outstanding]
+        return blake2b(json.dumps(shown, sort_keys=True).encode(), digest_size=12).hexdigest()
+
 
 class Delivery(models.Model):
     """One message on its way, or dead: `relaycore.delivering.leasing.Delivery`."""
@@ -109,6 +118,7 @@ class Delivery(models.Model):
     message_id = models.BinaryField(max_length=12)
     state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in DeliveryState])
     attempt = models.PositiveIntegerField(default=0)
+    before = models.PositiveIntegerField(default=0)
     due_at = models.BigIntegerField(default=0)
     deadline_at = models.BigIntegerField(default=0)
     why = models.TextField(blank=True, default="")

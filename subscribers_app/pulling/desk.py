@@ -5,18 +5,21 @@ for each other but in the clerk's transactions.
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.leasing import Ahead, Delivery, Leased, lease
+from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
+from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
-from relaycore.delivering.skipping import Skip, skip
+from relaycore.delivering.settling import Change, meant, settle
+from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of
+from relaycore.position import first_of, previous_position
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
@@ -58,11 +61,17 @@ class Given:
     is_active: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class _Elsewhere:
-    """The cursor is not where it was taken to be."""
+NOBODYS: Final = Given("", 0)
+"""For whoever has gone away."""
 
-    cursor: Cursor
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What was read ahead, and what was on record as deleted after that."""
+
+    ahead: Ahead
+    documents: Sequence[Document]
+    expired: Expired
 
 
 class Desk:
@@ -76,6 +85,7 @@ class Desk:
         self._source = Source(known.channel, wants, self._woken.set)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
+        self._is_full = False
         self._ahead_ms = 0.0
         """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
@@ -87,7 +97,12 @@ class Desk:
 
     def notice(self, glance: ledger.Glance) -> None:
         """What PostgreSQL says of it, by the way."""
-        if glance.is_due or (glance.cursor, glance.is_active) != (self._cursor, self._is_active):
+        # Where too much was on its way somebody else may have settled some of it.
+        if (
+            self._is_full
+            or glance.is_due
+            or (glance.cursor, glance.is_active) != (self._cursor, self._is_active)
+        ):
             self.wake()
 
     def wake(self) -> None:
@@ -97,8 +112,9 @@ class Desk:
     def close(self) -> None:
         """It is set to something else by now, or nobody asks: who waits is answered."""
         self._is_closed = True
-        self._source.close()
         self._woken.set()
+        if not self._turn.locked():
+            self._source.close()
 
     async def fetch(self, wanted: Wanted) -> Given:
         """Messages, as soon as there are any; none if none come within the time.
@@ -111,21 +127,22 @@ class Desk:
         until = self.used_at + wanted.seconds
         patience = max(wanted.seconds, _LEAST_PATIENCE_SECONDS)
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
-        given = None
         try:
-            async with asyncio.timeout(patience) as limit:
-                async with self._turn:
-                    # From here on it ends by itself: what is leased is answered.
-                    limit.reschedule(None)
-                    given = await self._wait(wanted, until, gone)
-        except TimeoutError:
-            pass
+            try:
+                async with asyncio.timeout(patience):
+                    await self._turn.acquire()
+            except TimeoutError:
+                cursor = self._cursor or await self._look()
+                return Given(cursor.position, cursor.generation, is_active=self._is_active)
+            # From here on it ends by itself: what is leased is answered.
+            try:
+                return await self._wait(wanted, until, gone)
+            finally:
+                self._turn.release()
+                if self._is_closed and not self._turn.locked():
+                    self._source.close()
         finally:
             gone.cancel()
-        if given is None:
-            cursor = self._cursor or await self._look()
-            given = Given(cursor.position, cursor.generation)
-        return given
 
     async def commit(self, position: str, generation: int | None) -> Cursor:
         """Everything up to here is done. Mode `cursor`.
@@ -141,30 +158,17 @@ class Desk:
         self._cursor = await clerk().ask(self.known.id, work)
         return self._cursor
 
-    async def settle(
-        self, tokens: Sequence[Token], change: Callable[[Delivery, int], Delivery | None]
-    ) -> list[bool]:
-        """Change what these tokens stand for; of each, whether it was in time.
+    async def settle(self, tokens: Sequence[Token], change: Change) -> Sequence[bool]:
+        """Change what these tokens stand for; of each, whether it was in time."""
 
-        change: what becomes of a delivery at a time (ms); None: it is done
-        """
-
-        def work(entry: Entry) -> list[bool]:
-            held = [token for token in tokens if token.generation == entry.cursor.generation]
-            rows = ledger.find(entry.sql, entry.id, [token.position for token in held])
-            changed: dict[str, Delivery | None] = {}
-            answers = []
-            for token in tokens:
-                row = rows.get(token.position) if token.generation == entry.cursor.generation else None
-                in_time = row is not None and token.position not in changed and row.is_held(token.attempt)
-                if in_time and row is not None:
-                    changed[token.position] = change(row, entry.now)
-                answers.append(in_time)
-            if done := [position for position, row in changed.items() if row is None]:
-                ledger.delete(entry.sql, entry.id, done)
-            if kept := [row for row in changed.values() if row is not None]:
-                ledger.update(entry.sql, entry.id, kept)
-            return answers
+        def work(entry: Entry) -> Sequence[bool]:
+            rows = ledger.find(entry.sql, entry.id, meant(entry.cursor, tokens))
+            settled = settle(entry.cursor, tokens, rows, change, entry.now)
+            if settled.done:
+                ledger.delete(entry.sql, entry.id, settled.done)
+            if settled.changed:
+                ledger.update(entry.sql, entry.id, settled.changed)
+            return settled.in_time
 
         answers = await clerk().ask(self.known.id, work)
         if any(answers):
@@ -175,12 +179,12 @@ class Desk:
 
     async def _wait(self, wanted: Wanted, until: float, gone: "asyncio.Future[Any]") -> Given:
         """Try, and wait, and try again."""
-        while True:
+        while not gone.done():
             self._woken.clear()
-            given = await self._try(wanted)
+            given = await self._try(wanted, gone)
             if not wanted.seconds and not given.messages and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
-                given = await self._try(wanted, is_to_ask=True)
+                given = await self._try(wanted, gone, is_to_ask=True)
             left = until - time.monotonic()
             if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
                 return given
@@ -189,10 +193,9 @@ class Desk:
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
             await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
-            if gone.done():
-                return given
+        return NOBODYS
 
-    async def _try(self, wanted: Wanted, *, is_to_ask: bool = False) -> Given:
+    async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
         try:
             cursor = self._cursor or await self._look()
@@ -204,10 +207,10 @@ class Desk:
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
                 # After what was read, never before.
                 expired = await archive.expired(self.known.channel)
-                found = await self._give(ahead, documents, wanted, expired)
-                if isinstance(found, Given):
-                    return found
-                cursor = found.cursor
+                given = await self._give(_Page(ahead, documents, expired), wanted, gone)
+                if given is not None:
+                    return given
+                cursor = self._cursor or await self._look()
         except BaseException:
             # What holds is not known, or what was read cannot be gone on with.
             self._cursor = None
@@ -219,54 +222,53 @@ class Desk:
         self._ahead_ms = now - time.monotonic() * 1000
         return cursor
 
-    async def _give(
-        self, ahead: Ahead, documents: Sequence[Document], wanted: Wanted, expired: Expired
-    ) -> "Given | _Elsewhere":
-        if self.known.mode == CURSOR:
+    async def _give(self, page: _Page, wanted: Wanted, gone: "asyncio.Future[Any]") -> Given | None:
+        """None: the cursor is elsewhere; `_cursor` is where."""
+        ahead, settings, most = page.ahead, self.known.settings, wanted.most
+        read: dict[bytes, Document | None] = {}
 
-            def fetch(entry: Entry) -> tuple[Cursor, Given | _Elsewhere]:
-                given = _fetched(entry, ahead, documents, expired)
-                return entry.cursor, given
+        def work(entry: Entry) -> tuple[Handed | Unread | Given | None, Cursor]:
+            if gone.done():
+                return NOBODYS, entry.cursor
+            standing = Standing(entry.cursor, entry.noted, entry.is_active)
+            handed: Handed | Unread | None
+            if self.known.mode == CURSOR:
+                handed = fetch(standing, ahead, page.expired)
+            else:
+                find = functools.partial(ledger.rows, entry.sql, entry.id, entry.now, most)
+                is_there = {id: document is not None for id, document in read.items()}
+                handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
+            if isinstance(handed, Handed):
+                _write(entry, handed)
+            return handed, entry.cursor
 
-            self._cursor, given = await clerk().ask(self.known.id, fetch)
-            self._is_active = not isinstance(given, Given) or given.is_active
-            return given
+        while True:
+            handed, self._cursor = await clerk().ask(self.known.id, work)
+            if isinstance(handed, Handed):
+                return self._given(handed, page, read)
+            if not isinstance(handed, Unread):
+                return handed
+            # Before they are leased: what MongoDB does not say costs no attempt.
+            ids = [row.id for row in handed.rows]
+            found = await archive.find(self.known.channel, ids, wanted.most_bytes)
+            read |= found
+            if len(found) < len(ids):
+                most = len(found)  # More would be too many bytes.
 
-        def work(entry: Entry) -> tuple[Leased, Skip | None, bool] | _Elsewhere:
-            return _leased(entry, self.known, ahead, wanted.most, expired)
-
-        found = await clerk().ask(self.known.id, work)
-        if isinstance(found, _Elsewhere):
-            return found
-        leased, missed, self._is_active = found
-        self._cursor = leased.cursor
-        by_position = {document["position"]: document for document in documents}
-        deliveries = {one.position: one for one in (*leased.again, *leased.new)}
-        if leased.again:
-            by_position |= await self._read_again(leased.again)
-        messages = [by_position[position] for position in sorted(deliveries) if position in by_position]
-        cursor = leased.cursor
-        return Given(
-            cursor.position, cursor.generation, messages, deliveries, missed, is_active=self._is_active
-        )
-
-    async def _read_again(self, again: Sequence[Delivery]) -> dict[str, Document]:
-        """What was handed out before. What is not there any more is put on record."""
-        found = await archive.find(self.known.channel, [one.id for one in again])
-        lost = [one for one in again if one.id not in found]
-        if lost:
-
-            def work(entry: Entry) -> None:
-                rows = ledger.find(entry.sql, entry.id, [one.position for one in lost])
-                for one in lost:
-                    if rows.get(one.position) == one:
-                        ledger.delete(entry.sql, entry.id, [one.position])
-                        ledger.write_undelivered(
-                            entry.sql, entry.id, "expired", one.position, one.position, 1
-                        )
-
-            await clerk().ask(self.known.id, work)
-        return {one.position: found[one.id] for one in again if one.id in found}
+    def _given(self, handed: Handed, page: _Page, read: Mapping[bytes, Document | None]) -> Given:
+        cursor, self._is_active = handed.cursor, handed.is_active
+        self._is_full = handed.leased is not None and handed.leased.is_full
+        if not handed.is_active:
+            return Given(cursor.position, cursor.generation, is_active=False)
+        if handed.leased is None:
+            return Given(page.ahead.upto, page.ahead.generation, page.documents, skipped=handed.missed)
+        if handed.lost:
+            self.wake()  # There may be more.
+        by_position = {document["position"]: document for document in page.documents}
+        by_position |= {document["position"]: document for document in read.values() if document is not None}
+        deliveries = {one.position: one for one in (*handed.leased.again, *handed.leased.new)}
+        messages = [by_position[position] for position in sorted(deliveries)]
+        return Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
 
     def _ripe_before(self) -> str | None:
         """With a delay: what stands here or above is not handed out yet."""
@@ -276,45 +278,20 @@ class Desk:
         return first_of(f"{max(0, now - self.known.delay_ms)}-0")
 
 
-def _fetched(
-    entry: Entry, ahead: Ahead, documents: Sequence[Document], expired: Expired
-) -> Given | _Elsewhere:
-    """Mode `cursor`."""
-    cursor = entry.cursor
-    if (ahead.above, ahead.generation) != (cursor.position, cursor.generation):
-        return _Elsewhere(cursor)
-    if not entry.is_active:
-        return Given(cursor.position, cursor.generation, is_active=False)
-    missed = _note(entry, expired)
-    entry.cursor = cursor.fetch(ahead.upto, ahead.generation)
-    entry.was_fetched = True
-    return Given(ahead.upto, ahead.generation, documents, skipped=missed)
-
-
-def _leased(
-    entry: Entry, known: KnownSubscription, ahead: Ahead, most: int, expired: Expired
-) -> tuple[Leased, Skip | None, bool] | _Elsewhere:
-    """Mode `lease`."""
-    if (ahead.above, ahead.generation) != (entry.cursor.position, entry.cursor.generation):
-        return _Elsewhere(entry.cursor)
-    if not entry.is_active:
-        return Leased(entry.cursor), None, False
-    missed = _note(entry, expired)
-    rows = ledger.rows(entry.sql, entry.id, entry.now, most)
-    leased = lease(known.settings, entry.cursor, rows, ahead, most, entry.now)
-    if changed := [*leased.again, *leased.dead]:
-        ledger.update(entry.sql, entry.id, changed)
-    if leased.new:
-        ledger.insert(entry.sql, entry.id, leased.new)
-    entry.cursor = leased.cursor
-    entry.was_fetched = True
-    return leased, missed, True
-
-
-def _note(entry: Entry, expired: Expired) -> Skip | None:
-    """What retention has deleted since it was noted, on record."""
-    noted, missed = skip(entry.cursor.position, entry.noted, expired)
-    if noted.upto != entry.noted.upto:
-        ledger.write_skip(entry.sql, entry.id, noted, missed)
-        entry.noted = noted
-    return missed
+def _write(entry: Entry, handed: Handed) -> None:
+    """What is about to be handed out, and what goes on record."""
+    if handed.noted.upto != entry.noted.upto:
+        ledger.write_skip(entry.sql, entry.id, handed.noted, handed.missed)
+        entry.noted = handed.noted
+    if handed.lost:
+        ledger.delete(entry.sql, entry.id, [row.position for row in handed.lost])
+    for row in handed.lost:
+        after = previous_position(row.position)
+        ledger.write_undelivered(entry.sql, entry.id, "expired", after, row.position, 1)
+    if handed.leased is not None:
+        if changed := [*handed.leased.again, *handed.leased.dead]:
+            ledger.update(entry.sql, entry.id, changed)
+        if handed.leased.new:
+            ledger.insert(entry.sql, entry.id, handed.leased.new)
+    entry.cursor = handed.cursor
+    entry.was_fetched |= handed.is_active

@@ -1,0 +1,124 @@
+"""How far behind a subscription is: the messages above its cursor, and those on their way.
+
+MongoDB counts them in its index, so many at most and for so long at most. With a filter it is a bound: which
+of them are wanted shows only when they are read.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.conf import settings
+from django.db import connection
+from pymongo.errors import PyMongoError
+
+from messages_app.searching import counting, watermark
+from relaycore.channels import partition_of
+from relaycore.errors import one_line
+from relaycore.position import milliseconds_of
+from relaycore.storing import known
+from subscribers_app.models import Subscription
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 10_000
+"""So many messages are counted."""
+
+MOST_IN_A_LIST: Final = 1_000
+SECONDS: Final = 2.0
+
+_STANDING: Final = """
+SELECT s.id, s.position, count(d.position), coalesce(min(d.position), ''),
+       (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+FROM subscriptions AS s
+LEFT JOIN deliveries AS d ON d.subscription_id = s.id AND d.state <> 'dead'
+WHERE s.id = ANY(%s) GROUP BY s.id, s.position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What is not done yet.
+
+    messages:    so many
+    is_exact:    else there may be more than were counted, or fewer than that, with a filter
+    age_seconds: since the oldest of them was put on the stream; None: there is none
+    """
+
+    messages: int
+    is_exact: bool
+    age_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """The messages between two positions.
+
+    is_exact: it is this number
+    is_bound: it is not more
+    """
+
+    messages: int
+    is_exact: bool
+    is_bound: bool
+
+
+def of(row: Subscription, most: int = MOST) -> Lag:
+    """Of one subscription.
+
+    Raises:
+        pymongo.errors.PyMongoError: MongoDB does not answer, or not in time.
+    """
+    return _lag(row, *_standing([row])[row.pk], most, SECONDS)
+
+
+def of_all(rows: Sequence[Subscription], most: int = MOST_IN_A_LIST) -> dict[int, Lag | None]:
+    """Of several, by their keys. None: it could not be learnt within `SECONDS` for all together."""
+    standing, found = _standing(rows), dict[int, Lag | None]()
+    end = time.monotonic() + SECONDS
+    for row in rows:
+        left, here = end - time.monotonic(), standing.get(row.pk)
+        found[row.pk] = None
+        if left <= 0 or here is None:
+            continue
+        try:
+            found[row.pk] = _lag(row, *here, most, left)
+        except PyMongoError as exc:
+            log.warning("how far subscriptions are behind is not known: %s", one_line(exc))
+            end = 0.0
+    return found
+
+
+def between(row: Subscription, above: str, upto: str) -> Between:
+    """How many messages of its channel stand above a position, up to another one.
+
+    Raises:
+        pymongo.errors.PyMongoError: MongoDB does not answer, or not in time.
+    """
+    # Before MongoDB is asked: what is below the watermark then is there.
+    beside = watermark.ask(partition_of(row.channel.channel, settings.RELAY_PARTITIONS))
+    is_stored = beside is not None and not known.lacks(beside) and upto < known.watermark(beside)
+    if upto <= above:
+        return Between(0, True, True)
+    found = counting.count(row.channel.channel, above, upto, most=MOST, seconds=SECONDS)
+    is_bound = found.is_all and is_stored
+    return Between(found.messages, is_bound and row.filter is None, is_bound)
+
+
+def _standing(rows: Sequence[Subscription]) -> dict[int, tuple[str, int, str, int]]:
+    """At one instant: the cursor, how many are on their way, the lowest of these, PostgreSQL's clock."""
+    with connection.cursor() as sql:
+        sql.execute(_STANDING, [[row.pk for row in rows]])
+        return {id: (position, count, lowest, now) for id, position, count, lowest, now in sql.fetchall()}
+
+
+def _lag(
+    row: Subscription, position: str, count: int, lowest: str, now: int, most: int, seconds: float
+) -> Lag:
+    above = counting.count(row.channel.channel, position, most=most, seconds=seconds)
+    oldest = min((one for one in (lowest, above.first) if one), default="")
+    age = max(0, now - milliseconds_of(oldest)) / 1000 if oldest else None
+    is_exact = above.is_all and (row.filter is None or not above.messages)
+    return Lag(above.messages + count, is_exact, age)

@@ -1,0 +1,277 @@
+"""Making, changing, pausing and deleting subscriptions: the one place for the API, the admin and commands.
+
+The row is the truth. Whoever hands out remembers it for a moment (`remembering`), and looks at it again when
+it has changed; where the cursor stands is asked each time.
+
+Mode, channel and name never change: a cursor on another channel is another subscription.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypedDict, Unpack
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
+
+from access_app import audit
+from channels_app.models import Channel
+from channels_app.registration import unknown as unknown_channel
+from messages_app.searching import counting
+from relaybase.postgres.clock import ClockTimestamp
+from relaycore.delivering.beginning import Start
+from relaycore.errors import (
+    BadSubscription,
+    RelayError,
+    SubscriptionChanged,
+    SubscriptionExists,
+    SubscriptionUnknown,
+)
+from subscribers_app import filters, seeking, starting
+from subscribers_app.models import Subscription
+
+LEASE_ONLY = ("ack_deadline_seconds", "max_deliveries", "max_outstanding", "order")
+"""What has no meaning where nothing is leased."""
+
+SETTINGS = ("filter", "filter_scope", "delay_seconds", *LEASE_ONLY)
+
+
+class Settings(TypedDict, total=False):
+    """What may be set and changed, by column. Left out, it is what the model has."""
+
+    filter: Any
+    filter_scope: str
+    delay_seconds: int
+    order: Any
+    ack_deadline_seconds: int
+    max_deliveries: int | None
+    max_outstanding: int
+
+
+def create(name: str, channel: str, mode: str, start: Start, **wanted: Unpack[Settings]) -> Subscription:
+    """Make a subscription; its row. What was deleted of the channel before is none of its concern.
+
+    Raises:
+        BadSubscription: it cannot be meant.
+        ChannelUnknown: there is no such channel.
+        SubscriptionExists: there is one of this name.
+        Disconnected: where it is to begin cannot be learnt now.
+        pymongo.errors.PyMongoError: MongoDB does not answer.
+    """
+    (made,) = create_all([(name, channel)], mode, start, **wanted)
+    return made
+
+
+def create_all(
+    named: Sequence[tuple[str, str]], mode: str, start: Start, **wanted: Unpack[Settings]
+) -> list[Subscription]:
+    """The same for several, each with its name and its channel: all of them, or none."""
+    made = []
+    for name, channel in named:
+        row = Subscription(name=name, channel=_channel(channel), mode=mode)
+        _set(row, wanted)
+        made.append(row)
+    # Before anybody is asked where to begin. Of two at once the constraint decides.
+    if (taken := Subscription.objects.filter(name__in=[name for name, _ in named]).first()) is not None:
+        raise _exists(taken.name)
+    for row in made:
+        begin(row, start)
+    try:
+        with transaction.atomic():
+            for row in made:
+                row.save(force_insert=True)
+                told = {"mode": mode, "position": row.position, **wanted}
+                audit.record("subscription created", [row.name], channel=row.channel.channel, **told)
+            connection.check_constraints()
+    except IntegrityError as exc:
+        raise _why_not(made) from exc
+    for row in made:
+        row.refresh_from_db()
+    return made
+
+
+def begin(row: Subscription, start: Start) -> None:
+    """Where it stands. What retention has deleted so far is noted first: it is no loss of this reader."""
+    gone = counting.deleted(row.channel.channel)
+    row.noted_upto, row.noted_messages = gone.upto, gone.messages
+    row.position = row.fetched = starting.resolve(row.channel.channel, start)
+
+
+def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Settings]) -> Subscription:
+    """Change settings; the row. A filter holds for what is above the cursor, which goes on record.
+
+    tags: one of them is that of the settings when this was decided
+
+    Raises:
+        SubscriptionUnknown: there is no such subscription.
+        SubscriptionChanged: it has none of these tags.
+        BadSubscription: it cannot be meant.
+    """
+    with transaction.atomic():
+        row = locked(name)
+        require_unchanged(row, tags)
+        _set(row, wanted)
+        row.updated_at = ClockTimestamp()
+        row.save(update_fields=[*wanted, "updated_at"])
+        audit.record("subscription changed", [name], from_position=row.position, **wanted)
+    row.refresh_from_db()
+    return row
+
+
+def delete(name: str, *, tags: Iterable[str] | None = None) -> None:
+    """Delete a subscription, with what is on its way, dead and on record of it.
+
+    Raises:
+        SubscriptionUnknown: there is no such subscription.
+        SubscriptionChanged: it has none of these tags.
+    """
+    with transaction.atomic():
+        row = locked(name)
+        require_unchanged(row, tags)
+        row.delete()
+        audit.record("subscription deleted", [name], channel=row.channel.channel, position=row.position)
+
+
+def delete_all(rows: Any) -> int:
+    """Delete these subscriptions; how many there were."""
+    deleted = 0
+    with transaction.atomic():
+        for name in list(rows.order_by("pk").values_list("name", flat=True)):
+            try:
+                delete(name)
+            except SubscriptionUnknown:  # Somebody was quicker.
+                continue
+            deleted += 1
+    return deleted
+
+
+def delete_of_channels(channels: Sequence[str]) -> None:
+    """Delete whoever reads these channels, which are about to be removed."""
+    delete_all(Subscription.objects.filter(channel__channel__in=channels))
+
+
+def pause(name: str, reason: str = "") -> Subscription:
+    """Hand out nothing from now on; the row. What is leased may be confirmed still.
+
+    Raises:
+        SubscriptionUnknown: there is no such subscription.
+    """
+    with transaction.atomic():
+        row = locked(name)
+        _turn(row, Subscription.State.PAUSED, reason)
+        audit.record("subscription paused", [name], reason=reason)
+    row.refresh_from_db()
+    return row
+
+
+def resume(name: str, start: Start | None = None) -> Subscription:
+    """Hand out again; the row. None: from where it stands.
+
+    Raises:
+        SubscriptionUnknown: there is no such subscription.
+        Disconnected, pymongo.errors.PyMongoError: where it is to go on cannot be learnt now.
+    """
+    with transaction.atomic():
+        if start is not None:
+            seeking.seek(name, start)
+        row = locked(name)
+        _turn(row, Subscription.State.ACTIVE, "")
+        audit.record("subscription resumed", [name], position=row.position)
+    row.refresh_from_db()
+    return row
+
+
+def find(name: str) -> Subscription:
+    """The subscription of this name, with its channel.
+
+    Raises:
+        SubscriptionUnknown: there is none.
+    """
+    found = _named(name).first()
+    if found is None:
+        raise unknown(name)
+    return found
+
+
+def locked(name: str) -> Subscription:
+    """The same, locked as `pulling.ledger.lock` does."""
+    found = _named(name).select_for_update(of=("self",), no_key=True).first()
+    if found is None:
+        raise unknown(name)
+    return found
+
+
+def unknown(name: str) -> SubscriptionUnknown:
+    """The error for a subscription that is not there."""
+    return SubscriptionUnknown(f'There is no subscription "{name}".')
+
+
+def require_unchanged(row: Subscription, tags: Iterable[str] | None) -> None:
+    """Nothing, if its settings have one of these tags.
+
+    Raises:
+        SubscriptionChanged: they have not.
+    """
+    if tags is not None and row.tag not in tags:
+        raise SubscriptionChanged(f'The subscription "{row}" has been changed meanwhile. Look at it again.')
+
+
+def _named(name: str) -> QuerySet[Subscription]:
+    # PostgreSQL has no text with NUL in it, so nothing can have such a name.
+    return Subscription.objects.select_related("channel").filter(name=name.replace("\0", "/"))
+
+
+def _channel(name: str) -> Channel:
+    found = None if "\0" in name else Channel.objects.filter(channel=name).first()
+    if found is None:
+        raise unknown_channel(name)
+    return found
+
+
+def _exists(name: str) -> SubscriptionExists:
+    return SubscriptionExists(f'There is a subscription "{name}" already.')
+
+
+def _set(row: Subscription, wanted: Settings) -> None:
+    """Set what is wanted; it has to be something that can be meant.
+
+    Raises:
+        BadSubscription: it cannot.
+    """
+    if isinstance(wanted.get("order"), dict):
+        raise BadSubscription('order: By field is not offered yet. There are "none" and "channel".')
+    if row.mode == Subscription.Mode.CURSOR:
+        _require_of_a_cursor(wanted)
+    for column, value in wanted.items():
+        setattr(row, column, value)
+    try:
+        row.clean_fields(exclude=["channel"])
+    except ValidationError as exc:
+        said = [f"{column}: {' '.join(texts)}" for column, texts in exc.message_dict.items()]
+        raise BadSubscription(" ".join(said)) from exc
+    filters.check(row.filter, row.filter_scope)
+
+
+def _require_of_a_cursor(wanted: Settings) -> None:
+    given = {column: value for column, value in wanted.items() if column in LEASE_ONLY}
+    if given.get("order") == Subscription.Order.NONE:
+        del given["order"]
+    if given:
+        raise BadSubscription(
+            f'{", ".join(given)}: Only a subscription of the mode "lease" has that. In the mode "cursor" '
+            "nothing is leased: one reader gets everything in order, until it commits."
+        )
+
+
+def _why_not(rows: Sequence[Subscription]) -> RelayError:
+    """Somebody was quicker: he has made one of the same name, or removed a channel."""
+    for row in rows:
+        if not Channel.objects.filter(pk=row.channel_id).exists():
+            return unknown_channel(row.channel.channel)
+    names = [row.name for row in rows]
+    taken = Subscription.objects.filter(name__in=names).values_list("name", flat=True).first()
+    return _exists(taken or names[0])
+
+
+def _turn(row: Subscription, state: str, reason: str) -> None:
+    row.state, row.reason, row.updated_at = state, reason, ClockTimestamp()
+    row.save(update_fields=["state", "reason", "updated_at"])
