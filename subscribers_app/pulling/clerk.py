@@ -185,11 +185,15 @@ def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
             answers.append(question.work(entry))
         except RelayError as exc:
             answers.append(exc)
-    moved = [(id, entry.cursor) for id, entry in entries.items() if entry.cursor != found[id].cursor]
-    if moved:
-        ledger.write_cursors(sql, moved)
-    if fetched := [id for id, entry in entries.items() if entry.was_fetched]:
-        ledger.write_fetched_at(sql, fetched)
+    # When somebody asked last is written along, and else once a second.
+    fetched = {id for id, entry in entries.items() if entry.was_fetched}
+    changed = [
+        (id, entry.cursor)
+        for id, entry in entries.items()
+        if entry.cursor != found[id].cursor or (id in fetched and not found[id].is_attended)
+    ]
+    if changed:
+        ledger.write_cursors(sql, changed, fetched)
     return answers
 
 
