@@ -116,7 +116,7 @@ async def _wait(ours: Web, seconds: float, names: Sequence[str]) -> tuple[float,
         connections.append(connection)
         asked.append(connection.ask(request(ours, f"/api/v1/subscriptions/{name}/fetch", wanted)))
         await asyncio.sleep(0)
-    await asyncio.sleep(min(2.0, seconds))
+    await asyncio.sleep(min(5.0, seconds))  # What the first answers take is not of waiting.
     left = began + WAIT_SECONDS - 1 - time.monotonic()
     cpu, since = ours.cpu(), time.monotonic()
     await asyncio.sleep(min(seconds, max(0.1, left)))

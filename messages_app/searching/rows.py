@@ -3,6 +3,7 @@
 import base64
 import functools
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +37,7 @@ def row(document: Document) -> dict[str, Any]:
     }
 
 
-def text(document: Document) -> str:
+def text(document: Mapping[str, Any]) -> str:
     """The same, as the JSON of `relaybase.http.hot.answers`, which takes half as long."""
     payload, attributes = document["message"], document.get("attributes")
     message = (

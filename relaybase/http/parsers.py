@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
@@ -40,9 +40,10 @@ class GuardedJSONParser(JSONParser):
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
         try:
-            decoded = json.loads(body.decode(), parse_constant=_refuse)
+            decoded = _decoder.decode(body.decode())
             # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
-            json.dumps(decoded, ensure_ascii=False).encode()
+            if len(body) > _SHORT_BYTES or b"\\u" in body:
+                json.dumps(decoded, ensure_ascii=False).encode()
         except RecursionError as exc:
             raise ParseError("The body is nested too deeply.") from exc
         except UnicodeEncodeError as exc:
@@ -54,3 +55,9 @@ class GuardedJSONParser(JSONParser):
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
+
+
+_decoder: Final = json.JSONDecoder(parse_constant=_refuse)
+
+_SHORT_BYTES: Final = 256
+"""A body of no more cannot be nested too deeply."""

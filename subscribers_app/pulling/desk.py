@@ -129,7 +129,10 @@ class Desk:
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
         try:
             try:
-                async with asyncio.timeout(patience):
+                if self._turn.locked():
+                    async with asyncio.timeout(patience):
+                        await self._turn.acquire()
+                else:
                     await self._turn.acquire()
             except TimeoutError:
                 cursor = self._cursor or await self._look()
