@@ -57,10 +57,12 @@ What is decided when messages are handed out to subscriptions:
 =====================  ============================================================
 `delivering.beginning`  where a cursor begins
 `delivering.cursor`    how far a subscription has come, and who may move it
+`delivering.giving`    what one fetch hands out, and what is written before
 `delivering.leasing`   who is given which message, what becomes of it, and when it is due again
 `delivering.reading`   what a process has read ahead of a cursor
 `delivering.seeking`   what a seek passes over
 `delivering.settings`  what a subscription is set to
+`delivering.settling`  what becomes of rows by what workers and operators say
 `delivering.skipping`  what retention has deleted before it was handed out
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from access_app import audit
 from messages_app.searching import counting
 from relaycore.delivering.leasing import State
+from relaycore.delivering.settling import redrive as redrive_rows
 from relaycore.errors import DeliveryUnknown, WrongMode
 from relaycore.position import previous_position
 from subscribers_app.models import Delivery, Subscription, Undelivered
@@ -142,10 +143,10 @@ def _redrive(row: Subscription, positions: Sequence[str]) -> int:
         if standing is None:
             return 0
         found = ledger.find(sql, row.pk, positions).values()
-        dead = [one.redrive(standing.now) for one in found if one.state is State.DEAD]
-        if dead:
-            ledger.update(sql, row.pk, dead)
-        return len(dead)
+        again = redrive_rows(standing.cursor, found, standing.now)
+        if again:
+            ledger.update(sql, row.pk, again)
+        return len(again)
 
 
 def _drop(row: Subscription, positions: Sequence[str]) -> int:

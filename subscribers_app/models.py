@@ -119,6 +119,7 @@ class Delivery(models.Model):
     message_id = models.BinaryField(max_length=12)
     state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in DeliveryState])
     attempt = models.PositiveIntegerField(default=0)
+    before = models.PositiveIntegerField(default=0)
     due_at = models.BigIntegerField(default=0)
     deadline_at = models.BigIntegerField(default=0)
     why = models.TextField(blank=True, default="")

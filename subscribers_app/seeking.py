@@ -14,7 +14,7 @@ from access_app import audit
 from messages_app.searching import counting
 from relaycore.delivering.beginning import Start
 from relaycore.delivering.leasing import State
-from relaycore.delivering.seeking import OnTheirWay, passed
+from relaycore.delivering.seeking import OnTheirWay, passed, reach
 from relaycore.delivering.skipping import skip
 from relaycore.errors import SubscriptionUnknown
 from subscribers_app import lag, starting
@@ -62,8 +62,9 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
             raise SubscriptionUnknown(f'There is no subscription "{name}".')
         at = standing.cursor.position
         # What was deleted before anybody was given it is missing by retention, and not by this.
-        ledger.write_skip(sql, row.pk, *skip(at, standing.noted, gone))
-        dropped_rows = on_their_way(row.pk, to)
+        noted, missed = skip(at, standing.noted, gone)
+        ledger.write_skip(sql, row.pk, noted, missed)
+        dropped_rows = on_their_way(row.pk, reach(to, noted))
         is_counted = between.is_bound and row.position <= at
         lost = passed(at, to, dropped_rows, between.messages if is_counted else None)
         if lost is not None:
@@ -76,7 +77,7 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
 
 
 def on_their_way(id: int, to: str) -> OnTheirWay:
-    """The deliveries that are not come by again from there: those at or below it."""
+    """The deliveries up to there."""
     found = (
         Delivery.objects.filter(subscription=id, position__lte=to)
         .exclude(state=State.DEAD)

@@ -31,20 +31,25 @@ A delivery
     leased       its deadline passes         as nack, without anybody who does it: it is due again
     waiting      its time comes, lease       leased, one attempt more
     any of them  its message is gone         expired, on record
-    dead         redrive                     waiting, attempt 0
+    dead         redrive                     waiting, its attempts counted anew
+    dead         ack, of the last attempt,   done: no row
+                 if its deadline has passed
     any of them  skip, drop                  no row, on record
     ===========  ==========================  =====================================================
 
     No timer ends a lease: a row says from when on it may be leased again, and the next `fetch` looks. So
     nothing has to run for it, and a deadline cannot be missed. An ack names its attempt and holds until
-    somebody else has leased the message, however late it is: the work was done.
+    somebody else has leased the message, however late it is: the work was done. So it holds for one that has
+    died of its last deadline, too.
 
 Rules without which something is lost or done twice
     1.  Below the cursor everything is done or has a row. So rows are made in the step that moves the cursor.
     2.  A subscription has a generation. Seek raises it and deletes what is on its way. Tokens and commits
-        carry it, so none from before a seek undoes it.
+        carry it, so none from before a seek undoes it. What was on its way and is not come by again is on
+        record (`seeking`). Above the cursor no row is on its way: what comes as new is not redriven.
     3.  A commit goes forward, and not past what was fetched: what nobody was given is not done.
-    4.  A token names its attempt: of two who had the same message, the one who has it now decides.
+    4.  A token names its attempt: of two who had the same message, the one who has it now decides. So no
+        attempt comes twice in a generation, not even after a redrive.
     5.  Nobody is answered before all of it is committed. If that is not known, what was read ahead is let go.
     6.  Rows on their way are bounded (`Settings.most_outstanding`). At the bound nothing new is leased.
     7.  Order `channel`: nothing is leased while a row is on its way, but the lowest row itself.

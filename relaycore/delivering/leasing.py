@@ -14,6 +14,9 @@ LONGEST_WAIT_MS: Final = 10 * 60 * 1000
 LONGEST_MS: Final = max(MOST_DEADLINE_SECONDS, MOST_DELAY_SECONDS) * 1000 + LONGEST_WAIT_MS
 """No row is due later than this. One that is was written under a clock that has fallen back since."""
 
+LAPSED: Final = "not confirmed in time"
+GIVEN_BACK: Final = "given back"
+
 
 class State(StrEnum):
     """Of a delivery that has a row."""
@@ -29,10 +32,11 @@ class Delivery:
 
     position:    of the message
     id:          of the message, 12 bytes
-    attempt:     so often it was handed out
+    attempt:     so often it was handed out; never the same twice, since tokens name it
     due_at:      from then on it may be leased again, or is dead after the most deliveries; ms since 1970
     deadline_at: leased: until then nobody else is given it
     why:         dead: why
+    before:      so many of the attempts were before it was redriven last, and count no more
     """
 
     position: str
@@ -42,6 +46,7 @@ class Delivery:
     due_at: int = 0
     deadline_at: int = 0
     why: str = ""
+    before: int = 0
 
     def is_due(self, now: int) -> bool:
         """Whether somebody may be given it, or it has died."""
@@ -54,7 +59,7 @@ class Delivery:
 
     def has_spent(self, settings: Settings) -> bool:
         """Whether it was handed out as often as it may be."""
-        return settings.most_deliveries is not None and self.attempt >= settings.most_deliveries
+        return settings.most_deliveries is not None and self._tries >= settings.most_deliveries
 
     def die(self, why: str) -> "Delivery":
         """It is handed out no more, unless somebody wants it."""
@@ -64,11 +69,15 @@ class Delivery:
         """Whether whoever was given it with this attempt is the last one."""
         return self.state is State.LEASED and self.attempt == attempt
 
+    def has_lapsed(self, attempt: int) -> bool:
+        """Whether it is dead since whoever was given it with this attempt, the last one, was too slow."""
+        return self.state is State.DEAD and self.attempt == attempt and self.why == LAPSED
+
     def nack(self, settings: Settings, now: int, delay_ms: int | None = None) -> "Delivery":
         """Whoever has it gives it back. `delay_ms`: not before then; None: 1 s, doubling to 10 min."""
         if self.has_spent(settings):
-            return self.die("given back")
-        wait = wait_ms(self.attempt) if delay_ms is None else delay_ms
+            return self.die(GIVEN_BACK)
+        wait = wait_ms(self._tries) if delay_ms is None else delay_ms
         return replace(self, state=State.WAITING, due_at=now + wait, deadline_at=0)
 
     def extend(self, settings: Settings, now: int, more_ms: int) -> "Delivery":
@@ -77,12 +86,16 @@ class Delivery:
 
     def redrive(self, now: int) -> "Delivery":
         """A dead one is handed out again, as if for the first time."""
-        return replace(self, state=State.WAITING, attempt=0, due_at=now, deadline_at=0, why="")
+        return replace(self, state=State.WAITING, before=self.attempt, due_at=now, deadline_at=0, why="")
+
+    @property
+    def _tries(self) -> int:
+        return self.attempt - self.before
 
     def _leased(self, settings: Settings, attempt: int, deadline_at: int) -> "Delivery":
         held = replace(self, state=State.LEASED, attempt=attempt, deadline_at=deadline_at)
         # After its last attempt there is nothing to wait for.
-        wait = 0 if held.has_spent(settings) else wait_ms(attempt)
+        wait = 0 if held.has_spent(settings) else wait_ms(held._tries)
         return replace(held, due_at=deadline_at + wait)
 
 
@@ -144,7 +157,7 @@ def lease(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead | None, m
 
     ahead: is used only if it begins where the cursor stands, in its generation
     """
-    spent = [row.die("not confirmed in time") for row in rows.due if row.has_spent(settings)]
+    spent = [row.die(LAPSED) for row in rows.due if row.has_spent(settings)]
     due = [row for row in rows.due if not row.has_spent(settings)]
     outstanding = rows.outstanding - len(spent)
     if settings.is_ordered:

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from relaycore.delivering.skipping import Noted
 from relaycore.position import previous_position
 
 
 @dataclass(frozen=True, slots=True)
 class OnTheirWay:
-    """Deliveries that a seek deletes, and does not come by again: those at or below where it goes.
+    """Deliveries that a seek deletes, and does not come by again: those at or below `reach`.
 
     count:           so many
     lowest, highest: their positions; empty if there is none
@@ -27,6 +28,15 @@ class Passed:
     messages: int | None
 
 
+def reach(to: str, noted: Noted) -> str:
+    """Up to where nothing comes by again that is on its way, when a cursor goes there.
+
+    What retention may have deleted was noted while it had a row, or was done. It is noted once: the row that
+    a seek deletes is the last that is known of it.
+    """
+    return max(to, noted.upto)
+
+
 def passed(position: str, to: str, rows: OnTheirWay, between: int | None) -> Passed | None:
     """What is to be put on record when a cursor goes from here to there; None: nothing is passed over.
 
@@ -38,5 +48,5 @@ def passed(position: str, to: str, rows: OnTheirWay, between: int | None) -> Pas
     if not rows.count and between == 0:
         return None
     after = min(position, previous_position(rows.lowest)) if rows.count else position
-    upto = to if is_forward else rows.highest
+    upto = max(to, rows.highest) if is_forward else rows.highest
     return Passed(after, upto, None if between is None else between + rows.count)

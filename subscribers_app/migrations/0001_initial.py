@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ('message_id', models.BinaryField(max_length=12)),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('leased', 'leased'), ('dead', 'dead')], max_length=8)),
                 ('attempt', models.PositiveIntegerField(default=0)),
+                ('before', models.PositiveIntegerField(default=0)),
                 ('due_at', models.BigIntegerField(default=0)),
                 ('deadline_at', models.BigIntegerField(default=0)),
                 ('why', models.TextField(blank=True, default='')),

@@ -55,17 +55,19 @@ class Source:
         Raises:
             Disconnected, UnfitServer, pymongo.errors.PyMongoError: as `Feed.take`.
         """
-        if self._feed is None or self.read is None:
+        feed, read = self._feed, self.read
+        if feed is None or read is None:
             return
-        while len(self.read) < messages and self.read.size < size:
-            page = self._feed.take(0)
+        # It may be closed meanwhile: what was read is let go then.
+        while self.read is read and len(read) < messages and read.size < size:
+            page = feed.take(0)
             if page is None:
                 return
             if self._wants is None:
-                self.read.add(page.messages)
+                read.add(page.messages)
             else:
                 # A filter may take its time with a large message: not in the event loop.
-                await asyncio.to_thread(self.read.add, page.messages, self._wants)
+                await asyncio.to_thread(read.add, page.messages, self._wants)
             self._turn = page.turn
 
     async def ask(self, seconds: float) -> None:

@@ -5,18 +5,21 @@ for each other but in the clerk's transactions.
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.leasing import Ahead, Delivery, Leased, lease
+from relaycore.delivering.giving import Handed, Standing, fetch, lease_next
+from relaycore.delivering.leasing import Ahead, Delivery, Leased
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
-from relaycore.delivering.skipping import Skip, skip
+from relaycore.delivering.settling import Change, meant, settle, still_lost
+from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of
+from relaycore.position import first_of, previous_position
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
@@ -56,13 +59,6 @@ class Given:
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     skipped: Skip | None = None
     is_active: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Elsewhere:
-    """The cursor is not where it was taken to be."""
-
-    cursor: Cursor
 
 
 class Desk:
@@ -118,6 +114,8 @@ class Desk:
                     # From here on it ends by itself: what is leased is answered.
                     limit.reschedule(None)
                     given = await self._wait(wanted, until, gone)
+                    if self._is_closed:
+                        self._source.close()  # What was opened after it was closed, nobody would close.
         except TimeoutError:
             pass
         finally:
@@ -141,30 +139,17 @@ class Desk:
         self._cursor = await clerk().ask(self.known.id, work)
         return self._cursor
 
-    async def settle(
-        self, tokens: Sequence[Token], change: Callable[[Delivery, int], Delivery | None]
-    ) -> list[bool]:
-        """Change what these tokens stand for; of each, whether it was in time.
+    async def settle(self, tokens: Sequence[Token], change: Change) -> Sequence[bool]:
+        """Change what these tokens stand for; of each, whether it was in time."""
 
-        change: what becomes of a delivery at a time (ms); None: it is done
-        """
-
-        def work(entry: Entry) -> list[bool]:
-            held = [token for token in tokens if token.generation == entry.cursor.generation]
-            rows = ledger.find(entry.sql, entry.id, [token.position for token in held])
-            changed: dict[str, Delivery | None] = {}
-            answers = []
-            for token in tokens:
-                row = rows.get(token.position) if token.generation == entry.cursor.generation else None
-                in_time = row is not None and token.position not in changed and row.is_held(token.attempt)
-                if in_time and row is not None:
-                    changed[token.position] = change(row, entry.now)
-                answers.append(in_time)
-            if done := [position for position, row in changed.items() if row is None]:
-                ledger.delete(entry.sql, entry.id, done)
-            if kept := [row for row in changed.values() if row is not None]:
-                ledger.update(entry.sql, entry.id, kept)
-            return answers
+        def work(entry: Entry) -> Sequence[bool]:
+            rows = ledger.find(entry.sql, entry.id, meant(entry.cursor, tokens))
+            settled = settle(entry.cursor, tokens, rows, change, entry.now)
+            if settled.done:
+                ledger.delete(entry.sql, entry.id, settled.done)
+            if settled.changed:
+                ledger.update(entry.sql, entry.id, settled.changed)
+            return settled.in_time
 
         answers = await clerk().ask(self.known.id, work)
         if any(answers):
@@ -204,10 +189,10 @@ class Desk:
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
                 # After what was read, never before.
                 expired = await archive.expired(self.known.channel)
-                found = await self._give(ahead, documents, wanted, expired)
-                if isinstance(found, Given):
-                    return found
-                cursor = found.cursor
+                given = await self._give(ahead, documents, wanted, expired)
+                if given is not None:
+                    return given
+                cursor = self._cursor or await self._look()
         except BaseException:
             # What holds is not known, or what was read cannot be gone on with.
             self._cursor = None
@@ -221,34 +206,38 @@ class Desk:
 
     async def _give(
         self, ahead: Ahead, documents: Sequence[Document], wanted: Wanted, expired: Expired
-    ) -> "Given | _Elsewhere":
-        if self.known.mode == CURSOR:
+    ) -> Given | None:
+        """None: the cursor is elsewhere; `_cursor` is where."""
+        settings, most = self.known.settings, wanted.most
 
-            def fetch(entry: Entry) -> tuple[Cursor, Given | _Elsewhere]:
-                given = _fetched(entry, ahead, documents, expired)
-                return entry.cursor, given
+        def work(entry: Entry) -> tuple[Handed | None, Cursor]:
+            standing = Standing(entry.cursor, entry.noted, entry.is_active)
+            if self.known.mode == CURSOR:
+                handed = fetch(standing, ahead, expired)
+            else:
+                find = functools.partial(ledger.rows, entry.sql, entry.id, entry.now, most)
+                handed = lease_next(standing, settings, find, ahead, most, entry.now, expired)
+            return handed and _hand(entry, handed), entry.cursor
 
-            self._cursor, given = await clerk().ask(self.known.id, fetch)
-            self._is_active = not isinstance(given, Given) or given.is_active
-            return given
+        handed, cursor = await clerk().ask(self.known.id, work)
+        self._cursor = cursor
+        if handed is None:
+            return None
+        self._is_active = handed.is_active
+        if not handed.is_active:
+            return Given(cursor.position, cursor.generation, is_active=False)
+        if handed.leased is None:
+            return Given(ahead.upto, ahead.generation, documents, skipped=handed.missed)
+        return await self._leased(handed, handed.leased, documents)
 
-        def work(entry: Entry) -> tuple[Leased, Skip | None, bool] | _Elsewhere:
-            return _leased(entry, self.known, ahead, wanted.most, expired)
-
-        found = await clerk().ask(self.known.id, work)
-        if isinstance(found, _Elsewhere):
-            return found
-        leased, missed, self._is_active = found
-        self._cursor = leased.cursor
+    async def _leased(self, handed: Handed, leased: Leased, documents: Sequence[Document]) -> Given:
         by_position = {document["position"]: document for document in documents}
         deliveries = {one.position: one for one in (*leased.again, *leased.new)}
         if leased.again:
             by_position |= await self._read_again(leased.again)
         messages = [by_position[position] for position in sorted(deliveries) if position in by_position]
         cursor = leased.cursor
-        return Given(
-            cursor.position, cursor.generation, messages, deliveries, missed, is_active=self._is_active
-        )
+        return Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
 
     async def _read_again(self, again: Sequence[Delivery]) -> dict[str, Document]:
         """What was handed out before. What is not there any more is put on record."""
@@ -258,12 +247,10 @@ class Desk:
 
             def work(entry: Entry) -> None:
                 rows = ledger.find(entry.sql, entry.id, [one.position for one in lost])
-                for one in lost:
-                    if rows.get(one.position) == one:
-                        ledger.delete(entry.sql, entry.id, [one.position])
-                        ledger.write_undelivered(
-                            entry.sql, entry.id, "expired", one.position, one.position, 1
-                        )
+                gone = still_lost(lost, rows)
+                ledger.delete(entry.sql, entry.id, gone)
+                for at in gone:
+                    ledger.write_undelivered(entry.sql, entry.id, "expired", previous_position(at), at, 1)
 
             await clerk().ask(self.known.id, work)
         return {one.position: found[one.id] for one in again if one.id in found}
@@ -276,45 +263,16 @@ class Desk:
         return first_of(f"{max(0, now - self.known.delay_ms)}-0")
 
 
-def _fetched(
-    entry: Entry, ahead: Ahead, documents: Sequence[Document], expired: Expired
-) -> Given | _Elsewhere:
-    """Mode `cursor`."""
-    cursor = entry.cursor
-    if (ahead.above, ahead.generation) != (cursor.position, cursor.generation):
-        return _Elsewhere(cursor)
-    if not entry.is_active:
-        return Given(cursor.position, cursor.generation, is_active=False)
-    missed = _note(entry, expired)
-    entry.cursor = cursor.fetch(ahead.upto, ahead.generation)
-    entry.was_fetched = True
-    return Given(ahead.upto, ahead.generation, documents, skipped=missed)
-
-
-def _leased(
-    entry: Entry, known: KnownSubscription, ahead: Ahead, most: int, expired: Expired
-) -> tuple[Leased, Skip | None, bool] | _Elsewhere:
-    """Mode `lease`."""
-    if (ahead.above, ahead.generation) != (entry.cursor.position, entry.cursor.generation):
-        return _Elsewhere(entry.cursor)
-    if not entry.is_active:
-        return Leased(entry.cursor), None, False
-    missed = _note(entry, expired)
-    rows = ledger.rows(entry.sql, entry.id, entry.now, most)
-    leased = lease(known.settings, entry.cursor, rows, ahead, most, entry.now)
-    if changed := [*leased.again, *leased.dead]:
-        ledger.update(entry.sql, entry.id, changed)
-    if leased.new:
-        ledger.insert(entry.sql, entry.id, leased.new)
-    entry.cursor = leased.cursor
-    entry.was_fetched = True
-    return leased, missed, True
-
-
-def _note(entry: Entry, expired: Expired) -> Skip | None:
-    """What retention has deleted since it was noted, on record."""
-    noted, missed = skip(entry.cursor.position, entry.noted, expired)
-    if noted.upto != entry.noted.upto:
-        ledger.write_skip(entry.sql, entry.id, noted, missed)
-        entry.noted = noted
-    return missed
+def _hand(entry: Entry, handed: Handed) -> Handed:
+    """Write what is about to be handed out."""
+    if handed.noted.upto != entry.noted.upto:
+        ledger.write_skip(entry.sql, entry.id, handed.noted, handed.missed)
+        entry.noted = handed.noted
+    if handed.leased is not None:
+        if changed := [*handed.leased.again, *handed.leased.dead]:
+            ledger.update(entry.sql, entry.id, changed)
+        if handed.leased.new:
+            ledger.insert(entry.sql, entry.id, handed.leased.new)
+    entry.cursor = handed.cursor
+    entry.was_fetched |= handed.is_active
+    return handed

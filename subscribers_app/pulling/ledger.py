@@ -16,7 +16,7 @@ from relaycore.delivering.skipping import Noted, Skip
 
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
-_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why"
+_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
         f"INSERT INTO deliveries (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
         "ON CONFLICT (subscription_id, position) DO UPDATE SET state = excluded.state, "
         "attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = excluded.deadline_at, "
-        "why = '', died_at = NULL WHERE deliveries.state = 'dead'",
+        "before = excluded.before, why = '', died_at = NULL WHERE deliveries.state = 'dead'",
         [(id, *_row(one)) for one in new],
         page_size=1000,
     )
@@ -153,7 +153,7 @@ def update(sql: CursorWrapper, id: int, changed: Sequence[Delivery]) -> None:
     execute_values(
         sql.cursor,
         "UPDATE deliveries AS d SET state = v.state, attempt = v.attempt, due_at = v.due_at, "  # noqa: S608
-        "deadline_at = v.deadline_at, why = v.why, "
+        "deadline_at = v.deadline_at, why = v.why, before = v.before, "
         "died_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END "
         f"FROM (VALUES %s) AS v ({_COLUMNS}) "
         f"WHERE d.subscription_id = {int(id)} AND d.position = v.position",
@@ -176,9 +176,18 @@ def delete_on_their_way(sql: CursorWrapper, id: int) -> None:
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
-    position, id, state, attempt, due_at, deadline_at, why = row
-    return Delivery(position, bytes(id), State(state), attempt, due_at, deadline_at, why)
+    position, id, state, *others = row
+    return Delivery(position, bytes(id), State(state), *others)
 
 
 def _row(one: Delivery) -> tuple[Any, ...]:
-    return one.position, one.id, one.state.value, one.attempt, one.due_at, one.deadline_at, one.why
+    return (
+        one.position,
+        one.id,
+        one.state.value,
+        one.attempt,
+        one.due_at,
+        one.deadline_at,
+        one.why,
+        one.before,
+    )
