@@ -31,25 +31,25 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS messages, coalesce(min(position), '') AS lowest FROM (
         SELECT position FROM deliveries WHERE subscription_id = s.id AND state <> 'dead'
         ORDER BY position LIMIT {MOST_ROWS}
-    ) AS some
+    ) AS few
 ) AS way
 CROSS JOIN LATERAL (
     SELECT count(*) AS messages FROM (
         SELECT FROM deliveries WHERE subscription_id = s.id AND state = 'dead' LIMIT {MOST_ROWS}
-    ) AS some
+    ) AS few
 ) AS dead
 ORDER BY s.id LIMIT {MOST}
 """  # noqa: S608 -- constants, here and below
 
 _ENDED: Final = f"""
-SELECT s.id, some.cause, count(*), sum(some.messages)::bigint, bool_and(some.messages IS NOT NULL)
+SELECT s.id, few.cause, count(*), sum(few.messages)::bigint, bool_and(few.messages IS NOT NULL)
 FROM (SELECT id FROM subscriptions ORDER BY id LIMIT {MOST}) AS s
 CROSS JOIN LATERAL (
     SELECT cause, messages FROM undelivered
     WHERE subscription_id = s.id AND at > clock_timestamp() - make_interval(secs => {LATELY_SECONDS})
     ORDER BY at DESC LIMIT {MOST_ROWS}
-) AS some
-GROUP BY s.id, some.cause
+) AS few
+GROUP BY s.id, few.cause
 """  # noqa: S608
 
 
