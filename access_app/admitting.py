@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from access_app.remembering import Remembered
 from relaybase.http.hot import plain
-from relaybase.http.hot.application import not_valid
+from relaybase.http.hot.application import holder_of
 
 
 class Admitted:
@@ -31,8 +31,7 @@ class Admitted:
             Disconnected: PostgreSQL does not say it now.
         """
         if (key := plain.key_of(headers)) is not None:
-            if (self._remembered.known(key) or await self._remembered.find(key)) is None:
-                raise not_valid()
+            await holder_of(self._remembered, key)
             return True
         session = _session_key(headers.get(b"cookie", b""))
         return bool(session) and await asyncio.to_thread(_has_user, session)

@@ -7,6 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from access_app import tokens
+from relaybase.http.details import NOT_VALID
 
 
 class _ByKey(TokenAuthentication):
@@ -14,7 +15,7 @@ class _ByKey(TokenAuthentication):
         """The user and the token."""
         token = tokens.find(key)
         if token is None:
-            raise AuthenticationFailed("This token is unknown, expired or revoked.")
+            raise AuthenticationFailed(NOT_VALID)
         return token.user, token
 
 

@@ -1,9 +1,10 @@
 """How often a password may be wrong: for each account, and from each address.
 
 Counted is each attempt before its password is looked at, so that many at once are no way around it; a right
-one takes its own back. It is counted in Redis, so for all web processes together, and for names that nobody
-has as well: no answer tells whether there is such an account. Without Redis nobody is refused, as everywhere
-(`relaybase.http.throttling`); then only `hashing` holds guesses back.
+one takes its own back, and so does one whose password nobody has looked at in the end. It is counted in
+Redis, so for all web processes together, and for names that nobody has as well: no answer tells whether
+there is such an account. Without Redis nobody is refused, as everywhere (`relaybase.http.throttling`); then
+only `hashing` holds guesses back.
 
 Who guesses must not be able to lock somebody out. So an address from which an account has logged in within
 the last `KNOWN_SECONDS` has a count of its own for it, which strangers do not touch.
@@ -50,12 +51,17 @@ class LimitedBackend(ModelBackend):
 
         Raises:
             TooManyGuesses: nobody looks at it.
+            django.db.Error: PostgreSQL does not say what it is.
         """
         if username is None or password is None:
             return None
         attempt = Attempt(username, request.META.get("REMOTE_ADDR", "") if request else "")
         attempt.begin()
-        user = super().authenticate(request, username, password, **more)
+        try:
+            user = super().authenticate(request, username, password, **more)
+        except Exception:
+            attempt.take_back()
+            raise
         if user is not None:
             attempt.succeed()
         return user
@@ -91,14 +97,22 @@ class Attempt:
 
     def succeed(self) -> None:
         """It was no guess. From now on the account is known from there."""
+        self._uncount(is_known=True)
+
+    def take_back(self) -> None:
+        """Nobody has looked at the password."""
+        self._uncount(is_known=False)
+
+    def _uncount(self, *, is_known: bool) -> None:
         try:
             with shared_redis().pipeline(transaction=True) as pipeline:
                 for key in self._counts:
                     pipeline.incr(key, -1)
-                pipeline.set(self._known, 1, ex=KNOWN_SECONDS)
+                if is_known:
+                    pipeline.set(self._known, 1, ex=KNOWN_SECONDS)
                 pipeline.execute()
         except redis.RedisError as exc:
-            log.warning("Redis does not answer, so it is not noted from where somebody logs in: %s", exc)
+            log.warning("Redis does not answer, so an attempt stays counted that was no wrong one: %s", exc)
 
     @property
     def _known(self) -> str:

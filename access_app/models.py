@@ -64,6 +64,9 @@ class Token(models.Model):
 
     objects = TokenQuerySet.as_manager()
 
+    _granted: tuple[Any, rights.Grants] = (None, rights.Grants(()))
+    """Grants that were read, and what they allow: a request may ask for each of a thousand channels."""
+
     class Meta:
         db_table = "tokens"
         ordering: ClassVar[list[str]] = ["name"]
@@ -74,7 +77,12 @@ class Token(models.Model):
     @property
     def granted(self) -> rights.Grants:
         """What it may do."""
-        return granted(self.grants)
+        of, found = self._granted
+        # Forms set others later.
+        if self.grants is not of:
+            found = granted(self.grants)
+            self._granted = (self.grants, found)
+        return found
 
     @property
     def state(self) -> str:

@@ -27,15 +27,18 @@ LACKS: Final = 'The user of this token or session lacks the permission "{}".'
 OF_USE: Final[Mapping[str, frozenset[str]]] = {
     READ: frozenset(
         {
-            *("channels_app.view_channel", "channels_app.view_gap", "messages_app.view_message"),
+            *("channels_app.view_channel", "channels_app.view_gap"),
+            *("messages_app.view_message", "messages_app.view_quarantined"),
             "subscribers_app.view_subscription",
         }
     ),
     PUBLISH: frozenset({"messages_app.add_message"}),
     MANAGE: frozenset(
-        of.format(verb)
-        for verb in ("add", "change", "delete")
-        for of in ("channels_app.{}_channel", "subscribers_app.{}_subscription")
+        {
+            *(f"channels_app.{verb}_channel" for verb in ("add", "change", "delete")),
+            *(f"messages_app.{verb}_quarantined" for verb in ("change", "delete")),
+            *(f"subscribers_app.{verb}_subscription" for verb in ("add", "change", "delete")),
+        }
     ),
 }
 """Of Django's permissions those that a user needs for all that a right is good for."""

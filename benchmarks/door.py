@@ -7,26 +7,21 @@ of asyncpg for each request (`peers/fastapi_insert.py`). Both look at who asks.
 import asyncio
 import importlib.util
 import os
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
-import psutil
-
 from benchmarks.contenders import PEERS
-from benchmarks.processes import cpu_seconds, end, family
 from benchmarks.progress import say
 from benchmarks.relay import Relay
 from benchmarks.results import Results
 from benchmarks.target import WrongResult
-from tests.acceptance.stack import ROOT
+from benchmarks.web import Web, length_of, relay_web, serving
+from relaystack.ports import free_port
 
 RELAY: Final = "published by HTTP, one by one"
 PEER: Final = "FastAPI and asyncpg, one by one"
@@ -35,29 +30,6 @@ _CONNECTIONS: Final = 64
 _PAYLOAD: Final = b"%0170d" % 0
 _CHANNEL: Final = "door"
 _LINES: Final = 1000
-_BEGINNING_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A web process that is published to."""
-
-    process: psutil.Process
-    port: int
-    token: str
-
-    def request(self, body: bytes, content_type: str = "text/plain") -> bytes:
-        """As it goes over the wire."""
-        head = (
-            f"POST /api/v1/channels/{_CHANNEL}/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-            f"Authorization: Bearer {self.token}\r\nContent-Type: {content_type}\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
-
-    def cpu(self) -> float:
-        """CPU seconds that it has taken so far."""
-        return cpu_seconds({"web": family(self.process.pid)})["web"]
 
 
 class _Client(asyncio.Protocol):
@@ -86,8 +58,7 @@ class _Client(asyncio.Protocol):
         head, separator, body = self._buffer.partition(b"\r\n\r\n")
         if not separator or self._answered is None:
             return
-        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
-        if len(body) < length:
+        if len(body) < (length := length_of(head)):
             return
         self._buffer = body[length:]
         answered, self._answered = self._answered, None
@@ -105,26 +76,35 @@ class _Client(asyncio.Protocol):
         self._transport.close()
 
 
+def _request(web: Web, body: bytes, content_type: str = "text/plain") -> bytes:
+    """As it goes over the wire."""
+    head = (
+        f"POST /api/v1/channels/{_CHANNEL}/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {web.token}\r\nContent-Type: {content_type}\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
 def measure(relay: Relay, results: Results, seconds: float, times: int) -> None:
     """Each server so many times in turn, for so many seconds."""
     relay.empty()
     relay.make_channel(_CHANNEL)
-    with _relay(relay) as ours:
+    with relay_web(relay) as ours:
         _measure_both(relay, ours, results, seconds, times)
-        for policy in ("everysec", "always"):
-            relay.redis.config_set("appendfsync", policy)
-            rates = [_closed(ours, seconds)[0] for _ in range(times)]
-            name = f"published by HTTP, appendfsync {policy}"
-            results.add("h", name, median(rates), "requests/s", to=f"{PEER}, requests/s", rates=rates)
+        relay.redis.config_set("appendfsync", "always")
+        rates = [_closed(ours, seconds)[0] for _ in range(times)]
+        name = "published by HTTP, appendfsync always"
+        results.add("h", name, median(rates), "requests/s", to=f"{PEER}, requests/s", rates=rates)
         relay.redis.config_set("appendfsync", "everysec")
         p99 = [_at_rate(ours, 5000.0, seconds) for _ in range(times)]
         results.add("h", "published by HTTP at 5,000/s, p99", median(p99) * 1000, "ms", rates=p99)
-        lines = ours.request(b'{"message": "%s"}\n' % _PAYLOAD * _LINES, "application/x-ndjson")
+        lines = _request(ours, b'{"message": "%s"}\n' % _PAYLOAD * _LINES, "application/x-ndjson")
         rates = [_closed(ours, seconds, lines, connections=4)[0] * _LINES for _ in range(times)]
         results.add("h", "published by HTTP, 1,000 lines a request", median(rates), "messages/s", rates=rates)
 
 
-def _measure_both(relay: Relay, ours: Server, results: Results, seconds: float, times: int) -> None:
+def _measure_both(relay: Relay, ours: Web, results: Results, seconds: float, times: int) -> None:
     servers = {RELAY: ours}
     with _peer(relay, results) as peer:
         if peer is not None:
@@ -144,15 +124,15 @@ def _measure_both(relay: Relay, ours: Server, results: Results, seconds: float, 
 
 
 def _closed(
-    server: Server, seconds: float, request: bytes = b"", connections: int = _CONNECTIONS
+    server: Web, seconds: float, request: bytes = b"", connections: int = _CONNECTIONS
 ) -> tuple[float, float]:
     """As fast as it answers: requests for each second, and CPU seconds of the server for each."""
     before, began = server.cpu(), time.perf_counter()
-    answered = asyncio.run(_ask_for(server, request or server.request(_PAYLOAD), connections, seconds))
+    answered = asyncio.run(_ask_for(server, request or _request(server, _PAYLOAD), connections, seconds))
     return answered / (time.perf_counter() - began), (server.cpu() - before) / max(1, answered)
 
 
-async def _ask_for(server: Server, request: bytes, connections: int, seconds: float) -> int:
+async def _ask_for(server: Web, request: bytes, connections: int, seconds: float) -> int:
     clients = await _connect(server, request, connections)
     until = time.perf_counter() + seconds
 
@@ -169,14 +149,14 @@ async def _ask_for(server: Server, request: bytes, connections: int, seconds: fl
     return sum(counts)
 
 
-def _at_rate(server: Server, per_second: float, seconds: float) -> float:
+def _at_rate(server: Web, per_second: float, seconds: float) -> float:
     """So many requests a second, whatever becomes of them: what 99 of 100 took, from when they were due."""
     took = sorted(asyncio.run(_ask_at(server, per_second, seconds)))
     return took[int(len(took) * 0.99)]
 
 
-async def _ask_at(server: Server, per_second: float, seconds: float) -> Sequence[float]:
-    clients = await _connect(server, server.request(_PAYLOAD), _CONNECTIONS)
+async def _ask_at(server: Web, per_second: float, seconds: float) -> Sequence[float]:
+    clients = await _connect(server, _request(server, _PAYLOAD), _CONNECTIONS)
     began = time.perf_counter() + 0.1
 
     async def its_share(number: int, client: _Client) -> list[float]:
@@ -193,7 +173,7 @@ async def _ask_at(server: Server, per_second: float, seconds: float) -> Sequence
     return [one for share in found for one in share]
 
 
-async def _connect(server: Server, request: bytes, connections: int) -> list[_Client]:
+async def _connect(server: Web, request: bytes, connections: int) -> list[_Client]:
     loop = asyncio.get_running_loop()
     made = [
         await loop.create_connection(lambda: _Client(request), "127.0.0.1", server.port)
@@ -203,13 +183,7 @@ async def _connect(server: Server, request: bytes, connections: int) -> list[_Cl
 
 
 @contextmanager
-def _relay(relay: Relay) -> Iterator[Server]:
-    with _web("relayproject.asgi:application", relay.stack.environment, relay.stack.info["token"]) as web:
-        yield web
-
-
-@contextmanager
-def _peer(relay: Relay, results: Results) -> Iterator[Server | None]:
+def _peer(relay: Relay, results: Results) -> Iterator[Web | None]:
     missing = [name for name in ("fastapi", "asyncpg") if importlib.util.find_spec(name) is None]
     if missing:
         results.skip(PEER, f"no {' and '.join(missing)}: benchmarks/peers/requirements.txt")
@@ -218,37 +192,8 @@ def _peer(relay: Relay, results: Results) -> Iterator[Server | None]:
     token = relay.stack.info["token"]
     url = urlsplit(relay.stack.info["database_url"])._replace(query="").geturl()
     environment = {**os.environ, "DATABASE_URL": url, "TOKEN": token}
-    with _web("fastapi_insert:app", environment, token, "--app-dir", str(PEERS)) as peer:
+    port = free_port()
+    argv = [sys.executable, "-m", "uvicorn", "fastapi_insert:app", "--app-dir", str(PEERS)]
+    argv += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
+    with serving(argv, environment, port, token) as peer:
         yield peer
-
-
-@contextmanager
-def _web(application: str, environment: dict[str, str], token: str, *more: str) -> Iterator[Server]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", application, "--port", str(port), *more]
-        + ["--no-access-log", "--log-level", "warning"],
-        cwd=ROOT,
-        env={**environment, "RELAY_WEB_REQUESTS_PER_MINUTE": "0"},
-    )
-    server = Server(psutil.Process(process.pid), port, token)
-    try:
-        _await(server)
-        yield server
-    finally:
-        end([server.process])
-
-
-def _await(server: Server) -> None:
-    deadline = time.monotonic() + _BEGINNING_SECONDS
-    while True:
-        try:
-            asyncio.run(_ask_for(server, server.request(_PAYLOAD), 1, 0.01))
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return

@@ -79,9 +79,15 @@ class Settings(Flags, total=False):
 
 
 def start(
-    name: str, policy: Policy = CONTENT, retention_seconds: int | None = None, **flags: Unpack[Flags]
+    name: str,
+    policy: Policy = CONTENT,
+    retention_seconds: int | None = None,
+    door: str = "",
+    **flags: Unpack[Flags],
 ) -> Channel:
     """Make a channel; its row, INACTIVE until a listener hears it, unless nobody is to listen.
+
+    door: as `check_new_name`
 
     Messages that are stored under this name already are deleted as if their time had been made shorter.
 
@@ -91,7 +97,7 @@ def start(
         UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
     deployment.require_unless_away()
-    channel = Channel(channel=check_new_name(name), deduplicate=policy.as_json(), **flags)
+    channel = Channel(channel=check_new_name(name, door), deduplicate=policy.as_json(), **flags)
     channel.retention = Retention().become(retention_seconds, Channel.objects.now())
     try:
         # The unique constraint decides between two who start the same channel at once.

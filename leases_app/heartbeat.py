@@ -93,7 +93,8 @@ class Heartbeat:
             self.went_back = True
             log.error("%s", exc)
         except LeaseLost as exc:
-            log.warning("%s", exc)
+            # Who hands over on purpose finds the next one's term: that is how it should be, many times a day.
+            log.log(logging.INFO if self._closed.is_set() else logging.WARNING, "%s", exc)
         finally:
             # Whatever ended the thread: a term that nobody renews must not be worked under.
             self.lost = True

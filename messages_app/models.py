@@ -73,6 +73,8 @@ class Quarantined(models.Model):
             models.Index(
                 fields=["acknowledged_at", "quarantined_at", "id"], name="acknowledged_quarantined_id"
             ),
+            # Whether what a publisher waits for has come here.
+            models.Index(fields=["message_id"], name="quarantined_message_id"),
         ]
 
     def __str__(self) -> str:

@@ -16,9 +16,9 @@ from relaybase.http.problems import as_response
 
 
 class Root(APIView):
-    """Relay keeps what is published on Redis channels.
+    """Relay keeps what is published on Redis channels, or to it by HTTP.
 
-    Start listening to a channel, look at the channels, read their messages.
+    Start listening to a channel, publish on it, look at the channels, read their messages.
     """
 
     name = "Relay"

@@ -46,6 +46,7 @@ RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS",
 
 RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000, most=10**9)
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
+RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
 RELAY_METRICS_TOKEN = env.fitting(
     "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
@@ -101,6 +102,7 @@ INSTALLED_APPS = [
     "channels_app",
     "messages_app",
     "subscribers_app",
+    "compat_app",
 ]
 
 MIDDLEWARE = [
@@ -204,9 +206,10 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["relaybase.http.throttling.PerToken"],
     "DEFAULT_SCHEMA_CLASS": "relaybase.http.openapi.Described",
     "EXCEPTION_HANDLER": "relaybase.http.problems.answer",
+    "VIEW_DESCRIPTION_FUNCTION": "relaybase.pages.descriptions.described",
 }
 
-API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels.
+API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels, or to it by HTTP.
 
 Every address is answered with and without a slash at its end. Errors are problem details
 (RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`."""

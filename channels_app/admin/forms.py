@@ -16,7 +16,8 @@ from channels_app.validators import content
 from relaycore.errors import BadPolicy
 from relaycore.policy import parse
 
-SETTINGS: Final = ("listen", "deduplicate", "retention_seconds", "republish", "public")
+# Not `public`: nothing goes by it, and a box that does nothing misleads.
+SETTINGS: Final = ("listen", "deduplicate", "retention_seconds", "republish")
 
 _KINDS: Final = (
     ("content", "content: the same text once"),

@@ -79,7 +79,9 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     republish = serializers.BooleanField(
         help_text="What is published by HTTP goes out to Redis' own subscribers too."
     )
-    public = serializers.BooleanField()
+    public = serializers.BooleanField(
+        help_text="Kept, without effect: every reader needs a token or a session."
+    )
     partition = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()

@@ -124,7 +124,7 @@ new_channel = extend_schema(
     request=_body(
         {"required": ["channel"]}, channel=_NAME, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS
     ),
-    examples=[OpenApiExample("A topic", {"channel": "orders"}, request_only=True), _CHANNEL],
+    examples=[OpenApiExample("By HTTP alone", {"channel": "orders"}, request_only=True), _CHANNEL],
     responses={201: ChannelSchema, **error_responses(409, *_NOT_A_BODY)},
 )
 start_listening_example = extend_schema(

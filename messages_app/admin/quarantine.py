@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from messages_app import setting_aside
 from messages_app.models import Quarantined
+from messages_app.searching.rows import as_text
 from messages_app.writing import retrying
 from relaybase.connections import mongo_collection
 from relaybase.pages import pretty
@@ -126,11 +127,11 @@ class QuarantinedAdmin(ReadOnlyAdmin):
             raise Http404("There is nothing with this id in quarantine.")
         if request.method == "POST" and self._decide(request, entry):
             return HttpResponseRedirect(reverse("admin:messages_app_quarantined_changelist"))
-        kind, html = pretty.payload(_text(bytes(entry.payload)))
+        kind, html = pretty.payload(as_text(bytes(entry.payload)))
         context = {
             "kind": kind,
             "html": html,
-            "is_cut": len(entry.payload) < entry.size or pretty.is_cut(_text(bytes(entry.payload))),
+            "is_cut": len(entry.payload) < entry.size or pretty.is_cut(as_text(bytes(entry.payload))),
             "obstacle": retrying.obstacle(entry),
             "can_retry": self.has_retry_permission(request),
             "can_discard": self.has_discard_permission(request),
@@ -167,7 +168,7 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     @admin.display(description="payload")
     def preview(self, entry: Quarantined) -> SafeString:
         """Its beginning."""
-        text = _text(bytes(entry.payload)[:200])
+        text = as_text(bytes(entry.payload)[:200])
         shown = pretty.visible(text[:100]) if isinstance(text, str) else text[:24].hex(" ")
         return format_html("<code>{}</code>", shown)
 
@@ -185,10 +186,3 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     def can_be_retried(self, entry: Quarantined) -> str:
         """Or why not."""
         return retrying.obstacle(entry) or "possible"
-
-
-def _text(payload: bytes) -> str | bytes:
-    try:
-        return payload.decode()
-    except UnicodeDecodeError:
-        return payload

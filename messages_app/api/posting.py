@@ -15,16 +15,15 @@ from messages_app.publishing.door import Door, Receipt, channel, door
 from messages_app.publishing.limits import Allowed
 from messages_app.publishing.taking import Body, Producer
 from messages_app.searching import arriving
-from messages_app.searching.arriving import Place
 from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.http.hot import Answer
 from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
 from relaycore.envelope import key_of
 from relaycore.errors import NotTaken, RelayError
-from relaycore.position import entry_prefix
 from relaycore.publishing.parsing import FORMS
 from relaycore.publishing.queue import Share
+from relaycore.publishing.standing import Awaited, Seen, Stored, Unstored, judge
 
 CONFIRMED: Final = ["stored", "replicated"]
 
@@ -33,8 +32,9 @@ CONFIRM_SECONDS: Final = 10.0
 
 _KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 
-
 NO_ROOM: Final = "More is being published than this process takes up at once. Try again in a few seconds."
+
+GONE: Final = "It was on the stream, and Redis has lost some of it since. Send it again, with the same keys."
 
 Note = Callable[[int], object]
 Header = Callable[[str], str | None]
@@ -109,33 +109,31 @@ def _too_many(allowed: Allowed) -> Answer:
 
 
 async def _stored(receipt: Receipt, ids: list[bytes]) -> dict[str, Any] | None:
-    """Where the messages are stored; None if nobody can say it within `CONFIRM_SECONDS`."""
+    """Where the messages are stored; None if nobody can say it within `CONFIRM_SECONDS`.
+
+    Raises:
+        NotTaken: some of them are nowhere.
+    """
+    awaited = Awaited(ids, receipt.stood, receipt.taken.received_at, receipt.may_repeat)
+    match judge(awaited, await _seen(receipt, ids)):
+        case Stored(positions, duplicates):
+            return {"positions": positions, "duplicates": duplicates}
+        case Unstored.GONE:
+            raise NotTaken(GONE)
+    return None
+
+
+async def _seen(receipt: Receipt, ids: list[bytes]) -> Seen:
+    """What is stored of it, once all of it should be."""
     deadline = time.monotonic() + CONFIRM_SECONDS
-    entry = receipt.stood.entry
-    horizon = await arriving.wait_until_stored(receipt.partition, entry, CONFIRM_SECONDS)
+    last = receipt.stood.last
+    horizon = await arriving.wait_until_stored(receipt.partition, last, CONFIRM_SECONDS)
     if horizon is None:
-        return None
+        return Seen()
     try:
-        seconds = max(0.0, deadline - time.monotonic())
-        found = await asyncio.wait_for(arriving.find(ids, horizon), seconds)
+        return await asyncio.wait_for(arriving.find(ids, horizon), max(0.0, deadline - time.monotonic()))
     except (TimeoutError, RelayError, PyMongoError):
-        return None  # They stand on the stream all the same.
-    places = [found.get(id) for id in ids]
-    prefix = entry_prefix(entry)
-    own = (f"{prefix}{receipt.stood.first + index:05d}" for index in range(len(ids)))
-    return {
-        "positions": [place and place.position for place in places],
-        "duplicates": [
-            index
-            for index, (place, position) in enumerate(zip(places, own, strict=True))
-            if place is not None and place.position != position and not _is_of(receipt, place)
-        ],
-    }
-
-
-def _is_of(receipt: Receipt, place: Place) -> bool:
-    """Whether a message that stands elsewhere was put there by this request: it was appended twice."""
-    return receipt.may_repeat and place.received_at == receipt.taken.received_at
+        return Seen()  # They stand on the stream all the same.
 
 
 def _form(header: Header) -> str:

@@ -1,6 +1,5 @@
 """What could not be stored, at `/api/v1/quarantine`."""
 
-import base64
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -16,7 +15,7 @@ from access_app.permissions import Need, Needs, refusal, refusal_everywhere, req
 from messages_app import setting_aside
 from messages_app.api import quarantine_schema as schema
 from messages_app.models import Quarantined
-from messages_app.searching.rows import timestamp
+from messages_app.searching.rows import as_text, timestamp, written
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
 from relaycore.rights import MANAGE, READ
@@ -71,7 +70,7 @@ class QuarantineDetail(APIView):
         """The entry."""
         Parameters(request)
         entry = _found(request, SEE, key)
-        return Response(_row(entry) | _payload(bytes(entry.payload)))
+        return Response(_row(entry) | written(as_text(bytes(entry.payload))))
 
     @schema.discard
     def delete(self, request: Request, key: str) -> Response:
@@ -139,10 +138,3 @@ def _row(entry: Quarantined) -> dict[str, Any]:
         "quarantined_at": timestamp(entry.quarantined_at),
         "acknowledged_at": entry.acknowledged_at and timestamp(entry.acknowledged_at),
     }
-
-
-def _payload(payload: bytes) -> dict[str, str]:
-    try:
-        return {"message": payload.decode(), "encoding": "utf-8"}
-    except UnicodeDecodeError:
-        return {"message": base64.b64encode(payload).decode(), "encoding": "base64"}

@@ -31,6 +31,7 @@ Who does what
 Sharing
     What arrives while an append is under way goes into the next one; there is no timer
     (`relaycore.publishing.queue`). Each event loop has one connection to Redis for all partitions.
+    What is larger than an entry is appended alone, as several of them in one step: all stand, or none.
 
 Echoes
     Where a channel is listened to, and its row does not say otherwise, what is published goes out as PUBLISH
@@ -54,6 +55,10 @@ Failure
     another layout stands beside the       503; what everything is divided into is looked up again
     stream, or it is being moved           with the next request
     PostgreSQL is away                     channels and tokens that are remembered go on for 30 s
+    no replica confirms what was to be on  503, though it stands, and is what everything else is
+    one as well
+    Redis has lost what somebody waits     503, once the watermark has passed it: it is neither stored
+    for                                    nor in quarantine (`relaycore.publishing.standing`)
     the process is killed                  whoever has got no answer sends it again, with its keys
     =====================================  ======================================================
 

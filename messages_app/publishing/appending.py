@@ -5,7 +5,6 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import hiredis
 import redis
@@ -15,12 +14,13 @@ from messages_app.publishing.line import AWAY, Line, Reply
 from messages_app.publishing.looking import Looking
 from relaybase import keys
 from relaybase.redis import appending
-from relaybase.redis.appending import Appended, Numbers
+from relaybase.redis.appending import Appended, Entry, Numbers
 from relaybase.redis.wire import Argument
 from relaycore import envelope, legacy
 from relaycore.errors import Disconnected, NotTaken, UnfitServer
 from relaycore.layout import MOVING
-from relaycore.publishing.queue import Batch, Published, Queue
+from relaycore.publishing.queue import Batch, Echo, Published, Queue
+from relaycore.publishing.standing import Stood
 from relaycore.refusals import Refusal, classify
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,6 @@ _REPORT_EVERY_SECONDS = 5.0
 
 _REPLICA_MS = 1000
 """So long a replica has time to confirm what was appended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stood:
-    """Where what was published stands: the id of its entry, and which message of it the first one is."""
-
-    entry: str
-    first: int
 
 
 class Appending:
@@ -71,7 +63,7 @@ class Appending:
         self._name = uuid.uuid4().hex[:8]
         self._entries = 0
         self._held: Reply = None
-        self._echoes: list[list[appending.Echo]] = []
+        self._echoes: list[list[Echo]] = []
         self._reported_at = float("-inf")
 
     async def append(self, published: Published) -> Stood:
@@ -79,7 +71,7 @@ class Appending:
 
         Raises:
             Disconnected: Redis does not answer. It may have been appended.
-            NotTaken: Redis takes nothing, or nothing from publishers.
+            NotTaken: Redis takes nothing, or nothing from publishers; or no replica confirms what stands.
             UnfitServer: everything is divided otherwise by now.
             redis.ResponseError: this user of Redis may not append.
         """
@@ -114,26 +106,27 @@ class Appending:
         self._fail(self._queue.give_up(), why)
 
     def _command(self, batch: Batch) -> tuple[Argument, ...]:
-        # Each entry has a source of its own: it may repeat what stands on the stream already.
-        self._entries += 1
-        source = f"http.{self._name}.{self._entries}"
-        fields: tuple[Argument, ...] = (
-            *(envelope.F_MESSAGES, batch.messages),
-            *(envelope.F_SOURCE, source),
-            *(envelope.F_BSON, b"".join(batch.documents)),
-        )
         on = self._footing
-        echoes = appending.cut([(echo.channel, echo.payloads) for echo in batch.echoes])
+        echoes = appending.cut(batch.echoes)
         # What is too much for one step goes out once all of it stands.
         self._echoes = echoes if len(echoes) > 1 else []
         return appending.publish_command(
             on.partition,
-            [(batch.messages, fields)],
+            list(map(self._entry, batch.entries)),
             layout=on.layout,
             known=self._numbers.upto,
             echoes=echoes[0] if len(echoes) == 1 else (),
             control=on.control,
             seal_key=on.seal_key,
+        )
+
+    def _entry(self, documents: list[bytes]) -> Entry:
+        # Each entry has a source of its own: it may repeat what stands on the stream already.
+        self._entries += 1
+        return len(documents), (
+            *(envelope.F_MESSAGES, len(documents)),
+            *(envelope.F_SOURCE, f"http.{self._name}.{self._entries}"),
+            *(envelope.F_BSON, b"".join(documents)),
         )
 
     def _hold(self, reply: Reply) -> None:
@@ -142,30 +135,29 @@ class Appending:
     def _answer_held(self, replicas: Reply) -> None:
         """What Redis has answered, now that so many replicas have it."""
         reply, self._held = self._held, None
-        if isinstance(reply, list) and not (isinstance(replicas, int) and replicas):
-            if isinstance(replicas, Disconnected):
-                reply = replicas
-            else:
-                self._fail(self._queue.refused(), NotTaken(ALONE))
-                self.turn()
-                return
-        self._answer(reply)
+        if not isinstance(reply, list) or (isinstance(replicas, int) and replicas):
+            self._answer(reply)
+        elif isinstance(replicas, Disconnected):
+            self._answer(replicas)
+        else:
+            self._answer(reply, NotTaken(ALONE))
 
-    def _answer(self, reply: Reply) -> None:
+    def _answer(self, reply: Reply, lacking: NotTaken | None = None) -> None:
+        """What Redis has answered. `lacking`: what publishers are told though it stands."""
         if isinstance(reply, Disconnected):
             self._queue.unknown()
         elif isinstance(reply, hiredis.ReplyError):
             self._fail(self._queue.refused(), self._refusal(str(reply)))
         else:
             try:
-                self._stood(Appended.read(reply))
+                self._stood(Appended.read(reply), lacking)
             except (TypeError, ValueError):
                 # Whoever waits must be told, and what is under way must end.
                 log.exception("partition %d: Redis has answered something else", self._footing.partition)
                 self._fail(self._queue.give_up(), NotTaken(STOPPED))
         self.turn()
 
-    def _stood(self, appended: Appended) -> None:
+    def _stood(self, appended: Appended, lacking: NotTaken | None) -> None:
         self._numbers.learn(appended.upto)
         parts = self._queue.stood()
         self._looking.note(sum(part.size for part in parts))
@@ -177,9 +169,8 @@ class Appending:
             )
             self._line.call(command, self._went_out)
         self._announce(parts)
-        (entry,) = appended.ids
         for part in parts:
-            _tell(self._told.pop(part), Stood(entry, part.first))
+            _tell(self._told.pop(part), lacking or Stood(appended.ids, part.lengths, part.first))
 
     def _went_out(self, reply: Reply) -> None:
         """Whatever it says: it stands on the stream."""
@@ -225,14 +216,16 @@ class Appending:
 
     def _fail(self, parts: list[Published], why: Exception) -> None:
         for part in parts:
-            future = self._told.pop(part)
-            if not future.done():
-                future.set_exception(NotTaken(STOPPED) if part.may_repeat else why)
+            _tell(self._told.pop(part), NotTaken(STOPPED) if part.may_repeat else why)
 
 
-def _tell(future: asyncio.Future[Stood], stood: Stood) -> None:
-    if not future.done():  # Else whoever waited has gone.
-        future.set_result(stood)
+def _tell(future: asyncio.Future[Stood], what: Stood | Exception) -> None:
+    if future.done():
+        return  # Whoever waited has gone.
+    if isinstance(what, Exception):
+        future.set_exception(what)
+    else:
+        future.set_result(what)
 
 
 def _ignore(reply: Reply) -> None:

@@ -5,9 +5,7 @@ import functools
 
 from django.conf import settings
 
-from channels_app.registration import unknown
 from channels_app.remembering import KnownChannel, RememberedChannels
-from messages_app.publishing.appending import Stood
 from messages_app.publishing.footing import Footing, footing_of
 from messages_app.publishing.lane import Lane
 from messages_app.publishing.limits import Allowed, Limit
@@ -16,7 +14,9 @@ from messages_app.publishing.taking import Body, Chance, Producer, Taken, take
 from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
+from relaycore.errors import ChannelUnknown
 from relaycore.publishing.queue import Echo, Published, Room, Share
+from relaycore.publishing.standing import Stood
 
 _COUNT_SECONDS = 1.0
 
@@ -126,7 +126,7 @@ async def channel(name: str) -> KnownChannel:
     """
     found = _channels().known(name) or await _channels().find(name)
     if found is None:
-        raise unknown(name)
+        raise ChannelUnknown(f'The channel "{name}" is not relayed. POST /api/v1/channels makes it.')
     return found
 
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Callable
 
-from messages_app.publishing.appending import Appending, Stood
+from messages_app.publishing.appending import Appending
 from messages_app.publishing.footing import Footing
 from messages_app.publishing.line import AWAY, Line
 from messages_app.publishing.looking import Looking
 from relaycore.errors import Disconnected, NoReplica
 from relaycore.publishing.queue import Published
+from relaycore.publishing.standing import Stood
 
 
 class Lane:

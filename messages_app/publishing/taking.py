@@ -1,13 +1,14 @@
 """From the body of a request to documents for the stream."""
 
 import asyncio
+import functools
 import gzip
 import io
 import itertools
 import os
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,8 @@ from django.conf import settings
 from channels_app.remembering import KnownChannel
 from relaycore import envelope
 from relaycore.errors import BadBody, BadMessage, TooMuchAtOnce
-from relaycore.identity import make_published_key
+from relaycore.identity import PublishedKey, make_published_key
+from relaycore.policy import Policy
 from relaycore.publishing import parsing
 from relaycore.publishing.parsing import MOST_BYTES, Message
 
@@ -97,9 +99,7 @@ def _documents(
     producer: Producer,
     received_at: int,
 ) -> list[bytes]:
-    name = channel.channel.encode()
-    key_of = make_published_key(channel.policy, name, producer.who.encode())
-    encode = envelope.Encoder(name).encode_published
+    key_of, encode = _tools(channel.channel, channel.policy, producer.who)
     timestamp = envelope.timestamp(received_at)
     documents = []
     for index, message in enumerate(messages):
@@ -117,6 +117,13 @@ def _documents(
         except BadMessage as exc:
             raise BadMessage(f"Message {index}: {exc}", index) from None
     return documents
+
+
+@functools.lru_cache(maxsize=1024)
+def _tools(channel: str, policy: Policy, who: str) -> tuple[PublishedKey, Callable[..., bytes]]:
+    """What computes the keys of what he publishes there, and what builds the documents."""
+    name = channel.encode()
+    return make_published_key(policy, name, who.encode()), envelope.Encoder(name).encode_published
 
 
 def _identity(id: str | None, key: str | None, index: int, chance: Chance) -> bytes:

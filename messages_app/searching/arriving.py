@@ -1,8 +1,11 @@
 """Waiting until what was appended is stored, and where it then stands.
 
-An entry is stored once the watermark has passed it (`messages_app.searching.watermark`). Of each partition
-for which somebody waits one task of the event loop looks: whenever the writer tells that something is
-stored, and once a second. Servers are asked in threads, since the looks are shared by all who wait.
+An entry is settled once the watermark has passed it (`messages_app.searching.watermark`): what was in it is
+stored, in quarantine, or lost (`relaycore.publishing.standing`). Of each partition
+for which somebody waits one task of the event loop looks: when somebody new waits, when the writer tells
+that something is stored as far as somebody waits for, and once a second. What it tells before that makes
+nobody look, however much others bring. Servers are asked in threads, since the looks are shared by all who
+wait.
 PostgreSQL is asked once, and again after everything was divided otherwise.
 """
 
@@ -28,6 +31,7 @@ from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.following.places import Horizon
 from relaycore.layout import Layout
 from relaycore.position import next_position
+from relaycore.publishing.standing import Place, Seen
 from relaycore.times import to_milliseconds
 
 log = logging.getLogger(__name__)
@@ -37,16 +41,8 @@ _LINGER_SECONDS: Final = 10.0
 """So long the ear stays open after the last one who waited: the next one comes soon, as a rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a message is stored, and when it was received (ms since 1970)."""
-
-    position: str
-    received_at: int
-
-
 async def wait_until_stored(partition: int, entry: str, seconds: float) -> Horizon | None:
-    """The look by which the entry of this id is stored; None if that is not so within these seconds."""
+    """The look by which the entry of this id is settled; None if that is not so within these seconds."""
     watches = _watches()
     watch = watches.get(partition)
     if watch is None:
@@ -54,25 +50,33 @@ async def wait_until_stored(partition: int, entry: str, seconds: float) -> Horiz
     return await watch.wait(next_position(entry), seconds)
 
 
-async def find(ids: Sequence[bytes], horizon: Horizon) -> dict[bytes, Place]:
-    """Where these messages are stored, by what is stored since that look.
+async def find(ids: Sequence[bytes], horizon: Horizon) -> Seen:
+    """Where these messages are stored or which are in quarantine, by what is so since that look.
 
     Raises:
         Disconnected: the MongoDB that answers has fallen behind.
         pymongo.errors.PyMongoError: it cannot answer.
     """
-    return await asyncio.to_thread(_find, ids, horizon.operation_time)
+    return await asyncio.to_thread(_find, ids, horizon)
 
 
-def _find(ids: Sequence[bytes], operation_time: str) -> dict[bytes, Place]:
+def _find(ids: Sequence[bytes], horizon: Horizon) -> Seen:
     messages = collection()
-    with session_after(messages, operation_time) as session:
+    with session_after(messages, horizon.operation_time) as session:
         wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}
-        found = messages.find(wanted, {"position": 1, "received_at": 1}, session=session, batch_size=10_000)
-        return {
+        stored = messages.find(wanted, {"position": 1, "received_at": 1}, session=session, batch_size=10_000)
+        found = {
             document["_id"].binary: Place(document["position"], to_milliseconds(document["received_at"]))
-            for document in found
+            for document in stored
         }
+        missing = [ObjectId(id) for id in ids if id not in found]
+        if not missing:
+            return Seen(horizon.below, found)
+        quarantine = messages.database["quarantine"]
+        kept: list[ObjectId] = quarantine.distinct(
+            "message_id", {"message_id": {"$in": missing}}, session=session
+        )
+        return Seen(horizon.below, found, {id.binary for id in kept})
 
 
 @one_per_loop
@@ -106,11 +110,14 @@ class _Watch:
         self._waiting: dict[asyncio.Future[Horizon], str] = {}
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        self._told = ""  # The highest position that news were about.
+        self._is_due = False
 
     async def wait(self, below: str, seconds: float) -> Horizon | None:
         """The look whose watermark is at or above this position."""
         stored: asyncio.Future[Horizon] = asyncio.get_running_loop().create_future()
         self._waiting[stored] = below
+        self._is_due = True
         self._woken.set()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -129,8 +136,8 @@ class _Watch:
             await asyncio.sleep(_LOOK_SECONDS)
         with contextlib.closing(Ear(grounds.channel, grounds.key)) as ear:
             while self._waiting or await self._is_wanted():
-                self._woken.clear()
                 await asyncio.to_thread(ear.turn, time.monotonic())
+                self._is_due = False
                 await self._look()
                 if self._waiting:
                     await self._listen(ear)
@@ -168,14 +175,33 @@ class _Watch:
         return bool(self._waiting)
 
     async def _listen(self, ear: Ear) -> None:
-        """Until something is heard, somebody else waits, or a second has passed."""
+        """Until it is worth while to look, or a second has passed."""
+        ends_at = time.monotonic() + _LOOK_SECONDS
+        while not self._is_due and (rest := ends_at - time.monotonic()) > 0:
+            self._woken.clear()
+            await self._wake(ear, rest)
+            self._hear(ear)
+
+    async def _wake(self, ear: Ear, seconds: float) -> None:
+        """Wait until something is heard, or somebody else waits, but no longer than this."""
         loop, wire = asyncio.get_running_loop(), ear.wire
         if wire is not None:
             loop.add_reader(wire, self._woken.set)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(self._woken.wait(), seconds)
         finally:
             if wire is not None:
                 loop.remove_reader(wire)
-        ear.hear(time.monotonic())
+
+    def _hear(self, ear: Ear) -> None:
+        """See whether what has come is worth a look.
+
+        Batches overtake one another. Once as much was told as somebody waits for, any further news may mean
+        that the watermark has passed it.
+        """
+        heard = ear.hear(time.monotonic())
+        self._told = max([self._told, *(next_position(news.upto) for news in heard)])
+        is_reached = any(below <= self._told for stored, below in self._waiting.items() if not stored.done())
+        self._is_due |= ear.has_begun or (bool(heard) and is_reached)
+        ear.has_begun = False

@@ -44,6 +44,7 @@ from messages_app.searching import archive
 from messages_app.searching.ear import Ear
 from relaybase import logs
 from relaycore.channels import partition_of
+from relaycore.errors import UnfitServer
 from relaycore.following.places import Cursor, Page
 from relaycore.following.reader import LOOK_SECONDS, Following
 from relaycore.layout import Layout
@@ -129,6 +130,12 @@ class Follower:
         """
         return self._open(partition_of(channel, settings.RELAY_PARTITIONS), channel, after, told)
 
+    def join(self, channel: str, after: str, told: Told | None = None) -> Feed | None:
+        """As `follow`, if somebody follows this partition already: no server is asked. None: nobody does."""
+        # Without the lock: whoever has it may be asking PostgreSQL.
+        reader = self._readers.get(partition_of(channel, settings.RELAY_PARTITIONS))
+        return None if reader is None else reader.join(channel, after, told)
+
     def follow_all(self, partition: int, after: str) -> Feed:
         """Subscribe to every channel of a partition. Which there are is asked with each read.
 
@@ -173,7 +180,7 @@ class Reader:
         self._lock = threading.Lock()
         self._following = Following()
         self._feeds: dict[Cursor, Feed] = {}
-        self._is_closed = False
+        self._is_closed = self._is_unfit = False
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._thread = logs.thread(self._run, f"follow partition {partition}")
@@ -187,9 +194,13 @@ class Reader:
         return first
 
     def join(self, channel: str | None, after: str, told: Told | None = None) -> Feed | None:
-        """One more; None if the last one has left, and this reader has come to its end."""
+        """One more; None if the last one has left, and this reader has come to its end.
+
+        None, too, if this reader is of no use any more: another one may be.
+        """
         with self._lock:
-            joined = None if self._is_closed else self._add(channel, after, told)
+            is_over = self._is_closed or self._is_unfit
+            joined = None if is_over else self._add(channel, after, told)
         self._wake()
         return joined
 
@@ -281,6 +292,7 @@ class Reader:
         except Exception as exc:  # Whatever it is, it is the subscribers' to know: else they wait for ever.
             log.info("not read: %s: %s", type(exc).__name__, exc)
             with self._lock:
+                self._is_unfit = isinstance(exc, UnfitServer)
                 self._following.failed(time.monotonic())
                 for feed in self._feeds.values():
                     feed.fail(exc)

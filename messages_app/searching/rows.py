@@ -19,19 +19,31 @@ def row(document: Document) -> dict[str, Any]:
     What a publisher can say is None where it was not said, as in everything that was heard.
     """
     # Written out: a serializer would take as long as MongoDB for a page of 1,000.
-    payload = document["message"]
-    is_text = isinstance(payload, str)
     return {
         "id": str(document["_id"]),
         "channel": document["channel"],
-        "message": payload if is_text else base64.b64encode(payload).decode(),
-        "encoding": "utf-8" if is_text else "base64",
+        **written(document["message"]),
         "received_at": timestamp(document["received_at"]),
         "position": document["position"],
         "attributes": document.get("attributes"),
         "content_type": document.get("content_type"),
         "produced_by": document.get("produced_by"),
     }
+
+
+def written(payload: str | bytes) -> dict[str, str]:
+    """A payload as JSON can have it: `message`, and its `encoding`."""
+    if isinstance(payload, str):
+        return {"message": payload, "encoding": "utf-8"}
+    return {"message": base64.b64encode(payload).decode(), "encoding": "base64"}
+
+
+def as_text(payload: bytes) -> str | bytes:
+    """Text, where it is UTF-8: as it would have been stored."""
+    try:
+        return payload.decode()
+    except UnicodeDecodeError:
+        return payload
 
 
 def cells(document: Document) -> dict[str, Any]:

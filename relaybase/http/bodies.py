@@ -7,7 +7,7 @@ count.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from typing import Any, Final
 
 from relaybase.http.crowd import Crowd
@@ -35,6 +35,8 @@ OF_THE_KNOWN: Final = Crowd(16 << 20, 12 << 20)
 OF_STRANGERS: Final = Crowd(4 << 20, 1 << 20)
 OF_PUBLISHERS: Final = Crowd(1 << 40, 1 << 40)
 """What they may take up the door bounds (`messages_app.publishing`), which refuses the newest one."""
+OF_OTHER_PUBLISHERS: Final = Crowd(64 << 20, 48 << 20)
+"""Those whom Django answers: with a cookie, or `?format=`. The door hears of a body once it is complete."""
 
 
 class Refused(Exception):
@@ -98,6 +100,10 @@ async def whole(
         TooSlow: it paused, or took too long.
         TooMany: there are too many that are not complete, and this one is the oldest.
     """
+    first = _Begun(receive())
+    if first.is_there and not first.event.get("more_body"):
+        # So do nearly all come: what is complete has no need of a clock, and does not count.
+        return bytes(_piece(first.event, 0, most, note))
     loop = asyncio.get_running_loop()
     until = loop.time() + WHOLE_SECONDS
     is_sent_away = False
@@ -112,26 +118,59 @@ async def whole(
 
             place = crowd.enter(peer, _EACH_TAKES, leave)
             try:
-                body, more = bytearray(), True
-                while more:
-                    event = await receive()
-                    if event["type"] != "http.request":
-                        raise Gone
-                    body += event["body"]
-                    more = event["more_body"]
-                    if len(body) > most:
-                        raise TooMuch(most)
-                    if note is not None:
-                        note(len(event["body"]))
-                    if more and not is_sent_away:
-                        crowd.grow(place, len(event["body"]))
-                    if more and not is_sent_away:
+                body, event = bytearray(), await first
+                while True:
+                    piece = _piece(event, len(body), most, note)
+                    body += piece
+                    if not event["more_body"]:
+                        return bytes(body)
+                    if not is_sent_away:
+                        crowd.grow(place, len(piece))
+                    if not is_sent_away:
                         limit.reschedule(min(until, loop.time() + PAUSE_SECONDS))
-                return bytes(body)
+                    event = await receive()
             finally:
                 crowd.done(place)
     except TimeoutError:
         raise (TooMany if is_sent_away else TooSlow)() from None
+
+
+def _piece(event: Event, before: int, most: int, note: Callable[[int], object] | None) -> bytes:
+    """What one event brings, after so many bytes."""
+    if event["type"] != "http.request":
+        raise Gone
+    piece: bytes = event["body"]
+    if before + len(piece) > most:
+        raise TooMuch(most)
+    if note is not None:
+        note(len(piece))
+    return piece
+
+
+class _Begun:
+    """An awaitable, begun at once: what does not have to wait is there before anybody awaits it.
+
+    One that waits has to be awaited before anything else is: until then nobody sees what it waits for.
+    """
+
+    def __init__(self, awaitable: Awaitable[Event]) -> None:
+        self._rest = awaitable.__await__()
+        self.is_there = False
+        self.event: Event = {}
+        try:
+            self._waits_for = next(self._rest)
+        except StopIteration as done:
+            self.is_there, self.event = True, done.value
+
+    def __await__(self) -> Generator[Any, Any, Event]:
+        if not self.is_there:
+            try:
+                yield self._waits_for
+                self.event = yield from self._rest
+            finally:
+                # Who is cancelled in the first wait leaves nothing behind that waits on.
+                self._rest.close()
+        return self.event
 
 
 def peer_of(scope: Mapping[str, Any]) -> str:

@@ -47,8 +47,11 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Something has come."""
+        # What comes of a body after its answer belongs to no head, and neither does the piece in which it
+        # ends: of a head that begins in the same piece only what comes after that is counted.
+        was_in_body = self._is_in_body
         super().data_received(data)
-        if self._place is not None and not self._is_in_body:
+        if self._place is not None and not was_in_body and not self._is_in_body:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._close(b"431 Request Header Fields Too Large")

@@ -5,6 +5,8 @@ from typing import Any, Final
 
 CONTENT_TYPE: Final = "application/problem+json"
 
+NOT_VALID: Final = "This token is unknown, expired or revoked."
+
 
 def problem_details(status: int, detail: str, kind: str = "", **more: Any) -> dict[str, Any]:
     """`detail` is a sentence for a reader; `kind` becomes the type, by which programs tell errors apart."""

@@ -35,6 +35,10 @@ class Described(AutoSchema):
             f"and its user the permission `{need.permission}`."
         )
 
+    def get_serializer_name(self, serializer: Any, direction: Any) -> str:
+        """A part of a schema is private to its module, and not to who reads the schema."""
+        return super().get_serializer_name(serializer, direction).lstrip("_")
+
     def get_auth(self) -> list[dict[str, Any]]:
         """With the scope. OpenAPI 3.1 has a place for that beside a bearer token as well."""
         ways: list[dict[str, Any]] = super().get_auth()

@@ -33,6 +33,8 @@ class Parameters:
 
     def __init__(self, request: Asked, *known: str) -> None:
         self._given = request.query_params
+        if not self._given:
+            return
         # `?format=json` chooses the renderer, at every address.
         unknown = sorted(set(self._given) - {*known, api_settings.URL_FORMAT_OVERRIDE})
         if unknown:

@@ -15,8 +15,8 @@ How a change gets here
 
 How long it holds
     From the beginning of the last look that ended well, `HOLD_SECONDS`. So as long as PostgreSQL answers,
-    what has changed counts within a second; while it does not, what was known goes on for 30 s, and
-    then nothing is known: `Disconnected`, which is the answer 503.
+    what has changed counts within a second (two, where `MOST` are remembered); while it does not, what was
+    known goes on for 30 s, and then nothing is known: `Disconnected`, which is the answer 503.
     A process that was frozen knows what it knew before, until the look that it begins with.
 
 Threads

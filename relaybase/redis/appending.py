@@ -35,13 +35,23 @@ import redis
 from relaybase import keys
 from relaybase.redis.wire import Argument
 from relaycore.envelope import F_UPTO
+from relaycore.publishing.queue import Echo
+
+# The answer where another layout stands beside the stream than the caller's own.
+_MISFIT: Final = """
+local function misfit(layout, own)
+  if not layout or layout == own then return nil end
+  return redis.error_reply('LAYOUT here it is ' .. layout .. ', and not ' .. own)
+end
+"""
 
 # A Redis whose memory is full refuses XADD here, since it is the first write; what follows it is let through.
-_APPEND: Final = """
+_APPEND: Final = (
+    _MISFIT
+    + """
 local layout = redis.call('GET', KEYS[3])
-if layout and layout ~= ARGV[3] then
-  return redis.error_reply('LAYOUT here it is ' .. layout .. ', and not ' .. ARGV[3])
-end
+local other = misfit(layout, ARGV[3])
+if other then return other end
 local upto = math.max(tonumber(redis.call('HMGET', KEYS[2], 'upto')[1]) or 0, tonumber(ARGV[1])) + ARGV[2]
 upto = string.format('%.0f', upto)
 local id = redis.call('XADD', KEYS[1], '*', ARGV[4], upto, unpack(ARGV, 5))
@@ -49,7 +59,7 @@ redis.call('HSET', KEYS[2], 'upto', upto)
 if not layout then redis.call('SET', KEYS[3], ARGV[3]) end
 return {id, upto}
 """
-
+)
 
 # `echo` publishes the runs that stand in ARGV from `at` on, each as its channel, how many there are, and the
 # payloads; why Redis refuses one, empty if it does not.
@@ -91,24 +101,16 @@ local function echo(appended, counter, control, key, at)
 end
 """
 
-_IS_OTHER: Final = """
-local function is_other(layout, own)
-  return layout and layout ~= own
-end
-local function refuse(layout, own)
-  return redis.error_reply('LAYOUT here it is ' .. layout .. ', and not ' .. own)
-end
-"""
-
 # KEYS: stream, appended, layout, counter of echoes. ARGV: a number that was given, the layout, the name of
 # the field `upto`, the control channel, its key, how many entries; for each its messages, how many names and
 # values, and those; then what `echo` takes.
 _PUBLISH: Final = (
     _ECHO
-    + _IS_OTHER
+    + _MISFIT
     + """
 local layout = redis.call('GET', KEYS[3])
-if is_other(layout, ARGV[2]) then return refuse(layout, ARGV[2]) end
+local other = misfit(layout, ARGV[2])
+if other then return other end
 local upto = math.max(tonumber(redis.call('HMGET', KEYS[2], 'upto')[1]) or 0, tonumber(ARGV[1]))
 local ids, at = {}, 7
 for _ = 1, tonumber(ARGV[6]) do
@@ -120,7 +122,10 @@ for _ = 1, tonumber(ARGV[6]) do
 end
 redis.call('HSET', KEYS[2], 'upto', string.format('%.0f', upto))
 if not layout then redis.call('SET', KEYS[3], ARGV[2]) end
-return {ids, string.format('%.0f', upto), echo(KEYS[2], KEYS[4], ARGV[4], ARGV[5], at)}
+-- Whatever keeps it from going out: it stands on the stream, which is what an error would deny.
+local went, refused = pcall(echo, KEYS[2], KEYS[4], ARGV[4], ARGV[5], at)
+if not went then refused = type(refused) == 'table' and refused.err or tostring(refused) end
+return {ids, string.format('%.0f', upto), refused}
 """
 )
 
@@ -128,10 +133,10 @@ return {ids, string.format('%.0f', upto), echo(KEYS[2], KEYS[4], ARGV[4], ARGV[5
 # takes. It stands on the stream, so it goes out through a Redis that has become full meanwhile as well.
 _ECHO_ALONE: Final = (
     _ECHO
-    + _IS_OTHER
+    + _MISFIT
     + """
-local layout = redis.call('GET', KEYS[2])
-if is_other(layout, ARGV[1]) then return refuse(layout, ARGV[1]) end
+local other = misfit(redis.call('GET', KEYS[2]), ARGV[1])
+if other then return other end
 redis.call('PERSIST', KEYS[1])
 return echo(KEYS[1], KEYS[3], ARGV[2], ARGV[3], 4)
 """
@@ -156,9 +161,6 @@ _PUSH_BYTES: Final = 64
 
 Entry = tuple[int, Sequence[Argument]]
 """How many messages, and the names and values of the fields, alternately."""
-
-Echo = tuple[bytes, Sequence[bytes]]
-"""A channel, and what is published on it, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,25 +258,25 @@ def cut(echoes: Sequence[Echo], most_bytes: int = ECHO_BYTES) -> list[list[Echo]
     """Echoes in parts, each for one step, in their order; none where there is nothing to publish."""
     parts: list[list[Echo]] = []
     size = most_bytes  # None is open yet.
-    for channel, payloads in echoes:
+    for echo in echoes:
         run: list[bytes] = []
-        for payload in payloads:
-            pushed = len(payload) + len(channel) + _PUSH_BYTES
+        for payload in echo.payloads:
+            pushed = len(payload) + len(echo.channel) + _PUSH_BYTES
             if size + pushed > most_bytes:
                 parts.append([])
                 size, run = 0, []
             if not run:
-                parts[-1].append((channel, run))
+                parts[-1].append(Echo(echo.channel, run))
             run.append(payload)
             size += pushed
     return parts
 
 
 def _in_line(echoes: Sequence[Echo]) -> Iterator[Argument]:
-    for channel, payloads in echoes:
-        yield channel
-        yield len(payloads)
-        yield from payloads
+    for echo in echoes:
+        yield echo.channel
+        yield len(echo.payloads)
+        yield from echo.payloads
 
 
 def append(

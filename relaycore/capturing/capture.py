@@ -155,7 +155,7 @@ class Capture:
         self._clock.tick = self._name()
         self._clock.whole = False
 
-    def locate(self, newest: int, policies: Mapping[bytes, Policy], echoes: int = 0) -> None:
+    def locate(self, newest: int, policies: Mapping[bytes, Policy], echoes: int) -> None:
         """What comes next comes after the tick of this number, where these policies are in force.
 
         And after the notice of an echo that has the number `echoes`.

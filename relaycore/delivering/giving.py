@@ -3,11 +3,11 @@
 Whoever calls writes all of it in the transaction that holds the lock, and answers once that is committed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.leasing import Ahead, Leased, Rows, lease
+from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, comes_again, lease
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted, Skip, skip
 from relaycore.storing.expiring import Expired
@@ -30,6 +30,7 @@ class Handed:
     noted:     what is known then of what retention has deleted
     missed:    what goes on record with that
     leased:    mode `lease`: the rows; None in the other one, and while it is paused
+    lost:      mode `lease`: rows whose messages are gone: they are deleted, and on record as expired
     is_active: otherwise nothing is handed out
     """
 
@@ -37,7 +38,15 @@ class Handed:
     noted: Noted
     missed: Skip | None = None
     leased: Leased | None = None
+    lost: Sequence[Delivery] = ()
     is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Nothing is to be written: these are to be handed out once more, and have to be read first."""
+
+    rows: Sequence[Delivery]
 
 
 def fetch(standing: Standing, ahead: Ahead, expired: Expired) -> Handed | None:
@@ -60,13 +69,32 @@ def lease_next(
     most: int,
     now: int,
     expired: Expired,
-) -> Handed | None:
-    """Mode `lease`: at most so many messages. None: as above. `find`: the rows, if they are needed."""
+    read: Mapping[bytes, bool] | None = None,
+) -> Handed | Unread | None:
+    """Mode `lease`: at most so many messages. None: as above.
+
+    find: the rows, if they are needed
+    read: by id, whether a message that was handed out before was there, just now. What was not looked for
+          is not handed out once more: an attempt counts only for what can be shown. None: it is looked later
+    """
     begun = _begin(standing, ahead, expired)
     if begun is None or not begun.is_active:
         return begun
-    leased = lease(settings, standing.cursor, find(), ahead, most, now)
-    return Handed(leased.cursor, begun.noted, begun.missed, leased)
+    rows = find()
+    lost: list[Delivery] = []
+    if read is not None:
+        again = comes_again(settings, rows, most)
+        if unread := [row for row in again if row.id not in read]:
+            return Unread(unread)
+        lost = [row for row in again if not read[row.id]]
+        rows = Rows(
+            [row for row in rows.due if row.has_spent(settings) or read.get(row.id)],
+            rows.outstanding - len(lost),
+            # Which is the lowest then is not known: in order nothing is handed out before the next look.
+            "" if rows.lowest in {row.position for row in lost} else rows.lowest,
+        )
+    leased = lease(settings, standing.cursor, rows, ahead, most, now)
+    return Handed(leased.cursor, begun.noted, begun.missed, leased, lost)
 
 
 def _begin(standing: Standing, ahead: Ahead, expired: Expired) -> Handed | None:

@@ -142,7 +142,7 @@ class Leased:
     again:   had a row
     new:     get one
     dead:    have died: the row stays
-    is_full: more is not handed out, since too much is on its way
+    is_full: more is not handed out, since too much is on its way, or in order what is before it is
     """
 
     cursor: Cursor
@@ -150,6 +150,14 @@ class Leased:
     new: Sequence[Delivery] = ()
     dead: Sequence[Delivery] = ()
     is_full: bool = False
+
+
+def comes_again(settings: Settings, rows: Rows, most: int) -> list[Delivery]:
+    """Those rows that `lease` hands out once more."""
+    due = [row for row in rows.due if not row.has_spent(settings)]
+    if settings.is_ordered:
+        due = [row for row in due if row.position == rows.lowest]
+    return due[:most]
 
 
 def lease(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead | None, most: int, now: int) -> Leased:
@@ -167,9 +175,9 @@ def lease(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead | None, m
         lowest = next((row for row in due if row.position == rows.lowest), None)
         if outstanding and rows.lowest not in died:
             again = [] if lowest is None else [lowest.lease(settings, now)][:most]
-            return Leased(cursor, again=again, dead=spent)
+            return Leased(cursor, again=again, dead=spent, is_full=not again)
         if outstanding:  # The lowest has died just now. Which is the lowest then, the next one sees.
-            return Leased(cursor, dead=spent)
+            return Leased(cursor, dead=spent, is_full=True)
     again = [row.lease(settings, now) for row in due[:most]]
     room = max(0, settings.most_outstanding - outstanding)
     wanted = min(most - len(again), room)

@@ -60,7 +60,7 @@ class Hearing:
         return self.election.last is not None and self._holds_all()
 
     def joined(
-        self, connection: bytes, newest: int, policies: Mapping[bytes, Policy], now: float, echoes: int = 0
+        self, connection: bytes, newest: int, policies: Mapping[bytes, Policy], now: float, echoes: int
     ) -> tuple[Action, ...]:
         """There is a new data connection, on which no channel is subscribed yet.
 

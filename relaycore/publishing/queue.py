@@ -6,26 +6,32 @@ waits for nobody, there is no timer, and the more publish the less each of them 
 What is under way is answered by one of three events:
 
 =========  ============================================================================================
-`stood`    it stands under this id: who published it may be told
+`stood`    it stands: who published it may be told
 `refused`  it does not stand: who published it is to be told that
 `unknown`  the answer was lost, so it may stand or not: the same is sent again, before anything else
 =========  ============================================================================================
 
 Sending it again doubles nothing, since each message has its key by then, also one that got it by
 chance. What a publisher is told of is what has stood: nothing is forgotten between the two, for there is no
-event that takes something out of the queue without an answer.
+event that takes something out of the queue without an answer. What was to be on a replica too has stood also
+where none confirms it: only its publisher is told something else.
+
+What is appended at once becomes one entry of about `ENTRY_BYTES` at most. A request that is larger is alone
+in it, and becomes several entries, one after another: whoever reads the stream holds many of them at once.
+Only a message that is larger itself makes its entry so.
 
 Bytes are taken up before a body is read, or as it comes (`Share`), and given back when its request is
 answered.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 ENTRY_BYTES: Final = 1 << 20
-"""An entry is closed at about this size. The messages of one request are never divided."""
+"""An entry is closed before it has more than this, unless one message alone has."""
 
 ENTRY_MESSAGES: Final = 10_000
 
@@ -42,6 +48,7 @@ class Echo:
 class Published:
     """What one request brought to one partition.
 
+    lengths:    how many of its messages go into each entry, if it is alone in them
     first:      which message of its entry its first one is; known once it is under way
     may_repeat: it was sent more than once, so it may stand more than once
     """
@@ -49,16 +56,18 @@ class Published:
     documents: list[bytes]
     echo: Echo | None = None
     size: int = 0
+    lengths: list[int] = field(default_factory=list)
     first: int = 0
     may_repeat: bool = False
 
     def __post_init__(self) -> None:
         self.size = sum(map(len, self.documents))
+        self.lengths = _divided(self.documents)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What becomes one entry."""
+    """What is appended at once, all or none: one entry, or those of a request that is alone."""
 
     parts: list[Published] = field(default_factory=list)
 
@@ -68,9 +77,13 @@ class Batch:
         return [document for part in self.parts for document in part.documents]
 
     @property
-    def messages(self) -> int:
-        """How many."""
-        return sum(len(part.documents) for part in self.parts)
+    def entries(self) -> list[list[bytes]]:
+        """The documents of each entry."""
+        documents = self.documents
+        if len(self.parts) != 1:
+            return [documents]
+        ends = list(itertools.accumulate(self.parts[0].lengths))
+        return [documents[start:end] for start, end in itertools.pairwise([0, *ends])]
 
     @property
     def echoes(self) -> list[Echo]:
@@ -157,7 +170,7 @@ class Queue:
         return self._under_way
 
     def stood(self) -> list[Published]:
-        """What is under way stands; whom to tell."""
+        """What is under way stands, whoever else has it; whom to tell."""
         return self._end()
 
     def refused(self) -> list[Published]:
@@ -194,3 +207,17 @@ class Queue:
             size, messages = size + part.size, messages + len(part.documents)
             batch.parts.append(self._waiting.popleft())
         return batch if batch.parts else None
+
+
+def _divided(documents: Sequence[bytes]) -> list[int]:
+    """How many of them, in their order, each entry takes."""
+    lengths = [0]
+    size = 0
+    for document in documents:
+        is_too_much = size + len(document) > ENTRY_BYTES or lengths[-1] == ENTRY_MESSAGES
+        if lengths[-1] and is_too_much:
+            lengths.append(0)
+            size = 0
+        size += len(document)
+        lengths[-1] += 1
+    return lengths

@@ -31,7 +31,7 @@ from relaycore.layout import Layout, misfit
 from relayproject import migrating, proposals
 from relayproject.dashboard import readers
 from relayproject.dashboard.readers import Readers
-from relayproject.observing.overview import Listed, read_listed
+from relayproject.observing.overview import Listed, read_used
 from relayproject.processes import ENDLESS, Endless
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ _REST: Final = re.compile(r" \(configured timeouts: |, Timeout: | Is the server 
 class Facts:
     """What is None could not be read. `away`: server → why.
 
-    listed:   channels by partition
+    is_empty: there is no channel at all, neither one that is to be heard nor one that is fed by HTTP alone
+    listed:   channels that are to be heard, by partition
     gapped:   channels with an open gap of their own that Redis does not refuse
     silent:   why → some of the channels that are not heard for this reason
     misfit:   why nothing may work: the settings are not those of the deployment
@@ -69,6 +70,7 @@ class Facts:
     """
 
     away: dict[str, str] = field(default_factory=dict)
+    is_empty: bool = False
     channels: int | None = None
     listed: dict[int, Listed] = field(default_factory=dict)
     inactive: int = 0
@@ -180,7 +182,10 @@ def _first_clause(exc: Exception) -> str:
 
 
 def _channels(facts: Facts) -> list[int]:
-    facts.listed = read_listed()
+    """Partitions with channels, those too that are fed by HTTP alone."""
+    used = read_used()
+    facts.is_empty = not used
+    facts.listed = {partition: one for partition, one in used.items() if one.channels}
     facts.channels = sum(one.channels for one in facts.listed.values())
     facts.inactive = sum(one.unheard for one in facts.listed.values())
     facts.gapped = completeness.count_unheard()
@@ -191,13 +196,17 @@ def _channels(facts: Facts) -> list[int]:
             why = report.why_not_heard(channel, listeners.get(channel.partition))
             facts.silent.setdefault(why, []).append(channel)
     facts.gaps = list(Gap.objects.order_by(F("ended_at").desc(nulls_first=True), "-began_at")[:_SHOWN])
-    return list(facts.listed)
+    return list(used)
 
 
 def _loops(facts: Facts, partitions: list[int]) -> None:
-    shards = {one.role: _shards(one, partitions) for one in ENDLESS}
+    # Where nothing is to be heard no listener is missed, and none can prove that it hears.
+    heard = partitions if facts.is_empty else list(facts.listed)
+    shards = {
+        one.role: _shards(one, heard if one.role == Lease.Role.LISTENER else partitions) for one in ENDLESS
+    }
     every = Lease.objects.live().described()
-    leases = [lease for lease in every if lease.partition in shards.get(lease.role, partitions)]
+    leases = [lease for lease in every if lease.partition in shards.get(lease.role, heard)]
     leading = {(lease.host, lease.pid) for lease in leases if lease.role == Lease.Role.LISTENER}
     # Who leads has a seat as well, and need not be shown twice.
     shown = [lease for lease in leases if lease.role != Lease.Role.SEAT or _place(lease) not in leading]
@@ -214,7 +223,7 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
             facts.unled.append(f"No {Lease.Role(role).label} for partition {_listed(without)}")
     alone = [
         partition
-        for partition, vacant in sorted(held.vacancies(set(partitions), _seats()).items())
+        for partition, vacant in sorted(held.vacancies(set(heard), _seats()).items())
         if vacant < _seats()
     ]
     if alone:

@@ -31,7 +31,7 @@ def first(request: HttpRequest) -> dict[str, Any]:
     parts = _parts(request, found)
     return {
         "parts": parts,
-        "is_empty": found.channels == 0,
+        "is_empty": found.is_empty,
         "chart": facts.chart(_RANGE),
         "origin": f"{request.scheme}://{request.get_host()}",
     }
@@ -47,7 +47,7 @@ def state(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {
             "parts": _parts(request, found),
-            "is_empty": found.channels == 0,
+            "is_empty": found.is_empty,
             "chart": facts.chart(chosen),
         }
     )

@@ -34,15 +34,14 @@ class CountRequests:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         begun = time.perf_counter()
         answer = self._get_response(request)
-        method = request.method if request.method in _METHODS else "other"
         route = (request.resolver_match and request.resolver_match.view_name) or "none"
-        count(method, route, answer.status_code, time.perf_counter() - begun)
+        count(str(request.method), route, answer.status_code, time.perf_counter() - begun)
         return answer
 
 
 def count(method: str, route: str, status: int, seconds: float) -> None:
     """One request, answered after so many seconds."""
-    requests, took = _counted(method, route, status)
+    requests, took = _counted(method if method in _METHODS else "other", route, status)
     requests.inc()
     took.observe(seconds)
 

@@ -220,13 +220,22 @@ def read_listed() -> dict[int, Listed]:
     Raises:
         django.db.Error: PostgreSQL does not answer.
     """
-    listed = Channel.objects.listened().with_status().order_by("partition")
-    rows = listed.values_list("partition", "status")  # type: ignore[misc]  # It is annotated.
-    counts: dict[int, dict[str, int]] = {}
+    return {partition: one for partition, one in read_used().items() if one.channels}
+
+
+def read_used() -> dict[int, Listed]:
+    """The same for each partition that has any channel: of those that are fed by HTTP alone none is listed.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    every = Channel.objects.with_status().order_by("partition")
+    rows = every.values_list("partition", "status")  # type: ignore[misc]  # It is annotated.
+    counts: dict[int, dict[str | None, int]] = {}
     for partition, status, count in rows.annotate(count=Count("id")):
         counts.setdefault(partition, {})[status] = count
     return {
-        partition: Listed(sum(found.values()), found.get(Channel.Status.INACTIVE, 0))
+        partition: Listed(sum(found.values()) - found.get(None, 0), found.get(Channel.Status.INACTIVE, 0))
         for partition, found in counts.items()
     }
 

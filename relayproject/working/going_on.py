@@ -16,6 +16,7 @@ from typing import Any, Final
 from celery import Celery, bootsteps
 from celery.concurrency.prefork import TaskPool
 from celery.worker import state
+from celery.worker.consumer import Agent, Events
 
 from relaycore.backoff import Backoff
 
@@ -60,4 +61,8 @@ class Pause(bootsteps.StartStopStep):  # type: ignore[misc]  # It comes without 
 def install(app: Celery) -> None:
     """Have all workers of this application go on."""
     app.steps["consumer"].add(Pause)
+    # Celery orders its steps by what they require, and beyond that by chance. All others that talk by the
+    # connection, that which consumes among them, require one of these two.
+    for step in (Events, Agent):
+        step.requires = (*step.requires, Pause)
     TaskPool.did_start_ok = lambda pool: True

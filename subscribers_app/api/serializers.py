@@ -78,12 +78,22 @@ class Moment(Text):
             raise serializers.ValidationError(str(exc)) from exc
 
 
+class Order(serializers.ChoiceField):
+    """In which order; of that by a field it is said that there is none yet."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        if isinstance(data, Mapping):
+            raise serializers.ValidationError('By field is not offered yet. There are "none" and "channel".')
+        return super().to_internal_value(data)
+
+
 class _Given(Strict):
     """What was left out is not there: nothing is set that nobody has said."""
 
     filter = Json(required=False, allow_null=True)
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices, required=False)
-    order = Json(required=False)
+    order = Order(Subscription.Order.choices, required=False)
     delay_seconds = Whole(required=False, min_value=0, max_value=MOST_DELAY_SECONDS)
     ack_deadline_seconds = Whole(
         required=False, min_value=LEAST_DEADLINE_SECONDS, max_value=MOST_DEADLINE_SECONDS

@@ -3,20 +3,44 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from django.db import connection
 
+from leases_app import deployment
 from messages_app.searching.following import Feed, Follower
 from relaybase.connections import one_per_loop
+from relaybase.gathering import Gathering
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import ReadAhead, Wants
+from relaycore.errors import Disconnected
 
 
 @one_per_loop
 def follower() -> Follower:
     """The one of this event loop's process."""
     return Follower()
+
+
+@one_per_loop
+def _opening() -> Gathering[int, bool]:
+    return Gathering(_require, 1)
+
+
+async def _require(keys: Sequence[int]) -> dict[int, bool | Exception]:
+    await asyncio.to_thread(_require_fitness)
+    return dict.fromkeys(keys, True)
+
+
+def _require_fitness() -> None:
+    try:
+        deployment.require()
+    finally:
+        connection.close()
+
+
+NOT_READ: Final = "Nobody has said in time up to where everything is stored. Try again in a few seconds."
 
 
 class Source:
@@ -44,7 +68,7 @@ class Source:
         """
         if self.read is None or self._feed is None or not self.read.fits(cursor):
             self.close()
-            self._feed = await asyncio.to_thread(self._follow, follower(), cursor.position)
+            self._feed = await self._follow(cursor.position)
             self.read = ReadAhead(cursor.position, cursor.generation)
             self._turn = 0
         return self.read
@@ -70,20 +94,28 @@ class Source:
                 await asyncio.to_thread(read.add, page.messages, self._wants)
             self._turn = page.turn
 
-    async def ask(self, seconds: float) -> None:
-        """Until everything that is stored by now has been read, or there is a page; at most so long."""
-        if self._feed is None:
-            return
-        turn, until = self._feed.ask(), time.monotonic() + seconds
-        while self.read is not None:
+    async def ask(self, seconds: float) -> bool:
+        """Until everything that is stored by now has been read, or there is a message; at most so long.
+
+        Whether everything has been read.
+
+        Raises:
+            Disconnected: nothing has been read in that time. So nobody knows whether there is something.
+        """
+        if self._feed is None or self.read is None:
+            return False
+        turn, until, looked = self._feed.ask(), time.monotonic() + seconds, self.read.looked
+        while True:
             self._has_more.clear()
             await self.collect(1, 1)
-            if self._turn >= turn or self.read is None or len(self.read):
-                return
+            if self._turn >= turn or len(self.read):
+                return self._turn >= turn
             try:
                 await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
             except TimeoutError:
-                return
+                if self.read.looked == looked:
+                    raise Disconnected(NOT_READ) from None
+                return False  # A filter has taken nothing of a long page: he is told up to where.
 
     def close(self) -> None:
         """Let go what was read."""
@@ -91,7 +123,18 @@ class Source:
             self._feed.close()
         self._feed = self.read = None
 
-    def _follow(self, reader: Follower, position: str) -> Feed:
+    async def _follow(self, position: str) -> Feed:
+        reader = follower()
+        joined = reader.join(self._channel, position, self._tell)
+        if joined is None:
+            # A server that stands still holds one thread, and not one for each who asks.
+            await _opening().find(0)
+            joined = reader.join(self._channel, position, self._tell)
+        if joined is None:
+            joined = await asyncio.to_thread(self._begin, reader, position)
+        return joined
+
+    def _begin(self, reader: Follower, position: str) -> Feed:
         try:
             return reader.follow(self._channel, position, self._tell)
         finally:

@@ -19,6 +19,8 @@ from relaycore.channels import partition_of
 from relaycore.storing.expiring import NOTHING, Expired
 
 _MOST: Final = 1000
+_PIECE: Final = 100
+"""Messages read at once, of which some may be too many."""
 
 
 async def expired(channel: str) -> Expired:
@@ -30,17 +32,17 @@ async def expired(channel: str) -> Expired:
     return await _expired().find(channel) or NOTHING
 
 
-async def find(channel: str, ids: Sequence[bytes]) -> dict[bytes, Document]:
-    """The messages with these ids, those that are there.
+async def find(channel: str, ids: Sequence[bytes], most_bytes: int) -> dict[bytes, Document | None]:
+    """The messages with these ids, the first ones first, until there are so many bytes; None: it is gone.
 
     Raises:
         Disconnected: Redis does not say, or MongoDB has fallen behind.
         PyMongoError: MongoDB does not answer.
     """
-    return await asyncio.to_thread(_find, channel, ids)
+    return await asyncio.to_thread(_find, channel, ids, most_bytes)
 
 
-def _find(channel: str, ids: Sequence[bytes]) -> dict[bytes, Document]:
+def _find(channel: str, ids: Sequence[bytes], most_bytes: int) -> dict[bytes, Document | None]:
     partition = partition_of(channel, settings.RELAY_PARTITIONS)
     try:
         horizon = archive.look(partition, partitioning.layout())
@@ -48,9 +50,17 @@ def _find(channel: str, ids: Sequence[bytes]) -> dict[bytes, Document]:
         connection.close()
     messages = collection()
     with session_after(messages, horizon.operation_time) as session:
-        wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}
-        with messages.find(wanted, session=session, batch_size=_MOST) as found:
-            return {document["_id"].binary: document for document in found}
+        read: dict[bytes, Document | None] = {}
+        for piece in (ids[at : at + _PIECE] for at in range(0, len(ids), _PIECE)):
+            wanted = {"_id": {"$in": [ObjectId(id) for id in piece]}}
+            with messages.find(wanted, session=session, batch_size=_PIECE) as found:
+                by_id = {document["_id"].binary: document for document in found}
+            for id in piece:
+                read[id] = document = by_id.get(id)
+                most_bytes -= 0 if document is None else len(document["message"])
+                if most_bytes < 0:
+                    return read
+        return read
 
 
 @one_per_loop

@@ -2,7 +2,8 @@
 
 A question is a function of a locked row. It may read and write rows (`ledger`), says by its `Entry` where the
 cursor goes, and must raise what it raises before it writes anything: others are in the same transaction.
-Nobody is answered before that is committed. If it fails before, all of it is done once more, with another
+Nobody is answered before that is committed. Nobody waits longer than `PATIENCE_SECONDS`: what was not begun
+by then is not done. If it fails before, all of it is done once more, with another
 connection: PostgreSQL may have been restarted. If the commit itself fails nobody knows what holds: all who
 asked are told so, and what they remember of rows is worth nothing.
 """
@@ -31,6 +32,9 @@ _MOST: Final = 256
 
 AWAY: Final = "PostgreSQL does not answer. Try again in a few seconds."
 GONE: Final = "There is no such subscription any more."
+
+PATIENCE_SECONDS: Final = 10.0
+"""A PostgreSQL that stands still is as good as away."""
 
 _ALL: Final = 0
 """In place of an id: the work is about many, and locks none."""
@@ -83,12 +87,15 @@ class Clerk:
     async def _put(self, id: int, work: Callable[[Any], Any]) -> Any:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             # Not one of `logs.thread`: its lines are not of the request that came first.
             self._thread = threading.Thread(target=self._run, name="relay-clerk", daemon=True)
             self._thread.start()
         self._questions.put(_Question(id, work, loop, future))
-        return await future
+        try:
+            return await asyncio.wait_for(future, PATIENCE_SECONDS)
+        except TimeoutError:
+            raise Disconnected(AWAY) from None
 
     async def survey(self, ids: Sequence[int]) -> dict[int, ledger.Glance]:
         """Where these stand, without locking anything; those that are there. Raises as `ask`."""
@@ -108,7 +115,10 @@ class Clerk:
 
     def _run(self) -> None:
         while (first := self._questions.get()) is not None:
-            asked = [first, *self._others()]
+            # Whoever has been cancelled, or waits no more, is not done anything for.
+            asked = [question for question in (first, *self._others()) if not question.future.done()]
+            if not asked:
+                continue
             try:
                 answers = _answer(asked)
             except Exception as exc:

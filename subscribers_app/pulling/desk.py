@@ -12,19 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Standing, fetch, lease_next
-from relaycore.delivering.leasing import Ahead, Delivery, Leased
+from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
+from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
-from relaycore.delivering.settling import Change, meant, settle, still_lost
+from relaycore.delivering.settling import Change, meant, settle
 from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of, previous_position
+from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import Counted
+from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
 
 _LEAST_PATIENCE_SECONDS: Final = 0.5
@@ -62,6 +63,19 @@ class Given:
     is_active: bool = True
 
 
+NOBODYS: Final = Given("", 0)
+"""For whoever has gone away."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """What was read ahead, and what was on record as deleted after that."""
+
+    ahead: Ahead
+    documents: Sequence[Document]
+    expired: Expired
+
+
 class Desk:
     """Of one event loop, as long as the subscription is set to this."""
 
@@ -74,6 +88,7 @@ class Desk:
         self._source = Source(known.channel, wants, self._woken.set)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
+        self._is_full = False
         self._ahead_ms = 0.0
         """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
@@ -85,7 +100,12 @@ class Desk:
 
     def notice(self, glance: ledger.Glance) -> None:
         """What PostgreSQL says of it, by the way."""
-        if glance.is_due or (glance.cursor, glance.is_active) != (self._cursor, self._is_active):
+        # Where too much was on its way somebody else may have settled some of it.
+        if (
+            self._is_full
+            or glance.is_due
+            or (glance.cursor, glance.is_active) != (self._cursor, self._is_active)
+        ):
             self.wake()
 
     def wake(self) -> None:
@@ -95,8 +115,9 @@ class Desk:
     def close(self) -> None:
         """It is set to something else by now, or nobody asks: who waits is answered."""
         self._is_closed = True
-        self._source.close()
         self._woken.set()
+        if not self._turn.locked():
+            self._source.close()
 
     async def fetch(self, wanted: Wanted) -> Given:
         """Messages, as soon as there are any; none if none come within the time.
@@ -109,23 +130,22 @@ class Desk:
         until = self.used_at + wanted.seconds
         patience = max(wanted.seconds, _LEAST_PATIENCE_SECONDS)
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
-        given = None
         try:
-            async with asyncio.timeout(patience) as limit:
-                async with self._turn:
-                    # From here on it ends by itself: what is leased is answered.
-                    limit.reschedule(None)
-                    given = await self._wait(wanted, until, gone)
-                    if self._is_closed:
-                        self._source.close()  # What was opened after it was closed, nobody would close.
-        except TimeoutError:
-            pass
+            try:
+                async with asyncio.timeout(patience):
+                    await self._turn.acquire()
+            except TimeoutError:
+                cursor = self._cursor or await self._look()
+                return Given(cursor.position, cursor.generation, is_active=self._is_active)
+            # From here on it ends by itself: what is leased is answered.
+            try:
+                return await self._wait(wanted, until, gone)
+            finally:
+                self._turn.release()
+                if self._is_closed and not self._turn.locked():
+                    self._source.close()
         finally:
             gone.cancel()
-        if given is None:
-            cursor = self._cursor or await self._look()
-            given = Given(cursor.position, cursor.generation)
-        return given
 
     async def commit(self, position: str, generation: int | None) -> Cursor:
         """Everything up to here is done. Mode `cursor`.
@@ -162,12 +182,12 @@ class Desk:
 
     async def _wait(self, wanted: Wanted, until: float, gone: "asyncio.Future[Any]") -> Given:
         """Try, and wait, and try again."""
-        while True:
+        while not gone.done():
             self._woken.clear()
-            given = await self._try(wanted)
+            given = await self._try(wanted, gone)
             if not wanted.seconds and not given.messages and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
-                given = await self._try(wanted, is_to_ask=True)
+                given = await self._try(wanted, gone, is_to_ask=True)
             left = until - time.monotonic()
             if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
                 return given
@@ -176,10 +196,9 @@ class Desk:
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
             await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
-            if gone.done():
-                return given
+        return NOBODYS
 
-    async def _try(self, wanted: Wanted, *, is_to_ask: bool = False) -> Given:
+    async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
         try:
             cursor = self._cursor or await self._look()
@@ -191,7 +210,7 @@ class Desk:
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
                 # After what was read, never before.
                 expired = await archive.expired(self.known.channel)
-                given = await self._give(ahead, documents, wanted, expired)
+                given = await self._give(_Page(ahead, documents, expired), wanted, gone)
                 if given is not None:
                     return given
                 cursor = self._cursor or await self._look()
@@ -206,56 +225,53 @@ class Desk:
         self._ahead_ms = now - time.monotonic() * 1000
         return cursor
 
-    async def _give(
-        self, ahead: Ahead, documents: Sequence[Document], wanted: Wanted, expired: Expired
-    ) -> Given | None:
+    async def _give(self, page: _Page, wanted: Wanted, gone: "asyncio.Future[Any]") -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
-        settings, most = self.known.settings, wanted.most
+        ahead, settings, most = page.ahead, self.known.settings, wanted.most
+        read: dict[bytes, Document | None] = {}
 
-        def work(entry: Entry) -> tuple[Handed | None, Cursor]:
+        def work(entry: Entry) -> tuple[Handed | Unread | Given | None, Cursor]:
+            if gone.done():
+                return NOBODYS, entry.cursor
             standing = Standing(entry.cursor, entry.noted, entry.is_active)
+            handed: Handed | Unread | None
             if self.known.mode == CURSOR:
-                handed = fetch(standing, ahead, expired)
+                handed = fetch(standing, ahead, page.expired)
             else:
                 find = functools.partial(ledger.rows, entry.sql, entry.id, entry.now, most)
-                handed = lease_next(standing, settings, find, ahead, most, entry.now, expired)
-            return handed and _hand(entry, handed), entry.cursor
+                is_there = {id: document is not None for id, document in read.items()}
+                handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
+            if isinstance(handed, Handed):
+                write(entry, handed)
+            return handed, entry.cursor
 
-        handed, cursor = await clerk().ask(self.known.id, work)
-        self._cursor = cursor
-        if handed is None:
-            return None
-        self._is_active = handed.is_active
+        while True:
+            handed, self._cursor = await clerk().ask(self.known.id, work)
+            if isinstance(handed, Handed):
+                return self._given(handed, page, read)
+            if not isinstance(handed, Unread):
+                return handed
+            # Before they are leased: what MongoDB does not say costs no attempt.
+            ids = [row.id for row in handed.rows]
+            found = await archive.find(self.known.channel, ids, wanted.most_bytes)
+            read |= found
+            if len(found) < len(ids):
+                most = len(found)  # More would be too many bytes.
+
+    def _given(self, handed: Handed, page: _Page, read: Mapping[bytes, Document | None]) -> Given:
+        cursor, self._is_active = handed.cursor, handed.is_active
+        self._is_full = handed.leased is not None and handed.leased.is_full
         if not handed.is_active:
             return Given(cursor.position, cursor.generation, is_active=False)
         if handed.leased is None:
-            return Given(ahead.upto, ahead.generation, documents, skipped=handed.missed)
-        return await self._leased(handed, handed.leased, documents)
-
-    async def _leased(self, handed: Handed, leased: Leased, documents: Sequence[Document]) -> Given:
-        by_position = {document["position"]: document for document in documents}
-        deliveries = {one.position: one for one in (*leased.again, *leased.new)}
-        if leased.again:
-            by_position |= await self._read_again(leased.again)
-        messages = [by_position[position] for position in sorted(deliveries) if position in by_position]
-        cursor = leased.cursor
+            return Given(page.ahead.upto, page.ahead.generation, page.documents, skipped=handed.missed)
+        if handed.lost:
+            self.wake()  # There may be more.
+        by_position = {document["position"]: document for document in page.documents}
+        by_position |= {document["position"]: document for document in read.values() if document is not None}
+        deliveries = {one.position: one for one in (*handed.leased.again, *handed.leased.new)}
+        messages = [by_position[position] for position in sorted(deliveries)]
         return Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
-
-    async def _read_again(self, again: Sequence[Delivery]) -> dict[str, Document]:
-        """What was handed out before. What is not there any more is put on record."""
-        found = await archive.find(self.known.channel, [one.id for one in again])
-        lost = [one for one in again if one.id not in found]
-        if lost:
-
-            def work(entry: Entry) -> None:
-                rows = ledger.find(entry.sql, entry.id, [one.position for one in lost])
-                gone = still_lost(lost, rows)
-                ledger.delete(entry.sql, entry.id, gone)
-                for at in gone:
-                    ledger.write_undelivered(entry.sql, entry.id, "expired", previous_position(at), at, 1)
-
-            await clerk().ask(self.known.id, work)
-        return {one.position: found[one.id] for one in again if one.id in found}
 
     def _ripe_before(self) -> str | None:
         """With a delay: what stands here or above is not handed out yet."""
@@ -263,18 +279,3 @@ class Desk:
             return None
         now = int(time.monotonic() * 1000 + self._ahead_ms)
         return first_of(f"{max(0, now - self.known.delay_ms)}-0")
-
-
-def _hand(entry: Entry, handed: Handed) -> Handed:
-    """Write what is about to be handed out."""
-    if handed.noted.upto != entry.noted.upto:
-        ledger.write_skip(entry.sql, entry.id, handed.noted, handed.missed)
-        entry.noted = handed.noted
-    if handed.leased is not None:
-        if changed := [*handed.leased.again, *handed.leased.dead]:
-            ledger.update(entry.sql, entry.id, changed)
-        if handed.leased.new:
-            ledger.insert(entry.sql, entry.id, handed.leased.new)
-    entry.cursor = handed.cursor
-    entry.was_fetched |= handed.is_active
-    return handed

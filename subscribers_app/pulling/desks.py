@@ -8,7 +8,7 @@ from typing import Final
 
 from relaybase.connections import one_per_loop
 from relaycore.delivering.reading import Document
-from relaycore.errors import RelayError, one_line
+from relaycore.errors import one_line
 from relaycore.filtering.policy import parse
 from subscribers_app.models import Subscription
 from subscribers_app.pulling.clerk import clerk
@@ -57,7 +57,7 @@ class Desks:
                 continue
             try:
                 found = await clerk().survey(list(waited_at))
-            except RelayError as exc:
+            except Exception as exc:  # Whatever it is: those who wait are looked after again in a second.
                 log.info("subscriptions: %s", one_line(exc))
                 continue
             for id, desk in waited_at.items():

@@ -8,25 +8,12 @@ from collections.abc import Callable
 import psutil
 import pytest
 
+from tests.acceptance.relaying import REPLACED_SECONDS, relays, relays_again
 from tests.acceptance.stack import PYTHON_PROCESSES, SERVERS, Stack
 
 Wait = Callable[..., None]
 
 TERM_LAPSES_SECONDS = 3.0
-REPLACED_SECONDS = 10.0
-
-
-def relays(stack: Stack, channel: str, text: str, wait_until: Wait) -> None:
-    """A message that is published now is stored, once."""
-
-    def is_stored() -> bool:
-        # Again: while all come back, who heard it first need not have led yet. Then it lies in a gap.
-        stack.redis.publish(channel, text)
-        return text in stack.texts(channel)
-
-    wait_until(lambda: stack.redis.publish(channel, text), seconds=REPLACED_SECONDS, what=f"{channel} heard")
-    wait_until(lambda: stack.is_active(channel), what=f"{channel} ACTIVE")
-    wait_until(is_stored, what=f"{text} stored")
 
 
 @pytest.mark.parametrize("name", [*PYTHON_PROCESSES, *SERVERS])
@@ -39,7 +26,7 @@ def test_a_killed_process_is_replaced(stack: Stack, name: str, wait_until: Wait)
     wait_until(lambda: not psutil.pid_exists(killed), what="the process is gone")
     wait_until(lambda: stack.pids.get(name, killed) != killed, what="another one in its place")
     wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS, what="everything answers")
-    relays(stack, channel, "after", wait_until)
+    relays_again(stack, channel, "after", wait_until)
     assert stack.texts(channel) == ["before", "after"]
 
 
@@ -62,7 +49,7 @@ def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, w
     assert not alive, alive
     wait_until(lambda: stack.pids.get(name) not in {None, ended.pid}, what="another one in its place")
     wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS)
-    relays(stack, channel, "after", wait_until)
+    relays_again(stack, channel, "after", wait_until)
 
 
 @pytest.mark.parametrize("role", ["listener", "writer"])
@@ -76,7 +63,7 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     began = time.monotonic()
     wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
     assert time.monotonic() - began < REPLACED_SECONDS
-    relays(stack, f"loop-{role}", "after", wait_until)
+    relays_again(stack, f"loop-{role}", "after", wait_until)
 
 
 def test_a_writer_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait) -> None:
@@ -97,16 +84,16 @@ def test_a_leader_that_is_terminated_hands_over(stack: Stack, wait_until: Wait) 
     wait_until(lambda: stack.lease("listener")[0] == epoch + 1, seconds=10, what="the standby leads")
     assert time.monotonic() - began < TERM_LAPSES_SECONDS, "nobody handed over, the lease has lapsed"
     assert stack.lease("listener")[1] != pid
-    relays(stack, "handed over", "afterwards", wait_until)
+    relays_again(stack, "handed over", "afterwards", wait_until)
 
 
 def test_a_broker_that_is_cut_off_does_not_stop_the_workers(stack: Stack, wait_until: Wait) -> None:
     stack.listen_to("cut")
     cut = sum(stack.redis.client_kill_filter(_type=kind) for kind in ("normal", "pubsub"))
     assert cut >= 6, "no connections were cut"
-    relays(stack, "cut", "heard again", wait_until)
+    relays_again(stack, "cut", "heard again", wait_until)
     epoch, pid, _ = stack.lease("listener")
     os.kill(pid, signal.SIGKILL)
     # Only a worker that consumes again can take the next task.
     wait_until(lambda: stack.lease("listener")[0] > epoch, seconds=20, what="a new term")
-    relays(stack, "cut", "and consumed again", wait_until)
+    relays_again(stack, "cut", "and consumed again", wait_until)

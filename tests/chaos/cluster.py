@@ -145,6 +145,17 @@ class Cluster:
         row = Lease.objects.live().filter(role=Lease.Role.LISTENER, partition=0).first()
         return None if row is None else row.pid
 
+    def wait_for_leader(self) -> int:
+        """The process id of the one that leads, once one does: a heartbeat that is late lets a term lapse."""
+        found: list[int] = []
+
+        def is_led() -> bool:
+            found[:] = [pid for pid in [self.leader_pid()] if pid]
+            return bool(found)
+
+        self._wait_until(is_led, seconds=20, what="a leader")
+        return found[0]
+
     def epoch(self) -> int:
         """The number of the term: it grows by one with each leader."""
         return Lease.objects.get(role=Lease.Role.LISTENER, partition=0).epoch

@@ -143,7 +143,7 @@ def seats() -> set[int]:
 
 def end_a_listener(cluster: Cluster, wait_until: Wait, number: signal.Signals, *, leads: bool) -> None:
     """By this signal, the one that leads or the one that stands by. Until there are two again."""
-    leader = cluster.leader_pid() or 0
+    leader = cluster.wait_for_leader()
     pid = leader if leads else next(iter(seats() - {leader}))
     os.kill(pid, number)
     wait_until(lambda: len(seats() - {pid}) == 2, seconds=20, what="another one in its place")

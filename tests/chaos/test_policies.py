@@ -47,7 +47,7 @@ def kept(cluster: Cluster) -> Cluster:
 @contextmanager
 def another_leader(cluster: Cluster, wait_until: Wait, *, frozen: bool) -> Iterator[None]:
     """The leader is frozen or killed here, and by the end another one leads."""
-    pid, epoch = cluster.leader_pid() or 0, cluster.epoch()
+    pid, epoch = cluster.wait_for_leader(), cluster.epoch()
     os.kill(pid, signal.SIGSTOP if frozen else signal.SIGKILL)
     yield
     wait_until(lambda: cluster.epoch() > epoch, what="another leader")

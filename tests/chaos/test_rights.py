@@ -105,7 +105,7 @@ def test_the_leader_may_do_it_no_more_and_the_other_one_leads(
     rights: Rights, users: Cluster, settled: Settle, wait_until: Wait, taken: str
 ) -> None:
     users.channel("orders", "every")
-    first = users.leader_pid()
+    first = users.wait_for_leader()
     with Publisher(users.redis_url, "orders", 300) as publisher:
         time.sleep(0.5)
         rights.grant("one", **TAKEN[taken])

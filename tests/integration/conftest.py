@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from access_app import tokens
-from access_app.models import Token
+from access_app.models import AuditEntry, Token
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
 from relaybase.connections import shared_redis
 from relayproject.processes import processes
+from tests.proxy import Proxy
 
 API = "/api/v1"
 
@@ -34,7 +36,10 @@ _MAX_TIME_EXPIRED = 50
 @pytest.fixture
 def operator(db: None, django_user_model: Any) -> Any:
     """A user who may do everything, without a password: hashing one would take longer than a test."""
-    return django_user_model.objects.create_superuser("operator")
+    user = django_user_model.objects.create_superuser("operator")
+    # The audit log of a test begins after him.
+    AuditEntry.objects.filter(target="user operator").delete()
+    return user
 
 
 @pytest.fixture
@@ -93,6 +98,17 @@ def redis_away(settings: Any) -> Iterator[None]:
     shared_redis.cache_clear()
     yield
     shared_redis.cache_clear()
+
+
+@pytest.fixture
+def postgres_proxy(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    """The way to PostgreSQL of everything that connects from now on."""
+    connection.ensure_connection()  # The test's own goes straight.
+    server = connection.settings_dict  # One dictionary for the connections of all threads.
+    with Proxy(server["HOST"], int(server["PORT"])) as proxy:
+        monkeypatch.setitem(server, "HOST", "127.0.0.1")
+        monkeypatch.setitem(server, "PORT", proxy.port)
+        yield proxy
 
 
 @pytest.fixture

@@ -156,6 +156,16 @@ class TestPublish:
         with pytest.raises(CommandError, match="is not the address of a Relay"):
             _run("publish", "orders", "hello", "--http", "127.0.0.1:1")
 
+    def test_what_may_have_been_taken_can_be_published_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("RELAY_TOKEN", "key")
+        monkeypatch.setattr("relayproject.posting.poster._WAIT_SECONDS", 0.0)
+        with pytest.raises(CommandError, match=r"--idempotency-key mine$"):
+            _run("publish", "orders", "hello", "--http", "http://127.0.0.1:1", "--idempotency-key", "mine")
+        with pytest.raises(CommandError, match="1 to 200 visible"):
+            _run("publish", "orders", "hello", "--http", "http://127.0.0.1:1", "--idempotency-key", "a b")
+        with pytest.raises(CommandError, match="of no use without --http"):
+            _run("publish", "orders", "hello", "--idempotency-key", "mine")
+
     def test_says_when_redis_is_away(self, redis_away: None) -> None:
         with pytest.raises(CommandError, match="Redis did not take the message"):
             _run("publish", "orders", "hello")

@@ -1,7 +1,7 @@
 """One step for Redis: what is published stands on the stream, and goes out as PUBLISH behind a notice."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +12,9 @@ import redis
 from leases_app import deployment
 from relaybase import keys
 from relaybase.redis import appending
-from relaybase.redis.appending import Appended, Echo
+from relaybase.redis.appending import Appended
 from relaycore.capturing import notices
+from relaycore.publishing.queue import Echo
 from tests.integration.listening.world import full
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +52,9 @@ def heard(client: Any, *channels: str | bytes) -> Iterator[list[tuple[bytes, Any
 
 def test_each_run_follows_directly_on_its_notice(relay_keys: Any) -> None:
     with heard(relay_keys, b"orders", b"a 1 %d b") as found:
-        appended = publish(relay_keys, [b"1", b"2"], [(b"orders", [b"1", b"\0%s\xff"]), (b"a 1 %d b", [b""])])
+        appended = publish(
+            relay_keys, [b"1", b"2"], [Echo(b"orders", [b"1", b"\0%s\xff"]), Echo(b"a 1 %d b", [b""])]
+        )
     (control, first), *payloads, (_, second), last = found
     assert control == deployment.control_channel(0).encode()
     assert (first.channel, first.count, second.channel, second.count) == (b"orders", 2, b"a 1 %d b", 1)
@@ -72,7 +75,7 @@ def test_numbers_go_on_above_the_time_when_redis_has_forgotten_them(relay_keys: 
         for forget in (False, True, False):
             if forget:
                 relay_keys.delete(keys.echoes(0))
-            publish(relay_keys, [b"text"], [(b"orders", [b"text"])])
+            publish(relay_keys, [b"text"], [Echo(b"orders", [b"text"])])
     numbers = [notice.number for _, notice in found]
     assert numbers == sorted(set(numbers))
     assert numbers[0] > (time.time() - 60) * 1_000_000
@@ -83,13 +86,13 @@ def test_numbers_go_on_above_those_before_when_the_clock_was_set_back(relay_keys
     ahead = 8 * 10**15
     relay_keys.set(keys.echoes(0), ahead)
     with heard(relay_keys) as found:
-        publish(relay_keys, [b"text"], [(b"orders", [b"text"])])
+        publish(relay_keys, [b"text"], [Echo(b"orders", [b"text"])])
     assert [notice.number for _, notice in found] == [ahead + 1]
 
 
 def test_a_full_redis_publishes_nothing(relay_keys: Any) -> None:
     with heard(relay_keys, b"orders") as found, full(relay_keys), pytest.raises(redis.ResponseError):
-        publish(relay_keys, [b"text"], [(b"orders", [b"text"])])
+        publish(relay_keys, [b"text"], [Echo(b"orders", [b"text"])])
     assert found == []
     assert not relay_keys.exists(keys.stream(0), keys.echoes(0))
 
@@ -98,38 +101,62 @@ def test_under_another_layout_nothing_is_appended_and_nothing_published(relay_ke
     relay_keys.set(keys.layout(0), "2 7")
     with heard(relay_keys, b"orders") as found:
         with pytest.raises(redis.ResponseError, match="LAYOUT"):
-            publish(relay_keys, [b"text"], [(b"orders", [b"text"])])
+            publish(relay_keys, [b"text"], [Echo(b"orders", [b"text"])])
         with pytest.raises(redis.ResponseError, match="LAYOUT"):
-            relay_keys.execute_command(*appending.echo_command(0, [(b"orders", [b"text"])], **says()))
+            relay_keys.execute_command(*appending.echo_command(0, [Echo(b"orders", [b"text"])], **says()))
     assert found == []
     assert not relay_keys.exists(keys.stream(0))
 
 
 def test_what_stands_already_goes_out_alone_through_a_full_redis_as_well(relay_keys: Any) -> None:
     with heard(relay_keys, b"orders") as found, full(relay_keys):
-        answer = relay_keys.execute_command(*appending.echo_command(0, [(b"orders", [b"text"])], **says()))
+        answer = relay_keys.execute_command(
+            *appending.echo_command(0, [Echo(b"orders", [b"text"])], **says())
+        )
     assert answer == b""
     (_, notice), pushed = found
     assert (notice.channel, notice.count) == (b"orders", 1)
     assert pushed == (b"orders", b"text")
 
 
+Door = Callable[..., redis.Redis]
+
+
 @pytest.fixture
-def door(settings: Any, relay_keys: Any) -> Iterator[redis.Redis]:
-    """A client that may publish bills, and no orders."""
-    rules = ("reset", "on", ">secret", "~*", "+@all", "resetchannels", "&__relay:*", "&bills")
-    relay_keys.execute_command("ACL", "SETUSER", "door", *rules)
+def door(settings: Any, relay_keys: Any) -> Iterator[Door]:
+    """Makes a client of a user that may do everything, but for these rules."""
     parts = urlsplit(settings.SERVERS.redis_url)
     url = parts._replace(netloc=f"door:secret@{parts.netloc.rpartition('@')[2]}").geturl()
     with redis.Redis.from_url(url) as client:
-        yield client
+
+        def make(*rules: str) -> redis.Redis:
+            rules = ("reset", "on", ">secret", "~*", "&*", "+@all", *rules)
+            relay_keys.execute_command("ACL", "SETUSER", "door", *rules)
+            return client
+
+        yield make
     relay_keys.execute_command("ACL", "DELUSER", "door")
 
 
-def test_a_run_that_redis_refuses_is_ended_by_something_else(door: redis.Redis, relay_keys: Any) -> None:
+def test_a_run_that_redis_refuses_is_ended_by_something_else(door: Door, relay_keys: Any) -> None:
     """Else listeners would take for it what somebody else publishes next."""
     with heard(relay_keys, b"orders", b"bills") as found:
-        appended = publish(door, [b"1", b"2"], [(b"orders", [b"1", b"1"]), (b"bills", [b"2"])])
+        appended = publish(
+            door("resetchannels", "&__relay:*", "&bills"),
+            [b"1", b"2"],
+            [Echo(b"orders", [b"1", b"1"]), Echo(b"bills", [b"2"])],
+        )
     assert [getattr(said, "channel", said) for _, said in found] == [b"orders", None, b"bills", b"2"]
     assert len(appended.ids) == relay_keys.xlen(keys.stream(0)) == 2
     assert "ermission" in appended.refused  # Versions of Redis word it differently.
+
+
+@pytest.mark.parametrize(("right", "pushed"), [("time", []), ("hincrby", [b"text"])])
+def test_what_stands_is_not_refused_where_a_right_to_echo_it_is_missing(
+    door: Door, relay_keys: Any, right: str, pushed: list[bytes]
+) -> None:
+    with heard(relay_keys, b"orders") as found:
+        appended = publish(door(f"-{right}"), [b"text"], [Echo(b"orders", [b"text"])])
+    assert [said for channel, said in found if channel == b"orders"] == pushed
+    assert relay_keys.xlen(keys.stream(0)) == len(appended.ids) == 1
+    assert right in appended.refused.lower()

@@ -55,6 +55,8 @@ def test_a_leader_that_hears_nothing_is_only_at_fault_where_there_is_something_t
     _hold(Lease.Role.SEAT, "a")
     _hold(Lease.Role.SEAT, "b", 1)
     assert _say("listeners") == "One may be replaced.\n"
+    start("receipts", listen=False)
+    assert _say("listeners") == "One may be replaced.\n"
     start("orders")
     assert "leading listener of partition 0: hears nothing" in _say("listeners")
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from relaycore.following import news
-from relaycore.position import NEVER, first_of, order
+from relaycore.position import NEVER, entry_prefix, first_of, order
+from relaycore.publishing.standing import Awaited, Place, Seen, Stood, Stored, Unstored, judge
 from relaycore.storing import known
 from relaycore.storing.keeping import Hole, Keeper
 from relaycore.storing.known import Beside, Kept, watermark
@@ -230,21 +231,42 @@ class Insert:
 
 @dataclass
 class Mongo:
-    """The messages with their positions (entry ids, and indices in them), and what is kept beside them."""
+    """The messages with their positions (entry ids, and indices in them), and what is kept beside them.
+
+    numbers:     the running number of each message as it is stored
+    refused:     what cannot be stored, and goes into quarantine
+    quarantined: what has
+    """
 
     documents: dict[str, str] = field(default_factory=dict)
     arriving: list[Insert] = field(default_factory=list)
     kept: Kept = field(default_factory=Kept)
     indices: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    quarantined: set[str] = field(default_factory=set)
 
     def copy(self) -> "Mongo":
-        return Mongo(dict(self.documents), [], self.kept, dict(self.indices))
+        return Mongo(
+            dict(self.documents),
+            [],
+            self.kept,
+            dict(self.indices),
+            dict(self.numbers),
+            self.refused,
+            set(self.quarantined),
+        )
 
     def arrive(self, chance: random.Random) -> None:
         """Some of what is on its way: inserts overtake one another, whatever has become of who sent them."""
         for insert in self.arriving:
             if insert.left and chance.random() < 0.8:
                 message, id, index = insert.left.pop(chance.randrange(len(insert.left)))
+                if message in self.refused:
+                    self.quarantined.add(message)
+                    continue
+                entry = next(entry for entry in insert.batch if entry.id == id)
+                self.numbers.setdefault(message, entry.upto - len(entry.messages) + 1 + index)
                 self.documents.setdefault(message, id)
                 self.indices.setdefault(message, index)
         self.arriving = [insert for insert in self.arriving if insert.left]
@@ -488,6 +510,10 @@ class World:
     holes:       what is on record, by first number: a writer that was killed records its hole again
     first:       by message where it stands first on the stream: entry id, and index in the entry
     overclaimed: numbers below the watermark that were neither stored nor on record at that moment
+    asking:      publishers that wait until what they have published is stored
+    received_at: when what was published was received, by number; each request in a millisecond of its own
+    told_wrong:  what publishers were told that was not so
+    told_gone:   those whose messages were lost
     """
 
     def __init__(self, seed: int) -> None:
@@ -502,6 +528,12 @@ class World:
         self._sent: list[tuple[tuple[str, ...], str]] = []
         self._listener, self._listeners = LISTENER, 1
         self.overclaimed: set[int] = set()
+        self.asking: list[Awaited] = []
+        self.received_at: dict[int, int] = {}
+        self._received_at = 0
+        self._looked = ""
+        self.told_wrong: list[tuple[Awaited, Stored]] = []
+        self.told_gone: list[Awaited] = []
         self.holes: dict[int, Hole] = {}
         self.epoch = 0
         self.writers: list[Writer] = []
@@ -529,6 +561,45 @@ class World:
                 self.replace_writer()
             if self.random.random() < 0.3:
                 self.read()
+            if self.asking and self.random.random() < 0.3:
+                self.answer()
+
+    def answer(self) -> None:
+        """Tell publishers what became of theirs. MongoDB is asked after Redis, a moment later."""
+        below, self._looked = self._looked, self.redis.watermark()
+        asking, self.asking = self.asking, []
+        for awaited in asking:
+            match judge(awaited, self._see(awaited, below)):
+                case Unstored.NOT_YET:
+                    self.asking.append(awaited)
+                case Unstored.GONE:
+                    self.told_gone.append(awaited)
+                case Stored() as stored if not self._is_true(awaited, stored):
+                    self.told_wrong.append((awaited, stored))
+
+    def _see(self, awaited: Awaited, below: str) -> Seen:
+        places = {id: self._place_of(id.decode()) for id in awaited.ids}
+        found = {id: place for id, place in places.items() if place is not None}
+        return Seen(below, found, self.in_quarantine([id for id in awaited.ids if id not in found]))
+
+    def in_quarantine(self, ids: list[bytes]) -> set[bytes]:
+        """Which of these are."""
+        return {id for id in ids if id.decode() in self.mongo.quarantined}
+
+    def _place_of(self, name: str) -> Place | None:
+        if name not in self.mongo.documents:
+            return None
+        position = f"{entry_prefix(self.mongo.documents[name])}{self.mongo.indices[name]:05d}"
+        return Place(position, self.received_at.get(self.mongo.numbers[name], 0))
+
+    def _is_true(self, awaited: Awaited, stored: Stored) -> bool:
+        """Whether all of it is somewhere, and what is called a duplicate was another one's before."""
+        names = [id.decode() for id in awaited.ids]
+        places = [self._place_of(name) for name in names]
+        duplicates = [i for i, p in enumerate(places) if p and p.received_at != awaited.received_at]
+        is_kept = all(p or n in self.mongo.quarantined for n, p in zip(names, places, strict=True))
+        positions = [p and p.position for p in places]
+        return is_kept and (stored.positions, stored.duplicates) == (positions, duplicates)
 
     def read(self) -> None:
         """The reader reads. What it is told to be complete has to be."""
@@ -562,8 +633,42 @@ class World:
         self._append(self._new(messages), self._listener)
 
     def publish(self, messages: int) -> None:
-        """By HTTP."""
-        self._append(self._new(messages), HTTP)
+        """By HTTP, by somebody who waits until it is stored."""
+        names = self._new(messages)
+        self._append(names, HTTP)
+        self._wait_for(names)
+
+    def publish_refused(self, messages: int) -> None:
+        """What cannot be stored, and something that can."""
+        names = self._new(messages + 1)
+        self.mongo.refused |= set(names[1:])
+        self._append(names, HTTP)
+        self._wait_for(names)
+
+    def lose_an_answer(self, messages: int) -> None:
+        """A request is appended a second time, since Redis' answer was lost."""
+        names = self._new(messages)
+        self._received_at += 1
+        self._append(names, HTTP)
+        self._receive(names)
+        self._append(names, HTTP)
+        self._receive(names)
+        self._ask_for(names, may_repeat=True)
+
+    def _wait_for(self, names: tuple[str, ...], first: int = 0) -> None:
+        """A new request has these, in the last entry from there on."""
+        self._received_at += 1
+        self._receive(names, first)
+        self._ask_for(names, first)
+
+    def _receive(self, names: tuple[str, ...], first: int = 0) -> None:
+        begin = self.known - len(self.redis.entries[-1].messages) + 1 + first
+        self.received_at |= dict.fromkeys(range(begin, begin + len(names)), self._received_at)
+
+    def _ask_for(self, names: tuple[str, ...], first: int = 0, *, may_repeat: bool = False) -> None:
+        stood = Stood([self.redis.last_id], [len(names)], first)
+        ids = [name.encode() for name in names]
+        self.asking.append(Awaited(ids, stood, self._received_at, may_repeat))
 
     def repeat(self, at: int) -> None:
         """One of the last entries once more, with something new behind it.
@@ -576,11 +681,17 @@ class World:
             if source != HTTP:
                 self._listeners += 1
                 source = self._listener = f"{self._listeners}.1"
-            self._append(names + self._new(1), source)
+            names += self._new(1)
+            self._append(names, source)
+            if source == HTTP:
+                self._wait_for(names)
 
     def publish_and_repeat(self, messages: int) -> None:
         """A request and its repetition that come together, and so in one entry."""
-        self._append(self._new(messages) * 2, HTTP)
+        names = self._new(messages)
+        self._append(names * 2, HTTP)
+        self._wait_for(names)
+        self._wait_for(names, len(names))
 
     def _new(self, messages: int) -> tuple[str, ...]:
         return tuple(f"message {len(self.appended) + i}" for i in range(messages))
@@ -665,11 +776,14 @@ class World:
             writer.paused = 0
         self.run(1000)
         self.read()
+        self.answer()
+        self.answer()
 
     @property
     def missing(self) -> dict[int, str]:
-        """What was appended and is not stored, by number."""
-        return {number: name for number, name in self.appended.items() if name not in self.mongo.documents}
+        """What was appended and is neither stored nor in quarantine, by number."""
+        kept = self.mongo.documents.keys() | self.mongo.quarantined
+        return {number: name for number, name in self.appended.items() if name not in kept}
 
     def unrecorded(self) -> set[int]:
         """The numbers of what is missing, and lies in no hole."""

@@ -148,6 +148,31 @@ def test_what_stands_twice_on_the_stream_is_stored_once_and_where_it_stood_first
     assert not world.unfollowed()
 
 
+publishing = [
+    *repeating,
+    st.tuples(st.just("publish_refused"), small),
+    st.tuples(st.just("lose_an_answer"), small),
+]
+published_schedules = st.lists(st.one_of(*calm, *publishing), max_size=40)
+lost_schedules = st.lists(st.one_of(*steady, *deaths, *publishing, *vanishing, *falling_back), max_size=40)
+
+
+@explored
+@given(schedule=published_schedules, seed=seeds)
+def test_who_waits_until_it_is_stored_is_told_so_once_it_is(schedule: Schedule, seed: int) -> None:
+    world = play(schedule, seed)
+    assert not world.told_wrong
+    assert not world.told_gone
+    assert not world.asking
+
+
+@explored
+@given(schedule=lost_schedules, seed=seeds)
+def test_nobody_is_told_that_what_is_nowhere_is_stored(schedule: Schedule, seed: int) -> None:
+    world = play(schedule, seed)
+    assert not world.told_wrong
+
+
 # --- controls: without one of the protections the same schedules find it ---------------------------
 
 
@@ -164,6 +189,8 @@ def searched(finding: Callable[[World], object], names: Sequence[str], most: int
         "follow": lambda chance: (chance.randint(0, 99),),
         "publish": lambda chance: (chance.randint(1, 4),),
         "publish_and_repeat": lambda chance: (chance.randint(1, 4),),
+        "publish_refused": lambda chance: (chance.randint(1, 4),),
+        "lose_an_answer": lambda chance: (chance.randint(1, 4),),
         "repeat": lambda chance: (chance.randint(0, 2),),
         "leave": lambda chance: (chance.randint(0, 9),),
         "forge": lambda chance: (chance.randint(0, 9),),
@@ -331,6 +358,34 @@ def test_control_who_writes_over_a_mongodb_that_has_gone_back_loses_unrecorded(
 
     monkeypatch.setattr(Mongo, "keep", keep)
     assert searched(World.unrecorded, restoring)
+
+
+# --- controls of who waits until it is stored ------------------------------------------------------
+
+
+def told_wrong(world: World) -> object:
+    return world.told_wrong
+
+
+def test_control_who_does_not_look_in_quarantine_says_that_what_is_nowhere_is_stored(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["publish", "publish_refused", "restart_redis"]
+    assert not searched(told_wrong, names, most=40)
+    monkeypatch.setattr(World, "in_quarantine", lambda self, ids: set(ids))
+    assert searched(told_wrong, names)
+
+
+@pytest.mark.parametrize("names", [["restart_redis", "copy"], ["lose_an_answer"]], ids=["raised", "twice"])
+def test_control_who_knows_its_own_by_the_position_alone_calls_it_a_duplicate(
+    monkeypatch: pytest.MonkeyPatch, names: list[str]
+) -> None:
+    names = ["publish", *names]
+    assert not searched(told_wrong, names, most=40)
+    monkeypatch.setattr(
+        "relaycore.publishing.standing._is_own", lambda awaited, place, position: place.position == position
+    )
+    assert searched(told_wrong, names)
 
 
 # --- controls of the follower ------------------------------------------------------------------------

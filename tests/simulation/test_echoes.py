@@ -293,7 +293,7 @@ def test_control_a_new_connection_that_reads_no_floor_loses_messages(monkeypatch
         Hearing,
         "joined",
         lambda self, connection, newest, policies, now, echoes: joined(
-            self, connection, newest, policies, now
+            self, connection, newest, policies, now, 0
         ),
     )
     assert searched(has_lost, names, CONTENT)

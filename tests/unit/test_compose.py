@@ -81,14 +81,27 @@ def test_a_worker_that_does_not_answer_is_started_again() -> None:
         assert service["restart"] == "unless-stopped"
 
 
-def _healthy(room: Path, *, answers: bool, first: str = "docker-init") -> tuple[int, list[str]]:
+SILENT = "Error: No nodes replied within time constraint"
+REFUSED = (
+    "Error: Unable to run the `inspect ping` command. "
+    "Reason: OOM command not allowed when used memory > 'maxmemory'."
+)
+
+
+def _celery(room: Path, fault: str) -> None:
+    """A program of that name, which says what Celery says: nothing is wrong, or this."""
+    said = f'echo "{fault}" >&2\nexit 69' if fault else 'echo "1 node online."'
+    (room / "celery").write_text(f"#!/bin/sh\n{said}\n".replace("`", "\\`"))
+    (room / "celery").chmod(0o755)
+
+
+def _healthy(room: Path, fault: str = "", *, first: str = "docker-init") -> tuple[int, list[str]]:
     """The exit code of the script in a container that is made of files, and what it would have ended."""
     for number, parent in (("1", 0), ("7", 1), ("8", 7)):
         (room / number).mkdir(exist_ok=True)
         (room / number / "stat").write_text(f"{number} (celery) S {parent} 7 7")
     (room / "1/cmdline").write_text(f"/sbin/{first}\\0--")
-    (room / "celery").write_text(f"#!/bin/sh\nexit {0 if answers else 1}\n")
-    (room / "celery").chmod(0o755)
+    _celery(room, fault)
     script = (ROOT / "deploy/healthy.sh").read_text()
     made = {"/proc/": f"{room}/", "/tmp/": f"{room}/", "kill -": "echo kill -", "sleep 12": "echo sleep"}
     # In one go: the room itself may lie in /tmp.
@@ -109,14 +122,49 @@ def _healthy(room: Path, *, answers: bool, first: str = "docker-init") -> tuple[
 
 
 def test_three_times_without_an_answer_end_a_worker(tmp_path: Path) -> None:
-    assert _healthy(tmp_path, answers=True) == (0, [])
-    assert _healthy(tmp_path, answers=False) == (1, [])
-    assert _healthy(tmp_path, answers=True) == (0, [])
-    assert [_healthy(tmp_path, answers=False) for _ in range(2)] == [(1, []), (1, [])]
-    assert _healthy(tmp_path, answers=False) == (1, ["kill -TERM 7", "sleep", "kill -KILL 7"])
-    assert _healthy(tmp_path, answers=False) == (1, [])
+    assert _healthy(tmp_path) == (0, [])
+    assert _healthy(tmp_path, SILENT) == (1, [])
+    assert _healthy(tmp_path) == (0, [])
+    assert [_healthy(tmp_path, SILENT) for _ in range(2)] == [(1, []), (1, [])]
+    assert _healthy(tmp_path, SILENT) == (1, ["kill -TERM 7", "sleep", "kill -KILL 7"])
+    assert _healthy(tmp_path, SILENT) == (1, [])
+
+
+def test_a_broker_that_refuses_ends_no_worker(tmp_path: Path) -> None:
+    assert [_healthy(tmp_path, REFUSED) for _ in range(5)] == [(1, [])] * 5
+    # Nor is it one of three in a row.
+    assert [_healthy(tmp_path, SILENT) for _ in range(2)] == [(1, [])] * 2
+    assert _healthy(tmp_path, REFUSED) == (1, [])
+    assert [_healthy(tmp_path, SILENT) for _ in range(2)] == [(1, [])] * 2
 
 
 def test_outside_of_a_container_nothing_is_ended(tmp_path: Path) -> None:
     for _ in range(5):
-        assert _healthy(tmp_path, answers=False, first="systemd") == (1, [])
+        assert _healthy(tmp_path, SILENT, first="systemd") == (1, [])
+
+
+@pytest.mark.parametrize("name", ["listeners", "writers", "default"])
+def test_kubernetes_ends_a_worker_for_its_silence_alone(name: str, tmp_path: Path) -> None:
+    (probe,) = [
+        found["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]
+        for path in (ROOT / "deploy/kubernetes").glob("*.yaml")
+        for found in yaml.safe_load_all(path.read_text())
+        if (found["kind"], found["metadata"]["name"]) == ("Deployment", name)
+    ]
+    *shell, script = probe["exec"]["command"]
+    (seconds,) = re.findall(r"timeout (\d+) ", script)
+    assert int(seconds) < probe["timeoutSeconds"]
+    assert f"{name}@$HOSTNAME" in script
+
+    def ends() -> bool:
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        quick = script.replace(f"timeout {seconds} ", "timeout 0.5 ")
+        done = subprocess.run([*shell, quick], env={"PATH": path, "HOSTNAME": "host"}, check=False)
+        return done.returncode != 0
+
+    for fault, is_end in (("", False), (SILENT, True), (REFUSED, False)):
+        _celery(tmp_path, fault)
+        assert ends() is is_end
+    # The broker hangs.
+    (tmp_path / "celery").write_text("#!/bin/sh\nexec sleep 60\n")
+    assert not ends()

@@ -1,5 +1,7 @@
 """`make test`: two halves at once, and a few that fail once more alone."""
 
+import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,11 @@ ONLY_ALONE = (
 )
 NEVER = "import pytest\n@pytest.mark.parametrize('n', range({}))\ndef test_it(n): assert False\n"
 ALWAYS = "def test_it(): pass\n"
+
+
+def test_both_halves_together_are_what_pytest_runs_by_itself() -> None:
+    options = tomllib.loads((side_by_side.ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    assert sorted(chain(*side_by_side.HALVES)) == sorted(options["ini_options"]["testpaths"])
 
 
 @pytest.fixture

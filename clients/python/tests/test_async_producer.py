@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from clients.python.tests.relay import KEY, URL, ModelRelay, cut_off, id_of, saying
+from clients.python.tests.relay import KEY, URL, ModelRelay, cut_off, id_of, problem, saying
 from relay_client import AsyncProducer, BadMessage, BufferFull, Closed, Limits, TimedOut, Undelivered
 
 
@@ -195,3 +195,34 @@ def test_another_event_loop_is_refused() -> None:
     run(send)
     with pytest.raises(Closed, match="another event loop"):
         run(send)
+
+
+def test_what_is_no_message_is_not_taken() -> None:
+    async def test() -> None:
+        async with producer_for(lambda _: problem(500, "never", "Nothing should come.")) as producer:
+            for wrong in (7, None, {"a": 1}):
+                with pytest.raises(TypeError):
+                    await producer.send("orders", wrong)  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="surrogate"):
+                await producer.send("orders", "\ud800")
+            for wrong in (7, None):
+                with pytest.raises(TypeError):
+                    await producer.send(wrong, "hello")  # type: ignore[arg-type]
+            with pytest.raises(ValueError, match="surrogate"):
+                await producer.send("\udcff", "hello")
+            await producer.flush(10)
+
+    run(test)
+
+
+def test_a_request_that_cannot_be_made_leaves_nobody_waiting() -> None:
+    wrong: Any = "\udcff"
+
+    async def test() -> None:
+        producer = producer_for(ModelRelay(), confirm=wrong, limits=Limits(delivery_seconds=0.2))
+        delivery = await producer.send("orders", "hello")
+        with pytest.raises(Undelivered, match="UnicodeEncodeError"):
+            await asyncio.wait_for(delivery, 10)
+        await producer.close(10)
+
+    run(test)

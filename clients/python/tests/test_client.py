@@ -14,17 +14,24 @@ import pytest
 from clients.python.tests.relay import KEY, URL, cut_off, problem, saying
 from relay_client import (
     AsyncClient,
+    AsyncConsumer,
+    AsyncProducer,
     BadAnswer,
     ChangedMeanwhile,
     Client,
     Conflict,
+    Consumer,
     NotFound,
+    Producer,
     Throttled,
     Unavailable,
     Unreachable,
 )
 from relay_client.async_client import AsyncChannels, AsyncMessages
+from relay_client.calls import Call
 from relay_client.client import Channels, Messages
+from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
+from relay_client.subscribing.subscriptions import Subscriptions
 
 CHANNEL = {
     "id": 1,
@@ -157,7 +164,6 @@ def test_a_channel_is_asked_for(use: Use, said: str, body: Any) -> None:
     ("use", "said"),
     [
         (lambda c: c.channels.delete("a/b"), "DELETE /api/v1/channels/a%2Fb"),
-        (lambda c: c.channels.delete("a", cascade=True), "DELETE /api/v1/channels/a?cascade=true"),
         (lambda c: c.channels.stop_listening("a/b"), "DELETE /api/v1/stop-listening/a%2Fb"),
     ],
 )
@@ -234,6 +240,48 @@ def test_what_is_no_row_is_said_to_be_none(row: Any) -> None:
     answer = (lambda _: httpx2.Response(200, json=row)) if row is None else row
     with pytest.raises(BadAnswer, match="channel"):
         Asked(answer).client().channels.get("orders")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [{}, [], "text", 7, None, {"results": None}, {"results": [7]}, {"results": [], "next": "http://["}],
+    ids=str,
+)
+@pytest.mark.parametrize("use", [lambda c: c.channels.list(), lambda c: c.messages.search("orders")])
+def test_what_is_no_page_is_said_to_be_none(use: Use, page: Any) -> None:
+    if isinstance(page, dict):
+        page = {"complete": True, "gaps": [], "watermark": None, **page}
+    with pytest.raises(BadAnswer):
+        list(use(Asked(lambda _: httpx2.Response(200, json=page)).client()))
+
+    async def use_async() -> None:
+        asked = httpx2.MockTransport(lambda _: httpx2.Response(200, json=page))
+        async with AsyncClient(URL, KEY, transport=asked) as client:
+            [_ async for _ in use(client)]
+
+    with pytest.raises(BadAnswer):
+        asyncio.run(use_async())
+
+
+def test_pages_of_any_call_end_with_one_that_is_none() -> None:
+    assert list(Asked([]).client().pages(Call("GET", "/channels"))) == [[]]
+
+
+def test_an_address_that_is_too_long_for_one_is_not_asked_again() -> None:
+    asked, name, began = Asked(), "x" * 70_000, time.monotonic()
+    for use in (asked.client().channels.get, asked.client().messages.get):
+        with pytest.raises(Unreachable) as raised:
+            use(name)
+        assert not raised.value.was_sent
+
+    async def use_async() -> None:
+        async with AsyncClient(URL, KEY, transport=httpx2.MockTransport(asked)) as client:
+            await client.channels.get(name)
+
+    with pytest.raises(Unreachable):
+        asyncio.run(use_async())
+    assert asked.requests == []
+    assert time.monotonic() - began < 5
 
 
 def test_a_page_that_is_not_json_is_said_to_be_none() -> None:
@@ -399,7 +447,14 @@ def test_with_asyncio_it_is_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("for_threads", "for_asyncio"),
-    [(Client, AsyncClient), (Channels, AsyncChannels), (Messages, AsyncMessages)],
+    [
+        (Client, AsyncClient),
+        (Channels, AsyncChannels),
+        (Messages, AsyncMessages),
+        (Subscriptions, AsyncSubscriptions),
+        (Consumer, AsyncConsumer),
+        (Producer, AsyncProducer),
+    ],
 )
 def test_both_kinds_offer_the_same(for_threads: type, for_asyncio: type) -> None:
     def offered(kind: type) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """What is sent when, without a clock."""
 
+import random
+from typing import Any
+
 import pytest
 
 from relay_client import BufferFull, Limits, Receipt, Undelivered
 from relay_client.backoff import FIRST_SECONDS, MOST_SECONDS, delay
 from relay_client.errors import BadMessage, RelayError, TooLarge
+from relay_client.publishing.lane import Lane
 from relay_client.publishing.outbox import Outbox
 from relay_client.publishing.outgoing import (
     Accepted,
@@ -16,6 +20,7 @@ from relay_client.publishing.outgoing import (
     Settled,
     TooMuch,
 )
+from relay_client.publishing.resolving import Unresolved
 
 ERROR = RelayError("so it is")
 
@@ -94,6 +99,69 @@ def test_what_is_wanted_at_once_does_not_linger_and_what_comes_after_does() -> N
     assert {names(take(box, 0.0)), names(take(box, 0.0))} == {"a", "x"}
     put(box, "y", channel="third")
     assert box.look_at() == 60.0
+
+
+def test_what_is_wanted_at_once_again_and_again_costs_what_came_between(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    box, looked = outbox(linger_seconds=60), []
+    for number in range(100):
+        put(box, "a", channel=f"channel {number}")
+    box.hurry()
+    ready_at = Lane.ready_at
+
+    def noted(lane: Lane[str], *about: Any) -> float | None:
+        looked.append(lane.channel)
+        return ready_at(lane, *about)
+
+    monkeypatch.setattr(Lane, "ready_at", noted)
+    box.hurry()
+    assert looked == []
+    put(box, "b", channel="channel 7")
+    put(box, "a", channel="new")
+    looked.clear()
+    box.hurry()
+    assert looked == ["channel 7", "new"]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_hurrying_what_came_between_is_hurrying_everything(seed: int) -> None:
+    class Thorough(Outbox[str]):
+        def hurry(self) -> None:
+            self._hurried_upto = self._numbered
+            for lane in self._lanes.values():
+                self._schedule(lane)
+
+    chance, now = random.Random(seed), 0.0
+    limits = Limits(batch_messages=3, linger_seconds=5, delivery_seconds=30, most_under_way=3)
+    boxes: list[Outbox[str]] = [Outbox(limits), Thorough(limits)]
+    under_way: list[list[Batch[str]]] = []
+    for number in range(400):
+        now += chance.random()
+        match chance.choice(["put", "put", "put", "hurry", "step", "answer"]):
+            case "put":
+                channel = chance.choice("uvwxyz")
+                for box in boxes:
+                    put(box, f"{number} ", now=now, channel=channel)
+            case "hurry":
+                for box in boxes:
+                    box.hurry()
+            case "step":
+                steps = [box.step(now) for box in boxes]
+                assert len({str(results(settled)) for _, settled in steps}) == 1
+                given = [batch for batch, _ in steps if batch is not None]
+                assert len(given) in {0, 2}
+                assert len({names(batch) for batch in given}) <= 1
+                under_way += [given] if given else []
+            case "answer" if under_way:
+                pair = under_way.pop(chance.randrange(len(under_way)))
+                fails, again = chance.random() < 0.5, Again(ERROR, may_be_stored=True)
+                done = [
+                    answer(box, batch, again if fails else accepted(batch), now=now)
+                    for box, batch in zip(boxes, pair, strict=True)
+                ]
+                assert done[0] == done[1]
+        assert boxes[0].look_at() == boxes[1].look_at()
 
 
 def test_a_channel_has_one_batch_under_way_and_all_have_so_many() -> None:
@@ -263,6 +331,19 @@ def test_what_was_never_tried_is_given_up_too() -> None:
     assert results(settled) == {"a": "It was not delivered within 10 s."}
 
 
+def test_what_went_wrong_before_something_was_accepted_is_no_reason_any_more() -> None:
+    box = outbox(delivery_seconds=10, linger_seconds=60)
+    put(box, "a")
+    box.hurry()
+    answer(box, take(box, 0.0), Again(ERROR, may_be_stored=False), now=0.0)
+    again = take(box, 5.0)
+    put(box, "b", now=5.0)
+    assert answer(box, again, accepted(again), now=5.0) == {"a": "delivered"}
+    nothing, settled = box.step(15.0)
+    assert nothing is None
+    assert results(settled) == {"b": "It was not delivered within 10 s."}
+
+
 def test_giving_up_settles_everything_in_its_order_and_late_answers_change_nothing() -> None:
     box = outbox()
     put(box, *"abcdef")
@@ -324,4 +405,18 @@ def test_channels_that_have_nothing_take_no_memory() -> None:
         batch = take(box, 0.0)
         answer(box, batch, accepted(batch))
     assert not box._lanes
+    assert not box._lingering
     assert issubclass(BufferFull, RelayError)
+
+
+def test_a_flush_counts_by_the_numbers_of_the_outbox() -> None:
+    box, unresolved = outbox(), Unresolved()
+    put(box, "a")
+    put(box, "b", channel="other")
+    take(box, 1.0)
+    batch = take(box, 1.0)
+    unresolved.add(batch.messages[0])
+    flush = unresolved.flush()
+    assert not flush.is_done
+    unresolved.gone(box.answered(batch, accepted(batch), 1.0, chance=1.0))
+    assert flush.is_done

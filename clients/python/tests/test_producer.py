@@ -298,6 +298,16 @@ def test_a_fault_of_the_transport_loses_nothing_either() -> None:
     assert "secret text" not in str(error)
 
 
+def test_a_channel_that_makes_too_long_an_address_is_not_tried_again() -> None:
+    relay = ModelRelay()
+    with producer_for(relay) as producer:
+        error = undelivered(producer.send("x" * 70_000, "hello"))
+        producer.send("orders", "next").result(10)
+    assert isinstance(error.reason, Unreachable)
+    assert not error.may_be_stored
+    assert relay.texts("orders") == ["next"]
+
+
 # --- room, flush, close ---------------------------------------------------------------------------
 
 
@@ -492,3 +502,17 @@ def test_what_is_no_message_is_not_taken() -> None:
                 producer.send("orders", wrong)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="surrogate"):
             producer.send("orders", "\ud800")
+        for wrong in (7, None):
+            with pytest.raises(TypeError):
+                producer.send(wrong, "hello")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="surrogate"):
+            producer.send("\udcff", "hello")
+        producer.flush(10)
+
+
+def test_a_request_that_cannot_be_made_leaves_nobody_waiting() -> None:
+    wrong: Any = "\udcff"
+    producer = producer_for(ModelRelay(), confirm=wrong, limits=Limits(delivery_seconds=0.2))
+    error = undelivered(producer.send("orders", "hello"))
+    assert "UnicodeEncodeError" in str(error)
+    producer.close(10)

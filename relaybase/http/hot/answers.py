@@ -57,8 +57,13 @@ class AnswerWriter:
     """
 
     def __init__(self, fixed: Mapping[bool, Mapping[str, str]], own: Mapping[str, str]) -> None:
-        self._always = {is_https: raw(headers) for is_https, headers in fixed.items()}
-        self._own = raw(own)
+        always = {is_https: raw(headers) for is_https, headers in fixed.items()}
+        # By whether it came by HTTPS, and whether it is a 500.
+        self._fixed = {
+            (is_https, is_failure): headers + ([] if is_failure else raw(own))
+            for is_https, headers in always.items()
+            for is_failure in (False, True)
+        }
 
     async def send(
         self, send: Send, answer: Answer, more: Mapping[str, str], *, is_https: bool, request_id: str
@@ -67,8 +72,7 @@ class AnswerWriter:
         body = b"" if answer.data is None else encoded(answer.data)
         headers = [
             (b"content-type", answer.content_type.encode()),
-            *self._always[is_https],
-            *([] if answer.status == 500 else self._own),
+            *self._fixed[is_https, answer.status == 500],
             (b"content-length", b"%d" % len(body)),
             (_REQUEST_ID, request_id.encode()),
         ]

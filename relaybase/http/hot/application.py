@@ -11,9 +11,10 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied, Th
 from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
+from relaybase.http.details import NOT_VALID
 from relaybase.http.hot import limit, plain
 from relaybase.http.hot.answers import AnswerWriter, of_error
-from relaybase.http.hot.endpoint import WITH_BODY, Answer, Authority, Endpoint, Trace, Work
+from relaybase.http.hot.endpoint import WITH_BODY, Answer, Authority, Endpoint, Holder, Trace, Work
 from relaybase.http.hot.plain import QUOTED_SLASH
 from relaybase.http.hot.request import Request
 
@@ -22,8 +23,6 @@ Count = Callable[[str, str, int, float], None]
 
 _GONE: Final = 499
 """As proxies write it down when the client went away. Nobody is sent it."""
-
-NOT_VALID: Final = "This token is unknown, expired or revoked."
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +131,7 @@ class HotEndpoints:
         endpoint, request = call.route.endpoint, call.request
         if int(request.headers.get(b"content-length", 0)) > endpoint.most_bytes:
             raise bodies.TooMuch(endpoint.most_bytes)
-        holder = self._authority.known(call.key) or await self._authority.find(call.key)
-        if holder is None:
-            raise not_valid()
+        holder = await holder_of(self._authority, call.key)
         if (refusal := holder.refusal(endpoint.right, call.named.get(endpoint.channel))) is not None:
             raise PermissionDenied(refusal)
         if (allowance := await limit.count(holder.who)) is not None:
@@ -144,6 +141,19 @@ class HotEndpoints:
         request.holder = holder
         found = await call.work(request, **call.named)
         return found if isinstance(found, Answer) else Answer(found)
+
+
+async def holder_of(authority: Authority, key: str) -> Holder:
+    """Who has this key: from memory, or else looked up.
+
+    Raises:
+        AuthenticationFailed: nobody.
+        Disconnected: nobody can say it now.
+    """
+    holder = authority.known(key) or await authority.find(key)
+    if holder is None:
+        raise not_valid()
+    return holder
 
 
 def not_valid() -> AuthenticationFailed:

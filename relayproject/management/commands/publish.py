@@ -11,7 +11,7 @@ import redis
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from relaybase.connections import shared_redis
-from relaycore.errors import BadMessage, RelayError
+from relaycore.errors import RelayError
 from relaycore.publishing.parsing import MOST_BYTES, parse
 from relayproject.posting.poster import NotPublished, Poster
 from relayproject.posting.progress import Progress
@@ -39,6 +39,11 @@ class Command(BaseCommand):
         )
         parser.add_argument("--http", metavar="URL", help="where Relay is, such as https://relay.example.org")
         parser.add_argument(
+            "--idempotency-key",
+            metavar="KEY",
+            help="with --http: what was published before with the same KEY is stored once, not twice",
+        )
+        parser.add_argument(
             "--expect-listener", action="store_true", help="fail if nobody received a message"
         )
 
@@ -49,11 +54,14 @@ class Command(BaseCommand):
         text: str | None,
         file: str | None,
         http: str | None,
+        idempotency_key: str | None,
         expect_listener: bool,
         **options: Any,
     ) -> None:
         """Run."""
         if http is None:
+            if idempotency_key is not None:
+                raise CommandError("--idempotency-key is of no use without --http: Redis knows no such keys.")
             lonely = self._by_redis(os.fsencode(channel), _payloads(text, file), by_one=file is None)
             if lonely and expect_listener:
                 raise CommandError(f"{lonely} messages were heard by nobody. Is the channel ACTIVE?")
@@ -63,7 +71,7 @@ class Command(BaseCommand):
         if not (key := os.environ.get(KEY, "")):
             raise CommandError(f"Set {KEY} to the key of a token that may publish on this channel.")
         try:
-            poster = Poster(http, channel, key)
+            poster = Poster(http, channel, key, idempotency_key)
             if file is None:
                 taken = poster.post(_typed(text), "application/octet-stream")
             else:
@@ -102,7 +110,7 @@ def _payloads(text: str | None, file: str | None) -> Iterator[bytes]:
                 continue
             try:
                 (message,) = parse(_LINES, line, MOST_BYTES)
-            except (BadMessage, RelayError) as exc:
+            except RelayError as exc:
                 raise CommandError(f"Line {number}: {exc}") from exc
             yield message.payload
             progress.add(1, len(line))
@@ -111,8 +119,8 @@ def _payloads(text: str | None, file: str | None) -> Iterator[bytes]:
 def _post_file(poster: Poster, file: str) -> int:
     with _opened(file) as lines, Progress(lines) as progress:
         for part in poster.parts(lines):
-            taken = poster.post(part, _LINES)
-            progress.add(taken, len(part))
+            taken = poster.post(part.body, _LINES, part.numbers)
+            progress.add(taken, len(part.body))
         return progress.messages
 
 

@@ -6,8 +6,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from channels_app.models import Channel
 from leases_app.models import Lease
+from relayproject.observing.overview import read_listed
 from relayproject.observing.rolling import LISTENERS, WRITERS, Holder, Wanted, listeners_fault, writers_fault
 
 
@@ -42,7 +42,7 @@ def _writers() -> str | None:
 
 
 def _holders(role: Lease.Role) -> list[Holder]:
-    listed = set(Channel.objects.values_list("partition", flat=True).distinct())
+    listed = read_listed()
     return [
         Holder(lease.partition, lease.host, _fault(lease, lease.partition in listed))
         for lease in Lease.objects.live().described().filter(role=role)
@@ -50,7 +50,7 @@ def _holders(role: Lease.Role) -> list[Holder]:
 
 
 def _fault(lease: Lease, is_listed: bool) -> str:
-    """Without channels nothing is to be heard, and no standby can prove anything."""
+    """Where no channel is listened to nothing is to be heard, and no standby can prove anything."""
     if lease.trouble:
         return lease.trouble.rstrip(".")
     if not is_listed or lease.role != Lease.Role.LISTENER:

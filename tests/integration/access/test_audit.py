@@ -12,11 +12,9 @@ from channels_app import registration
 from channels_app.models import Channel
 from relaycore.errors import ChannelExists, ChannelUnknown
 from relaycore.policy import EVERY
+from tests.integration.admin.filled import add_channel
 
 pytestmark = pytest.mark.django_db
-
-NEW = {"channel": "orders", "listen": "on", "deduplicate_0": "content", "retention_seconds_1": "86400"}
-"""As the form of the admin sends it."""
 
 
 def _entries() -> list[tuple[str, str, str, str]]:
@@ -39,7 +37,7 @@ def test_a_program_is_logged_with_the_name_of_its_token(api: Any) -> None:
 
 
 def test_a_person_is_logged_with_the_session(browser: Any) -> None:
-    browser.post("/admin/channels_app/channel/add/", NEW)
+    add_channel(browser, "orders")
     row = Channel.objects.get()
     chosen = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
     browser.post("/admin/channels_app/channel/", chosen)

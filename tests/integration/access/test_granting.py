@@ -6,10 +6,13 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 
 from access_app.models import AuditEntry
+from tests.integration.access.conftest import permission
 
 pytestmark = pytest.mark.django_db
 
 Row = tuple[str, str, dict[str, Any]]
+
+VIEW = "messages_app.view_message"
 
 
 def entries() -> list[Row]:
@@ -21,15 +24,7 @@ def entries() -> list[Row]:
 
 @pytest.fixture
 def view() -> Permission:
-    return Permission.objects.get(codename="view_message")
-
-
-@pytest.fixture
-def clerk(django_user_model: Any) -> Any:
-    return django_user_model.objects.create_user("clerk")
-
-
-VIEW = "messages_app.view_message"
+    return permission(VIEW)
 
 
 def test_permissions_of_a_user(clerk: Any, view: Permission) -> None:
@@ -70,6 +65,34 @@ def test_what_a_user_is(clerk: Any) -> None:
     assert entries() == [("user changed", "user clerk", {"is_active": False, "is_superuser": True})]
     clerk.save()
     assert entries() == []
+
+
+def test_a_group_that_is_deleted_takes_its_rights_from_its_users(clerk: Any, django_user_model: Any) -> None:
+    group, empty = Group.objects.create(name="readers"), Group.objects.create(name="nobody")
+    group.user_set.add(clerk, django_user_model.objects.create_user("another"))
+    entries()
+    empty.delete()
+    assert entries() == []
+    group.delete()
+    assert entries() == [
+        ("rights taken", f"user {name}", {"rights": ["group readers"]}) for name in ("another", "clerk")
+    ]
+    Group.objects.create(name="writers").user_set.add(clerk)
+    entries()
+    Group.objects.all().delete()
+    assert entries() == [("rights taken", "user clerk", {"rights": ["group writers"]})]
+
+
+def test_a_user_who_is_more_than_a_plain_one_from_the_beginning(django_user_model: Any) -> None:
+    users = django_user_model.objects
+    users.create_user("plain")
+    assert entries() == []
+    users.create_superuser("boss")
+    assert entries() == [("user changed", "user boss", {"is_staff": True, "is_superuser": True})]
+    users.create_user("staff", is_staff=True)
+    assert entries() == [("user changed", "user staff", {"is_staff": True})]
+    users.create_user("asleep", is_active=False)
+    assert entries() == [("user changed", "user asleep", {"is_active": False})]
 
 
 def test_in_the_admin(browser: Any, clerk: Any, view: Permission) -> None:

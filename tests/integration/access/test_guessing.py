@@ -8,7 +8,9 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import PBKDF2PasswordHasher, check_password
+from django.db import OperationalError
 from django.test import Client
 
 from access_app import guessing, hashing
@@ -118,6 +120,51 @@ def test_without_redis_nobody_is_refused(
     assert log_in(password="right password").status_code == 302
 
 
+@pytest.mark.django_db
+def test_an_attempt_that_nobody_looked_at_is_not_counted(boss: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = guessing.LimitedBackend()
+    for reason in (
+        TooManyGuesses("Many passwords are being checked.", 3),
+        OperationalError("PostgreSQL is away"),
+    ):
+
+        def refuse(*_: Any, reason: Exception = reason, **__: Any) -> None:
+            raise reason
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ModelBackend, "authenticate", refuse)
+            for _ in range(2 * FROM_AN_ADDRESS):
+                with pytest.raises(type(reason)) as raised:
+                    backend.authenticate(None, "boss", "right password")
+                assert raised.value is reason
+
+    assert backend.authenticate(None, "boss", "right password") == boss
+    assert set(map(int, shared_redis().mget(shared_redis().keys("*guess*")))) == {0}
+
+
+@pytest.mark.django_db
+def test_a_wrong_password_is_counted_though_too_many_wait_for_their_hashes(
+    boss: Any, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PASSWORD_HASHERS = ["access_app.hashing.AsideHasher"]
+    boss.password = AsideHasher().encode("right password", "salt", 10)
+    boss.save()
+    is_free, whole = [True], hashing.aside
+
+    def once(work: Callable[[], str]) -> str:
+        if not is_free:
+            raise TooManyGuesses("Many passwords are being checked.", 3)
+        is_free.pop()
+        return whole(work)
+
+    monkeypatch.setattr(hashing, "aside", once)
+
+    # Its hash is an old one. What that is short of today's is made up for only while there is room.
+    assert guessing.LimitedBackend().authenticate(None, "boss", "wrong") is None
+    assert not is_free
+    assert set(map(int, shared_redis().mget(shared_redis().keys("*guess*")))) == {1}
+
+
 # --- where passwords are hashed --------------------------------------------------------------
 
 
@@ -158,6 +205,18 @@ def test_hashing_gives_way_to_everything_else() -> None:
 
     assert found == str(hashing._NICENESS)
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before
+
+
+def test_who_may_not_give_way_is_hashed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError("a sandbox forbids it")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    # Without a thread of its own: for one that ended without a word the test would wait for ever.
+    done: Future[str] = Future()
+    hashing._run(lambda: "hash", done)
+
+    assert done.result(0) == "hash"
 
 
 def test_a_mistake_in_hashing_is_not_lost() -> None:

@@ -19,6 +19,7 @@ from relaybase.postgres import remembering
 from relaybase.postgres.remembering import HOLD_SECONDS
 from relaycore.errors import Disconnected
 from relaycore.rights import everywhere, parse
+from tests.integration.access.conftest import permission
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,21 +112,10 @@ def test_a_grant_is_for_its_channels(remembered: Remembered, operator: Any) -> N
     assert not may(remembered, key, "manage")
 
 
-@pytest.fixture
-def clerk(django_user_model: Any) -> Any:
-    """A user who may do nothing yet."""
-    return django_user_model.objects.create_user("clerk")
-
-
-def _permission(label: str) -> Permission:
-    app, codename = label.split(".")
-    return Permission.objects.get(content_type__app_label=app, codename=codename)
-
-
 def test_a_token_may_no_more_than_its_user(remembered: Remembered, clerk: Any, wait_until: Wait) -> None:
     _, key = tokens.make("shop", clerk, "manage")
     group = Group.objects.create(name="publishers")
-    group.permissions.add(_permission("messages_app.add_message"))
+    group.permissions.add(permission("messages_app.add_message"))
     assert not may(remembered, key, "publish")
     assert "messages_app.add_message" in str(who(remembered, key).refusal("publish"))  # type: ignore[union-attr]
 
@@ -133,7 +123,7 @@ def test_a_token_may_no_more_than_its_user(remembered: Remembered, clerk: Any, w
         (lambda: clerk.groups.add(group), clerk.groups.clear),
         (lambda: clerk.groups.add(group), group.permissions.clear),
         (
-            lambda: clerk.user_permissions.add(_permission("messages_app.add_message")),
+            lambda: clerk.user_permissions.add(permission("messages_app.add_message")),
             clerk.user_permissions.clear,
         ),
         (lambda: _update(clerk, is_superuser=True), lambda: _update(clerk, is_superuser=False)),
@@ -383,16 +373,6 @@ def test_many_who_ask_at_once_are_answered_by_few_questions(
     assert sum(asked) <= 55
 
 
-@pytest.fixture
-def postgres(operator: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """The way of the thread to PostgreSQL. This test's own connection stays."""
-    server = connection.settings_dict  # One dictionary for the connections of all threads.
-    with Proxy(server["HOST"], int(server["PORT"])) as proxy:
-        monkeypatch.setitem(server, "HOST", "127.0.0.1")
-        monkeypatch.setitem(server, "PORT", proxy.port)
-        yield proxy
-
-
 @contextlib.contextmanager
 def hangs(proxy: Proxy) -> Iterator[None]:
     with proxy.hole():
@@ -408,7 +388,7 @@ def is_away(proxy: Proxy) -> Iterator[None]:
 
 @pytest.mark.parametrize("fault", [hangs, is_away])
 def test_without_postgresql_what_is_remembered_holds_for_half_a_minute(
-    postgres: Proxy,
+    postgres_proxy: Proxy,
     clock: Clock,
     remembered: Remembered,
     key: str,
@@ -420,7 +400,7 @@ def test_without_postgresql_what_is_remembered_holds_for_half_a_minute(
     monkeypatch.setattr(remembering, "PATIENCE_SECONDS", 2.0)
     other = tokens.make("other", operator, "read")[1]
     assert who(remembered, key) is not None
-    with fault(postgres):
+    with fault(postgres_proxy):
         began = time.monotonic()
         with pytest.raises(Disconnected, match="PostgreSQL does not answer"):
             find(remembered, other)
@@ -445,12 +425,12 @@ def _confirms(remembered: Remembered) -> bool:
 
 
 def test_while_postgresql_hangs_not_everybody_may_wait(
-    postgres: Proxy, remembered: Remembered, monkeypatch: pytest.MonkeyPatch
+    postgres_proxy: Proxy, remembered: Remembered, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remembering, "PATIENCE_SECONDS", 0.5)
     assert who(remembered, "unknown") is None
     monkeypatch.setattr(remembering, "MOST", 10)
-    with postgres.hole():
+    with postgres_proxy.hole():
 
         async def many() -> list[Any]:
             return await asyncio.gather(
@@ -463,11 +443,11 @@ def test_while_postgresql_hangs_not_everybody_may_wait(
 
 
 def test_a_connection_from_before_a_restart_is_no_reason_to_refuse_anybody(
-    postgres: Proxy, remembered: Remembered, key: str, operator: Any
+    postgres_proxy: Proxy, remembered: Remembered, key: str, operator: Any
 ) -> None:
     other = tokens.make("other", operator, "read")[1]
     assert who(remembered, key) is not None
-    assert postgres.reset_all() == 1
+    assert postgres_proxy.reset_all() == 1
 
     assert find(remembered, other) is not None
 

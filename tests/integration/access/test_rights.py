@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from bson import ObjectId
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import get_resolver
@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from access_app import tokens
 from access_app.holders import PERMISSIONS
 from access_app.models import AuditEntry
+from access_app.permissions import OF_USE
 from channels_app.api.views import ChannelList
 from channels_app.models import Channel, Gap
 from channels_app.registration import start
@@ -23,6 +24,7 @@ from messages_app.models import Quarantined
 from relaycore.rights import Grants, parse
 from relayproject.hot import ENDPOINTS
 from relayproject.observing.metrics import Metrics
+from tests.integration.access.conftest import permission
 
 pytestmark = pytest.mark.django_db
 
@@ -228,12 +230,6 @@ USES = {
 }
 
 
-@pytest.fixture
-def clerk(django_user_model: Any) -> Any:
-    """May do nothing yet."""
-    return django_user_model.objects.create_user("clerk")
-
-
 @pytest.fixture(params=["session", "token"])
 def came(request: Any, clerk: Any, stored: None) -> Any:
     """The clerk in a browser, and a program of his that may manage everything."""
@@ -251,26 +247,21 @@ def _ask(client: Any, method: str, address: str) -> Any:
     return getattr(client, method)(path, body, **how)
 
 
-def _allow(to: Any, label: str) -> None:
-    app, codename = label.split(".")
-    to.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-
-
 @pytest.mark.parametrize("by_group", [False, True])
-@pytest.mark.parametrize("permission", USES)
-def test_a_user_may_what_his_permissions_say(came: Any, clerk: Any, permission: str, by_group: bool) -> None:
+@pytest.mark.parametrize("label", USES)
+def test_a_user_may_what_his_permissions_say(came: Any, clerk: Any, label: str, by_group: bool) -> None:
     asked = [(of, *one) for of, all_of in USES.items() for one in all_of]
     for of, method, address in asked:
         answer = _ask(came, method, address)
         assert (answer.status_code, of in answer.json()["detail"]) == (403, True)
     if by_group:
         clerk.groups.add(Group.objects.create(name="some"))
-        _allow(clerk.groups.get().permissions, permission)
+        clerk.groups.get().permissions.add(permission(label))
     else:
-        _allow(clerk.user_permissions, permission)
+        clerk.user_permissions.add(permission(label))
     for of, method, address in asked:
-        assert (_ask(came, method, address).status_code == 403) is (of != permission), address
-        if method == "delete" and of == permission:
+        assert (_ask(came, method, address).status_code == 403) is (of != label), address
+        if method == "delete" and of == label:
             start("orders.a")
 
 
@@ -300,6 +291,14 @@ def test_each_view_names_what_it_needs() -> None:
             "HEAD",
         }
         assert methods <= set(getattr(view, "needs", {})), address
+
+
+def test_what_a_user_lacks_is_looked_for_in_all_that_views_need() -> None:
+    needed: dict[str, set[str]] = {}
+    for _, view in _views():
+        for need in filter(None, getattr(view, "needs", {}).values()):
+            needed.setdefault(need.right, set()).add(need.permission)
+    assert needed == OF_USE
 
 
 def test_a_method_that_names_no_need_is_refused(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:

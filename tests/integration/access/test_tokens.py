@@ -4,6 +4,7 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -13,6 +14,7 @@ from rest_framework.test import APIClient
 from access_app import tokens
 from access_app.models import AuditEntry, Token
 from channels_app.registration import start
+from relaycore import rights
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +44,24 @@ def test_no_key_is_kept(reader: str) -> None:
     assert len(bytes(row["digest"])) == 32
     assert reader.startswith(row["hint"])
     assert len(reader) - len(row["hint"]) > 30
+
+
+def test_grants_are_read_once_and_again_when_they_are_others(
+    operator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens.make("reader", operator, "read")
+    token = Token.objects.get()
+    parse = Mock(wraps=rights.parse)
+    monkeypatch.setattr(rights, "parse", parse)
+
+    assert all(token.granted.allow("read") for _ in range(1000))
+    assert parse.call_count == 1
+    token.grants = rights.everywhere("publish").as_json()
+    assert (token.granted.allow("read"), token.granted.allow("publish")) == (False, True)
+    token.grants = None
+    assert not token.granted.allow("publish")
+    token.refresh_from_db()
+    assert token.granted.allow("read")
 
 
 def test_a_reader_looks_at_everything_and_changes_nothing(reader: str, archive: Any, relay_keys: Any) -> None:

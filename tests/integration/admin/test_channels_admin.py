@@ -66,6 +66,12 @@ def test_adding_a_channel_starts_it(
     assert told == ["a/b c"]
 
 
+def test_each_setting_of_the_form_says_what_it_does(browser: Client) -> None:
+    shown = browser.get(ADD).context["adminform"].form
+
+    assert [field.name for field in shown.visible_fields() if not field.help_text] == ["channel"]
+
+
 @pytest.mark.parametrize(
     ("channel", "kind", "field", "about"),
     [

@@ -28,6 +28,7 @@ from messages_app.writing.stream import Stream
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
 from relaybase.queues import PROPOSE
+from relaycore.channels import partition_of
 from relayproject.dashboard import facts
 from tests.integration.listening.world import full
 
@@ -102,6 +103,55 @@ def test_all_is_well(browser: Client, relay_keys: Any, listener: Any, writer: No
     assert "Every channel is heard." in found["silent"]
     assert "<b>leading listener</b> of partition 0" in found["loops"]
     assert "<b>writer</b> of partition 0" in found["loops"]
+
+
+def test_channels_that_are_fed_by_http_alone_are_channels(
+    browser: Client, relay_keys: Any, writer: None
+) -> None:
+    start("orders", listen=False)
+
+    found = parts(browser)
+
+    assert 'class="banner good"' in found["banner"]
+    assert "No channel is to be heard: all are fed by HTTP alone." in found["banner"]
+    assert "<b>0<i> / 0</i></b>" in found["tiles"]
+    assert "No channel is to be heard." in found["silent"]
+    assert "listener" not in found["loops"].removeprefix("<header><h2>Listeners and writers</h2>")
+    assert browser.get(STATE).json()["is_empty"] is False
+    assert 'class="card welcome" hidden>' in browser.get(HOME).content.decode()
+
+
+def test_a_writer_is_missed_where_all_comes_by_http(browser: Client, relay_keys: Any) -> None:
+    start("orders", listen=False)
+
+    banner = parts(browser)["banner"]
+
+    assert 'class="banner warn"' in banner
+    assert "No writer for partition 0." in banner
+
+
+def test_a_partition_that_is_fed_by_http_alone_is_looked_at_as_well(
+    browser: Client, relay_keys: Any, listener: Any, writer: None, settings: Any
+) -> None:
+    settings.RELAY_PARTITIONS = 2
+    names = [f"channel {number}" for number in range(20)]
+    first = next(name for name in names if partition_of(name, 2) == 0)
+    second = next(name for name in names if partition_of(name, 2) == 1)
+    hear(first)
+    start(second, listen=False)
+    assert "No writer for partition 1." in parts(browser)["banner"]
+    term = Contender(task_id="task-3").claim(Lease.Role.WRITER, 1)
+    assert term
+    term.renew(0, Condition(trouble="MongoDB refuses everything."))
+    relay_keys.xadd(keys.stream(1), {"a": "b"})
+
+    found = parts(browser)
+
+    assert "Partition 1: MongoDB refuses everything." in found["banner"]
+    assert "listener" not in found["banner"]
+    assert "<b>writer</b> of partition 1" in found["loops"]
+    assert "<span>Stream backlog</span><b>1</b>" in found["tiles"]
+    assert "<b>1<i> / 1</i></b>" in found["tiles"]
 
 
 def test_what_is_not_heard_is_named_with_the_reason(browser: Client, relay_keys: Any, listener: Any) -> None:

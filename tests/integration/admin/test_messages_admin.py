@@ -315,3 +315,22 @@ def test_of_many_gaps_as_many_are_shown_as_a_page_has_messages(browser: Client, 
 
     assert len(_order(html)) == 51
     assert "3 more gaps</a>" in html
+
+
+@pytest.mark.parametrize("channel", ["", "orders"])
+def test_gaps_are_for_those_who_may_see_gaps(
+    client: Client, store: Store, django_user_model: Any, channel: str
+) -> None:
+    store("orders", "text 0", "text 1")
+    _gap("orders", 0.5, 0.6, missed_at_most=3)
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_message"))
+    client.force_login(clerk)
+
+    html = page(client, channel=channel)
+
+    assert texts(html) == ["text 1", "text 0"]
+    assert len(_order(html)) == 2
+    assert "messages missed" not in html
+    clerk.user_permissions.add(Permission.objects.get(codename="view_gap"))
+    assert "at most 3 messages missed" in page(client, channel=channel)

@@ -8,6 +8,7 @@ from django.test import Client
 
 from channels_app.models import Channel
 from channels_app.registration import start
+from tests.integration.admin.filled import add_channel
 
 pytestmark = pytest.mark.django_db
 
@@ -48,9 +49,6 @@ def test_more_rows_than_a_form_can_carry_are_told_to_be_fewer(browser: Client) -
     assert "Select fewer rows" in answer.content.decode()
 
 
-NEW = {"channel": "orders", "listen": "on", "deduplicate_0": "content", "retention_seconds_1": "60"}
-
-
 @pytest.fixture
 def read_only(browser: Client) -> None:
     """PostgreSQL takes no writes: what a standby says that was not promoted yet."""
@@ -59,10 +57,7 @@ def read_only(browser: Client) -> None:
 
 
 def test_while_postgresql_is_read_only_a_form_says_so(browser: Client, read_only: None) -> None:
-    answer = browser.post(
-        "/admin/channels_app/channel/add/",
-        NEW,
-    )
+    answer = add_channel(browser, "orders")
 
     assert answer.status_code == 503
     assert int(answer["Retry-After"]) > 0

@@ -63,3 +63,14 @@ def test_a_stranger_finds_the_way_to_log_in() -> None:
 
 def test_a_page_can_be_had_as_json(browser: Client) -> None:
     assert browser.get("/api/v1/channels?format=json").json() == {"count": 0, "next": None, "results": []}
+
+
+def test_what_stands_between_backquotes_is_code(browser: Client, messages_database: str) -> None:
+    page = browser.get("/api/v1/channels").content.decode()
+
+    assert "<code>listen</code>" in page
+    assert "`listen`" not in page
+    assert (
+        "`listen`"
+        in browser.options("/api/v1/channels", headers={"accept": "application/json"}).json()["description"]
+    )

@@ -16,6 +16,7 @@ from messages_app.searching.history import at
 from relaycore.times import next_millisecond, rounded_up
 from relayproject.observing.health import checks
 from relayproject.observing.overview import Overview, read_table
+from tests.integration.admin.filled import add_channel
 
 pytestmark = pytest.mark.django_db
 
@@ -277,15 +278,13 @@ def test_new_names_are_not_those_of_other_doors_nor_unseen(api: Any, browser: An
     there.delete()
     for answer in (_post(api, channel=name), _post(api, START, channel=name)):
         assert (answer.status_code, answer.json()["type"]) == (400, "urn:relay:problem:bad-channel-name")
-    form = {"channel": name, "listen": "on", "deduplicate_0": "content", "retention_seconds_1": "60"}
-    assert "errorlist" in browser.post("/admin/channels_app/channel/add/", form).content.decode()
+    assert "errorlist" in add_channel(browser, name).content.decode()
     assert not Channel.objects.exists()
 
 
 @pytest.mark.parametrize("name", [" orders", "orders ", "\u00a0orders"])
 def test_spaces_around_a_name_are_a_part_of_it_by_whichever_way(api: Any, browser: Any, name: str) -> None:
-    form = {"channel": name, "listen": "on", "deduplicate_0": "content", "retention_seconds_1": "60"}
-    browser.post("/admin/channels_app/channel/add/", form)
+    add_channel(browser, name)
     assert Channel.objects.get().channel == name
     Channel.objects.all().delete()
     _post(api, channel=name)

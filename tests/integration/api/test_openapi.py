@@ -33,6 +33,12 @@ def test_the_schema_and_its_pages_are_for_everybody(client: Any) -> None:
     assert b"https://" not in page.content
 
 
+def test_no_part_of_the_schema_has_a_name_that_is_private(client: Any) -> None:
+    parts = client.get("/api/schema", headers={"accept": "application/json"}).json()["components"]["schemas"]
+
+    assert [name for name in parts if name.startswith("_")] == []
+
+
 @pytest.fixture(scope="module")
 def web(serve: Callable[..., str]) -> str:
     """A web process that answers as often as it is asked."""

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from channels_app.models import Channel
+from tests.integration.channels.topics import make_topics
 
 pytestmark = pytest.mark.django_db
 
@@ -19,17 +20,9 @@ QUICK_SECONDS = 0.1
 
 @pytest.fixture(scope="module")
 def many(django_db_setup: None, django_db_blocker: Any) -> Any:
-    """The channels, as quickly as PostgreSQL makes them."""
+    """The channels."""
     with django_db_blocker.unblock():
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO channels "
-                "(channel, partition, subscription_status, refusal, deduplicate, listen) "
-                "SELECT 'topic.' || number, 0, 'INACTIVE', '', '\"every\"', false "
-                "FROM generate_series(1, %s) AS number",
-                [MANY],
-            )
-            cursor.execute("ANALYZE channels")
+        make_topics(MANY)
         yield
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE channels")

@@ -155,26 +155,21 @@ def test_a_policy_that_is_none_keeps_nobody_from_publishing(remembered: Remember
 
 
 def test_without_postgresql_what_is_remembered_holds_for_half_a_minute(
-    remembered: RememberedChannels, ahead: list[float], monkeypatch: pytest.MonkeyPatch, wait_until: Wait
+    postgres_proxy: Proxy, remembered: RememberedChannels, ahead: list[float], wait_until: Wait
 ) -> None:
     _row()
-    server = connection.settings_dict  # One dictionary for the connections of all threads.
-    with Proxy(server["HOST"], int(server["PORT"])) as proxy:
-        monkeypatch.setitem(server, "HOST", "127.0.0.1")
-        monkeypatch.setitem(server, "PORT", proxy.port)
-        assert find(remembered, "orders") is not None
-        with proxy.refusing():
-            proxy.reset_all()
-            with pytest.raises(Disconnected, match="PostgreSQL does not answer"):
-                find(remembered, "bills")
-            ahead[0] = HOLD_SECONDS - 5
-            assert remembered.known("orders") is not None
-            ahead[0] = HOLD_SECONDS + 1
-            with pytest.raises(Disconnected, match="PostgreSQL does not answer"):
-                remembered.known("orders")
-        time.sleep(LOOK_SECONDS)
-        wait_until(lambda: _is_back(remembered), 20)
-        remembered.close()
+    assert find(remembered, "orders") is not None
+    with postgres_proxy.refusing():
+        assert postgres_proxy.reset_all() == 1
+        with pytest.raises(Disconnected, match="PostgreSQL does not answer"):
+            find(remembered, "bills")
+        ahead[0] = HOLD_SECONDS - 5
+        assert remembered.known("orders") is not None
+        ahead[0] = HOLD_SECONDS + 1
+        with pytest.raises(Disconnected, match="PostgreSQL does not answer"):
+            remembered.known("orders")
+    time.sleep(LOOK_SECONDS)
+    wait_until(lambda: _is_back(remembered), 20)
 
 
 def _is_back(remembered: RememberedChannels) -> bool:

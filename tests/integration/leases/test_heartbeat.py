@@ -132,13 +132,19 @@ def test_it_notices_that_somebody_else_took_the_lease_and_leaves_it_alone(
         wait_until(lambda: heartbeat.lost, seconds=5)
     assert (row().epoch, row().holder) == (2, "somebody else")
     assert "writer of partition 0, epoch 1: the term is over" in caplog.text
+    assert {one.levelname for one in caplog.records} == {"WARNING"}
 
 
-def test_the_lease_lost_in_the_last_moment_is_left_alone(term: Term, settings: Any) -> None:
+def test_the_lease_that_was_handed_over_is_left_alone_and_nothing_to_warn_of(
+    term: Term, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     settings.RELAY_LEASE_HEARTBEAT_SECONDS = 60
+    caplog.set_level(logging.INFO)
     with Heartbeat(term):
         Lease.objects.update(epoch=2, holder="somebody else")
     assert (row().epoch, row().holder) == (2, "somebody else")
+    said = [(one.levelname, one.getMessage()) for one in caplog.records if one.name == "leases_app.heartbeat"]
+    assert said == [("INFO", "writer of partition 0, epoch 1: the term is over.")]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from channels_app.listening.listener import listen
 from leases_app import deployment
@@ -45,15 +44,4 @@ def redis_proxy(settings: Any, relay_keys: Any) -> Iterator[Proxy]:
     """The way to Redis of everything that connects from now on."""
     with Proxy.to(settings.SERVERS.redis_url) as proxy:
         settings.SERVERS = replace(settings.SERVERS, redis_url=proxy.url)
-        yield proxy
-
-
-@pytest.fixture
-def postgres_proxy(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """The way to PostgreSQL of everything that connects from now on."""
-    connection.ensure_connection()  # The test's own goes straight.
-    server = connection.settings_dict  # One dictionary for the connections of all threads.
-    with Proxy(server["HOST"], int(server["PORT"])) as proxy:
-        monkeypatch.setitem(server, "HOST", "127.0.0.1")
-        monkeypatch.setitem(server, "PORT", proxy.port)
         yield proxy

@@ -83,6 +83,7 @@ def test_forged_notices_and_those_that_are_published_again_suppress_nothing(
     start(relay_keys, "orders", wait_until, deduplicate="every")
     with recorded(relay_keys) as genuine:
         post(relay_keys, "orders", ["posted"])
+    assert genuine, "nothing was announced"
     forged = [
         notices.echo(10**18, b"orders", 5, b"a guess"),
         notices.echo(10**18, b"orders", 5, deployment.seal_key(1)),
@@ -119,6 +120,7 @@ def test_notices_of_before_suppress_nothing_on_a_new_connection(
     start(relay_keys, "orders", wait_until, deduplicate="every")
     with recorded(relay_keys) as genuine:
         post(relay_keys, "orders", ["posted"])
+    assert genuine, "nothing was announced"
     for number in range(2):
         before = subscribers(relay_keys)
         if number:

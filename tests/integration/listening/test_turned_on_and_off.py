@@ -8,6 +8,7 @@ from django.db import connection
 from channels_app import registration
 from channels_app.listening.recording.roster import Roster
 from channels_app.models import Channel
+from tests.integration.channels.topics import make_topics
 
 from .world import Wait, is_active, on_stream, publish, wake
 
@@ -55,13 +56,8 @@ def test_off_and_on_before_any_listener_has_looked_is_heard_anew(
 
 def test_a_hundred_thousand_that_nobody_listens_to_are_not_even_looked_at(wait_until: Wait) -> None:
     registration.start("heard")
+    make_topics(100_000)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO channels (channel, partition, subscription_status, refusal, deduplicate, listen) "
-            "SELECT 'topic.' || number, 0, 'INACTIVE', '', '\"every\"', false "
-            "FROM generate_series(1, 100000) AS number"
-        )
-        cursor.execute("ANALYZE channels")
         cursor.execute(
             "EXPLAIN (ANALYZE, FORMAT JSON) SELECT life, channel, deduplicate FROM channels "
             "WHERE partition = 0 AND listen"

@@ -20,6 +20,7 @@ from relaybase.redis import appending
 from relaybase.redis.appending import Appended
 from relaycore.capturing import notices
 from relaycore.envelope import Encoder, timestamp
+from relaycore.publishing.queue import Echo
 from tests import loops
 from tests.integration.writing.world import World
 
@@ -78,7 +79,7 @@ def echoed(redis: Any, channel: str, payloads: Sequence[str]) -> None:
 
 def _echoes(channel: str, payloads: Sequence[str]) -> dict[str, Any]:
     control, key = deployment.control_channel(0), deployment.seal_key(0)
-    echoes = [(channel.encode(), [payload.encode() for payload in payloads])]
+    echoes = [Echo(channel.encode(), [payload.encode() for payload in payloads])]
     return {"layout": "1 1", "control": control, "seal_key": key, "echoes": echoes}
 
 

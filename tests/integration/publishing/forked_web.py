@@ -19,7 +19,14 @@ def main() -> None:
     print(listening.getsockname()[1], flush=True)
     while True:
         if (pid := os.fork()) == 0:
-            config = uvicorn.Config(application, log_level="warning", access_log=False)
+            config = uvicorn.Config(
+                application,
+                # As `relayproject.processes` starts it.
+                http="relaybase.http.connections:Connection",
+                proxy_headers=False,
+                log_level="warning",
+                access_log=False,
+            )
             uvicorn.Server(config).run(sockets=[listening])
             os._exit(0)
         print(pid, flush=True)

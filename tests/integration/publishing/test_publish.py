@@ -4,6 +4,7 @@ import gzip
 import http.client
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +15,7 @@ from bson import ObjectId
 
 from access_app import tokens
 from channels_app.models import Channel
+from relaybase import keys
 from tests.integration.publishing.conftest import Publisher
 from tests.loops import Loop
 
@@ -176,6 +178,7 @@ def test_a_channel_that_is_not_there_is_404(publisher: Publisher) -> None:
     answer = publisher.post("nothing", b"hello")
 
     assert (answer.status, answer.data["type"]) == (404, "urn:relay:problem:channel-unknown")
+    assert answer.data["detail"] == 'The channel "nothing" is not relayed. POST /api/v1/channels makes it.'
 
 
 def test_a_new_channel_can_be_published_on_at_once_and_a_deleted_one_not_after_a_second(
@@ -232,6 +235,62 @@ def test_an_answer_may_wait_until_it_is_stored(
     assert (again.status, again.data["duplicates"]) == (201, [1])
     assert again.data["ids"][1] == answer.data["ids"][1]
     assert again.data["positions"][1] == answer.data["positions"][1]
+
+
+def test_what_went_into_quarantine_has_no_position(
+    publisher: Publisher, make_channel: Make, writer: Loop, archive: Any
+) -> None:
+    archive.database.command({"collMod": archive.name, "validator": {"message": {"$ne": "bad"}}})
+    try:
+        messages = {"messages": [{"message": "good"}, {"message": "bad"}]}
+        answer = publisher.post_json(make_channel(), messages, "?confirm=stored")
+    finally:
+        archive.database.command({"collMod": archive.name, "validator": {}})
+        archive.database["quarantine"].delete_many({})
+
+    stored, kept = answer.data["positions"]
+    assert (answer.status, kept, answer.data["duplicates"]) == (201, None, [])
+    assert stored == archive.find_one({"_id": ObjectId(answer.data["ids"][0])})["position"]
+
+
+def test_what_redis_has_lost_is_not_said_to_be_stored(
+    publisher: Publisher, make_channel: Make, relay_keys: Any, archive: Any, wait_until: Any
+) -> None:
+    """Nothing waits on the stream any more, and the watermark is the clock."""
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(publisher.post, make_channel(), b"hello", "?confirm=stored")
+        wait_until(lambda: relay_keys.xlen(keys.stream(0)) == 1)
+        relay_keys.delete(keys.stream(0), keys.appended(0))
+        answer = asked.result()
+
+    assert answer.status == 503
+    assert "with the same keys" in answer.data["detail"]
+
+
+def test_a_large_request_stands_in_entries_of_a_mebibyte_one_after_another(
+    publisher: Publisher, make_channel: Make, relay_keys: Any, writer: Loop, archive: Any
+) -> None:
+    channel = make_channel()
+    texts = [f"{index:03d}" + "a" * 99_900 for index in range(166)]
+    body = b"".join(json.dumps({"message": text}).encode() + b"\n" for text in texts)
+    assert 16_000_000 < len(body) < 16 << 20
+
+    def post() -> Any:
+        return publisher.post(
+            channel, body, "?confirm=stored", content_type="application/x-ndjson", idempotency_key="a key"
+        )
+
+    answer, again = post(), post()
+
+    assert (answer.status, answer.data["duplicates"]) == (201, [])
+    assert (again.status, again.data["duplicates"]) == (201, list(range(len(texts))))
+    assert again.data["positions"] == answer.data["positions"] == sorted(answer.data["positions"])
+    stored = list(archive.find({"channel": channel}).sort("position", 1))
+    assert [document["message"] for document in stored] == texts
+    assert [document["position"] for document in stored] == answer.data["positions"]
+    assert list(Counter(position[:-5] for position in answer.data["positions"]).values()) == [10] * 16 + [6]
+    for _, fields in relay_keys.xrange(keys.stream(0)):
+        assert len(fields[b"bson"]) <= 1 << 20
 
 
 def test_answers_that_wait_for_the_same_writer_come_soon(

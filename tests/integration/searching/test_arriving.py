@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from leases_app import partitioning
+from leases_app import deployment, partitioning
 from leases_app.models import Partitioning
+from messages_app.searching import archive as stored
 from messages_app.searching import arriving
 from relaybase import keys
+from relaycore.following import news
 from relaycore.following.places import Horizon
 from tests.integration.writing.world import World, running
 
@@ -83,5 +85,44 @@ def test_who_goes_away_while_he_waits_takes_nothing_from_the_others(world: World
         assert None not in await asyncio.gather(*tasks[1::2])
         watch = arriving._watches()[0]
         assert not watch._waiting
+
+    asyncio.run(story())
+
+
+def test_what_others_bring_makes_nobody_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+
+    def look(partition: int, layout: Any) -> Horizon:
+        looks.append(partition)
+        return Horizon("", False, "0-0")
+
+    def tell(upto: str) -> None:
+        said = news.stored(upto, [b"bills"], deployment.seal_key(0))
+        assert world.redis.publish(deployment.news_channel(0), said) == 1
+
+    monkeypatch.setattr(stored, "look", look)
+    monkeypatch.setattr(arriving, "_LOOK_SECONDS", 60.0)
+
+    async def looked(times: int) -> None:
+        async with asyncio.timeout(SECONDS):
+            while len(looks) < times:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        assert len(looks) == times
+
+    async def story() -> None:
+        waiting = [asyncio.create_task(arriving.wait_until_stored(0, "7-0", 60))]
+        await looked(2)  # Since somebody is new, and since the ear is.
+        for upto in ("6-0", "6-1", "6-2"):
+            await asyncio.to_thread(tell, upto)
+            await looked(2)
+        await asyncio.to_thread(tell, "7-0")
+        await looked(3)
+        await asyncio.to_thread(tell, "6-3")  # A batch that was overtaken.
+        await looked(4)
+        waiting.append(asyncio.create_task(arriving.wait_until_stored(0, "9-0", 60)))
+        await looked(5)
+        for task in waiting:
+            task.cancel()
 
     asyncio.run(story())

@@ -68,9 +68,10 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
 @pytest.mark.parametrize(
     ("more", "kind"),
     [
-        ({"order": {"field": "customer"}}, "bad-subscription"),
-        ({"order": "by heart"}, "bad-subscription"),
-        ({"order": 5}, "bad-subscription"),
+        ({"order": {"field": "customer"}}, "invalid"),
+        ({"order": "by heart"}, "invalid"),
+        ({"order": 5}, "invalid"),
+        ({"order": None}, "invalid"),
         ({"filter": "all"}, "bad-filter"),
         ({"filter": {"kind": "new"}}, "bad-filter"),
         ({"filter": {"kind": {"of": ["new"]}}, "filter_scope": "attributes"}, "bad-filter"),
@@ -101,6 +102,13 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
 def test_what_cannot_be_meant_is_refused(api: Any, orders: Any, more: Any, kind: str) -> None:
     assert _type(_post(api, **{**NEW, **more})) == (400, kind)
     assert not Subscription.objects.exists()
+
+
+def test_order_by_a_field_is_not_there_yet(api: Any, orders: Any) -> None:
+    answer = _post(api, **NEW, order={"field": "customer"})
+    assert answer.json()["errors"] == {
+        "order": ['By field is not offered yet. There are "none" and "channel".']
+    }
 
 
 @pytest.mark.parametrize("left_out", ["name", "channel", "mode", "start"])

@@ -1,9 +1,11 @@
 """A broker that refuses a worker for a time ends no loop, and keeps no worker from its tasks afterwards."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -70,6 +72,24 @@ def guarded(broker: OwnServer) -> Iterator[Broker]:
     guarded.operator.close()
 
 
+def is_silent(worker: Worker, broker: str) -> bool:
+    """Whether deploy/healthy.sh would count this against the worker."""
+    script = (Path(__file__).parents[3] / "deploy/healthy.sh").read_text()
+    (counted,) = re.findall(r'^\t\*"(.+)"\*\) ;;$', script, re.MULTILINE)
+    return counted in worker.control("--broker", broker, "inspect", "ping")
+
+
+def test_a_worker_that_hangs_is_silent(start_worker: Start, guarded: Broker) -> None:
+    worker = start_worker(CELERY_BROKER_URL=guarded.url)
+    worker.wait_for_loops()
+    assert not is_silent(worker, guarded.url)
+    worker.process.send_signal(signal.SIGSTOP)
+    try:
+        assert is_silent(worker, guarded.url)
+    finally:
+        worker.process.send_signal(signal.SIGCONT)
+
+
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_loops_go_on_and_tasks_are_taken_again(
     start_worker: Start, guarded: Broker, wait_until: Any, refusal: str
@@ -77,6 +97,7 @@ def test_loops_go_on_and_tasks_are_taken_again(
     worker = start_worker(CELERY_BROKER_URL=guarded.url)
     loops = worker.wait_for_loops()
     REFUSALS[refusal](guarded)
+    assert not is_silent(worker, guarded.url)
     until = time.monotonic() + REFUSED_SECONDS
     while time.monotonic() < until:
         assert worker.process.poll() is None

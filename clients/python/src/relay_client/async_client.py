@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -13,11 +12,23 @@ from relay_client import calls
 from relay_client.answers import Answer, read
 from relay_client.calls import Call
 from relay_client.connections import Address, AsyncConnection, Patience
-from relay_client.rows import UNCHANGED, Channel, Deduplicate, Message, Page, Started, Unchanged, as_row
+from relay_client.rows import (
+    UNCHANGED,
+    Channel,
+    Deduplicate,
+    Listing,
+    Message,
+    Page,
+    Started,
+    Unchanged,
+    as_row,
+    channel_of,
+)
+from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
 
 
 class AsyncClient:
-    """Channels and messages of one Relay. Tasks of one event loop may share it.
+    """Channels, messages and subscriptions of one Relay. Tasks of one event loop may share it.
 
     `url`: of the site, such as https://relay.example.org. `key`: of a token. What only reads is asked again
     for `retry_seconds` while Relay is away or asks to wait. Every method raises `RelayError`s.
@@ -40,6 +51,7 @@ class AsyncClient:
         self._retry_seconds = retry_seconds
         self.channels = AsyncChannels(self)
         self.messages = AsyncMessages(self)
+        self.subscriptions = AsyncSubscriptions(self)
 
     async def answer(self, call: Call) -> Answer:
         """The answer to any call."""
@@ -101,7 +113,7 @@ class AsyncChannels:
             republish=republish,
             public=public,
         )
-        return await self._row(call)
+        return channel_of(await self._client.answer(call))
 
     async def start_listening(
         self,
@@ -121,7 +133,7 @@ class AsyncChannels:
             retention_seconds=retention_seconds,
             wait_seconds=wait_seconds,
         )
-        return await self._row(call)
+        return channel_of(await self._client.answer(call))
 
     async def start_listening_to_all(
         self,
@@ -138,7 +150,7 @@ class AsyncChannels:
 
     async def get(self, channel: str) -> Channel:
         """One of them; `NotFound` if there is none of this name."""
-        return await self._row(calls.channel(channel))
+        return channel_of(await self._client.answer(calls.channel(channel)))
 
     async def list(
         self,
@@ -151,8 +163,8 @@ class AsyncChannels:
         async for page in self._client.pages(
             calls.channels(search=search, status=status, page_size=page_size)
         ):
-            for row in page["results"]:
-                yield as_row(Channel, row)
+            for channel in as_row(Listing, page).channels:
+                yield channel
 
     async def change(
         self,
@@ -178,19 +190,15 @@ class AsyncChannels:
             public=public,
             if_match=if_match,
         )
-        return await self._row(call)
+        return channel_of(await self._client.answer(call))
 
-    async def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
-        """Delete the channel, `cascade`: and its subscriptions. What is stored of it stays."""
-        await self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
+    async def delete(self, channel: str, *, if_match: str | None = None) -> None:
+        """Delete the channel. What is stored of it stays."""
+        await self._client.ask(calls.delete_channel(channel, if_match=if_match))
 
     async def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
         await self._client.ask(calls.stop_listening(channel))
-
-    async def _row(self, call: Call) -> Channel:
-        answer = await self._client.answer(call)
-        return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
 class AsyncMessages:

@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -13,11 +12,23 @@ from relay_client import calls
 from relay_client.answers import Answer, read
 from relay_client.calls import Call
 from relay_client.connections import Address, Connection, Patience
-from relay_client.rows import UNCHANGED, Channel, Deduplicate, Message, Page, Started, Unchanged, as_row
+from relay_client.rows import (
+    UNCHANGED,
+    Channel,
+    Deduplicate,
+    Listing,
+    Message,
+    Page,
+    Started,
+    Unchanged,
+    as_row,
+    channel_of,
+)
+from relay_client.subscribing.subscriptions import Subscriptions
 
 
 class Client:
-    """Channels and messages of one Relay. Threads may share it.
+    """Channels, messages and subscriptions of one Relay. Threads may share it.
 
     `url`: of the site, such as https://relay.example.org. `key`: of a token. What only reads is asked again
     for `retry_seconds` while Relay is away or asks to wait. Every method raises `RelayError`s.
@@ -40,6 +51,7 @@ class Client:
         self._retry_seconds = retry_seconds
         self.channels = Channels(self)
         self.messages = Messages(self)
+        self.subscriptions = Subscriptions(self)
 
     def answer(self, call: Call) -> Answer:
         """The answer to any call."""
@@ -101,7 +113,7 @@ class Channels:
             republish=republish,
             public=public,
         )
-        return self._row(call)
+        return channel_of(self._client.answer(call))
 
     def start_listening(
         self,
@@ -121,7 +133,7 @@ class Channels:
             retention_seconds=retention_seconds,
             wait_seconds=wait_seconds,
         )
-        return self._row(call)
+        return channel_of(self._client.answer(call))
 
     def start_listening_to_all(
         self,
@@ -138,7 +150,7 @@ class Channels:
 
     def get(self, channel: str) -> Channel:
         """One of them; `NotFound` if there is none of this name."""
-        return self._row(calls.channel(channel))
+        return channel_of(self._client.answer(calls.channel(channel)))
 
     def list(
         self,
@@ -149,7 +161,7 @@ class Channels:
     ) -> Iterator[Channel]:
         """All of them by name, or those with `search` in it; asked for page by page."""
         for page in self._client.pages(calls.channels(search=search, status=status, page_size=page_size)):
-            yield from (as_row(Channel, row) for row in page["results"])
+            yield from as_row(Listing, page).channels
 
     def change(
         self,
@@ -175,19 +187,15 @@ class Channels:
             public=public,
             if_match=if_match,
         )
-        return self._row(call)
+        return channel_of(self._client.answer(call))
 
-    def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
-        """Delete the channel, `cascade`: and its subscriptions. What is stored of it stays."""
-        self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
+    def delete(self, channel: str, *, if_match: str | None = None) -> None:
+        """Delete the channel. What is stored of it stays."""
+        self._client.ask(calls.delete_channel(channel, if_match=if_match))
 
     def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
         self._client.ask(calls.stop_listening(channel))
-
-    def _row(self, call: Call) -> Channel:
-        answer = self._client.answer(call)
-        return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
 class Messages:

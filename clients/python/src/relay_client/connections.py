@@ -21,7 +21,13 @@ from relay_client.calls import Call
 from relay_client.errors import RelayError, Throttled, Unavailable, Unreachable
 from relay_client.version import __version__
 
-_UNSENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
+_UNSENT: Final = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.UnsupportedProtocol,
+    httpx2.InvalidURL,
+)
 _USER_AGENT: Final = f"relay-client/{__version__} Python/{platform.python_version()}"
 
 
@@ -78,7 +84,7 @@ class Connection:
             got = self._http.request(
                 call.method, self._address.to(call), content=call.content, headers=call.headers
             )
-        except httpx2.HTTPError as exc:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             raise unreachable(exc) from exc
         return _read(got)
 
@@ -123,7 +129,7 @@ class AsyncConnection:
             got = await self._http.request(
                 call.method, self._address.to(call), content=call.content, headers=call.headers
             )
-        except httpx2.HTTPError as exc:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as exc:
             raise unreachable(exc) from exc
         return _read(got)
 
@@ -153,16 +159,22 @@ class Patience:
         """Seconds until it is asked again; None: it is not."""
         if not call.may_be_repeated or not isinstance(error, Throttled | Unavailable | Unreachable):
             return None
+        if isinstance(error, Unreachable) and not error.may_pass:
+            return None
         self._failures += 1
         asked = None if isinstance(error, Unreachable) else error.retry_after_seconds
         pause = backoff.delay(self._failures, random.random(), asked)
         return pause if time.monotonic() + pause < self._until else None
 
 
-def unreachable(exc: httpx2.HTTPError) -> Unreachable:
+def unreachable(exc: httpx2.HTTPError | httpx2.InvalidURL) -> Unreachable:
     """An error of the HTTP client as ours."""
     text = f"Relay does not answer: {type(exc).__name__}"
-    return Unreachable(f"{text}: {exc}" if str(exc) else text, was_sent=not isinstance(exc, _UNSENT))
+    return Unreachable(
+        f"{text}: {exc}" if str(exc) else text,
+        was_sent=not isinstance(exc, _UNSENT),
+        may_pass=not isinstance(exc, httpx2.InvalidURL),
+    )
 
 
 def _read(got: httpx2.Response) -> Answer:

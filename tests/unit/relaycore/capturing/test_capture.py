@@ -51,7 +51,7 @@ def a_capture(
 ) -> Capture:
     capture = Capture(TICKS, CONTROL, KEY, most)
     capture.begin(connection)
-    capture.locate(0, policies)
+    capture.locate(0, policies, 0)
     for channel in policies:
         capture.want(channel)
     return capture
@@ -200,7 +200,7 @@ def test_a_policy_that_was_published_again_does_not_come_back() -> None:
 
 def test_a_connection_is_told_which_ticks_are_no_news_to_it() -> None:
     capture = a_capture()
-    capture.locate(7, POLICIES)
+    capture.locate(7, POLICIES, 0)
     assert capture.read(tick(7)) is None
     assert capture.read(tick(7), anew=True) == Ticked(Tick(7, 1, 0, "run", "leading", 5, 6))
     assert capture.read(tick(8)) is not None

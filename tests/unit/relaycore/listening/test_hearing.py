@@ -18,7 +18,7 @@ def listener(policy: Policy = CONTENT, *, newest: int = 0, hold_bytes: int = 1 <
     capture = Capture(b"ticks", b"control", KEY, 1 << 20)
     capture.want(b"orders")
     hearing = Hearing(capture, 0.1, hold_bytes)
-    hearing.joined(b"connection", newest, {b"orders": policy}, 0.0)
+    hearing.joined(b"connection", newest, {b"orders": policy}, 0.0, 0)
     return hearing
 
 
@@ -89,7 +89,7 @@ def test_what_one_leader_has_confirmed_stays_confirmed_under_the_next() -> None:
 def test_after_a_new_connection_it_has_to_hear_what_is_confirmed() -> None:
     standby = listener()
     hear(standby, tick(7, 1, 6), tick(8, 1, 7))
-    standby.joined(b"another connection", 8, {}, 2.0)
+    standby.joined(b"another connection", 8, {}, 2.0, 0)
     hear(standby, tick(9, 2, 0))
     assert not standby.is_whole
 
@@ -112,7 +112,7 @@ def test_what_came_before_it_heard_every_channel_counts_for_nothing() -> None:
 def test_what_was_confirmed_before_redis_has_lost_its_counter_says_nothing_of_new_numbers() -> None:
     standby = listener()
     hear(standby, tick(1000, 1, 999), tick(1001, 1, 1000))
-    standby.joined(b"another connection", 0, {}, 2.0)
+    standby.joined(b"another connection", 0, {}, 2.0, 0)
     hear(standby, tick(1, 1, 0))
     assert not standby.is_whole
 

@@ -120,7 +120,7 @@ class Listener:
 
     def locate(self, policies: Mapping[bytes, Policy] | None = None, connection: bytes = b"c1") -> None:
         """Redis answers that, and then for each channel."""
-        self.protocol.located(connection, self.number, policies or {}, self.now, 0)
+        self.protocol.located(connection, self.number, policies or {}, self.now, 0, 0)
         self.obey(self.protocol.take())
 
     def join(self, policies: Mapping[bytes, Policy] | None = None) -> "Listener":
@@ -215,7 +215,7 @@ def test_it_subscribes_its_own_channels_then_asks_where_ticks_stand_then_subscri
     assert listener.turn() == [], "they are not confirmed"
     listener.obey(commands)
     assert listener.turn() == [Locate(b"c1")]
-    listener.protocol.located(b"c1", 0, {}, 0.0, 0)
+    listener.protocol.located(b"c1", 0, {}, 0.0, 0, 0)
     commands = listener.protocol.take()
     assert commands == [Command(True, (b"orders", b"bills"))]
     assert not listener.protocol.is_covered
@@ -243,7 +243,7 @@ def test_it_asks_again_when_no_answer_has_come_for_a_while() -> None:
 def test_where_redis_could_not_be_asked_nothing_is_subscribed() -> None:
     listener = Listener(b"orders")
     listener.connect()
-    listener.protocol.located(b"c1", None, {}, 0.0, 0)
+    listener.protocol.located(b"c1", None, {}, 0.0, 0, 0)
     assert listener.protocol.take() == []
 
 
@@ -253,7 +253,7 @@ def test_an_answer_for_an_earlier_connection_is_nothing() -> None:
     listener.connect()
     listener.protocol.disconnected(0.0)
     listener.connect(b"c2")
-    listener.protocol.located(b"c1", 0, {}, 0.0, 0)
+    listener.protocol.located(b"c1", 0, {}, 0.0, 0, 0)
     assert listener.protocol.take() == []
     listener.locate(connection=b"c2")
     assert listener.protocol.is_covered
@@ -261,7 +261,7 @@ def test_an_answer_for_an_earlier_connection_is_nothing() -> None:
 
 def test_a_second_answer_for_the_same_connection_is_nothing() -> None:
     listener = standby()
-    listener.protocol.located(b"c1", 99, {}, 0.0, 0)
+    listener.protocol.located(b"c1", 99, {}, 0.0, 0, 0)
     assert listener.protocol.take() == []
     assert listener.protocol.state is State.FOLLOWING
 
@@ -573,7 +573,7 @@ def test_a_tick_before_everything_is_subscribed_proves_nothing_and_ends_no_gap()
     proved_at = listener.now
     listener.protocol.disconnected(listener.now)
     listener.connect(b"c2")
-    listener.protocol.located(b"c2", listener.number, {}, listener.now, 0)
+    listener.protocol.located(b"c2", listener.number, {}, listener.now, 0, 0)
     unanswered = listener.protocol.take()
     out = listener.tick()
     assert Missed not in kinds(out)
@@ -692,7 +692,7 @@ def test_a_claim_that_is_over_is_made_again_in_the_same_term() -> None:
 
 def test_a_claim_is_above_what_was_heard_and_what_redis_knows() -> None:
     listener = standby()
-    listener.protocol.located(b"c1", listener.number, {}, 0.0, 22)
+    listener.protocol.located(b"c1", listener.number, {}, 0.0, 22, 0)
     assert listener.later(0.6) == [Count(3)]
     listener.protocol.counted(3, 3, listener.now)
     assert listener.protocol.take() == [Claim(22, above=22)]
@@ -897,6 +897,23 @@ def test_what_was_missed_of_a_refused_channel_is_counted_from_tick_to_tick() -> 
     assert (missed.why, missed.channel) == (Why.REFUSED, b"bills")
     assert kinds(out).index(Missed) < kinds(out).index(Active), "it would be ended without its count"
     assert Missed not in kinds(listener.tick())
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["turned off", "another life"])
+def test_what_a_life_that_is_over_has_missed_while_refused_is_kept_no_longer(again: bool) -> None:
+    """As long as this term lasts it would be one row more for each life, and a term may last for months."""
+    listener = leader()
+    listener.refuses = {b"bills"}
+    for row in range(7, 10):
+        listener.protocol.want(b"bills", CONTENT, row)
+        (silenced,) = listener.obey(listener.protocol.take())
+        assert isinstance(silenced, Silenced)
+        assert listener.protocol._office._silenced == {b"bills": silenced.since}
+        listener.published(listener.obey(listener.later(TICK)))
+        if not again:
+            listener.protocol.unwant(b"bills")
+            listener.obey(listener.protocol.take())
+            assert not listener.protocol._office._silenced
 
 
 # --- two servers -------------------------------------------------------------------------

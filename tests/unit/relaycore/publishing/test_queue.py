@@ -1,12 +1,17 @@
 """What is appended when: nothing is forgotten, nothing is told that has not stood, memory is bounded."""
 
+import itertools
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from relaycore.publishing import queue as module
 from relaycore.publishing.queue import ENTRY_BYTES, Batch, Echo, Published, Queue, Room, Share
+from relaycore.publishing.standing import Stood
 
 
 def one(*documents: bytes, echo: Echo | None = None) -> Published:
@@ -57,17 +62,57 @@ def test_what_is_unknown_is_sent_again_before_anything_else() -> None:
     assert queue.stood() == [first]
 
 
-def test_the_messages_of_a_request_are_never_divided_and_entries_end_at_about_a_mebibyte() -> None:
+def test_a_large_request_is_appended_alone_in_entries_of_a_mebibyte() -> None:
     queue = Queue()
-    parts = [one(b"a" * (ENTRY_BYTES // 2)), one(b"b" * ENTRY_BYTES, b"c" * ENTRY_BYTES), one(b"d")]
+    half, whole = ENTRY_BYTES // 2, ENTRY_BYTES
+    large = one(b"b" * half, b"c" * half, b"d" * whole, b"e" * (whole + 1), b"f")
+    parts = [one(b"a" * half), large, one(b"g")]
     for part in parts:
         queue.add(part)
 
+    entries = []
     for part in parts:
         batch = queue.next()
         assert batch is not None
         assert batch.parts == [part]
+        entries.append([b"".join(document[:1] for document in entry) for entry in batch.entries])
         queue.stood()
+
+    assert entries == [[b"a"], [b"bc", b"d", b"e", b"f"], [b"g"]]
+    assert large.lengths == [2, 1, 1, 1]
+
+
+@given(st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=9), max_size=9))
+def test_everything_is_in_entries_in_order_and_none_is_larger_than_it_has_to_be(
+    sizes: list[list[int]],
+) -> None:
+    queue, names = Queue(), itertools.count()
+    parts = [one(*(b"%03d" % next(names) * size for size in request)) for request in sizes]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "ENTRY_BYTES", 90)
+        patched.setattr(module, "ENTRY_MESSAGES", 4)
+        for part in parts:
+            queue.add(replace(part))
+        found = []
+        while (batch := queue.next()) is not None:
+            stood = [str(len(found) + index) for index in range(len(batch.entries))]
+            found += batch.entries
+            at = 0
+            for part in queue.stood():
+                assert len(batch.entries) == 1 or len(batch.parts) == 1
+                places = Stood([f"{id}-0" for id in stood], part.lengths, part.first).positions
+                for document, position in zip(part.documents, places, strict=True):
+                    entry = found[int(position.split("-")[0])]
+                    assert entry[int(position.split("-")[2])] is document
+                at += len(part.documents)
+            assert at == len(batch.documents)
+
+    assert [document for entry in found for document in entry] == [
+        d for part in parts for d in part.documents
+    ]
+    for entry in found:
+        assert len(entry) <= 4
+        assert sum(map(len, entry)) <= 90 or len(entry) == 1
 
 
 def test_echoes_on_one_channel_are_joined_as_long_as_they_follow_each_other() -> None:
@@ -126,6 +171,7 @@ class Histories(RuleBasedStateMachine):
         self.sent: Batch | None = None
         self.asked: list[Published] = []
         self.told_good: list[Published] = []
+        self.told_unconfirmed: list[Published] = []
         self.told_bad: list[Published] = []
         self.names = 0
 
@@ -142,15 +188,17 @@ class Histories(RuleBasedStateMachine):
         self.sent = self.queue.next()
 
     @precondition(lambda self: self.sent is not None)
-    @rule(what=st.sampled_from(["stood", "refused", "lost before", "lost after"]))
+    @rule(what=st.sampled_from(["stood", "unconfirmed", "refused", "lost before", "lost after"]))
     def answer(self, what: str) -> None:
         assert self.sent is not None
         assert self.queue.next() is None
-        if what in {"stood", "lost after"}:
+        if what in {"stood", "unconfirmed", "lost after"}:
             self.stream += self.sent.documents
         self.sent = None
         if what == "stood":
             self.told_good += self.queue.stood()
+        elif what == "unconfirmed":
+            self.told_unconfirmed += self.queue.stood()
         elif what == "refused":
             self.told_bad += self.queue.refused()
         else:
@@ -163,14 +211,14 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_was_told_has_stood(self) -> None:
-        for part in self.told_good:
+        for part in [*self.told_good, *self.told_unconfirmed]:
             assert set(part.documents) <= set(self.stream)
         for part in self.told_bad:
             assert part.may_repeat or not set(part.documents) & set(self.stream)
 
     @invariant()
     def each_is_told_once_or_waits(self) -> None:
-        told = [*self.told_good, *self.told_bad]
+        told = [*self.told_good, *self.told_unconfirmed, *self.told_bad]
         assert len(set(map(id, told))) == len(told)
         if self.queue.is_empty:
             assert set(map(id, told)) == set(map(id, self.asked))

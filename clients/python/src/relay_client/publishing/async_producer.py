@@ -19,11 +19,11 @@ import httpx2
 from relay_client import calls
 from relay_client.calls import Confirm
 from relay_client.connections import Address, AsyncConnection
-from relay_client.errors import BufferFull, Closed, RelayError, TimedOut, Undelivered
-from relay_client.publishing.lines import line_of
+from relay_client.errors import BufferFull, Closed, TimedOut, Undelivered
+from relay_client.publishing.lines import outgoing
 from relay_client.publishing.outbox import Outbox
 from relay_client.publishing.outcomes import of_answer, of_error
-from relay_client.publishing.outgoing import Batch, Limits, Outcome, Outgoing, Receipt, Settled
+from relay_client.publishing.outgoing import Batch, Limits, Outcome, Receipt, Settled
 from relay_client.publishing.resolving import Keys, Unresolved, tell
 
 log = logging.getLogger("relay_client")
@@ -83,15 +83,22 @@ class AsyncProducer:
         Raises:
             BufferFull: there was no room in time.
             Closed: the producer is closed, or was made in another process.
-            TypeError, ValueError: it is no message.
+            TypeError, ValueError: it is no message, or that is no channel.
         """
         loop = self._loop()
-        own_key = self._keys.next() if idempotency_key is None else idempotency_key
-        line = line_of(message, own_key, attributes, content_type)
-        await self._wait_for_room(line, timeout)
         delivery: AsyncDelivery = loop.create_future()
-        self._outbox.add(Outgoing(channel, own_key, line, delivery), loop.time())
-        self._unresolved.add()
+        taken = outgoing(
+            channel,
+            message,
+            delivery,
+            self._keys,
+            attributes=attributes,
+            content_type=content_type,
+            idempotency_key=idempotency_key,
+        )
+        await self._wait_for_room(taken.line, timeout)
+        self._outbox.add(taken, loop.time())
+        self._unresolved.add(taken)
         self._set_timer()
         return delivery
 
@@ -227,13 +234,11 @@ class AsyncProducer:
         self._set_timer()
 
     async def _attempt(self, batch: Batch[AsyncDelivery]) -> Outcome:
-        call = calls.publish(batch.channel, batch.body, self._confirm)
         try:
+            call = calls.publish(batch.channel, batch.body, self._confirm)
             return of_answer(batch, await self._connection.answer(call))
-        except RelayError as error:
+        except Exception as error:  # The one who is to settle the messages must not die of it.
             return of_error(error)
-        except Exception as exc:  # Whatever it is, the messages are still to be settled.
-            return of_error(RelayError(f"The request could not be made: {type(exc).__name__}"))
 
     def _resolve(self, settled: list[Settled[AsyncDelivery]]) -> None:
         if not settled:

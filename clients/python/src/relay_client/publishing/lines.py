@@ -1,9 +1,33 @@
-"""A message as the line of NDJSON that is sent. No I/O."""
+"""A message as what is sent: the line of NDJSON, under its key, for its channel. No I/O."""
 
 import base64
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from relay_client.calls import quoted
+from relay_client.publishing.outgoing import Handle, Outgoing
+from relay_client.publishing.resolving import Keys
+
+
+def outgoing(
+    channel: str,
+    message: str | bytes,
+    handle: Handle,
+    keys: Keys,
+    *,
+    attributes: Mapping[str, str] | None,
+    content_type: str | None,
+    idempotency_key: str | None,
+) -> Outgoing[Handle]:
+    """What a producer takes. Without an `idempotency_key` the message gets the next one of `keys`.
+
+    Raises:
+        TypeError, ValueError: it is no message, as `line_of` says, or no address can have the channel in it.
+    """
+    quoted(channel)
+    own_key = keys.next() if idempotency_key is None else idempotency_key
+    return Outgoing(channel, own_key, line_of(message, own_key, attributes, content_type), handle)
 
 
 def line_of(

@@ -45,6 +45,8 @@ class Outbox(Generic[Handle]):
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._lanes: dict[str, Lane[Handle]] = {}
+        self._lingering: dict[str, Lane[Handle]] = {}
+        """Those of them that were added to since the last `hurry`: no other has anything to hurry."""
         self._agenda: list[tuple[float, int, Lane[Handle]]] = []
         """When to look at which lane; an entry counts only while it is what its lane has `scheduled`."""
         self._tickets = itertools.count()
@@ -74,13 +76,19 @@ class Outbox(Generic[Handle]):
         self.bytes += len(message.line)
         lane = self._lanes.setdefault(message.channel, Lane(message.channel))
         lane.put(message)
+        self._lingering[message.channel] = lane
         self._schedule(lane)
 
     def hurry(self) -> None:
-        """Nothing that is here lingers any more."""
+        """Nothing that is here lingers any more.
+
+        This is called at each wake-up while there is no room, so it costs as much as was added since the
+        last time, and not as much as there is. In every other lane the first message was hurried then.
+        """
         self._hurried_upto = self._numbered
-        for lane in self._lanes.values():
+        for lane in self._lingering.values():
             self._schedule(lane)
+        self._lingering.clear()
 
     def look_at(self) -> float | None:
         """When `step` has something to do. None: not before something happens."""
@@ -119,6 +127,7 @@ class Outbox(Generic[Handle]):
             settled = self._again(lane, batch, outcome, now, chance)
         else:
             lane.failures = 0
+            lane.error = None
             settled = self._decided(lane, batch.messages, outcome)
         self._schedule(lane)
         return settled
@@ -137,6 +146,7 @@ class Outbox(Generic[Handle]):
         ]
         self._under_way.clear()
         self._lanes.clear()
+        self._lingering.clear()
         self._agenda.clear()
         found = sorted(flying + kept, key=lambda message: message.number)
         return [self._undelivered(message, reason) for message in found]
@@ -199,6 +209,7 @@ class Outbox(Generic[Handle]):
             lane.scheduled = None
             if lane.is_empty:
                 self._lanes.pop(lane.channel, None)
+                self._lingering.pop(lane.channel, None)
             return
         at = min(ready_at, lane.first_expires_at())
         if at != lane.scheduled:

@@ -31,10 +31,10 @@ from relay_client import calls
 from relay_client.calls import Confirm
 from relay_client.connections import Address, Connection
 from relay_client.errors import BufferFull, Closed, RelayError, TimedOut, Undelivered
-from relay_client.publishing.lines import line_of
+from relay_client.publishing.lines import outgoing
 from relay_client.publishing.outbox import Outbox
 from relay_client.publishing.outcomes import of_answer, of_error
-from relay_client.publishing.outgoing import Batch, Limits, Outcome, Outgoing, Receipt, Settled
+from relay_client.publishing.outgoing import Batch, Limits, Outcome, Receipt, Settled
 from relay_client.publishing.resolving import Keys, Unresolved, tell
 
 log = logging.getLogger("relay_client")
@@ -106,20 +106,27 @@ class Producer:
         Raises:
             BufferFull: there was no room in time.
             Closed: the producer is closed, or was made in another process.
-            TypeError, ValueError: it is no message.
+            TypeError, ValueError: it is no message, or that is no channel.
         """
         self._check_process()
-        own_key = self._keys.next() if idempotency_key is None else idempotency_key
-        line = line_of(message, own_key, attributes, content_type)
         delivery: Delivery = Future()
+        taken = outgoing(
+            channel,
+            message,
+            delivery,
+            self._keys,
+            attributes=attributes,
+            content_type=content_type,
+            idempotency_key=idempotency_key,
+        )
         delivery.set_running_or_notify_cancel()
         with self._lock:
-            self._wait_for_room(line, timeout)
+            self._wait_for_room(taken.line, timeout)
             if not self._threads:  # Before anything is taken: there may be none to have.
                 self._start_thread()
             before = self._outbox.look_at()
-            self._outbox.add(Outgoing(channel, own_key, line, delivery), time.monotonic())
-            self._unresolved.add()
+            self._outbox.add(taken, time.monotonic())
+            self._unresolved.add(taken)
             if (at := self._outbox.look_at()) is not None and (before is None or at < before):
                 self._call_leader()
         return delivery
@@ -259,13 +266,11 @@ class Producer:
                 self._call_leader()
 
     def _attempt(self, batch: Batch[Delivery]) -> Outcome:
-        call = calls.publish(batch.channel, batch.body, self._confirm)
         try:
+            call = calls.publish(batch.channel, batch.body, self._confirm)
             return of_answer(batch, self._connection.answer(call))
-        except RelayError as error:
+        except Exception as error:  # The one who is to settle the messages must not die of it.
             return of_error(error)
-        except Exception as exc:  # Whatever it is, the messages are still to be settled.
-            return of_error(RelayError(f"The request could not be made: {type(exc).__name__}"))
 
     def _resolve(self, settled: list[Settled[Delivery]]) -> None:
         if not settled:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from relay_client.errors import Undelivered
-from relay_client.publishing.outgoing import Settled
+from relay_client.publishing.outgoing import Outgoing, Settled
 
 
 class Keys:
@@ -39,17 +39,17 @@ class Flush:
 class Unresolved:
     """How many messages nobody was told about yet, and who waits for that.
 
-    Messages are numbered from 1 in the order in which they were added, as the outbox does.
+    The numbers are those that the outbox gave: they grow in the order in which messages were added.
     """
 
     def __init__(self) -> None:
-        self._added = 0
+        self._upto = 0
         self._left = 0
         self._flushes: list[Flush] = []
 
-    def add(self) -> None:
-        """One more."""
-        self._added += 1
+    def add(self, message: Outgoing[Any]) -> None:
+        """One more, which the outbox has."""
+        self._upto = message.number
         self._left += 1
 
     def gone(self, settled: Sequence[Settled[Any]]) -> None:
@@ -60,7 +60,7 @@ class Unresolved:
 
     def flush(self) -> Flush:
         """From now on watch those that were added before."""
-        flush = Flush(self._added, self._left)
+        flush = Flush(self._upto, self._left)
         self._flushes.append(flush)
         return flush
 

@@ -1,0 +1,88 @@
+"""Web processes that a benchmark starts itself: Relay's, exactly as a deployment has it, or a peer's."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import psutil
+
+from benchmarks.processes import cpu_seconds, end, family
+from benchmarks.relay import Relay
+from benchmarks.target import WrongResult
+from relayproject.processes import processes
+from relaystack.ports import free_port
+from tests.acceptance.stack import ROOT
+
+_BEGINNING_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A web process that is asked things.
+
+    token: who may do everything there
+    """
+
+    process: psutil.Process
+    port: int
+    token: str
+
+    def cpu(self) -> float:
+        """CPU seconds that it has taken so far."""
+        return cpu_seconds({"web": family(self.process.pid)})["web"]
+
+
+@contextmanager
+def relay_web(relay: Relay, application: str = "application") -> Iterator[Web]:
+    """One more web process of this Relay, without limits. `application`: which one of `relayproject.asgi`."""
+    port = free_port()
+    environment = {**relay.stack.environment, "RELAY_WEB_REQUESTS_PER_MINUTE": "0"}
+    with serving(web_command(port, application), environment, port, relay.stack.info["token"]) as web:
+        yield web
+
+
+def web_command(port: int, application: str = "application") -> list[str]:
+    """How a deployment starts it."""
+    [web] = [process for process in processes({"RELAY_WEB_PORT": str(port)}) if process.name == "web"]
+    return [argument.replace(":application", f":{application}") for argument in web.argv(sys.executable)]
+
+
+@contextmanager
+def serving(argv: Sequence[str], environment: Mapping[str, str], port: int, token: str) -> Iterator[Web]:
+    """The process of this command, once it takes connections; it is ended afterwards.
+
+    Raises:
+        WrongResult: it has ended, or takes none within 30 s.
+    """
+    process = subprocess.Popen(argv, cwd=ROOT, env=environment)
+    try:
+        _await(process, port)
+        yield Web(psutil.Process(process.pid), port, token)
+    finally:
+        end(family(process.pid))
+        process.wait()
+
+
+def _await(process: "subprocess.Popen[bytes]", port: int) -> None:
+    deadline = time.monotonic() + _BEGINNING_SECONDS
+    while True:
+        if process.poll() is not None:
+            raise WrongResult(f"The web process has ended with {process.returncode}.")
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except OSError as exc:
+            if time.monotonic() > deadline:
+                raise WrongResult("The web process takes no connections.") from exc
+            time.sleep(0.1)
+        else:
+            return
+
+
+def length_of(head: bytes) -> int:
+    """How many bytes the body has that follows the head of an answer."""
+    return int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])

@@ -1,0 +1,124 @@
+"""Making topics, producers and consumers: in threads, since they are made seldom."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+
+from access_app import audit
+from access_app.actor import Actor, acting
+from channels_app import registration
+from channels_app.models import Channel
+from compat_app.models import QueueClient, QueueConsumer, QueueProducer
+from relaycore.channels import LOG_QUEUE
+from relaycore.delivering.settings import CURSOR
+from relaycore.errors import ChannelExists
+from relaycore.policy import EVERY
+from relaycore.storing.expiring import Expired
+from subscribers_app.models import Subscription
+
+CONSUMERS: Final = "queue.consumer."
+"""What the names of their subscriptions begin with."""
+
+_TRIES: Final = 10
+
+Made = TypeVar("Made")
+
+
+async def in_a_thread(actor: Actor, work: Callable[[], Made]) -> Made:
+    """Do it for somebody, with a connection to PostgreSQL that is given back."""
+
+    def run() -> Made:
+        try:
+            with acting(actor):
+                return work()
+        finally:
+            connection.close()
+
+    return await asyncio.to_thread(run)
+
+
+def topics() -> list[str]:
+    """The names of the channels that are topics, in the order in which they were made."""
+    found = Channel.objects.filter(channel__startswith=LOG_QUEUE).order_by("pk")
+    return list(found.values_list("channel", flat=True))
+
+
+def make_topic(channel: str) -> None:
+    """Make a topic: nobody listens to it, and each message is kept.
+
+    Raises:
+        ChannelExists: there is one, or somebody else was quicker.
+        BadChannelName: it cannot have this name.
+        UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
+    """
+    registration.start(channel, EVERY, door=LOG_QUEUE, listen=False, republish=False)
+
+
+def make_producer(channel: str) -> int:
+    """The id of another producer of this topic, which is made if there is none. Raises as `make_topic`."""
+    row = Channel.objects.filter(channel=channel).first()
+    if row is None:
+        with contextlib.suppress(ChannelExists):  # Somebody else was quicker.
+            make_topic(channel)
+        row = Channel.objects.get(channel=channel)
+    return QueueProducer.objects.create(channel=row).pk
+
+
+def make_consumer(channel: str, expired: Expired) -> int:
+    """The id of another consumer of this topic, which stands before its first message.
+
+    expired: what retention has deleted of it so far; that is no loss of this consumer's
+
+    Raises:
+        ChannelUnknown: there is no such topic.
+    """
+    row = Channel.objects.filter(channel=channel).first()
+    if row is None:
+        raise registration.unknown(channel)
+    for attempt in range(_TRIES):
+        id = _next_id()
+        name = f"{CONSUMERS}{id}"
+        try:
+            with transaction.atomic():
+                made = Subscription.objects.create(
+                    name=name,
+                    channel=row,
+                    mode=CURSOR,
+                    noted_upto=expired.upto,
+                    noted_messages=expired.messages,
+                )
+                QueueConsumer.objects.create(pk=id, subscription=made)
+                audit.record("subscription created", [name], channel=channel, mode=CURSOR)
+        except IntegrityError:
+            # Somebody has given this name to another subscription.
+            if attempt == _TRIES - 1:
+                raise
+        else:
+            return id
+    raise AssertionError("not reached")
+
+
+def count_produced(client: str) -> None:
+    """This program has produced one message more."""
+    with connection.cursor() as sql:
+        sql.execute(
+            "INSERT INTO queue_clients (name, messages) VALUES (%s, 1) "
+            "ON CONFLICT (name) DO UPDATE SET messages = queue_clients.messages + 1",
+            [client],
+        )
+
+
+def produced(client: str) -> int:
+    """How many messages this program has produced."""
+    return QueueClient.objects.filter(name=client).values_list(F("messages"), flat=True).first() or 0
+
+
+def _next_id() -> int:
+    with connection.cursor() as sql:
+        sql.execute("SELECT nextval(pg_get_serial_sequence('queue_consumers', 'id'))")
+        (id,) = sql.fetchone()
+    return int(id)
