@@ -12,7 +12,6 @@ from relaycore.errors import one_line
 from relaycore.filtering.policy import parse
 from subscribers_app.models import Subscription
 from subscribers_app.pulling.clerk import clerk
-from subscribers_app.pulling.counting import BRING_SECONDS, Counted
 from subscribers_app.pulling.desk import Desk
 from subscribers_app.remembering import KnownSubscription
 
@@ -30,8 +29,6 @@ class Desks:
 
     def __init__(self) -> None:
         self._desks: dict[int, Desk] = {}
-        self._counted: dict[int, Counted] = {}
-        self._brought_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     def of(self, known: KnownSubscription) -> Desk:
@@ -41,17 +38,15 @@ class Desks:
             if desk is not None:
                 desk.close()
             desk = self._desks[known.id] = Desk(known, _wants(known))
-            desk.counted = self._counted.setdefault(known.id, desk.counted)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
         return desk
 
     async def _look(self) -> None:
         """Until nobody has asked for anything for a while."""
-        while self._desks or self._counted:
+        while self._desks:
             await asyncio.sleep(LOOK_SECONDS)
             self._sweep(time.monotonic())
-            await self._bring(time.monotonic())
             waited_at = {id: desk for id, desk in self._desks.items() if desk.is_waited_at}
             if not waited_at:
                 continue
@@ -65,22 +60,6 @@ class Desks:
                     desk.notice(found[id])
                 else:
                     desk.wake()  # It was deleted: who waits is told so.
-
-    async def _bring(self, now: float) -> None:
-        """What was counted, to PostgreSQL."""
-        if now - self._brought_at < BRING_SECONDS:
-            return
-        self._brought_at = now
-        taken = {id: sums for id, counted in self._counted.items() if (sums := counted.take()) is not None}
-        try:
-            if taken:
-                await clerk().add_counts([(id, *sums) for id, sums in taken.items()])
-        except Exception as exc:
-            log.info("what was counted of subscriptions is brought later: %s", one_line(exc))
-            for id, sums in taken.items():
-                self._counted[id].put_back(sums)
-            return
-        self._counted = {id: one for id, one in self._counted.items() if id in self._desks}
 
     def _sweep(self, now: float) -> None:
         for id, desk in list(self._desks.items()):

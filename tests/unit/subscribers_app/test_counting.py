@@ -5,7 +5,7 @@ from subscribers_app.pulling.counting import Counted
 
 def counted(*positions: str, upto: str = "") -> Counted:
     """A page went out."""
-    found = Counted()
+    found = Counted(1, lambda _: None)
     found.handed_out(len(positions))
     found.show(positions, upto or positions[-1])
     return found
@@ -48,3 +48,14 @@ def test_what_could_not_be_brought_is_not_forgotten() -> None:
     found.handed_out(1)
     found.put_back(sums)
     assert found.take() == (3, 1, 0)
+
+
+def test_whoever_has_something_says_so() -> None:
+    noted: list[Counted] = []
+    found = Counted(1, noted.append)
+    found.handed_out(0)
+    found.show([], "5")
+    found.committed("5")
+    assert noted == []
+    found.committed("9")
+    assert noted == [found]
