@@ -20,9 +20,9 @@ from messages_app.publishing.taking import Producer
 from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
+from relaybase.http.details import NOT_VALID
 from relaybase.http.hot import Answer, Request, Trace, plain
 from relaybase.http.hot.answers import AnswerWriter
-from relaybase.http.hot.application import NOT_VALID
 from relaycore.errors import NotTaken
 from relaycore.publishing.parsing import MOST_BYTES
 from relaycore.publishing.queue import Share

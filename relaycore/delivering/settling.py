@@ -58,14 +58,6 @@ def settle(
     return Settled(done, changed, in_time)
 
 
-def still_lost(lost: Iterable[Delivery], rows: Mapping[str, Delivery]) -> list[str]:
-    """Of leased messages that are not there any more: those whose rows go, on record, as expired.
-
-    What is another row by now was settled, or is somebody else's, who finds out himself.
-    """
-    return [one.position for one in lost if rows.get(one.position) == one]
-
-
 def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int) -> list[Delivery]:
     """Dead letters that are handed out again; these rows are so from then on.
 

@@ -1,4 +1,4 @@
-"""What a fetch has decided (`relaycore.delivering.giving`), written in the transaction that holds the lock."""
+"""What a fetch has decided (`relaycore.delivering.giving`), written in the transaction of the decision."""
 
 from relaycore.delivering.giving import Handed
 from relaycore.delivering.skipping import Noted, Skip, skip

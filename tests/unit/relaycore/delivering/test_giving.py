@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Standing, fetch, lease_next
+from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
 from relaycore.delivering.leasing import Ahead, Rows
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted, Skip
@@ -19,7 +19,9 @@ ELSEWHERE = [replace(AHEAD, above=at(1)), replace(AHEAD, above=at(3)), replace(A
 
 
 def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | None:
-    return lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
+    handed = lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
+    assert not isinstance(handed, Unread)
+    return handed
 
 
 def no_rows() -> Rows:
