@@ -21,7 +21,6 @@ from relaycore.errors import ChannelExists, ChannelUnknown, NotTaken
 from relaycore.position import POSITION_CHARS, START, entry_of, is_position, order
 from relaycore.publishing.queue import Share
 from relaycore.rights import CONSUME, PUBLISH
-from subscribers_app.pulling import archive
 
 Answer = dict[str, Any]
 
@@ -130,10 +129,7 @@ async def client_size(call: Call) -> Answer:
 async def register_consumer(call: Call) -> Answer:
     """A new consumer of a topic, before its first message."""
     channel = call.channel(CONSUME)
-    await known_channel(channel)
-    expired = await archive.expired(channel)
-    work = call.actor, lambda: registering.make_consumer(channel, expired)
-    return {"consumer_id": await in_a_thread(*work)}
+    return {"consumer_id": await in_a_thread(call.actor, lambda: registering.make_consumer(channel))}
 
 
 async def consume(call: Call) -> Answer:
@@ -161,7 +157,7 @@ async def set_offset(call: Call) -> Answer:
     # One that lies ahead would pass over messages that nobody has produced yet.
     if order(entry_of(position)) > order(await standing.last_produced(known.channel)):
         raise Failure(_NO_OFFSET)
-    await readers().of(known).seek(position)
+    await readers().of(known).seek(position, call.actor)
     return {}
 
 

@@ -4,17 +4,19 @@ import asyncio
 import time
 from typing import Final
 
-from compat_app.log_queue import standing
+from access_app.actor import Actor
+from compat_app.log_queue import registering, standing
 from compat_app.log_queue.failures import Failure
 from compat_app.log_queue.moving import Move, mover
 from compat_app.log_queue.remembering import Known
+from relaycore.delivering.beginning import Start
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import Document, ReadAhead
-from relaycore.errors import Disconnected
 from relaycore.storing.expiring import NOTHING, Expired
-from subscribers_app.pulling import archive, ledger
+from subscribers_app import seeking
+from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
-from subscribers_app.pulling.clerk import Entry, clerk
+from subscribers_app.pulling.clerk import clerk
 from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.writing import note
 
@@ -78,23 +80,17 @@ class Reader:
             await standing.wait_until_stored(self.known.channel, last)
             return await standing.count(self.known.channel, seen.position)
 
-    async def seek(self, position: str) -> None:
+    async def seek(self, position: str, actor: Actor) -> None:
         """Go on above this position. What is passed over stands on record.
 
         Raises:
             SubscriptionUnknown: it was deleted.
-            Disconnected: PostgreSQL does not answer.
+            Disconnected, django.db.Error, PyMongoError: a server does not answer.
         """
-
-        def work(entry: Entry) -> None:
-            before = entry.cursor.position
-            entry.cursor = entry.cursor.seek(position)
-            if position > before:
-                ledger.write_undelivered(entry.sql, entry.id, "seek", before, position, None)
-
         async with self._turn:
             self._let_go()
-            await clerk().ask(self.known.subscription, work)
+            start, name = Start(position), registering.name_of(self.known.id)
+            await registering.in_a_thread(actor, lambda: seeking.seek(name, start))
 
     def close(self) -> None:
         """Let go what was read."""
@@ -154,18 +150,16 @@ class Reader:
         if last == self._ended:
             return
         await standing.wait_until_stored(self.known.channel, last)
-        is_told = await self._source.ask(_LOOK_SECONDS)
-        if read:
-            return
-        if not is_told:
-            raise Disconnected(standing.NOT_STORED)
-        self._ended = last
+        await self._source.ask(_LOOK_SECONDS)
+        if not read:
+            self._ended = last
 
     async def _note(self, cursor: Cursor) -> None:
         """What retention has deleted above the cursor before it was read stands on record."""
         expired = self._expired
         if expired.upto <= max(cursor.position, self._noted):
             return
+
         await clerk().ask(self.known.subscription, lambda entry: note(entry, expired))
         self._noted = expired.upto
 

@@ -5,23 +5,20 @@ import contextlib
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import F
 
-from access_app import audit
 from access_app.actor import Actor, acting
 from channels_app import registration
 from channels_app.models import Channel
 from compat_app.models import QueueClient, QueueConsumer, QueueProducer
 from relaycore.channels import LOG_QUEUE
+from relaycore.delivering.beginning import Start
 from relaycore.delivering.settings import CURSOR
-from relaycore.errors import ChannelExists
+from relaycore.errors import ChannelExists, SubscriptionExists
 from relaycore.policy import EVERY
-from relaycore.storing.expiring import Expired
-from subscribers_app.models import Subscription
-
-CONSUMERS: Final = "queue.consumer."
-"""What the names of their subscriptions begin with."""
+from relaycore.position import START
+from subscribers_app import registration as subscriptions
 
 _TRIES: Final = 10
 
@@ -68,38 +65,31 @@ def make_producer(channel: str) -> int:
     return QueueProducer.objects.create(channel=row).pk
 
 
-def make_consumer(channel: str, expired: Expired) -> int:
+def make_consumer(channel: str) -> int:
     """The id of another consumer of this topic, which stands before its first message.
-
-    expired: what retention has deleted of it so far; that is no loss of this consumer's
 
     Raises:
         ChannelUnknown: there is no such topic.
+        SubscriptionExists: somebody else gives these names away.
+        pymongo.errors.PyMongoError: MongoDB does not answer.
     """
-    row = Channel.objects.filter(channel=channel).first()
-    if row is None:
-        raise registration.unknown(channel)
     for attempt in range(_TRIES):
         id = _next_id()
-        name = f"{CONSUMERS}{id}"
         try:
             with transaction.atomic():
-                made = Subscription.objects.create(
-                    name=name,
-                    channel=row,
-                    mode=CURSOR,
-                    noted_upto=expired.upto,
-                    noted_messages=expired.messages,
-                )
+                made = subscriptions.create(name_of(id), channel, CURSOR, Start(START))
                 QueueConsumer.objects.create(pk=id, subscription=made)
-                audit.record("subscription created", [name], channel=channel, mode=CURSOR)
-        except IntegrityError:
-            # Somebody has given this name to another subscription.
+        except SubscriptionExists:
             if attempt == _TRIES - 1:
                 raise
         else:
             return id
     raise AssertionError("not reached")
+
+
+def name_of(consumer: int) -> str:
+    """The name of a consumer's subscription."""
+    return f"queue.consumer.{consumer}"
 
 
 def count_produced(client: str) -> None:

@@ -252,11 +252,11 @@ def test_it_takes_as_many_queries_for_many_subscriptions_as_for_one(
 ) -> None:
     store(1)
     subscribe("one")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(10):
         browser.get(STATE)
     for number in range(60):
         give(subscribe(f"reader-{number}"), [1], State.DEAD)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(10):
         browser.get(STATE)
 
 
