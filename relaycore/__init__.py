@@ -42,6 +42,7 @@ What is decided when messages are taken by HTTP:
 =====================  ============================================================
 `publishing.parsing`   which messages the body of a request has
 `publishing.queue`     what waits for the stream, what is appended when, and who may be told
+`publishing.standing`  where it stands, and what may be said to who waits until it is stored
 =====================  ============================================================
 
 What a follower decides, the one reader of a process that hands on what is newly stored:

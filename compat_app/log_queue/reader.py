@@ -14,12 +14,12 @@ from relaybase.http.bodies import Gone
 from relaycore.delivering.beginning import Start
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import Document, ReadAhead
-from relaycore.delivering.skipping import skip
 from relaycore.storing.expiring import NOTHING, Expired
 from subscribers_app import seeking
-from subscribers_app.pulling import archive, ledger
+from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
-from subscribers_app.pulling.clerk import Entry, clerk
+from subscribers_app.pulling.clerk import clerk
+from subscribers_app.pulling.writing import note
 
 _LOOK_SECONDS: Final = 2.0
 
@@ -171,13 +171,7 @@ class Reader:
         if expired.upto <= max(cursor.position, self._noted):
             return
 
-        def work(entry: Entry) -> None:
-            noted, missed = skip(entry.cursor.position, entry.noted, expired)
-            if noted.upto != entry.noted.upto:
-                ledger.write_skip(entry.sql, entry.id, noted, missed)
-                entry.noted = noted
-
-        await clerk().ask(self.known.subscription, work)
+        await clerk().ask(self.known.subscription, lambda entry: note(entry, expired))
         self._noted = expired.upto
 
     def _let_go(self) -> None:

@@ -1,4 +1,4 @@
-"""What becomes of rows: by what workers say of them, by what retention has deleted, by whoever redrives."""
+"""What becomes of rows: by what workers say of them, and by whoever redrives."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,14 +56,6 @@ def settle(
                     changed.append(becomes)
         in_time.append(is_in_time)
     return Settled(done, changed, in_time)
-
-
-def still_lost(lost: Iterable[Delivery], rows: Mapping[str, Delivery]) -> list[str]:
-    """Of leased messages that are not there any more: those whose rows go, on record, as expired.
-
-    What is another row by now was settled, or is somebody else's, who finds out himself.
-    """
-    return [one.position for one in lost if rows.get(one.position) == one]
 
 
 def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int) -> list[Delivery]:

@@ -15,6 +15,8 @@ from relaybase.gathering import Gathering
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.errors import Disconnected
+from relaycore.storing.expiring import Expired
+from subscribers_app.pulling import archive
 
 
 @one_per_loop
@@ -94,26 +96,42 @@ class Source:
                 await asyncio.to_thread(read.add, page.messages, self._wants)
             self._turn = page.turn
 
-    async def ask(self, seconds: float) -> None:
+    async def ask(self, seconds: float) -> bool:
         """Until everything that is stored by now has been read, or there is a message; at most so long.
+
+        Whether everything has been read.
 
         Raises:
             Disconnected: nothing has been read in that time. So nobody knows whether there is something.
         """
         if self._feed is None or self.read is None:
-            return
+            return False
         turn, until, looked = self._feed.ask(), time.monotonic() + seconds, self.read.looked
         while True:
             self._has_more.clear()
             await self.collect(1, 1)
             if self._turn >= turn or len(self.read):
-                return
+                return self._turn >= turn
             try:
                 await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
             except TimeoutError:
                 if self.read.looked == looked:
                     raise Disconnected(NOT_READ) from None
-                return  # A filter has taken nothing of a long page: he is told up to where.
+                return False  # A filter has taken nothing of a long page: he is told up to where.
+
+    async def expired(self) -> Expired:
+        """What was on record as deleted, after what is read ahead was read, never before.
+
+        Raises:
+            PyMongoError: MongoDB does not answer.
+        """
+        now, read = time.monotonic(), self.read
+        known = None if read is None else read.expired(now)
+        if known is None:
+            known = await archive.expired(self._channel)
+            if read is not None:
+                read.note(known, now)
+        return known
 
     def close(self) -> None:
         """Let go what was read."""

@@ -19,11 +19,12 @@ from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.settling import Change, meant, settle
 from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of, previous_position
+from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import Entry, clerk
+from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
 
 _LEAST_PATIENCE_SECONDS: Final = 0.5
@@ -129,7 +130,10 @@ class Desk:
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
         try:
             try:
-                async with asyncio.timeout(patience):
+                if self._turn.locked():
+                    async with asyncio.timeout(patience):
+                        await self._turn.acquire()
+                else:
                     await self._turn.acquire()
             except TimeoutError:
                 cursor = self._cursor or await self._look()
@@ -204,10 +208,10 @@ class Desk:
                 if is_to_ask:
                     await self._source.ask(_LOOK_SECONDS)
                 await self._source.collect(wanted.most, wanted.most_bytes)
-                ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
-                # After what was read, never before.
-                expired = await archive.expired(self.known.channel)
-                given = await self._give(_Page(ahead, documents, expired), wanted, gone)
+                ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
+                ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
+                page = _Page(ahead, documents, await self._source.expired())
+                given = await self._give(page, wanted, gone)
                 if given is not None:
                     return given
                 cursor = self._cursor or await self._look()
@@ -239,7 +243,7 @@ class Desk:
                 is_there = {id: document is not None for id, document in read.items()}
                 handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
             if isinstance(handed, Handed):
-                _write(entry, handed)
+                write(entry, handed)
             return handed, entry.cursor
 
         while True:
@@ -276,22 +280,3 @@ class Desk:
             return None
         now = int(time.monotonic() * 1000 + self._ahead_ms)
         return first_of(f"{max(0, now - self.known.delay_ms)}-0")
-
-
-def _write(entry: Entry, handed: Handed) -> None:
-    """What is about to be handed out, and what goes on record."""
-    if handed.noted.upto != entry.noted.upto:
-        ledger.write_skip(entry.sql, entry.id, handed.noted, handed.missed)
-        entry.noted = handed.noted
-    if handed.lost:
-        ledger.delete(entry.sql, entry.id, [row.position for row in handed.lost])
-    for row in handed.lost:
-        after = previous_position(row.position)
-        ledger.write_undelivered(entry.sql, entry.id, "expired", after, row.position, 1)
-    if handed.leased is not None:
-        if changed := [*handed.leased.again, *handed.leased.dead]:
-            ledger.update(entry.sql, entry.id, changed)
-        if handed.leased.new:
-            ledger.insert(entry.sql, entry.id, handed.leased.new)
-    entry.cursor = handed.cursor
-    entry.was_fetched |= handed.is_active

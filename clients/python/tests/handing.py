@@ -95,7 +95,13 @@ class PlayedRelay:
 
     def get(self, given: Any) -> tuple[int, Any]:
         leases = self.mode == "lease"
-        row = {"name": NAME, "channel": "orders", "kind": "pull", "mode": self.mode, "state": "active"}
+        row: dict[str, Any] = {
+            "name": NAME,
+            "channel": "orders",
+            "kind": "pull",
+            "mode": self.mode,
+            "state": "active",
+        }
         row |= {"position": self.cursor.position, "lag": None}
         return 200, row | {"ack_deadline_seconds": self.deadline_seconds if leases else None}
 
@@ -205,7 +211,7 @@ class PlayedRelay:
         }
 
     def _row(self, number: int, row: Delivery | None = None) -> Any:
-        found = {
+        found: dict[str, Any] = {
             "id": f"{number:024x}",
             "channel": "orders",
             "message": f"text {number}",

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.python.tests.handing import NAME, PlayedRelay, number_of, position_of
-from relay_client import Away, Lost, Moved, NotFound, Pace, Skipped, Unreachable
+from relay_client import Away, BadAnswer, Lost, Moved, NotFound, Pace, Skipped, Unreachable
 from relay_client.answers import Answer
 from relay_client.subscribing.committing import Committing
 from relay_client.subscribing.holding import Ask, Held, State
@@ -436,7 +436,12 @@ def test_lease_long_work_is_extended_at_half_the_time() -> None:
 
 def test_lease_without_extending_others_would_get_it() -> None:
     """The control of the test above."""
-    with mock.patch.object(Leasing, "_due", lambda self, now: setattr(self, "_extend_at", 1e9) or []):
+
+    def never(self: Leasing, now: float) -> list[Held]:
+        self._extend_at = 1e9
+        return []
+
+    with mock.patch.object(Leasing, "_due", never):
         made = world("lease", 1)
         made.take()
         made.wait(60)
@@ -697,6 +702,18 @@ def test_what_will_not_pass_is_raised(mode: str) -> None:
         made.take()
     assert made.inbox.is_settled
     assert made.inbox.untold is None
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_that_cannot_be_used_keeps_nobody_waiting(mode: str) -> None:
+    made = world(mode)
+    made.relay.count = 1
+    made.now += 5
+    with mock.patch.object(Committing if mode == "cursor" else Leasing, "fetched", side_effect=TypeError):
+        made.ask("fetch")
+        made.answer("fetch")
+    with pytest.raises(BadAnswer, match="fetch cannot be used: TypeError"):
+        made.take()
 
 
 @pytest.mark.parametrize("mode", MODES)

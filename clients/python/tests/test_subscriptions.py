@@ -263,6 +263,12 @@ def test_results_of_something_else_are_none(said: Any) -> None:
         Asked(said).client().subscriptions.ack("a", ["token"])
 
 
+def test_a_position_is_text() -> None:
+    said = {"messages": [], "position": 7, "generation": 1, "skipped": None, "state": "active"}
+    with pytest.raises(BadAnswer, match="position is text"):
+        Asked(said).client().subscriptions.fetch("a")
+
+
 def test_a_moved_cursor_that_says_nothing_is_one_nevertheless() -> None:
     answer = lambda _: problem(409, "cursor-moved", "Elsewhere.")  # noqa: E731
     with pytest.raises(CursorMoved) as raised:

@@ -192,31 +192,39 @@ class Process:
     ) -> Steps[Answered | None]:
         reader = desk.reader
 
-        def work(entry: Entry) -> "tuple[giving.Handed | None, Cursor, Sequence[Given]]":
+        read: dict[bytes, bool] = {}
+
+        def work(entry: Entry) -> "tuple[giving.Handed | giving.Unread | None, Cursor, Sequence[Given]]":
             standing = giving.Standing(entry.cursor, entry.noted, entry.is_active)
+            handed: giving.Handed | giving.Unread | None
             if reader.settings is None:
                 handed = giving.fetch(standing, ahead, expired)
             else:
                 settings, now = reader.settings, entry.now
                 handed = giving.lease_next(
-                    standing, settings, lambda: entry.due(most), ahead, most, now, expired
+                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, read
                 )
             given: list[Given] = []
-            if handed is not None and handed.is_active:
+            if isinstance(handed, giving.Handed) and handed.is_active:
                 given = self._hand(reader, entry, handed, documents, ahead)
             return handed, entry.cursor, given
 
-        handed, cursor, given = self._transact(reader, work)
-        desk.cursor = cursor
-        yield from self._pause()
+        while True:
+            handed, cursor, given = self._transact(reader, work)
+            desk.cursor = cursor
+            yield from self._pause()
+            if not isinstance(handed, giving.Unread):
+                break
+            # Before they are leased: an attempt counts only for what can be shown.
+            found = self._channel.find([row.position for row in handed.rows])
+            read |= {row.id: row.position in found for row in handed.rows}
+            yield from self._pause()
         if handed is None:
             return None
         if not handed.is_active:
             return Answered(cursor.position, cursor.generation)
         if handed.leased is None:
             return Answered(ahead.upto, ahead.generation)
-        if handed.leased.again:
-            yield from self._read_again(reader, handed.leased.again)
         self._watch.answered(reader, given)
         return Answered(cursor.position, cursor.generation, given)
 
@@ -244,6 +252,11 @@ class Process:
             shown_upto = replace(handed.cursor, fetched=ahead.upto)
             entry.after.append(lambda: self._watch.fetched(reader, shown_upto, shown))
             return []
+        gone = [row.position for row in handed.lost]
+        entry.delete(gone)
+        for at in gone:
+            entry.record("expired", previous_position(at), at, 1)
+        entry.after.append(lambda: self._watch.let_go(reader, gone))
         entry.update([*leased.again, *leased.dead])
         entry.insert(leased.new)
         given = [self._given(reader, entry, one) for one in [*leased.again, *leased.new]]
@@ -253,19 +266,3 @@ class Process:
     def _given(self, reader: Reader, entry: Entry, one: Delivery) -> Given:
         token = Token(entry.cursor.generation, one.attempt, one.position)
         return Given(token, self._watch.serial(), one.deadline_at, one.due_at)
-
-    def _read_again(self, reader: Reader, again: Sequence[Delivery]) -> Steps[None]:
-        found = self._channel.find([one.position for one in again])
-        yield from self._pause()
-        lost = [one for one in again if one.position not in found]
-
-        def work(entry: Entry) -> None:
-            gone = settling.still_lost(lost, entry.find([one.position for one in lost]))
-            entry.delete(gone)
-            for at in gone:
-                entry.record("expired", previous_position(at), at, 1)
-            entry.after.append(lambda: self._watch.let_go(reader, gone))
-
-        if lost:
-            self._ledger.transaction(reader.name, work)
-            yield from self._pause()

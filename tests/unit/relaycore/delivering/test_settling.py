@@ -7,7 +7,7 @@ import pytest
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import GIVEN_BACK, LAPSED, Delivery, State
 from relaycore.delivering.settings import Settings
-from relaycore.delivering.settling import Change, Settled, meant, redrive, settle, still_lost
+from relaycore.delivering.settling import Change, Settled, meant, redrive, settle
 from relaycore.delivering.tokens import Token
 
 from .places import NOW, at, row
@@ -79,12 +79,6 @@ def test_of_the_same_token_twice_one_counts() -> None:
     rows = {at(1): LEASED, at(2): row(2)}
     tokens = [late, good, good, Token(2, 1, at(2))]
     assert settle(HERE, tokens, rows, ack, NOW) == Settled([at(1), at(2)], [], [False, True, False, True])
-
-
-def test_what_is_lost_goes_if_it_is_still_as_it_was_leased() -> None:
-    mine, acked, others = row(1, attempt=2), row(2), row(3)
-    rows = {at(1): mine, at(3): replace(others, attempt=2)}
-    assert still_lost([mine, acked, others], rows) == [at(1)]
 
 
 def test_dead_letters_below_the_cursor_are_redriven() -> None:

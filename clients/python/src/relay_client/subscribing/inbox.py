@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from relay_client import backoff
 from relay_client.answers import Answer, checked, read
-from relay_client.errors import Closed, RelayError, asked_to_wait, may_pass
+from relay_client.errors import BadAnswer, Closed, RelayError, asked_to_wait, may_pass
 from relay_client.rows import as_row
 from relay_client.subscribing import calls
 from relay_client.subscribing.committing import Committing
@@ -147,6 +147,9 @@ class Inbox:
             notices = self._take_in(ask, got, now)
         except RelayError as error:
             return self._failed(lane, ask, error, now, chance)
+        except Exception as error:  # Whoever waits for a message must not wait for ever.
+            self.failure = BadAnswer(f"The answer to {ask.verb} cannot be used: {type(error).__name__}")
+            return ()
         lane.failures = 0
         return notices
 

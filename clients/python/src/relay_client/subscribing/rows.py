@@ -114,8 +114,11 @@ class Fetched:
     def of(cls, row: Raw) -> Self:
         """From the API's answer."""
         missed = row["skipped"]
+        messages = tuple(map(Message.of, row["messages"]))
+        if not all(isinstance(one, str) for one in (row["position"], *(each.position for each in messages))):
+            raise TypeError("a position is text")
         return cls(
-            messages=tuple(map(Message.of, row["messages"])),
+            messages=messages,
             position=row["position"],
             generation=row["generation"],
             skipped=None if missed is None else Skipped.of(missed),
