@@ -22,6 +22,8 @@ COPY leases_app leases_app
 COPY access_app access_app
 COPY channels_app channels_app
 COPY messages_app messages_app
+COPY subscribers_app subscribers_app
+COPY compat_app compat_app
 COPY deploy/healthy.sh deploy/healthy.sh
 
 RUN useradd --system --uid 10001 --no-create-home relay && mkdir var && chown relay var

@@ -3,7 +3,8 @@
 import getpass
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase
 
 _request: ContextVar[HttpRequest | None] = ContextVar("request", default=None)
+_other: ContextVar["Actor | None"] = ContextVar("actor", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,20 @@ class RememberRequest:
             _request.reset(held)
 
 
+@contextmanager
+def acting(actor: Actor) -> Iterator[None]:
+    """Whatever is done meanwhile is done by him: where neither a view nor a command is at work."""
+    held = _other.set(actor)
+    try:
+        yield
+    finally:
+        _other.reset(held)
+
+
 def current() -> Actor:
     """Who is at work here and now."""
+    if (other := _other.get()) is not None:
+        return other
     request: Any = _request.get()
     if request is None:
         return Actor(_account(), f"command {Path(sys.argv[0]).name} {' '.join(sys.argv[1:2])}".strip()[:80])

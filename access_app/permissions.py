@@ -29,6 +29,7 @@ OF_USE: Final[Mapping[str, frozenset[str]]] = {
         {
             *("channels_app.view_channel", "channels_app.view_gap"),
             *("messages_app.view_message", "messages_app.view_quarantined"),
+            "subscribers_app.view_subscription",
         }
     ),
     PUBLISH: frozenset({"messages_app.add_message"}),
@@ -36,6 +37,7 @@ OF_USE: Final[Mapping[str, frozenset[str]]] = {
         {
             *(f"channels_app.{verb}_channel" for verb in ("add", "change", "delete")),
             *(f"messages_app.{verb}_quarantined" for verb in ("change", "delete")),
+            *(f"subscribers_app.{verb}_subscription" for verb in ("add", "change", "delete")),
         }
     ),
 }

@@ -6,6 +6,7 @@
 `starting`       the same for a list of names
 `shortening`     what a retention that was made shorter is going to delete
 `remembering`    what a channel is, from memory, for what publishes
+`readers`        who reads a channel, and goes with it only if that is said
 `validators`     what may stand in a channel's row
 `listening/`     the listeners, which hear what Redis publishes
 `placement`      each channel in the partition that its name belongs to

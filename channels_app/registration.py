@@ -23,8 +23,10 @@ from typing import Any, TypedDict, Unpack
 
 import redis
 from django.db import IntegrityError, transaction
+from django.db.models import ProtectedError
 
 from access_app import audit
+from channels_app import readers
 from channels_app.models import Channel, ChannelQuerySet, NextLife
 from leases_app import deployment
 from relaybase import keys
@@ -77,9 +79,15 @@ class Settings(Flags, total=False):
 
 
 def start(
-    name: str, policy: Policy = CONTENT, retention_seconds: int | None = None, **flags: Unpack[Flags]
+    name: str,
+    policy: Policy = CONTENT,
+    retention_seconds: int | None = None,
+    door: str = "",
+    **flags: Unpack[Flags],
 ) -> Channel:
     """Make a channel; its row, INACTIVE until a listener hears it, unless nobody is to listen.
+
+    door: as `check_new_name`
 
     Messages that are stored under this name already are deleted as if their time had been made shorter.
 
@@ -89,7 +97,7 @@ def start(
         UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
     deployment.require_unless_away()
-    channel = Channel(channel=check_new_name(name), deduplicate=policy.as_json(), **flags)
+    channel = Channel(channel=check_new_name(name, door), deduplicate=policy.as_json(), **flags)
     channel.retention = Retention().become(retention_seconds, Channel.objects.now())
     try:
         # The unique constraint decides between two who start the same channel at once.
@@ -148,28 +156,40 @@ def change(
     return channel
 
 
-def stop(name: str, *, tags: Iterable[str] | None = None) -> None:
+def stop(name: str, *, tags: Iterable[str] | None = None, cascade: bool = False) -> None:
     """Remove a channel. What is stored stays.
 
     Raises:
         ChannelUnknown: there is no such channel.
         ChannelChanged: its settings have none of these tags.
+        ChannelHasSubscriptions: somebody reads it, and is not to go as well.
     """
     with transaction.atomic():
         if tags is not None:
             _require_unchanged(_locked(name), {}, tags)
-        if not stop_all(Channel.objects.filter(channel=name)):
+        if not stop_all(Channel.objects.filter(channel=name), cascade=cascade):
             raise unknown(name)
 
 
-def stop_all(channels: ChannelQuerySet) -> int:
-    """Remove these channels; how many there were. What is stored stays."""
+def stop_all(channels: ChannelQuerySet, *, cascade: bool = False) -> int:
+    """Remove these channels; how many there were. What is stored stays.
+
+    cascade: whoever reads them goes as well (`readers`)
+
+    Raises:
+        ChannelHasSubscriptions: somebody reads one of them. None is removed.
+    """
     with transaction.atomic():
         # Locked: of two who stop a channel at once, the log names the one who did.
         found = channels.select_for_update(of=("self",)).values_list("partition", "channel", "listen")
         rows = list(found)
         names = [name for _, name, _ in rows]
-        stopped, _ = Channel.objects.filter(channel__in=names).delete()
+        if cascade:
+            readers.remove(names)
+        try:
+            stopped, _ = Channel.objects.filter(channel__in=names).delete()
+        except ProtectedError as exc:
+            raise readers.refusal(exc.protected_objects) from exc
         if stopped:
             audit.record("channel stopped", names)
             wake_after_commit([(partition, name) for partition, name, listen in rows if listen])

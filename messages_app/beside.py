@@ -6,6 +6,7 @@ In one script: between two commands an entry could go from "not delivered" to "p
 from typing import Any, Final, cast
 
 import redis
+import redis.asyncio
 
 from relaybase import keys
 from relaycore.position import NEVER
@@ -84,6 +85,24 @@ return {known[1], known[2], known[3], known[4], last, waiting or '', run_id, clo
     gone, pending and 1 or 0, group and 1 or 0, known[5]}
 """
 )
+
+_LAST: Final = (
+    NAMED
+    + """
+if redis.call('EXISTS', KEYS[1]) == 0 then return '0-0' end
+return named(redis.call('XINFO', 'STREAM', KEYS[1]))['last-generated-id']
+"""
+)
+
+
+async def last_id(client: redis.asyncio.Redis, partition: int) -> str:
+    """The last id that was given on a partition's stream; `NEVER` if none was.
+
+    Raises:
+        redis.RedisError: Redis does not answer.
+    """
+    answer: bytes = await cast(Any, client.eval(_LAST, 1, keys.stream(partition)))
+    return answer.decode()
 
 
 def look(client: redis.Redis, partition: int) -> Beside:

@@ -2,8 +2,8 @@
 
 A proposal has no time to live. Celery would reckon it by the clock of who sends, and compare it with that
 of the worker: one that is some seconds ahead would discard everything. What has waited long does no harm,
-since whoever takes it looks first whether there still is such a partition, and whether somebody has it. So
-that a queue does not fill while no worker serves it, nothing is added to what is enough already.
+since whoever takes it looks first whether there still is such a partition, and whether somebody has it.
+So that a queue does not fill while no worker serves it, nothing is added to what is enough already.
 """
 
 import logging

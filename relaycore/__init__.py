@@ -53,6 +53,21 @@ What a follower decides, the one reader of a process that hands on what is newly
 `following.news`       what a follower is told when something is stored
 =====================  ============================================================
 
+What is decided when messages are handed out to subscriptions:
+
+=====================  ============================================================
+`delivering.beginning`  where a cursor begins
+`delivering.cursor`    how far a subscription has come, and who may move it
+`delivering.giving`    what one fetch hands out, and what is written before
+`delivering.leasing`   who is given which message, what becomes of it, and when it is due again
+`delivering.reading`   what a process has read ahead of a cursor
+`delivering.seeking`   what a seek passes over
+`delivering.settings`  what a subscription is set to
+`delivering.settling`  what becomes of rows by what workers and operators say
+`delivering.skipping`  what retention has deleted before it was handed out
+`delivering.tokens`    what a worker shows when it settles a message
+=====================  ============================================================
+
 Which messages a subscription gets:
 
 =====================  ============================================================
@@ -60,21 +75,6 @@ Which messages a subscription gets:
 `filtering.conditions`  what a policy asks of the value at one key
 `filtering.values`     what a message has at a key: in its body, in its attributes
 `filtering.wildcards`  patterns with `*`
-=====================  ============================================================
-
-What is decided when messages are handed out to subscriptions:
-
-=====================  ============================================================
-`delivering.beginning`  where a cursor begins
-`delivering.cursor`    how far a subscription has come, and who may move it
-`delivering.giving`    what one fetch is given
-`delivering.leasing`   who is given which message, what becomes of it, and when it is due again
-`delivering.reading`   what a process has read ahead of a cursor
-`delivering.seeking`   what a seek passes over
-`delivering.settings`  what a subscription is set to
-`delivering.settling`  what becomes of rows, by what workers say of them
-`delivering.skipping`  what retention has deleted before it was handed out
-`delivering.tokens`    by which a worker says which of its messages it means
 =====================  ============================================================
 
 What can be said of one connection:

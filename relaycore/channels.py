@@ -30,9 +30,12 @@ _RESERVED: Final = (
     (re.compile(r"/\d+\.(celery|reply\.celery|.*pidbox)"), "it belongs to Celery"),
 )
 
+LOG_QUEUE: Final = "queue/"
+"""What the names of channels begin with that are topics of the log queue."""
+
 _OF_DOORS: Final = {
-    "queue/": "a queue of the door for SQS",
-    "sns/": "a topic of the door for SNS",
+    LOG_QUEUE: "topics of the log queue",
+    "sns/": "topics of the door for SNS",
     "relay/": "what Relay itself tells of",
 }
 """Beginnings of names, and what gets them."""
@@ -43,11 +46,13 @@ _SEEN: Final = frozenset(
 """Of the format characters (Unicode's category Cf) those that show: signs that stand over numbers."""
 
 
-def check_new_name(name: str) -> str:
+def check_new_name(name: str, door: str = "") -> str:
     """Return `name` if a channel of it may be made. One that is there already stays what it is.
 
     As `check_name`, and it must look like what it is, without characters of no width and those that turn the
     direction of writing. Names that begin as those of other doors do are theirs.
+
+    door: what the names of the door begin with that makes it; empty: it is none of them
 
     Raises:
         BadChannelName: with a sentence that says what to change.
@@ -60,7 +65,7 @@ def check_new_name(name: str) -> str:
                 "and with it two names look the same."
             )
     for prefix, whose in _OF_DOORS.items():
-        if name.startswith(prefix):
+        if prefix != door and name.startswith(prefix):
             raise BadChannelName(f'Names that begin with "{prefix}" are for {whose}. Choose another name.')
     return name
 

@@ -16,12 +16,14 @@ class RelayConfig(AppConfig):
 
         And what one app knows and another one shows.
         """
-        from channels_app import shortening  # noqa: PLC0415
+        from channels_app import readers, shortening  # noqa: PLC0415
         from messages_app.writing import retention  # noqa: PLC0415
         from relayproject import celery, checks  # noqa: F401, PLC0415
         from relayproject.observing import extras  # noqa: PLC0415
+        from subscribers_app import registration  # noqa: PLC0415
 
         shortening.ask(retention.count_older)
+        readers.remove_by(registration.delete_of_channels)
         extras.begin_sentry()
         # Here only loaded: a missing package is said at once, and what a worker forks shares the modules.
         extras.load_traces()

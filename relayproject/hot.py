@@ -9,6 +9,7 @@ from django.utils.module_loading import import_string
 
 from access_app.admitting import Admitted
 from access_app.remembering import Remembered
+from compat_app.log_queue.application import LogQueue
 from messages_app.api.hot import MESSAGE, PUBLISH
 from relaybase.http.admission import Admission
 from relaybase.http.bodies import Application
@@ -33,12 +34,19 @@ def admitting(django: Application, remembered: Remembered) -> Admission:
     return Admission(django, Admitted(remembered), "/api/v1/", count, most_bytes)
 
 
-def before(django: Application, remembered: Remembered, trace: Trace | None) -> HotEndpoints:
-    """An application that answers what is hot and plain, and hands everything else to `django`."""
+def before(django: Application, remembered: Remembered, trace: Trace | None) -> Application:
+    """An application that answers what is hot and plain, and hands everything else to `django`.
+
+    Before both stands the log queue, if it is wanted: what is below its prefix is its own.
+    """
     # Where HTTPS is demanded, Django redirects what comes without.
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
     fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
-    return HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
+    hot = HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
+    if settings.RELAY_LOG_QUEUE == "off":
+        return hot
+    asked = remembered if settings.RELAY_LOG_QUEUE == "token" else None
+    return LogQueue(hot, asked, fixed, count, trace)
 
 
 def most_bytes(scope: Mapping[str, Any]) -> int:

@@ -34,6 +34,7 @@ class Root(APIView):
                 "channels": reverse("channels", request=request),
                 "gaps": reverse("gaps", request=request),
                 "messages": reverse("messages", request=request) + "?channel=orders",
+                "subscriptions": reverse("subscriptions", request=request),
                 "quarantine": reverse("quarantine", request=request),
                 "documentation": reverse("api-docs", request=request),
             }

@@ -9,7 +9,14 @@ from django.urls import URLPattern, URLResolver, path
 
 from relayproject.dashboard import views
 
-_ORDER: Final = ("channels_app", "messages_app", "leases_app", "access_app", "django_celery_beat")
+_ORDER: Final = (
+    "channels_app",
+    "messages_app",
+    "subscribers_app",
+    "leases_app",
+    "access_app",
+    "django_celery_beat",
+)
 
 
 class RelaySite(AdminSite):

@@ -18,8 +18,17 @@ from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
 from subscribers_app.api.actions import ACTIONS
+from subscribers_app.api.leftovers import DeadLetters, Drop, Redrive, SubscriptionSkip, UndeliveredList
+from subscribers_app.api.moving import (
+    SubscriptionPause,
+    SubscriptionResume,
+    SubscriptionSeek,
+    SubscriptionSize,
+)
+from subscribers_app.api.views import SubscriptionDetail, SubscriptionList
 
 API = "api/v1"
+SUBSCRIPTION = f"{API}/subscriptions/(?P<name>[^/]+)"
 
 handler400 = refused
 handler404 = missing
@@ -56,8 +65,19 @@ urlpatterns = [
     both(f"{API}/quarantine", QuarantineList.as_view(), "quarantine"),
     both(f"{API}/quarantine/(?P<key>[^/]+)", QuarantineDetail.as_view(), "quarantined"),
     both(f"{API}/quarantine/(?P<key>[^/]+)/acknowledge", QuarantineAcknowledge.as_view(), "acknowledge"),
+    both(f"{API}/subscriptions", SubscriptionList.as_view(), "subscriptions"),
+    both(SUBSCRIPTION, SubscriptionDetail.as_view(), "subscription"),
+    both(f"{SUBSCRIPTION}/seek", SubscriptionSeek.as_view(), "subscription-seek"),
+    both(f"{SUBSCRIPTION}/size", SubscriptionSize.as_view(), "subscription-size"),
+    both(f"{SUBSCRIPTION}/pause", SubscriptionPause.as_view(), "subscription-pause"),
+    both(f"{SUBSCRIPTION}/resume", SubscriptionResume.as_view(), "subscription-resume"),
+    both(f"{SUBSCRIPTION}/dead-letters", DeadLetters.as_view(), "dead-letters"),
+    both(f"{SUBSCRIPTION}/dead-letters/redrive", Redrive.as_view(), "redrive"),
+    both(f"{SUBSCRIPTION}/dead-letters/drop", Drop.as_view(), "drop"),
+    both(f"{SUBSCRIPTION}/skip", SubscriptionSkip.as_view(), "subscription-skip"),
+    both(f"{SUBSCRIPTION}/undelivered", UndeliveredList.as_view(), "undelivered"),
     *(
-        both(f"{API}/subscriptions/(?P<name>[^/]+)/{verb}", view.as_view(), f"subscription-{verb}")
+        both(f"{SUBSCRIPTION}/{verb}", view.as_view(), f"subscription-{verb}")
         for verb, view in ACTIONS.items()
     ),
     re_path(f"^{API}/", unknown),

@@ -63,6 +63,14 @@ def expired(rows: Iterable[Delivery]) -> set[str]:
     return {position for position, id in ids.items() if id not in there}
 
 
+def pages(row: Subscription, which: Which) -> Iterator[list[Delivery]]:
+    """Them, by position, so that each is looked at once: what is done to one page does not move the next."""
+    rows, last = which.rows(row), ""
+    while page := list(islice(rows.filter(position__gt=last)[:_STEP], _STEP)):
+        yield page
+        last = page[-1].position
+
+
 def redrive(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     """Hand dead letters out again, as if for the first time.
 
@@ -72,7 +80,7 @@ def redrive(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     """
     require_leases(row)
     done = gone = 0
-    for page in _pages(row, which):
+    for page in pages(row, which):
         missing = expired(page)
         gone += len(missing)
         positions = [one.position for one in page if one.position not in missing]
@@ -91,7 +99,7 @@ def drop(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     require_leases(row)
     if dry_run:
         return Done(which.rows(row).count())
-    done = sum(_drop(row, [one.position for one in page]) for page in _pages(row, which))
+    done = sum(_drop(row, [one.position for one in page]) for page in pages(row, which))
     audit.record("dead letters dropped", [row.name], messages=done)
     return Done(done)
 
@@ -129,26 +137,16 @@ def require_leases(row: Subscription) -> None:
         )
 
 
-def _pages(row: Subscription, which: Which) -> Iterator[list[Delivery]]:
-    """By position, so that each is looked at once: what is done to one page does not move the next."""
-    rows, last = which.rows(row), ""
-    while page := list(islice(rows.filter(position__gt=last)[:_STEP], _STEP)):
-        yield page
-        last = page[-1].position
-
-
 def _redrive(row: Subscription, positions: Sequence[str]) -> int:
     with transaction.atomic(), connection.cursor() as sql:
         standing = ledger.lock(sql, [row.pk]).get(row.pk)
         if standing is None:
             return 0
         found = ledger.find(sql, row.pk, positions).values()
-        redriven = redrive_rows(standing.cursor, found, standing.now)
-        if redriven.again:
-            ledger.update(sql, row.pk, redriven.again)
-        if redriven.above:
-            ledger.delete(sql, row.pk, redriven.above)
-        return len(redriven.again) + len(redriven.above)
+        again = redrive_rows(standing.cursor, found, standing.now)
+        if again:
+            ledger.update(sql, row.pk, again)
+        return len(again)
 
 
 def _drop(row: Subscription, positions: Sequence[str]) -> int:

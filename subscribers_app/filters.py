@@ -1,13 +1,13 @@
 """Which filters a subscription may have."""
 
-from relaycore.errors import BadSubscription
+from relaycore.filtering.policy import parse
 
 
 def check(policy: object, scope: str) -> None:
-    """Nothing, if this can be a filter of this scope; None is none.
+    """Nothing, if this can be a filter of this scope (`relaycore.filtering`); None is none.
 
     Raises:
-        BadSubscription: it cannot.
+        BadFilter: it cannot.
     """
-    if policy is not None and not isinstance(policy, dict):
-        raise BadSubscription(f"filter: An object of keys and values of the {scope}, or null.")
+    if policy is not None:
+        parse(policy, scope)

@@ -14,8 +14,9 @@ from relaycore.delivering import settings
 from relaycore.delivering.leasing import State as DeliveryState
 from relaycore.position import POSITION_CHARS, START
 
+NAME_PATTERN: Final = "[A-Za-z0-9._-]{1,100}"
 NAME: Final = RegexValidator(
-    r"\A[A-Za-z0-9._-]{1,100}\Z", "A name has 1 to 100 letters, digits, dots, underscores and dashes."
+    rf"\A{NAME_PATTERN}\Z", "A name has 1 to 100 letters, digits, dots, underscores and dashes."
 )
 
 

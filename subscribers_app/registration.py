@@ -41,7 +41,7 @@ class Settings(TypedDict, total=False):
     filter: Any
     filter_scope: str
     delay_seconds: int
-    order: Any
+    order: str
     ack_deadline_seconds: int
     max_deliveries: int | None
     max_outstanding: int
@@ -237,8 +237,6 @@ def _set(row: Subscription, wanted: Settings) -> None:
     Raises:
         BadSubscription: it cannot.
     """
-    if isinstance(wanted.get("order"), dict):
-        raise BadSubscription('order: By field is not offered yet. There are "none" and "channel".')
     if row.mode == Subscription.Mode.CURSOR:
         _require_of_a_cursor(wanted)
     for column, value in wanted.items():

@@ -169,8 +169,11 @@ def stop(operation_id: str) -> Callable[[F], F]:
         operation_id=operation_id,
         summary="Stop listening to a channel",
         tags=["channels"],
-        parameters=[_IF_MATCH],
-        responses={204: None, **error_responses(404, 412)},
+        parameters=[
+            _IF_MATCH,
+            query("cascade", "Its subscriptions go as well.", enum=["true", "false"]),
+        ],
+        responses={204: None, **error_responses(404, 409, 412)},
     )
 
 

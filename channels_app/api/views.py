@@ -27,6 +27,7 @@ SEE: Final = Need(READ, "channels_app.view_channel")
 START: Final = Need(MANAGE, "channels_app.add_channel")
 CHANGE: Final = Need(MANAGE, "channels_app.change_channel")
 STOP: Final = Need(MANAGE, "channels_app.delete_channel")
+UNSUBSCRIBE: Final = Need(MANAGE, "subscribers_app.delete_subscription")
 
 
 class StartListening(GenericAPIView):  # type: ignore[type-arg]
@@ -74,7 +75,8 @@ class StartListening(GenericAPIView):  # type: ignore[type-arg]
 class StopListening(APIView):
     """Stop relaying a channel. What is stored of it stays.
 
-    GET shows the channel, DELETE stops it.
+    GET shows the channel, DELETE stops it. While somebody has subscribed to it that is 409, unless
+    ?cascade=true takes the subscriptions along.
     """
 
     name = "Stop listening"
@@ -89,9 +91,11 @@ class StopListening(APIView):
     @schema.stop("stop_listening")
     def delete(self, request: Request, name: str) -> Response:
         """Stop."""
-        Parameters(request)
+        cascade = Parameters(request, "cascade").one_of("cascade", ["true", "false"]) == "true"
         names = allowed(request, STOP, readings(request, name))
-        registration.stop(_report(names).channel.channel, tags=if_match(request))
+        if cascade:
+            names = allowed(request, UNSUBSCRIBE, names)
+        registration.stop(_report(names).channel.channel, tags=if_match(request), cascade=cascade)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -101,7 +105,9 @@ class ChannelDetail(StopListening, GenericAPIView):  # type: ignore[type-arg]
     PATCH changes `deduplicate` from the next message on, and `retention_seconds` for what is
     stored already as well: made shorter, it deletes nothing for a minute, and `shortened` says what it will.
     `listen`: whether what Redis publishes under this name is heard. `republish`: whether what is published by
-    HTTP goes out to Redis' own subscribers too. DELETE removes the channel; what is stored stays.
+    HTTP goes out to Redis' own subscribers too. DELETE removes the channel; what is stored stays. While
+    somebody has subscribed to it that is 409, unless ?cascade=true takes the subscriptions along; PATCH of
+    `listen` to false keeps them.
 
     Each answer has an ETag of the settings. PATCH and DELETE with If-Match change nothing, and answer 412, if
     somebody has changed them meanwhile.

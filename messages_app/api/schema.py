@@ -7,33 +7,10 @@ from rest_framework import serializers
 from channels_app import ranges
 from messages_app.api.asked import MOST_CHARACTERS
 from messages_app.searching.files import FORMATS
+from messages_app.searching.rows import MessageSchema
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
 
 _ID = "5f2b9c1e8d7a6b5c4d3e2f10"
-
-
-class MessageSchema(serializers.Serializer):  # type: ignore[type-arg]
-    """A message."""
-
-    id = serializers.CharField()
-    channel = serializers.CharField()
-    message = serializers.CharField(allow_blank=True)
-    encoding = serializers.ChoiceField(
-        ["utf-8", "base64"], help_text="base64: the message is not UTF-8, and is written in base64."
-    )
-    received_at = serializers.DateTimeField()
-    position = serializers.CharField(help_text="Grows with each message of a channel.")
-    attributes = serializers.DictField(
-        child=serializers.CharField(allow_blank=True),
-        allow_null=True,
-        help_text="What its publisher said of it, by name. null: nothing, as of all that was heard.",
-    )
-    content_type = serializers.CharField(
-        allow_null=True, help_text="What its publisher said it is. null: nothing."
-    )
-    produced_by = serializers.CharField(
-        allow_null=True, help_text="The name of the token with which it was published. null: it was heard."
-    )
 
 
 class ExpiredSchema(serializers.Serializer):  # type: ignore[type-arg]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from rest_framework import serializers
+
 from messages_app.searching.history import Document
 
 COLUMNS = (
@@ -17,6 +19,30 @@ COLUMNS = (
 
 _quoted = json.encoder.encode_basestring
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class MessageSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """The same in the OpenAPI schema."""
+
+    id = serializers.CharField()
+    channel = serializers.CharField()
+    message = serializers.CharField(allow_blank=True)
+    encoding = serializers.ChoiceField(
+        ["utf-8", "base64"], help_text="base64: the message is not UTF-8, and is written in base64."
+    )
+    received_at = serializers.DateTimeField()
+    position = serializers.CharField(help_text="Grows with each message of a channel.")
+    attributes = serializers.DictField(
+        child=serializers.CharField(allow_blank=True),
+        allow_null=True,
+        help_text="What its publisher said of it, by name. null: nothing, as of all that was heard.",
+    )
+    content_type = serializers.CharField(
+        allow_null=True, help_text="What its publisher said it is. null: nothing."
+    )
+    produced_by = serializers.CharField(
+        allow_null=True, help_text="The name of the token with which it was published. null: it was heard."
+    )
 
 
 def row(document: Document) -> dict[str, Any]:

@@ -72,7 +72,7 @@ _DESCRIPTIONS = {
     401: "No valid token, and no session.",
     403: "The token may not do that, or its user.",
     404: "There is no such thing.",
-    409: "It is there already.",
+    409: "It is there already, or not as it would have to be.",
     412: "It has been changed meanwhile: the If-Match is none of its tags.",
     413: "The body is too large.",
     415: "The body is not JSON.",

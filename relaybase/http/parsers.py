@@ -39,18 +39,27 @@ class GuardedJSONParser(JSONParser):
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise BodyTooLarge
-        try:
-            decoded = _decoder.decode(body.decode())
-            # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
-            if len(body) > _SHORT_BYTES or b"\\u" in body:
-                json.dumps(decoded, ensure_ascii=False).encode()
-        except RecursionError as exc:
-            raise ParseError("The body is nested too deeply.") from exc
-        except UnicodeEncodeError as exc:
-            raise ParseError("The body has half of a surrogate pair in it, which is not text.") from exc
-        except ValueError as exc:
-            raise ParseError(f"The body is not JSON: {exc}.") from exc
-        return decoded
+        return decode(body)
+
+
+def decode(body: bytes) -> Any:
+    """What this JSON says.
+
+    Raises:
+        ParseError: not JSON, nested too deeply, or with half a surrogate pair in it.
+    """
+    try:
+        decoded = _decoder.decode(body.decode())
+        # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
+        if len(body) > _SHORT_BYTES or b"\\u" in body:
+            json.dumps(decoded, ensure_ascii=False).encode()
+    except RecursionError as exc:
+        raise ParseError("The body is nested too deeply.") from exc
+    except UnicodeEncodeError as exc:
+        raise ParseError("The body has half of a surrogate pair in it, which is not text.") from exc
+    except ValueError as exc:
+        raise ParseError(f"The body is not JSON: {exc}.") from exc
+    return decoded
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -10,13 +10,14 @@ then on hears everything, but for what Redis refuses.
 
 Redis answers in order. A refused SUBSCRIBE is refused as a whole, and names no channel: it is sent
 again in halves, until the refusal concerns one name. That one is kept, with what Redis says, and asked
-for again every `RETRY_SECONDS`.
+for again every `RETRY_SECONDS`. What is not wanted any more by then is left out.
 
 A channel is *heard* once Redis has confirmed its subscription, its policy is the one that is in force,
-and a tick came after both.
+and a tick came after both. Only the answer to what was asked of it last confirms: one to what was asked
+before says nothing of the life that it is in, and an UNSUBSCRIBE may still come after it.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -59,6 +60,7 @@ class Subscriptions:
         self.refused: dict[bytes, str] = {}
         self._out: list[tuple[bool, list[bytes]]] = []
         self._asked: deque[tuple[bool, deque[bytes]]] = deque()
+        self._unanswered: Counter[bytes] = Counter()
         self._subscribed: set[bytes] = set()
         self._missing: set[bytes] = set()
         self._digest = 0
@@ -109,6 +111,7 @@ class Subscriptions:
         if is_new:
             self._rows[channel] = row
             self._heard.discard(channel)
+            self._confirmed.discard(channel)
             self.refused.pop(channel, None)
             if channel in self._subscribed:
                 # It is heard, under whatever policy: only the answer is needed, for this life of it.
@@ -143,13 +146,14 @@ class Subscriptions:
         if not keeps:
             self._heard.clear()
         for channel in self._internal:
-            self._out.append((True, [channel]))
+            self._ask([channel])
 
     def disconnected(self) -> None:
         """There is none."""
         self._is_connected = self.is_located = self.is_covered = False
         self._out.clear()
         self._asked.clear()
+        self._unanswered.clear()
         self._subscribed.clear()
         self._missing = set(self._rows)
         self._digest = 0
@@ -179,11 +183,11 @@ class Subscriptions:
         if self._asked and self._asked[0][0] is subscribed and self._asked[0][1][0] == channel:
             self._next_answered()
         self._count(channel, subscribed=subscribed)
-        if subscribed:
+        if subscribed and channel not in self._unanswered:
             self._missing.discard(channel)
             self._confirmed.add(channel)
             self.refused.pop(channel, None)
-        else:
+        elif not subscribed:
             self._confirmed.discard(channel)
             if channel in self._rows:
                 self._missing.add(channel)
@@ -194,16 +198,19 @@ class Subscriptions:
         if not self._asked:
             return None
         subscribes, channels = self._asked.popleft()
+        for channel in channels:
+            self._answer(channel)
         found = None
+        wanted = [channel for channel in channels if channel in self._rows or channel in self._internal]
         if subscribes and len(channels) > 1:
-            half = len(channels) // 2
-            listed = list(channels)
-            self._out += [(True, listed[:half]), (True, listed[half:])]
-        elif subscribes:
-            found = channels[0] if self.refused.get(channels[0]) != text else None
-            self.refused[channels[0]] = text
-            self._missing.discard(channels[0])
-            self._heard.discard(channels[0])
+            half = len(wanted) // 2
+            for part in filter(None, (wanted[:half], wanted[half:])):
+                self._ask(part)
+        elif subscribes and wanted and wanted[0] not in self._unanswered:
+            found = wanted[0] if self.refused.get(wanted[0]) != text else None
+            self.refused[wanted[0]] = text
+            self._missing.discard(wanted[0])
+            self._heard.discard(wanted[0])
         self._look_whether_covered()
         return found
 
@@ -239,7 +246,8 @@ class Subscriptions:
         internal = [channel for channel in self._internal if channel in self.refused]
         self._retries_at = now + (_RETRY_INTERNAL_SECONDS if internal else RETRY_SECONDS)
         # Each by itself: most will be refused again.
-        self._out += [(True, [channel]) for channel in internal or self.refused]
+        for channel in internal or self.refused:
+            self._ask([channel])
 
     # --- inside --------------------------------------------------------------------------
 
@@ -260,12 +268,23 @@ class Subscriptions:
             self._out[-1][1].extend(channels)
         else:
             self._out.append((subscribes, channels))
+        self._unanswered.update(channels)
+
+    def _ask(self, channels: list[bytes]) -> None:
+        """In a command of its own: it may be refused, and names no channel then."""
+        self._out.append((True, channels))
+        self._unanswered.update(channels)
 
     def _next_answered(self) -> None:
         channels = self._asked[0][1]
-        channels.popleft()
+        self._answer(channels.popleft())
         if not channels:
             self._asked.popleft()
+
+    def _answer(self, channel: bytes) -> None:
+        self._unanswered[channel] -= 1
+        if not self._unanswered[channel]:
+            del self._unanswered[channel]
 
     def _look_whether_covered(self) -> None:
         if self.is_covered or not self.is_located or self._out or self._asked:

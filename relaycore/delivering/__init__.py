@@ -46,7 +46,7 @@ Rules without which something is lost or done twice
     1.  Below the cursor everything is done or has a row. So rows are made in the step that moves the cursor.
     2.  A subscription has a generation. Seek raises it and deletes what is on its way. Tokens and commits
         carry it, so none from before a seek undoes it. What was on its way and is not come by again is on
-        record (`seeking`). Above the cursor no row is on its way: what comes as new is not redriven as well.
+        record (`seeking`). Above the cursor no row is on its way: what comes as new is not redriven.
     3.  A commit goes forward, and not past what was fetched: what nobody was given is not done.
     4.  A token names its attempt: of two who had the same message, the one who has it now decides. So no
         attempt comes twice in a generation, not even after a redrive.

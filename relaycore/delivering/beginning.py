@@ -56,7 +56,7 @@ def parse(given: object) -> Start:
         raise BadSubscription(f"That is no place to begin at. {_MEANT}")
     ((kind, value),) = given.items()
     if kind == TIME:
-        return at_time(value if isinstance(value, datetime) else _time(value))
+        return at_time(value if isinstance(value, datetime) else time_of(value))
     if kind == POSITION:
         if not isinstance(value, str) or not is_position(value):
             raise BadSubscription("A position is one that a message has, or an answer said.")
@@ -71,7 +71,12 @@ def at_time(moment: datetime) -> Start:
     return Start(before_millisecond(milliseconds) if milliseconds < _MOST_MILLISECONDS else None)
 
 
-def _time(value: object) -> datetime:
+def time_of(value: object) -> datetime:
+    """A time as ISO 8601 has it, UTC if it does not say.
+
+    Raises:
+        BadSubscription: it is none.
+    """
     try:
         if not isinstance(value, str):
             raise TypeError

@@ -58,31 +58,10 @@ def settle(
     return Settled(done, changed, in_time)
 
 
-def still_lost(lost: Iterable[Delivery], rows: Mapping[str, Delivery]) -> list[str]:
-    """Of leased messages that are not there any more: those whose rows go, on record, as expired.
+def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int) -> list[Delivery]:
+    """Dead letters that are handed out again; these rows are so from then on.
 
-    What is another row by now was settled, or is somebody else's, who finds out himself.
+    None above the cursor, after somebody has sought back: it comes as new anyway, and with a row on its way
+    it would be given to two at once. Until then it stays as it is, also if its message is gone by then.
     """
-    return [one.position for one in lost if rows.get(one.position) == one]
-
-
-@dataclass(frozen=True, slots=True)
-class Redriven:
-    """Dead letters that are handed out again.
-
-    again: these rows are so from then on
-    above: these go: they stand above the cursor, since somebody has sought back, and come as new ones do
-    """
-
-    again: Sequence[Delivery]
-    above: Sequence[str]
-
-
-def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int) -> Redriven:
-    """Those of the rows that are dead."""
-    dead = [one for one in rows if one.state is State.DEAD]
-    return Redriven(
-        [one.redrive(now) for one in dead if one.position <= cursor.position],
-        # With a row on its way, and handed out as new, it would be given to two at once.
-        [one.position for one in dead if one.position > cursor.position],
-    )
+    return [one.redrive(now) for one in rows if one.state is State.DEAD and one.position <= cursor.position]

@@ -6,7 +6,6 @@ proves that it hears. A standby's number beside the stream proves that it is who
 nothing, while something waits, or while a gap is not on record.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from relaycore.capturing.accounting import Missed, Why
@@ -69,7 +68,7 @@ class Office:
         self._writes_before = self._writes_known = 0
         self._writes_beside: int | None = None
         self._announces = False
-        self._silenced: dict[int, tuple[bytes, Tick]] = {}
+        self._silenced: dict[bytes, Tick] = {}
         self._newest_before = 0
         self._policies_before: int | None = None
         self._is_said_unheard = False
@@ -116,6 +115,12 @@ class Office:
         """Lead no more."""
         self.is_claimed = self.has_begun = False
         self._silenced.clear()
+
+    def follow_table(self, channel: bytes, *, is_over: bool) -> None:
+        """The table says something of this channel. `is_over`: a life of it is, and what it was refused."""
+        if is_over:
+            self._silenced.pop(channel, None)
+        self.look_at_policies()
 
     def look_at_policies(self) -> None:
         """Other policies are in force, or are wanted: the next tick may have something to announce."""
@@ -190,7 +195,7 @@ class Office:
             self._heard_again(tick)
         rows = self._subscriptions.ticked()
         if rows and self._election.ticks:
-            self._out += self._missed_while_refused(rows, tick)
+            self._out += self._missed_while_refused({*rows}, tick)
             self._out.append(Active(rows, tick))
 
     def account(self, tick: Tick) -> None:
@@ -220,7 +225,7 @@ class Office:
         if row is not None and self.has_begun:
             since = self._accounting.deaf_since or self._election.last
             if since is not None:
-                self._silenced.setdefault(row, (channel, since))
+                self._silenced.setdefault(channel, since)
             self._out.append(Silenced(channel, row, self._subscriptions.refused[channel], since))
 
     def say_unheard(self, now: float, *, is_unheard: bool) -> None:
@@ -254,9 +259,10 @@ class Office:
 
     # --- inside --------------------------------------------------------------------------
 
-    def _missed_while_refused(self, rows: Iterable[int], tick: Tick) -> list[Missed]:
+    def _missed_while_refused(self, rows: set[int], tick: Tick) -> list[Missed]:
         """What of these rows this term has seen refused, and hears from this tick on."""
-        ended = [self._silenced.pop(row) for row in rows if row in self._silenced]
+        refused = [channel for channel in self._silenced if self._subscriptions.row(channel) in rows]
+        ended = [(channel, self._silenced.pop(channel)) for channel in refused]
         if len(ended) > _MOST_BOUNDED:
             return []  # Their gaps end all the same, together; one after the other would take too long.
         return [Missed(since, tick, Why.REFUSED, channel) for channel, since in ended]

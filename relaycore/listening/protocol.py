@@ -106,15 +106,15 @@ class ListenerProtocol:
 
     def want(self, channel: bytes, policy: Policy, row: int) -> None:
         """The table has this channel, under this policy. Another `row` is another life of it."""
-        self._subscriptions.want(channel, policy, row)
+        is_new = self._subscriptions.want(channel, policy, row)
         self._hearing.capture.want(channel)
-        self._office.look_at_policies()
+        self._office.follow_table(channel, is_over=is_new)
 
     def unwant(self, channel: bytes) -> None:
         """The table has this channel no more."""
         if self._subscriptions.unwant(channel):
             self._hearing.capture.let_go(channel)
-        self._office.look_at_policies()
+        self._office.follow_table(channel, is_over=True)
 
     # --- the connections -----------------------------------------------------------------
 

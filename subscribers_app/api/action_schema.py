@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 
-from messages_app.api.schema import MessageSchema
+from messages_app.searching.rows import MessageSchema
 from relaybase.http.openapi import error_responses
 from relaycore.delivering.settings import (
     LEAST_DEADLINE_SECONDS,

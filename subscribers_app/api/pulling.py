@@ -149,18 +149,18 @@ def _subscriptions() -> RememberedSubscriptions:
 
 
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, otherwise: int) -> int:
-    value = given.get(name)
-    if value is None:
+    if name not in given:
         return otherwise
+    value = given[name]
     if type(value) is not int or not least <= value <= most:
         raise ParseError(f"{name} must be a whole number from {least} to {most}.")
     return value
 
 
 def _number(given: Mapping[str, Any], name: str, least: float, most: float, otherwise: float | None) -> Any:
-    value = given.get(name)
-    if value is None:
+    if name not in given:
         return otherwise
+    value = given[name]
     if type(value) not in {int, float} or not least <= value <= most:
         raise ParseError(f"{name} must be a number of seconds from {least} to {most}.")
     return value

@@ -81,39 +81,43 @@ class Source:
         Raises:
             Disconnected, UnfitServer, pymongo.errors.PyMongoError: as `Feed.take`.
         """
-        if self._feed is None or self.read is None:
+        feed, read = self._feed, self.read
+        if feed is None or read is None:
             return
-        while len(self.read) < messages and self.read.size < size:
-            page = self._feed.take(0)
+        # It may be closed meanwhile: what was read is let go then.
+        while self.read is read and len(read) < messages and read.size < size:
+            page = feed.take(0)
             if page is None:
                 return
             if self._wants is None:
-                self.read.add(page.messages)
+                read.add(page.messages)
             else:
                 # A filter may take its time with a large message: not in the event loop.
-                await asyncio.to_thread(self.read.add, page.messages, self._wants)
+                await asyncio.to_thread(read.add, page.messages, self._wants)
             self._turn = page.turn
 
-    async def ask(self, seconds: float) -> None:
+    async def ask(self, seconds: float) -> bool:
         """Until everything that is stored by now has been read, or there is a message; at most so long.
+
+        Whether everything has been read.
 
         Raises:
             Disconnected: nothing has been read in that time. So nobody knows whether there is something.
         """
         if self._feed is None or self.read is None:
-            return
+            return False
         turn, until, looked = self._feed.ask(), time.monotonic() + seconds, self.read.looked
         while True:
             self._has_more.clear()
             await self.collect(1, 1)
             if self._turn >= turn or len(self.read):
-                return
+                return self._turn >= turn
             try:
                 await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
             except TimeoutError:
                 if self.read.looked == looked:
                     raise Disconnected(NOT_READ) from None
-                return  # A filter has taken nothing of a long page: he is told up to where.
+                return False  # A filter has taken nothing of a long page: he is told up to where.
 
     async def expired(self) -> Expired:
         """What was on record as deleted, after what is read ahead was read, never before.

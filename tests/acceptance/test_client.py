@@ -120,7 +120,12 @@ def counted(failures: list[Again]) -> Iterator[None]:
 
 
 def test_the_example_of_the_readme_does_what_it_shows(stack: Stack) -> None:
-    example, shown = re.findall(r"^```(?:python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)[:2]
+    examples = re.findall(r"^```(?:python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    for example, shown in zip(examples[0:4:2], examples[1:4:2], strict=True):
+        run_example(stack, example, shown)
+
+
+def run_example(stack: Stack, example: str, shown: str) -> None:
     environment = {
         "RELAY": stack.info["web"],
         "TOKEN": stack.info["token"],

@@ -25,7 +25,7 @@ from relaycore.listening.standbys import Standbys
 from relaycore.listening.transitions import TRANSITIONS, Action, Event, State
 from relaycore.policy import CONTENT, EVERY, Policy
 
-from .world import CHANNEL, VISITOR, Lease, SimulatedListener, World
+from .world import CHANNEL, CONTROL, TICKS, VISITOR, Lease, SimulatedListener, World
 
 FIELD = Policy("field", "id")
 POLICIES = pytest.mark.parametrize("policy", [CONTENT, FIELD, EVERY], ids=["content", "field", "every"])
@@ -41,6 +41,7 @@ calm = [
     st.tuples(st.just("retire"), numbers),
     st.just(("start",)),
     st.just(("toggle",)),
+    st.just(("revive",)),
     st.just(("spectate",)),
 ]
 faults = [
@@ -58,6 +59,8 @@ changes = [st.tuples(st.just("policy"), st.sampled_from([CONTENT, FIELD, EVERY])
 operations = st.one_of(*calm, *faults)
 schedules = st.lists(operations, max_size=50)
 calm_schedules = st.lists(st.one_of(*calm), max_size=50)
+lives = [st.just(("toggle",)), st.just(("revive",)), st.just(("refuse",))]
+living_schedules = st.lists(st.one_of(*calm, *faults, *lives, *lives), max_size=50)
 changing_schedules = st.lists(st.one_of(*calm, *faults, *changes, *changes), max_size=50)
 seeds = st.integers(0, 2**32 - 1)
 
@@ -182,7 +185,39 @@ def test_a_channel_that_comes_and_goes_is_stored_once_and_in_order(
 ) -> None:
     world = play(schedule, policy, seed, protected=protected, texts=0)
     stored = world.stored(VISITOR)
-    assert stored == those(world.visits, stored)
+    assert stored == those([payload for _, payload in world.visits], stored)
+
+
+@POLICIES
+@pytest.mark.parametrize("protected", [True, False], ids=["protected", "anything"])
+@explored
+@given(schedule=living_schedules, seed=seeds)
+def test_what_is_published_on_a_channel_that_is_active_is_stored_or_lies_in_a_gap(
+    protected: bool,
+    policy: Policy,
+    schedule: list[tuple],  # type: ignore[type-arg]
+    seed: int,
+) -> None:
+    world = play(schedule, policy, seed, protected=protected, texts=0)
+    assert world.unaccounted() == []
+    assert wrong_lives(world) == []
+
+
+def wrong_lives(world: World) -> list[str]:
+    """No life is heard by what was heard of another one, and in the end each is heard and nothing else."""
+    table = world.table
+    wrong = []
+    for life, ticks in table.ticks.items():
+        first = table.found(life).first_heard
+        if first is not None and first.number <= ticks:
+            wrong.append(f"{life}: from before it began")
+    wrong += [f"{row.life}: never" for row in table.rows.values() if not table.found(row.life).is_active]
+    for listener in world.listeners:
+        # A standby whose connection is there no more finds that out by its keepalive, which is not played.
+        channels = {TICKS, CONTROL, *table.rows}
+        if not listener.connection.swallowed and listener.connection.channels != channels:
+            wrong.append(f"{listener.name!r} hears {listener.connection.channels}")
+    return wrong
 
 
 @POLICIES
@@ -252,7 +287,7 @@ def searched(found: Any, names: list[str], policy: Policy, *, protected: bool, t
         "restore": lambda: (chance.randint(1, 400),),
         "replay": lambda: (chance.randint(0, 40),),
         "policy": lambda: (chance.choice([CONTENT, FIELD, EVERY]),),
-        **dict.fromkeys(["start", "toggle", "spectate"], tuple),
+        **dict.fromkeys(["start", "toggle", "revive", "refuse", "spectate"], tuple),
     }
     for seed in range(300):
         drawn = [chance.choice(["publish", "run", "start", *names]) for _ in range(40)]
@@ -389,6 +424,52 @@ def test_control_who_claims_the_next_epoch_of_a_lease_that_went_back_stands_by_w
     monkeypatch.setattr(Lease, "claim", claim)
     monkeypatch.setattr(ListenerProtocol, "went_back", lambda self, writes: None)
     assert searched(has_lost, names, CONTENT, protected=True)
+
+
+def test_control_who_takes_one_life_of_a_channel_for_another_says_of_it_what_was_heard_of_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["toggle", "revive", "kill", "run"]
+    want = Subscriptions.want
+
+    def without_lives(self: Subscriptions, channel: bytes, policy: Policy, row: int) -> bool:
+        return want(self, channel, policy, self._rows.get(channel, row))
+
+    def heard_before(self: Subscriptions, channel: bytes, policy: Policy, row: int) -> bool:
+        heard = self._heard & {channel}
+        is_new = want(self, channel, policy, row)
+        self._heard |= heard
+        return is_new
+
+    assert not searched(wrong_lives, names, CONTENT, protected=False)
+    for broken in (without_lives, heard_before):
+        monkeypatch.setattr(Subscriptions, "want", broken)
+        assert searched(wrong_lives, names, CONTENT, protected=False), broken.__name__
+
+
+def test_control_who_takes_the_answer_to_an_earlier_life_for_its_own_says_too_early_that_it_hears(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["toggle", "toggle", "toggle", "revive", "run"]
+    assert not searched(wrong_lives, names, CONTENT, protected=False)
+    never = property(lambda self: Counter(), lambda self, value: None)
+    monkeypatch.setattr(Subscriptions, "_unanswered", never, raising=False)
+    assert searched(wrong_lives, names, CONTENT, protected=False)
+
+
+def test_control_who_says_that_a_channel_is_active_before_it_is_heard_has_losses_in_no_gap(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ["toggle", "revive"]
+    assert not searched(World.unaccounted, names, EVERY, protected=True)
+
+    def at_once(self: Subscriptions) -> list[int]:
+        new = self._rows.keys() - self._heard
+        self._heard |= new
+        return [self._rows[channel] for channel in new]
+
+    monkeypatch.setattr(Subscriptions, "ticked", at_once)
+    assert searched(World.unaccounted, names, EVERY, protected=True)
 
 
 def test_what_was_on_record_and_is_not_any_more_lies_in_a_gap_again() -> None:

@@ -4,9 +4,10 @@ The listeners decide with the real `relaycore.listening.protocol`; what is playe
 the lease table and Redis do. One step is 20 ms for everybody. In each step a listener may read
 less than there is, so that messages arrive late, and a listener may stand still.
 
-Two channels are relayed. What is promised, is promised for the first one; the second one
-(`VISITOR`) comes and goes, at another moment for each listener, and must not disturb it. So does
-the policy of the first one, which each listener learns at another moment.
+Two channels are relayed. The first one is always there. The second one (`VISITOR`) comes and goes, at
+another moment for each listener, and must not disturb it; in each of its lives what is promised for it
+begins when that is heard (`table`). The policy of the first one changes, which each listener learns at
+another moment.
 
 What is posted by HTTP (`post`) stands on the stream first, and goes out as echoes, as the script of
 `relaybase.redis.appending` does it. No listener may append any of it.
@@ -18,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from relaycore import envelope
 from relaycore.capturing import notices
@@ -31,6 +33,8 @@ from relaycore.listening.outside import Outside, Published
 from relaycore.listening.protocol import ListenerProtocol
 from relaycore.listening.transitions import State
 from relaycore.policy import CONTENT, Policy
+
+from .table import Copy, Row, Table
 
 TICKS, CONTROL, CHANNEL, VISITOR, KEY = b"ticks", b"control", b"orders", b"alerts", b"key"
 STEP_SECONDS, TICK_SECONDS = 0.02, 0.1
@@ -65,6 +69,14 @@ class Gap:
     before: Tick
     after: Tick
     missed_at_most: int | None
+
+
+class Note(NamedTuple):
+    """What PostgreSQL is to have in the step `at`. `is_expected`: nothing is confirmed beyond it."""
+
+    at: int
+    write: Callable[[], None]
+    is_expected: bool = True
 
 
 class Redis:
@@ -213,15 +225,15 @@ class SimulatedListener:
         self.paused = self._lags = 0
         self._lag_chance = self._chance.choice([0, 0.01, 0.1])
         self.loses_reply = False
-        self._known: dict[bytes, Policy] = {}
+        self._known: dict[bytes, Row] = {}
         self._looks_in = 0
         self._waiting: deque[tuple[list[bytes], Tick | None]] = deque()
         self._stands: Tick | None = None
         self._refusal = ""
-        self._notes: deque[tuple[int, Callable[[], None]]] = deque()
+        self._notes: deque[Note] = deque()
         self._claim: tuple[int | None, int, int] | None = (None, world.redis.term, 0)
         self._later: deque[tuple[int, Callable[[], None]]] = deque()
-        self._claimed = self._acknowledged = self._begun = 0
+        self._claimed = self._acknowledged = self._begun = self._settled = 0
         self._known_before: Tick | None = None
         self._drains = DRAIN_STEPS
         self._held = False
@@ -281,14 +293,14 @@ class SimulatedListener:
             is_open=True,
             stands=self._stands,
             waiting=sum(len(documents) for documents, _ in self._waiting),
-            on_record=not self._notes,
+            on_record=not any(note.is_expected for note in self._notes),
             refusal=self._refusal,
             writes=self._acknowledged,
         )
 
     def _follow_table(self) -> None:
         """Each listener looks at a moment of its own."""
-        if self._known == self._world.table:
+        if self._known == self._world.table.rows:
             self._looks_in = self._chance.randint(0, 10)
         elif self._looks_in:
             self._looks_in -= 1
@@ -296,11 +308,12 @@ class SimulatedListener:
             self._look()
 
     def _look(self) -> None:
-        for channel in self._known.keys() - self._world.table.keys():
+        rows = self._world.table.rows
+        for channel in self._known.keys() - rows.keys():
             self.protocol.unwant(channel)
-        for row, (channel, policy) in enumerate(self._world.table.items()):
-            self.protocol.want(channel, policy, row)
-        self._known = dict(self._world.table)
+        for channel, (policy, life) in rows.items():
+            self.protocol.want(channel, policy, life)
+        self._known = dict(rows)
 
     def _join(self) -> None:
         self.connection = Connection(b"connection %d" % next(self._names))
@@ -369,8 +382,12 @@ class SimulatedListener:
                 self.renews = True
                 if not self.protocol._accounting.is_whole:
                     self._note_hole(self._redis.confirmed)
-            case effects.Settled(_, _, first, forgotten):
-                self._settle(first, forgotten)
+            case effects.Settled(rows, since, first, forgotten):
+                self._settle(rows, since, first, forgotten)
+            case effects.Active(rows, since):
+                self._later_on_record(lambda: self._world.table.hear(rows, since), is_expected=False)
+            case effects.Silenced(_, row, _, since):
+                self._later_on_record(lambda: self._world.table.refuse(row, since))
             case effects.Ask.END_TERM:
                 self.renews = False
                 self._notes.clear()
@@ -479,11 +496,14 @@ class SimulatedListener:
         self._world.holes.append((confirmed.calls if confirmed else 0, calls + 1))
 
     def _note(self, missed: Missed) -> None:
-        if missed.channel != VISITOR:  # It is promised nothing.
+        if missed.channel == VISITOR:
+            self._later_on_record(lambda: self._world.table.miss(missed))
+        else:
             self._later_on_record(lambda: self._world.gap(missed.before, missed.after))
 
-    def _settle(self, first: Tick, forgotten: int) -> None:
+    def _settle(self, rows: list[int], since: Tick | None, first: Tick, forgotten: int) -> None:
         world, before, epoch = self._world, self._known_before, self._claimed
+        self._settled = epoch
 
         def restore() -> None:
             world.gaps.append(Gap(before or Tick(0, 0, 0, "run", calls=0), first, None))
@@ -491,19 +511,29 @@ class SimulatedListener:
 
         def begin() -> None:
             self._begun = epoch
+            world.table.begin(rows, since or before)
 
         if forgotten:
-            self._notes.appendleft((world.steps, restore))
+            self._notes.appendleft(Note(world.steps, restore))
         self._later_on_record(begin)
+        self._later_on_record(lambda: world.table.hear(rows, first), is_expected=False)
 
-    def _later_on_record(self, write: Callable[[], None]) -> None:
+    def _later_on_record(self, write: Callable[[], None], *, is_expected: bool = True) -> None:
         """PostgreSQL has it a while later, if this term lasts so long."""
-        self._notes.append((self._world.steps + self._chance.choice([0, 1, 20]), write))
+        # What nobody waits for has a chance of its own: it leaves everything else where it would be.
+        chance = self._chance if is_expected else self._world.chance_of_statuses
+        at = self._world.steps + chance.choice([0, 1, 20])
+        self._notes.append(Note(at, write, is_expected))
 
     def _record(self) -> None:
-        """In order, and under the term."""
-        while self._notes and self._notes[0][0] <= self._world.steps and self._hold():
-            self._notes.popleft()[1]()
+        """In order, and under the term, once it is known where that has begun."""
+        if self._settled != self._claimed:
+            return
+        while self._notes and self._notes[0].at <= self._world.steps and self._hold():
+            self._notes.popleft().write()
+
+
+_Backup = tuple[int, int, SimulatedListener | None, Tick | None, int, set[bytes], Copy]
 
 
 class World:
@@ -511,27 +541,31 @@ class World:
 
     published: the number of its PUBLISH and the payload, of the first channel
     posted:    what was published by HTTP on the first channel, as it stands on the stream
-    table:     which channels are relayed, under which policy
+    visits:    as `published`, of the channel that comes and goes
+    table:     which channels are relayed, under which policy, in which life
     gaps:      what is on record
     given_up:  what was heard and could not be appended: on record as well
     holes:     between these numbers the new leader has heard nothing. Who has is frozen, and may be late
     """
 
     def __init__(self, policy: Policy, *, seed: int, protected: bool) -> None:
-        self.random = random.Random(seed)
+        self.random, self.chance_of_statuses = random.Random(seed), random.Random(seed)
         self.redis, self.lease = Redis(), Lease()
         self.gaps: list[Gap] = []
         self.holes: list[tuple[int, int]] = []
         self.published: list[tuple[int, bytes]] = []
         self.posted: list[bytes] = []
         self._door = itertools.count()
-        self.visits: list[bytes] = []
+        self.visits: list[tuple[int, bytes]] = []
         self.given_up: set[bytes] = set()
-        self.table: dict[bytes, Policy] = {CHANNEL: policy}
+        self.table = Table()
+        self.table.turn_on(CHANNEL, policy, 0)
         self._policy = policy
         self._protected = protected
         self.steps = self.faults = 0
-        self._backups: list[tuple[int, int, SimulatedListener | None, Tick | None, int, set[bytes]]] = []
+        self._backups: list[
+            tuple[int, int, SimulatedListener | None, Tick | None, int, set[bytes], Copy]
+        ] = []
         self.seen: set[object] = set()
         self.listeners = [SimulatedListener(self)]
         self.run(30)
@@ -554,7 +588,7 @@ class World:
 
     def publish(self, payload: bytes) -> None:
         self.redis.publish(CHANNEL, payload)
-        self.published.append((self.redis.calls - self.redis.told, payload))
+        self.published.append((self._place, payload))
 
     def post(self, channel: bytes, payloads: Sequence[bytes], *, refused: bool = False) -> None:
         """Somebody publishes these by HTTP. `refused`: Redis refuses the last PUBLISH of it."""
@@ -581,22 +615,32 @@ class World:
     def visit(self, payload: bytes) -> None:
         """Publish on the channel that comes and goes."""
         self.redis.publish(VISITOR, payload)
-        self.visits.append(payload)
+        self.visits.append((self._place, payload))
 
     def toggle(self) -> None:
-        """The other channel is added, or removed."""
-        if VISITOR in self.table:
-            del self.table[VISITOR]
+        """Listening to the other channel is turned on, in another life, or off."""
+        if self.relays_visitor:
+            self.table.turn_off(VISITOR, self.redis.confirmed, self._place)
         else:
-            self.table[VISITOR] = self._policy
+            self.table.turn_on(VISITOR, self._policy, self.redis.counter)
+
+    def revive(self) -> None:
+        """It is turned off and on again before anybody looks, if it is on."""
+        if self.relays_visitor:
+            self.toggle()
+            self.toggle()
 
     @property
     def relays_visitor(self) -> bool:
-        return VISITOR in self.table
+        return VISITOR in self.table.rows
+
+    @property
+    def _place(self) -> int:
+        return self.redis.calls - self.redis.told
 
     def policy(self, policy: Policy) -> None:
         """Somebody changes the policy of the first channel."""
-        self.table[CHANNEL] = policy
+        self.table.change(CHANNEL, policy)
 
     def fill(self, steps: int) -> None:
         """Redis takes nothing, and everything else goes on."""
@@ -619,17 +663,20 @@ class World:
 
     def restore(self, steps: int) -> None:
         """PostgreSQL is what it was so many steps ago: the lease, and what is on record."""
-        epoch, writes, claimed_by, known, gaps, given_up = self._backups[-min(steps, len(self._backups))]
+        epoch, writes, claimed_by, known, gaps, given_up, table = self._backups[
+            -min(steps, len(self._backups))
+        ]
         lease = self.lease
         lease.epoch, lease.writes, lease.known = epoch, writes, known
         lease.holder = lease.claimed_by = claimed_by
         del self.gaps[gaps:]
         self.given_up = given_up
+        self.table.restore(table)
 
     def _back_up(self) -> None:
         lease = self.lease
         row = (lease.epoch, lease.writes, lease.claimed_by, lease.known)
-        self._backups.append((*row, len(self.gaps), set(self.given_up)))
+        self._backups.append((*row, len(self.gaps), set(self.given_up), self.table.copy()))
 
     def refuse(self) -> None:
         """Redis refuses the second channel to whoever subscribes it, or does so no more."""
@@ -683,6 +730,18 @@ class World:
         self.run(400)
         self.start()
         self.run(400)
+
+    def unaccounted(self) -> list[bytes]:
+        """What of the other channel, while that was said to be heard, is neither stored nor in a gap."""
+        kept, table = {*self.stored(VISITOR)} | self.given_up, self.table
+        return [
+            payload
+            for channel, since, upto in table.promises
+            for at, payload in self.visits
+            if channel == VISITOR and since < at and (upto is None or at < upto) and payload not in kept
+            if not table.is_missed(VISITOR, at)
+            if not any(gap.before.calls < at < gap.after.calls for gap in self.gaps)
+        ]
 
     def stored_in_time(self) -> list[bytes]:
         """`stored`, without what fell into a hole: it may come after what was published later."""

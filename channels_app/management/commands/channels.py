@@ -35,6 +35,7 @@ class Command(BaseCommand):
         start.add_argument("--retention", type=int, metavar="SECONDS", help="delete messages that are older")
         stop = actions.add_parser("stop", help="stop listening to a channel; what is stored stays")
         stop.add_argument("channel", metavar="CHANNEL")
+        stop.add_argument("--cascade", action="store_true", help="its subscriptions go as well")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run."""
@@ -62,8 +63,8 @@ class Command(BaseCommand):
         registration.start(channel, parse(deduplicate), retention)
         self.stdout.write(f"Started listening to {channel}. See: manage.py channels list")
 
-    def _stop(self, channel: str, **_: Any) -> None:
-        registration.stop(channel)
+    def _stop(self, channel: str, cascade: bool, **_: Any) -> None:
+        registration.stop(channel, cascade=cascade)
         self.stdout.write(f"Stopped listening to {channel}. What is stored stays.")
 
 

@@ -14,11 +14,13 @@ import pytest
 from clients.python.tests.relay import KEY, URL, cut_off, problem, saying
 from relay_client import (
     AsyncClient,
+    AsyncConsumer,
     AsyncProducer,
     BadAnswer,
     ChangedMeanwhile,
     Client,
     Conflict,
+    Consumer,
     NotFound,
     Producer,
     Throttled,
@@ -28,6 +30,8 @@ from relay_client import (
 from relay_client.async_client import AsyncChannels, AsyncMessages
 from relay_client.calls import Call
 from relay_client.client import Channels, Messages
+from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
+from relay_client.subscribing.subscriptions import Subscriptions
 
 CHANNEL = {
     "id": 1,
@@ -447,6 +451,8 @@ def test_with_asyncio_it_is_the_same() -> None:
         (Client, AsyncClient),
         (Channels, AsyncChannels),
         (Messages, AsyncMessages),
+        (Subscriptions, AsyncSubscriptions),
+        (Consumer, AsyncConsumer),
         (Producer, AsyncProducer),
     ],
 )

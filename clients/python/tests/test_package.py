@@ -1,6 +1,5 @@
 """The package: what it is made of, what it needs, and that it can be built and used by itself."""
 
-import ast
 import email
 import os
 import re
@@ -8,13 +7,14 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 import relay_client
-from relay_client import errors, publishing
+from relay_client import errors, publishing, subscribing
 from tests.floors import rules
 from tests.floors.imports import imports_of
 
@@ -26,7 +26,11 @@ MODULES = {
 }
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
 
-SHELLS = {"connections", "client", "async_client", "publishing.producer", "publishing.async_producer"}
+SHELLS = {
+    *("connections", "client", "async_client"),
+    *("publishing.producer", "publishing.async_producer"),
+    *("subscribing.consumer", "subscribing.async_consumer"),
+}
 """What does I/O, waits, and looks at the clock. Everything else decides."""
 OUTSIDE = {"time", "random", "socket", "threading", "asyncio", "ssl", "os", "concurrent", "httpx2", "atexit"}
 
@@ -41,7 +45,7 @@ def test_a_module_imports_the_standard_library_and_httpx2(name: str, path: Path)
 
 @pytest.mark.parametrize("name", sorted(MODULES.keys() - {f"relay_client.{shell}" for shell in SHELLS}))
 def test_what_decides_has_no_clock_no_chance_and_no_socket(name: str) -> None:
-    if name in {"relay_client", "relay_client.publishing"}:
+    if name in {"relay_client", "relay_client.publishing", "relay_client.subscribing"}:
         return  # They name the others.
     imported = imports_of(name, MODULES[name].read_text(), MODULES)
     assert not imported & OUTSIDE
@@ -51,9 +55,10 @@ def test_what_decides_has_no_clock_no_chance_and_no_socket(name: str) -> None:
 def test_folders_are_not_crowded() -> None:
     packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
     assert list(rules.crowded(MODULES, packages)) == []
-    described = publishing.__doc__ or ""
-    inside = {path.stem for path in (SOURCE / "relay_client/publishing").glob("[!_]*.py")}
-    assert inside == set(re.findall(r"`(\w+)`", described))
+    for package in (publishing, subscribing):
+        folder = Path(package.__file__ or "").parent
+        inside = {path.stem for path in folder.glob("[!_]*.py")}
+        assert inside == set(re.findall(r"^`(\w+)` +\S", package.__doc__ or "", re.MULTILINE))
 
 
 def test_the_errors_are_the_tree_that_is_drawn() -> None:
@@ -80,11 +85,10 @@ def test_what_is_offered_is_there_and_described() -> None:
         offered = getattr(relay_client, name)
         assert not isinstance(offered, type) or offered.__doc__
     readme = (PACKAGE / "README.md").read_text()
-    limits = ast.parse(MODULES["relay_client.publishing.outgoing"].read_text())
-    [record] = [each for each in ast.walk(limits) if isinstance(each, ast.ClassDef) and each.name == "Limits"]
-    names = [each.target.id for each in record.body if isinstance(each, ast.AnnAssign)]  # type: ignore[union-attr]
-    assert len(names) == 7
-    assert all(f"`{name}`" in readme for name in names)
+    for record, count in ((relay_client.Limits, 7), (relay_client.Pace, 8)):
+        names = [each.name for each in fields(record)]
+        assert len(names) == count
+        assert all(f"`{name}`" in readme for name in names)
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> None:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from clients.python.tests.relay import KEY, URL, ModelRelay, cut_off, problem, refused_connection, saying
-from relay_client import AsyncProducer, Client, Limits, Producer, Undelivered, calls
+from relay_client import AsyncProducer, Client, Consumer, Limits, Producer, Undelivered, calls
 from relay_client.answers import Answer
 from relay_client.connections import Address
 from relay_client.publishing.outgoing import Batch, Outgoing
@@ -73,9 +73,13 @@ def test_reprs_do_not_tell() -> None:
     assert repr(producer) == f"Producer({URL!r})"
 
 
+def consumer_of(url: str, key: str) -> Consumer:
+    return Consumer(url, key, "billing")
+
+
 @pytest.mark.parametrize("key", ["", "with space", "line\nbreak", "ümlaut", "tab\t", " " + KEY])
 def test_a_key_that_cannot_be_one_is_refused_without_being_shown(key: str) -> None:
-    for made in (Client, Producer, AsyncProducer):
+    for made in (Client, Producer, AsyncProducer, consumer_of):
         with pytest.raises(ValueError, match="key is not one") as refused:
             made(URL, key)
         assert not key or key not in str(refused.value)

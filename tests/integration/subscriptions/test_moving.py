@@ -10,7 +10,7 @@ from relaybase import keys
 from relaycore.delivering.beginning import parse
 from relaycore.delivering.leasing import State
 from relaycore.errors import DeliveryUnknown, Disconnected, WrongMode
-from relaycore.position import START
+from relaycore.position import START, previous_position
 from subscribers_app import dead, ended, lag, seeking, starting
 from subscribers_app.dead import Done, Which
 from subscribers_app.models import Delivery, Subscription, Undelivered
@@ -107,6 +107,27 @@ def test_a_seek_back_passes_over_only_what_was_on_its_way_below(orders: Any, sto
     assert len(_undelivered()) == 1
 
 
+def test_a_seek_back_puts_on_record_what_was_on_its_way_and_may_be_deleted(
+    orders: Any, store: Any, archive: Any
+) -> None:
+    row = subscribe()
+    store(2, 3)
+    give(row, [1, 2, 3])
+    archive.database["expired"].insert_one({"_id": "orders", "upto": at(1), "messages": 1, "going": 0})
+    seeking.seek("billing", parse("earliest"))
+    # Nobody comes by it again, and the row that a seek deletes is the last that is known of it.
+    assert _undelivered() == [("seek", previous_position(at(1)), at(1), 1)]
+
+
+def test_a_dead_letter_that_comes_as_new_anyway_is_not_redriven(orders: Any, store: Any) -> None:
+    store(1)
+    row = subscribe()
+    give(row, [1], State.DEAD)
+    seeking.seek("billing", parse("earliest"))
+    assert dead.redrive(row, Which()) == Done()
+    assert [one.position for one in dead.letters(row)] == [at(1)]
+
+
 def test_dead_letters_outlive_a_seek(orders: Any, store: Any) -> None:
     store(1, 2)
     row = subscribe()
@@ -169,7 +190,8 @@ def test_a_dead_letter_is_handed_out_again(orders: Any, store: Any) -> None:
     assert dead.letters(row).count() == 3
     assert dead.redrive(row, Which(ids=[key(1)])) == Done(1)
     again = Delivery.objects.get(position=at(1))
-    assert (again.state, again.attempt, again.why, again.died_at) == ("waiting", 0, "", None)
+    assert (again.state, again.attempt, again.before) == ("waiting", 1, 1)
+    assert (again.why, again.died_at) == ("", None)
     assert dead.redrive(row, Which()) == Done(2)
     assert not dead.letters(row).exists()
 

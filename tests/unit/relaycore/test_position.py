@@ -8,11 +8,14 @@ from relaycore.position import (
     MAX_MESSAGES_PER_ENTRY,
     POSITION_CHARS,
     START,
+    before_millisecond,
     entry_of,
     entry_prefix,
     first_of,
     is_position,
+    last_of,
     milliseconds_of,
+    previous_position,
 )
 
 places = st.tuples(
@@ -111,3 +114,26 @@ def test_what_is_not_an_entry_id_is_refused(entry_id: str) -> None:
 )
 def test_what_is_not_a_position_is_told_apart(text: str) -> None:
     assert not is_position(text)
+
+
+@given(places, places)
+def test_nothing_is_between_a_position_and_the_one_below_it(place: Place, other: Place) -> None:
+    below = previous_position(position_of(place))
+    assert is_position(below)
+    assert below < position_of(place) or position_of(place) == START
+    assert not below < position_of(other) < position_of(place)
+
+
+@given(places)
+def test_the_last_of_an_entry_is_above_all_of_it(place: Place) -> None:
+    entry = f"{place[0]}-{place[1]}"
+    assert position_of(place) <= last_of(entry)
+    if place[1] + 1 < 10**10:
+        assert last_of(entry) < first_of(f"{place[0]}-{place[1] + 1}")
+
+
+@given(places)
+def test_right_below_a_millisecond(place: Place) -> None:
+    assert position_of(place) > before_millisecond(place[0]) or position_of(place) == START
+    if place[0] < 10**13 - 1:
+        assert position_of(place) <= before_millisecond(place[0] + 1)

@@ -7,8 +7,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from relay_client.errors import OF_STATUS, ApiError, BadAnswer, BadMessage, Throttled, TooLarge, Unavailable
+from relay_client.errors import (
+    OF_STATUS,
+    ApiError,
+    BadAnswer,
+    BadMessage,
+    CursorMoved,
+    Throttled,
+    TooLarge,
+    Unavailable,
+)
 
+_CURSOR_MOVED: Final = "urn:relay:problem:cursor-moved"
 _BAD_MESSAGE: Final = "urn:relay:problem:bad-message"
 
 
@@ -59,6 +69,8 @@ def error_of(answer: Answer) -> ApiError:
     index = problem.get("index")
     if kind == _BAD_MESSAGE and answer.status == 400 and type(index) is int:
         made = BadMessage
+    if kind == _CURSOR_MOVED and answer.status == 409:
+        made = CursorMoved
     error = made(
         answer.status,
         _text(problem, "detail") or "There is no more to the answer than its status.",
@@ -69,6 +81,9 @@ def error_of(answer: Answer) -> ApiError:
     )
     if isinstance(error, BadMessage | TooLarge) and type(index) is int:
         error.index = index
+    if isinstance(error, CursorMoved):
+        error.position = _text(problem, "position")
+        error.generation = found if type(found := problem.get("generation")) is int else 0
     if isinstance(error, Throttled | Unavailable):
         error.retry_after_seconds = retry_after(answer.headers)
     return error

@@ -24,10 +24,11 @@ from relay_client.rows import (
     as_row,
     channel_of,
 )
+from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
 
 
 class AsyncClient:
-    """Channels and messages of one Relay. Tasks of one event loop may share it.
+    """Channels, messages and subscriptions of one Relay. Tasks of one event loop may share it.
 
     `url`: of the site, such as https://relay.example.org. `key`: of a token. What only reads is asked again
     for `retry_seconds` while Relay is away or asks to wait. Every method raises `RelayError`s.
@@ -50,6 +51,7 @@ class AsyncClient:
         self._retry_seconds = retry_seconds
         self.channels = AsyncChannels(self)
         self.messages = AsyncMessages(self)
+        self.subscriptions = AsyncSubscriptions(self)
 
     async def answer(self, call: Call) -> Answer:
         """The answer to any call."""

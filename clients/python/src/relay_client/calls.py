@@ -50,7 +50,9 @@ def quoted(name: str) -> str:
 
 def publish(channel: str, lines: bytes, confirm: Confirm | None = None) -> Call:
     """The messages of `lines` (NDJSON) for a channel."""
-    return Call("POST", _with(f"/channels/{quoted(channel)}/messages", confirm=confirm), lines, NDJSON)
+    return Call(
+        "POST", with_parameters(f"/channels/{quoted(channel)}/messages", confirm=confirm), lines, NDJSON
+    )
 
 
 def create_channel(
@@ -70,7 +72,7 @@ def create_channel(
         body["republish"] = False
     if public:
         body["public"] = True
-    return _send("POST", "/channels", body)
+    return sending("POST", "/channels", body)
 
 
 def start_listening(
@@ -82,14 +84,14 @@ def start_listening(
 ) -> Call:
     """A channel that is listened to; the answer may wait until it is heard."""
     body = {"channel": channel} | _kept(deduplicate, retention_seconds)
-    return _send("POST", _with("/start-listening", wait=wait_seconds), body)
+    return sending("POST", with_parameters("/start-listening", wait=wait_seconds), body)
 
 
 def start_listening_to_all(
     channels: list[str], *, deduplicate: Deduplicate | None, retention_seconds: int | None
 ) -> Call:
     """Many at once."""
-    return _send("POST", "/start-listening", {"channels": channels} | _kept(deduplicate, retention_seconds))
+    return sending("POST", "/start-listening", {"channels": channels} | _kept(deduplicate, retention_seconds))
 
 
 def change_channel(
@@ -111,7 +113,7 @@ def change_channel(
         "public": public,
     }
     body = {name: value for name, value in wanted.items() if not isinstance(value, Unchanged)}
-    return replace(_send("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)
+    return replace(sending("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)
 
 
 def delete_channel(channel: str, *, if_match: str | None) -> Call:
@@ -131,7 +133,7 @@ def channel(name: str) -> Call:
 
 def channels(*, search: str | None, status: str | None, page_size: int | None) -> Call:
     """The first page of all channels."""
-    return Call("GET", _with("/channels", search=search, status=status, limit=page_size))
+    return Call("GET", with_parameters("/channels", search=search, status=status, limit=page_size))
 
 
 def message(key: str) -> Call:
@@ -151,12 +153,12 @@ def messages(
     """The first page of a history."""
     parameters = {
         "order": order,
-        "since": _iso(since),
-        "until": _iso(until),
+        "since": iso(since),
+        "until": iso(until),
         "contains": contains,
         "limit": page_size,
     }
-    return Call("GET", _with("/messages", channel=channel, **parameters))
+    return Call("GET", with_parameters("/messages", channel=channel, **parameters))
 
 
 def following(call: Call, page: Any) -> Call | None:
@@ -188,18 +190,25 @@ def _kept(deduplicate: Deduplicate | None, retention_seconds: int | None) -> dic
     return body
 
 
-def _send(method: str, path: str, body: Mapping[str, Any]) -> Call:
+def sending(method: str, path: str, body: Mapping[str, Any]) -> Call:
+    """A call with JSON in it."""
     return Call(method, path, json.dumps(body, default=dict).encode(), JSON)
 
 
-def _with(path: str, **parameters: object) -> str:
+def with_parameters(path: str, **parameters: object) -> str:
+    """The path with those that are given."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return f"{path}?{urlencode(given)}" if given else path
 
 
-def _iso(time: datetime | None) -> str | None:
+def iso(time: datetime | None) -> str | None:
+    """As RFC 3339 has it.
+
+    Raises:
+        ValueError: nobody knows which time that is.
+    """
     if time is None:
         return None
     if time.tzinfo is None:
-        raise ValueError("since and until need a time zone: datetime.now(UTC)")
+        raise ValueError("A time needs a time zone: datetime.now(UTC)")
     return time.isoformat()

@@ -8,6 +8,7 @@ RelayError
 │   ├── Forbidden       403
 │   ├── NotFound        404
 │   ├── Conflict        409
+│   │   └── CursorMoved 409, a subscription does not stand where a commit took it to: `position`, `generation`
 │   ├── ChangedMeanwhile 412
 │   ├── TooLarge        413, with the `index` of the message if one is to blame
 │   ├── Throttled       429: `retry_after_seconds`
@@ -17,7 +18,7 @@ RelayError
 ├── Undelivered         what became of a message that was sent: `reason`, `may_be_stored`, `idempotency_key`
 ├── BufferFull          there is no room for another message
 ├── TimedOut            a flush or a close took too long
-└── Closed              the producer is closed, or was made in another process
+└── Closed              the producer or consumer is closed, or was made in another process
 
 No error has a key or the text of a message in it.
 """
@@ -86,6 +87,13 @@ class Conflict(ApiError):
     """409: it is there already, or is in the way."""
 
 
+class CursorMoved(Conflict):
+    """409: somebody has sought or committed meanwhile. `position`, `generation`: where the cursor stands."""
+
+    position: str = ""
+    generation: int = 0
+
+
 class ChangedMeanwhile(ApiError):
     """412: somebody has changed it since the row was read whose `tag` was given."""
 
@@ -149,11 +157,11 @@ class BufferFull(RelayError):
 
 
 class TimedOut(RelayError, TimeoutError):
-    """Not everything was delivered in this time. It goes on, unless the producer was being closed."""
+    """Not everything was delivered, or told, in this time. It goes on, unless something was being closed."""
 
 
 class Closed(RelayError):
-    """The producer takes nothing more: it is closed, or it belongs to the process before a fork."""
+    """A producer or consumer does nothing more: it is closed, or belongs to the process before a fork."""
 
 
 OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
@@ -170,3 +178,21 @@ OF_STATUS: Final[Mapping[int, type[ApiError]]] = {
     504: Unavailable,
 }
 """Which error a status is. Every other one from 300 on is an ApiError."""
+
+_PASSING: Final = frozenset({408, 425, 429})
+
+
+def may_pass(error: RelayError) -> bool:
+    """Whether the same request may go well later.
+
+    So it is where nobody answers, but for an address that cannot be one; with 408, 425, 429 and every 5xx;
+    and with an answer that is not Relay's (a proxy's page).
+    """
+    if isinstance(error, Unreachable):
+        return error.may_pass
+    return not isinstance(error, ApiError) or error.status in _PASSING or error.status >= 500
+
+
+def asked_to_wait(error: RelayError) -> float | None:
+    """The seconds that Relay asks to wait; None: it does not say."""
+    return error.retry_after_seconds if isinstance(error, Throttled | Unavailable) else None

@@ -63,9 +63,9 @@ class Channel:
             public=row.get("public", False),
             why_not_heard=row.get("why_not_heard"),
             created_at=datetime.fromisoformat(row["created_at"]),
-            complete_since=_time(row.get("complete_since")),
+            complete_since=time_of(row.get("complete_since")),
             messages_stored=row.get("messages_stored"),
-            last_message_at=_time(row.get("last_message_at")),
+            last_message_at=time_of(row.get("last_message_at")),
             raw=row,
         )
 
@@ -124,11 +124,27 @@ class Gap:
             channel=row["channel"],
             cause=row["cause"],
             begins_at=datetime.fromisoformat(row["from"]),
-            ends_at=_time(row["to"]),
+            ends_at=time_of(row["to"]),
             missed_at_most=row["missed_at_most"],
             covered=row["covered"],
             raw=row,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a message comes with that is given to one worker. `token`: for ack, nack and extend."""
+
+    token: str
+    attempt: int
+    """So often it was handed out, this time included."""
+    deadline_at: datetime
+    """By Relay's clock: until then nobody else is given it."""
+
+    @classmethod
+    def of(cls, row: Raw) -> Self:
+        """From the API's row."""
+        return cls(row["token"], row["attempt"], datetime.fromisoformat(row["deadline_at"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +164,8 @@ class Message:
     produced_by: str | None
     """The name of the token that published it; None: it was heard."""
     raw: Raw = field(repr=False, compare=False)
+    lease: Lease | None = None
+    """Where a subscription has leased it out."""
 
     @property
     def payload(self) -> bytes:
@@ -168,6 +186,7 @@ class Message:
             content_type=row.get("content_type") or None,
             produced_by=row.get("produced_by") or None,
             raw=row,
+            lease=None if row.get("delivery") is None else Lease.of(row["delivery"]),
         )
 
 
@@ -224,5 +243,6 @@ def channel_of(answer: Answer) -> Channel:
     return replace(as_row(Channel, read(answer)), tag=answer.headers.get("etag"))
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
+    """The time that a row says, if it says one."""
     return None if text is None else datetime.fromisoformat(text)

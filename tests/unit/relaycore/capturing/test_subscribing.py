@@ -260,6 +260,36 @@ def test_what_is_let_go_and_wanted_again_is_not_heard_before_its_last_subscripti
     assert subscriptions.ticked() == [2]
 
 
+def test_an_answer_to_what_was_asked_in_an_earlier_life_says_nothing_of_the_next() -> None:
+    """It is let go behind that answer, and the tick that is heard now is older."""
+    connection = Connection()
+    connection.begin()
+    subscriptions = connection.subscriptions
+    subscriptions.want(b"bills", CONTENT, 1)
+    connection.sent()
+    subscriptions.unwant(b"bills")
+    connection.sent()
+    subscriptions.want(b"bills", CONTENT, 2)
+    connection.sent()
+    subscriptions.answered(b"bills", subscribed=True)
+    assert subscriptions.ticked() == []
+    assert not subscriptions.is_complete
+    subscriptions.answered(b"bills", subscribed=False)
+    assert subscriptions.ticked() == []
+    subscriptions.answered(b"bills", subscribed=True)
+    assert subscriptions.is_complete
+    assert subscriptions.ticked() == [2]
+
+
+def test_a_confirmation_that_no_tick_has_followed_yet_is_none_of_another_life() -> None:
+    connection = Connection(b"orders")
+    connection.begin()
+    connection.subscriptions.want(b"orders", CONTENT, 7)
+    assert connection.subscriptions.ticked() == [], "this tick may be from before that life"
+    connection.exchange()
+    assert connection.subscriptions.ticked() == [7]
+
+
 def test_what_was_let_go_before_it_was_confirmed_is_not_heard() -> None:
     connection = Connection(b"orders")
     connection.connect()
@@ -284,6 +314,38 @@ def test_a_refused_command_is_sent_in_halves_until_the_refusal_concerns_one_name
     assert set(connection.subscriptions.refused) == refused
     assert set(connection.subscriptions.refused.values()) == {NOPERM}
     assert len(connection.subscriptions.ticked()) == 38 - len(refused)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_what_is_let_go_before_its_command_is_refused_is_not_asked_for_again(number: int) -> None:
+    """It would stay subscribed, and no standby could prove that it hears what this one hears."""
+    names = [b"orders", b"bills", b"alerts"][:number]
+    connection = Connection(*names)
+    connection.refuses = {b"orders"}
+    connection.connect()
+    connection.exchange()
+    connection.subscriptions.located()
+    connection.sent()
+    for name in names:
+        connection.subscriptions.unwant(name)
+    connection.answer()
+    connection.refuses.clear()
+    assert connection.exchange() == [Command(False, tuple(names))]
+    connection.subscriptions.turn(RETRY_SECONDS)
+    assert connection.exchange() == []
+    assert connection.subscriptions.refused == {}
+    assert connection.subscriptions.digest == Connection().subscriptions.digest
+
+
+def test_a_refusal_of_an_earlier_life_says_nothing_of_the_next() -> None:
+    connection = Connection()
+    connection.begin()
+    for row in (1, 2):
+        connection.subscriptions.want(b"bills", CONTENT, row)
+        connection.sent()
+    assert connection.subscriptions.refuse(NOPERM) is None
+    assert connection.subscriptions.refused == {}
+    assert connection.subscriptions.refuse(NOPERM) == b"bills"
 
 
 def test_of_five_hundred_channels_one_is_found_in_few_commands() -> None:

@@ -899,6 +899,23 @@ def test_what_was_missed_of_a_refused_channel_is_counted_from_tick_to_tick() -> 
     assert Missed not in kinds(listener.tick())
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["turned off", "another life"])
+def test_what_a_life_that_is_over_has_missed_while_refused_is_kept_no_longer(again: bool) -> None:
+    """As long as this term lasts it would be one row more for each life, and a term may last for months."""
+    listener = leader()
+    listener.refuses = {b"bills"}
+    for row in range(7, 10):
+        listener.protocol.want(b"bills", CONTENT, row)
+        (silenced,) = listener.obey(listener.protocol.take())
+        assert isinstance(silenced, Silenced)
+        assert listener.protocol._office._silenced == {b"bills": silenced.since}
+        listener.published(listener.obey(listener.later(TICK)))
+        if not again:
+            listener.protocol.unwant(b"bills")
+            listener.obey(listener.protocol.take())
+            assert not listener.protocol._office._silenced
+
+
 # --- two servers -------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """Publishing: messages become batches, batches requests, answers receipts.
 
-`outbox`          what is sent when, and what an outcome does to it; `lane`: of one channel
+`outbox`          what is sent when, and what an outcome does to it
+`lane`            the same of one channel
 `outgoing`        what these speak of
 `lines`           a message as the line that is sent
 `outcomes`        what an answer, or none, means for a batch

@@ -1,26 +1,23 @@
 """What an attempt has come to, from what came back. No I/O.
 
-Again is what may pass: no answer, 408, 425, 429, every 5xx, and an answer that is not Relay's (a proxy's
-page). All else is for good, as is an address that cannot be one. That something may be stored is said of
+Again is what may pass (`errors.may_pass`), all else is for good. That something may be stored is said of
 whatever may have reached Relay, but for 429.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from relay_client.answers import Answer, error_of, read
 from relay_client.errors import (
-    ApiError,
     BadAnswer,
     BadMessage,
     RelayError,
     Throttled,
     TooLarge,
-    Unavailable,
     Unreachable,
+    asked_to_wait,
+    may_pass,
 )
 from relay_client.publishing.outgoing import Accepted, Again, Batch, Outcome, Receipt, Refused, TooMuch
-
-_PASSING: Final = frozenset({408, 425, 429})
 
 
 def of_answer(batch: Batch[Any], answer: Answer) -> Outcome:
@@ -37,16 +34,14 @@ def of_error(error: Exception) -> Outcome:
     """Of what was raised instead: whatever it is, the messages are still to be settled."""
     if not isinstance(error, RelayError):
         error = RelayError(f"The request could not be made: {type(error).__name__}")
-    if isinstance(error, Unreachable):
-        return Again(error, may_be_stored=error.was_sent) if error.may_pass else Refused(error)
     if isinstance(error, BadMessage | TooLarge) and error.index is not None:
         return Refused(error, error.index)
     if isinstance(error, TooLarge):
         return TooMuch(error)
-    if isinstance(error, ApiError) and error.status not in _PASSING and error.status < 500:
+    if not may_pass(error):
         return Refused(error)
-    asked = error.retry_after_seconds if isinstance(error, Throttled | Unavailable) else None
-    return Again(error, may_be_stored=not isinstance(error, Throttled), asked=asked)
+    was_taken = error.was_sent if isinstance(error, Unreachable) else not isinstance(error, Throttled)
+    return Again(error, may_be_stored=was_taken, asked=asked_to_wait(error))
 
 
 def _receipts(batch: Batch[Any], said: Any, *, is_stored: bool) -> list[Receipt]:

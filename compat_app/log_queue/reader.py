@@ -1,0 +1,165 @@
+"""One consumer, as it is read by this process."""
+
+import asyncio
+import time
+from typing import Final
+
+from access_app.actor import Actor
+from compat_app.log_queue import registering, standing
+from compat_app.log_queue.failures import Failure
+from compat_app.log_queue.moving import Move, mover
+from compat_app.log_queue.remembering import Known
+from relaycore.delivering.beginning import Start
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.reading import Document, ReadAhead
+from relaycore.storing.expiring import NOTHING, Expired
+from subscribers_app import seeking
+from subscribers_app.pulling import archive
+from subscribers_app.pulling.ahead import Source
+from subscribers_app.pulling.clerk import clerk
+from subscribers_app.pulling.writing import note
+
+_LOOK_SECONDS: Final = 2.0
+
+PAUSED: Final = "This consumer is paused: an operator has done that to its subscription."
+
+
+class Reader:
+    """Of one event loop. Requests of one consumer take turns, in the order in which they come."""
+
+    def __init__(self, known: Known) -> None:
+        self.known = known
+        self.used_at = time.monotonic()
+        self._turn = asyncio.Lock()
+        self._source = Source(known.channel, None, lambda: None)
+        self._cursor: Cursor | None = None
+        self._read: ReadAhead | None = None
+        self._looked = ""
+        self._expired: Expired = NOTHING
+        self._noted = ""
+        self._ended = ""
+        """With this entry all of the stream was read when last there was nothing more; empty: never yet."""
+
+    @property
+    def is_waited_at(self) -> bool:
+        """Whether somebody is being answered."""
+        return self._turn.locked()
+
+    async def consume(self) -> Document | None:
+        """The next message, once the cursor is above it and that is committed. None: nothing was produced.
+
+        Raises:
+            Failure: it is paused.
+            SubscriptionUnknown: it was deleted.
+            Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
+        """
+        self.used_at = time.monotonic()
+        async with self._turn:
+            try:
+                return await self._consume()
+            except BaseException:
+                # Where the cursor stands is not known, or what was read cannot be gone on with.
+                self._let_go()
+                raise
+
+    async def left(self) -> int:
+        """How many messages it has not consumed, of all that were produced before this was asked.
+
+        Raises:
+            SubscriptionUnknown, Disconnected, UnfitServer, PyMongoError: as `consume`.
+        """
+        self.used_at = time.monotonic()
+        async with self._turn:
+            # In this order: where it stood, and then what there is.
+            seen = (await mover().look(self.known.subscription)).cursor
+            last = await standing.last_produced(self.known.channel)
+            if last == self._ended and self._stands_at(seen) and self._read is not None and not self._read:
+                return 0
+            await standing.wait_until_stored(self.known.channel, last)
+            return await standing.count(self.known.channel, seen.position)
+
+    async def seek(self, position: str, actor: Actor) -> None:
+        """Go on above this position. What is passed over stands on record.
+
+        Raises:
+            SubscriptionUnknown: it was deleted.
+            Disconnected, django.db.Error, PyMongoError: a server does not answer.
+        """
+        async with self._turn:
+            self._let_go()
+            start, name = Start(position), registering.name_of(self.known.id)
+            await registering.in_a_thread(actor, lambda: seeking.seek(name, start))
+
+    def close(self) -> None:
+        """Let go what was read."""
+        self._let_go()
+
+    # --- consuming -----------------------------------------------------------------------
+
+    async def _consume(self) -> Document | None:
+        while True:
+            cursor = self._cursor or await self._look()
+            first = await self._first(cursor)
+            if first is None:
+                # It may stand elsewhere by now: somebody else has sought.
+                await self._look()
+                if self._stands_at(cursor):
+                    return None
+                continue
+            await self._note(cursor)
+            position = first["position"]
+            if await mover().move(Move(self.known.subscription, cursor, position)):
+                generation = cursor.generation
+                self._cursor = cursor.fetch(position, generation).commit(position, generation)
+                return first
+            self._cursor = None
+
+    async def _look(self) -> Cursor:
+        glance = await mover().look(self.known.subscription)
+        if not glance.is_active:
+            raise Failure(PAUSED)
+        self._cursor = glance.cursor
+        return glance.cursor
+
+    def _stands_at(self, cursor: Cursor) -> bool:
+        now = self._cursor
+        return now is not None and (now.position, now.generation) == (cursor.position, cursor.generation)
+
+    async def _first(self, cursor: Cursor) -> Document | None:
+        """What stands right above the cursor; None: nothing that was produced up to now."""
+        read = await self._source.stand(cursor)
+        if read is not self._read:
+            self._read, self._looked, self._ended = read, "", ""
+        await self._source.collect(1, 1)
+        if not read:
+            await self._catch_up(read)
+        if not read:
+            return None
+        if read.looked != self._looked:
+            # After what was read, never before.
+            self._expired, self._looked = await archive.expired(self.known.channel), read.looked
+        return read.first(1, 0)[0][0]
+
+    async def _catch_up(self, read: ReadAhead) -> None:
+        """Until there is something, or everything that was produced by now has been read."""
+        last = await standing.last_produced(self.known.channel)
+        if last == self._ended:
+            return
+        await standing.wait_until_stored(self.known.channel, last)
+        await self._source.ask(_LOOK_SECONDS)
+        if not read:
+            self._ended = last
+
+    async def _note(self, cursor: Cursor) -> None:
+        """What retention has deleted above the cursor before it was read stands on record."""
+        expired = self._expired
+        if expired.upto <= max(cursor.position, self._noted):
+            return
+
+        await clerk().ask(self.known.subscription, lambda entry: note(entry, expired))
+        self._noted = expired.upto
+
+    def _let_go(self) -> None:
+        self._source.close()
+        self._cursor = self._read = None
+        self._looked = self._ended = self._noted = ""

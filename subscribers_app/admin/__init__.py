@@ -1,0 +1,5 @@
+"""Subscriptions in Django's admin."""
+
+from subscribers_app.admin import subscriptions
+
+__all__ = ["subscriptions"]

@@ -1,0 +1,202 @@
+"""Subscriptions in Django's admin: all changes go through `registration` and `seeking`."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from pymongo.errors import PyMongoError
+
+from relaybase.pages.filters import ago, seconds
+from relaybase.pages.long_list import LongListPaginator
+from relaycore.errors import RelayError, one_line
+from subscribers_app import lag, registration, seeking
+from subscribers_app.admin import page
+from subscribers_app.admin.forms import SeekForm, SubscriptionForm
+from subscribers_app.models import Subscription
+from subscribers_app.registration import LEASE_ONLY, SETTINGS
+
+log = logging.getLogger(__name__)
+
+_AWAY = "A server does not answer. Try again in a moment."
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who reads, how far, and what is to be done about it."""
+
+    list_display = ("name", "channel", "mode", "handing_out", "behind", "oldest", "fetched_last")
+    list_filter = ("state", "mode")
+    list_select_related = ("channel",)
+    list_per_page = 50
+    search_fields = ("name", "channel__channel")
+    show_full_result_count = False
+    paginator = LongListPaginator
+    autocomplete_fields = ("channel",)
+    form = SubscriptionForm
+    actions = ("pause", "resume", "seek")
+    change_form_template = "admin/subscribers_app/subscription/change_form.html"
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The page, with how far its subscriptions are behind, asked for all of them at once."""
+        changelist = super().get_changelist_instance(request)
+        rows: Any = list(changelist.result_list)
+        changelist.result_list = rows
+        known = lag.of_all(rows)
+        for row in rows:
+            row.known = known[row.pk]
+        return changelist
+
+    def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
+        """Where nothing is leased there is nothing to set about leases."""
+        if obj is None:
+            return ("name", "channel", "mode", "start", *SETTINGS)
+        columns = [one for one in SETTINGS if obj.mode == Subscription.Mode.LEASE or one not in LEASE_ONLY]
+        seen = ["seen"] if self.has_change_permission(request, obj) else []
+        return ["name", "channel", "mode", *columns, *seen]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
+        """What never changes."""
+        return ("name", "channel", "mode") if obj else ()
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """With where it stands."""
+        obj = kwargs.get("obj")
+        return super().render_change_form(
+            request, {**context, **(page.facts(obj) if obj else {})}, *args, **kwargs
+        )
+
+    @admin.display(description="state", ordering="state")
+    def handing_out(self, row: Subscription) -> SafeString:
+        """Whether anything is handed out."""
+        look = "good" if row.state == Subscription.State.ACTIVE else "warn"
+        return format_html('<span class="pill {}" title="{}">{}</span>', look, row.reason, row.state)
+
+    @admin.display(description="not done")
+    def behind(self, row: Any) -> str:
+        """How many messages."""
+        return page.count(row.known)
+
+    @admin.display(description="oldest")
+    def oldest(self, row: Any) -> str:
+        """Since when the oldest of them waits."""
+        age = row.known and row.known.age_seconds
+        return "–" if age is None else seconds(age)
+
+    @admin.display(description="last asked", ordering="last_fetch_at")
+    def fetched_last(self, row: Subscription) -> str:
+        """When somebody asked for messages last."""
+        return ago(row.last_fetch_at)
+
+    def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
+        """Make it, or change what was changed in the form."""
+        if change:
+            if form.wanted:
+                registration.change(obj.name, tags=form.tags, **form.wanted)
+            return
+        start = form.cleaned_data["start"]
+        obj.pk = registration.create(obj.name, obj.channel.channel, obj.mode, start, **form.wanted).pk
+
+    def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
+        """Delete it."""
+        registration.delete(obj.name)
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        """Delete these."""
+        registration.delete_all(queryset)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What is on its way, dead or on record goes as well: nobody has to have rights on that by itself."""
+        names = [str(obj) for obj in objs]
+        return names, {self.opts.verbose_name_plural: len(names)}, set(), []
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The form; somebody else may have been quicker since it was filled in."""
+        return self._or_said(
+            request, lambda: super(SubscriptionAdmin, self).changeform_view(request, *args, **kwargs)
+        )
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The question before it is deleted, and the deletion."""
+        return self._or_said(
+            request, lambda: super(SubscriptionAdmin, self).delete_view(request, *args, **kwargs)
+        )
+
+    def _or_said(self, request: HttpRequest, do: Callable[[], HttpResponse]) -> HttpResponse:
+        try:
+            return do()
+        except (RelayError, PyMongoError) as exc:
+            self.message_user(request, _said(exc), messages.ERROR)
+            return redirect("admin:subscribers_app_subscription_changelist")
+
+    @admin.action(description="Pause: hand out nothing for a while", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: Any) -> None:
+        """What is leased may be confirmed still."""
+        self._each(request, queryset, "paused", registration.pause)
+
+    @admin.action(description="Resume: hand out again, from where it stands", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: Any) -> None:
+        """To go on from elsewhere, seek first."""
+        self._each(request, queryset, "resumed", registration.resume)
+
+    @admin.action(description="Seek: go on from another place", permissions=["change"])
+    def seek(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """What that would mean is shown first."""
+        is_asked = "_try" in request.POST or "_do" in request.POST
+        form = SeekForm(request.POST if is_asked else None, label_suffix="")
+        rows, tried = list(queryset.order_by("name")), []
+        if is_asked and form.is_valid():
+            to = form.cleaned_data["to"]
+            if "_do" in request.POST:
+                self._each(request, queryset, "moved", lambda name: seeking.seek(name, to))
+                return None
+            try:
+                tried = [(row, seeking.seek(row.name, to, dry_run=True)) for row in rows]
+            except (RelayError, PyMongoError) as exc:
+                form.add_error(None, _said(exc))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Go on from another place",
+            "opts": self.opts,
+            "form": form,
+            "rows": rows,
+            "tried": [_tried(row, sought) for row, sought in tried],
+        }
+        return TemplateResponse(request, "admin/subscribers_app/subscription/seek.html", context)
+
+    def _each(self, request: HttpRequest, queryset: Any, verb: str, do: Callable[[str], Any]) -> None:
+        done = 0
+        for row in queryset.order_by("pk"):
+            try:
+                do(row.name)
+            except (RelayError, PyMongoError) as exc:
+                self.message_user(request, f"{row.name}: {_said(exc)}", messages.ERROR)
+            else:
+                self.log_change(request, row, f"{verb.capitalize()}.")
+                done += 1
+        if done:
+            text = f"{done} subscription{'' if done == 1 else 's'} {verb}."
+            self.message_user(request, text, messages.SUCCESS)
+
+
+def _said(exc: Exception) -> str:
+    if isinstance(exc, RelayError):
+        return str(exc)
+    log.warning("a subscription is not changed: %s", one_line(exc))
+    return _AWAY
+
+
+def _tried(row: Subscription, sought: seeking.Sought) -> dict[str, Any]:
+    return {
+        "row": row,
+        "origin": page.time_of(sought.origin),
+        "to": page.time_of(sought.to),
+        "is_back": sought.to < sought.origin,
+        "messages": sought.messages,
+        "is_exact": sought.is_exact,
+    }

@@ -1,0 +1,77 @@
+"""What answers about subscriptions look like, for the OpenAPI schema."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from subscribers_app.models import Subscription, Undelivered
+
+Serializer = serializers.Serializer[Any]
+
+
+class SizeSchema(Serializer):
+    """How far a subscription is behind."""
+
+    messages = serializers.IntegerField()
+    exact = serializers.BooleanField(help_text="false: there may be more, or with a filter fewer.")
+    age_seconds = serializers.FloatField(allow_null=True, help_text="Of the oldest one. null: there is none.")
+
+
+@extend_schema_field({"type": ["object", "null"], "description": "null: every message."})
+class _FilterField(serializers.JSONField):
+    """Which messages it gets."""
+
+
+class SubscriptionSchema(Serializer):
+    """A subscription."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    channel = serializers.CharField()
+    kind = serializers.ChoiceField(Subscription.Kind.choices)
+    mode = serializers.ChoiceField(Subscription.Mode.choices)
+    state = serializers.ChoiceField(Subscription.State.choices)
+    reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
+    filter = _FilterField()
+    filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
+    order = serializers.ChoiceField(Subscription.Order.choices, allow_null=True)
+    delay_seconds = serializers.IntegerField()
+    ack_deadline_seconds = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
+    max_deliveries = serializers.IntegerField(allow_null=True, help_text="null: as often as it takes.")
+    max_outstanding = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
+    position = serializers.CharField(help_text="Everything up to here is done, on its way, or dead.")
+    lag = SizeSchema(allow_null=True, help_text="What is not done yet. null: it is not known now.")
+    last_fetch_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    url = serializers.URLField()
+    channel_url = serializers.URLField()
+
+
+class SubscriptionsSchema(Serializer):
+    """One for each channel."""
+
+    results = SubscriptionSchema(many=True)
+
+
+class DeadLetterSchema(Serializer):
+    """A dead letter."""
+
+    id = serializers.CharField(help_text="Of the message.")
+    position = serializers.CharField()
+    attempts = serializers.IntegerField()
+    why = serializers.CharField()
+    died_at = serializers.DateTimeField()
+    expired = serializers.BooleanField(help_text="The message is gone: it cannot be handed out again.")
+
+
+class UndeliveredSchema(Serializer):
+    """What ended undelivered."""
+
+    at = serializers.DateTimeField()
+    cause = serializers.ChoiceField([*Undelivered.Cause.choices, ("dead", "handed out too often")])
+    why = serializers.CharField(allow_null=True, help_text="What a dead letter died of.")
+    after = serializers.CharField(allow_null=True, help_text="Above this position; null: one message")
+    upto = serializers.CharField(help_text="up to this one.")
+    messages = serializers.IntegerField(allow_null=True, help_text="At most so many. null: it is not known.")

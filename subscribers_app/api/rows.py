@@ -1,0 +1,80 @@
+"""What subscriptions, dead letters and what ended undelivered look like to clients."""
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.reverse import reverse
+
+from messages_app.searching.rows import timestamp
+from relaybase.http.addresses import quoted
+from subscribers_app.ended import Ended
+from subscribers_app.lag import Lag
+from subscribers_app.models import Delivery, Subscription
+
+
+class Rows:
+    """Subscriptions as JSON, with addresses for this request."""
+
+    def __init__(self, request: Request) -> None:
+        self._subscriptions = reverse("subscriptions", request=request)
+        self._channels = reverse("channels", request=request)
+
+    def address(self, row: Subscription) -> str:
+        """Where it is."""
+        return f"{self._subscriptions}/{quoted(row.name)}"
+
+    def row(self, row: Subscription, lag: Lag | None) -> dict[str, Any]:
+        """One subscription. What its mode does not have is null."""
+        leases = row.mode == Subscription.Mode.LEASE
+        return {
+            "id": row.pk,
+            "name": row.name,
+            "channel": row.channel.channel,
+            "kind": row.kind,
+            "mode": row.mode,
+            "state": row.state,
+            "reason": row.reason or None,
+            "filter": row.filter,
+            "filter_scope": row.filter_scope,
+            "order": row.order if leases else None,
+            "delay_seconds": row.delay_seconds,
+            "ack_deadline_seconds": row.ack_deadline_seconds if leases else None,
+            "max_deliveries": row.max_deliveries if leases else None,
+            "max_outstanding": row.max_outstanding if leases else None,
+            "position": row.position,
+            "lag": lag and size(lag),
+            "last_fetch_at": row.last_fetch_at,
+            "created_at": row.created_at,
+            "updated_at": row.updated_at,
+            "url": self.address(row),
+            "channel_url": f"{self._channels}/{quoted(row.channel.channel)}",
+        }
+
+
+def size(lag: Lag) -> dict[str, Any]:
+    """How far it is behind."""
+    return {"messages": lag.messages, "exact": lag.is_exact, "age_seconds": lag.age_seconds}
+
+
+def letter(row: Delivery, is_expired: bool) -> dict[str, Any]:
+    """A dead letter."""
+    return {
+        "id": bytes(row.message_id).hex(),
+        "position": row.position,
+        "attempts": row.attempt,
+        "why": row.why,
+        "died_at": row.died_at and timestamp(row.died_at),
+        "expired": is_expired,
+    }
+
+
+def ended(one: Ended) -> dict[str, Any]:
+    """What ended undelivered."""
+    return {
+        "at": timestamp(one.at),
+        "cause": one.cause,
+        "why": one.why or None,
+        "after": one.after or None,
+        "upto": one.upto,
+        "messages": one.messages,
+    }

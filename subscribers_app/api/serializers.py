@@ -1,0 +1,188 @@
+"""What clients may send."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rest_framework import serializers
+
+from relaybase.http.fields import Flag, Strict, Text, Whole
+from relaycore.delivering import beginning
+from relaycore.delivering.beginning import Start
+from relaycore.delivering.settings import (
+    LARGEST_MOST_OUTSTANDING,
+    LEAST_DEADLINE_SECONDS,
+    MOST_DEADLINE_SECONDS,
+    MOST_DELAY_SECONDS,
+)
+from relaycore.errors import BadSubscription
+from subscribers_app.models import Subscription
+
+MOST_CHANNELS: Final = 100
+MOST_IDS: Final = 1000
+MOST_DELIVERIES: Final = 1_000_000
+
+
+class Json(serializers.JSONField):
+    """Whatever JSON has; what it has to be is said by who takes it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """As it is."""
+        return data
+
+
+class Beginning(serializers.Field):  # type: ignore[type-arg]
+    """Where a cursor begins."""
+
+    def to_internal_value(self, data: Any) -> Start | None:
+        """Validate."""
+        try:
+            return beginning.parse(data)
+        except BadSubscription as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class BeginningAgain(Beginning):
+    """Where one that was paused goes on. None: where it stands."""
+
+    def to_internal_value(self, data: Any) -> Start | None:
+        """Validate."""
+        if data == "here":
+            return None
+        if data == beginning.LATEST or (isinstance(data, Mapping) and set(data) == {beginning.TIME}):
+            return super().to_internal_value(data)
+        raise serializers.ValidationError('Give "here", "latest" or {"time": "2026-11-21T12:00:00Z"}.')
+
+
+class Id(Text):
+    """The id of a message; as bytes."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        try:
+            id = bytes.fromhex(super().to_internal_value(data))
+        except ValueError:
+            id = b""
+        if len(id) != 12:
+            raise serializers.ValidationError("An id has 24 hexadecimal digits.")
+        return id
+
+
+class Moment(Text):
+    """A time as ISO 8601 has it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        try:
+            return beginning.time_of(data)
+        except BadSubscription as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+
+class Order(serializers.ChoiceField):
+    """In which order; of that by a field it is said that there is none yet."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        if isinstance(data, Mapping):
+            raise serializers.ValidationError('By field is not offered yet. There are "none" and "channel".')
+        return super().to_internal_value(data)
+
+
+class _Given(Strict):
+    """What was left out is not there: nothing is set that nobody has said."""
+
+    filter = Json(required=False, allow_null=True)
+    filter_scope = serializers.ChoiceField(Subscription.Scope.choices, required=False)
+    order = Order(Subscription.Order.choices, required=False)
+    delay_seconds = Whole(required=False, min_value=0, max_value=MOST_DELAY_SECONDS)
+    ack_deadline_seconds = Whole(
+        required=False, min_value=LEAST_DEADLINE_SECONDS, max_value=MOST_DEADLINE_SECONDS
+    )
+    max_deliveries = Whole(required=False, allow_null=True, min_value=1, max_value=MOST_DELIVERIES)
+    max_outstanding = Whole(required=False, min_value=1, max_value=LARGEST_MOST_OUTSTANDING)
+
+
+class New(_Given):
+    """The body of a POST of subscriptions. `initial` is what the browser's form proposes."""
+
+    name = Text(trim_whitespace=False, allow_blank=True, initial="billing")
+    channel = Text(trim_whitespace=False, allow_blank=True, required=False, initial="orders")
+    channels = serializers.ListField(
+        child=Text(trim_whitespace=False, allow_blank=True),
+        allow_empty=False,
+        max_length=MOST_CHANNELS,
+        required=False,
+    )
+    kind = serializers.ChoiceField(Subscription.Kind.choices, default=Subscription.Kind.PULL)
+    mode = serializers.ChoiceField(Subscription.Mode.choices, initial=Subscription.Mode.LEASE)
+    start = Beginning(initial="earliest")
+
+    def get_initial(self) -> dict[str, Any]:
+        """The form proposes as little as there must be."""
+        shown = ("name", "channel", "mode", "start")
+        return {name: value for name, value in super().get_initial().items() if name in shown}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One channel, or several."""
+        if ("channel" in attrs) is ("channels" in attrs):
+            raise serializers.ValidationError({"channel": ["Give one channel, or a list of channels."]})
+        return attrs
+
+
+class Change(_Given):
+    """The body of a PATCH: some of them."""
+
+    def get_initial(self) -> dict[str, Any]:
+        """The form proposes one that each has."""
+        return {"delay_seconds": 0}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Not nothing."""
+        if not attrs:
+            raise serializers.ValidationError(f"Say what to change: {', '.join(self.fields)}.")
+        return attrs
+
+
+class Seek(Strict):
+    """The body of a seek."""
+
+    to = Beginning(initial="latest")
+    dry_run = Flag(default=False, initial=True)
+
+
+class Pause(Strict):
+    """The body of a pause."""
+
+    reason = Text(required=False, allow_blank=True, max_length=500, default="", initial="")
+
+
+class Resume(Strict):
+    """The body of a resume: from where."""
+
+    locals()["from"] = BeginningAgain(default=None, initial="here")
+
+
+class Skip(Strict):
+    """The body of a skip."""
+
+    id = Id(initial="0" * 24)
+
+
+class WhichDead(Strict):
+    """The body of what is done to dead letters: to these, to those since a time, or to all."""
+
+    ids = serializers.ListField(child=Id(), allow_empty=False, max_length=MOST_IDS, required=False)
+    since = Moment(required=False)
+    all = Flag(required=False)
+    dry_run = Flag(default=False)
+
+    def get_initial(self) -> dict[str, Any]:
+        """The form proposes a look at all."""
+        return {"all": True, "dry_run": True}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of the three; `all` only as true."""
+        given = [name for name in ("ids", "since", "all") if name in attrs]
+        if len(given) != 1 or attrs.get("all") is False:
+            raise serializers.ValidationError('Give "ids", "since", or "all": true.')
+        return attrs

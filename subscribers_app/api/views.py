@@ -1,0 +1,137 @@
+"""Subscriptions at `/api/v1/subscriptions`."""
+
+from typing import ClassVar
+
+from rest_framework import status
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from access_app.permissions import Needs, require, shown
+from channels_app import presence
+from relaybase.http import cursors
+from relaybase.http.conditions import etag, if_match
+from relaybase.http.parameters import Parameters
+from relaycore.errors import BadSubscription
+from relaycore.rights import READ
+from subscribers_app import lag, registration
+from subscribers_app.api import schema
+from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, find
+from subscribers_app.api.rows import Rows
+from subscribers_app.api.serializers import Change, New
+from subscribers_app.models import Subscription
+
+
+class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
+    """The subscriptions, by name.
+
+    ?channel=NAME, ?kind=, ?mode= and ?state=: only these; ?search=TEXT (a part of the name), ?limit= up to
+    1000. `lag`: what is not done yet; more than 1000 messages are not counted here. POST makes one: a `mode`
+    and where to `start` must be said. With `channels`, a list of up to 100, it becomes one for each,
+    `NAME.1`, `NAME.2`, and so on: all of them, or none.
+    """
+
+    name = "Subscriptions"
+    needs: ClassVar[Needs] = {"GET": SEE, "POST": MAKE}
+    serializer_class = New
+
+    @schema.subscriptions
+    def get(self, request: Request) -> Response:
+        """A page."""
+        choices = {
+            "kind": Subscription.Kind.values,
+            "mode": Subscription.Mode.values,
+            "state": Subscription.State.values,
+        }
+        parameters = Parameters(request, "channel", *choices, "search", "limit", cursors.PARAMETER)
+        found = Subscription.objects.select_related("channel").order_by("name")
+        found = found.filter(shown(request, READ, "channel__channel"))
+        if (channel := parameters.text("channel")) is not None:
+            require(request, SEE, channel)
+            presence.require(channel)
+            found = found.filter(channel__channel=channel)
+        for column, values in choices.items():
+            if (wanted := parameters.one_of(column, values)) is not None:
+                found = found.filter(**{column: wanted})
+        if (search := parameters.text("search")) is not None:
+            found = found.filter(name__icontains=search)
+        everything = found
+        if (cursor := parameters.text(cursors.PARAMETER)) is not None:
+            found = found.filter(name__gt=cursors.decode(cursor))
+        limit = parameters.limit()
+        page = list(found[: limit + 1])
+        count = len(page) if cursor is None and len(page) <= limit else everything.count()
+        last = page[limit - 1].name if len(page) > limit else None
+        rows, behind = Rows(request), lag.of_all(page[:limit])
+        results = [rows.row(row, behind[row.pk]) for row in page[:limit]]
+        return Response({"count": count, "next": cursors.link(request, last), "results": results})
+
+    @schema.new_subscription
+    def post(self, request: Request) -> Response:
+        """Make one, or one for each channel."""
+        Parameters(request)
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        wanted = dict(asked.validated_data)
+        wanted.pop("kind")
+        name, mode, start = wanted.pop("name"), wanted.pop("mode"), wanted.pop("start")
+        channels: list[str] | None = wanted.pop("channels", None)
+        named = _numbered(name, channels) if channels else [(name, wanted.pop("channel"))]
+        for _, channel in named:
+            require(request, MAKE, channel)
+        made, rows = registration.create_all(named, mode, start, **wanted), Rows(request)
+        behind = lag.of_all(made)
+        results = [rows.row(row, behind[row.pk]) for row in made]
+        if channels:
+            return Response({"results": results}, status.HTTP_201_CREATED)
+        headers = {"Location": rows.address(made[0]), **etag(made[0].tag)}
+        return Response(results[0], status.HTTP_201_CREATED, headers=headers)
+
+
+class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
+    """A subscription: how it is set, where its cursor stands, and how far it is behind.
+
+    PATCH changes settings; a changed filter holds for what comes above the cursor. Mode, channel and name
+    stay as they are. DELETE removes it with all that is on its way, dead, or on record of it.
+
+    Each answer has an ETag of the settings. PATCH and DELETE with If-Match change nothing, and answer 412, if
+    somebody has changed them meanwhile.
+    """
+
+    name = "Subscription"
+    needs: ClassVar[Needs] = {"GET": SEE, "PATCH": CHANGE, "DELETE": DELETE}
+    serializer_class = Change
+
+    @schema.subscription
+    def get(self, request: Request, name: str) -> Response:
+        """The subscription."""
+        Parameters(request)
+        return answer(request, find(request, SEE, name))
+
+    @schema.change_subscription
+    def patch(self, request: Request, name: str) -> Response:
+        """Change settings."""
+        Parameters(request)
+        row = find(request, CHANGE, name)
+        asked = self.get_serializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        changed = registration.change(row.name, tags=if_match(request), **asked.validated_data)
+        return answer(request, changed)
+
+    @schema.delete_subscription
+    def delete(self, request: Request, name: str) -> Response:
+        """Delete it."""
+        Parameters(request)
+        registration.delete(find(request, DELETE, name).name, tags=if_match(request))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def answer(request: Request, row: Subscription) -> Response:
+    """The subscription, with its tag."""
+    return Response(Rows(request).row(row, lag.of_all([row], lag.MOST)[row.pk]), headers=etag(row.tag))
+
+
+def _numbered(name: str, channels: list[str]) -> list[tuple[str, str]]:
+    if len(set(channels)) < len(channels):
+        raise BadSubscription("channels: Each of them once.")
+    return [(f"{name}.{number}", channel) for number, channel in enumerate(channels, 1)]

@@ -1,0 +1,132 @@
+"""A web process is killed in the middle of its transactions, and another one hands out meanwhile.
+
+What was answered holds: what was acknowledged never comes again, what was committed does not come back.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.conf import settings as django_settings
+
+from relaycore.delivering.beginning import parse
+from subscribers_app.models import Delivery
+from subscribers_app.seeking import seek
+from tests.integration.publishing.killed_web import Web
+from tests.integration.pulling.conftest import Client
+from tests.integration.pulling.traffic import Caller, Publishing, Record, Threads, Work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Subscribe = Callable[..., str]
+
+CLIENTS = 16
+TIMES = 12
+
+
+@contextmanager
+def killable(*manner: str) -> Iterator[Web]:
+    """A web process that is there again at once when it was killed; `manner`: of a careless one."""
+    program = (
+        "tests.integration.pulling.careless_web" if manner else "tests.integration.publishing.forked_web"
+    )
+    web = Web(django_settings.SERVERS.redis_url, (program, *manner))
+    try:
+        yield web
+    finally:
+        web.stop()
+
+
+def traffic(
+    killed: Web, client: Client, channel: str, reader: str, mode: str, wait_until: Any, times: int = TIMES
+) -> tuple[Publishing, Record]:
+    """Half of the clients ask the one that is killed, the others another one. Until all is consumed."""
+    record, publishing = Record(), Publishing(client, channel, at_once=20)
+    works = [
+        Work(Caller(killed.url if index % 2 else client.url, client.key), reader, mode, record).run
+        for index in range(CLIENTS)
+    ]
+    with Threads(works):
+        with Threads([publishing.run]):
+            for index in range(times):
+                time.sleep(0.25 + 0.017 * (index % 5))
+                killed.kill()
+        wait_until(lambda: set(publishing.texts) <= record.texts(), seconds=30, what="all is received")
+        if mode == "lease":
+            wait_until(lambda: not Delivery.objects.exists(), seconds=30, what="all is done")
+    return publishing, record
+
+
+@pytest.mark.parametrize("mode", ["cursor", "lease"])
+def test_what_was_answered_holds(
+    client: Client, channel: str, subscribe: Subscribe, messages_database: str, wait_until: Any, mode: str
+) -> None:
+    reader = subscribe(mode, **({"ack_deadline_seconds": 1} if mode == "lease" else {}))
+    with killable() as killed:
+        publishing, record = traffic(killed, client, channel, reader, mode, wait_until)
+
+    assert record.texts() == set(publishing.texts)
+    assert len(publishing.texts) > 500
+    assert record.statuses() <= {200, 409, 503}
+    if mode == "lease":
+        assert not record.came_again()
+        assert not record.doubled()
+        assert [one for one in record.receipts if one.attempt > 1], "nobody was killed with anything"
+    else:
+        assert not record.went_back()
+        assert len(record.committed) > 50
+
+
+def test_a_web_that_answers_before_it_has_committed_is_found_out(
+    client: Client, channel: str, subscribe: Subscribe, messages_database: str, wait_until: Any
+) -> None:
+    reader = subscribe("lease", ack_deadline_seconds=1)
+    with killable("hasty") as killed:
+        _, record = traffic(killed, client, channel, reader, "lease", wait_until)
+    assert record.came_again() or record.doubled()
+
+
+@pytest.mark.parametrize("manner", ["careful", "forgetful"])
+def test_a_seek_in_the_middle_of_traffic(
+    client: Client, channel: str, subscribe: Subscribe, messages_database: str, wait_until: Any, manner: str
+) -> None:
+    """What was leased before it, and is acknowledged after it, comes again all the same."""
+    reader = subscribe("lease", ack_deadline_seconds=2)
+    client.publish(channel, *map(str, range(300)))
+    record = Record()
+    with killable(*([] if manner == "careful" else [manner])) as web:
+        callers = [Caller(web.url, client.key) for _ in range(8)]
+        slow = [Work(caller, reader, "lease", record, most=5, seconds=0.1) for caller in callers]
+        with Threads([work.run for work in slow]):
+            for _ in range(4):
+                time.sleep(0.35)
+                seek(reader, parse("earliest"))
+            sought_at = time.time()
+            wait_until(lambda: not Delivery.objects.exists() and time.time() > sought_at + 3, seconds=30)
+
+    last = max(one.generation for one in record.receipts)
+    assert last == 5
+    given = {one.text for one in record.receipts if one.generation == last}
+    if manner == "careful":
+        assert given == set(map(str, range(300)))
+        assert record.refused, "nothing was on its way when somebody sought"
+    else:
+        assert given != set(map(str, range(300)))
+
+
+@pytest.mark.parametrize("manner", ["careful", "forgetful"])
+def test_a_commit_from_before_a_seek(
+    client: Client, channel: str, subscribe: Subscribe, messages_database: str, manner: str
+) -> None:
+    reader = subscribe("cursor")
+    client.publish(channel, *map(str, range(10)))
+    with killable(*([] if manner == "careful" else [manner])) as web:
+        program = Client(web.url, client.key)
+        before = program.fetch(reader)
+        seek(reader, parse("earliest"))
+        assert len(program.texts(reader)) == 10
+        said = {name: before[name] for name in ("position", "generation")}
+        program.post(f"subscriptions/{reader}/commit", said, 409 if manner == "careful" else 200)
+        assert len(program.texts(reader)) == (10 if manner == "careful" else 0)

@@ -1,0 +1,107 @@
+"""PostgreSQL: cursors, rows and records. What a transaction writes is there whole, or not at all.
+
+As `subscribers_app.pulling.ledger`, for which nothing is decided here either.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.leasing import Delivery, Rows, State
+from relaycore.delivering.skipping import Noted
+
+from .channel import Away
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Undelivered: above `after`, up to `upto`; at most so many, None: not known."""
+
+    cause: str
+    after: str
+    upto: str
+    messages: int | None
+
+    def covers(self, position: str) -> bool:
+        return self.after < position <= self.upto
+
+
+@dataclass
+class Entry:
+    """A locked subscription, as it stands within the transaction. `now`: ms since 1970."""
+
+    cursor: Cursor = field(default_factory=Cursor)
+    noted: Noted = field(default_factory=Noted)
+    is_active: bool = True
+    rows: dict[str, Delivery] = field(default_factory=dict)
+    now: int = 0
+    records: list[Record] = field(default_factory=list)
+    after: list[Callable[[], None]] = field(default_factory=list)
+
+    def due(self, most: int) -> Rows:
+        on_their_way = sorted(one.position for one in self.rows.values() if one.state is not State.DEAD)
+        due = [self.rows[one] for one in on_their_way if self.rows[one].is_due(self.now)]
+        return Rows(due[:most], len(on_their_way), min(on_their_way, default=""))
+
+    def find(self, positions: Iterable[str]) -> dict[str, Delivery]:
+        return {one: self.rows[one] for one in positions if one in self.rows}
+
+    def insert(self, new: Sequence[Delivery]) -> None:
+        """A row that is dead is another one from now on; one that is on its way stays."""
+        for one in new:
+            if one.position not in self.rows or self.rows[one.position].state is State.DEAD:
+                self.rows[one.position] = one
+
+    def update(self, changed: Sequence[Delivery]) -> None:
+        self.rows |= {one.position: one for one in changed if one.position in self.rows}
+
+    def delete(self, positions: Iterable[str]) -> None:
+        for one in positions:
+            self.rows.pop(one, None)
+
+    def record(self, cause: str, after: str, upto: str, messages: int | None) -> None:
+        self.records.append(Record(cause, after, upto, messages))
+
+
+class Ledger:
+    """Of several subscriptions."""
+
+    def __init__(self, random: random.Random) -> None:
+        self._random = random
+        self.entries: dict[str, Entry] = {}
+        self.clock_offset = 0
+        self.time = 0
+        self.has_faults = True
+        self.lost = 0
+        self.recorded: Callable[[str, Entry], None] = lambda name, entry: None
+        self.written: Callable[[str, Entry, Entry], None] = lambda name, before, after: None
+
+    @property
+    def now(self) -> int:
+        return self.time + self.clock_offset
+
+    def transaction(self, name: str, work: Callable[[Entry], Answer]) -> Answer:
+        """What this says of the locked row, once it is committed.
+
+        Raises:
+            Away: it was not done; or it was, and the answer got lost.
+        """
+        fate = self._random.random() if self.has_faults else 1.0
+        before = self.entries[name]
+        entry = replace(before, rows=dict(before.rows), now=self.now, records=[], after=[])
+        answer = work(entry)
+        if fate < 0.05:
+            raise Away
+        self.entries[name] = entry
+        self.recorded(name, entry)
+        for then in entry.after:
+            then()
+        self.written(name, before, entry)
+        if fate < 0.1:
+            self.lost += 1
+            raise Away
+        return answer

@@ -1,0 +1,326 @@
+"""Controls: without one of the rules of `relaycore.delivering` the same schedules find what it is for."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from relaycore.delivering import giving, leasing, reading, seeking, settling
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, State
+from relaycore.delivering.reading import ReadAhead
+from relaycore.delivering.settings import Settings
+from relaycore.delivering.skipping import Noted
+from relaycore.errors import CursorMoved
+from relaycore.storing.expiring import Expired
+
+from .channel import Away
+from .clients import Operators
+from .ledger import Entry
+from .process import Process
+from .test_delivering import play
+from .watch import Reader
+from .world import BACK_MS, READERS
+
+ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
+    "append": lambda chance: (chance.randint(1, 4),),
+    "run": lambda chance: (chance.randint(1, 40),),
+    "kill": lambda chance: (chance.randint(0, 9),),
+    "retain": lambda chance: (chance.randint(1, 5),),
+    "jump": lambda chance: (chance.choice([-BACK_MS, BACK_MS, -3000, 5000]),),
+    "seek": lambda chance: (chance.randint(0, 9), chance.randint(0, 999)),
+    "redrive": lambda chance: (chance.randint(0, 9),),
+}
+
+
+def searched(promise: int, reader: str, names: Sequence[str] = (), most: int = 400) -> bool:
+    """Whether one of many schedules of these operations breaks this promise."""
+    for seed in range(most):
+        chance = random.Random(seed)
+        operations = [chance.choice(["append", "run", "run", "kill", *names]) for _ in range(30)]
+        schedule = [(name, *ARGUMENTS[name](chance)) for name in operations]
+        if any(number == promise for number, _ in play(schedule, seed, reader).broken):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("reader", [one.name for one in READERS])
+def test_with_all_rules_these_schedules_find_nothing(reader: str) -> None:
+    for promise in range(1, 10):
+        assert not searched(promise, reader, ["seek", "redrive", "retain", "jump"], most=15)
+
+
+# --- 1: rows are made in the step that moves the cursor -------------------------------------------
+
+
+def test_control_a_cursor_that_moves_without_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Entry, "insert", lambda self, new: None)
+    assert searched(1, "lease")
+
+
+def test_control_rows_that_are_made_in_another_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    transact, insert = Process._transact, Entry.insert
+    made: list[Sequence[Delivery]] = []
+
+    def in_two(self: Process, reader: Reader, work: Callable[[Entry], Any]) -> Any:
+        made.clear()
+        answer = transact(self, reader, work)
+        new = list(made)
+        transact(self, reader, lambda entry: [insert(entry, one) for one in new])
+        return answer
+
+    monkeypatch.setattr(Entry, "insert", lambda self, new: made.append(new))
+    monkeypatch.setattr(Process, "_transact", in_two)
+    assert searched(1, "lease")
+
+
+def test_control_a_cursor_that_moves_past_what_was_not_leased(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = leasing.lease
+
+    def all_of_it(
+        settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, most: int, now: int
+    ) -> Leased:
+        leased = lease(settings, cursor, rows, ahead, most, now)
+        return replace(leased, cursor=replace(cursor, position=ahead.upto)) if leased.new else leased
+
+    monkeypatch.setattr(giving, "lease", all_of_it)
+    assert searched(1, "delayed")
+
+
+def test_control_what_was_read_is_taken_for_all_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ReadAhead.first
+
+    def up_to_the_end(self: ReadAhead, *limits: Any) -> tuple[list[Any], str]:
+        return first(self, *limits)[0], self.looked
+
+    monkeypatch.setattr(ReadAhead, "first", up_to_the_end)
+    assert searched(1, "cursor")
+    assert searched(1, "lease")
+
+
+# --- 2: generations -------------------------------------------------------------------------------
+
+
+def test_control_an_ack_from_before_a_seek(monkeypatch: pytest.MonkeyPatch) -> None:
+    settle = settling.settle
+    monkeypatch.setattr(settling, "meant", lambda cursor, tokens: [token.position for token in tokens])
+
+    def whatever_generation(cursor: Cursor, tokens: Any, *others: Any) -> settling.Settled:
+        return settle(cursor, [replace(one, generation=cursor.generation) for one in tokens], *others)
+
+    monkeypatch.setattr(settling, "settle", whatever_generation)
+    assert searched(5, "lease", ["seek"])
+
+
+def test_control_a_commit_from_before_a_seek(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cursor, "_require", lambda self, generation: None)
+    assert searched(5, "cursor", ["seek"])
+
+
+def test_control_a_seek_that_leaves_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Operators, "_delete", lambda self, entry, moving: None)
+    assert searched(2, "lease", ["seek"])
+
+
+def test_control_a_seek_back_that_forgets_rows_whose_message_retention_has_deleted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(seeking, "reach", lambda to, noted: to)
+    assert searched(1, "lease", ["seek", "retain"], most=2000)
+
+
+def test_control_a_seek_that_does_not_say_what_was_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeking, "reach", lambda to, noted: "")
+    assert searched(1, "lease", ["seek"])
+
+
+def test_control_a_dead_letter_is_redriven_above_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_of_them(cursor: Cursor, rows: Any, now: int) -> list[Delivery]:
+        return [one.redrive(now) for one in rows if one.state is State.DEAD]
+
+    monkeypatch.setattr(settling, "redrive", all_of_them)
+    assert searched(2, "once", ["seek", "redrive"], most=2000)
+
+
+# --- 3: commits -----------------------------------------------------------------------------------
+
+
+def test_control_a_commit_past_what_was_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    def anywhere(self: Cursor, position: str, generation: int | None = None) -> Cursor:
+        self._require(generation)
+        if position < self.position:
+            raise CursorMoved(self.position, self.generation)
+        return replace(self, position=position, fetched=max(self.fetched, position))
+
+    monkeypatch.setattr(Cursor, "commit", anywhere)
+    assert searched(5, "cursor")
+
+
+def test_control_a_commit_that_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def back(self: Cursor, position: str, generation: int | None = None) -> Cursor:
+        self._require(generation)
+        return replace(self, position=min(position, self.fetched))
+
+    monkeypatch.setattr(Cursor, "commit", back)
+    assert searched(8, "cursor")
+
+
+# --- 4: tokens name their attempt -----------------------------------------------------------------
+
+
+def test_control_an_ack_by_position_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Delivery, "is_held", lambda self, attempt: self.state is State.LEASED)
+    assert searched(5, "delayed")
+
+
+def test_control_attempts_begin_anew_after_a_redrive(monkeypatch: pytest.MonkeyPatch) -> None:
+    def anew(self: Delivery, now: int) -> Delivery:
+        return replace(self, state=State.WAITING, attempt=0, before=0, due_at=now, deadline_at=0, why="")
+
+    monkeypatch.setattr(Delivery, "redrive", anew)
+    assert searched(5, "ordered", ["redrive", "redrive"], most=2000)
+
+
+def test_control_an_ack_after_the_last_deadline_is_too_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Delivery, "has_lapsed", lambda self, attempt: False)
+    assert searched(5, "ordered")
+
+
+# --- 5: nobody is answered before all of it is committed ------------------------------------------
+
+
+def test_control_who_is_answered_before_the_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    transact = Process._transact
+
+    def at_once(self: Process, reader: Reader, work: Callable[[Entry], Any]) -> Any:
+        answers: list[Any] = []
+
+        def told(entry: Entry) -> Any:
+            answers.append(work(entry))
+            return answers[0]
+
+        try:
+            return transact(self, reader, told)
+        except Away:
+            return answers[0]
+
+    monkeypatch.setattr(Process, "_transact", at_once)
+    assert searched(5, "lease")
+
+
+@pytest.mark.parametrize(("reader", "promise"), [("cursor", 1), ("lease", 8)])
+def test_control_what_was_read_ahead_is_trusted_wherever_the_cursor_is(
+    monkeypatch: pytest.MonkeyPatch, reader: str, promise: int
+) -> None:
+    begin, lease = giving._begin, leasing.lease
+
+    def here(standing: giving.Standing, ahead: Ahead, expired: Expired) -> giving.Handed | None:
+        cursor = standing.cursor
+        return begin(standing, replace(ahead, above=cursor.position, generation=cursor.generation), expired)
+
+    def from_here(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: int) -> Leased:
+        ahead = replace(ahead, above=cursor.position, generation=cursor.generation)
+        return lease(settings, cursor, rows, ahead, *others)
+
+    monkeypatch.setattr(giving, "_begin", here)
+    monkeypatch.setattr(giving, "lease", from_here)
+    monkeypatch.setattr(Cursor, "_require", lambda self, generation: None)
+    assert searched(promise, reader, ["seek"])
+
+
+# --- 6 and 7: how much is on its way, and in which order ------------------------------------------
+
+
+def varied(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    """Messages are leased as if something else was set."""
+    lease = leasing.lease
+
+    def other(given: Settings, *others: Any) -> Leased:
+        return lease(replace(given, **settings), *others)
+
+    monkeypatch.setattr(giving, "lease", other)
+
+
+def test_control_rows_without_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    varied(monkeypatch, most_outstanding=1000)
+    assert searched(4, "lease")
+
+
+def test_control_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    varied(monkeypatch, is_ordered=False)
+    assert searched(3, "ordered")
+
+
+def test_control_a_row_that_is_not_due_holds_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = leasing.lease
+
+    def blind(settings: Settings, cursor: Cursor, rows: Rows, *others: Any) -> Leased:
+        return lease(settings, cursor, rows if rows.due else Rows(), *others)
+
+    monkeypatch.setattr(giving, "lease", blind)
+    assert searched(3, "ordered")
+
+
+def test_control_one_attempt_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = Delivery.has_spent
+    monkeypatch.setattr(Delivery, "has_spent", lambda self, given: spent(replace(self, before=1), given))
+    assert searched(7, "ordered")
+
+
+def test_control_a_lease_that_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    due = Delivery.is_due
+    monkeypatch.setattr(Delivery, "is_due", lambda self, now: due(self, now + 1500))
+    assert searched(2, "delayed")
+
+
+def test_control_a_delay_that_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Process, "_ripe_before", lambda self, reader: None)
+    assert searched(9, "delayed")
+
+
+# --- 8: what retention has deleted ----------------------------------------------------------------
+
+
+def test_control_what_was_deleted_is_asked_before_the_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Process, "_expired", lambda self, read, early: early)
+    assert searched(1, "cursor", ["retain"], most=2000)
+
+
+def test_control_what_was_deleted_is_not_asked_for_the_next_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    add = ReadAhead.add
+
+    def keep(self: ReadAhead, *given: Any) -> None:
+        noted = self._expired
+        add(self, *given)
+        self._expired = noted
+
+    monkeypatch.setattr(ReadAhead, "add", keep)
+    monkeypatch.setattr(reading, "RECORD_SECONDS", 1e9)
+    assert searched(1, "cursor", ["retain"], most=2000)
+
+
+def test_control_what_was_deleted_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(giving, "skip", lambda position, noted, expired: (noted, None))
+    assert searched(1, "lease", ["retain"])
+
+
+def test_control_what_was_deleted_is_noted_and_not_put_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    def noted(position: str, noted: Noted, expired: Expired) -> tuple[Noted, None]:
+        return Noted(expired.upto, expired.messages), None
+
+    monkeypatch.setattr(giving, "skip", noted)
+    assert searched(1, "cursor", ["retain"])
+
+
+# --- 9: clocks ------------------------------------------------------------------------------------
+
+
+def test_control_rows_hang_after_a_clock_has_fallen_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_its_time(self: Delivery, now: int) -> bool:
+        return self.state is not State.DEAD and self.due_at <= now
+
+    assert not searched(6, "lease", ["jump"], most=40)
+    monkeypatch.setattr(Delivery, "is_due", by_its_time)
+    assert searched(6, "lease", ["jump"])

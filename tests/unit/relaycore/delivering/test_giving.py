@@ -1,0 +1,61 @@
+"""One fetch, on a locked subscription."""
+
+from dataclasses import replace
+
+import pytest
+
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
+from relaycore.delivering.leasing import Ahead, Rows
+from relaycore.delivering.settings import Settings
+from relaycore.delivering.skipping import Noted, Skip
+from relaycore.storing.expiring import NOTHING, Expired
+
+from .places import NOW, at
+
+HERE = Standing(Cursor(at(2), at(4), 3), Noted())
+AHEAD = Ahead(at(2), at(6), [(at(5), b"5"), (at(6), b"6")], 3)
+ELSEWHERE = [replace(AHEAD, above=at(1)), replace(AHEAD, above=at(3)), replace(AHEAD, generation=2)]
+
+
+def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | None:
+    handed = lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
+    assert not isinstance(handed, Unread)
+    return handed
+
+
+def no_rows() -> Rows:
+    raise AssertionError("rows are not needed")
+
+
+@pytest.mark.parametrize("ahead", ELSEWHERE)
+def test_what_was_read_elsewhere_is_read_anew_and_nothing_is_noted(ahead: Ahead) -> None:
+    assert fetch(HERE, ahead, Expired(at(9), 9)) is None
+    assert lease_next(HERE, Settings(), no_rows, ahead, 1, NOW, Expired(at(9), 9)) is None
+
+
+def test_while_it_is_paused_nothing_is_handed_out_or_noted() -> None:
+    paused = replace(HERE, is_active=False)
+    nothing = Handed(HERE.cursor, HERE.noted, is_active=False)
+    assert fetch(paused, AHEAD, Expired(at(9), 9)) == nothing
+    assert lease_next(paused, Settings(), no_rows, AHEAD, 1, NOW, Expired(at(9), 9)) == nothing
+
+
+def test_a_fetch_moves_what_was_fetched_and_not_the_cursor() -> None:
+    assert fetch(HERE, AHEAD, NOTHING) == Handed(Cursor(at(2), at(6), 3), Noted())
+
+
+def test_a_lease_moves_the_cursor_up_to_what_has_a_row() -> None:
+    found = leased(HERE, AHEAD)
+    assert found is not None
+    assert found.leased is not None
+    assert [one.position for one in found.leased.new] == [at(5)]
+    assert found.cursor == Cursor(at(5), at(5), 3)
+
+
+def test_what_was_deleted_above_the_cursor_is_told_with_it() -> None:
+    expired = Expired(at(4), 3)
+    for found in (fetch(HERE, AHEAD, expired), leased(HERE, AHEAD, expired)):
+        assert found is not None
+        assert found.noted == Noted(at(4), 3)
+        assert found.missed == Skip(at(2), at(4), 3)
