@@ -6,16 +6,28 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import ceiling, contenders, door, footprint, history, hot, latency, rates, variations
+from benchmarks import (
+    ceiling,
+    contenders,
+    door,
+    footprint,
+    history,
+    hot,
+    latency,
+    pull,
+    rates,
+    variations,
+    waiting,
+)
 from benchmarks.progress import say
 from benchmarks.relay import Relay, running
 from benchmarks.results import Results
 from benchmarks.steady import Effort
 
-SECTIONS = "abcdefgh"
+SECTIONS = "abcdefghi"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -40,6 +52,7 @@ class Plan:
     requests: int = 2000
     published_seconds: float = 10.0
     asked: int = 3
+    pulled: pull.Effort = field(default_factory=pull.Effort)
     apart: bool = True
 
 
@@ -60,6 +73,7 @@ QUICK = Plan(
     requests=50,
     published_seconds=0.3,
     asked=1,
+    pulled=pull.Effort(2, 5, 1000, 1, waiting.Effort(3, 20, 0.5, 1000, 1)),
     apart=False,
 )
 
@@ -68,7 +82,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure the sections that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="How fast Relay is.")
     parser.add_argument("--only", default=SECTIONS, help=f"sections, such as b,c; all are {SECTIONS}")
-    parser.add_argument("--quick", action="store_true", help="does all of it work? half a minute, no speed")
+    parser.add_argument("--quick", action="store_true", help="does all of it work? a minute or two, no speed")
     parser.add_argument(
         "--peer", action="append", metavar="WORD", help="of (f) only those with WORD in the name"
     )
@@ -112,6 +126,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
         ),
         "g": lambda relay: history.measure(relay, results, plan.history),
         "h": lambda relay: _measure_web(relay, results, plan),
+        "i": lambda relay: pull.measure(relay, results, plan.pulled),
     }
     with_standby: dict[str, Callable[[Relay], None]] = {
         "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),

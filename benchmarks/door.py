@@ -5,23 +5,16 @@ of asyncpg for each request (`peers/fastapi_insert.py`). Both look at who asks.
 """
 
 import asyncio
-import importlib.util
-import os
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from statistics import median
 from typing import Final
-from urllib.parse import urlsplit
 
-from benchmarks.contenders import PEERS
+from benchmarks.connection import Connection, request
 from benchmarks.progress import say
 from benchmarks.relay import Relay
 from benchmarks.results import Results
-from benchmarks.target import WrongResult
-from benchmarks.web import Web, length_of, relay_web, serving
-from relaystack.ports import free_port
+from benchmarks.web import Web, peer_web, relay_web
 
 RELAY: Final = "published by HTTP, one by one"
 PEER: Final = "FastAPI and asyncpg, one by one"
@@ -32,58 +25,8 @@ _CHANNEL: Final = "door"
 _LINES: Final = 1000
 
 
-class _Client(asyncio.Protocol):
-    """One connection: sends a request when it is told to, and says how long each answer took."""
-
-    def __init__(self, request: bytes) -> None:
-        self._request = request
-        self._transport: asyncio.Transport
-        self._sent_at = 0.0
-        self._answered: asyncio.Future[float] | None = None
-        self._buffer = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-
-    def ask(self, since: float) -> "asyncio.Future[float]":
-        """Seconds since that moment until the answer is there."""
-        self._sent_at = since
-        self._answered = asyncio.get_running_loop().create_future()
-        self._transport.write(self._request)
-        return self._answered
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head, separator, body = self._buffer.partition(b"\r\n\r\n")
-        if not separator or self._answered is None:
-            return
-        if len(body) < (length := length_of(head)):
-            return
-        self._buffer = body[length:]
-        answered, self._answered = self._answered, None
-        if head.startswith(b"HTTP/1.1 202 "):
-            answered.set_result(time.perf_counter() - self._sent_at)
-        else:
-            answered.set_exception(WrongResult(head.decode("latin-1")))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._answered is not None and not self._answered.done():
-            self._answered.set_exception(WrongResult("the connection has ended"))
-
-    def close(self) -> None:
-        """In the end."""
-        self._transport.close()
-
-
 def _request(web: Web, body: bytes, content_type: str = "text/plain") -> bytes:
-    """As it goes over the wire."""
-    head = (
-        f"POST /api/v1/channels/{_CHANNEL}/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        f"Authorization: Bearer {web.token}\r\nContent-Type: {content_type}\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    return request(web, f"/api/v1/channels/{_CHANNEL}/messages", body, content_type)
 
 
 def measure(relay: Relay, results: Results, seconds: float, times: int) -> None:
@@ -106,7 +49,7 @@ def measure(relay: Relay, results: Results, seconds: float, times: int) -> None:
 
 def _measure_both(relay: Relay, ours: Web, results: Results, seconds: float, times: int) -> None:
     servers = {RELAY: ours}
-    with _peer(relay, results) as peer:
+    with peer_web(relay, results, PEER, "fastapi_insert") as peer:
         if peer is not None:
             servers = {PEER: peer, RELAY: ours}
         found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
@@ -124,22 +67,22 @@ def _measure_both(relay: Relay, ours: Web, results: Results, seconds: float, tim
 
 
 def _closed(
-    server: Web, seconds: float, request: bytes = b"", connections: int = _CONNECTIONS
+    server: Web, seconds: float, asked: bytes = b"", connections: int = _CONNECTIONS
 ) -> tuple[float, float]:
     """As fast as it answers: requests for each second, and CPU seconds of the server for each."""
     before, began = server.cpu(), time.perf_counter()
-    answered = asyncio.run(_ask_for(server, request or _request(server, _PAYLOAD), connections, seconds))
+    answered = asyncio.run(_ask_for(server, asked or _request(server, _PAYLOAD), connections, seconds))
     return answered / (time.perf_counter() - began), (server.cpu() - before) / max(1, answered)
 
 
-async def _ask_for(server: Web, request: bytes, connections: int, seconds: float) -> int:
-    clients = await _connect(server, request, connections)
+async def _ask_for(server: Web, asked: bytes, connections: int, seconds: float) -> int:
+    clients = [await Connection.open(server) for _ in range(connections)]
     until = time.perf_counter() + seconds
 
-    async def one_after_another(client: _Client) -> int:
+    async def one_after_another(client: Connection) -> int:
         answered = 0
-        while (now := time.perf_counter()) < until:
-            await client.ask(now)
+        while time.perf_counter() < until:
+            await client.ask(asked)
             answered += 1
         return answered
 
@@ -156,44 +99,20 @@ def _at_rate(server: Web, per_second: float, seconds: float) -> float:
 
 
 async def _ask_at(server: Web, per_second: float, seconds: float) -> Sequence[float]:
-    clients = await _connect(server, _request(server, _PAYLOAD), _CONNECTIONS)
+    clients = [await Connection.open(server) for _ in range(_CONNECTIONS)]
+    asked = _request(server, _PAYLOAD)
     began = time.perf_counter() + 0.1
 
-    async def its_share(number: int, client: _Client) -> list[float]:
+    async def its_share(number: int, client: Connection) -> list[float]:
         took = []
         for index in range(number, int(per_second * seconds), _CONNECTIONS):
             due = began + index / per_second
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            took.append(await client.ask(due))
+            await client.ask(asked)
+            took.append(time.perf_counter() - due)
         return took
 
     found = await asyncio.gather(*(its_share(number, client) for number, client in enumerate(clients)))
     for client in clients:
         client.close()
     return [one for share in found for one in share]
-
-
-async def _connect(server: Web, request: bytes, connections: int) -> list[_Client]:
-    loop = asyncio.get_running_loop()
-    made = [
-        await loop.create_connection(lambda: _Client(request), "127.0.0.1", server.port)
-        for _ in range(connections)
-    ]
-    return [client for _, client in made]
-
-
-@contextmanager
-def _peer(relay: Relay, results: Results) -> Iterator[Web | None]:
-    missing = [name for name in ("fastapi", "asyncpg") if importlib.util.find_spec(name) is None]
-    if missing:
-        results.skip(PEER, f"no {' and '.join(missing)}: benchmarks/peers/requirements.txt")
-        yield None
-        return
-    token = relay.stack.info["token"]
-    url = urlsplit(relay.stack.info["database_url"])._replace(query="").geturl()
-    environment = {**os.environ, "DATABASE_URL": url, "TOKEN": token}
-    port = free_port()
-    argv = [sys.executable, "-m", "uvicorn", "fastapi_insert:app", "--app-dir", str(PEERS)]
-    argv += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
-    with serving(argv, environment, port, token) as peer:
-        yield peer

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,19 @@ from relaycore.policy import parse
 prefix, count, policy = sys.stdin.readline().split(maxsplit=2)
 for number in range(int(count)):
     registration.start(prefix + str(number), parse(json.loads(policy)))
+"""
+_SUBSCRIBE = """
+import json, sys
+from channels_app.models import Channel
+from subscribers_app.models import Subscription
+channel, mode, names = json.load(sys.stdin)
+row = Channel.objects.get(channel=channel)
+Subscription.objects.bulk_create(Subscription(name=name, channel=row, mode=mode) for name in names)
+"""
+_UNSUBSCRIBE = """
+import sys
+from subscribers_app.models import Subscription
+Subscription.objects.filter(name__startswith=sys.stdin.readline().strip()).delete()
 """
 _STOP = """
 import sys
@@ -63,6 +76,14 @@ class Relay(Target):
     def make_channel(self, name: str) -> None:
         """One that nobody listens to."""
         self.stack.http.post("/api/v1/channels", json={"channel": name}).raise_for_status()
+
+    def subscribe(self, channel: str, mode: str, names: Sequence[str]) -> None:
+        """New pull subscriptions of a channel, from its first message on."""
+        self._manage(_SUBSCRIBE, json.dumps([channel, mode, list(names)]))
+
+    def unsubscribe(self, prefix: str) -> None:
+        """No subscriptions whose names begin so any more: channels that have any cannot be stopped."""
+        self._manage(_UNSUBSCRIBE, prefix + "\n")
 
     @contextmanager
     def listening(self, *shapes: Shape, policy: str = '"content"') -> Iterator[None]:

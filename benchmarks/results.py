@@ -66,7 +66,7 @@ class Results:
             for f in self.figures
         ]
         rows += [(name, "", "", f"skipped: {why}") for name, why in self.skipped.items()]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
         return "\n".join(
             f"{name:<{widths[0]}}  {value:>{widths[1]}} {unit:<{widths[2]}}  {ratio}".rstrip()
             for name, value, unit, ratio in rows

@@ -1,5 +1,7 @@
 """Web processes that a benchmark starts itself: Relay's, exactly as a deployment has it, or a peer's."""
 
+import importlib.util
+import os
 import socket
 import subprocess
 import sys
@@ -8,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import psutil
 
+from benchmarks.contenders import PEERS
 from benchmarks.processes import cpu_seconds, end, family
 from benchmarks.relay import Relay
+from benchmarks.results import Results
 from benchmarks.target import WrongResult
 from relayproject.processes import processes
 from relaystack.ports import free_port
@@ -44,6 +49,24 @@ def relay_web(relay: Relay, application: str = "application") -> Iterator[Web]:
     environment = {**relay.stack.environment, "RELAY_WEB_REQUESTS_PER_MINUTE": "0"}
     with serving(web_command(port, application), environment, port, relay.stack.info["token"]) as web:
         yield web
+
+
+@contextmanager
+def peer_web(relay: Relay, results: Results, name: str, module: str) -> Iterator[Web | None]:
+    """A program of `peers/` that is FastAPI and asyncpg; None if these are not installed."""
+    missing = [package for package in ("fastapi", "asyncpg") if importlib.util.find_spec(package) is None]
+    if missing:
+        results.skip(name, f"no {' and '.join(missing)}: benchmarks/peers/requirements.txt")
+        yield None
+        return
+    token = relay.stack.info["token"]
+    url = urlsplit(relay.stack.info["database_url"])._replace(query="").geturl()
+    environment = {**os.environ, "DATABASE_URL": url, "TOKEN": token}
+    port = free_port()
+    argv = [sys.executable, "-m", "uvicorn", f"{module}:app", "--app-dir", str(PEERS)]
+    argv += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
+    with serving(argv, environment, port, token) as peer:
+        yield peer
 
 
 def web_command(port: int, application: str = "application") -> list[str]:

@@ -120,9 +120,11 @@ def one_per_loop(make: Callable[[], _Made]) -> Callable[[], _Made]:
 
     def get() -> _Made:
         loop = asyncio.get_running_loop()
-        if loop not in made:
-            made[loop] = make()
-        return made[loop]
+        try:
+            return made[loop]
+        except KeyError:
+            made[loop] = found = make()
+            return found
 
     return get
 

@@ -8,7 +8,7 @@ from access_app.actor import Actor
 from compat_app.log_queue import registering, standing
 from compat_app.log_queue.asked import Said
 from compat_app.log_queue.failures import NO_TOPIC, Failure
-from compat_app.log_queue.reader import Reader
+from compat_app.log_queue.reader import IsGone, Reader
 from compat_app.log_queue.readers import readers
 from compat_app.log_queue.registering import in_a_thread
 from compat_app.log_queue.remembering import CONSUMER, PRODUCER, Known, ids
@@ -29,13 +29,19 @@ NO_ROOM: Final = "More is being produced than this process takes up at once. Try
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `holder`: who asks; None: anybody may. `share`: of the memory for what is published."""
+    """A request.
+
+    holder:  who asks; None: anybody may
+    share:   of the memory for what is published
+    is_gone: whether the client has gone away
+    """
 
     said: Said
     holder: Holder | None
     producer: Producer
     actor: Actor
     share: Share
+    is_gone: IsGone
 
     def channel(self, right: str) -> str:
         """The channel of the topic that is meant.
@@ -134,7 +140,7 @@ async def register_consumer(call: Call) -> Answer:
 
 async def consume(call: Call) -> Answer:
     """The next message. It is this consumer's once it is answered, and the offset is above it."""
-    found = await (await _reader(call)).consume()
+    found = await (await _reader(call)).consume(call.is_gone)
     if found is None:
         raise Failure(f"No new message is published to {call.said.topic()}.")
     payload = found["message"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -134,7 +135,9 @@ class LogQueue:
                 said = asked.read(scope["query_string"], body)
             else:
                 said = await asyncio.to_thread(asked.read, scope["query_string"], body)
-            return await work(Call(said, holder, producer, actor, share))
+            return await work(
+                Call(said, holder, producer, actor, share, functools.partial(_is_gone, request))
+            )
         finally:
             share.give_back()
 
@@ -168,6 +171,16 @@ async def _body(request: Request, receive: Receive, share: Share, most: int) -> 
     if b"transfer-encoding" not in request.headers:
         return b""
     return await request.body(grow)
+
+
+async def _is_gone(request: Request) -> bool:
+    """Whether the client has gone away by now."""
+    gone = asyncio.ensure_future(request.until_gone())
+    for _ in range(2):
+        await asyncio.sleep(0)
+    found = gone.done()
+    gone.cancel()
+    return found
 
 
 async def _let_pass(receive: Receive) -> None:

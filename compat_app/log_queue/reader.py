@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from access_app.actor import Actor
@@ -9,6 +10,7 @@ from compat_app.log_queue import registering, standing
 from compat_app.log_queue.failures import Failure
 from compat_app.log_queue.moving import Move, mover
 from compat_app.log_queue.remembering import Known
+from relaybase.http.bodies import Gone
 from relaycore.delivering.beginning import Start
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import Document, ReadAhead
@@ -21,6 +23,11 @@ from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.writing import note
 
 _LOOK_SECONDS: Final = 2.0
+
+_PATIENCE_SECONDS: Final = 0.2
+
+IsGone = Callable[[], Awaitable[bool]]
+"""Whether the client has gone away."""
 
 PAUSED: Final = "This consumer is paused: an operator has done that to its subscription."
 
@@ -47,18 +54,24 @@ class Reader:
         """Whether somebody is being answered."""
         return self._turn.locked()
 
-    async def consume(self) -> Document | None:
+    async def consume(self, is_gone: IsGone) -> Document | None:
         """The next message, once the cursor is above it and that is committed. None: nothing was produced.
 
         Raises:
             Failure: it is paused.
+            Gone: the client has gone away while it waited. Nothing was consumed for it.
             SubscriptionUnknown: it was deleted.
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
         """
-        self.used_at = time.monotonic()
+        self.used_at = began = time.monotonic()
+
+        async def is_wanted() -> bool:
+            # Whoever is answered at once has had no time to go.
+            return time.monotonic() - began < _PATIENCE_SECONDS or not await is_gone()
+
         async with self._turn:
             try:
-                return await self._consume()
+                return await self._consume(is_wanted)
             except BaseException:
                 # Where the cursor stands is not known, or what was read cannot be gone on with.
                 self._let_go()
@@ -98,7 +111,7 @@ class Reader:
 
     # --- consuming -----------------------------------------------------------------------
 
-    async def _consume(self) -> Document | None:
+    async def _consume(self, is_wanted: Callable[[], Awaitable[bool]]) -> Document | None:
         while True:
             cursor = self._cursor or await self._look()
             first = await self._first(cursor)
@@ -109,6 +122,8 @@ class Reader:
                     return None
                 continue
             await self._note(cursor)
+            if not await is_wanted():
+                raise Gone
             position = first["position"]
             if await mover().move(Move(self.known.subscription, cursor, position)):
                 generation = cursor.generation

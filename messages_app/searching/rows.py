@@ -1,7 +1,9 @@
 """A stored message as JSON has it, for the API and for exports."""
 
 import base64
+import functools
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +15,10 @@ COLUMNS = (
     *("id", "channel", "message", "encoding", "received_at", "position"),
     *("attributes", "content_type", "produced_by"),
 )
+
+
+_quoted = json.encoder.encode_basestring
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class MessageSchema(serializers.Serializer):  # type: ignore[type-arg]
@@ -57,6 +63,27 @@ def row(document: Document) -> dict[str, Any]:
     }
 
 
+def text(document: Mapping[str, Any]) -> str:
+    """The same, as the JSON of `relaybase.http.hot.answers`, which takes half as long."""
+    payload, attributes = document["message"], document.get("attributes")
+    message = (
+        f'{_quoted(payload)},"encoding":"utf-8"'
+        if isinstance(payload, str)
+        else f'"{base64.b64encode(payload).decode()}","encoding":"base64"'
+    )
+    return (
+        f'{{"id":"{document["_id"]}","channel":{_quoted(document["channel"])},"message":{message},'
+        f'"received_at":"{timestamp(document["received_at"])}","position":"{document["position"]}",'
+        f'"attributes":{"null" if attributes is None else _encode(attributes)},'
+        f'"content_type":{_quoted_or_null(document.get("content_type"))},'
+        f'"produced_by":{_quoted_or_null(document.get("produced_by"))}}}'
+    )
+
+
+def _quoted_or_null(text: str | None) -> str:
+    return "null" if text is None else _quoted(text)
+
+
 def written(payload: str | bytes) -> dict[str, str]:
     """A payload as JSON can have it: `message`, and its `encoding`."""
     if isinstance(payload, str):
@@ -82,5 +109,12 @@ def cells(document: Document) -> dict[str, Any]:
 
 
 def timestamp(time: datetime) -> str:
-    """As RFC 3339 has it, in UTC."""
-    return time.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    """As RFC 3339 has it; the time is one of UTC."""
+    # Without its zone, which would be asked, in Python, for what it differs by.
+    return _timestamp(time.replace(tzinfo=None))
+
+
+@functools.lru_cache(maxsize=1024)
+def _timestamp(time: datetime) -> str:
+    """Once for the many messages of a page that came in the same millisecond."""
+    return time.isoformat(timespec="microseconds") + "Z"

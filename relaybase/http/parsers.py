@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, NoReturn
+from typing import IO, Any, Final, NoReturn
 
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
@@ -49,9 +49,10 @@ def decode(body: bytes) -> Any:
         ParseError: not JSON, nested too deeply, or with half a surrogate pair in it.
     """
     try:
-        decoded = json.loads(body.decode(), parse_constant=_refuse)
+        decoded = _decoder.decode(body.decode())
         # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
-        json.dumps(decoded, ensure_ascii=False).encode()
+        if len(body) > _SHORT_BYTES or b"\\u" in body:
+            json.dumps(decoded, ensure_ascii=False).encode()
     except RecursionError as exc:
         raise ParseError("The body is nested too deeply.") from exc
     except UnicodeEncodeError as exc:
@@ -63,3 +64,9 @@ def decode(body: bytes) -> Any:
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a JSON number")
+
+
+_decoder: Final = json.JSONDecoder(parse_constant=_refuse)
+
+_SHORT_BYTES: Final = 256
+"""A body of no more cannot be nested too deeply."""

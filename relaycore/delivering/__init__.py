@@ -53,7 +53,8 @@ Rules without which something is lost or done twice
     5.  Nobody is answered before all of it is committed. If that is not known, what was read ahead is let go.
     6.  Rows on their way are bounded (`Settings.most_outstanding`). At the bound nothing new is leased.
     7.  Order `channel`: nothing is leased while a row is on its way, but the lowest row itself.
-    8.  A message that retention has deleted before it was handed out is on record (`skipping`).
+    8.  A message that retention has deleted before it was handed out is on record (`skipping`). What is
+        missing of what was read is looked for there after it was read (`reading`).
     9.  Times are PostgreSQL's alone, in milliseconds. Its clock may fall back: what is due later than its
         longest possible delay is due.
 """

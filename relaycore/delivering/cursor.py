@@ -31,7 +31,7 @@ class Cursor:
     def commit(self, position: str, generation: int | None = None) -> "Cursor":
         """Everything up to here is done. The same once more changes nothing.
 
-        generation: as it was fetched; None: whoever commits does not say it
+        generation: as it was fetched; None: whoever commits does not say it, which will do until a seek
 
         Raises:
             CursorMoved: it is from before a seek, goes back, or past what was fetched.
@@ -46,5 +46,5 @@ class Cursor:
         return Cursor(position, position, self.generation + 1)
 
     def _require(self, generation: int | None) -> None:
-        if generation not in {None, self.generation}:
+        if (1 if generation is None else generation) != self.generation:
             raise CursorMoved(self.position, self.generation)

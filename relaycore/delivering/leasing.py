@@ -110,7 +110,7 @@ class Ahead:
 
     above:      it begins right above this position
     upto:       everything up to here was looked at; what is not among `messages` is not for this subscription
-    messages:   position and id of those that are, in order
+    messages:   position and id of those that are, in order; mode `cursor`: none is named
     generation: of the cursor by which it was read
     """
 

@@ -3,10 +3,13 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, takewhile
-from typing import Any
+from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Ahead
+from relaycore.storing.expiring import Expired
+
+RECORD_SECONDS: Final = 1.0
 
 Document = Mapping[str, Any]
 """A stored message, with at least `position`."""
@@ -26,6 +29,7 @@ class ReadAhead:
         self._messages: deque[Document] = deque()
         self.size = 0
         """Bytes of the payloads, about."""
+        self._expired: tuple[Expired, float] | None = None
 
     @property
     def looked(self) -> str:
@@ -42,6 +46,22 @@ class ReadAhead:
             self._messages.extend(wanted)
             self.size += sum(len(one["message"]) for one in wanted)
             self._looked = documents[-1]["position"]
+        self._expired = None
+
+    def note(self, expired: Expired, at: float) -> None:
+        """What was on record as deleted, asked after everything here was read; when, in seconds."""
+        self._expired = expired, at
+
+    def expired(self, now: float) -> Expired | None:
+        """What was on record as deleted after everything here was read; None: it is to be asked.
+
+        What is missing here was deleted before it was read, and was on record before it was deleted. So
+        nothing that is deleted later matters to what is here, and each page is asked for once. Where nothing
+        comes any more, since all of it is deleted first, it is asked from time to time.
+        """
+        if self._expired is None or not 0 <= now - self._expired[1] < RECORD_SECONDS:
+            return None
+        return self._expired[0]
 
     def fits(self, cursor: Cursor) -> bool:
         """Whether what is here is what comes above the cursor. What is below it is let go.
@@ -74,8 +94,10 @@ class ReadAhead:
         # With a delay, what was looked at and is not wanted ends where something is not ripe.
         return found, found[-1]["position"] if found else self._above
 
-    def ahead(self, most: int, most_bytes: int, before: str | None = None) -> tuple[Ahead, list[Document]]:
-        """The same, as leasing takes it."""
+    def ahead(
+        self, most: int, most_bytes: int, before: str | None = None, *, is_leased: bool = True
+    ) -> tuple[Ahead, list[Document]]:
+        """The same, as `giving` takes it. `is_leased`: each message by its name, for a row of its own."""
         found, upto = self.first(most, most_bytes, before)
-        named = [(one["position"], one["_id"].binary) for one in found]
+        named = [(one["position"], one["_id"].binary) for one in found] if is_leased else []
         return Ahead(self._above, upto, named, self._generation), found

@@ -1,4 +1,4 @@
-"""What becomes of rows: by what workers say of them, by what retention has deleted, by whoever redrives."""
+"""What becomes of rows: by what workers say of them, and by whoever redrives."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -13,6 +13,7 @@ from relaybase.http.hot import bridge
 from relaycore.rights import CONSUME
 from subscribers_app.api import action_schema as schema
 from subscribers_app.api import pulling
+from subscribers_app.api.fetched import as_data
 from subscribers_app.api.pulling import Call
 
 TAKE: Final = Need(CONSUME, "messages_app.view_message")
@@ -49,7 +50,7 @@ class Fetch(_Action):
     @schema.fetch
     def post(self, request: Request, name: str) -> Response:
         """Fetch."""
-        return self._answer(request, name, pulling.fetch)
+        return self._answer(request, name, _fetch)
 
 
 class Commit(_Action):
@@ -99,6 +100,10 @@ class Extend(_Action):
     def post(self, request: Request, name: str) -> Response:
         """Extend."""
         return self._answer(request, name, pulling.extend)
+
+
+async def _fetch(call: Call, name: str) -> Any:
+    return as_data(await pulling.fetch(call, name))
 
 
 async def _never() -> None:

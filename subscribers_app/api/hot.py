@@ -3,10 +3,11 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from relaybase.http.hot import Endpoint, Request
+from relaybase.http.hot import Encoded, Endpoint, Request
 from relaycore.rights import CONSUME
 from subscribers_app.api import pulling
 from subscribers_app.api.actions import ACTIONS
+from subscribers_app.api.fetched import as_text
 from subscribers_app.api.pulling import Call
 
 
@@ -23,10 +24,14 @@ def _endpoint(verb: str, work: Callable[[Call, str], Awaitable[Any]]) -> Endpoin
     )
 
 
+async def _fetch(call: Call, name: str) -> Encoded:
+    return as_text(await pulling.fetch(call, name))
+
+
 ENDPOINTS: Final = tuple(
     _endpoint(verb, work)
     for verb, work in (
-        ("fetch", pulling.fetch),
+        ("fetch", _fetch),
         ("commit", pulling.commit),
         ("ack", pulling.ack),
         ("nack", pulling.nack),

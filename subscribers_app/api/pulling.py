@@ -7,7 +7,6 @@ from typing import Any, Final, Protocol
 
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 
-from messages_app.searching.rows import row, timestamp
 from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
 from relaycore.delivering.leasing import Delivery
@@ -23,7 +22,6 @@ from relaycore.delivering.tokens import Token
 from relaycore.errors import CursorMoved
 from relaycore.position import is_position
 from relaycore.rights import CONSUME
-from relaycore.times import from_milliseconds
 from subscribers_app.pulling.desk import Desk, Given, Wanted
 from subscribers_app.pulling.desks import desks
 from subscribers_app.remembering import KnownSubscription, RememberedSubscriptions
@@ -61,8 +59,8 @@ class Call:
     until_gone: Callable[[], Awaitable[None]]
 
 
-async def fetch(call: Call, name: str) -> dict[str, Any]:
-    """Messages from where the subscription stands."""
+async def fetch(call: Call, name: str) -> Given:
+    """Messages from where the subscription stands. How they are answered: `fetched`."""
     desk, given = await _begin(call, name, "max", "max_bytes", "wait_seconds")
     wanted = Wanted(
         _whole(given, "max", 1, MOST_MESSAGES, MESSAGES),
@@ -74,7 +72,7 @@ async def fetch(call: Call, name: str) -> dict[str, Any]:
     desk.counted.handed_out(len(found.messages))
     if desk.known.mode == CURSOR:
         desk.counted.show((one["position"] for one in found.messages), found.position)
-    return _answer(found)
+    return found
 
 
 async def commit(call: Call, name: str) -> dict[str, Any]:
@@ -176,28 +174,6 @@ def _number(given: Mapping[str, Any], name: str, least: float, most: float, othe
 
 
 # --- answers ---------------------------------------------------------------------------------
-
-
-def _answer(given: Given) -> dict[str, Any]:
-    rows = []
-    for document in given.messages:
-        found = row(dict(document))
-        delivery = given.deliveries.get(document["position"])
-        if delivery is not None:
-            found["delivery"] = {
-                "token": str(Token(given.generation, delivery.attempt, delivery.position)),
-                "attempt": delivery.attempt,
-                "deadline_at": timestamp(from_milliseconds(delivery.deadline_at)),
-            }
-        rows.append(found)
-    missed = given.skipped
-    return {
-        "messages": rows,
-        "position": given.position,
-        "generation": given.generation,
-        "skipped": missed and {"from": missed.after, "to": missed.upto, "count": missed.at_most},
-        "state": "active" if given.is_active else "paused",
-    }
 
 
 async def _settle(

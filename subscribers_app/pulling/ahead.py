@@ -15,6 +15,8 @@ from relaybase.gathering import Gathering
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.errors import Disconnected
+from relaycore.storing.expiring import Expired
+from subscribers_app.pulling import archive
 
 
 @one_per_loop
@@ -116,6 +118,20 @@ class Source:
                 if self.read.looked == looked:
                     raise Disconnected(NOT_READ) from None
                 return False  # A filter has taken nothing of a long page: he is told up to where.
+
+    async def expired(self) -> Expired:
+        """What was on record as deleted, after what is read ahead was read, never before.
+
+        Raises:
+            PyMongoError: MongoDB does not answer.
+        """
+        now, read = time.monotonic(), self.read
+        known = None if read is None else read.expired(now)
+        if known is None:
+            known = await archive.expired(self._channel)
+            if read is not None:
+                read.note(known, now)
+        return known
 
     def close(self) -> None:
         """Let go what was read."""

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -62,7 +62,6 @@ Work = Callable[[Entry], Answer]
 class _Question:
     id: int
     work: Callable[[Any], Any]
-    loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[Any]"
 
 
@@ -91,11 +90,13 @@ class Clerk:
             # Not one of `logs.thread`: its lines are not of the request that came first.
             self._thread = threading.Thread(target=self._run, name="relay-clerk", daemon=True)
             self._thread.start()
-        self._questions.put(_Question(id, work, loop, future))
+        self._questions.put(_Question(id, work, future))
+        # `asyncio.wait_for` would take one more future, and one more turn of the event loop.
+        patience = loop.call_later(PATIENCE_SECONDS, _settle, [(future, Disconnected(AWAY))])
         try:
-            return await asyncio.wait_for(future, PATIENCE_SECONDS)
-        except TimeoutError:
-            raise Disconnected(AWAY) from None
+            return await future
+        finally:
+            patience.cancel()
 
     async def survey(self, ids: Sequence[int]) -> dict[int, ledger.Glance]:
         """Where these stand, without locking anything; those that are there. Raises as `ask`."""
@@ -130,8 +131,7 @@ class Clerk:
                     log.error("subscriptions", exc_info=exc)
                     failure = exc
                 answers = [failure] * len(asked)
-            for question, answer in zip(asked, answers, strict=True):
-                _tell(question, answer)
+            _tell(zip((question.future for question in asked), answers, strict=True))
         connection.close()
 
     def _others(self) -> list[_Question]:
@@ -189,24 +189,32 @@ def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
             answers.append(question.work(entry))
         except RelayError as exc:
             answers.append(exc)
-    moved = [(id, entry.cursor) for id, entry in entries.items() if entry.cursor != found[id].cursor]
-    if moved:
-        ledger.write_cursors(sql, moved)
-    if fetched := [id for id, entry in entries.items() if entry.was_fetched]:
-        ledger.write_fetched_at(sql, fetched)
+    # When somebody asked last is written along, and else once a second.
+    fetched = {id for id, entry in entries.items() if entry.was_fetched}
+    changed = [
+        (id, entry.cursor)
+        for id, entry in entries.items()
+        if entry.cursor != found[id].cursor or (id in fetched and not found[id].is_attended)
+    ]
+    if changed:
+        ledger.write_cursors(sql, changed, fetched)
     return answers
 
 
-def _tell(question: _Question, answer: Any) -> None:
-    def settle() -> None:
-        if question.future.done():  # Whoever asked has been cancelled.
-            return
-        if isinstance(answer, Exception):
-            question.future.set_exception(answer)
-        else:
-            question.future.set_result(answer)
-
+def _tell(answers: Iterable[tuple["asyncio.Future[Any]", Any]]) -> None:
+    told = list(answers)
     try:
-        question.loop.call_soon_threadsafe(settle)
+        # All of them are of the clerk's event loop.
+        told[0][0].get_loop().call_soon_threadsafe(_settle, told)
     except RuntimeError:
         log.info("the event loop has ended before an answer")
+
+
+def _settle(answers: Iterable[tuple["asyncio.Future[Any]", Any]]) -> None:
+    for future, answer in answers:
+        if future.done():  # Whoever asked has been cancelled.
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

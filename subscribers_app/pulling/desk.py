@@ -132,7 +132,10 @@ class Desk:
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
         try:
             try:
-                async with asyncio.timeout(patience):
+                if self._turn.locked():
+                    async with asyncio.timeout(patience):
+                        await self._turn.acquire()
+                else:
                     await self._turn.acquire()
             except TimeoutError:
                 cursor = self._cursor or await self._look()
@@ -207,10 +210,10 @@ class Desk:
                 if is_to_ask:
                     await self._source.ask(_LOOK_SECONDS)
                 await self._source.collect(wanted.most, wanted.most_bytes)
-                ahead, documents = read.ahead(wanted.most, wanted.most_bytes, self._ripe_before())
-                # After what was read, never before.
-                expired = await archive.expired(self.known.channel)
-                given = await self._give(_Page(ahead, documents, expired), wanted, gone)
+                ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
+                ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
+                page = _Page(ahead, documents, await self._source.expired())
+                given = await self._give(page, wanted, gone)
                 if given is not None:
                     return given
                 cursor = self._cursor or await self._look()

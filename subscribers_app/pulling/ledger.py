@@ -3,7 +3,7 @@
 Every function but `glance` is called in a transaction, after `lock`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,46 +21,56 @@ _COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, befo
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A subscription's row, locked. `now`: PostgreSQL's clock, ms since 1970."""
+    """A subscription's row, locked.
+
+    now:         PostgreSQL's clock, ms since 1970
+    is_attended: somebody has asked for messages in the last second, and that is written
+    """
 
     id: int
     cursor: Cursor
     noted: Noted
     is_active: bool
     now: int
+    is_attended: bool
 
 
 def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
     """Lock these subscriptions, in the order of their ids; those that are there."""
+    # The time is that after the lock: whoever had it has written times that are not later.
     sql.execute(
-        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active' "
-        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+        "WITH locked AS MATERIALIZED ("  # noqa: S608
+        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state, last_fetch_at "
+        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE) "
+        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active', "
+        f"{_NOW}, coalesce(last_fetch_at BETWEEN clock_timestamp() - interval '1 second' "
+        "AND clock_timestamp(), false) FROM locked",
         [sorted(set(ids))],
     )
-    rows = sql.fetchall()
-    # After the locks: whoever had one has written times that are not later than this.
-    sql.execute(f"SELECT {_NOW}")
-    (now,) = sql.fetchone()
     return {
-        id: Standing(id, Cursor(position, fetched, generation), Noted(upto, messages), is_active, now)
-        for id, position, fetched, generation, upto, messages, is_active in rows
+        id: Standing(id, Cursor(position, fetched, generation), Noted(upto, messages), *others)
+        for id, position, fetched, generation, upto, messages, *others in sql.fetchall()
     }
 
 
-def write_cursors(sql: CursorWrapper, cursors: Iterable[tuple[int, Cursor]]) -> None:
-    """Where these subscriptions stand from now on."""
-    execute_values(
-        sql.cursor,
-        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, generation = v.generation "
-        "FROM (VALUES %s) AS v (id, position, fetched, generation) WHERE s.id = v.id",
-        [(id, cursor.position, cursor.fetched, cursor.generation) for id, cursor in cursors],
-        page_size=1000,
+def write_cursors(
+    sql: CursorWrapper, cursors: Sequence[tuple[int, Cursor]], fetched: Set[int] = frozenset()
+) -> None:
+    """Where these subscriptions stand from now on. `fetched`: which were asked for messages just now."""
+    sql.execute(
+        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "
+        "generation = v.generation, "
+        "last_fetch_at = CASE WHEN v.was_fetched THEN clock_timestamp() ELSE s.last_fetch_at END "
+        "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::boolean[]) "
+        "AS v (id, position, fetched, generation, was_fetched) WHERE s.id = v.id",
+        [
+            [id for id, _ in cursors],
+            [cursor.position for _, cursor in cursors],
+            [cursor.fetched for _, cursor in cursors],
+            [cursor.generation for _, cursor in cursors],
+            [id in fetched for id, _ in cursors],
+        ],
     )
-
-
-def write_fetched_at(sql: CursorWrapper, ids: Sequence[int]) -> None:
-    """They were asked for messages just now."""
-    sql.execute("UPDATE subscriptions SET last_fetch_at = clock_timestamp() WHERE id = ANY(%s)", [list(ids)])
 
 
 def write_skip(sql: CursorWrapper, id: int, noted: Noted, skip: Skip | None) -> None:

@@ -65,7 +65,7 @@ What is deliberately not here
 """
 
 from relaybase.http.hot.application import HotEndpoints
-from relaybase.http.hot.endpoint import Answer, Authority, Endpoint, Holder, Trace
+from relaybase.http.hot.endpoint import Answer, Authority, Encoded, Endpoint, Holder, Trace
 from relaybase.http.hot.request import Request
 
-__all__ = ["Answer", "Authority", "Endpoint", "Holder", "HotEndpoints", "Request", "Trace"]
+__all__ = ["Answer", "Authority", "Encoded", "Endpoint", "Holder", "HotEndpoints", "Request", "Trace"]

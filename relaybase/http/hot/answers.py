@@ -12,7 +12,7 @@ from relaybase import logs
 from relaybase.http import problems
 from relaybase.http.bodies import Refused, Send
 from relaybase.http.details import CONTENT_TYPE, problem_details
-from relaybase.http.hot.endpoint import Answer
+from relaybase.http.hot.endpoint import Answer, Encoded
 from relaybase.http.hot.request import Request
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ _encoder: Final[JSONEncoder] = RestEncoder(
 
 def encoded(data: Any) -> bytes:
     """As Django has it: JSON, in it no line break that is one to JavaScript only, and at its end one."""
-    text = _encoder.encode(data)
+    text = data if isinstance(data, Encoded) else _encoder.encode(data)
     if not text.isascii():
         text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return text.encode() + b"\n"

@@ -51,6 +51,12 @@ Trace = Callable[[str, str, Mapping[bytes, bytes]], AbstractContextManager[Calla
 """Begins and ends a span: method, route and headers of a request; it is told the status of the answer."""
 
 
+class Encoded(str):
+    """What is JSON already, as `answers.encoded` would make it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a function answers if not with 200. `data` becomes JSON; headers are names and values."""

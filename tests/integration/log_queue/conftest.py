@@ -21,9 +21,10 @@ NOBODY_PRODUCED = "No new message is published to {}."
 class Client:
     """A program. Each of its threads has a connection that is kept."""
 
-    def __init__(self, url: str, key: str = "") -> None:
+    def __init__(self, url: str, key: str = "", seconds: float = 30) -> None:
         self._netloc = urlsplit(url).netloc
         self._key = key
+        self._seconds = seconds
         self._own = threading.local()
         self._all: list[HTTPConnection] = []
 
@@ -38,7 +39,7 @@ class Client:
         """Status, headers in lower case, body."""
         connection = getattr(self._own, "connection", None)
         if connection is None:
-            connection = self._own.connection = HTTPConnection(self._netloc, timeout=30)
+            connection = self._own.connection = HTTPConnection(self._netloc, timeout=self._seconds)
             self._all.append(connection)
         more = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:

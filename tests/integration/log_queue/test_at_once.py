@@ -121,6 +121,23 @@ def test_without_a_writer_nobody_claims_that_there_is_nothing(
         client.close()
 
 
+def test_who_goes_away_while_it_waits_consumes_nothing(
+    web: str, relay_keys: Any, archive: Any, topic: str
+) -> None:
+    client, impatient = Client(web), Client(web, seconds=0.7)
+    producer, consumer = client.producer(topic), client.consumer(topic)
+    client.produce(topic, producer, "1", "2")
+    with pytest.raises(TimeoutError):
+        impatient.consume(topic, consumer)
+    writer = Loop(lambda stopping: write(0, stopping))
+    try:
+        assert client.drain(topic, consumer) == ["1", "2"]
+    finally:
+        writer.stop()
+        client.close()
+        impatient.close()
+
+
 def test_what_an_operator_does_to_the_subscription_counts(client: Client, topic: str) -> None:
     producer, consumer = client.producer(topic), client.consumer(topic)
     client.produce(topic, producer, "1", "2", "3")

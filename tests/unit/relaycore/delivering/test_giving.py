@@ -11,7 +11,7 @@ from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted, Skip
 from relaycore.storing.expiring import NOTHING, Expired
 
-from .places import NOW, at
+from .places import NOW, at, row
 
 HERE = Standing(Cursor(at(2), at(4), 3), Noted())
 AHEAD = Ahead(at(2), at(6), [(at(5), b"5"), (at(6), b"6")], 3)
@@ -59,3 +59,18 @@ def test_what_was_deleted_above_the_cursor_is_told_with_it() -> None:
         assert found is not None
         assert found.noted == Noted(at(4), 3)
         assert found.missed == Skip(at(2), at(4), 3)
+
+
+def test_what_comes_again_is_read_before_and_what_is_gone_goes_on_record() -> None:
+    rows = Rows([row(1, due_at=NOW), row(2, due_at=NOW)], 2, at(1))
+
+    def given(read: dict[bytes, bool]) -> Handed | Unread | None:
+        return lease_next(HERE, Settings(), lambda: rows, AHEAD, 2, NOW, NOTHING, read)
+
+    assert given({}) == Unread(rows.due)
+    assert given({rows.due[0].id: True}) == Unread([rows.due[1]])
+    found = given({rows.due[0].id: True, rows.due[1].id: False})
+    assert isinstance(found, Handed)
+    assert found.lost == [rows.due[1]]
+    assert found.leased is not None
+    assert [one.position for one in (*found.leased.again, *found.leased.new)] == [at(1), at(5)]
