@@ -19,7 +19,7 @@ from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.settling import Change, meant, settle
 from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of, previous_position
+from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
@@ -31,7 +31,10 @@ _LEAST_PATIENCE_SECONDS: Final = 0.5
 
 _RIPEN_SECONDS: Final = 0.5
 
-_LOOK_SECONDS: Final = 2.0
+_BUSY_PATIENCE_SECONDS: Final = 5.0
+"""And so long if they are being answered just now, and do not wait: then there may be something."""
+
+_LOOK_SECONDS: Final = 5.0
 """So long he waits until somebody has looked."""
 
 
@@ -85,7 +88,7 @@ class Desk:
         self._source = Source(known.channel, wants, self._woken.set)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
-        self._is_full = False
+        self._is_full = self._is_idle = False
         self._ahead_ms = 0.0
         """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
@@ -125,7 +128,8 @@ class Desk:
         """
         self.used_at = time.monotonic()
         until = self.used_at + wanted.seconds
-        patience = max(wanted.seconds, _LEAST_PATIENCE_SECONDS)
+        least = _LEAST_PATIENCE_SECONDS if self._is_idle else _BUSY_PATIENCE_SECONDS
+        patience = max(wanted.seconds, least)
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
         try:
             try:
@@ -191,8 +195,12 @@ class Desk:
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
             # What ripens wakes nobody.
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
-            await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            woken.cancel()
+            self._is_idle = True
+            try:
+                await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._is_idle = False
+                woken.cancel()
         return NOBODYS
 
     async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:
@@ -239,7 +247,7 @@ class Desk:
                 is_there = {id: document is not None for id, document in read.items()}
                 handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
             if isinstance(handed, Handed):
-                _write(entry, handed)
+                entry.hand(handed)
             return handed, entry.cursor
 
         while True:
@@ -276,22 +284,3 @@ class Desk:
             return None
         now = int(time.monotonic() * 1000 + self._ahead_ms)
         return first_of(f"{max(0, now - self.known.delay_ms)}-0")
-
-
-def _write(entry: Entry, handed: Handed) -> None:
-    """What is about to be handed out, and what goes on record."""
-    if handed.noted.upto != entry.noted.upto:
-        ledger.write_skip(entry.sql, entry.id, handed.noted, handed.missed)
-        entry.noted = handed.noted
-    if handed.lost:
-        ledger.delete(entry.sql, entry.id, [row.position for row in handed.lost])
-    for row in handed.lost:
-        after = previous_position(row.position)
-        ledger.write_undelivered(entry.sql, entry.id, "expired", after, row.position, 1)
-    if handed.leased is not None:
-        if changed := [*handed.leased.again, *handed.leased.dead]:
-            ledger.update(entry.sql, entry.id, changed)
-        if handed.leased.new:
-            ledger.insert(entry.sql, entry.id, handed.leased.new)
-    entry.cursor = handed.cursor
-    entry.was_fetched |= handed.is_active
