@@ -80,7 +80,7 @@ def test_a_server_is_away(
     ]
     with Threads(works):
         with Threads([publishing.run]):
-            time.sleep(0.5)
+            wait_until(lambda: all(record.receipts for record in records.values()), seconds=20)
             with kind(ways[server]):
                 # A short silence is waited for, and shows no more if it is longer.
                 time.sleep(3 if kind is silent and AWAY_SECONDS < 20 else AWAY_SECONDS)
