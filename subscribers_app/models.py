@@ -181,6 +181,28 @@ class Undelivered(models.Model):
         return f"{self.cause} {self.after} {self.upto}"
 
 
+class SubscriptionCounts(models.Model):
+    """What web processes have counted of a subscription, ever (`subscribers_app.pulling.counting`).
+
+    Figures for people and metrics: a process that is killed takes its last seconds along. Nothing in
+    PostgreSQL ties a row to its subscription, so that one that is deleted meanwhile fails nobody's write.
+    """
+
+    subscription = models.OneToOneField(
+        Subscription, models.CASCADE, primary_key=True, related_name="counts", db_constraint=False
+    )
+    handed_out = models.PositiveBigIntegerField(default=0)
+    done = models.PositiveBigIntegerField(default=0)
+    uncounted = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        db_table = "subscription_counts"
+        verbose_name_plural = "subscription counts"
+
+    def __str__(self) -> str:
+        return str(self.subscription_id)
+
+
 class SubscriptionsMark(models.Model):
     """One row, another one in each transaction that changes what is remembered of subscriptions.
 

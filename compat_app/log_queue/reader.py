@@ -19,6 +19,7 @@ from subscribers_app import seeking
 from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import clerk
+from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.writing import note
 
 _LOOK_SECONDS: Final = 2.0
@@ -37,6 +38,7 @@ class Reader:
     def __init__(self, known: Known) -> None:
         self.known = known
         self.used_at = time.monotonic()
+        self._counted = counted(known.subscription)
         self._turn = asyncio.Lock()
         self._source = Source(known.channel, None, lambda: None)
         self._cursor: Cursor | None = None
@@ -126,6 +128,8 @@ class Reader:
             if await mover().move(Move(self.known.subscription, cursor, position)):
                 generation = cursor.generation
                 self._cursor = cursor.fetch(position, generation).commit(position, generation)
+                self._counted.handed_out(1)
+                self._counted.done(1)
                 return first
             self._cursor = None
 

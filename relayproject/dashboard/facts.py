@@ -29,6 +29,8 @@ from relaycore.errors import one_line
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout, misfit
 from relayproject import migrating, proposals
+from relayproject.dashboard import readers
+from relayproject.dashboard.readers import Readers
 from relayproject.observing.overview import Listed, read_used
 from relayproject.processes import ENDLESS, Endless
 
@@ -64,6 +66,7 @@ class Facts:
     held:     messages in the memory of leading listeners
     latest:   what went into quarantine last and nobody has acknowledged
     used:     who has published most by HTTP, and where
+    readers:  subscriptions that are behind, or have dead letters
     """
 
     away: dict[str, str] = field(default_factory=dict)
@@ -89,6 +92,7 @@ class Facts:
     latest: list[Quarantined] = field(default_factory=list)
     errors: list[journal.JournalLine] | None = None
     used: list[Used] | None = None
+    readers: Readers | None = None
 
     @property
     def active(self) -> int:
@@ -135,6 +139,7 @@ def read() -> Facts:
     partitions = _ask("PostgreSQL", facts, lambda: _channels(facts)) or [0]
     _ask("PostgreSQL", facts, lambda: _loops(facts, partitions))
     own = _ask("PostgreSQL", facts, lambda: _settings(facts))
+    facts.readers = _ask("PostgreSQL", facts, readers.read)
     _ask("Redis", facts, lambda: _stream(facts, partitions, own))
     _ask("MongoDB", facts, lambda: _quarantine(facts))
     return facts

@@ -13,6 +13,7 @@ _PARTS: Final = {
     "banner": "",
     "tiles": "",
     "silent": "channels_app.view_channel",
+    "readers": "subscribers_app.view_subscription",
     "loops": "leases_app.view_lease",
     "gaps": "channels_app.view_gap",
     "quarantine": "messages_app.view_quarantined",

@@ -9,14 +9,18 @@ from django.db import connection
 
 from relayproject import migrating
 from relayproject.observing.overview import Overview, read_archive, read_streams, read_table
+from relayproject.observing.readers import read_readers
 
 PATIENCE_SECONDS: Final = 3.0
 
 T = TypeVar("T")
 
 
-def look() -> Overview:
-    """Look at everything at once; back after `PATIENCE_SECONDS` at the latest."""
+_READERS: Final = "subscriptions"
+
+
+def look(*, at_readers: bool = False) -> Overview:
+    """Look at everything at once, and at subscriptions if so; back after `PATIENCE_SECONDS` at the latest."""
     looks: dict[str, Callable[[], Any]] = {
         "PostgreSQL": read_table,
         "Redis": read_streams,
@@ -24,6 +28,8 @@ def look() -> Overview:
     }
     lacks = {alias: partial(migrating.unapplied, alias) for alias in migrating.SERVERS}
     looks |= lacks
+    if at_readers:
+        looks[_READERS] = read_readers
     pool = ThreadPoolExecutor(len(looks), thread_name_prefix="look")
     found = {server: pool.submit(_alone, read) for server, read in looks.items()}
     pool.shutdown(wait=False)  # One that hangs is left behind; its own time limit ends it.
@@ -32,6 +38,8 @@ def look() -> Overview:
     overview.table = _result(found, "PostgreSQL", overview.faults)
     overview.streams = _result(found, "Redis", overview.faults)
     overview.archive = _result(found, "MongoDB", overview.faults)
+    if at_readers:  # Why it cannot be read is said of its server.
+        overview.readers = _result(found, _READERS, {})
     for alias in lacks:  # That a server is away is said already.
         if (why := _result(found, alias, {})) is not None:
             overview.lacks[migrating.SERVERS[alias]] = why

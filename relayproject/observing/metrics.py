@@ -29,6 +29,7 @@ from relaycore.rights import READ
 from relayproject.observing.http import REGISTRY
 from relayproject.observing.looking import look
 from relayproject.observing.overview import Listed, Overview, Streams, Table
+from relayproject.observing.subscriptions import of_readers
 
 SEE = Need(READ, "channels_app.view_channel")
 
@@ -76,6 +77,8 @@ class Whole(Collector):
             yield from _of_table(overview.table)
         if overview.streams is not None:
             yield from _of_streams(overview.streams)
+        if overview.readers is not None:
+            yield from of_readers(overview.readers)
         if overview.archive is not None:
             yield GaugeMetricFamily(
                 "relay_archive_messages", "Messages in MongoDB, about.", overview.archive.messages
@@ -227,7 +230,7 @@ class Metrics(APIView):
     def get(self, request: Request) -> HttpResponse:
         """All metrics."""
         whole = CollectorRegistry()
-        whole.register(Whole(look()))
+        whole.register(Whole(look(at_readers=True)))
         text = generate_latest(whole) + generate_latest(REGISTRY)
         return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 

@@ -21,6 +21,7 @@ from relaycore import layout as layouts
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout
 from relayproject import proposals
+from relayproject.observing.readers import Readers
 from relayproject.processes import ENDLESS
 from relayproject.proposals import Proposals
 
@@ -136,7 +137,8 @@ class Archive:
 class Overview:
     """What was seen. None: that server does not answer, `faults` says why by its name.
 
-    lacks: by its name, what a server lacks of this version's migrations
+    lacks:   by its name, what a server lacks of this version's migrations
+    readers: subscriptions, if they were asked for and could be read
     """
 
     table: Table | None = None
@@ -144,6 +146,7 @@ class Overview:
     archive: Archive | None = None
     faults: dict[str, str] = field(default_factory=dict)
     lacks: dict[str, str] = field(default_factory=dict)
+    readers: Readers | None = None
 
     @property
     def foreign(self) -> str | None:

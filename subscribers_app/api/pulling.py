@@ -68,7 +68,11 @@ async def fetch(call: Call, name: str) -> Given:
         _number(given, "wait_seconds", 0, MOST_WAIT_SECONDS, 0),
         call.until_gone,
     )
-    return await desk.fetch(wanted)
+    found = await desk.fetch(wanted)
+    desk.counted.handed_out(len(found.messages))
+    if desk.known.mode == CURSOR:
+        desk.counted.show((one["position"] for one in found.messages), found.position)
+    return found
 
 
 async def commit(call: Call, name: str) -> dict[str, Any]:
@@ -84,13 +88,16 @@ async def commit(call: Call, name: str) -> dict[str, Any]:
         raise Problem(
             409, "cursor-moved", str(exc), position=exc.position, generation=exc.generation
         ) from exc
+    desk.counted.committed(position)
     return {"position": cursor.position, "generation": cursor.generation}
 
 
 async def ack(call: Call, name: str) -> dict[str, Any]:
     """Messages are done. Mode `lease`."""
     desk, given = await _begin(call, name, "tokens", mode=LEASE)
-    return await _settle(desk, given, lambda delivery, now: None)
+    answer = await _settle(desk, given, lambda delivery, now: None)
+    desk.counted.done(sum(one["ok"] for one in answer["results"]))
+    return answer
 
 
 async def nack(call: Call, name: str) -> dict[str, Any]:

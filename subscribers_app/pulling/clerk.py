@@ -103,6 +103,10 @@ class Clerk:
         answer: dict[int, ledger.Glance] = await self._put(_ALL, lambda sql: ledger.glance(sql, ids))
         return answer
 
+    async def add_counts(self, counts: Sequence[tuple[int, int, int, int]]) -> None:
+        """Bring what was counted (`ledger.add_counts`). Raises as `ask`."""
+        await self._put(_ALL, lambda sql: ledger.add_counts(sql, counts))
+
     def close(self) -> None:
         """End the thread, and its connection. For tests: a process ends it with itself."""
         self._questions.put(None)

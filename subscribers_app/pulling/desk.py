@@ -24,6 +24,7 @@ from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import Entry, clerk
+from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
 
@@ -81,6 +82,7 @@ class Desk:
     def __init__(self, known: KnownSubscription, wants: Callable[[Document], bool] | None) -> None:
         self.known = known
         self.used_at = time.monotonic()
+        self.counted = counted(known.id)
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
         self._source = Source(known.channel, wants, self._woken.set)

@@ -185,6 +185,23 @@ def delete_on_their_way(sql: CursorWrapper, id: int) -> None:
     sql.execute("DELETE FROM deliveries WHERE subscription_id = %s AND state <> 'dead'", [id])
 
 
+def add_counts(sql: CursorWrapper, counts: Iterable[tuple[int, int, int, int]]) -> None:
+    """Add what was counted: id, handed out, done, uncounted commits. What is deleted is left out.
+
+    Rows are written in the order of their ids, after any subscription that the transaction locks.
+    """
+    execute_values(
+        sql.cursor,
+        "INSERT INTO subscription_counts AS c (subscription_id, handed_out, done, uncounted) "
+        "SELECT v.* FROM (VALUES %s) AS v (id, handed_out, done, uncounted) "
+        "WHERE EXISTS (SELECT FROM subscriptions WHERE id = v.id) ORDER BY v.id "
+        "ON CONFLICT (subscription_id) DO UPDATE SET handed_out = c.handed_out + excluded.handed_out, "
+        "done = c.done + excluded.done, uncounted = c.uncounted + excluded.uncounted",
+        sorted(counts),
+        page_size=1000,
+    )
+
+
 def _delivery(row: tuple[Any, ...]) -> Delivery:
     position, id, state, *others = row
     return Delivery(position, bytes(id), State(state), *others)

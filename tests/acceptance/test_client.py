@@ -125,6 +125,14 @@ def test_the_example_of_the_readme_does_what_it_shows(stack: Stack) -> None:
         run_example(stack, example, shown)
 
 
+def test_the_example_of_the_tutorial_for_consumers_does_what_it_shows(stack: Stack) -> None:
+    page = (ROOT / "docs/consuming.md").read_text()
+    ((example, shown),) = re.findall(
+        r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", page, re.MULTILINE | re.DOTALL
+    )
+    run_example(stack, example, shown)
+
+
 def run_example(stack: Stack, example: str, shown: str) -> None:
     environment = {
         "RELAY": stack.info["web"],

@@ -58,7 +58,7 @@ def shell(stack: Stack, tmp_path: Path) -> Iterator[Shell]:
     before = _channels(stack)
     yield Shell(stack, tmp_path / "project")
     for channel in _channels(stack) - before:
-        assert stack.http.delete(f"/api/v1/stop-listening/{channel}").status_code == 204
+        assert stack.http.delete(f"/api/v1/stop-listening/{channel}?cascade=true").status_code == 204
     with pymongo.MongoClient[Any](stack.info["mongo_url"]) as client:
         client["relay"]["messages"].delete_many({"channel": {"$nin": sorted(before)}})
 

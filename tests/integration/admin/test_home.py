@@ -589,11 +589,11 @@ def test_it_takes_as_many_queries_for_many_channels_as_for_one(
     browser: Client, relay_keys: Any, django_assert_num_queries: Callable[..., Any]
 ) -> None:
     start("one")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         browser.get(STATE)
     for number in range(60):
         start(f"channel {number}")
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         browser.get(STATE)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from subscribers_app.models import Delivery, Subscription
+from subscribers_app.models import Delivery, Subscription, SubscriptionCounts
 from tests.integration.pulling.conftest import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -172,3 +172,21 @@ def test_what_is_not_so_is_said(client: Client, channel: str, subscribe: Subscri
         False,
         False,
     ]
+
+
+def test_what_goes_out_and_what_is_done_is_counted(
+    client: Client, channel: str, subscribe: Subscribe, wait_until: Callable[..., None]
+) -> None:
+    worker, reader = subscribe("lease"), subscribe("cursor")
+    client.publish(channel, "a", "b", "c")
+    fetched = client.fetch(worker)
+    client.settle("ack", worker, tokens(fetched)[:2])
+    client.fetch(reader)
+    page = client.fetch(reader)
+    client.post(f"subscriptions/{reader}/commit", {"position": page["messages"][1]["position"]})
+
+    def counts(name: str) -> tuple[int, int, int]:
+        found = SubscriptionCounts.objects.filter(subscription__name=name)
+        return found.values_list("handed_out", "done", "uncounted").first() or (0, 0, 0)
+
+    wait_until(lambda: counts(worker) == (3, 2, 0) and counts(reader) == (6, 2, 0), seconds=12)

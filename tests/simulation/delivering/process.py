@@ -151,9 +151,10 @@ class Process:
             early = self._channel.expired
             read = yield from self._stand(desk, cursor)
             self._collect(desk, read, most)
-            ahead, documents = read.ahead(most, _MOST_BYTES, self._ripe_before(desk.reader))
+            ripe, is_leased = self._ripe_before(desk.reader), desk.reader.settings is not None
+            ahead, documents = read.ahead(most, _MOST_BYTES, ripe, is_leased=is_leased)
             yield from self._pause()
-            expired = self._expired(early)
+            expired = self._expired(read, early)
             yield from self._pause()
             given = yield from self._give(desk, ahead, documents, most, expired)
             if given is not None:
@@ -161,9 +162,14 @@ class Process:
             assert desk.cursor is not None
             cursor = desk.cursor
 
-    def _expired(self, early: Expired) -> Expired:
-        """After what was read, never before."""
-        return self._channel.expired
+    def _expired(self, read: ReadAhead, early: Expired) -> Expired:
+        """After what was read, never before; and once for each page."""
+        now = self._world.time / 1000
+        known = read.expired(now)
+        if known is None:
+            known = self._channel.expired
+            read.note(known, now)
+        return known
 
     def _stand(self, desk: Desk, cursor: Cursor) -> Steps[ReadAhead]:
         if desk.read is None or desk.feed is None or not desk.read.fits(cursor):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from relaycore.delivering import giving, leasing, seeking, settling
+from relaycore.delivering import giving, leasing, reading, seeking, settling
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, State
 from relaycore.delivering.reading import ReadAhead
@@ -284,7 +284,20 @@ def test_control_a_delay_that_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_control_what_was_deleted_is_asked_before_the_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Process, "_expired", lambda self, early: early)
+    monkeypatch.setattr(Process, "_expired", lambda self, read, early: early)
+    assert searched(1, "cursor", ["retain"], most=2000)
+
+
+def test_control_what_was_deleted_is_not_asked_for_the_next_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    add = ReadAhead.add
+
+    def keep(self: ReadAhead, *given: Any) -> None:
+        noted = self._expired
+        add(self, *given)
+        self._expired = noted
+
+    monkeypatch.setattr(ReadAhead, "add", keep)
+    monkeypatch.setattr(reading, "RECORD_SECONDS", 1e9)
     assert searched(1, "cursor", ["retain"], most=2000)
 
 

@@ -56,8 +56,8 @@ def test_half_of_a_surrogate_pair_is_a_name_as_any_other() -> None:
 
 
 def test_no_pattern_takes_long() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert not Glob("*a" * 120 + "b").matches("a" * 255)
     assert not Glob("*[ab]?" * 40 + "c").matches("ab" * 127)
 
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5

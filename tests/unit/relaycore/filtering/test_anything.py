@@ -154,11 +154,11 @@ def test_no_attribute_raises(said: dict[str, str]) -> None:
     ids=lambda value: value[:20],
 )
 def test_what_is_hostile_neither_raises_nor_takes_long(value: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     ASKED.matches_body(f'{{"a": {value}, "b": {{"a": {value}}}}}')
     ASKED.matches_attributes({"a": value, "b": "x"})
 
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_deep_lists_are_looked_through() -> None:
@@ -166,8 +166,8 @@ def test_deep_lists_are_looked_through() -> None:
 
 
 def test_no_wildcard_takes_long() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert not parse({"a": [{"wildcard": "*a" * 60_000 + "*b"}]}).matches_attributes({"a": "a" * 16_000})
     assert not parse({"a": [{"wildcard": "*ab" * 500 + "*c"}]}).matches_attributes({"a": "ab" * 8_000})
 
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2

@@ -1,0 +1,127 @@
+"""What there is to see of subscriptions: at most `NAMED` of them by name, all others together."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from subscribers_app import watching
+from subscribers_app.lag import Lag
+from subscribers_app.measuring import measuring
+from subscribers_app.watching import EndedLately, Watched
+
+NAMED: Final = 500
+"""Those that were made first."""
+
+LATE_SECONDS: Final = 60.0
+"""Whose oldest message could have been handed out for so long is named to people."""
+
+_PATIENCE_SECONDS: Final = 1.5
+"""For a round of `measuring`: what it does not come to is known from before, or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A subscription, or all together that have no place of their own; then the name is empty.
+
+    lag:  None: it is not known. Of several: the sum, and the age of the oldest message
+    ended: what ended undelivered lately, by cause
+    """
+
+    name: str
+    is_active: bool
+    delay_seconds: int
+    lag: Lag | None
+    outstanding: int
+    dead: int
+    idle_seconds: float
+    handed_out: int
+    done: int
+    uncounted: int
+    ended: Mapping[str, EndedLately]
+
+    @property
+    def overdue_seconds(self) -> float | None:
+        """For how long the oldest message that is not done could have been handed out; None: not known."""
+        return None if self.lag is None else max(0.0, (self.lag.age_seconds or 0.0) - self.delay_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """states: how many subscriptions there are, by state; not all of them are among the others."""
+
+    states: Mapping[str, int]
+    readers: Sequence[Reader]
+
+
+def read_readers() -> Readers:
+    """All subscriptions, each with what is known of it.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    states, rows, ended = watching.states(), watching.watch(), watching.ended_lately()
+    lags = measuring().lags(rows, _PATIENCE_SECONDS)
+    causes: dict[int, dict[str, EndedLately]] = {}
+    for (id, cause), one in ended.items():
+        causes.setdefault(id, {})[cause] = one
+    found = [_reader(row, lags.get(row.id), causes.get(row.id, {})) for row in rows]
+    named, others = found[:NAMED], found[NAMED:]
+    return Readers(states, [*named, *([_together(others)] if others else [])])
+
+
+def _reader(row: Watched, lag: Lag | None, ended: Mapping[str, EndedLately]) -> Reader:
+    return Reader(
+        name=row.name,
+        is_active=row.is_active,
+        delay_seconds=row.delay_seconds,
+        lag=lag,
+        outstanding=row.outstanding,
+        dead=row.dead,
+        idle_seconds=row.idle_seconds,
+        handed_out=row.handed_out,
+        done=row.done,
+        uncounted=row.uncounted,
+        ended=ended,
+    )
+
+
+def _together(readers: Sequence[Reader]) -> Reader:
+    """As one. The oldest message and the longest silence are those of who is to be handed anything."""
+    active = [one for one in readers if one.is_active]
+
+    def total(of: Callable[[Reader], int]) -> int:
+        return sum(map(of, readers))
+
+    return Reader(
+        name="",
+        is_active=bool(active),
+        delay_seconds=0,
+        lag=_sum(active),
+        outstanding=total(lambda one: one.outstanding),
+        dead=total(lambda one: one.dead),
+        idle_seconds=max(
+            (one.idle_seconds for one in active if not one.lag or one.lag.messages), default=0.0
+        ),
+        handed_out=total(lambda one: one.handed_out),
+        done=total(lambda one: one.done),
+        uncounted=total(lambda one: one.uncounted),
+        ended={cause: _all(readers, cause) for cause in {name for one in readers for name in one.ended}},
+    )
+
+
+def _sum(readers: Iterable[Reader]) -> Lag | None:
+    lags = [(one.lag, one.overdue_seconds) for one in readers]
+    known = [(lag, age or 0.0) for lag, age in lags if lag is not None]
+    if len(known) < len(lags):
+        return None
+    messages = sum(lag.messages for lag, _ in known)
+    oldest = max((age for lag, age in known if lag.messages), default=None)
+    return Lag(messages, all(lag.is_exact for lag, _ in known), oldest)
+
+
+def _all(readers: Iterable[Reader], cause: str) -> EndedLately:
+    found = [one.ended[cause] for one in readers if cause in one.ended]
+    numbers = [one.messages for one in found if one.messages is not None]
+    return EndedLately(
+        sum(one.records for one in found), sum(numbers) if len(numbers) == len(found) else None
+    )

@@ -1,0 +1,61 @@
+"""How many messages were handed out, and how many are done."""
+
+from subscribers_app.pulling.counting import Counted
+
+
+def counted(*positions: str, upto: str = "") -> Counted:
+    """A page went out."""
+    found = Counted(1, lambda _: None)
+    found.handed_out(len(positions))
+    found.show(positions, upto or positions[-1])
+    return found
+
+
+def test_a_page_that_is_committed_is_done() -> None:
+    found = counted("1", "2", "3", upto="5")
+    found.committed("5")
+    assert found.take() == (3, 3, 0)
+    assert found.take() is None
+
+
+def test_a_page_may_be_committed_bit_by_bit_and_more_than_once() -> None:
+    found = counted("1", "2", "3")
+    for position in ("1", "1", "3", "3"):
+        found.committed(position)
+    assert found.take() == (3, 3, 0)
+
+
+def test_a_page_that_is_fetched_again_is_handed_out_again_and_done_once() -> None:
+    found = counted("1", "2")
+    found.handed_out(2)
+    found.show(["1", "2"], "2")
+    found.committed("2")
+    assert found.take() == (4, 2, 0)
+
+
+def test_nobody_knows_how_much_a_commit_is_of_what_another_process_handed_out() -> None:
+    found = counted("1", "2")
+    found.committed("9")
+    found.committed("9")
+    assert found.take() == (2, 0, 1)
+
+
+def test_what_could_not_be_brought_is_not_forgotten() -> None:
+    found = counted("1", "2")
+    found.done(1)
+    sums = found.take()
+    assert sums is not None
+    found.handed_out(1)
+    found.put_back(sums)
+    assert found.take() == (3, 1, 0)
+
+
+def test_whoever_has_something_says_so() -> None:
+    noted: list[Counted] = []
+    found = Counted(1, noted.append)
+    found.handed_out(0)
+    found.show([], "5")
+    found.committed("5")
+    assert noted == []
+    found.committed("9")
+    assert noted == [found]
