@@ -87,7 +87,7 @@ def test_what_nobody_listens_to_is_not_among_what_is_not_heard(
     assert (table.listed, table.unheard, table.refused, sum(table.channels.values())) == ({}, 0, 0, 0)
     said = [check for check in checks(Overview(table=table)) if check.name.startswith("channels")]
     assert [check.detail for check in said] == [None, None]
-    assert "No channel is listed yet" in browser.get("/admin/").content.decode()
+    assert "No channel is to be heard" in browser.get("/admin/").content.decode()
     for status in Channel.Status.values:
         assert api.get(f"{CHANNELS}?status={status}").json()["count"] == 0
     assert api.get(CHANNELS).json()["results"][0]["subscription_status"] is None

@@ -95,7 +95,10 @@ def test_a_server_is_away(
 
     for mode, record in records.items():
         refused = [answer for answer in record.answers if answer.status != 200]
-        assert {answer.status for answer in refused} <= {503}, mode
+        # Two share the cursor: a commit that comes behind the other one's is told so.
+        statuses = {503} if mode == "lease" else {409, 503}
+        assert {answer.status for answer in refused} <= statuses, mode
+        refused = [answer for answer in refused if answer.status != 409]
         # What is silent for a few seconds only is waited for.
         assert refused or (kind is silent and AWAY_SECONDS < 20)
         assert all(answer.retry_after for answer in refused)
