@@ -6,6 +6,9 @@ Nobody is answered before that is committed. Nobody waits longer than `PATIENCE_
 by then is not done. If it fails before, all of it is done once more, with another
 connection: PostgreSQL may have been restarted. If the commit itself fails nobody knows what holds: all who
 asked are told so, and what they remember of rows is worth nothing.
+
+A subscription that somebody else has locked holds up nobody but those who ask for it: the others are answered
+first, then it is waited for, for `ledger.LOCK_MS`; if that is not enough, once more in the next round.
 """
 
 import asyncio
@@ -18,6 +21,7 @@ from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.backends.utils import CursorWrapper
+from psycopg2.errors import LockNotAvailable
 
 from relaybase.connections import one_per_loop
 from relaycore.delivering.cursor import Cursor
@@ -35,6 +39,8 @@ GONE: Final = "There is no such subscription any more."
 
 PATIENCE_SECONDS: Final = 10.0
 """A PostgreSQL that stands still is as good as away."""
+
+_LOCKED: Final = object()
 
 _ALL: Final = 0
 """In place of an id: the work is about many, and locks none."""
@@ -115,19 +121,9 @@ class Clerk:
             asked = [question for question in (first, *self._others()) if not question.future.done()]
             if not asked:
                 continue
-            try:
-                answers = _answer(asked)
-            except Exception as exc:
-                connection.close()
-                if isinstance(exc, (DatabaseError, InterfaceError)):
-                    log.warning("subscriptions: %s", one_line(exc))
-                    failure: Exception = Disconnected(AWAY)
-                else:
-                    log.error("subscriptions", exc_info=exc)
-                    failure = exc
-                answers = [failure] * len(asked)
-            for question, answer in zip(asked, answers, strict=True):
-                _tell(question, answer)
+            if locked := _turn(asked, is_waiting=False):
+                for question in _turn(locked, is_waiting=True):
+                    self._questions.put(question)
         connection.close()
 
     def _others(self) -> list[_Question]:
@@ -150,15 +146,39 @@ def clerk() -> Clerk:
     return Clerk()
 
 
-def _answer(asked: Sequence[_Question]) -> list[Any]:
-    """What each is answered: an exception where it is one."""
+def _turn(asked: Sequence[_Question], *, is_waiting: bool) -> list[_Question]:
+    """Answer these; those that are not answered, since somebody else has their subscription locked."""
+    try:
+        answers = _answer(asked, is_waiting=is_waiting)
+    except Exception as exc:
+        connection.close()
+        if isinstance(exc, (DatabaseError, InterfaceError)):
+            log.warning("subscriptions: %s", one_line(exc))
+            failure: Exception = Disconnected(AWAY)
+        else:
+            log.error("subscriptions", exc_info=exc)
+            failure = exc
+        answers = [failure] * len(asked)
+    locked = []
+    for question, answer in zip(asked, answers, strict=True):
+        if answer is _LOCKED:
+            locked.append(question)
+        else:
+            _tell(question, answer)
+    return locked
+
+
+def _answer(asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
+    """What each is answered: an exception where it is one, `_LOCKED` where nothing was done."""
     for is_last in (False, True):
         is_done = False
         try:
             with transaction.atomic(), connection.cursor() as sql:
-                answers = _work(sql, asked)
+                answers = _work(sql, asked, is_waiting=is_waiting)
                 is_done = True
-        except (DatabaseError, InterfaceError):
+        except (DatabaseError, InterfaceError) as exc:
+            if isinstance(exc.__cause__, LockNotAvailable):
+                return [_LOCKED] * len(asked)
             # What failed before the commit was not done: with another connection it may be.
             connection.close()
             if is_last or is_done:
@@ -168,9 +188,14 @@ def _answer(asked: Sequence[_Question]) -> list[Any]:
     raise AssertionError("not reached")
 
 
-def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
-    wanted = [question.id for question in asked if question.id != _ALL]
-    found = ledger.lock(sql, wanted) if wanted else {}
+def _work(sql: CursorWrapper, asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
+    wanted = {question.id for question in asked if question.id != _ALL}
+    found = dict[int, ledger.Standing]()
+    if wanted:
+        ledger.limit(sql)
+        found = ledger.lock(sql, wanted, is_skipping=not is_waiting)
+    missing = wanted - found.keys()
+    locked = ledger.existing(sql, missing) if missing and not is_waiting else set[int]()
     entries = {id: Entry(sql, standing) for id, standing in found.items()}
     answers: list[Any] = []
     for question in asked:
@@ -179,7 +204,7 @@ def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
             answers.append(question.work(sql))
             continue
         if entry is None:
-            answers.append(SubscriptionUnknown(GONE))
+            answers.append(_LOCKED if question.id in locked else SubscriptionUnknown(GONE))
             continue
         try:
             answers.append(question.work(entry))

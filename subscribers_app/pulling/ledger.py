@@ -1,11 +1,11 @@
 """Cursors and deliveries in PostgreSQL: rows in, rows out, nothing is decided here.
 
-Every function but `glance` is called in a transaction, after `lock`.
+Every function but `glance` and `existing` is called in a transaction, after `lock`.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
@@ -30,11 +30,29 @@ class Standing:
     now: int
 
 
-def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
-    """Lock these subscriptions, in the order of their ids; those that are there."""
+IDLE_MS: Final = 10_000
+LOCK_MS: Final = 200
+
+
+def limit(sql: CursorWrapper) -> None:
+    """No lock is waited for longer than `LOCK_MS` in this transaction.
+
+    And it is ended, with its locks, if this process stands still for `IDLE_MS` in the middle of it.
+    """
     sql.execute(
-        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active' "
-        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+        f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}"
+    )
+
+
+def lock(sql: CursorWrapper, ids: Iterable[int], *, is_skipping: bool = False) -> dict[int, Standing]:
+    """Lock these subscriptions, in the order of their ids; those that are there.
+
+    is_skipping: without those that somebody else has locked
+    """
+    sql.execute(
+        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active' "  # noqa: S608
+        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+        f"{' SKIP LOCKED' if is_skipping else ''}",
         [sorted(set(ids))],
     )
     rows = sql.fetchall()
@@ -45,6 +63,12 @@ def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
         id: Standing(id, Cursor(position, fetched, generation), Noted(upto, messages), is_active, now)
         for id, position, fetched, generation, upto, messages, is_active in rows
     }
+
+
+def existing(sql: CursorWrapper, ids: Iterable[int]) -> set[int]:
+    """Which of these there are, locked or not."""
+    sql.execute("SELECT id FROM subscriptions WHERE id = ANY(%s)", [sorted(set(ids))])
+    return {id for (id,) in sql.fetchall()}
 
 
 def write_cursors(sql: CursorWrapper, cursors: Iterable[tuple[int, Cursor]]) -> None:

@@ -20,11 +20,12 @@ from tests.integration.publishing.forked_web import main
 def hasty() -> None:
     from subscribers_app.pulling import clerk
 
-    def answer(asked: Sequence[Any]) -> list[Any]:
+    def answer(asked: Sequence[Any], *, is_waiting: bool) -> list[Any]:
         with transaction.atomic(), connection.cursor() as sql:
-            answers = clerk._work(sql, asked)
+            answers = clerk._work(sql, asked, is_waiting=is_waiting)
             for question, found in zip(asked, answers, strict=True):
-                clerk._tell(question, found)
+                if found is not clerk._LOCKED:
+                    clerk._tell(question, found)
             time.sleep(0.03)
         return answers
 
