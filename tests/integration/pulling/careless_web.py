@@ -34,8 +34,9 @@ def hasty() -> None:
 
 def forgetful() -> None:
     from relaycore.delivering.cursor import Cursor
-    from subscribers_app.pulling import desk
+    from subscribers_app.pulling import desk as module
 
+    desk: Any = module
     Cursor._require = lambda self, generation: None  # type: ignore[method-assign]
     settle = desk.settle
 
@@ -44,13 +45,14 @@ def forgetful() -> None:
             cursor, [type(one)(cursor.generation, one.attempt, one.position) for one in tokens], *others
         )
 
-    desk.meant = lambda cursor, tokens: [token.position for token in tokens]  # type: ignore[assignment]
-    desk.settle = of_any_generation  # type: ignore[assignment]
+    desk.meant = lambda cursor, tokens: [token.position for token in tokens]
+    desk.settle = of_any_generation
 
 
 def blind() -> None:
-    from messages_app.searching import following
+    from messages_app.searching import following as module
 
+    following: Any = module
     find = following.archive.find
 
     def nothing(*asked: Any) -> Any:

@@ -167,11 +167,13 @@ def test_what_is_due_again_spends_no_attempt_while_it_cannot_be_read(
             time.sleep(0.3)
     time.sleep(1.2)
 
-    def again() -> Any:
-        answer = caller.post(f"{reader}/fetch", {"wait_seconds": 1})
-        return answer.data["messages"] if answer.status == 200 else None
-
     found: list[Any] = []
-    wait_until(lambda: found.extend(again() or []) or found, seconds=15)
+
+    def has_come() -> bool:
+        answer = caller.post(f"{reader}/fetch", {"wait_seconds": 1})
+        found.extend(answer.data["messages"] if answer.status == 200 else ())
+        return bool(found)
+
+    wait_until(has_come, seconds=15)
     caller.close()
     assert [one["delivery"]["attempt"] for one in found] == [2]
