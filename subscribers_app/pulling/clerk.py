@@ -190,10 +190,7 @@ def _answer(asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
 
 def _work(sql: CursorWrapper, asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
     wanted = {question.id for question in asked if question.id != _ALL}
-    found = dict[int, ledger.Standing]()
-    if wanted:
-        ledger.limit(sql)
-        found = ledger.lock(sql, wanted, is_skipping=not is_waiting)
+    found = ledger.lock_soon(sql, wanted, is_skipping=not is_waiting) if wanted else {}
     missing = wanted - found.keys()
     locked = ledger.existing(sql, missing) if missing and not is_waiting else set[int]()
     entries = {id: Entry(sql, standing) for id, standing in found.items()}

@@ -33,28 +33,34 @@ class Standing:
 IDLE_MS: Final = 10_000
 LOCK_MS: Final = 200
 
+_LIMITS: Final = (
+    f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
+)
 
-def limit(sql: CursorWrapper) -> None:
-    """No lock is waited for longer than `LOCK_MS` in this transaction.
 
-    And it is ended, with its locks, if this process stands still for `IDLE_MS` in the middle of it.
+_LOCK: Final = (
+    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active' "
+    "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+)
+
+
+def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
+    """Lock these subscriptions, in the order of their ids; those that are there."""
+    return _lock(sql, _LOCK, ids)
+
+
+def lock_soon(sql: CursorWrapper, ids: Iterable[int], *, is_skipping: bool) -> dict[int, Standing]:
+    """The same, but no lock is waited for longer than `LOCK_MS` in this transaction.
+
+    It is ended, with its locks, if this process stands still for `IDLE_MS` in the middle of it.
+
+    is_skipping: those that somebody else has locked are left out
     """
-    sql.execute(
-        f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}"
-    )
+    return _lock(sql, f"{_LIMITS}{_LOCK}{' SKIP LOCKED' if is_skipping else ''}", ids)
 
 
-def lock(sql: CursorWrapper, ids: Iterable[int], *, is_skipping: bool = False) -> dict[int, Standing]:
-    """Lock these subscriptions, in the order of their ids; those that are there.
-
-    is_skipping: without those that somebody else has locked
-    """
-    sql.execute(
-        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active' "  # noqa: S608
-        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
-        f"{' SKIP LOCKED' if is_skipping else ''}",
-        [sorted(set(ids))],
-    )
+def _lock(sql: CursorWrapper, statement: str, ids: Iterable[int]) -> dict[int, Standing]:
+    sql.execute(statement, [sorted(set(ids))])
     rows = sql.fetchall()
     # After the locks: whoever had one has written times that are not later than this.
     sql.execute(f"SELECT {_NOW}")

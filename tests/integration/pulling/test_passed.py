@@ -40,9 +40,12 @@ def test_what_was_deleted_before_it_was_handed_out_is_said_once(
     expire(channel, positions[5], wait_until)
 
     fetched = client.fetch(reader, wait_seconds=5)
+    said = fetched["skipped"]
+    if not fetched["messages"]:  # What is left had not been read yet.
+        fetched = client.fetch(reader, wait_seconds=5)
     start = "0000000000000-0000000000-00000"
     skipped = {"from": start, "to": positions[4], "count": 5}
-    assert fetched["skipped"] == skipped
+    assert said == skipped
     assert [one["message"] for one in fetched["messages"]][-5:] == list("56789")
     if not has_read:
         assert len(fetched["messages"]) == 5
