@@ -25,8 +25,10 @@ from psycopg2.errors import LockNotAvailable
 
 from relaybase.connections import one_per_loop
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Handed
 from relaycore.delivering.skipping import Noted
 from relaycore.errors import Disconnected, RelayError, SubscriptionUnknown, one_line
+from relaycore.position import previous_position
 from subscribers_app.pulling import ledger
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,24 @@ class Entry:
         self.is_active = standing.is_active
         self.now = standing.now
         self.was_fetched = False
+
+    def hand(self, handed: Handed) -> None:
+        """Write what is about to be handed out, and what goes on record."""
+        if handed.noted.upto != self.noted.upto:
+            ledger.write_skip(self.sql, self.id, handed.noted, handed.missed)
+            self.noted = handed.noted
+        if handed.lost:
+            ledger.delete(self.sql, self.id, [row.position for row in handed.lost])
+        for row in handed.lost:
+            after = previous_position(row.position)
+            ledger.write_undelivered(self.sql, self.id, "expired", after, row.position, 1)
+        if handed.leased is not None:
+            if changed := [*handed.leased.again, *handed.leased.dead]:
+                ledger.update(self.sql, self.id, changed)
+            if handed.leased.new:
+                ledger.insert(self.sql, self.id, handed.leased.new)
+        self.cursor = handed.cursor
+        self.was_fetched |= handed.is_active
 
 
 Work = Callable[[Entry], Answer]

@@ -19,7 +19,7 @@ from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.settling import Change, meant, settle
 from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of, previous_position
+from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
@@ -247,7 +247,7 @@ class Desk:
                 is_there = {id: document is not None for id, document in read.items()}
                 handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
             if isinstance(handed, Handed):
-                _write(entry, handed)
+                entry.hand(handed)
             return handed, entry.cursor
 
         while True:
@@ -284,22 +284,3 @@ class Desk:
             return None
         now = int(time.monotonic() * 1000 + self._ahead_ms)
         return first_of(f"{max(0, now - self.known.delay_ms)}-0")
-
-
-def _write(entry: Entry, handed: Handed) -> None:
-    """What is about to be handed out, and what goes on record."""
-    if handed.noted.upto != entry.noted.upto:
-        ledger.write_skip(entry.sql, entry.id, handed.noted, handed.missed)
-        entry.noted = handed.noted
-    if handed.lost:
-        ledger.delete(entry.sql, entry.id, [row.position for row in handed.lost])
-    for row in handed.lost:
-        after = previous_position(row.position)
-        ledger.write_undelivered(entry.sql, entry.id, "expired", after, row.position, 1)
-    if handed.leased is not None:
-        if changed := [*handed.leased.again, *handed.leased.dead]:
-            ledger.update(entry.sql, entry.id, changed)
-        if handed.leased.new:
-            ledger.insert(entry.sql, entry.id, handed.leased.new)
-    entry.cursor = handed.cursor
-    entry.was_fetched |= handed.is_active

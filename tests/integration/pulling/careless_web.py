@@ -1,5 +1,6 @@
 """Web processes that break a rule of `relaycore.delivering`, so that a test notices: else as `forked_web`.
 
+careful:   breaks none
 hasty:     answers before what it answers is committed (rule 5)
 forgetful: does not look from which generation a commit or a token is (rule 2)
 blind:     takes a MongoDB that does not answer for one in which there is nothing
@@ -10,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from pymongo.errors import PyMongoError
 
+from relaycore.storing.expiring import NOTHING, Expired
 from relayproject.asgi import application  # noqa: F401 -- Django is set up
 from tests.integration.publishing.forked_web import main
 
@@ -51,8 +53,10 @@ def forgetful() -> None:
 
 def blind() -> None:
     from messages_app.searching import following as module
+    from subscribers_app.pulling import archive
 
     following: Any = module
+    deleted: Any = archive
     find = following.archive.find
 
     def nothing(*asked: Any) -> Any:
@@ -62,10 +66,29 @@ def blind() -> None:
             return [], False
 
     following.archive.find = nothing
+    expired = deleted.expired
+
+    async def none(channel: str) -> Expired:
+        try:
+            return await expired(channel)
+        except PyMongoError:
+            return NOTHING
+
+    deleted.expired = none
 
 
-RULES: dict[str, Callable[[], None]] = {"hasty": hasty, "forgetful": forgetful, "blind": blind}
+def careful() -> None:
+    connections["messages"]  # Else each web process imports the backend anew, when it is asked first.
+
+
+RULES: dict[str, Callable[[], None]] = {
+    "careful": careful,
+    "hasty": hasty,
+    "forgetful": forgetful,
+    "blind": blind,
+}
 
 if __name__ == "__main__":
+    careful()
     RULES[sys.argv[1]]()
     main()

@@ -94,11 +94,13 @@ def test_a_server_is_away(
 
     for mode, record in records.items():
         refused = [answer for answer in record.answers if answer.status != 200]
-        assert {answer.status for answer in refused} == {503}, mode
+        assert {answer.status for answer in refused} <= {503}, mode
+        # What is silent for a few seconds only is waited for.
+        assert refused or (kind is silent and AWAY_SECONDS < 20)
         assert all(answer.retry_after for answer in refused)
         assert all(answer.answered - answer.asked < 16 for answer in record.answers)
         # It has recovered soon.
-        assert max(answer.asked for answer in refused) < back + 12
+        assert all(answer.asked < back + 12 for answer in refused)
         assert not record.came_again()
         assert not record.went_back()
         assert not record.doubled()
@@ -114,7 +116,7 @@ def test_a_web_that_takes_silence_for_emptiness_is_found_out(
     try:
         with Threads([Work(Caller(web.url, client.key), reader, "cursor", record).run]):
             with Threads([publishing.run]):
-                time.sleep(0.5)
+                wait_until(lambda: record.committed, seconds=20)
                 with refusing(ways["MONGO_URL"]):
                     time.sleep(3)
                 time.sleep(1)

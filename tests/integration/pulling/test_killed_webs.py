@@ -27,18 +27,16 @@ Subscribe = Callable[..., str]
 CLIENTS = 16
 TIMES = 8
 SOUGHT = 2
-MESSAGES = 2000
+MESSAGES = 1500
 
 
 @contextmanager
-def killable(*manner: str) -> Iterator[Web]:
-    """A web process that is there again at once when it was killed; `manner`: of a careless one."""
-    program = (
-        "tests.integration.pulling.careless_web" if manner else "tests.integration.publishing.forked_web"
-    )
+def killable(manner: str = "careful") -> Iterator[Web]:
+    """A web process that is there again at once when it was killed; `manner`: see `careless_web`."""
+    program = "tests.integration.pulling.careless_web", manner
     with Proxy.to(environment_of_a_web_process()["DATABASE_URL"]) as proxy, proxy.latency(0.002):
         # A transaction takes its time, so it is in the middle of one that the process is killed.
-        web = Web(django_settings.SERVERS.redis_url, (program, *manner), DATABASE_URL=proxy.url)
+        web = Web(django_settings.SERVERS.redis_url, program, DATABASE_URL=proxy.url)
         try:
             yield web
         finally:
@@ -62,7 +60,7 @@ def traffic(killed: Web, client: Client, channel: str, reader: str, mode: str, w
     kills = 0
     # Those of the other one take their time, so that there is enough to do for the one that is killed.
     works = [
-        Work(caller, reader, mode, record, most=3, seconds=0.0 if caller in of_the_killed else 0.05)
+        Work(caller, reader, mode, record, most=3, seconds=0.0 if caller in of_the_killed else 0.5)
         for caller in callers
     ]
     with Threads([work.run for work in works]):
@@ -72,6 +70,8 @@ def traffic(killed: Web, client: Client, channel: str, reader: str, mode: str, w
             time.sleep(0.007 * kills)
             killed.kill()
             kills += 1
+        for work in works:
+            work.most, work.seconds = 50, 0.0
         wait_until(is_over, seconds=30, what="all is done")
     assert kills >= 4
     return record
@@ -112,7 +112,7 @@ def test_a_seek_in_the_middle_of_traffic(
     reader = subscribe("lease", ack_deadline_seconds=10)
     client.publish(channel, *map(str, range(40)))
     record, sought = Record(), list[float]()
-    with killable(*([] if manner == "careful" else [manner])) as web:
+    with killable(manner) as web:
         # Half of them have all of it, the others wait for something.
         callers = [Caller(web.url, client.key) for _ in range(16)]
         slow = [Work(caller, reader, "lease", record, most=5, seconds=1.5) for caller in callers]
@@ -143,7 +143,7 @@ def test_a_commit_from_before_a_seek(
 ) -> None:
     reader = subscribe("cursor")
     client.publish(channel, *map(str, range(10)))
-    with killable(*([] if manner == "careful" else [manner])) as web:
+    with killable(manner) as web:
         program = Client(web.url, client.key)
         before = program.fetch(reader)
         seek(reader, parse("earliest"))
