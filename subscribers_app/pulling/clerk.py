@@ -6,6 +6,9 @@ Nobody is answered before that is committed. Nobody waits longer than `PATIENCE_
 by then is not done. If it fails before, all of it is done once more, with another
 connection: PostgreSQL may have been restarted. If the commit itself fails nobody knows what holds: all who
 asked are told so, and what they remember of rows is worth nothing.
+
+A subscription that somebody else has locked holds up nobody but those who ask for it: the others are answered
+first, then it is waited for, for `ledger.LOCK_MS`; if that is not enough, once more in the next round.
 """
 
 import asyncio
@@ -18,6 +21,7 @@ from typing import Any, Final, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.backends.utils import CursorWrapper
+from psycopg2.errors import LockNotAvailable
 
 from relaybase.connections import one_per_loop
 from relaycore.delivering.cursor import Cursor
@@ -35,6 +39,8 @@ GONE: Final = "There is no such subscription any more."
 
 PATIENCE_SECONDS: Final = 10.0
 """A PostgreSQL that stands still is as good as away."""
+
+_LOCKED: Final = object()
 
 _ALL: Final = 0
 """In place of an id: the work is about many, and locks none."""
@@ -120,18 +126,9 @@ class Clerk:
             asked = [question for question in (first, *self._others()) if not question.future.done()]
             if not asked:
                 continue
-            try:
-                answers = _answer(asked)
-            except Exception as exc:
-                connection.close()
-                if isinstance(exc, (DatabaseError, InterfaceError)):
-                    log.warning("subscriptions: %s", one_line(exc))
-                    failure: Exception = Disconnected(AWAY)
-                else:
-                    log.error("subscriptions", exc_info=exc)
-                    failure = exc
-                answers = [failure] * len(asked)
-            _tell(zip((question.future for question in asked), answers, strict=True))
+            if locked := _turn(asked, is_waiting=False):
+                for question in _turn(locked, is_waiting=True):
+                    self._questions.put(question)
         connection.close()
 
     def _others(self) -> list[_Question]:
@@ -154,15 +151,35 @@ def clerk() -> Clerk:
     return Clerk()
 
 
-def _answer(asked: Sequence[_Question]) -> list[Any]:
-    """What each is answered: an exception where it is one."""
+def _turn(asked: Sequence[_Question], *, is_waiting: bool) -> list[_Question]:
+    """Answer these; those that are not answered, since somebody else has their subscription locked."""
+    try:
+        answers = _answer(asked, is_waiting=is_waiting)
+    except Exception as exc:
+        connection.close()
+        if isinstance(exc, (DatabaseError, InterfaceError)):
+            log.warning("subscriptions: %s", one_line(exc))
+            failure: Exception = Disconnected(AWAY)
+        else:
+            log.error("subscriptions", exc_info=exc)
+            failure = exc
+        answers = [failure] * len(asked)
+    pairs = list(zip(asked, answers, strict=True))
+    _tell([(question.future, answer) for question, answer in pairs if answer is not _LOCKED])
+    return [question for question, answer in pairs if answer is _LOCKED]
+
+
+def _answer(asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
+    """What each is answered: an exception where it is one, `_LOCKED` where nothing was done."""
     for is_last in (False, True):
         is_done = False
         try:
             with transaction.atomic(), connection.cursor() as sql:
-                answers = _work(sql, asked)
+                answers = _work(sql, asked, is_waiting=is_waiting)
                 is_done = True
-        except (DatabaseError, InterfaceError):
+        except (DatabaseError, InterfaceError) as exc:
+            if isinstance(exc.__cause__, LockNotAvailable):
+                return [_LOCKED] * len(asked)
             # What failed before the commit was not done: with another connection it may be.
             connection.close()
             if is_last or is_done:
@@ -172,9 +189,11 @@ def _answer(asked: Sequence[_Question]) -> list[Any]:
     raise AssertionError("not reached")
 
 
-def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
-    wanted = [question.id for question in asked if question.id != _ALL]
-    found = ledger.lock(sql, wanted) if wanted else {}
+def _work(sql: CursorWrapper, asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
+    wanted = {question.id for question in asked if question.id != _ALL}
+    found = ledger.lock_soon(sql, wanted, is_skipping=not is_waiting) if wanted else {}
+    missing = wanted - found.keys()
+    locked = ledger.existing(sql, missing) if missing and not is_waiting else set[int]()
     entries = {id: Entry(sql, standing) for id, standing in found.items()}
     answers: list[Any] = []
     for question in asked:
@@ -183,7 +202,7 @@ def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
             answers.append(question.work(sql))
             continue
         if entry is None:
-            answers.append(SubscriptionUnknown(GONE))
+            answers.append(_LOCKED if question.id in locked else SubscriptionUnknown(GONE))
             continue
         try:
             answers.append(question.work(entry))
@@ -201,8 +220,9 @@ def _work(sql: CursorWrapper, asked: Sequence[_Question]) -> list[Any]:
     return answers
 
 
-def _tell(answers: Iterable[tuple["asyncio.Future[Any]", Any]]) -> None:
-    told = list(answers)
+def _tell(told: Sequence[tuple["asyncio.Future[Any]", Any]]) -> None:
+    if not told:
+        return
     try:
         # All of them are of the clerk's event loop.
         told[0][0].get_loop().call_soon_threadsafe(_settle, told)

@@ -33,7 +33,10 @@ _LEAST_PATIENCE_SECONDS: Final = 0.5
 
 _RIPEN_SECONDS: Final = 0.5
 
-_LOOK_SECONDS: Final = 2.0
+_BUSY_PATIENCE_SECONDS: Final = 5.0
+"""And so long if they are being answered just now, and do not wait: then there may be something."""
+
+_LOOK_SECONDS: Final = 5.0
 """So long he waits until somebody has looked."""
 
 
@@ -88,7 +91,7 @@ class Desk:
         self._source = Source(known.channel, wants, self._woken.set)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
-        self._is_full = False
+        self._is_full = self._is_idle = False
         self._ahead_ms = 0.0
         """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
@@ -128,7 +131,8 @@ class Desk:
         """
         self.used_at = time.monotonic()
         until = self.used_at + wanted.seconds
-        patience = max(wanted.seconds, _LEAST_PATIENCE_SECONDS)
+        least = _LEAST_PATIENCE_SECONDS if self._is_idle else _BUSY_PATIENCE_SECONDS
+        patience = max(wanted.seconds, least)
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
         try:
             try:
@@ -197,8 +201,12 @@ class Desk:
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
             # What ripens wakes nobody.
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
-            await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-            woken.cancel()
+            self._is_idle = True
+            try:
+                await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                self._is_idle = False
+                woken.cancel()
         return NOBODYS
 
     async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:

@@ -1,11 +1,11 @@
 """Cursors and deliveries in PostgreSQL: rows in, rows out, nothing is decided here.
 
-Every function but `glance` is called in a transaction, after `lock`.
+Every function but `glance` and `existing` is called in a transaction, after `lock`.
 """
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
@@ -35,22 +35,51 @@ class Standing:
     is_attended: bool
 
 
+IDLE_MS: Final = 10_000
+LOCK_MS: Final = 200
+
+_LIMITS: Final = (
+    f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
+)
+
+# The time is that after the lock: whoever had it has written times that are not later.
+_LOCK: Final = (
+    "WITH locked AS MATERIALIZED ("  # noqa: S608 -- constants
+    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state, last_fetch_at "
+    "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE{skipping}) "
+    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active', "
+    f"{_NOW}, coalesce(last_fetch_at BETWEEN clock_timestamp() - interval '1 second' "
+    "AND clock_timestamp(), false) FROM locked"
+)
+
+
 def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
     """Lock these subscriptions, in the order of their ids; those that are there."""
-    # The time is that after the lock: whoever had it has written times that are not later.
-    sql.execute(
-        "WITH locked AS MATERIALIZED ("  # noqa: S608
-        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state, last_fetch_at "
-        "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE) "
-        "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active', "
-        f"{_NOW}, coalesce(last_fetch_at BETWEEN clock_timestamp() - interval '1 second' "
-        "AND clock_timestamp(), false) FROM locked",
-        [sorted(set(ids))],
-    )
+    return _lock(sql, _LOCK.format(skipping=""), ids)
+
+
+def lock_soon(sql: CursorWrapper, ids: Iterable[int], *, is_skipping: bool) -> dict[int, Standing]:
+    """The same, but no lock is waited for longer than `LOCK_MS` in this transaction.
+
+    It is ended, with its locks, if this process stands still for `IDLE_MS` in the middle of it.
+
+    is_skipping: those that somebody else has locked are left out
+    """
+    return _lock(sql, _LIMITS + _LOCK.format(skipping=" SKIP LOCKED" if is_skipping else ""), ids)
+
+
+def _lock(sql: CursorWrapper, statement: str, ids: Iterable[int]) -> dict[int, Standing]:
+    sql.execute(statement, [sorted(set(ids))])
     return {
         id: Standing(id, Cursor(position, fetched, generation), Noted(upto, messages), *others)
         for id, position, fetched, generation, upto, messages, *others in sql.fetchall()
     }
+
+
+def existing(sql: CursorWrapper, ids: Iterable[int]) -> set[int]:
+    """Which of these there are, locked or not."""
+    sql.execute("SELECT id FROM subscriptions WHERE id = ANY(%s)", [sorted(set(ids))])
+    return {id for (id,) in sql.fetchall()}
 
 
 def write_cursors(

@@ -12,18 +12,24 @@ from tests.integration.conftest import environment_of_a_web_process
 class Web:
     """One web process after another. `kill` ends the one that there is, and has the next one begin.
 
-    program: which module, and its arguments
+    program:     which module, and its arguments
+    environment: beside that of a web process
     """
 
     def __init__(
-        self, redis_url: str, program: Sequence[str] = ("tests.integration.publishing.forked_web",)
+        self,
+        redis_url: str,
+        program: Sequence[str] = ("tests.integration.publishing.forked_web",),
+        **environment: str,
     ) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", *program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=environment_of_a_web_process(REDIS_URL=redis_url, RELAY_WEB_REQUESTS_PER_MINUTE="0"),
+            env=environment_of_a_web_process(
+                REDIS_URL=redis_url, RELAY_WEB_REQUESTS_PER_MINUTE="0", **environment
+            ),
         )
         self.url = f"http://127.0.0.1:{self._read()}"
         self._pid = self._read()

@@ -1,5 +1,6 @@
 """Web processes that break a rule of `relaycore.delivering`, so that a test notices: else as `forked_web`.
 
+careful:   breaks none
 hasty:     answers before what it answers is committed (rule 5)
 forgetful: does not look from which generation a commit or a token is (rule 2)
 blind:     takes a MongoDB that does not answer for one in which there is nothing
@@ -10,9 +11,10 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from pymongo.errors import PyMongoError
 
+from relaycore.storing.expiring import NOTHING, Expired
 from relayproject.asgi import application  # noqa: F401 -- Django is set up
 from tests.integration.publishing.forked_web import main
 
@@ -20,11 +22,12 @@ from tests.integration.publishing.forked_web import main
 def hasty() -> None:
     from subscribers_app.pulling import clerk
 
-    def answer(asked: Sequence[Any]) -> list[Any]:
+    def answer(asked: Sequence[Any], *, is_waiting: bool) -> list[Any]:
         with transaction.atomic(), connection.cursor() as sql:
-            answers = clerk._work(sql, asked)
+            answers = clerk._work(sql, asked, is_waiting=is_waiting)
             for question, found in zip(asked, answers, strict=True):
-                clerk._tell(question, found)
+                if found is not clerk._LOCKED:
+                    clerk._tell(question, found)
             time.sleep(0.03)
         return answers
 
@@ -33,8 +36,9 @@ def hasty() -> None:
 
 def forgetful() -> None:
     from relaycore.delivering.cursor import Cursor
-    from subscribers_app.pulling import desk
+    from subscribers_app.pulling import desk as module
 
+    desk: Any = module
     Cursor._require = lambda self, generation: None  # type: ignore[method-assign]
     settle = desk.settle
 
@@ -43,13 +47,16 @@ def forgetful() -> None:
             cursor, [type(one)(cursor.generation, one.attempt, one.position) for one in tokens], *others
         )
 
-    desk.meant = lambda cursor, tokens: [token.position for token in tokens]  # type: ignore[assignment]
-    desk.settle = of_any_generation  # type: ignore[assignment]
+    desk.meant = lambda cursor, tokens: [token.position for token in tokens]
+    desk.settle = of_any_generation
 
 
 def blind() -> None:
-    from messages_app.searching import following
+    from messages_app.searching import following as module
+    from subscribers_app.pulling import archive
 
+    following: Any = module
+    deleted: Any = archive
     find = following.archive.find
 
     def nothing(*asked: Any) -> Any:
@@ -59,10 +66,29 @@ def blind() -> None:
             return [], False
 
     following.archive.find = nothing
+    expired = deleted.expired
+
+    async def none(channel: str) -> Expired:
+        try:
+            return await expired(channel)
+        except PyMongoError:
+            return NOTHING
+
+    deleted.expired = none
 
 
-RULES: dict[str, Callable[[], None]] = {"hasty": hasty, "forgetful": forgetful, "blind": blind}
+def careful() -> None:
+    connections["messages"]  # Else each web process imports the backend anew, when it is asked first.
+
+
+RULES: dict[str, Callable[[], None]] = {
+    "careful": careful,
+    "hasty": hasty,
+    "forgetful": forgetful,
+    "blind": blind,
+}
 
 if __name__ == "__main__":
+    careful()
     RULES[sys.argv[1]]()
     main()

@@ -59,15 +59,21 @@ def worked(record: Path) -> Iterator[dict[str, Any]]:
 
 
 def consume_the_rest(
-    client: Client, reader: str, mode: str, record: Record, count: int, wait_until: Any, quiet: float = 30.0
+    client: Client,
+    reader: str,
+    mode: str,
+    record: Record,
+    wanted: set[str],
+    wait_until: Any,
+    quiet: float = 30.0,
 ) -> None:
-    """Until so many were received, or nothing has come for so long."""
+    """Until these were received, or nothing has come for so long."""
     began = time.time()
     with Threads([Work(Caller(client.url, client.key), reader, mode, record, most=100).run]):
 
         def is_over() -> bool:
             last = record.receipts[-1].received if record.receipts else began
-            return len(record.receipts) >= count or time.time() - last > quiet
+            return wanted <= record.texts() or time.time() - last > quiet
 
         # What somebody held when he was killed is due again after two seconds.
         wait_until(is_over, seconds=40)
@@ -98,8 +104,8 @@ def test_killed_between_fetch_and_commit(
 
     record = Record()
     done = {one["message"] for one in worked(log)} if log.exists() else set()
-    rest, quiet = len(set(publishing.texts) - done), 30.0 if manner == "careful" else 1.5
-    consume_the_rest(client, reader, mode, record, rest, wait_until, quiet)
+    wanted, quiet = set(publishing.texts) - done, 30.0 if manner == "careful" else 1.5
+    consume_the_rest(client, reader, mode, record, wanted, wait_until, quiet)
     lost = set(publishing.texts) - done - record.texts()
     if manner == "careful":
         assert not lost
@@ -143,8 +149,7 @@ def test_two_members_are_killed_and_what_they_held_comes_again_after_its_deadlin
                 member.stop()
     for log in logs:
         record.receipts += receipts(log)
-    rest = len(set(publishing.texts) - record.texts())
-    consume_the_rest(client, reader, "lease", record, len(record.receipts) + rest, wait_until)
+    consume_the_rest(client, reader, "lease", record, set(publishing.texts), wait_until)
 
     assert set(publishing.texts) == record.texts()
     assert not record.doubled()

@@ -36,6 +36,7 @@ class Caller:
         self._host = urlsplit(url).netloc
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._connection: http.client.HTTPConnection | None = None
+        self.answers = 0
 
     def post(self, path: str, data: Any) -> Answer:
         """Raises what is in `BROKEN`: nobody answers, and what holds is not known."""
@@ -49,6 +50,7 @@ class Caller:
         except BROKEN:
             self.close()
             raise
+        self.answers += 1
         retry_after = answer.headers["retry-after"]
         return Answer(answer.status, retry_after, json.loads(content), asked, time.time())
 
@@ -81,8 +83,8 @@ class Record:
     committed: list[tuple[float, str]] = field(default_factory=list)
     """Mode `cursor`: when a commit was answered, and where the cursor stood."""
     answers: list[Answer] = field(default_factory=list)
-    refused: list[str] = field(default_factory=list)
-    """Mode `lease`: what was acknowledged too late."""
+    acks: list[tuple[float, int, bool]] = field(default_factory=list)
+    """Mode `lease`: when one was asked, of which generation, whether it was in time."""
 
     def texts(self) -> set[str]:
         return {receipt.text for receipt in self.receipts}
@@ -174,10 +176,9 @@ class Work:
             settled = self._post("ack", {"tokens": tokens})
             if settled is not None:
                 for one, result in zip(page["messages"], settled.data["results"], strict=True):
+                    self.record.acks.append((settled.asked, page["generation"], result["ok"]))
                     if result["ok"]:
-                        self.record.done[one["message"]] = settled.answered
-                    else:
-                        self.record.refused.append(one["message"])
+                        self.record.done.setdefault(one["message"], settled.answered)
 
     def _post(self, verb: str, data: Any) -> Answer | None:
         """None: it was refused."""
