@@ -27,7 +27,7 @@ def hasty() -> None:
             answers = clerk._work(sql, asked, is_waiting=is_waiting)
             for question, found in zip(asked, answers, strict=True):
                 if found is not clerk._LOCKED:
-                    clerk._tell(question, found)
+                    clerk._tell([(question.future, found)])
             time.sleep(0.03)
         return answers
 

@@ -79,5 +79,6 @@ def give(row: Subscription, numbers: Sequence[int], state: State = State.LEASED,
         if state is State.DEAD:
             ledger.update(sql, row.pk, made)
         upto = max(standing.cursor.position, *(one.position for one in made))
-        moved = standing.cursor.fetch(upto, standing.cursor.generation).commit(upto)
+        generation = standing.cursor.generation
+        moved = standing.cursor.fetch(upto, generation).commit(upto, generation)
         ledger.write_cursors(sql, [(row.pk, moved)])
