@@ -25,9 +25,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Subscribe = Callable[..., str]
 
 CLIENTS = 16
-TIMES = 8
+TIMES = 5
 SOUGHT = 2
-MESSAGES = 1500
+MESSAGES = 1000
 
 
 @contextmanager
