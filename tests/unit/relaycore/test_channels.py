@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.channels import MAX_NAME_BYTES, MOST_PARTITIONS, STREAM, check_name, partition_of, places_of
+from relaycore.channels import (
+    MAX_NAME_BYTES,
+    MOST_PARTITIONS,
+    STREAM,
+    check_name,
+    check_new_name,
+    partition_of,
+    places_of,
+)
 from relaycore.errors import BadChannelName
 
 GOOD = [
@@ -200,3 +208,10 @@ def test_channels_spread_evenly(names: list[str], n: int) -> None:
     expected = len(names) / n
     chi_square = sum((count - expected) ** 2 / expected for count in counts)
     assert chi_square < n - 1 + 4 * (2 * (n - 1)) ** 0.5
+
+
+def test_a_door_makes_channels_of_its_own_names_and_of_no_others() -> None:
+    assert check_new_name("queue/orders", "queue/") == "queue/orders"
+    for name, door in (("queue/orders", ""), ("sns/orders", "queue/"), ("queue/\n", "queue/")):
+        with pytest.raises(BadChannelName):
+            check_new_name(name, door)
