@@ -19,7 +19,7 @@ from rest_framework.request import Request
 
 from access_app.models import Token
 from relaycore.globs import Glob
-from relaycore.rights import MANAGE, PUBLISH, READ, Grants
+from relaycore.rights import CONSUME, MANAGE, PUBLISH, READ, Grants
 
 LACKS: Final = 'The user of this token or session lacks the permission "{}".'
 
@@ -32,6 +32,7 @@ OF_USE: Final[Mapping[str, frozenset[str]]] = {
             "subscribers_app.view_subscription",
         }
     ),
+    CONSUME: frozenset({"messages_app.view_message"}),
     PUBLISH: frozenset({"messages_app.add_message"}),
     MANAGE: frozenset(
         {

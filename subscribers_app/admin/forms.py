@@ -56,6 +56,14 @@ class SeekForm(forms.Form):
     to = PlaceField(label="Go on from", initial=beginning.LATEST)
 
 
+class _FilterField(forms.JSONField):
+    """None is shown as nothing, as it is given."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """As it is shown."""
+        return "" if value is None else super().prepare_value(value)
+
+
 class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     """A subscription's settings. `wanted`: what is to be set, by column; `tags`: what was seen."""
 
@@ -65,6 +73,7 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Subscription
         fields: ClassVar[list[str]] = ["name", "channel", "mode", *SETTINGS]
+        field_classes: ClassVar[dict[str, Any]] = {"filter": _FilterField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -155,6 +155,10 @@ def _subscriptions() -> RememberedSubscriptions:
     return RememberedSubscriptions()
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, otherwise: int) -> int:
     if name not in given:
         return otherwise
@@ -180,8 +184,8 @@ async def _settle(
     desk: Desk, given: Mapping[str, Any], change: Callable[[Delivery, int], Delivery | None]
 ) -> dict[str, Any]:
     texts = given.get("tokens")
-    if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TOKENS:
-        raise ParseError(f"tokens must be a list of 1 to {MOST_TOKENS} tokens.")
+    if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TOKENS or not all(map(_is_text, texts)):
+        raise ParseError(f"tokens must be a list of 1 to {MOST_TOKENS} tokens, which are text.")
     tokens = [Token.parse(text) for text in texts]
     known = [token for token in tokens if token is not None]
     in_time = iter(await desk.settle(known, change) if known else [])

@@ -14,7 +14,7 @@ from relaycore.delivering.settings import (
     MOST_DEADLINE_SECONDS,
     MOST_DELAY_SECONDS,
 )
-from relaycore.errors import BadSubscription
+from relaycore.errors import BadFilter, BadSubscription
 from subscribers_app.models import Subscription
 
 MOST_CHANNELS: Final = 100
@@ -88,10 +88,20 @@ class Order(serializers.ChoiceField):
         return super().to_internal_value(data)
 
 
+class Policy(Json):
+    """A filter: an object. What is in it is looked at where the subscription is known."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        if not isinstance(data, Mapping):
+            raise BadFilter('A filter is an object, such as {"kind": ["new"]}.')
+        return super().to_internal_value(data)
+
+
 class _Given(Strict):
     """What was left out is not there: nothing is set that nobody has said."""
 
-    filter = Json(required=False, allow_null=True)
+    filter = Policy(required=False, allow_null=True)
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices, required=False)
     order = Order(Subscription.Order.choices, required=False)
     delay_seconds = Whole(required=False, min_value=0, max_value=MOST_DELAY_SECONDS)

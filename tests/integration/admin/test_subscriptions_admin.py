@@ -1,5 +1,6 @@
 """Subscriptions in the admin: made, looked at, paused, and sought after a look at what that means."""
 
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,17 @@ def test_the_page_of_one_says_where_it_stands(browser: Client, orders: Any, stor
     assert "before the first message" in cursor
     assert "Dead letters" not in cursor
     assert "max_deliveries" not in cursor
+
+
+def test_no_filter_is_shown_as_nothing(browser: Client, orders: Any) -> None:
+    row = subscribe()
+    html = browser.get(_page(row)).content.decode()
+    (shown,) = re.findall(r'<textarea name="filter"[^>]*>(.*?)</textarea>', html, re.DOTALL)
+    assert not shown.strip()
+    browser.post(_page(row), filled(html), follow=True)
+    row.refresh_from_db()
+    assert row.filter is None
+    assert not AuditEntry.objects.filter(action="subscription changed").exists()
 
 
 def test_only_what_was_changed_is_changed(browser: Client, orders: Any) -> None:

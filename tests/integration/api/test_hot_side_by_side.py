@@ -386,7 +386,10 @@ def test_without_postgresql(serve: Callable[..., str], token: str) -> None:
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.name)
 def test_an_endpoint_is_at_the_addresses_of_its_view(endpoint: Any) -> None:
-    path = {"message": PATH, "publish": "/api/v1/channels/orders/messages"}[endpoint.name]
+    verb = endpoint.name.removeprefix("subscription-")
+    path = {"message": PATH, "publish": "/api/v1/channels/orders/messages"}.get(
+        endpoint.name, f"/api/v1/subscriptions/billing/{verb}"
+    )
 
     assert endpoint.matcher().fullmatch(path)
     found: Any = resolve(path)

@@ -58,6 +58,8 @@ def test_no_request_brings_an_answer_that_the_schema_does_not_have(
         + ["--header", f"Authorization: Bearer {token}", "--checks", "all", "--mode", "all"]
         + ["--exclude-checks", "positive_data_acceptance", "--phases", "examples,coverage,fuzzing"]
         + ["--max-examples", "25", "--seed", "1", "--request-timeout", "40", "--no-color"]
+        # fetch waits for 20 s if it is asked to, and confirm=stored for 10 where nobody writes.
+        + ["--max-response-time", "30"]
         + ["--generation-database", "none"],
         cwd=tmp_path,
         check=False,

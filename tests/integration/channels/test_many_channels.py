@@ -25,7 +25,7 @@ def many(django_db_setup: None, django_db_blocker: Any) -> Any:
         make_topics(MANY)
         yield
         with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE channels")
+            cursor.execute("TRUNCATE channels CASCADE")
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_a_change_counts_within_a_second(
 
 def _truncate() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE channels")
+        cursor.execute("TRUNCATE channels CASCADE")
 
 
 @pytest.mark.parametrize("end", [lambda: registration.stop("orders"), _truncate])
