@@ -16,7 +16,6 @@ from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import Document, ReadAhead
 from relaycore.storing.expiring import NOTHING, Expired
 from subscribers_app import seeking
-from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import clerk
 from subscribers_app.pulling.counting import counted
@@ -43,7 +42,6 @@ class Reader:
         self._source = Source(known.channel, None, lambda: None)
         self._cursor: Cursor | None = None
         self._read: ReadAhead | None = None
-        self._looked = ""
         self._expired: Expired = NOTHING
         self._noted = ""
         self._ended = ""
@@ -148,15 +146,13 @@ class Reader:
         """What stands right above the cursor; None: nothing that was produced up to now."""
         read = await self._source.stand(cursor)
         if read is not self._read:
-            self._read, self._looked, self._ended = read, "", ""
+            self._read, self._ended = read, ""
         await self._source.collect(1, 1)
         if not read:
             await self._catch_up(read)
         if not read:
             return None
-        if read.looked != self._looked:
-            # After what was read, never before.
-            self._expired, self._looked = await archive.expired(self.known.channel), read.looked
+        self._expired = await self._source.expired()
         return read.first(1, 0)[0][0]
 
     async def _catch_up(self, read: ReadAhead) -> None:
@@ -181,4 +177,4 @@ class Reader:
     def _let_go(self) -> None:
         self._source.close()
         self._cursor = self._read = None
-        self._looked = self._ended = self._noted = ""
+        self._ended = self._noted = ""

@@ -1,5 +1,6 @@
 """What a follower asks of Redis and MongoDB. It fails closed: what is not known is an error."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import redis
@@ -8,7 +9,7 @@ from pymongo.client_session import ClientSession
 
 from messages_app import beside
 from messages_app.searching.history import Document, collection, fill
-from messages_app.searching.primary import session_after
+from messages_app.searching.primary import read_at, session_after
 from relaybase import keys
 from relaybase.connections import shared_redis
 from relaycore.channels import partition_of
@@ -37,8 +38,21 @@ def look(partition: int, layout: Layout) -> Horizon:
     return Horizon.of(found)
 
 
-def find(read: Read, partition: int, operation_time: str) -> tuple[list[Document], bool]:
-    """The messages, and whether there are more of them. A page ends early if its payloads are large.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read.
+
+    is_more: there is more; a page ends early if its payloads are large
+    read_at: by MongoDB's count, of what time that was. What is asked of it later must not be older
+    """
+
+    messages: list[Document]
+    is_more: bool = False
+    read_at: str = ""
+
+
+def find(read: Read, partition: int, operation_time: str) -> Found:
+    """The messages.
 
     operation_time: that of the look by which this is read
 
@@ -47,7 +61,7 @@ def find(read: Read, partition: int, operation_time: str) -> tuple[list[Document
         pymongo.errors.PyMongoError: MongoDB cannot answer.
     """
     if read.is_empty:
-        return [], False
+        return Found([])
     messages = collection()
     with session_after(messages, operation_time) as session:
         of_partition = read.channels is None
@@ -55,7 +69,8 @@ def find(read: Read, partition: int, operation_time: str) -> tuple[list[Document
         wanted = {"channel": {"$in": channels}, "position": {"$gt": read.after, "$lt": read.below}}
         asked = messages.find(wanted, hint="channel_position", session=session).sort("position", 1)
         with asked.limit(read.limit + 1).batch_size(read.limit + 1) as found:
-            return fill(found, read.limit)
+            messages_found, is_more = fill(found, read.limit)
+        return Found(messages_found, is_more, read_at(session))
 
 
 def _channels_of(partition: int, session: ClientSession) -> list[str]:

@@ -35,6 +35,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, Self
 
 from django.conf import settings
@@ -285,10 +286,10 @@ class Reader:
             with self._lock:
                 reads = self._following.plan(horizon)
             for read in reads:
-                found, is_more = archive.find(read, self._partition, horizon.operation_time)
+                found = archive.find(read, self._partition, horizon.operation_time)
                 with self._lock:
-                    for cursor, page in self._following.took(read, found, is_more=is_more):
-                        self._feeds[cursor].put(page)
+                    for cursor, page in self._following.took(read, found.messages, is_more=found.is_more):
+                        self._feeds[cursor].put(replace(page, read_at=found.read_at))
         except Exception as exc:  # Whatever it is, it is the subscribers' to know: else they wait for ever.
             log.info("not read: %s: %s", type(exc).__name__, exc)
             with self._lock:

@@ -6,16 +6,19 @@ watermark (kept beside it, `relaycore.storing.known`): a server that has not com
 A single server has no such times, and cannot be behind.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from bson import Timestamp
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
 from relaycore.errors import Disconnected
+from relaycore.storing.known import operation_time as as_text
 from relaycore.storing.known import operation_time_of
 
 _INVALID_OPTIONS: Final = 72
@@ -31,16 +34,43 @@ def session_after(collection: Collection[Any], operation_time: str) -> Iterator[
         pymongo.errors.PyMongoError: MongoDB cannot answer.
     """
     client = collection.database.client
-    time = operation_time_of(operation_time)
-    with client.start_session() as session:
-        if time is not None and _has_times(client):
-            session.advance_operation_time(Timestamp(*time))
-        try:
+    with client.start_session() as session, _refusing_what_is_behind():
+        _advance(session, client, operation_time)
+        yield session
+
+
+@asynccontextmanager
+async def async_session_after(
+    collection: AsyncCollection[Any], operation_time: str
+) -> AsyncIterator[AsyncClientSession]:
+    """The same, in an event loop."""
+    client = collection.database.client
+    async with client.start_session() as session:
+        with _refusing_what_is_behind():
+            _advance(session, client, operation_time)
             yield session
-        except OperationFailure as exc:
-            if exc.code != _INVALID_OPTIONS or "afterClusterTime" not in str(exc):
-                raise
-            raise Disconnected("The MongoDB that answers has fallen behind. Try again in a moment.") from exc
+
+
+def read_at(session: ClientSession) -> str:
+    """Of what time that was which was read with this session last; empty where there are no times."""
+    time = session.operation_time
+    return "" if time is None else as_text(time.time, time.inc)
+
+
+def _advance(session: ClientSession | AsyncClientSession, client: Any, operation_time: str) -> None:
+    time = operation_time_of(operation_time)
+    if time is not None and _has_times(client):
+        session.advance_operation_time(Timestamp(*time))
+
+
+@contextmanager
+def _refusing_what_is_behind() -> Iterator[None]:
+    try:
+        yield
+    except OperationFailure as exc:
+        if exc.code != _INVALID_OPTIONS or "afterClusterTime" not in str(exc):
+            raise
+        raise Disconnected("The MongoDB that answers has fallen behind. Try again in a moment.") from exc
 
 
 def _has_times(client: Any) -> bool:

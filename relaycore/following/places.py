@@ -43,12 +43,14 @@ class Page:
     is_at_tail: there was nothing more below the watermark
     is_sure:    as `Horizon`
     turn:       the number of the turn in which it was read (`Following.ask`)
+    read_at:    by MongoDB's count, of what time it is: what is asked about it must not be older
     """
 
     messages: Sequence[Document]
     is_at_tail: bool
     is_sure: bool
     turn: int = field(default=0, compare=False)
+    read_at: str = field(default="", compare=False)
 
 
 @dataclass(eq=False, slots=True)

@@ -60,6 +60,7 @@ class Source:
         self._feed: Feed | None = None
         self.read: ReadAhead | None = None
         self._turn = 0
+        self._read_at = ""
         self._has_more = asyncio.Event()
 
     async def stand(self, cursor: Cursor) -> ReadAhead:
@@ -95,6 +96,7 @@ class Source:
                 # A filter may take its time with a large message: not in the event loop.
                 await asyncio.to_thread(read.add, page.messages, self._wants)
             self._turn = page.turn
+            self._read_at = max(self._read_at, page.read_at)
 
     async def ask(self, seconds: float) -> bool:
         """Until everything that is stored by now has been read, or there is a message; at most so long.
@@ -128,7 +130,7 @@ class Source:
         now, read = time.monotonic(), self.read
         known = None if read is None else read.expired(now)
         if known is None:
-            known = await archive.expired(self._channel)
+            known = await archive.expired(self._channel, self._read_at)
             if read is not None:
                 read.note(known, now)
         return known

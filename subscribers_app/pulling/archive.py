@@ -12,7 +12,7 @@ from leases_app import partitioning
 from messages_app import expired as records
 from messages_app.searching import archive
 from messages_app.searching.history import Document, collection
-from messages_app.searching.primary import session_after
+from messages_app.searching.primary import async_session_after, session_after
 from relaybase.connections import async_messages, one_per_loop
 from relaybase.gathering import Gathering
 from relaycore.channels import partition_of
@@ -23,13 +23,17 @@ _PIECE: Final = 100
 """Messages read at once, of which some may be too many."""
 
 
-async def expired(channel: str) -> Expired:
+async def expired(channel: str, read_at: str) -> Expired:
     """What is on record of what retention has deleted, asked once for all who ask at the same time.
 
+    read_at: of what time the messages are that were read before (`relaycore.following.places.Page`). A
+             server that was the primary until just now may have an older record, and deny what is missing
+
     Raises:
+        Disconnected: the MongoDB that answers has fallen behind.
         PyMongoError: MongoDB does not answer.
     """
-    return await _expired().find(channel) or NOTHING
+    return await _expired().find((channel, read_at)) or NOTHING
 
 
 async def find(channel: str, ids: Sequence[bytes], most_bytes: int) -> dict[bytes, Document | None]:
@@ -64,11 +68,15 @@ def _find(channel: str, ids: Sequence[bytes], most_bytes: int) -> dict[bytes, Do
 
 
 @one_per_loop
-def _expired() -> Gathering[str, Expired]:
+def _expired() -> Gathering[tuple[str, str], Expired]:
     return Gathering(_read_expired, _MOST)
 
 
-async def _read_expired(channels: Sequence[str]) -> dict[str, Expired | Exception]:
+async def _read_expired(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Expired | Exception]:
     beside = async_messages().database[records.COLLECTION]
-    async with beside.find({"_id": {"$in": list(channels)}}, batch_size=_MOST) as found:
-        return {document["_id"]: records.of(document) async for document in found}
+    channels = {channel for channel, _ in keys}
+    async with async_session_after(beside, max(read_at for _, read_at in keys)) as session:
+        wanted = {"_id": {"$in": sorted(channels)}}
+        async with beside.find(wanted, session=session, batch_size=_MOST) as asked:
+            found = {document["_id"]: records.of(document) async for document in asked}
+    return {key: found[key[0]] for key in keys if key[0] in found}

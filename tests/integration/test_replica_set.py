@@ -18,13 +18,16 @@ from leases_app import partitioning
 from messages_app.models import Message
 from messages_app.searching import archive as archive_to_follow
 from messages_app.searching import previews
+from messages_app.searching.following import Follower
 from relaybase import connections as clients
 from relaybase import keys
 from relaycore.errors import Disconnected
 from relaycore.following.places import Read
 from relaycore.position import first_of
-from relaycore.storing.known import operation_time
+from relaycore.storing.expiring import NOTHING, Expired
+from relaycore.storing.known import operation_time, operation_time_of
 from relaystack.servers.mongo import Mongo
+from subscribers_app.pulling import archive as deleted
 from tests.chaos.servers import OwnServer
 from tests.integration.writing.world import World, running
 
@@ -181,6 +184,25 @@ def test_a_primary_that_has_fallen_behind_shows_nothing(api: Any, archive: Any, 
         archive_to_follow.find(read, 0, horizon.operation_time)
     relay_keys.hset(keys.appended(0), "operation_time", operation_time(now.time, now.inc))
     assert len(api.get(MESSAGES).json()["results"]) == 1
+
+
+def test_a_record_of_what_was_deleted_is_not_older_than_what_was_read(archive: Any, relay_keys: Any) -> None:
+    _store(archive, 1)
+    with Follower() as follower, follower.follow("orders", "") as feed:
+        page = feed.take(10)
+    assert page is not None
+    assert len(page.messages) == 1
+
+    async def expired(read_at: str) -> Expired:
+        try:
+            return await deleted.expired("orders", read_at)
+        finally:
+            await clients.async_messages().database.client.close()
+
+    assert asyncio.run(expired(page.read_at)) == NOTHING
+    seconds, increment = operation_time_of(page.read_at) or (0, 0)
+    with pytest.raises(Disconnected):
+        asyncio.run(expired(operation_time(seconds + 3600, increment)))
 
 
 def test_a_primary_that_waits_for_what_it_lacks_shows_nothing_before(

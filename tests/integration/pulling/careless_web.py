@@ -53,6 +53,7 @@ def forgetful() -> None:
 
 def blind() -> None:
     from messages_app.searching import following as module
+    from messages_app.searching.archive import Found
     from subscribers_app.pulling import archive
 
     following: Any = module
@@ -63,14 +64,14 @@ def blind() -> None:
         try:
             return find(*asked)
         except PyMongoError:
-            return [], False
+            return Found([])
 
     following.archive.find = nothing
     expired = deleted.expired
 
-    async def none(channel: str) -> Expired:
+    async def none(*asked: str) -> Expired:
         try:
-            return await expired(channel)
+            return await expired(*asked)
         except PyMongoError:
             return NOTHING
 
