@@ -69,30 +69,28 @@ def lease_next(
     most: int,
     now: int,
     expired: Expired,
-    read: Mapping[bytes, bool] | None = None,
+    read: Mapping[bytes, bool],
 ) -> Handed | Unread | None:
     """Mode `lease`: at most so many messages. None: as above.
 
     find: the rows, if they are needed
     read: by id, whether a message that was handed out before was there, just now. What was not looked for
-          is not handed out once more: an attempt counts only for what can be shown. None: it is looked later
+          is not handed out once more: an attempt counts only for what can be shown
     """
     begun = _begin(standing, ahead, expired)
     if begun is None or not begun.is_active:
         return begun
     rows = find()
-    lost: list[Delivery] = []
-    if read is not None:
-        again = comes_again(settings, rows, most)
-        if unread := [row for row in again if row.id not in read]:
-            return Unread(unread)
-        lost = [row for row in again if not read[row.id]]
-        rows = Rows(
-            [row for row in rows.due if row.has_spent(settings) or read.get(row.id)],
-            rows.outstanding - len(lost),
-            # Which is the lowest then is not known: in order nothing is handed out before the next look.
-            "" if rows.lowest in {row.position for row in lost} else rows.lowest,
-        )
+    again = comes_again(settings, rows, most)
+    if unread := [row for row in again if row.id not in read]:
+        return Unread(unread)
+    lost = [row for row in again if not read[row.id]]
+    rows = Rows(
+        [row for row in rows.due if row.has_spent(settings) or read.get(row.id)],
+        rows.outstanding - len(lost),
+        # Which is the lowest then is not known: in order nothing is handed out before the next look.
+        "" if rows.lowest in {row.position for row in lost} else rows.lowest,
+    )
     leased = lease(settings, standing.cursor, rows, ahead, most, now)
     return Handed(leased.cursor, begun.noted, begun.missed, leased, lost)
 

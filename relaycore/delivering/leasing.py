@@ -166,19 +166,14 @@ def lease(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead | None, m
     ahead: is used only if it begins where the cursor stands, in its generation
     """
     spent = [row.die(LAPSED) for row in rows.due if row.has_spent(settings)]
-    due = [row for row in rows.due if not row.has_spent(settings)]
+    again = [row.lease(settings, now) for row in comes_again(settings, rows, most)]
     outstanding = rows.outstanding - len(spent)
     if settings.is_ordered:
         most = min(most, 1)
-        died = {row.position for row in spent}
-        # What is before it has to be done first: a lower row that is not due holds it back.
-        lowest = next((row for row in due if row.position == rows.lowest), None)
-        if outstanding and rows.lowest not in died:
-            again = [] if lowest is None else [lowest.lease(settings, now)][:most]
+        if outstanding:
+            # What is before it has to be done first: a lower row that is not due holds it back. If the lowest
+            # has died just now, the next one sees which is the lowest then.
             return Leased(cursor, again=again, dead=spent, is_full=not again)
-        if outstanding:  # The lowest has died just now. Which is the lowest then, the next one sees.
-            return Leased(cursor, dead=spent, is_full=True)
-    again = [row.lease(settings, now) for row in due[:most]]
     room = max(0, settings.most_outstanding - outstanding)
     wanted = min(most - len(again), room)
     is_full = most > len(again) and room == 0

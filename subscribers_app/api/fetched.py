@@ -28,7 +28,7 @@ def as_text(given: Given) -> Encoded:
     """The same, encoded."""
     if given.deliveries:
         rows = [
-            f'{text(one)[:-1]},"delivery":{_delivery_text(given, one["position"])}}}'
+            f'{text(one)[:-1]},"delivery":{_encode(_delivery(given, one["position"]))}}}'
             for one in given.messages
         ]
     else:
@@ -43,13 +43,6 @@ def _delivery(given: Given, position: str) -> dict[str, Any]:
         "attempt": delivery.attempt,
         "deadline_at": _deadline(delivery.deadline_at),
     }
-
-
-def _delivery_text(given: Given, position: str) -> str:
-    delivery = given.deliveries[position]
-    token = f"{given.generation}.{delivery.attempt}.{position}"
-    deadline = _deadline(delivery.deadline_at)
-    return f'{{"token":"{token}","attempt":{delivery.attempt},"deadline_at":"{deadline}"}}'
 
 
 @functools.lru_cache(maxsize=1024)

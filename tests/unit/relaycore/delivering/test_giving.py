@@ -19,7 +19,7 @@ ELSEWHERE = [replace(AHEAD, above=at(1)), replace(AHEAD, above=at(3)), replace(A
 
 
 def leased(standing: Standing, ahead: Ahead, expired: Expired = NOTHING) -> Handed | None:
-    handed = lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired)
+    handed = lease_next(standing, Settings(), Rows, ahead, 1, NOW, expired, {})
     assert not isinstance(handed, Unread)
     return handed
 
@@ -31,14 +31,14 @@ def no_rows() -> Rows:
 @pytest.mark.parametrize("ahead", ELSEWHERE)
 def test_what_was_read_elsewhere_is_read_anew_and_nothing_is_noted(ahead: Ahead) -> None:
     assert fetch(HERE, ahead, Expired(at(9), 9)) is None
-    assert lease_next(HERE, Settings(), no_rows, ahead, 1, NOW, Expired(at(9), 9)) is None
+    assert lease_next(HERE, Settings(), no_rows, ahead, 1, NOW, Expired(at(9), 9), {}) is None
 
 
 def test_while_it_is_paused_nothing_is_handed_out_or_noted() -> None:
     paused = replace(HERE, is_active=False)
     nothing = Handed(HERE.cursor, HERE.noted, is_active=False)
     assert fetch(paused, AHEAD, Expired(at(9), 9)) == nothing
-    assert lease_next(paused, Settings(), no_rows, AHEAD, 1, NOW, Expired(at(9), 9)) == nothing
+    assert lease_next(paused, Settings(), no_rows, AHEAD, 1, NOW, Expired(at(9), 9), {}) == nothing
 
 
 def test_a_fetch_moves_what_was_fetched_and_not_the_cursor() -> None:
