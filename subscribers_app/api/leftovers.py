@@ -15,7 +15,7 @@ from relaybase.http.parameters import Parameters
 from relaycore.position import is_position
 from subscribers_app import dead, ended
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, SEE, find
+from subscribers_app.api.found import CHANGE, SEE, decided, find
 from subscribers_app.api.rows import ended as ended_row
 from subscribers_app.api.rows import letter
 from subscribers_app.api.serializers import Skip, WhichDead
@@ -52,11 +52,7 @@ class _Decision(GenericAPIView):  # type: ignore[type-arg]
     serializer_class = WhichDead
 
     def _decide(self, request: Request, name: str, do: Callable[..., Done]) -> Done:
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
+        row, wanted = decided(self, request, name)
         return do(row, Which(wanted.get("ids"), wanted.get("since")), dry_run=wanted["dry_run"])
 
 
@@ -96,11 +92,8 @@ class SubscriptionSkip(GenericAPIView):  # type: ignore[type-arg]
     @schema.skip
     def post(self, request: Request, name: str) -> Response:
         """Skip."""
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        dead.skip(row, asked.validated_data["id"])
+        row, wanted = decided(self, request, name)
+        dead.skip(row, wanted["id"])
         return Response({"messages": 1})
 
 
