@@ -1,7 +1,7 @@
 """Dead letters, skipping, and what ended undelivered."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from rest_framework.generics import GenericAPIView
@@ -139,6 +139,7 @@ def _place(cursor: str) -> ended.Place:
         place = ended.Place(datetime.fromisoformat(at), kind, int(number))
     except ValueError as exc:
         raise cursors.bad_cursor() from exc
-    if place.at.tzinfo is None or not 0 <= place.number < 1 << 63:
+    # PostgreSQL knows no zone as far off as Python does. Links have UTC.
+    if place.at.utcoffset() != timedelta(0) or not 0 <= place.number < 1 << 63:
         raise cursors.bad_cursor()
     return place

@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from access_app import tokens
 from access_app.models import AuditEntry
 from channels_app import registration as channels
+from relaybase.http import cursors
 from relaycore.delivering.leasing import State
 from relaycore.filtering import policy
 from relaycore.position import START
@@ -289,7 +290,8 @@ def test_what_ended_undelivered(api: Any, orders: Any, store: Any) -> None:
     assert (died["cause"], died["why"], died["after"], died["upto"]) == ("dead", "given back", None, at(1))
     assert api.get(address, {"since": sought["at"]}).json()["results"] == [sought]
     assert Undelivered.objects.count() == 1
-    for bad in ("YQ", "MjAyNi0wMS0wMSByIDE"):
+    far_off = cursors.encode("2026-01-01T00:00:00+23:59 r 1")
+    for bad in ("YQ", "MjAyNi0wMS0wMSByIDE", far_off):
         assert api.get(f"{address}?cursor={bad}").status_code == 400
 
 
