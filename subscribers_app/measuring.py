@@ -2,6 +2,7 @@
 
 MongoDB is asked in rounds, by one thread of the process, and not more often than every `FRESH_SECONDS`
 however many look. A round takes `ROUND_SECONDS` at most and begins with those that were measured longest ago.
+One that has a whole round and takes longer has had its turn: else nothing would be known of any other.
 What was not measured for `KEEP_SECONDS` is not known.
 """
 
@@ -45,6 +46,8 @@ class Measuring:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[int, _Measured] = {}
+        self._turns: dict[int, float] = {}
+        """Of rounds alone: when each was measured last, or had a whole round and was not."""
         self._began_at = float("-inf")
         self._ended = threading.Event()
         self._ended.set()
@@ -75,17 +78,22 @@ class Measuring:
         """Everything, and the next look measures anew. For tests."""
         self._ended.wait(ROUND_SECONDS + 1)
         with self._lock:
-            self._known, self._began_at = {}, float("-inf")
+            self._known, self._turns, self._began_at = {}, {}, float("-inf")
 
     def _round(self, rows: Sequence[Watched]) -> None:
         try:
             known = {row.id: self._known[row.id] for row in rows if row.id in self._known}
-            end = time.monotonic() + ROUND_SECONDS
-            for row in sorted(rows, key=lambda row: known[row.id].at if row.id in known else 0.0):
-                if (left := end - time.monotonic()) <= 0:
+            before, began = self._turns, time.monotonic()
+            self._turns = {row.id: before.get(row.id, float("-inf")) for row in rows}
+            turns = sorted(rows, key=lambda row: self._turns[row.id])
+            for row in turns:
+                if (left := began + ROUND_SECONDS - time.monotonic()) <= 0:
                     break
+                if row is turns[0]:
+                    self._turns[row.id] = began
                 found = counting.count(row.channel, row.position, most=MOST, seconds=left)
-                known[row.id] = _Measured(time.monotonic(), row.position, found)
+                self._turns[row.id] = time.monotonic()
+                known[row.id] = _Measured(self._turns[row.id], row.position, found)
                 with self._lock:
                     self._known = dict(known)
         except PyMongoError as exc:
