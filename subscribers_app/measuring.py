@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pymongo.errors import PyMongoError
@@ -20,7 +20,7 @@ from messages_app.searching import counting
 from messages_app.searching.counting import Count
 from relaybase import logs
 from relaycore.errors import one_line
-from relaycore.position import milliseconds_of
+from subscribers_app import lag
 from subscribers_app.lag import MOST, Lag
 from subscribers_app.watching import Watched
 
@@ -109,8 +109,7 @@ def measuring() -> Measuring:
 
 
 def _lag(row: Watched, above: Count) -> Lag:
+    # The cursor may have gone on since that was counted.
     first = max(above.first, row.position) if above.first else ""
-    oldest = min((one for one in (row.lowest, first) if one), default="")
-    age = max(0, row.now - milliseconds_of(oldest)) / 1000 if oldest else None
-    is_exact = above.is_all and (not row.is_filtered or not above.messages)
-    return Lag(above.messages + row.outstanding, is_exact, age)
+    counted = replace(above, first=first)
+    return lag.reckon(counted, row.outstanding, row.lowest, row.now, is_filtered=row.is_filtered)
