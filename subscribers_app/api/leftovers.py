@@ -36,7 +36,7 @@ class DeadLetters(APIView):
     def get(self, request: Request, name: str) -> Response:
         """A page."""
         parameters = Parameters(request, "limit", cursors.PARAMETER)
-        found = dead.letters(find(request, SEE, name)).order_by("position")
+        found = dead.letters(find(request, SEE, name))
         if (cursor := parameters.text(cursors.PARAMETER)) is not None:
             found = found.filter(position__gt=_position(cursor))
         limit = parameters.limit()
