@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 
 from messages_app.searching import counting, watermark
 from messages_app.searching.counting import Count
+from relaybase.postgres.clock import NOW_MS
 from relaycore.channels import partition_of
 from relaycore.errors import one_line
 from relaycore.position import milliseconds_of
@@ -30,13 +31,12 @@ MOST: Final = 10_000
 MOST_IN_A_LIST: Final = 1_000
 SECONDS: Final = 2.0
 
-_STANDING: Final = """
-SELECT s.id, s.position, count(d.position), coalesce(min(d.position), ''),
-       (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+_STANDING: Final = f"""
+SELECT s.id, s.position, count(d.position), coalesce(min(d.position), ''), {NOW_MS}
 FROM subscriptions AS s
 LEFT JOIN deliveries AS d ON d.subscription_id = s.id AND d.state <> 'dead'
 WHERE s.id = ANY(%s) GROUP BY s.id, s.position
-"""
+"""  # noqa: S608 -- a constant
 
 
 @dataclass(frozen=True, slots=True)
