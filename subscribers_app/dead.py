@@ -11,7 +11,6 @@ undone by what fails later, and what is left may be asked for once more.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -36,8 +35,8 @@ class Which:
     since: datetime | None = None
 
     def rows(self, row: Subscription) -> Any:
-        """As a query, in the order of their positions."""
-        found = letters(row).order_by("position")
+        """As a query, like `letters`."""
+        found = letters(row)
         if self.ids is not None:
             found = found.filter(message_id__in=self.ids)
         return found if self.since is None else found.filter(died_at__gte=self.since)
@@ -52,8 +51,8 @@ class Done:
 
 
 def letters(row: Subscription) -> Any:
-    """The dead letters of a subscription."""
-    return Delivery.objects.filter(subscription=row, state=State.DEAD)
+    """The dead letters of a subscription, as a query, in the order of their positions."""
+    return Delivery.objects.filter(subscription=row, state=State.DEAD).order_by("position")
 
 
 def expired(rows: Iterable[Delivery]) -> set[str]:
@@ -66,7 +65,7 @@ def expired(rows: Iterable[Delivery]) -> set[str]:
 def pages(row: Subscription, which: Which) -> Iterator[list[Delivery]]:
     """Them, by position, so that each is looked at once: what is done to one page does not move the next."""
     rows, last = which.rows(row), ""
-    while page := list(islice(rows.filter(position__gt=last)[:_STEP], _STEP)):
+    while page := list(rows.filter(position__gt=last)[:_STEP]):
         yield page
         last = page[-1].position
 

@@ -15,6 +15,8 @@ from django.db import connection
 from pymongo.errors import PyMongoError
 
 from messages_app.searching import counting, watermark
+from messages_app.searching.counting import Count
+from relaybase.postgres.clock import NOW_MS
 from relaycore.channels import partition_of
 from relaycore.errors import one_line
 from relaycore.position import milliseconds_of
@@ -29,13 +31,12 @@ MOST: Final = 10_000
 MOST_IN_A_LIST: Final = 1_000
 SECONDS: Final = 2.0
 
-_STANDING: Final = """
-SELECT s.id, s.position, count(d.position), coalesce(min(d.position), ''),
-       (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+_STANDING: Final = f"""
+SELECT s.id, s.position, count(d.position), coalesce(min(d.position), ''), {NOW_MS}
 FROM subscriptions AS s
 LEFT JOIN deliveries AS d ON d.subscription_id = s.id AND d.state <> 'dead'
 WHERE s.id = ANY(%s) GROUP BY s.id, s.position
-"""
+"""  # noqa: S608 -- a constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Lag:
     messages: int
     is_exact: bool
     age_seconds: float | None
+
+    def overdue_seconds(self, delay_seconds: int) -> float:
+        """For how long the oldest of them could have been handed out, where that is put off for so long."""
+        return max(0.0, (self.age_seconds or 0.0) - delay_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,14 @@ def of_all(rows: Sequence[Subscription], most: int = MOST_IN_A_LIST) -> dict[int
     return found
 
 
+def reckon(above: Count, outstanding: int, lowest: str, now: int, *, is_filtered: bool) -> Lag:
+    """From what is above a cursor, how many are on their way, the lowest of these, and the time to go by."""
+    oldest = min((one for one in (lowest, above.first) if one), default="")
+    age = max(0, now - milliseconds_of(oldest)) / 1000 if oldest else None
+    is_exact = above.is_all and (not is_filtered or not above.messages)
+    return Lag(above.messages + outstanding, is_exact, age)
+
+
 def between(row: Subscription, above: str, upto: str) -> Between:
     """How many messages of its channel stand above a position, up to another one.
 
@@ -118,7 +131,4 @@ def _lag(
     row: Subscription, position: str, count: int, lowest: str, now: int, most: int, seconds: float
 ) -> Lag:
     above = counting.count(row.channel.channel, position, most=most, seconds=seconds)
-    oldest = min((one for one in (lowest, above.first) if one), default="")
-    age = max(0, now - milliseconds_of(oldest)) / 1000 if oldest else None
-    is_exact = above.is_all and (row.filter is None or not above.messages)
-    return Lag(above.messages + count, is_exact, age)
+    return reckon(above, count, lowest, now, is_filtered=row.filter is not None)

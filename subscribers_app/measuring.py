@@ -2,6 +2,7 @@
 
 MongoDB is asked in rounds, by one thread of the process, and not more often than every `FRESH_SECONDS`
 however many look. A round takes `ROUND_SECONDS` at most and begins with those that were measured longest ago.
+One that has a whole round and takes longer has had its turn: else nothing would be known of any other.
 What was not measured for `KEEP_SECONDS` is not known.
 """
 
@@ -10,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pymongo.errors import PyMongoError
@@ -19,7 +20,7 @@ from messages_app.searching import counting
 from messages_app.searching.counting import Count
 from relaybase import logs
 from relaycore.errors import one_line
-from relaycore.position import milliseconds_of
+from subscribers_app import lag
 from subscribers_app.lag import MOST, Lag
 from subscribers_app.watching import Watched
 
@@ -45,6 +46,8 @@ class Measuring:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: dict[int, _Measured] = {}
+        self._turns: dict[int, float] = {}
+        """Of rounds alone: when each was measured last, or had a whole round and was not."""
         self._began_at = float("-inf")
         self._ended = threading.Event()
         self._ended.set()
@@ -75,17 +78,22 @@ class Measuring:
         """Everything, and the next look measures anew. For tests."""
         self._ended.wait(ROUND_SECONDS + 1)
         with self._lock:
-            self._known, self._began_at = {}, float("-inf")
+            self._known, self._turns, self._began_at = {}, {}, float("-inf")
 
     def _round(self, rows: Sequence[Watched]) -> None:
         try:
             known = {row.id: self._known[row.id] for row in rows if row.id in self._known}
-            end = time.monotonic() + ROUND_SECONDS
-            for row in sorted(rows, key=lambda row: known[row.id].at if row.id in known else 0.0):
-                if (left := end - time.monotonic()) <= 0:
+            before, began = self._turns, time.monotonic()
+            self._turns = {row.id: before.get(row.id, float("-inf")) for row in rows}
+            turns = sorted(rows, key=lambda row: self._turns[row.id])
+            for row in turns:
+                if (left := began + ROUND_SECONDS - time.monotonic()) <= 0:
                     break
+                if row is turns[0]:
+                    self._turns[row.id] = began
                 found = counting.count(row.channel, row.position, most=MOST, seconds=left)
-                known[row.id] = _Measured(time.monotonic(), row.position, found)
+                self._turns[row.id] = time.monotonic()
+                known[row.id] = _Measured(self._turns[row.id], row.position, found)
                 with self._lock:
                     self._known = dict(known)
         except PyMongoError as exc:
@@ -101,8 +109,7 @@ def measuring() -> Measuring:
 
 
 def _lag(row: Watched, above: Count) -> Lag:
+    # The cursor may have gone on since that was counted.
     first = max(above.first, row.position) if above.first else ""
-    oldest = min((one for one in (row.lowest, first) if one), default="")
-    age = max(0, row.now - milliseconds_of(oldest)) / 1000 if oldest else None
-    is_exact = above.is_all and (not row.is_filtered or not above.messages)
-    return Lag(above.messages + row.outstanding, is_exact, age)
+    counted = replace(above, first=first)
+    return lag.reckon(counted, row.outstanding, row.lowest, row.now, is_filtered=row.is_filtered)

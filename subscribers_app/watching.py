@@ -9,6 +9,8 @@ from typing import Final
 
 from django.db import connection
 
+from relaybase.postgres.clock import NOW_MS
+
 MOST: Final = 5_000
 """So many subscriptions are looked at, those that were made first."""
 
@@ -17,13 +19,11 @@ MOST_ROWS: Final = 10_000
 
 LATELY_SECONDS: Final = 3600
 
-_NOW: Final = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
-
 _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
        way.messages, way.lowest, dead.messages,
        greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))::float8,
-       coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.uncounted, 0), {_NOW}
+       coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.uncounted, 0), {NOW_MS}
 FROM subscriptions AS s
 JOIN channels AS c ON c.id = s.channel_id
 LEFT JOIN subscription_counts AS k ON k.subscription_id = s.id

@@ -73,5 +73,5 @@ def read() -> Readers:
 
 
 def _troubled(row: Watched, lag: Lag | None) -> Troubled:
-    age = 0.0 if lag is None or lag.age_seconds is None else lag.age_seconds - row.delay_seconds
-    return Troubled(row.id, row.name, row.is_active, lag, max(0.0, age), row.dead)
+    overdue = 0.0 if lag is None else lag.overdue_seconds(row.delay_seconds)
+    return Troubled(row.id, row.name, row.is_active, lag, overdue, row.dead)

@@ -42,7 +42,7 @@ class Reader:
     @property
     def overdue_seconds(self) -> float | None:
         """For how long the oldest message that is not done could have been handed out; None: not known."""
-        return None if self.lag is None else max(0.0, (self.lag.age_seconds or 0.0) - self.delay_seconds)
+        return None if self.lag is None else self.lag.overdue_seconds(self.delay_seconds)
 
 
 @dataclass(frozen=True, slots=True)

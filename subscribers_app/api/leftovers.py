@@ -1,7 +1,7 @@
 """Dead letters, skipping, and what ended undelivered."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from rest_framework.generics import GenericAPIView
@@ -15,7 +15,7 @@ from relaybase.http.parameters import Parameters
 from relaycore.position import is_position
 from subscribers_app import dead, ended
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, SEE, find
+from subscribers_app.api.found import CHANGE, SEE, decided, find
 from subscribers_app.api.rows import ended as ended_row
 from subscribers_app.api.rows import letter
 from subscribers_app.api.serializers import Skip, WhichDead
@@ -36,7 +36,7 @@ class DeadLetters(APIView):
     def get(self, request: Request, name: str) -> Response:
         """A page."""
         parameters = Parameters(request, "limit", cursors.PARAMETER)
-        found = dead.letters(find(request, SEE, name)).order_by("position")
+        found = dead.letters(find(request, SEE, name))
         if (cursor := parameters.text(cursors.PARAMETER)) is not None:
             found = found.filter(position__gt=_position(cursor))
         limit = parameters.limit()
@@ -52,11 +52,7 @@ class _Decision(GenericAPIView):  # type: ignore[type-arg]
     serializer_class = WhichDead
 
     def _decide(self, request: Request, name: str, do: Callable[..., Done]) -> Done:
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
+        row, wanted = decided(self, request, name)
         return do(row, Which(wanted.get("ids"), wanted.get("since")), dry_run=wanted["dry_run"])
 
 
@@ -96,11 +92,8 @@ class SubscriptionSkip(GenericAPIView):  # type: ignore[type-arg]
     @schema.skip
     def post(self, request: Request, name: str) -> Response:
         """Skip."""
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        dead.skip(row, asked.validated_data["id"])
+        row, wanted = decided(self, request, name)
+        dead.skip(row, wanted["id"])
         return Response({"messages": 1})
 
 
@@ -146,6 +139,7 @@ def _place(cursor: str) -> ended.Place:
         place = ended.Place(datetime.fromisoformat(at), kind, int(number))
     except ValueError as exc:
         raise cursors.bad_cursor() from exc
-    if place.at.tzinfo is None or not 0 <= place.number < 1 << 63:
+    # PostgreSQL knows no zone as far off as Python does. Links have UTC.
+    if place.at.utcoffset() != timedelta(0) or not 0 <= place.number < 1 << 63:
         raise cursors.bad_cursor()
     return place

@@ -11,7 +11,7 @@ from access_app.permissions import Needs
 from relaybase.http.parameters import Parameters
 from subscribers_app import lag, registration, seeking
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, SEE, find
+from subscribers_app.api.found import CHANGE, SEE, decided, find
 from subscribers_app.api.rows import size
 from subscribers_app.api.serializers import Pause, Resume, Seek
 from subscribers_app.api.views import answer
@@ -33,11 +33,7 @@ class SubscriptionSeek(GenericAPIView):  # type: ignore[type-arg]
     @schema.seek
     def post(self, request: Request, name: str) -> Response:
         """Seek."""
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        wanted = asked.validated_data
+        row, wanted = decided(self, request, name)
         sought = seeking.seek(row.name, wanted["to"], dry_run=wanted["dry_run"])
         said = {"from": sought.origin, "to": sought.to}
         return Response({**said, "messages": sought.messages, "exact": sought.is_exact})
@@ -70,11 +66,8 @@ class SubscriptionPause(GenericAPIView):  # type: ignore[type-arg]
     @schema.pause
     def post(self, request: Request, name: str) -> Response:
         """Pause."""
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return answer(request, registration.pause(row.name, asked.validated_data["reason"]))
+        row, wanted = decided(self, request, name)
+        return answer(request, registration.pause(row.name, wanted["reason"]))
 
 
 class SubscriptionResume(GenericAPIView):  # type: ignore[type-arg]
@@ -87,8 +80,5 @@ class SubscriptionResume(GenericAPIView):  # type: ignore[type-arg]
     @schema.resume
     def post(self, request: Request, name: str) -> Response:
         """Resume."""
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        return answer(request, registration.resume(row.name, asked.validated_data["from"]))
+        row, wanted = decided(self, request, name)
+        return answer(request, registration.resume(row.name, wanted["from"]))

@@ -16,7 +16,7 @@ from relaycore.errors import BadSubscription
 from relaycore.rights import READ
 from subscribers_app import lag, registration
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, find
+from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, decided, find
 from subscribers_app.api.rows import Rows
 from subscribers_app.api.serializers import Change, New
 from subscribers_app.models import Subscription
@@ -111,12 +111,8 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
     @schema.change_subscription
     def patch(self, request: Request, name: str) -> Response:
         """Change settings."""
-        Parameters(request)
-        row = find(request, CHANGE, name)
-        asked = self.get_serializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        changed = registration.change(row.name, tags=if_match(request), **asked.validated_data)
-        return answer(request, changed)
+        row, wanted = decided(self, request, name)
+        return answer(request, registration.change(row.name, tags=if_match(request), **wanted))
 
     @schema.delete_subscription
     def delete(self, request: Request, name: str) -> Response:

@@ -10,11 +10,10 @@ from typing import Any, Final
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
 
+from relaybase.postgres.clock import NOW_MS
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS, Delivery, Rows, State
 from relaycore.delivering.skipping import Noted, Skip
-
-_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 _COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before"
 
@@ -48,7 +47,7 @@ _LOCK: Final = (
     "SELECT id, position, fetched, generation, noted_upto, noted_messages, state, last_fetch_at "
     "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE{skipping}) "
     "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active', "
-    f"{_NOW}, coalesce(last_fetch_at BETWEEN clock_timestamp() - interval '1 second' "
+    f"{NOW_MS}, coalesce(last_fetch_at BETWEEN clock_timestamp() - interval '1 second' "
     "AND clock_timestamp(), false) FROM locked"
 )
 
@@ -155,7 +154,7 @@ def glance(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Glance]:
     sql.execute(
         "SELECT id, position, fetched, generation, state = 'active', EXISTS (SELECT FROM deliveries "  # noqa: S608
         "WHERE subscription_id = s.id AND state <> 'dead' "
-        f"AND (due_at <= {_NOW} OR due_at > {_NOW} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
+        f"AND (due_at <= {NOW_MS} OR due_at > {NOW_MS} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
         [LONGEST_MS, sorted(set(ids))],
     )
     return {

@@ -87,6 +87,15 @@ def test_the_page_of_one_says_where_it_stands(browser: Client, orders: Any, stor
     assert "max_deliveries" not in cursor
 
 
+def test_of_many_dead_letters_the_lowest_are_shown(browser: Client, orders: Any) -> None:
+    row = subscribe()
+    for number in range(25, 0, -1):
+        give(row, [number], State.DEAD)
+    html = browser.get(_page(row)).content.decode()
+    assert "25; the lowest 20 are shown" in html
+    assert [number for number in range(1, 26) if key(number).hex() in html] == list(range(1, 21))
+
+
 def test_no_filter_is_shown_as_nothing(browser: Client, orders: Any) -> None:
     row = subscribe()
     html = browser.get(_page(row)).content.decode()

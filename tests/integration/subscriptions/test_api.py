@@ -9,7 +9,9 @@ from rest_framework.test import APIClient
 from access_app import tokens
 from access_app.models import AuditEntry
 from channels_app import registration as channels
+from relaybase.http import cursors
 from relaycore.delivering.leasing import State
+from relaycore.filtering import policy
 from relaycore.position import START
 from relaycore.rights import parse
 from subscribers_app.models import Delivery, Subscription, Undelivered
@@ -75,6 +77,8 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
         ({"filter": "all"}, "bad-filter"),
         ({"filter": {"kind": "new"}}, "bad-filter"),
         ({"filter": {"kind": {"of": ["new"]}}, "filter_scope": "attributes"}, "bad-filter"),
+        ({"filter": {"price": [1e100]}}, "bad-filter"),
+        ({"filter": {"price": [{"numeric": ["<", 1.7e308]}]}}, "bad-filter"),
         ({"filter_scope": "headers"}, "invalid"),
         ({"kind": "webhook"}, "invalid"),
         ({"mode": "queue"}, "invalid"),
@@ -102,6 +106,15 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
 def test_what_cannot_be_meant_is_refused(api: Any, orders: Any, more: Any, kind: str) -> None:
     assert _type(_post(api, **{**NEW, **more})) == (400, kind)
     assert not Subscription.objects.exists()
+
+
+@pytest.mark.parametrize("number", [1e99, 1.5e16, 123.0, 0.1, 5e-324, -1e22, 10**100 - 1])
+def test_a_number_of_a_filter_comes_back_as_one_that_a_filter_may_have(
+    api: Any, orders: Any, number: float
+) -> None:
+    made = _post(api, **NEW, filter={"price": [number]}).json()["filter"]
+    assert policy.parse(Subscription.objects.get().filter).matches_body(f'{{"price": {number}}}')
+    assert api.patch(BILLING, {"filter": made}, format="json").status_code == 200
 
 
 def test_order_by_a_field_is_not_there_yet(api: Any, orders: Any) -> None:
@@ -277,7 +290,8 @@ def test_what_ended_undelivered(api: Any, orders: Any, store: Any) -> None:
     assert (died["cause"], died["why"], died["after"], died["upto"]) == ("dead", "given back", None, at(1))
     assert api.get(address, {"since": sought["at"]}).json()["results"] == [sought]
     assert Undelivered.objects.count() == 1
-    for bad in ("YQ", "MjAyNi0wMS0wMSByIDE"):
+    far_off = cursors.encode("2026-01-01T00:00:00+23:59 r 1")
+    for bad in ("YQ", "MjAyNi0wMS0wMSByIDE", far_off):
         assert api.get(f"{address}?cursor={bad}").status_code == 400
 
 

@@ -11,9 +11,11 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.urls import reverse
 from prometheus_client.parser import text_string_to_metric_families
-from pymongo.errors import NetworkTimeout
+from pymongo.errors import ExecutionTimeout, NetworkTimeout
 
+from channels_app import registration as channels
 from messages_app.searching import counting
+from relaycore.delivering.beginning import parse
 from relaycore.delivering.leasing import State
 from relayproject.observing import readers
 from subscribers_app import measuring, registration, watching
@@ -124,6 +126,26 @@ def test_a_look_waits_for_no_count_and_asks_no_more_often_the_more_look(
     for _ in range(3):
         assert metrics(api)["lag_messages"] == {("billing",): 1}
     assert len(asked) == 1
+
+
+def test_one_that_takes_too_long_leaves_its_turn_to_the_others(
+    api: Any, orders: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registration.create("slow", channels.start("bills", listen=False).channel, "lease", parse("earliest"))
+    store(1)
+    subscribe()
+    monkeypatch.setattr(measuring, "FRESH_SECONDS", 0.0)
+    count = counting.count
+
+    def slow(channel: str, *args: Any, **options: Any) -> Any:
+        if channel == "bills":
+            raise ExecutionTimeout("too long")
+        return count(channel, *args, **options)
+
+    monkeypatch.setattr(counting, "count", slow)
+    assert metrics(api)["lag_known"] == {("slow",): 0, ("billing",): 0}
+    for _ in range(3):
+        assert metrics(api)["lag_known"] == {("slow",): 0, ("billing",): 1}
 
 
 def test_after_a_seek_back_what_was_measured_is_not_known(api: Any, orders: Any, store: Any) -> None:
