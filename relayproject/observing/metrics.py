@@ -77,6 +77,11 @@ class Whole(Collector):
             yield from _of_table(overview.table)
         if overview.streams is not None:
             yield from _of_streams(overview.streams)
+        yield GaugeMetricFamily(
+            "relay_subscriptions_known",
+            "Whether subscriptions could be looked at; 0: nothing is said of any.",
+            float(overview.readers is not None),
+        )
         if overview.readers is not None:
             yield from of_readers(overview.readers)
         if overview.archive is not None:

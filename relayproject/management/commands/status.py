@@ -89,6 +89,8 @@ def _figures(overview: Overview) -> list[str]:
         lines.append(_of_proposals(overview.table.proposals))
     if overview.readers is not None:
         lines += _of_readers(overview.readers)
+    elif overview.table is not None:
+        lines.append("subscriptions: not known, looking at them has failed")
     if overview.streams is not None:
         for partition, backlog in overview.streams.backlogs.items():
             lag = f"{backlog.lag_seconds:.1f} s behind" if backlog.lag_seconds else "all stored"

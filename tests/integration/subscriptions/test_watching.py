@@ -103,6 +103,25 @@ def test_what_is_not_known_has_no_value(
     assert found["dead_messages"] == {("billing",): 1}
 
 
+def test_that_nothing_could_be_learnt_of_any_is_said(
+    api: Any, orders: Any, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else all would seem well."""
+    subscribe("billing")
+    assert metrics(api)["s_known"] == {(): 1.0}
+
+    def fail() -> Any:
+        raise RuntimeError
+
+    monkeypatch.setattr("relayproject.observing.looking.read_readers", fail)
+
+    assert metrics(api) == {"s_known": {(): 0.0}}
+    out = StringIO()
+    with pytest.raises(SystemExit):  # Nobody listens.
+        call_command("status", stdout=out)
+    assert "subscriptions: not known" in out.getvalue()
+
+
 def test_a_look_waits_for_no_count_and_asks_no_more_often_the_more_look(
     api: Any, orders: Any, store: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
