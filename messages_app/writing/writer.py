@@ -52,7 +52,7 @@ _PARTING_SECONDS = 3.0
 
 
 def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
-    """Write one partition until `stopping()`; False if it has not begun, since somebody else writes it.
+    """Write one partition until `stopping()`; False at once if somebody else writes it.
 
     Raises:
         UnfitServer: MongoDB is set up so that it would not keep what it was given.
@@ -61,7 +61,7 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
         try:
             above = awaited(in_background(highest_epoch, partition), stopping)
         except Interrupted:
-            return False
+            return True  # Whoever asked it to stop is not told that somebody else writes.
         term = Contender(task_id).claim(Lease.Role.WRITER, partition, above=above)
         if term is None:
             return False

@@ -1,4 +1,4 @@
-"""What the tests on real servers share: an operator, clean servers, a listener, a web process."""
+"""What the tests on real servers share: an operator, clean servers, a listener, a writer, a web process."""
 
 import os
 import socket
@@ -23,8 +23,10 @@ from access_app import tokens
 from access_app.models import AuditEntry, Token
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
+from messages_app.writing.writer import write
 from relaybase.connections import shared_redis
 from relayproject.processes import processes
+from tests.loops import Loop
 from tests.proxy import Proxy
 
 API = "/api/v1"
@@ -153,6 +155,14 @@ def listener(db: None, settings: Any, proofs_last: None) -> Term:
     assert term is not None
     term.renew(0, Condition(heard_seconds_ago=0.0, known_until=timezone.now()))
     return term
+
+
+@pytest.fixture
+def writer(relay_keys: Any, archive: Any) -> Iterator[Loop]:
+    """A writer."""
+    loop = Loop(lambda stopping: write(0, stopping))
+    yield loop
+    loop.stop()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from messages_app.writing.writer import write
 from tests.loops import Loop
 
 _names = itertools.count()
@@ -123,14 +122,6 @@ class Client:
 def web(serve: Callable[..., str]) -> str:
     """A web process whose log queue is open."""
     return serve(RELAY_LOG_QUEUE="open")
-
-
-@pytest.fixture
-def writer(relay_keys: Any, archive: Any) -> Iterator[Loop]:
-    """A writer."""
-    loop = Loop(lambda stopping: write(0, stopping))
-    yield loop
-    loop.stop()
 
 
 @pytest.fixture

@@ -3,25 +3,21 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 import requests  # type: ignore[import-untyped]
 
-from messages_app.writing.writer import write
 from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def base(web: str, relay_keys: Any, archive: Any) -> Iterator[str]:
+def base(web: str, writer: Loop) -> str:
     """Where these clients believe their server to be."""
-    writer = Loop(lambda stopping: write(0, stopping))
-    yield f"{web}/queue"
-    writer.stop()
+    return f"{web}/queue"
 
 
 # --- one that sends JSON, with GET as well, and looks at `status` alone --------------------------

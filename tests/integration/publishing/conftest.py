@@ -3,7 +3,7 @@
 import http.client
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,10 +12,8 @@ import bson
 import pytest
 
 from channels_app.models import Channel
-from messages_app.writing.writer import write
 from relaybase import keys
 from relaycore import envelope
-from tests.loops import Loop
 
 _names = itertools.count()
 
@@ -91,11 +89,3 @@ def stream(relay_keys: Any) -> Callable[[], list[dict[str, Any]]]:
         return [bson.decode(document) for _, fields in entries for document in envelope.split(fields)]
 
     return read
-
-
-@pytest.fixture
-def writer(relay_keys: Any, archive: Any) -> Iterator[Loop]:
-    """A writer."""
-    loop = Loop(lambda stopping: write(0, stopping))
-    yield loop
-    loop.stop()

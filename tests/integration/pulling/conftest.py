@@ -4,14 +4,13 @@ import itertools
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from channels_app.models import Channel
-from messages_app.writing.writer import write
 from subscribers_app.models import Subscription
 from tests.loops import Loop
 
@@ -71,14 +70,6 @@ def web(serve: Callable[..., str]) -> str:
 def client(web: str, token: str) -> Client:
     """Who may do everything."""
     return Client(web, token)
-
-
-@pytest.fixture
-def writer(relay_keys: Any, archive: Any) -> Iterator[Loop]:
-    """A writer."""
-    loop = Loop(lambda stopping: write(0, stopping))
-    yield loop
-    loop.stop()
 
 
 @pytest.fixture

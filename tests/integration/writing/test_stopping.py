@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,7 @@ import pymongo
 import pytest
 
 from leases_app.models import Lease
-from messages_app.writing.writer import write
+from messages_app.writing import writer
 from tests.loops import Loop
 
 from .world import Failpoint, Wait, World, running
@@ -87,6 +88,18 @@ def test_one_that_has_not_begun_stops_too_while_mongodb_hangs(world: World, hang
     """Before it claims its term it asks MongoDB who has written."""
     world.messages.count_documents({})  # So that there is a connection that hangs.
     hanging_mongod()
-    run = Loop(lambda stopping: write(0, stopping) or None)
+    run = Loop(lambda stopping: writer.write(0, stopping))
     time.sleep(1)
     assert run.stop() < 2
+
+
+def test_one_that_is_asked_before_it_has_begun_blames_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = threading.Event()
+    monkeypatch.setattr(writer, "highest_epoch", lambda partition: answer.wait(10) and 0)
+    try:
+        assert writer.write(0, lambda: True) is True
+    finally:
+        answer.set()
+    assert not Lease.objects.exists()

@@ -8,6 +8,7 @@
 4. no more rows are on their way than may be, but for redriven ones
 5. what is settled or committed counts if it is the last word on it, and only then; nothing is answered before
    it is committed
+6. once nothing goes wrong any more, all that is owed is handed out, and nothing is on its way
 7. a message is dead after as many attempts as it has, and not before
 8. the cursor goes back by a seek alone
 9. what is not for the subscription, or not yet, or done, is not given
