@@ -85,12 +85,9 @@ def lease_next(
     if unread := [row for row in again if row.id not in read]:
         return Unread(unread)
     lost = [row for row in again if not read[row.id]]
-    rows = Rows(
-        [row for row in rows.due if row.has_spent(settings) or read.get(row.id)],
-        rows.outstanding - len(lost),
-        # Which is the lowest then is not known: in order nothing is handed out before the next look.
-        "" if rows.lowest in {row.position for row in lost} else rows.lowest,
-    )
+    # If the lowest is lost, which is the lowest then is not known: in order the next look finds out.
+    rest = [row for row in rows.due if row.has_spent(settings) or read.get(row.id)]
+    rows = Rows(rest, rows.outstanding - len(lost), rows.lowest)
     leased = lease(settings, standing.cursor, rows, ahead, most, now)
     return Handed(leased.cursor, begun.noted, begun.missed, leased, lost)
 
