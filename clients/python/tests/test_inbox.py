@@ -316,6 +316,40 @@ def test_cursor_without_a_delay_it_waits_longer_each_time() -> None:
     assert waited == [0, 1, 2]
 
 
+def test_cursor_who_has_given_it_back_does_not_say_for_another_that_it_is_done() -> None:
+    made = world("cursor", 1)
+    first = made.take()
+    assert first is not None
+    made.nack(delay=0)
+    second = made.take()
+    assert second is not None
+    made.inbox.passed(first, made.now)
+    made.inbox.ack(first, made.now)
+    made.inbox.nack(first, 0, made.now)
+    made.wait(1)
+    assert made.relay.done == []
+    assert made.take() is None, "the other one has it in hand"
+    made.finish(second)
+    made.wait(1)
+    assert made.relay.done == [0]
+
+
+def test_cursor_what_is_given_back_during_a_close_is_not_done_by_asking_for_the_next() -> None:
+    made = world("cursor", 2)
+    made.take()
+    second = made.take()
+    assert second is not None
+    made.finish()
+    made.close()
+    made.ask("settle")
+    made.nack()
+    made.inbox.passed(second, made.now)
+    made.answer("settle")
+    made.wait(1)
+    assert made.inbox.is_settled
+    assert made.relay.done == [0]
+
+
 def test_cursor_moved_what_was_fetched_is_let_go_and_it_is_told() -> None:
     made = world("cursor", 10)
     made.take()
