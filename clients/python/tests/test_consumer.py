@@ -551,6 +551,37 @@ def test_after_a_fork_it_is_closed() -> None:
     assert network.relay.done == [0]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_after_a_fork_a_loop_ends_though_the_lock_was_held() -> None:
+    with Network("cursor", 2).consumer() as consumer:
+        loop = iter(consumer)
+        next(loop)
+        is_held, is_over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with consumer._changed:
+                is_held.set()
+                is_over.wait(20)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        is_held.wait(5)
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(5)
+            try:
+                next(loop)
+            except Closed:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        is_over.set()
+        holder.join()
+    assert code == 0
+
+
 SIGNALLED = """
 import signal, sys, time
 from clients.python.tests.test_consumer import Network

@@ -165,6 +165,7 @@ class Consumer:
     # --- for messages -------------------------------------------------------------------------
 
     def _pass(self, taken: Taken) -> None:
+        self._check_process()
         with self._changed:
             before = self._planned()
             self._inbox.passed(taken._held, time.monotonic())
