@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
 import pytest
@@ -580,6 +581,25 @@ def test_after_a_fork_a_loop_ends_though_the_lock_was_held() -> None:
         is_over.set()
         holder.join()
     assert code == 0
+
+
+def test_a_thread_that_could_not_be_started_is_started_by_the_next_take() -> None:
+    network, start, started = Network("lease", 1), threading.Thread.start, []
+
+    def fail_once(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        if started == ["relay-consumer-fetches", "relay-consumer-settles"]:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with network.consumer() as consumer:
+        with mock.patch.object(threading.Thread, "start", fail_once):
+            with pytest.raises(RuntimeError):
+                consumer.take(5)
+            taken = consumer.take(5)
+        assert taken is not None
+        taken.ack()
+        wait_until(lambda: network.relay.done == [0])
 
 
 SIGNALLED = """
