@@ -16,13 +16,13 @@ from relay_client.rows import (
     UNCHANGED,
     Channel,
     Deduplicate,
-    Listing,
     Message,
     Page,
     Started,
     Unchanged,
     as_row,
     channel_of,
+    rows_of,
 )
 from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
 
@@ -163,7 +163,7 @@ class AsyncChannels:
         async for page in self._client.pages(
             calls.channels(search=search, status=status, page_size=page_size)
         ):
-            for channel in as_row(Listing, page).channels:
+            for channel in rows_of(Channel, page):
                 yield channel
 
     async def change(

@@ -16,13 +16,13 @@ from relay_client.rows import (
     UNCHANGED,
     Channel,
     Deduplicate,
-    Listing,
     Message,
     Page,
     Started,
     Unchanged,
     as_row,
     channel_of,
+    rows_of,
 )
 from relay_client.subscribing.subscriptions import Subscriptions
 
@@ -161,7 +161,7 @@ class Channels:
     ) -> Iterator[Channel]:
         """All of them by name, or those with `search` in it; asked for page by page."""
         for page in self._client.pages(calls.channels(search=search, status=status, page_size=page_size)):
-            yield from as_row(Listing, page).channels
+            yield from rows_of(Channel, page)
 
     def change(
         self,
