@@ -158,9 +158,10 @@ def test_web_killed_while_lines_are_published_and_taken_loses_none_and_keeps_the
     assert [message.text for message in read] == texts
     assert {name for name, notice in told if isinstance(notice, Away)} == {"reader", "workers"}
     assert [client.subscriptions.size(name).messages for name in ("reader", "workers")] == [0, 0]
-    client.subscriptions.delete("reader")
-    client.subscriptions.delete("workers")
-    client.channels.delete(channel)
+    with pytest.raises(Conflict, match="cascade"):
+        client.channels.delete(channel)
+    client.channels.delete(channel, cascade=True)
+    assert [found.name for found in client.subscriptions.list(channel=channel)] == []
 
 
 def consumer_of(stack: Stack, name: str, told: Callable[[Notice], object]) -> Consumer:

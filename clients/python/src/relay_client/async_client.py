@@ -192,9 +192,12 @@ class AsyncChannels:
         )
         return channel_of(await self._client.answer(call))
 
-    async def delete(self, channel: str, *, if_match: str | None = None) -> None:
-        """Delete the channel. What is stored of it stays."""
-        await self._client.ask(calls.delete_channel(channel, if_match=if_match))
+    async def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
+        """Delete the channel, `cascade`: and its subscriptions, else `Conflict` if it has any.
+
+        What is stored of it stays.
+        """
+        await self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
 
     async def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""

@@ -189,9 +189,12 @@ class Channels:
         )
         return channel_of(self._client.answer(call))
 
-    def delete(self, channel: str, *, if_match: str | None = None) -> None:
-        """Delete the channel. What is stored of it stays."""
-        self._client.ask(calls.delete_channel(channel, if_match=if_match))
+    def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
+        """Delete the channel, `cascade`: and its subscriptions, else `Conflict` if it has any.
+
+        What is stored of it stays.
+        """
+        self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
 
     def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""
