@@ -43,12 +43,14 @@ class Page:
     is_at_tail: there was nothing more below the watermark
     is_sure:    as `Horizon`
     turn:       the number of the turn in which it was read (`Following.ask`)
+    below:      the watermark of that turn
     """
 
     messages: Sequence[Document]
     is_at_tail: bool
     is_sure: bool
     turn: int = field(default=0, compare=False)
+    below: str = field(default="", compare=False)
 
 
 @dataclass(eq=False, slots=True)
