@@ -41,6 +41,19 @@ class Cursor:
             raise CursorMoved(self.position, self.generation)
         return replace(self, position=position)
 
+    def stands_as(self, seen: "Cursor") -> bool:
+        """Whether it is where it was seen: nobody has moved it since, or sought."""
+        return (self.position, self.generation) == (seen.position, seen.generation)
+
+    def step(self, seen: "Cursor", position: str) -> "Cursor | None":
+        """The message right above where it was seen is handed out and done; None: it stands elsewhere by now.
+
+        So of all who have seen the same one has this message.
+        """
+        if not self.stands_as(seen):
+            return None
+        return self.fetch(position, self.generation).commit(position, self.generation)
+
     def seek(self, position: str) -> "Cursor":
         """Go on above this position, whatever was done or is on its way."""
         return Cursor(position, position, self.generation + 1)

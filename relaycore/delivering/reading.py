@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Ahead
+from relaycore.position import next_position
 from relaycore.storing.expiring import Expired
 
 RECORD_SECONDS: Final = 1.0
@@ -15,6 +16,15 @@ Document = Mapping[str, Any]
 """A stored message, with at least `position`."""
 
 Wants = Callable[[Document], bool]
+
+
+def is_read(entry: str, below: str) -> bool:
+    """Whether who has read all that there is below this watermark has read this entry.
+
+    It is the watermark of that read that counts. What another look has said before does not: it may have
+    fallen since, with a Redis that has lost data.
+    """
+    return next_position(entry) <= below
 
 
 class ReadAhead:

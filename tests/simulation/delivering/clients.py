@@ -81,6 +81,21 @@ class Clients:
         except CursorMoved:
             yield
 
+    # --- one by one -------------------------------------------------------------------------
+
+    def consume(self, reader: Reader) -> Iterator[None]:
+        """One message after the other, until it dies."""
+        while self.are_good or self._random.random() > 0.03:
+            left = self._world.watch.left(reader)
+            try:
+                found = yield from self._world.process().consume(reader)
+            except Away:
+                yield
+                continue
+            if found is None:
+                self._world.watch.told_nothing(reader, left)
+            yield
+
     # --- mode lease -------------------------------------------------------------------------
 
     def work(self, reader: Reader) -> Iterator[None]:

@@ -32,6 +32,7 @@ ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
     "jump": lambda chance: (chance.choice([-BACK_MS, BACK_MS, -3000, 5000]),),
     "seek": lambda chance: (chance.randint(0, 9), chance.randint(0, 999)),
     "redrive": lambda chance: (chance.randint(0, 9),),
+    "drop_watermark": lambda chance: (chance.randint(0, 99),),
 }
 
 
@@ -49,7 +50,9 @@ def played(reader: str, names: Sequence[str], most: int) -> Iterator[set[tuple[i
         yield play(schedule, seed, reader).broken
 
 
-@pytest.mark.parametrize("names", [[], ["seek"], ["retain"], ["seek", "redrive", "retain", "jump"]])
+@pytest.mark.parametrize(
+    "names", [[], ["seek"], ["retain"], ["seek", "redrive", "retain", "jump", "drop_watermark"]]
+)
 @pytest.mark.parametrize("reader", [one.name for one in READERS])
 def test_with_all_rules_these_schedules_find_nothing(reader: str, names: list[str]) -> None:
     assert not any(played(reader, names, most=40))
@@ -315,6 +318,33 @@ def test_control_what_was_deleted_is_noted_and_not_put_on_record(monkeypatch: py
 
     monkeypatch.setattr(giving, "skip", noted)
     assert searched(1, "cursor", ["retain"])
+
+
+# --- one by one -----------------------------------------------------------------------------------
+
+
+def test_control_a_step_from_wherever_the_cursor_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    def anyhow(self: Cursor, seen: Cursor, position: str) -> Cursor:
+        return replace(self, position=position, fetched=max(self.fetched, position))
+
+    monkeypatch.setattr(Cursor, "step", anyhow)
+    assert searched(9, "queue")
+    assert searched(8, "queue")
+
+
+def test_control_a_step_that_does_not_know_of_seeks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cursor, "stands_as", lambda self, seen: self.position <= seen.position)
+    assert searched(1, "queue", ["seek"])
+
+
+def test_control_nothing_more_by_a_watermark_that_has_fallen_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "is_read", lambda entry, below: True)
+    assert searched(10, "queue", ["drop_watermark", "drop_watermark"], most=2000)
+
+
+def test_control_a_step_over_what_was_deleted_is_not_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Process, "_note", lambda self, desk, cursor, expired: None)
+    assert searched(1, "queue", ["retain"])
 
 
 # --- 9: clocks ------------------------------------------------------------------------------------

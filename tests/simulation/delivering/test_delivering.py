@@ -26,6 +26,8 @@ HAPPENED = {
     "sought back",
     "dead above the cursor",
     "answers got lost",
+    "nothing more",
+    "somebody else has stepped",
 }
 
 Schedule = list[tuple]  # type: ignore[type-arg]

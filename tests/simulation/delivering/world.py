@@ -33,11 +33,12 @@ READERS: Final = (
     Reader("once", Settings(2000, 1, 6)),
     Reader("delayed", Settings(1000, None, 3), delay_ms=1500),
     Reader("ordered", Settings(2000, 2, 2, is_ordered=True)),
+    Reader("queue", steps=True),
 )
 
 
 class World:
-    """What a schedule of operations plays on. Two readers of the six, by the seed."""
+    """What a schedule of operations plays on. Two of the readers, by the seed."""
 
     def __init__(self, seed: int, *names: str) -> None:
         self.random = random.Random(seed)
@@ -60,6 +61,8 @@ class World:
         return Process(self)
 
     def _work(self, reader: Reader) -> Iterator[None]:
+        if reader.steps:
+            return self.clients.consume(reader)
         return self.clients.read(reader) if reader.settings is None else self.clients.work(reader)
 
     def process(self) -> Process:
