@@ -58,6 +58,14 @@ class Cursor:
         """Go on above this position, whatever was done or is on its way."""
         return Cursor(position, position, self.generation + 1)
 
+    def choose_anew(self) -> "Cursor":
+        """Other messages are for this reader from now on, above the cursor.
+
+        What was fetched and is not committed was chosen by what was so before. Who committed it would pass
+        over what nobody was given.
+        """
+        return self.seek(self.position)
+
     def _require(self, generation: int | None) -> None:
         if (1 if generation is None else generation) != self.generation:
             raise CursorMoved(self.position, self.generation)

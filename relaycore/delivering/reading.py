@@ -33,9 +33,10 @@ class ReadAhead:
     Only what a reader has brought in order, without a hole, and below the watermark is added.
     """
 
-    def __init__(self, position: str, generation: int) -> None:
+    def __init__(self, position: str, generation: int, revision: int = 1) -> None:
         self._above = self._looked = position
         self._generation = generation
+        self._revision = revision
         self._messages: deque[Document] = deque()
         self.size = 0
         """Bytes of the payloads, about."""
@@ -110,4 +111,4 @@ class ReadAhead:
         """The same, as `giving` takes it. `is_leased`: each message by its name, for a row of its own."""
         found, upto = self.first(most, most_bytes, before)
         named = [(one["position"], one["_id"].binary) for one in found] if is_leased else []
-        return Ahead(self._above, upto, named, self._generation), found
+        return Ahead(self._above, upto, named, self._generation, self._revision), found

@@ -50,11 +50,15 @@ class Source:
 
     wants: which messages of the channel are for the subscription; None: all
     told:  is called, in the event loop, whenever there may be more
+    revision: of the settings that say so
     """
 
-    def __init__(self, channel: str, wants: Wants | None, told: Callable[[], object]) -> None:
+    def __init__(
+        self, channel: str, wants: Wants | None, told: Callable[[], object], revision: int = 1
+    ) -> None:
         self._channel = channel
         self._wants = wants
+        self._revision = revision
         self._loop = asyncio.get_running_loop()
         self._told = told
         self._feed: Feed | None = None
@@ -72,7 +76,7 @@ class Source:
         if self.read is None or self._feed is None or not self.read.fits(cursor):
             self.close()
             self._feed = await self._follow(cursor.position)
-            self.read = ReadAhead(cursor.position, cursor.generation)
+            self.read = ReadAhead(cursor.position, cursor.generation, self._revision)
         return self.read
 
     async def collect(self, messages: int, size: int) -> None:

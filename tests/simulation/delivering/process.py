@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from relaycore.delivering import giving, reading, settling
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Ahead, Delivery
-from relaycore.delivering.reading import ReadAhead
+from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.delivering.settling import Change
 from relaycore.delivering.skipping import skip
 from relaycore.delivering.tokens import Token
@@ -31,7 +31,12 @@ PATIENCE: Final = 10
 _MOST_BYTES: Final = 10_000
 
 Answer = TypeVar("Answer")
+Decided = giving.Handed | giving.Unread | giving.Outdated | None
 Steps = Generator[None, None, Answer]
+
+
+class SetAnew(Exception):
+    """It is set to something else by now than this desk knows."""
 
 
 @dataclass
@@ -44,13 +49,15 @@ class Feed:
 
 @dataclass
 class Desk:
-    """Of one subscription.
+    """Of one subscription, as it was set when this was made: that may be long ago.
 
     ended: with this entry all was read when last there was nothing more
     noted: what was deleted up to here is on record
     """
 
     reader: Reader
+    wants: Wants | None = None
+    revision: int = 1
     cursor: Cursor | None = None
     read: ReadAhead | None = None
     feed: Feed | None = None
@@ -107,13 +114,24 @@ class Process:
         return self._in_turn(reader, self._consume)
 
     def _in_turn(self, reader: Reader, work: Callable[[Desk], Steps[Answer]]) -> Steps[Answer]:
-        desk = self._desks.setdefault(reader.name, Desk(reader))
+        while True:
+            try:
+                return (yield from self._at(self._desk_of(reader), work))
+            except SetAnew:
+                self._watch.happened["chosen by what was so before"] += 1
+                self._desks.pop(reader.name, None)
+
+    def _desk_of(self, reader: Reader) -> Desk:
+        entry = self._ledger.entries[reader.name]
+        return self._desks.setdefault(reader.name, Desk(reader, entry.wants, entry.revision))
+
+    def _at(self, desk: Desk, work: Callable[[Desk], Steps[Answer]]) -> Steps[Answer]:
         while desk.is_busy:
             yield from self._pause()
         desk.is_busy = True
         try:
             return (yield from work(desk))
-        except Away:
+        except (Away, SetAnew):
             # What holds is not known, or what was read cannot be gone on with.
             desk.cursor = None
             desk.noted = ""
@@ -276,7 +294,7 @@ class Process:
             desk.close()
             yield from self._pause()
             desk.feed = Feed(cursor.position)
-            desk.read = ReadAhead(cursor.position, cursor.generation)
+            desk.read = ReadAhead(cursor.position, cursor.generation, desk.revision)
             if self._random.random() < 0.8:
                 self.follow()
         return desk.read
@@ -286,7 +304,7 @@ class Process:
             page = desk.feed.box.popleft()
             if isinstance(page, Away):
                 raise page
-            read.add(page, desk.reader.wants)
+            read.add(page, desk.wants)
 
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
@@ -300,9 +318,9 @@ class Process:
 
         read: dict[bytes, bool] = {}
 
-        def work(entry: Entry) -> "tuple[giving.Handed | giving.Unread | None, Cursor, Sequence[Given]]":
-            standing = giving.Standing(entry.cursor, entry.noted, entry.is_active)
-            handed: giving.Handed | giving.Unread | None
+        def work(entry: Entry) -> "tuple[Decided, Cursor, Sequence[Given]]":
+            standing = giving.Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
+            handed: Decided
             if reader.settings is None:
                 handed = giving.fetch(standing, ahead, expired)
             else:
@@ -327,6 +345,8 @@ class Process:
             yield from self._pause()
         if handed is None:
             return None
+        if isinstance(handed, giving.Outdated):
+            raise SetAnew
         if not handed.is_active:
             return Answered(cursor.position, cursor.generation)
         if handed.leased is None:

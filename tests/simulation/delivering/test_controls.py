@@ -32,6 +32,7 @@ ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
     "jump": lambda chance: (chance.choice([-BACK_MS, BACK_MS, -3000, 5000]),),
     "seek": lambda chance: (chance.randint(0, 9), chance.randint(0, 999)),
     "redrive": lambda chance: (chance.randint(0, 9),),
+    "choose_anew": lambda chance: (chance.randint(0, 9), chance.randint(0, 9)),
     "drop_watermark": lambda chance: (chance.randint(0, 99),),
 }
 
@@ -51,7 +52,8 @@ def played(reader: str, names: Sequence[str], most: int) -> Iterator[set[tuple[i
 
 
 @pytest.mark.parametrize(
-    "names", [[], ["seek"], ["retain"], ["seek", "redrive", "retain", "jump", "drop_watermark"]]
+    "names",
+    [[], ["seek"], ["retain"], ["seek", "redrive", "choose_anew", "retain", "jump", "drop_watermark"]],
 )
 @pytest.mark.parametrize("reader", [one.name for one in READERS])
 def test_with_all_rules_these_schedules_find_nothing(reader: str, names: list[str]) -> None:
@@ -222,7 +224,9 @@ def test_control_what_was_read_ahead_is_trusted_wherever_the_cursor_is(
 ) -> None:
     begin, lease = giving._begin, leasing.lease
 
-    def here(standing: giving.Standing, ahead: Ahead, expired: Expired) -> giving.Handed | None:
+    def here(
+        standing: giving.Standing, ahead: Ahead, expired: Expired
+    ) -> giving.Handed | giving.Outdated | None:
         cursor = standing.cursor
         return begin(standing, replace(ahead, above=cursor.position, generation=cursor.generation), expired)
 
@@ -357,3 +361,24 @@ def test_control_rows_hang_after_a_clock_has_fallen_back(monkeypatch: pytest.Mon
     assert not searched(6, "lease", ["jump"], most=40)
     monkeypatch.setattr(Delivery, "is_due", by_its_time)
     assert searched(6, "lease", ["jump"])
+
+
+# --- 9: what was read ahead was chosen by what it is set to -----------------------------------------
+
+
+@pytest.mark.parametrize("reader", ["filtered", "lease"])
+def test_control_what_was_chosen_by_another_filter_is_handed_out(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    begin = giving._begin
+    monkeypatch.setattr(
+        giving,
+        "_begin",
+        lambda standing, ahead, *others: begin(standing, replace(ahead, revision=standing.revision), *others),
+    )
+    assert searched(1, reader, ["choose_anew"])
+
+
+def test_control_what_was_fetched_by_another_filter_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cursor, "choose_anew", lambda self: self)
+    assert searched(5, "filtered", ["choose_anew"])

@@ -68,6 +68,7 @@ class Book:
     """
 
     reader: Reader
+    wants: Wants | None
     owed: set[str] = field(default_factory=set)
     excused: set[str] = field(default_factory=set)
     generation: int = 1
@@ -97,7 +98,7 @@ class Watch:
             book.owed |= {one for one in positions if self._is_wanted(book, one)}
 
     def _is_wanted(self, book: Book, position: str) -> bool:
-        wants = book.reader.wants
+        wants = book.wants
         return wants is None or wants(self._channel.appended[position])
 
     # --- what the product says, once it is committed ----------------------------------------
@@ -210,6 +211,18 @@ class Watch:
         self.happened["sought back"] += bool(again - book.owed)
         book.owed |= again
         book.excused -= again
+
+    def chosen_anew(self, reader: Reader, entry: Entry) -> None:
+        """Above the cursor other messages are for it."""
+        book = self.books[reader.name]
+        book.wants, book.generation = entry.wants, entry.cursor.generation
+        book.upto = entry.cursor.position
+        above = {one for one in [*self._channel.stored, *self._channel.late] if one > book.upto}
+        not_gone = {one for one in above if one > entry.noted.upto}
+        before = set(book.owed)
+        book.owed = {one for one in book.owed if one <= book.upto or self._is_wanted(book, one)}
+        book.owed |= {one for one in not_gone if self._is_wanted(book, one)}
+        self.happened["chosen anew"] += book.owed != before
 
     def redriven(self, reader: Reader, positions: Sequence[str]) -> None:
         book = self.books[reader.name]

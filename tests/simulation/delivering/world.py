@@ -26,6 +26,13 @@ def is_for_it(document: Document) -> bool:
     return bool(document["number"] % 3)
 
 
+def is_odd(document: Document) -> bool:
+    """Another one."""
+    return bool(document["number"] % 2)
+
+
+FILTERS: Final = (None, is_for_it, is_odd)
+
 READERS: Final = (
     Reader("cursor"),
     Reader("filtered", wants=is_for_it),
@@ -49,8 +56,8 @@ class World:
         self.watch = Watch(self.channel, self.ledger)
         self.readers = [one for one in READERS if one.name in names] or self.random.sample(READERS, 2)
         for reader in self.readers:
-            self.watch.books[reader.name] = Book(reader)
-            self.ledger.entries[reader.name] = Entry(Cursor(), Noted())
+            self.watch.books[reader.name] = Book(reader, reader.wants)
+            self.ledger.entries[reader.name] = Entry(Cursor(), Noted(), wants=reader.wants)
         self.clients, self.operators = Clients(self), Operators(self)
         self.processes = [self._start() for _ in range(2)]
         self._retention: Iterator[None] | None = None
@@ -122,6 +129,12 @@ class World:
 
     def seek(self, which: int, chance: int) -> None:
         self._others.append(self.operators.seek(self.reader(which), chance))
+
+    def choose_anew(self, which: int, chance: int) -> None:
+        """Another filter. A log queue's consumer has none."""
+        reader = self.reader(which)
+        if not reader.steps:
+            self._others.append(self.operators.choose_anew(reader, FILTERS[chance % len(FILTERS)]))
 
     def redrive(self, which: int) -> None:
         self._others.append(self.operators.redrive(self.reader(which)))
