@@ -8,7 +8,7 @@ from messages_app.searching.rows import row, text, timestamp
 from relaybase.http.hot import Encoded
 from relaycore.delivering.tokens import Token
 from relaycore.times import from_milliseconds
-from subscribers_app.pulling.desk import Given
+from subscribers_app.pulling.asked import Given
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -7,22 +7,22 @@ for each other but in the clerk's transactions.
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
-from relaycore.delivering.leasing import Ahead, Delivery
+from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, fetch, lease_next
+from relaycore.delivering.leasing import Ahead
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.settling import Change, meant, settle
-from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
+from subscribers_app.pulling.asked import NOBODYS, Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.writing import write
@@ -38,36 +38,6 @@ _BUSY_PATIENCE_SECONDS: Final = 5.0
 
 _LOOK_SECONDS: Final = 5.0
 """So long he waits until somebody has looked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a fetch asks for. `until_gone`: returns once the client has gone away."""
-
-    most: int
-    most_bytes: int
-    seconds: float
-    until_gone: Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a fetch is answered.
-
-    deliveries: by position, of what is leased
-    position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
-    """
-
-    position: str
-    generation: int
-    messages: Sequence[Document] = ()
-    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
-    skipped: Skip | None = None
-    is_active: bool = True
-
-
-NOBODYS: Final = Given("", 0)
-"""For whoever has gone away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +58,7 @@ class Desk:
         self.counted = counted(known.id)
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
-        self._source = Source(known.channel, wants, self._woken.set)
+        self._source = Source(known.channel, wants, self._woken.set, known.revision)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
         self._is_full = self._is_idle = False
@@ -108,6 +78,7 @@ class Desk:
             self._is_full
             or glance.is_due
             or (glance.cursor, glance.is_active) != (self._cursor, self._is_active)
+            or glance.revision != self.known.revision
         ):
             self.wake()
 
@@ -128,6 +99,7 @@ class Desk:
         Raises:
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
             SubscriptionUnknown: it was deleted.
+            SettingsOutdated: it is set to something else by now. Ask the desk for that.
         """
         self.used_at = time.monotonic()
         until = self.used_at + wanted.seconds
@@ -169,9 +141,15 @@ class Desk:
         return self._cursor
 
     async def settle(self, tokens: Sequence[Token], change: Change) -> Sequence[bool]:
-        """Change what these tokens stand for; of each, whether it was in time."""
+        """Change what these tokens stand for; of each, whether it was in time.
 
-        def work(entry: Entry) -> Sequence[bool]:
+        Raises:
+            SettingsOutdated: as `fetch`.
+        """
+
+        def work(entry: Entry) -> Sequence[bool] | None:
+            if entry.revision != self.known.revision:
+                return None
             rows = ledger.find(entry.sql, entry.id, meant(entry.cursor, tokens))
             settled = settle(entry.cursor, tokens, rows, change, entry.now)
             if settled.done:
@@ -181,6 +159,8 @@ class Desk:
             return settled.in_time
 
         answers = await clerk().ask(self.known.id, work)
+        if answers is None:
+            raise SettingsOutdated
         if any(answers):
             self.wake()  # There is room, or something is due.
         return answers
@@ -192,7 +172,7 @@ class Desk:
         while not gone.done():
             self._woken.clear()
             given = await self._try(wanted, gone)
-            if not wanted.seconds and not given.messages and given.is_active:
+            if not (wanted.seconds or given.messages or given.skipped) and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
                 given = await self._try(wanted, gone, is_to_ask=True)
             left = until - time.monotonic()
@@ -241,11 +221,11 @@ class Desk:
         ahead, settings, most = page.ahead, self.known.settings, wanted.most
         read: dict[bytes, Document | None] = {}
 
-        def work(entry: Entry) -> tuple[Handed | Unread | Given | None, Cursor]:
+        def work(entry: Entry) -> tuple[Handed | Unread | Outdated | Given | None, Cursor]:
             if gone.done():
                 return NOBODYS, entry.cursor
-            standing = Standing(entry.cursor, entry.noted, entry.is_active)
-            handed: Handed | Unread | None
+            standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
+            handed: Handed | Unread | Outdated | None
             if self.known.mode == CURSOR:
                 handed = fetch(standing, ahead, page.expired)
             else:
@@ -260,6 +240,8 @@ class Desk:
             handed, self._cursor = await clerk().ask(self.known.id, work)
             if isinstance(handed, Handed):
                 return self._given(handed, page, read)
+            if isinstance(handed, Outdated):
+                raise SettingsOutdated
             if not isinstance(handed, Unread):
                 return handed
             # Before they are leased: what MongoDB does not say costs no attempt.

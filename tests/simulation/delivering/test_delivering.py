@@ -25,7 +25,11 @@ HAPPENED = {
     "from before a seek",
     "sought back",
     "dead above the cursor",
+    "chosen anew",
+    "chosen by what was so before",
     "answers got lost",
+    "nothing more",
+    "somebody else has stepped",
 }
 
 Schedule = list[tuple]  # type: ignore[type-arg]
@@ -46,6 +50,7 @@ clocks = [
 ]
 operating = [
     st.tuples(st.just("seek"), any_one, st.integers(0, 999)),
+    st.tuples(st.just("choose_anew"), any_one, any_one),
     st.tuples(st.just("redrive"), any_one),
     st.tuples(st.just("drop"), any_one, any_one),
     st.tuples(st.just("skip"), any_one, any_one),

@@ -1,0 +1,43 @@
+"""What a desk is asked for, and what it answers."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from relaycore.delivering.leasing import Delivery
+from relaycore.delivering.reading import Document
+from relaycore.delivering.skipping import Skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a fetch asks for. `until_gone`: returns once the client has gone away."""
+
+    most: int
+    most_bytes: int
+    seconds: float
+    until_gone: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a fetch is answered.
+
+    deliveries: by position, of what is leased
+    position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
+    """
+
+    position: str
+    generation: int
+    messages: Sequence[Document] = ()
+    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
+    skipped: Skip | None = None
+    is_active: bool = True
+
+
+class SettingsOutdated(Exception):
+    """The subscription is set to something else by now than this desk knows."""
+
+
+NOBODYS: Final = Given("", 0)
+"""For whoever has gone away."""
