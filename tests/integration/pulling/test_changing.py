@@ -242,6 +242,20 @@ def test_a_deadline_that_is_changed_while_many_fetch_is_that_of_whoever_asks_the
     assert min(checked.values()) > 0, "nobody asked while this one held"
 
 
+def test_an_order_that_is_changed_holds_for_what_was_read_ahead(
+    client: Client, operator_at: Client, channel: str, subscribe: Subscribe
+) -> None:
+    reader = subscribe("lease", ack_deadline_seconds=600)
+    client.publish(channel, "a", "b", "c")
+    held = client.fetch(reader, max=1)
+    change(operator_at, reader, order="channel")
+    assert client.texts(reader) == []
+    settle(client, reader, "lease", held)
+    assert client.texts(reader) == ["b"]
+    change(operator_at, reader, order="none")
+    assert client.texts(reader) == ["c"]
+
+
 def test_a_deadline_that_is_made_short_is_over_when_it_says(
     client: Client, operator_at: Client, channel: str, subscribe: Subscribe
 ) -> None:
