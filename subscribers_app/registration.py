@@ -98,7 +98,9 @@ def begin(row: Subscription, start: Start) -> None:
 
 
 def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Settings]) -> Subscription:
-    """Change settings; the row. A filter holds for what is above the cursor, which goes on record.
+    """Change settings, from now on; the row. Whoever hands out by those of before learns these first.
+
+    A filter holds for what is above the cursor, which goes on record. In mode `cursor` it is a seek to there.
 
     tags: one of them is that of the settings when this was decided
 

@@ -52,7 +52,12 @@ class FetchSchema(Serializer):
         default=pulling.BYTES,
         help_text="Of payloads. One message is given in any case.",
     )
-    wait_seconds = serializers.FloatField(min_value=0, max_value=pulling.MOST_WAIT_SECONDS, default=0)
+    wait_seconds = serializers.FloatField(
+        min_value=0,
+        max_value=pulling.MOST_WAIT_SECONDS,
+        default=0,
+        help_text="So long it may take until there is something.",
+    )
 
 
 class FetchedSchema(Serializer):
@@ -60,16 +65,20 @@ class FetchedSchema(Serializer):
 
     messages = TakenMessageSchema(many=True)
     position = serializers.CharField(help_text='To commit, in mode "cursor".')
-    generation = serializers.IntegerField(help_text="Another one after each seek.")
-    skipped = SkippedSchema(allow_null=True)
+    generation = serializers.IntegerField(
+        help_text='Another one after each seek, and in mode "cursor" after another filter.'
+    )
+    skipped = SkippedSchema(allow_null=True, help_text="Told once. null: nothing new was skipped.")
     state = serializers.ChoiceField(["active", "paused"])
 
 
 class CommitSchema(Serializer):
     """What to commit."""
 
-    position = serializers.CharField()
-    generation = serializers.IntegerField(required=False)
+    position = serializers.CharField(help_text="As fetch has answered it, or that of one of its messages.")
+    generation = serializers.IntegerField(
+        required=False, help_text="As fetch has answered it. It may be left out until it is no longer 1."
+    )
 
 
 class CommittedSchema(Serializer):
@@ -90,7 +99,12 @@ class TokensSchema(Serializer):
 class NackSchema(TokensSchema):
     """Which messages, and until when nobody is given them."""
 
-    delay_seconds = serializers.FloatField(min_value=0, max_value=MOST_DELAY_SECONDS, required=False)
+    delay_seconds = serializers.FloatField(
+        min_value=0,
+        max_value=MOST_DELAY_SECONDS,
+        required=False,
+        help_text="Left out: 1 s, doubling with each attempt up to 10 minutes.",
+    )
 
 
 class ExtendSchema(TokensSchema):
@@ -104,7 +118,7 @@ class ResultSchema(Serializer):
 
     token = serializers.CharField()
     ok = serializers.BooleanField()
-    error = serializers.CharField(allow_null=True)
+    error = serializers.CharField(allow_null=True, help_text="Why not, for people.")
 
 
 class ResultsSchema(Serializer):

@@ -177,6 +177,14 @@ seek = _extend(
     ),
     *(404, *_NOT_A_BODY),
     request=_body({"required": ["to"]}, to=_START, dry_run=_FLAG),
+    examples=[
+        OpenApiExample("From the start", {"to": "earliest", "dry_run": True}, request_only=True),
+        OpenApiExample(
+            "The message after this position is the next one",
+            {"to": {"position": "1764150000000-0000000000-00000"}},
+            request_only=True,
+        ),
+    ],
 )
 size = _extend("subscription_size", "How far it is behind", SizeSchema, 404)
 pause = _extend(

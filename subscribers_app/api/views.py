@@ -91,8 +91,10 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
 class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
     """A subscription: how it is set, where its cursor stands, and how far it is behind.
 
-    PATCH changes settings; a changed filter holds for what comes above the cursor. Mode, channel and name
-    stay as they are. DELETE removes it with all that is on its way, dead, or on record of it.
+    PATCH changes settings, from its answer on, also for who waits in a fetch. Another filter holds for what
+    is above the cursor; in mode "cursor" it raises the generation, and what was fetched before is fetched
+    anew. Mode, channel and name stay as they are. DELETE removes it with all that is on its way, dead, or on
+    record of it.
 
     Each answer has an ETag of the settings. PATCH and DELETE with If-Match change nothing, and answer 412, if
     somebody has changed them meanwhile.
@@ -110,7 +112,11 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
 
     @schema.change_subscription
     def patch(self, request: Request, name: str) -> Response:
-        """Change settings."""
+        """Change settings, from the answer on, also for who waits in a fetch.
+
+        Another filter holds for what is above the cursor. In mode "cursor" it raises the `generation`: what
+        was fetched before is committed no more, and fetched anew. What is leased keeps its deadline.
+        """
         row, wanted = decided(self, request, name)
         return answer(request, registration.change(row.name, tags=if_match(request), **wanted))
 
