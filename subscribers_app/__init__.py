@@ -9,6 +9,7 @@
 `ended`           what ended undelivered, and why, in one list
 `filters`         which filters a subscription may have
 `lag`             how far behind a subscription is
+`activity`        how many messages go out of it a second, and what its readers said last
 `watching`        all of them at a glance, for operators; `measuring` how far behind, in bounded time
 `remembering`     what a subscription is set to, from memory, for what is called once per message
 `pulling/`        fetch, commit, ack, nack, extend
