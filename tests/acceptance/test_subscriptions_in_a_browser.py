@@ -168,7 +168,9 @@ def test_somebody_goes_on_from_another_place(stack: Stack, size: tuple[int, int]
         fits(page, size)
         assert not fetch(stack, name, wait_seconds=0)
         page.get_by_role("button", name="Move the cursor").click()
-        expect(page.locator(".messagelist")).to_contain_text("back to right before 2020-01-31 12:30:00.000 UTC.")
+        expect(page.locator(".messagelist")).to_contain_text(
+            "back to right before 2020-01-31 12:30:00.000 UTC."
+        )
         again = fetch(stack, name, max=2)
         assert [one["message"] for one in again] == [f"{name} 0", f"{name} 1"]
 
