@@ -119,16 +119,18 @@ def _which(given: Given) -> Which:
     return Which(given["id"] or None, given["since"], given["until"])
 
 
-def _until(given: Given) -> Mapping[str, Any]:
-    """Of dead letters the same ones, and none that dies after this."""
-    until = given["until"] or Channel.objects.now()
+def _which_now(given: Given) -> tuple[Which, Mapping[str, Any]]:
+    """Those that are dead by now, and how they are named later."""
+    until = Channel.objects.now()
     then = {"id": [id.hex() for id in given["id"]], "until": until.isoformat()}
-    return then | ({"since": given["since"].isoformat()} if given["since"] else {})
+    if given["since"]:
+        then["since"] = given["since"].isoformat()
+    return Which(given["id"] or None, given["since"], until), then
 
 
 def _look_at_redriving(row: Subscription, given: Given) -> Meaning:
-    then = _until(given)
-    done = dead.redrive(row, _which(given), dry_run=True)
+    which, then = _which_now(given)
+    done = dead.redrive(row, which, dry_run=True)
     return Meaning(_redriven(done), then, is_void=not done.messages)
 
 
@@ -152,8 +154,8 @@ def _redriven(done: Done) -> list[str]:
 
 
 def _look_at_dropping(row: Subscription, given: Given) -> Meaning:
-    then = _until(given)
-    done = dead.drop(row, _which(given), dry_run=True)
+    which, then = _which_now(given)
+    done = dead.drop(row, which, dry_run=True)
     return Meaning(_dropped(done), then, is_void=not done.messages)
 
 
