@@ -46,7 +46,8 @@ def test_a_subscription_is_made(api: Any, orders: Any, store: Any) -> None:
     assert (row["lag"]["messages"], row["lag"]["exact"]) == (2, False)
     entry = AuditEntry.objects.get(action="subscription created")
     assert (entry.target, entry.details["channel"], entry.actor) == ("billing", "orders", "operator")
-    assert api.get(row["url"]).json() | {"lag": row["lag"]} == row
+    later = api.get(row["url"]).json()
+    assert later | {name: row[name] for name in ("lag", "rates")} == row
     assert _type(_post(api, **NEW)) == (409, "subscription-exists")
 
 
