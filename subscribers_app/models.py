@@ -197,7 +197,12 @@ class SubscriptionCounts(models.Model):
     )
     handed_out = models.PositiveBigIntegerField(default=0)
     done = models.PositiveBigIntegerField(default=0)
+    nacked = models.PositiveBigIntegerField(default=0, db_default=0)
     uncounted = models.PositiveBigIntegerField(default=0)
+    # When that was last.
+    handed_out_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    nacked_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "subscription_counts"
@@ -205,6 +210,27 @@ class SubscriptionCounts(models.Model):
 
     def __str__(self) -> str:
         return str(self.subscription_id)
+
+
+class SubscriptionMinute(models.Model):
+    """The same within one minute of PostgreSQL's clock (`subscribers_app.pulling.sums`)."""
+
+    pk = models.CompositePrimaryKey("subscription_id", "is_odd")
+    subscription = models.ForeignKey(
+        Subscription, models.CASCADE, related_name="minutes", db_constraint=False, db_index=False
+    )
+    is_odd = models.BooleanField()
+    minute = models.BigIntegerField(help_text="Since 1970.")
+    handed_out = models.PositiveBigIntegerField()
+    done = models.PositiveBigIntegerField()
+    nacked = models.PositiveBigIntegerField()
+    uncounted = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "subscription_minutes"
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.minute}"
 
 
 class SubscriptionsMark(models.Model):

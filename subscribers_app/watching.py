@@ -23,7 +23,8 @@ _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
        way.messages, way.lowest, dead.messages,
        greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))::float8,
-       coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.uncounted, 0), {NOW_MS}
+       coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.nacked, 0), coalesce(k.uncounted, 0),
+       extract(epoch FROM clock_timestamp() - greatest(k.done_at, k.nacked_at))::float8, {NOW_MS}
 FROM subscriptions AS s
 JOIN channels AS c ON c.id = s.channel_id
 LEFT JOIN subscription_counts AS k ON k.subscription_id = s.id
@@ -60,7 +61,8 @@ class Watched:
     outstanding:  messages on their way; `lowest` is the position of the first of them, "" of none
     dead:         dead letters
     idle_seconds: since somebody asked for messages, or since it was made
-    handed_out, done, uncounted: `pulling.counting`
+    handed_out, done, nacked, uncounted: `pulling.counting`
+    answered_seconds: since a reader confirmed a message, or gave one back; None: none ever did
     now:          PostgreSQL's clock, ms since 1970
     """
 
@@ -77,7 +79,9 @@ class Watched:
     idle_seconds: float
     handed_out: int
     done: int
+    nacked: int
     uncounted: int
+    answered_seconds: float | None
     now: int
 
 

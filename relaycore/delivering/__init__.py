@@ -9,7 +9,7 @@ The promise
     Every message that is stored above the start of a subscription, and that its filter takes, is handed out
     until it is done, or stands on record as undelivered, with the reason. Nothing is skipped by a crash of
     anybody at any instant. A message may be handed out more than once: after a deadline, after a fault, after
-    a seek. It has the same id each time.
+    a seek. It has the same id each time. How long a record stays is decided by `forgetting`.
 
 Two modes
     ``cursor``: one reader at a time. `fetch` gives what is above the cursor, and gives it again until

@@ -125,7 +125,9 @@ async def nack(call: Call, name: str) -> dict[str, Any]:
     async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
         seconds = _number(given, "delay_seconds", 0, MOST_DELAY_SECONDS, None)
         settings, delay = desk.known.settings, None if seconds is None else int(seconds * 1000)
-        return await _settle(desk, given, lambda delivery, now: delivery.nack(settings, now, delay))
+        answer = await _settle(desk, given, lambda delivery, now: delivery.nack(settings, now, delay))
+        desk.counted.nacked(sum(one["ok"] for one in answer["results"]))
+        return answer
 
     return await _at_the_desk(call, name, work, "tokens", "delay_seconds", mode=LEASE)
 

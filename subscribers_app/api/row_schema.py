@@ -5,6 +5,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from subscribers_app.activity import ACK, COMMIT, NACK
 from subscribers_app.models import Subscription, Undelivered
 
 Serializer = serializers.Serializer[Any]
@@ -16,6 +17,24 @@ class SizeSchema(Serializer):
     messages = serializers.IntegerField()
     exact = serializers.BooleanField(help_text="false: there may be more, or with a filter fewer.")
     age_seconds = serializers.FloatField(allow_null=True, help_text="Of the oldest one. null: there is none.")
+
+
+class RatesSchema(Serializer):
+    """Messages a second, counted by web processes: the minute that goes on, and the one before."""
+
+    seconds = serializers.FloatField(help_text="Over so long a time, 60 to 120.")
+    handed_out = serializers.FloatField(help_text="Each time that one is.")
+    done = serializers.FloatField(
+        allow_null=True, help_text="null: somebody has committed what another process handed out."
+    )
+    nacked = serializers.FloatField(help_text="Those that were given back.")
+
+
+class AnswerSchema(Serializer):
+    """What a reader said of messages last."""
+
+    answer = serializers.ChoiceField([ACK, NACK, COMMIT])
+    at = serializers.DateTimeField()
 
 
 @extend_schema_field({"type": ["object", "null"], "description": "null: every message."})
@@ -42,7 +61,10 @@ class SubscriptionSchema(Serializer):
     max_outstanding = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
     position = serializers.CharField(help_text="Everything up to here is done, on its way, or dead.")
     lag = SizeSchema(allow_null=True, help_text="What is not done yet. null: it is not known now.")
-    last_fetch_at = serializers.DateTimeField(allow_null=True)
+    rates = RatesSchema(allow_null=True, help_text="How many messages go out. null: it was just deleted.")
+    last_fetch_at = serializers.DateTimeField(allow_null=True, help_text="When somebody asked for messages.")
+    last_handed_out_at = serializers.DateTimeField(allow_null=True, help_text="When somebody was given one.")
+    last_answer = AnswerSchema(allow_null=True, help_text="null: no reader has said anything yet.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     url = serializers.URLField()

@@ -218,7 +218,7 @@ _WHICH: Final = _body(
 redrive = _extend(
     "redrive_dead_letters",
     "Hand dead letters out again",
-    _numbers("Redriven", "messages", "expired"),
+    _numbers("Redriven", "messages", "expired", "above_cursor"),
     *(404, 409, *_NOT_A_BODY),
     request=_WHICH,
 )

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -27,7 +27,8 @@ from relaybase.connections import one_per_loop
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.skipping import Noted
 from relaycore.errors import Disconnected, RelayError, SubscriptionUnknown, one_line
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import ledger, sums
+from subscribers_app.pulling.sums import Sums
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +111,9 @@ class Clerk:
         answer: dict[int, ledger.Glance] = await self._put(_ALL, lambda sql: ledger.glance(sql, ids))
         return answer
 
-    async def add_counts(self, counts: Sequence[tuple[int, int, int, int]]) -> None:
-        """Bring what was counted (`ledger.add_counts`). Raises as `ask`."""
-        await self._put(_ALL, lambda sql: ledger.add_counts(sql, counts))
+    async def add_counts(self, counts: Mapping[int, Sums]) -> None:
+        """Bring what was counted (`sums.add`). Raises as `ask`."""
+        await self._put(_ALL, lambda sql: sums.add(sql, counts))
 
     def close(self) -> None:
         """End the thread, and its connection. For tests: a process ends it with itself."""

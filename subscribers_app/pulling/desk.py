@@ -102,7 +102,7 @@ class Desk:
             SettingsOutdated: it is set to something else by now. Ask the desk for that.
         """
         self.used_at = time.monotonic()
-        until = self.used_at + wanted.seconds
+        until, was_active = self.used_at + wanted.seconds, self._is_active
         least = _LEAST_PATIENCE_SECONDS if self._is_idle else _BUSY_PATIENCE_SECONDS
         patience = max(wanted.seconds, least)
         gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
@@ -118,7 +118,7 @@ class Desk:
                 return Given(cursor.position, cursor.generation, is_active=self._is_active)
             # From here on it ends by itself: what is leased is answered.
             try:
-                return await self._wait(wanted, until, gone)
+                return await self._wait(wanted, until, gone, was_active)
             finally:
                 self._turn.release()
                 if self._is_closed and not self._turn.locked():
@@ -167,8 +167,10 @@ class Desk:
 
     # --- fetching ------------------------------------------------------------------------
 
-    async def _wait(self, wanted: Wanted, until: float, gone: "asyncio.Future[Any]") -> Given:
-        """Try, and wait, and try again."""
+    async def _wait(
+        self, wanted: Wanted, until: float, gone: "asyncio.Future[Any]", was_active: bool
+    ) -> Given:
+        """Try, and wait, and try again; until it is paused. Who asked while it was waits for it to go on."""
         while not gone.done():
             self._woken.clear()
             given = await self._try(wanted, gone)
@@ -176,8 +178,10 @@ class Desk:
                 # Whoever does not wait is given at least what was stored before he asked.
                 given = await self._try(wanted, gone, is_to_ask=True)
             left = until - time.monotonic()
-            if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
+            is_over = left <= 0 or gone.done() or self._is_closed or (was_active and not given.is_active)
+            if given.messages or given.skipped or is_over:
                 return given
+            was_active = given.is_active
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
             # What ripens wakes nobody.
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left

@@ -1,6 +1,6 @@
 """Cursors and deliveries in PostgreSQL: rows in, rows out, nothing is decided here.
 
-Every function but `glance` and `existing` is called in a transaction, after `lock`.
+Whatever writes, or decides by what it reads, is called in a transaction, after `lock`.
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -214,23 +214,6 @@ def delete(sql: CursorWrapper, id: int, positions: Iterable[str]) -> None:
 def delete_on_their_way(sql: CursorWrapper, id: int) -> None:
     """Whatever is not dead: a seek begins anew. Dead letters stay."""
     sql.execute("DELETE FROM deliveries WHERE subscription_id = %s AND state <> 'dead'", [id])
-
-
-def add_counts(sql: CursorWrapper, counts: Iterable[tuple[int, int, int, int]]) -> None:
-    """Add what was counted: id, handed out, done, uncounted commits. What is deleted is left out.
-
-    Rows are written in the order of their ids, after any subscription that the transaction locks.
-    """
-    execute_values(
-        sql.cursor,
-        "INSERT INTO subscription_counts AS c (subscription_id, handed_out, done, uncounted) "
-        "SELECT v.* FROM (VALUES %s) AS v (id, handed_out, done, uncounted) "
-        "WHERE EXISTS (SELECT FROM subscriptions WHERE id = v.id) ORDER BY v.id "
-        "ON CONFLICT (subscription_id) DO UPDATE SET handed_out = c.handed_out + excluded.handed_out, "
-        "done = c.done + excluded.done, uncounted = c.uncounted + excluded.uncounted",
-        sorted(counts),
-        page_size=1000,
-    )
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:

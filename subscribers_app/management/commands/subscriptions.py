@@ -140,6 +140,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{done.messages} {'would be ' if dry_run else ''}{verb}.")
         if done.expired:
             self.stdout.write(f"{done.expired} cannot be: the message is gone.")
+        if done.above_cursor:
+            self.stdout.write(f"{done.above_cursor} stay: the cursor comes by them anyway.")
 
     def _letters(self, which: Which, row: Subscription) -> None:
         for page in dead.pages(row, which):

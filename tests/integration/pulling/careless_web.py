@@ -3,6 +3,7 @@
 careful:   breaks none
 hasty:     answers before what it answers is committed (rule 5)
 forgetful: does not look from which generation a commit or a token is (rule 2)
+patient:   may stand still in a transaction for as long as it likes
 blind:     takes a MongoDB that does not answer for one in which there is nothing
 """
 
@@ -78,6 +79,13 @@ def blind() -> None:
     deleted.expired = none
 
 
+def patient() -> None:
+    from subscribers_app.pulling import ledger
+
+    module: Any = ledger
+    module._LIMITS = f"SET LOCAL lock_timeout = {ledger.LOCK_MS}; "
+
+
 def careful() -> None:
     connections["messages"]  # Else each web process imports the backend anew, when it is asked first.
 
@@ -86,6 +94,7 @@ RULES: dict[str, Callable[[], None]] = {
     "careful": careful,
     "hasty": hasty,
     "forgetful": forgetful,
+    "patient": patient,
     "blind": blind,
 }
 

@@ -46,7 +46,8 @@ def test_a_subscription_is_made(api: Any, orders: Any, store: Any) -> None:
     assert (row["lag"]["messages"], row["lag"]["exact"]) == (2, False)
     entry = AuditEntry.objects.get(action="subscription created")
     assert (entry.target, entry.details["channel"], entry.actor) == ("billing", "orders", "operator")
-    assert api.get(row["url"]).json() | {"lag": row["lag"]} == row
+    later = api.get(row["url"]).json()
+    assert later | {name: row[name] for name in ("lag", "rates")} == row
     assert _type(_post(api, **NEW)) == (409, "subscription-exists")
 
 
@@ -251,9 +252,17 @@ def test_dead_letters(api: Any, orders: Any, store: Any) -> None:
         (key(3).hex(), at(3), True),
     ]
     assert (found[0]["why"], found[0]["attempts"]) == ("given back", 1)
-    assert _post(api, f"{letters}/redrive", all=True, dry_run=True).json() == {"messages": 2, "expired": 1}
+    assert _post(api, f"{letters}/redrive", all=True, dry_run=True).json() == {
+        "messages": 2,
+        "expired": 1,
+        "above_cursor": 0,
+    }
     assert Delivery.objects.filter(state="dead").count() == 3
-    assert _post(api, f"{letters}/redrive", ids=[key(1).hex()]).json() == {"messages": 1, "expired": 0}
+    assert _post(api, f"{letters}/redrive", ids=[key(1).hex()]).json() == {
+        "messages": 1,
+        "expired": 0,
+        "above_cursor": 0,
+    }
     assert _post(api, f"{letters}/drop", ids=[key(2).hex(), key(1).hex()]).json() == {"messages": 1}
     assert _post(api, f"{letters}/drop", since="2020-01-01T00:00:00Z").json() == {"messages": 1}
     assert _post(api, f"{BILLING}/skip", id=key(1).hex()).json() == {"messages": 1}
