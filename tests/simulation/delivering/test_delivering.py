@@ -29,6 +29,8 @@ HAPPENED = {
     "chosen by what was so before",
     "answers got lost",
     "nothing more",
+    "has waited",
+    "others are looked for",
     "somebody else has stepped",
 }
 
