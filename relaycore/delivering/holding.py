@@ -1,10 +1,10 @@
 """Order by a field: what is handed out one after another for each value, and what waits behind that.
 
-A message has a **key**: the hash of its value of the field. Of a key one message at a time is on its way. What
-comes meanwhile is passed by the cursor and gets no row: the key has one, `Held`, which says between which
-positions its messages wait. Once nothing of the key is on its way it is *open*: the channel is read again from
-there, by whoever fetches, and the next message of the key is leased. So a key that fails costs two rows,
-however many messages wait behind it, and the others flow.
+A message has a **key**: the hash of its value of the field. Of a key one message at a time is on its way.
+What comes meanwhile is passed by the cursor and gets no row: the key has one, `Held`, which says between
+which positions its messages wait. Once nothing of the key is on its way it is *open*: the channel is read
+again from there, by whoever fetches, and the next message of the key is leased. So a key that fails costs two
+rows, however many messages wait behind it, and the others flow.
 
 A message without the field has no key. It is in no order, and holds nothing back.
 """
@@ -49,8 +49,8 @@ def require_field(field: object) -> str:
 def key_of(message: bytes, field: str) -> str:
     """The key of a message; empty: it has none.
 
-    It has one where it is a JSON object with this field, and that is not null. Equal values have equal keys, as
-    they are the same message under the policy `{"field": …}` (`relaycore.identity`).
+    It has one where it is a JSON object with this field, and that is not null. Which values are equal is what
+    it is under the policy `{"field": …}` (`relaycore.identity`).
     """
     value = canonical_field(message, field)
     return "" if value is None else blake2b(value, digest_size=KEY_BYTES).hexdigest()
@@ -92,7 +92,10 @@ class Reread:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """Retention may have deleted messages of a key that waited: above `after`, up to `upto`, at most so many."""
+    """Messages of a key that retention may have deleted while they waited.
+
+    They stood above `after`, up to `upto`: at most so many.
+    """
 
     key: str
     after: str
@@ -193,7 +196,7 @@ class Waiting:
     def take(
         self, messages: Sequence[tuple[str, bytes]], keys: Sequence[str], wanted: int
     ) -> tuple[list[Message], str | None]:
-        """Of those that are new at most so many; and up to where all is taken, or waits. None: all of them."""
+        """At most so many new ones; and up to where everything is taken, or waits. None: all of it is."""
         taken: list[Message] = []
         upto = None
         for (position, id), key in zip(messages, keys or [""] * len(messages), strict=True):
@@ -229,7 +232,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Earlier(Generic[Chosen]):
-    """What a subscription was set to before: by that was chosen what stands up to here, in this generation."""
+    """What a subscription was set to before: so was chosen what stands up to here, in this generation."""
 
     generation: int
     upto: str

@@ -213,7 +213,7 @@ def lease(
     now: int,
     reread: Mapping[str, Reread] | None = None,
 ) -> Leased:
-    """Give somebody at most so many messages: first what is due again, then what has waited, then what is new.
+    """Give somebody at most so many messages: first what is due again, then what waits, then what is new.
 
     ahead:  is used only if it begins where the cursor stands, in its generation
     reread: by key, what was read to go on with those that are open; with others nobody goes on

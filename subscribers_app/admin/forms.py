@@ -7,8 +7,9 @@ from django.core.exceptions import ValidationError
 
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
+from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
-from subscribers_app import filters
+from subscribers_app import filters, ordering
 from subscribers_app.models import Subscription
 from subscribers_app.registration import LEASE_ONLY, SETTINGS
 
@@ -79,6 +80,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             del self.fields["start"]
+            if "order" in self.fields:
+                self.fields["order"].choices = [(one, one) for one in (NO_ORDER, BY_CHANNEL)]  # type: ignore[attr-defined]
             self.initial["seen"] = self.instance.tag
 
     @property
@@ -106,6 +109,11 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         if mode == Subscription.Mode.CURSOR:
             for column in self.wanted.keys() & set(LEASE_ONLY):
                 self.add_error(column, 'Only in the mode "lease". Leave it as it was.')
+        if "order_field" in self.fields:
+            try:
+                ordering.check(Subscription(order=cleaned["order"], order_field=cleaned["order_field"]))
+            except BadSubscription as exc:
+                self.add_error("order_field", str(exc))
         if "filter" in self.fields:
             try:
                 filters.check(cleaned["filter"], cleaned["filter_scope"])

@@ -163,6 +163,7 @@ def _settings(parser: CommandParser) -> None:
     parser.add_argument("--filter", type=_json, help="a filter policy as JSON; null: every message")
     parser.add_argument("--filter-scope", choices=Subscription.Scope.values)
     parser.add_argument("--order", choices=Subscription.Order.values)
+    parser.add_argument("--order-field", metavar="FIELD", help='with the order "field": by which')
     parser.add_argument("--delay", type=int, dest="delay_seconds", metavar="SECONDS")
     parser.add_argument("--ack-deadline", type=int, dest="ack_deadline_seconds", metavar="SECONDS")
     parser.add_argument("--max-deliveries", type=int)

@@ -129,7 +129,7 @@ class Channel:
 
     def reread(self, above: str, upto: str) -> tuple[list[Document], str]:
         """The next messages above this position, and up to where that is everything."""
-        if self.random.random() < 0.03:
+        if self.watermark is None or self.watermark <= upto or self.random.random() < 0.03:
             raise Away
         found = [self.stored[one] for one in sorted(self.stored) if above < one <= upto]
         if len(found) <= MOST_REREAD:

@@ -22,7 +22,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Record:
-    """Undelivered: above `after`, up to `upto`; at most so many, None: not known. `key`: of this one alone."""
+    """Undelivered: above `after`, up to `upto`; at most so many, None: not known.
+
+    key: of this one alone; empty: of all
+    """
 
     cause: str
     after: str

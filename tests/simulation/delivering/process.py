@@ -352,13 +352,8 @@ class Process:
             found = self._channel.find([row.position for row in handed.rows])
             read |= {row.id: row.position in found for row in handed.rows}
             yield from self._pause()
-            if handed.open:
-                reread |= yield from self._reread(desk, handed.open, ahead.generation)
-                self._watch.happened["has waited"] += any(one.found is not None for one in reread.values())
-        if handed is None:
-            return None
-        if isinstance(handed, giving.Handed) and handed.leased is not None and handed.leased.has_only_moved:
-            self._watch.happened["others are looked for"] += 1
+            reread |= yield from self._reread(desk, handed.open, ahead.generation)
+        if handed is None or self._has_only_moved(handed):
             return None
         if isinstance(handed, giving.Outdated):
             raise SetAnew
@@ -369,14 +364,23 @@ class Process:
         self._watch.answered(reader, given)
         return Answered(cursor.position, cursor.generation, given)
 
+    def _has_only_moved(self, handed: giving.Handed | giving.Outdated) -> bool:
+        if not isinstance(handed, giving.Handed) or handed.leased is None:
+            return False
+        self._watch.happened["others are looked for"] += handed.leased.has_only_moved
+        return handed.leased.has_only_moved
+
     def _reread(self, desk: Desk, opened: Sequence[Held], generation: int) -> Steps[dict[str, Reread]]:
         """As `subscribers_app.pulling.archive.reread`."""
+        if not opened:
+            return {}
         early = self._channel.expired
         yield from self._pause()
         found, looked = self._channel.reread(opened[0].above, max(one.upto for one in opened))
         page = [(one["position"], one["_id"].binary, desk.key_of(one, generation)) for one in found]
         for _ in range(self._random.choice([1, 1, 1, 1, 30])):  # Or it stands still for a while.
             yield from self._pause()
+        self._watch.happened["has waited"] += any(key for _, _, key in page)
         reread = {one.key: Reread(one.above, one.above) for one in opened}
         return reread | holding.matched(opened, page, looked, self._reread_expired(early))
 

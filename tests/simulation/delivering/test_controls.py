@@ -88,10 +88,8 @@ def test_control_rows_that_are_made_in_another_transaction(monkeypatch: pytest.M
 def test_control_a_cursor_that_moves_past_what_was_not_leased(monkeypatch: pytest.MonkeyPatch) -> None:
     lease = leasing.lease
 
-    def all_of_it(
-        settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, most: int, now: int
-    ) -> Leased:
-        leased = lease(settings, cursor, rows, ahead, most, now)
+    def all_of_it(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: Any) -> Leased:
+        leased = lease(settings, cursor, rows, ahead, *others)
         return replace(leased, cursor=replace(cursor, position=ahead.upto)) if leased.new else leased
 
     monkeypatch.setattr(giving, "lease", all_of_it)
@@ -146,7 +144,7 @@ def test_control_a_seek_that_does_not_say_what_was_on_its_way(monkeypatch: pytes
 
 
 def test_control_a_dead_letter_is_redriven_above_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    def all_of_them(cursor: Cursor, rows: Any, now: int) -> list[Delivery]:
+    def all_of_them(cursor: Cursor, rows: Any, now: int, held: Any) -> list[Delivery]:
         return [one.redrive(now) for one in rows if one.state is State.DEAD]
 
     monkeypatch.setattr(settling, "redrive", all_of_them)
@@ -231,7 +229,7 @@ def test_control_what_was_read_ahead_is_trusted_wherever_the_cursor_is(
         cursor = standing.cursor
         return begin(standing, replace(ahead, above=cursor.position, generation=cursor.generation), expired)
 
-    def from_here(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: int) -> Leased:
+    def from_here(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: Any) -> Leased:
         ahead = replace(ahead, above=cursor.position, generation=cursor.generation)
         return lease(settings, cursor, rows, ahead, *others)
 
@@ -352,7 +350,7 @@ def test_control_a_step_over_what_was_deleted_is_not_on_record(monkeypatch: pyte
     assert searched(1, "queue", ["retain"])
 
 
-# --- 10: clocks ------------------------------------------------------------------------------------
+# --- 15: clocks ------------------------------------------------------------------------------------
 
 
 def test_control_rows_hang_after_a_clock_has_fallen_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +383,7 @@ def test_control_what_was_fetched_by_another_filter_is_committed(monkeypatch: py
     assert searched(5, "filtered", ["choose_anew"])
 
 
-# --- 11 to 15: order by a field -------------------------------------------------------------------
+# --- 10 to 14: order by a field -------------------------------------------------------------------
 
 
 def test_control_a_key_is_leased_while_something_of_it_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -419,6 +417,12 @@ def test_control_keys_that_are_open_are_not_counted(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Entry, "due", without)
     assert searched(4, "keyed")
+
+
+def test_control_keys_that_are_open_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    due = Entry.due
+    monkeypatch.setattr(Entry, "due", lambda self, most: replace(due(self, most), open=()))
+    assert searched(6, "keyed")
 
 
 def test_control_it_is_gone_on_by_what_was_read_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -463,7 +467,8 @@ def test_control_a_seek_that_leaves_what_waits(monkeypatch: pytest.MonkeyPatch) 
 def test_control_a_dead_letter_is_redriven_where_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     redrive = settling.redrive
     monkeypatch.setattr(settling, "redrive", lambda cursor, rows, now, held: redrive(cursor, rows, now))
-    assert searched(9, "keyed", ["seek", "redrive"], most=2000)
+    names = ["seek", "redrive", "redrive", "run", "run", "append"]
+    assert searched(9, "keyed once", names, most=2000)
 
 
 def test_control_what_waits_is_chosen_by_another_filter(monkeypatch: pytest.MonkeyPatch) -> None:

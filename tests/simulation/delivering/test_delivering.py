@@ -53,7 +53,7 @@ clocks = [
 operating = [
     st.tuples(st.just("seek"), any_one, st.integers(0, 999)),
     st.tuples(st.just("choose_anew"), any_one, any_one),
-    *[st.tuples(st.just("redrive"), any_one)] * 2,
+    *[st.tuples(st.just("redrive"), any_one)] * 4,
     *[st.tuples(st.just(name), any_one, any_one) for name in ("drop", "skip")] * 2,
     st.tuples(st.just("pause"), any_one),
     st.tuples(st.just("resume"), any_one),
