@@ -120,6 +120,11 @@ class Subscription(models.Model):
         return self.name
 
     @property
+    def order_as_json(self) -> str | dict[str, str]:
+        """As it is given: "none", "channel", or by which field."""
+        return {"field": self.order_field} if self.order == self.Order.FIELD else self.order
+
+    @property
     def tag(self) -> str:
         """Another one whenever an operator has changed something. Handing out changes nothing."""
         shown = [self.pk, self.state, self.filter, self.filter_scope, self.order, self.delay_seconds]

@@ -36,7 +36,7 @@ class Rows:
             "reason": row.reason or None,
             "filter": row.filter,
             "filter_scope": row.filter_scope,
-            "order": _order(row) if leases else None,
+            "order": row.order_as_json if leases else None,
             "delay_seconds": row.delay_seconds,
             "ack_deadline_seconds": row.ack_deadline_seconds if leases else None,
             "max_deliveries": row.max_deliveries if leases else None,
@@ -49,10 +49,6 @@ class Rows:
             "url": self.address(row),
             "channel_url": f"{self._channels}/{quoted(row.channel.channel)}",
         }
-
-
-def _order(row: Subscription) -> Any:
-    return {"field": row.order_field} if row.order == Subscription.Order.FIELD else row.order
 
 
 def size(lag: Lag) -> dict[str, Any]:
