@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import Sum
 from pymongo.errors import PyMongoError
 
 from relaycore.delivering.leasing import State
@@ -11,7 +12,7 @@ from relaycore.position import START, milliseconds_of
 from relaycore.times import from_milliseconds
 from subscribers_app import dead, ended, lag
 from subscribers_app.lag import Lag
-from subscribers_app.models import Delivery, Subscription, Undelivered
+from subscribers_app.models import Delivery, HeldBack, Subscription, Undelivered
 
 MOST: Final = 20
 """Rows of each kind. The API has all of them."""
@@ -57,6 +58,9 @@ def facts(row: Subscription) -> dict[str, Any]:
         "behind": lag.of_all([row], lag.MOST)[row.pk],
         "going": [_row(one, from_milliseconds(one.due_at)) for one in going[:MOST]],
         "going_count": going.count(),
+        "waiting_count": HeldBack.objects.filter(subscription=row).aggregate(Sum("messages"))[
+            "messages__sum"
+        ],
         "letters": [_row(one, one.died_at, one.position in expired) for one in gone],
         "letters_count": dead.letters(row).count(),
         "lost": [_lost(one) for one in ended.read(row, MOST)],
