@@ -166,13 +166,13 @@ def test_one_that_parks_lets_all_others_flow_and_costs_two_rows() -> None:
             del held[key]
         rows |= {one.position: one for one in leased.new}
         assert len(rows) <= 4
-        for position, one in list(rows.items()):
-            if one.key != "7":
-                done.append(int(position[:13]) - 1)
-                del rows[position]
+        for given in list(rows.values()):
+            if given.key != "7":
+                done.append(int(given.position[:13]) - 1)
+                del rows[given.position]
     assert sorted(done) == [number for number in range(1000) if number % 10 != 7]
-    for key in range(10):
-        of_it = [number for number in done if number % 10 == key]
+    for customer in range(10):
+        of_it = [number for number in done if number % 10 == customer]
         assert of_it == sorted(of_it)
     assert list(rows) == [at(8)]
     assert held == {"7": Held("7", previous_position(at(18)), at(998), 99)}
