@@ -95,7 +95,7 @@ def lease_next(
         return begun
     rows = find()
     again = comes_again(settings, rows, most)
-    opened = [held for held in goes_on(settings, rows, most) if not is_read(held, reread or {})]
+    opened = tuple(held for held in goes_on(settings, rows, most) if not is_read(held, reread or {}))
     if (unread := [row for row in again if row.id not in read]) or opened:
         return Unread(unread, opened)
     lost = [row for row in again if not read[row.id]]

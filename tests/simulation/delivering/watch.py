@@ -65,6 +65,7 @@ class Book:
 
     owed:    positions that are not done
     excused: those that are on record while the cursor is below them
+    going:   those that are there after a seek, and are on record as deleted: they may come, or not
     upto:    mode `cursor`: up to here somebody was given what there is
     leases:  the last one of each message, in this generation
     tries:   how often each was leased, since it was redriven
@@ -75,6 +76,7 @@ class Book:
     wants: Wants | None
     owed: set[str] = field(default_factory=set)
     excused: set[str] = field(default_factory=set)
+    going: set[str] = field(default_factory=set)
     generation: int = 1
     upto: str = START
     leases: dict[str, Given] = field(default_factory=dict)
@@ -140,6 +142,7 @@ class Watch:
             book.tries[at] = book.tries.get(at, 0) + 1
             if settings.most_deliveries is not None:
                 self._require(7, book.tries[at] <= settings.most_deliveries, "given too often")
+            self._come(book, at)
             self._require(9, at in book.owed, "given though it is done, or not wanted")
             is_ripe = milliseconds_of(at) + reader.delay_ms <= self._ledger.time
             self._require(9, is_ripe, "given before its time")
@@ -209,6 +212,7 @@ class Watch:
     def stepped(self, reader: Reader, position: str) -> None:
         """This message is handed out and done."""
         book = self.books[reader.name]
+        self._come(book, position)
         self._require(9, position in book.owed, "given though it is done")
         book.owed.discard(position)
 
@@ -244,10 +248,18 @@ class Watch:
         again = {one for one in [*self._channel.stored, *self._channel.late] if one > there}
         again = {one for one in again if self._is_wanted(book, one)}
         came = again - book.owed
+        book.going = {one for one in self._channel.stored if book.upto < one <= there}
+        book.going = {one for one in book.going if self._is_wanted(book, one)} - book.owed
         stays = {one for one in book.owed if one <= book.upto or one in entry.rows}
         book.owed = again | stays | {one for one in book.owed if self._is_wanted(book, one)}
         book.excused = book.excused - again & book.owed
         return came
+
+    def _come(self, book: Book, position: str) -> None:
+        """It is given, though retention was about to delete it."""
+        if position in book.going:
+            book.going.discard(position)
+            book.owed.add(position)
 
     def redriven(self, reader: Reader, positions: Sequence[str]) -> None:
         book = self.books[reader.name]

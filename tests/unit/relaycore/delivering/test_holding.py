@@ -241,8 +241,8 @@ def test_it_is_read_before_it_is_leased_and_only_what_was_read_there() -> None:
     def given(reread: dict[str, Reread]) -> object:
         return lease_next(standing, Settings(), lambda: rows, ahead(above=9), 5, NOW, NOTHING, {}, reread)
 
-    assert given({}) == Unread([], [WAITS])
-    assert given({"a": Reread(at(2), at(9))}) == Unread([], [WAITS])
+    assert given({}) == Unread([], (WAITS,))
+    assert given({"a": Reread(at(2), at(9))}) == Unread([], (WAITS,))
     handed = given({"a": Reread(at(1), at(9), (at(4), b"4"))})
     assert isinstance(handed, Handed)
     assert handed.leased is not None
