@@ -15,7 +15,7 @@ from relaycore.position import START
 from subscribers_app import dead, registration, seeking
 from subscribers_app.models import Subscription
 from tests.integration.admin.filled import filled
-from tests.integration.subscriptions.conftest import at, give, key, moment, orders, store, subscribe
+from tests.integration.subscriptions.conftest import at, give, key, moment, orders, store, subscribe, wait
 
 __all__ = ["orders", "store"]
 
@@ -83,6 +83,9 @@ def test_the_page_of_one_says_where_it_stands(browser: Client, orders: Any, stor
     for said in (key(1).hex(), key(3).hex(), at(5), "given &lt;back&gt;", "somebody skipped it", "leased"):
         assert said in html
     assert key(2).hex() not in html
+    assert "wait for their turn" not in html
+    wait(row, 5, 9, 1200)
+    assert "1,200 wait for their turn" in browser.get(_page(row)).content.decode()
     cursor = browser.get(_page(subscribe("audit", "cursor"))).content.decode()
     assert "before the first message" in cursor
     assert "Dead letters" not in cursor
