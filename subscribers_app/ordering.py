@@ -14,7 +14,7 @@ Filter = tuple[Any, str]
 """With its scope."""
 
 
-FOR_GOOD: Final = (
+_FOR_GOOD: Final = (
     "An order by a field is for good. Make another subscription, and let it begin where this one stands: "
     "what is on its way here, or waits, has to be done here."
 )
@@ -30,6 +30,18 @@ def check(row: Subscription) -> None:
         require_field(row.order_field)
     elif row.order_field:
         raise BadSubscription(f'A field to order by goes with the order "field", and not with "{row.order}".')
+
+
+def require_for_good(row: Subscription, order: str | None, field: str | None) -> None:
+    """Nothing, if a subscription may be given this order, by this field. None: it is not given another one.
+
+    Raises:
+        BadSubscription: it has an order by a field, or is to get one.
+    """
+    order = row.order if order is None else order
+    field = row.order_field if field is None else field
+    if Subscription.Order.FIELD in {row.order, order} and (order, field) != (row.order, row.order_field):
+        raise BadSubscription(_FOR_GOOD)
 
 
 def of(column: Any) -> list[Earlier[Filter]]:

@@ -115,10 +115,9 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
     with transaction.atomic():
         row = locked(name)
         require_unchanged(row, tags)
-        order, chosen = (row.order, row.order_field), (row.filter, row.filter_scope)
+        ordering.require_for_good(row, wanted.get("order"), wanted.get("order_field"))
+        chosen = row.filter, row.filter_scope
         _set(row, wanted)
-        if Subscription.Order.FIELD in {order[0], row.order} and order != (row.order, row.order_field):
-            raise BadSubscription(ordering.FOR_GOOD)
         row.revision += 1
         if chosen != (row.filter, row.filter_scope):
             with connection.cursor() as sql:
