@@ -60,6 +60,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.cursor`    how far a subscription has come, and who may move it
 `delivering.forgetting` until when what ended undelivered stays on record
 `delivering.giving`    what one fetch hands out, and what is written before
+`delivering.holding`   order by a field: what waits behind another message of its key
 `delivering.leasing`   who is given which message, what becomes of it, and when it is due again
 `delivering.reading`   what a process has read ahead of a cursor
 `delivering.seeking`   what a seek passes over

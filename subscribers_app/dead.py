@@ -23,7 +23,7 @@ from relaycore.delivering.settling import redrive as redrive_rows
 from relaycore.errors import DeliveryUnknown, WrongMode
 from relaycore.position import previous_position
 from subscribers_app.models import Delivery, Subscription, Undelivered
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 
 _STEP: Final = 1000
 
@@ -166,7 +166,8 @@ def _redrive(row: Subscription, positions: Sequence[str]) -> tuple[int, int]:
         if standing is None:
             return 0, 0
         found = ledger.find(sql, row.pk, positions).values()
-        again = redrive_rows(standing.cursor, found, standing.now)
+        held = holding.all_of(sql, row.pk) if row.order_field else ()
+        again = redrive_rows(standing.cursor, found, standing.now, held)
         if again:
             ledger.update(sql, row.pk, again)
         return len(again), _dead(found) - len(again)

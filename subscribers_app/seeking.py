@@ -19,7 +19,7 @@ from relaycore.delivering.skipping import skip
 from relaycore.errors import SubscriptionUnknown
 from subscribers_app import lag, starting
 from subscribers_app.models import Delivery, Subscription
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,12 @@ def _sought(origin: str, to: str, dropped: OnTheirWay, between: int, is_exact: b
 
 
 def on_their_way(id: int, to: str) -> OnTheirWay:
-    """The deliveries up to there."""
+    """The deliveries up to there, and what waits."""
     found = (
         Delivery.objects.filter(subscription=id, position__lte=to)
         .exclude(state=State.DEAD)
         .aggregate(count=Count("pk"), lowest=Min("position"), highest=Max("position"))
     )
-    return OnTheirWay(found["count"], found["lowest"] or "", found["highest"] or "")
+    rows = OnTheirWay.of(found["count"], found["lowest"] or "", found["highest"] or "")
+    with connection.cursor() as sql:
+        return rows.and_waiting(holding.all_of(sql, id), to)

@@ -6,8 +6,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from relaycore.delivering import beginning
+from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
-from subscribers_app import filters
+from subscribers_app import filters, ordering
 from subscribers_app.admin.places import AGAIN, HERE, PlaceField
 from subscribers_app.models import Subscription
 from subscribers_app.registration import LEASE_ONLY, SETTINGS
@@ -111,6 +112,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             del self.fields["start"]
+            if "order" in self.fields:
+                self.fields["order"].choices = [(one, one) for one in (NO_ORDER, BY_CHANNEL)]  # type: ignore[attr-defined]
             self.initial["seen"] = self.instance.tag
 
     @property
@@ -138,6 +141,11 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         if mode == Subscription.Mode.CURSOR:
             for column in self.wanted.keys() & set(LEASE_ONLY):
                 self.add_error(column, 'Only in the mode "lease". Leave it as it was.')
+        if "order_field" in self.fields:
+            try:
+                ordering.check(Subscription(order=cleaned["order"], order_field=cleaned["order_field"]))
+            except BadSubscription as exc:
+                self.add_error("order_field", str(exc))
         if "filter" in self.fields:
             try:
                 filters.check(cleaned["filter"], cleaned["filter_scope"])

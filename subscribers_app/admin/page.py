@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db.models import Sum
 from pymongo.errors import PyMongoError
 
 from relaybase.pages.filters import exact
@@ -12,7 +13,7 @@ from relaycore.position import START, before_millisecond, milliseconds_of
 from relaycore.times import from_milliseconds
 from subscribers_app import activity, dead, ended, lag
 from subscribers_app.lag import Lag
-from subscribers_app.models import Delivery, Subscription, Undelivered
+from subscribers_app.models import Delivery, HeldBack, Subscription, Undelivered
 
 MOST: Final = 20
 """Rows of each kind. The API has all of them."""
@@ -67,6 +68,9 @@ def facts(row: Subscription) -> dict[str, Any]:
         "answer": active and active.answer and _ANSWERS[active.answer.what],
         "going": [_row(one, from_milliseconds(one.due_at)) for one in going[:MOST]],
         "going_count": going.count(),
+        "waiting_count": HeldBack.objects.filter(subscription=row).aggregate(Sum("messages"))[
+            "messages__sum"
+        ],
         "letters": [_row(one, one.died_at, one.position in expired) for one in gone],
         "letters_count": dead.letters(row).count(),
         "lost": [_lost(one) for one in ended.read(row, MOST)],

@@ -72,12 +72,17 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if obj is None:
             return ("name", "channel", "mode", "start", *SETTINGS)
         columns = [one for one in SETTINGS if obj.mode == Subscription.Mode.LEASE or one not in LEASE_ONLY]
+        if obj.order != Subscription.Order.FIELD:
+            columns = [one for one in columns if one != "order_field"]
         seen = ["seen"] if self.has_change_permission(request, obj) else []
         return ["name", "channel", "mode", *columns, *seen]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
         """What never changes."""
-        return ("name", "channel", "mode") if obj else ()
+        if obj is None:
+            return ()
+        order = ("order", "order_field") if obj.order == Subscription.Order.FIELD else ()
+        return ("name", "channel", "mode", *order)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         """With where it stands."""

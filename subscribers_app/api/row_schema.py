@@ -1,10 +1,12 @@
 """What answers about subscriptions look like, for the OpenAPI schema."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
+from relaycore.policy import MAX_FIELD_LENGTH
 from subscribers_app.activity import ACK, COMMIT, NACK
 from subscribers_app.models import Subscription, Undelivered
 
@@ -42,6 +44,24 @@ class _FilterField(serializers.JSONField):
     """Which messages it gets."""
 
 
+ORDER: Final = {
+    "oneOf": [
+        {"type": "string", "enum": [NO_ORDER, BY_CHANNEL]},
+        {
+            "type": "object",
+            "properties": {"field": {"type": "string", "minLength": 1, "maxLength": MAX_FIELD_LENGTH}},
+            "required": ["field"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+@extend_schema_field({**ORDER, "oneOf": [*ORDER["oneOf"], {"type": "null"}]})
+class _OrderField(serializers.JSONField):
+    """In which order its messages are leased."""
+
+
 class SubscriptionSchema(Serializer):
     """A subscription."""
 
@@ -54,7 +74,7 @@ class SubscriptionSchema(Serializer):
     reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
     filter = _FilterField()
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
-    order = serializers.ChoiceField(Subscription.Order.choices, allow_null=True)
+    order = _OrderField()
     delay_seconds = serializers.IntegerField()
     ack_deadline_seconds = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
     max_deliveries = serializers.IntegerField(allow_null=True, help_text="null: as often as it takes.")

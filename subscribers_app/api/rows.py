@@ -37,7 +37,7 @@ class Rows:
             "reason": row.reason or None,
             "filter": row.filter,
             "filter_scope": row.filter_scope,
-            "order": row.order if leases else None,
+            "order": row.order_as_json if leases else None,
             "delay_seconds": row.delay_seconds,
             "ack_deadline_seconds": row.ack_deadline_seconds if leases else None,
             "max_deliveries": row.max_deliveries if leases else None,

@@ -16,6 +16,7 @@ from rest_framework import serializers
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.delivering import settings
 from subscribers_app.api.row_schema import (
+    ORDER,
     DeadLetterSchema,
     SizeSchema,
     SubscriptionSchema,
@@ -52,7 +53,7 @@ _SETTINGS: Final = {
     "filter": {"type": ["object", "null"], "description": "As SNS filter policies are. null: every message."},
     "filter_scope": {"type": "string", "enum": Subscription.Scope.values},
     "delay_seconds": _whole(0, settings.MOST_DELAY_SECONDS, "So long after it was received."),
-    "order": {"type": "string", "enum": Subscription.Order.values},
+    "order": ORDER,
     "ack_deadline_seconds": _whole(
         settings.LEAST_DEADLINE_SECONDS, settings.MOST_DEADLINE_SECONDS, "So long a worker has for a message."
     ),

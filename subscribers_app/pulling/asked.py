@@ -25,6 +25,7 @@ class Given:
 
     deliveries: by position, of what is leased
     position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
+    has_only_moved: nothing is given, and there may be something at once (`leasing.Leased.has_only_moved`)
     """
 
     position: str
@@ -33,6 +34,7 @@ class Given:
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     skipped: Skip | None = None
     is_active: bool = True
+    has_only_moved: bool = False
 
 
 class SettingsOutdated(Exception):

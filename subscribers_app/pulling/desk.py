@@ -7,8 +7,8 @@ for each other but in the clerk's transactions.
 import asyncio
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
@@ -20,9 +20,11 @@ from relaycore.delivering.settling import Change, meant, settle
 from relaycore.delivering.tokens import Token
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
-from subscribers_app.pulling import archive, ledger
+from subscribers_app.pulling import ledger
+from subscribers_app.pulling.again import Again
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.asked import NOBODYS, Given, SettingsOutdated, Wanted
+from subscribers_app.pulling.choosing import Choosing
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.writing import write
@@ -32,6 +34,12 @@ _LEAST_PATIENCE_SECONDS: Final = 0.5
 """Whoever does not want to wait for messages waits so long for those who are before him."""
 
 _RIPEN_SECONDS: Final = 0.5
+
+_SPAN: Final = 200
+"""In an order by a field so many messages are looked at: those that wait are not handed out."""
+
+_PASSING_SECONDS: Final = 2.0
+"""So long nothing but what waits is passed, for one who asks."""
 
 _BUSY_PATIENCE_SECONDS: Final = 5.0
 """And so long if they are being answered just now, and do not wait: then there may be something."""
@@ -52,13 +60,14 @@ class _Page:
 class Desk:
     """Of one event loop, as long as the subscription is set to this."""
 
-    def __init__(self, known: KnownSubscription, wants: Callable[[Document], bool] | None) -> None:
+    def __init__(self, known: KnownSubscription, choosing: Choosing) -> None:
         self.known = known
+        self._choosing = choosing
         self.used_at = time.monotonic()
         self.counted = counted(known.id)
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
-        self._source = Source(known.channel, wants, self._woken.set, known.revision)
+        self._source = Source(known.channel, choosing.wants, self._woken.set, known.revision, choosing.key_of)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
         self._is_full = self._is_idle = False
@@ -195,18 +204,20 @@ class Desk:
 
     async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
+        span = wanted.most if self._choosing.key_of is None else max(wanted.most, _SPAN)
+        until = time.monotonic() + _PASSING_SECONDS
         try:
             cursor = self._cursor or await self._look()
             while True:
                 read = await self._source.stand(cursor)
                 if is_to_ask:
                     await self._source.ask(_LOOK_SECONDS)
-                await self._source.collect(wanted.most, wanted.most_bytes)
+                await self._source.collect(span, wanted.most_bytes)
                 ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
-                ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
+                ahead, documents = read.ahead(span, wanted.most_bytes, ripe, is_leased=is_leased)
                 page = _Page(ahead, documents, await self._source.expired())
                 given = await self._give(page, wanted, gone)
-                if given is not None:
+                if given is not None and not (given.has_only_moved and time.monotonic() < until):
                     return given
                 cursor = self._cursor or await self._look()
         except BaseException:
@@ -222,8 +233,9 @@ class Desk:
 
     async def _give(self, page: _Page, wanted: Wanted, gone: "asyncio.Future[Any]") -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
-        ahead, settings, most = page.ahead, self.known.settings, wanted.most
-        read: dict[bytes, Document | None] = {}
+        ahead, settings = page.ahead, self.known.settings
+        again = Again(self.known.channel, self._choosing, ahead.generation, wanted)
+        keys = None if self._choosing.key_of is None else ahead.keys
 
         def work(entry: Entry) -> tuple[Handed | Unread | Outdated | Given | None, Cursor]:
             if gone.done():
@@ -233,9 +245,9 @@ class Desk:
             if self.known.mode == CURSOR:
                 handed = fetch(standing, ahead, page.expired)
             else:
-                find = functools.partial(ledger.rows, entry.sql, entry.id, entry.now, most)
-                is_there = {id: document is not None for id, document in read.items()}
-                handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
+                most, now, read = again.most, entry.now, (again.is_there, again.reread)
+                find = functools.partial(ledger.rows, entry.sql, entry.id, now, most, keys)
+                handed = lease_next(standing, settings, find, ahead, most, now, page.expired, *read)
             if isinstance(handed, Handed):
                 write(entry, handed)
             return handed, entry.cursor
@@ -243,32 +255,29 @@ class Desk:
         while True:
             handed, self._cursor = await clerk().ask(self.known.id, work)
             if isinstance(handed, Handed):
-                return self._given(handed, page, read)
+                return self._given(handed, page, again)
             if isinstance(handed, Outdated):
                 raise SettingsOutdated
             if not isinstance(handed, Unread):
                 return handed
-            # Before they are leased: what MongoDB does not say costs no attempt.
-            ids = [row.id for row in handed.rows]
-            found = await archive.find(self.known.channel, ids, wanted.most_bytes)
-            read |= found
-            if len(found) < len(ids):
-                most = len(found)  # More would be too many bytes.
+            await again.read(handed)
 
-    def _given(self, handed: Handed, page: _Page, read: Mapping[bytes, Document | None]) -> Given:
+    def _given(self, handed: Handed, page: _Page, again: Again) -> Given:
         cursor, self._is_active = handed.cursor, handed.is_active
         self._is_full = handed.leased is not None and handed.leased.is_full
         if not handed.is_active:
             return Given(cursor.position, cursor.generation, is_active=False)
         if handed.leased is None:
             return Given(page.ahead.upto, page.ahead.generation, page.documents, skipped=handed.missed)
-        if handed.lost:
+        is_nothing = handed.leased.has_only_moved and handed.missed is None
+        if handed.lost or is_nothing:
             self.wake()  # There may be more.
         by_position = {document["position"]: document for document in page.documents}
-        by_position |= {document["position"]: document for document in read.values() if document is not None}
+        by_position |= again.documents
         deliveries = {one.position: one for one in (*handed.leased.again, *handed.leased.new)}
         messages = [by_position[position] for position in sorted(deliveries)]
-        return Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
+        given = Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
+        return replace(given, has_only_moved=is_nothing)
 
     def _ripe_before(self) -> str | None:
         """With a delay: what stands here or above is not handed out yet."""

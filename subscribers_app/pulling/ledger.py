@@ -3,7 +3,7 @@
 Whatever writes, or decides by what it reads, is called in a transaction, after `lock`.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,8 +14,18 @@ from relaybase.postgres.clock import NOW_MS
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS, Delivery, Rows, State
 from relaycore.delivering.skipping import Noted, Skip
+from subscribers_app.pulling import holding
 
-_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before"
+_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before, key"
+
+_ON_THEIR_WAY: Final = "subscription_id = %s AND state <> 'dead'"
+
+# As `relaycore.delivering.leasing.first_of_each_key` has it.
+_IS_FIRST: Final = (
+    "(key = '' OR NOT EXISTS (SELECT FROM deliveries AS other "
+    "WHERE other.subscription_id = d.subscription_id AND other.state <> 'dead' AND other.key <> '' "
+    "AND other.key = d.key AND other.position < d.position))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,28 +132,34 @@ def write_undelivered(
     )
 
 
-def rows(sql: CursorWrapper, id: int, now: int, most: int) -> Rows:
-    """What is on its way: of what is due the lowest, at most so many."""
+def rows(sql: CursorWrapper, id: int, now: int, most: int, keys: Collection[str] | None = None) -> Rows:
+    """What is on its way: of what is due the lowest, at most so many.
+
+    keys: of what may be leased for the first time; None: there is no order by a field, and nothing waits
+    """
     sql.execute(
-        "SELECT count(*), coalesce(min(position), '') FROM deliveries "
-        "WHERE subscription_id = %s AND state <> 'dead'",
+        f"SELECT count(*), coalesce(min(position), '') FROM deliveries WHERE {_ON_THEIR_WAY}",  # noqa: S608
         [id],
     )
     outstanding, lowest = sql.fetchone()
-    if not outstanding:
-        return Rows()
-    sql.execute(
-        f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608 -- a constant, here and below
-        "WHERE subscription_id = %s AND state <> 'dead' "
-        "AND (due_at <= %s OR due_at > %s) ORDER BY position LIMIT %s",
-        [id, now, now + LONGEST_MS, most],
-    )
-    return Rows([_delivery(row) for row in sql.fetchall()], outstanding, lowest)
+    due: list[Delivery] = []
+    if outstanding:
+        first = "" if keys is None else f"AND {_IS_FIRST} "
+        sql.execute(
+            f"SELECT {_COLUMNS} FROM deliveries AS d "  # noqa: S608 -- constants, here and below
+            f"WHERE {_ON_THEIR_WAY} AND (due_at <= %s OR due_at > %s) {first}ORDER BY position LIMIT %s",
+            [id, now, now + LONGEST_MS, most],
+        )
+        due = [_delivery(row) for row in sql.fetchall()]
+    if keys is None:
+        return Rows(due, outstanding, lowest)
+    waiting = holding.waiting(sql, id, keys, most)
+    return Rows(due, outstanding + waiting.opened, lowest, waiting.busy, waiting.held, waiting.open)
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Where a subscription stands, and whether something on its way is due."""
+    """Where a subscription stands, and whether something on its way is due, or a key is open."""
 
     cursor: Cursor
     is_active: bool
@@ -157,7 +173,9 @@ def glance(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Glance]:
         "SELECT id, position, fetched, generation, state = 'active', revision, "  # noqa: S608
         "EXISTS (SELECT FROM deliveries "
         "WHERE subscription_id = s.id AND state <> 'dead' "
-        f"AND (due_at <= {NOW_MS} OR due_at > {NOW_MS} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
+        f"AND (due_at <= {NOW_MS} OR due_at > {NOW_MS} + %s)) "
+        f"OR EXISTS (SELECT FROM held_back AS h WHERE subscription_id = s.id AND {holding.IS_OPEN}) "
+        "FROM subscriptions AS s WHERE id = ANY(%s)",
         [LONGEST_MS, sorted(set(ids))],
     )
     return {
@@ -183,7 +201,8 @@ def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
         f"INSERT INTO deliveries (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
         "ON CONFLICT (subscription_id, position) DO UPDATE SET state = excluded.state, "
         "attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = excluded.deadline_at, "
-        "before = excluded.before, why = '', died_at = NULL WHERE deliveries.state = 'dead'",
+        "before = excluded.before, key = excluded.key, why = '', died_at = NULL "
+        "WHERE deliveries.state = 'dead'",
         [(id, *_row(one)) for one in new],
         page_size=1000,
     )
@@ -212,8 +231,9 @@ def delete(sql: CursorWrapper, id: int, positions: Iterable[str]) -> None:
 
 
 def delete_on_their_way(sql: CursorWrapper, id: int) -> None:
-    """Whatever is not dead: a seek begins anew. Dead letters stay."""
-    sql.execute("DELETE FROM deliveries WHERE subscription_id = %s AND state <> 'dead'", [id])
+    """Whatever is not dead, and what waits: a seek begins anew. Dead letters stay."""
+    sql.execute(f"DELETE FROM deliveries WHERE {_ON_THEIR_WAY}", [id])  # noqa: S608 -- a constant
+    holding.delete(sql, id)
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
@@ -231,4 +251,5 @@ def _row(one: Delivery) -> tuple[Any, ...]:
         one.deadline_at,
         one.why,
         one.before,
+        one.key,
     )

@@ -1,10 +1,11 @@
 """What a fetch has decided (`relaycore.delivering.giving`), written in the transaction of the decision."""
 
 from relaycore.delivering.giving import Handed
+from relaycore.delivering.leasing import Leased
 from relaycore.delivering.skipping import Noted, Skip, skip
 from relaycore.position import previous_position
 from relaycore.storing.expiring import Expired
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 from subscribers_app.pulling.clerk import Entry
 
 
@@ -21,8 +22,15 @@ def write(entry: Entry, handed: Handed) -> None:
             ledger.update(entry.sql, entry.id, changed)
         if handed.leased.new:
             ledger.insert(entry.sql, entry.id, handed.leased.new)
+        _write_held(entry, handed.leased)
     entry.cursor = handed.cursor
     entry.was_fetched |= handed.is_active
+
+
+def _write_held(entry: Entry, leased: Leased) -> None:
+    holding.write(entry.sql, entry.id, leased.held, leased.free)
+    for one in leased.missed:
+        ledger.write_undelivered(entry.sql, entry.id, "expired", one.after, one.upto, one.at_most)
 
 
 def note(entry: Entry, expired: Expired) -> Skip | None:

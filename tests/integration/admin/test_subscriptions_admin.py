@@ -21,7 +21,7 @@ from subscribers_app.models import Subscription
 from subscribers_app.pulling import sums
 from subscribers_app.pulling.sums import Sums
 from tests.integration.admin.filled import filled
-from tests.integration.subscriptions.conftest import at, give, key, moment, orders, store, subscribe
+from tests.integration.subscriptions.conftest import at, give, key, moment, orders, store, subscribe, wait
 
 __all__ = ["orders", "store"]
 
@@ -69,6 +69,8 @@ def test_one_is_made(browser: Client, orders: Any) -> None:
         ({"start": "time", "start_time": "noon"}, "A time is one such as"),
         ({"start": "position", "start_position": "7"}, "A position is one that"),
         ({"name": "with a space"}, "A name has 1 to 100 letters"),
+        ({"order": "field"}, "A field to order by has 1 to 100"),
+        ({"order_field": "customer"}, "A field to order by goes with the order"),
     ],
 )
 def test_what_cannot_be_meant_is_said_in_the_form(browser: Client, orders: Any, wrong: Any, why: str) -> None:
@@ -88,6 +90,9 @@ def test_the_page_of_one_says_where_it_stands(browser: Client, orders: Any, stor
     for said in (key(1).hex(), key(3).hex(), at(5), "given &lt;back&gt;", "somebody skipped it", "leased"):
         assert said in html
     assert key(2).hex() not in html
+    assert "wait for their turn" not in html
+    wait(row, 5, 9, 1200)
+    assert "1,200 wait for their turn" in browser.get(_page(row)).content.decode()
     cursor = browser.get(_page(subscribe("audit", "cursor"))).content.decode()
     assert "before the first message" in cursor
     assert "Dead letters" not in cursor
@@ -112,6 +117,24 @@ def test_no_filter_is_shown_as_nothing(browser: Client, orders: Any) -> None:
     row.refresh_from_db()
     assert row.filter is None
     assert not AuditEntry.objects.filter(action="subscription changed").exists()
+
+
+def test_an_order_by_a_field_is_for_good(browser: Client, orders: Any) -> None:
+    said = filled(browser.get(ADD).content.decode(), name="billing", channel=orders.pk, mode="lease")
+    browser.post(ADD, {**said, "order": "field", "order_field": "customer"}, follow=True)
+    row = Subscription.objects.get()
+    assert row.order_as_json == {"field": "customer"}
+    html = browser.get(_page(row)).content.decode()
+    assert 'name="order' not in html
+    assert "customer" in html
+    browser.post(_page(row), filled(html, delay_seconds="7"))
+    row.refresh_from_db()
+    assert (row.order_as_json, row.delay_seconds) == ({"field": "customer"}, 7)
+
+    other = browser.get(_page(subscribe("shipping"))).content.decode()
+    assert 'name="order"' in other
+    assert 'value="field"' not in other
+    assert 'name="order_field"' not in other
 
 
 def test_only_what_was_changed_is_changed(browser: Client, orders: Any) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -18,7 +19,7 @@ from messages_app.searching import counting
 from relaycore.delivering.beginning import parse
 from relaycore.delivering.leasing import State
 from relayproject.observing import readers
-from subscribers_app import measuring, registration, watching
+from subscribers_app import lag, measuring, registration, watching
 from subscribers_app.models import (
     Delivery,
     Subscription,
@@ -28,7 +29,7 @@ from subscribers_app.models import (
 )
 from subscribers_app.pulling import sums
 from subscribers_app.pulling.sums import Sums
-from tests.integration.subscriptions.conftest import EPOCH, at, give, subscribe
+from tests.integration.subscriptions.conftest import EPOCH, at, give, subscribe, wait
 
 # Threads open connections of their own: Django asks that both databases are named.
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -81,6 +82,23 @@ def test_each_subscription_says_what_is_not_done(api: Any, orders: Any, store: A
     assert found["lag_age_seconds"][("billing",)] == pytest.approx(age, abs=30)
     assert found["lag_age_seconds"][("audit",)] == 0
     assert found["idle_seconds"][("billing",)] < 30
+
+
+def test_what_waits_for_its_turn_is_not_done_either(api: Any, orders: Any, store: Any) -> None:
+    store(1, 2, 3, 4, 5, 6)
+    row = subscribe(order="field", order_field="customer")
+    give(row, [2])
+    wait(row, 2, 5, 3)
+
+    found = metrics(api)
+
+    assert found["lag_messages"] == {("billing",): 5}
+    assert found["on_their_way_messages"] == {("billing",): 1}
+    seen = lag.of(row)
+    assert (seen.messages, seen.is_exact) == (5, False)
+    assert lag.of_all([row])[row.pk] == replace(seen, age_seconds=pytest.approx(seen.age_seconds, abs=5))
+    age = time.time() - EPOCH / 1000 - 2
+    assert found["lag_age_seconds"][("billing",)] == pytest.approx(age, abs=30)
 
 
 def test_a_delay_is_no_fault_of_the_reader(api: Any, orders: Any, store: Any) -> None:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from relaycore.delivering import seeking, settling
+from relaycore.delivering import holding, seeking, settling
+from relaycore.delivering.holding import Earlier
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.delivering.reading import Wants
 from relaycore.delivering.settings import Settings
@@ -166,7 +167,8 @@ class Operators:
             reach = seeking.reach(to, entry.noted)
             moving = sorted(one.position for one in entry.rows.values() if one.state is not State.DEAD)
             below = [one for one in moving if one <= reach]
-            rows = seeking.OnTheirWay(len(below), min(below, default=""), max(below, default=""))
+            rows = seeking.OnTheirWay.of(len(below), min(below, default=""), max(below, default=""))
+            rows = rows.and_waiting(entry.held.values(), reach)
             lost = seeking.passed(at, to, rows, None)
             if lost is not None:
                 entry.record("seek", lost.after, lost.upto, lost.messages)
@@ -178,12 +180,19 @@ class Operators:
 
     def _delete(self, entry: Entry, moving: Sequence[str]) -> None:
         entry.delete(moving)
+        self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        entry.held.clear()
 
     def choose_anew(self, reader: Reader, wants: Wants | None) -> Iterator[None]:
         """As `subscribers_app.registration.change`."""
         yield
 
         def work(entry: Entry) -> None:
+            before = Earlier(entry.cursor.generation, entry.cursor.position, entry.wants)
+            earlier, held = [*entry.earlier, before], list(entry.held.values())
+            entry.earlier = holding.still_needed(entry.cursor.generation, earlier, held)
             entry.wants, entry.revision = wants, entry.revision + 1
             if reader.settings is None:
                 entry.cursor = entry.cursor.choose_anew()
@@ -197,7 +206,7 @@ class Operators:
         yield
 
         def work(entry: Entry) -> None:
-            again = settling.redrive(entry.cursor, entry.find(there).values(), entry.now)
+            again = settling.redrive(entry.cursor, entry.find(there).values(), entry.now, entry.held.values())
             entry.update(again)
             entry.after.append(lambda: self._watch.redriven(reader, [one.position for one in again]))
 

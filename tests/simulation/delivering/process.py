@@ -9,8 +9,9 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from relaycore.delivering import giving, reading, settling
+from relaycore.delivering import giving, holding, reading, settling
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Earlier, Held, Reread
 from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.delivering.settling import Change
@@ -58,6 +59,7 @@ class Desk:
     reader: Reader
     wants: Wants | None = None
     revision: int = 1
+    earlier: Sequence[Earlier[Wants | None]] = ()
     cursor: Cursor | None = None
     read: ReadAhead | None = None
     feed: Feed | None = None
@@ -68,6 +70,12 @@ class Desk:
     def close(self) -> None:
         self.read = self.feed = None
         self.ended = ""
+
+    def key_of(self, document: Document, generation: int) -> str:
+        """By which it was chosen when the cursor passed it; empty: it was not, or has none."""
+        assert self.reader.key_of is not None
+        wants = holding.chosen_by(document["position"], generation, self.earlier, self.wants)
+        return self.reader.key_of(document) if wants is None or wants(document) else ""
 
 
 @dataclass
@@ -123,7 +131,7 @@ class Process:
 
     def _desk_of(self, reader: Reader) -> Desk:
         entry = self._ledger.entries[reader.name]
-        return self._desks.setdefault(reader.name, Desk(reader, entry.wants, entry.revision))
+        return self._desks.setdefault(reader.name, Desk(reader, entry.wants, entry.revision, entry.earlier))
 
     def _at(self, desk: Desk, work: Callable[[Desk], Steps[Answer]]) -> Steps[Answer]:
         while desk.is_busy:
@@ -304,7 +312,7 @@ class Process:
             page = desk.feed.box.popleft()
             if isinstance(page, Away):
                 raise page
-            read.add(page, desk.wants)
+            read.add(page, desk.wants, desk.reader.key_of)
 
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
@@ -317,6 +325,7 @@ class Process:
         reader = desk.reader
 
         read: dict[bytes, bool] = {}
+        reread: dict[str, Reread] = {}
 
         def work(entry: Entry) -> "tuple[Decided, Cursor, Sequence[Given]]":
             standing = giving.Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
@@ -326,7 +335,7 @@ class Process:
             else:
                 settings, now = reader.settings, entry.now
                 handed = giving.lease_next(
-                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, read
+                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, read, reread
                 )
             given: list[Given] = []
             if isinstance(handed, giving.Handed) and handed.is_active:
@@ -343,7 +352,8 @@ class Process:
             found = self._channel.find([row.position for row in handed.rows])
             read |= {row.id: row.position in found for row in handed.rows}
             yield from self._pause()
-        if handed is None:
+            reread |= yield from self._reread(desk, handed.open, ahead.generation)
+        if handed is None or self._has_only_moved(handed):
             return None
         if isinstance(handed, giving.Outdated):
             raise SetAnew
@@ -353,6 +363,30 @@ class Process:
             return Answered(ahead.upto, ahead.generation)
         self._watch.answered(reader, given)
         return Answered(cursor.position, cursor.generation, given)
+
+    def _has_only_moved(self, handed: giving.Handed | giving.Outdated) -> bool:
+        if not isinstance(handed, giving.Handed) or handed.leased is None:
+            return False
+        self._watch.happened["others are looked for"] += handed.leased.has_only_moved
+        return handed.leased.has_only_moved
+
+    def _reread(self, desk: Desk, opened: Sequence[Held], generation: int) -> Steps[dict[str, Reread]]:
+        """As `subscribers_app.pulling.archive.reread`."""
+        if not opened:
+            return {}
+        early = self._channel.expired
+        yield from self._pause()
+        found, looked = self._channel.reread(opened[0].above, max(one.upto for one in opened))
+        page = [(one["position"], one["_id"].binary, desk.key_of(one, generation)) for one in found]
+        for _ in range(self._random.choice([1, 1, 1, 1, 30])):  # Or it stands still for a while.
+            yield from self._pause()
+        self._watch.happened["has waited"] += any(key for _, _, key in page)
+        reread = {one.key: Reread(one.above, one.above) for one in opened}
+        return reread | holding.matched(opened, page, looked, self._reread_expired(early))
+
+    def _reread_expired(self, early: Expired) -> Expired:
+        """After what was read, never before."""
+        return self._channel.expired
 
     def _transact(self, reader: Reader, work: Callable[[Entry], Answer]) -> Answer:
         """Nobody is answered before that is committed."""
@@ -385,6 +419,9 @@ class Process:
         entry.after.append(lambda: self._watch.let_go(reader, gone))
         entry.update([*leased.again, *leased.dead])
         entry.insert(leased.new)
+        entry.hold(leased.held, leased.free)
+        for one in leased.missed:
+            entry.record("expired", one.after, one.upto, one.at_most, one.key)
         given = [self._given(reader, entry, one) for one in [*leased.again, *leased.new]]
         entry.after.append(lambda: self._watch.leased(reader, leased, given, now))
         return given

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from relay_client.calls import Call, iso, quoted, sending, with_parameters
 from relay_client.rows import UNCHANGED
@@ -14,7 +14,14 @@ Start = Literal["earliest", "latest"] | datetime | Mapping[str, str]
 Filter = Mapping[str, Any]
 """Which messages are wanted, as a filter policy of SNS."""
 
-Order = Literal["none", "channel"]
+
+class ByField(TypedDict):
+    """For each value of this field of a JSON message one after another."""
+
+    field: str
+
+
+Order = Literal["none", "channel"] | ByField
 Scope = Literal["body", "attributes"]
 Mode = Literal["cursor", "lease"]
 Verb = Literal["ack", "nack", "extend"]
