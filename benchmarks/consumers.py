@@ -14,7 +14,10 @@ Turn = Callable[[Connection], Awaitable[int]]
 """Fetches and settles once; how many messages."""
 
 _WANTED = b'{"max":%d,"wait_seconds":20}'
+_NEXT = b'{"commit":"%s","max":%d,"wait_seconds":20}'
+_ACKED = b'{"ack":["%s"],"max":%d,"wait_seconds":20}'
 _TOKEN = re.compile(rb'"token":"([^"]+)"')
+_LEASED = re.compile(rb'"delivery":{"token":"([^"]+)"')
 _POSITION = re.compile(rb'"position":"?([^",}]+)')
 _TAIL = 300
 """So many bytes of an answer stand at least after its last message."""
@@ -41,6 +44,27 @@ def committing(server: Web, subscription: str, most: int) -> Turn:
     return turn
 
 
+def going_on(server: Web, subscription: str, most: int) -> Turn:
+    """The same in one request: each fetch commits what was fetched before."""
+    path = f"/api/v1/subscriptions/{subscription}/fetch"
+    fetch = request(server, path, _WANTED % most)
+    last = b""
+
+    async def turn(connection: Connection) -> int:
+        nonlocal fetch, last
+        body = await connection.ask(fetch)
+        if not (count := body.count(b'"received_at":')):
+            return 0
+        position = _POSITION.findall(body[-_TAIL:])[-1]
+        if position <= last:
+            raise WrongResult(f"{position!r} came after {last!r}.")
+        last = position
+        fetch = request(server, path, _NEXT % (position, most))
+        return count
+
+    return turn
+
+
 def acknowledging(server: Web, subscription: str, most: int, seen: set[bytes] | None = None) -> Turn:
     """Mode `lease`: what is leased is acknowledged. `seen`: the tokens so far, of all who share them."""
     path = f"/api/v1/subscriptions/{subscription}"
@@ -56,6 +80,27 @@ def acknowledging(server: Web, subscription: str, most: int, seen: set[bytes] | 
             body = b'{"tokens":["%s"]}' % b'","'.join(tokens)
             if b'"ok":false' in await connection.ask(request(server, f"{path}/ack", body)):
                 raise WrongResult("An acknowledgement was too late.")
+        return len(tokens)
+
+    return turn
+
+
+def acking_on(server: Web, subscription: str, most: int) -> Turn:
+    """Mode `lease` in one request: each fetch acknowledges what was leased before."""
+    path = f"/api/v1/subscriptions/{subscription}/fetch"
+    fetch = request(server, path, _WANTED % most)
+    known = set[bytes]()
+
+    async def turn(connection: Connection) -> int:
+        nonlocal fetch
+        body = await connection.ask(fetch)
+        if b'"ok":false' in body:
+            raise WrongResult("An acknowledgement was too late.")
+        tokens = _LEASED.findall(body)
+        if not known.isdisjoint(tokens):
+            raise WrongResult("Something was leased twice.")
+        known.update(tokens)
+        fetch = request(server, path, _ACKED % (b'","'.join(tokens), most))
         return len(tokens)
 
     return turn

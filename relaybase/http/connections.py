@@ -15,6 +15,7 @@ from typing import Any, Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from relaybase.http.crowd import Crowd, Place
+from relaybase.http.heads import HeadFirst
 
 HEAD_SECONDS: Final = 10.0
 """From the end of an answer, or from connecting, until the next headers are complete."""
@@ -60,7 +61,10 @@ class Connection(HttpToolsProtocol):
         """A request has begun."""
         self._is_in_body = True
         self._go_on()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = HeadFirst(self.cycle, self.loop)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """All of it has come."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from relaycore.delivering.leasing import Delivery
 from relaycore.delivering.reading import Document
@@ -25,6 +25,7 @@ class Given:
 
     deliveries: by position, of what is leased
     position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
+    settled:    what became of the tokens that came with it; None: none came
     """
 
     position: str
@@ -33,6 +34,7 @@ class Given:
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     skipped: Skip | None = None
     is_active: bool = True
+    settled: Sequence[Mapping[str, Any]] | None = None
 
 
 class SettingsOutdated(Exception):

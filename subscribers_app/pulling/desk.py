@@ -16,8 +16,6 @@ from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, fetc
 from relaycore.delivering.leasing import Ahead
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
-from relaycore.delivering.settling import Change, meant, settle
-from relaycore.delivering.tokens import Token
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
@@ -25,6 +23,7 @@ from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.asked import NOBODYS, Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
+from subscribers_app.pulling.saying import Said
 from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
 
@@ -93,13 +92,16 @@ class Desk:
         if not self._turn.locked():
             self._source.close()
 
-    async def fetch(self, wanted: Wanted) -> Given:
+    async def fetch(self, wanted: Wanted, said: Said | None = None) -> Given:
         """Messages, as soon as there are any; none if none come within the time.
+
+        said: what holds first, whether any come or not
 
         Raises:
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
             SubscriptionUnknown: it was deleted.
             SettingsOutdated: it is set to something else by now. Ask the desk for that.
+            CursorMoved: what is said is refused, and nothing is given.
         """
         self.used_at = time.monotonic()
         until = self.used_at + wanted.seconds
@@ -109,6 +111,7 @@ class Desk:
         try:
             try:
                 if self._turn.locked():
+                    await self.say(said)  # It does not wait for those who are before him.
                     async with asyncio.timeout(patience):
                         await self._turn.acquire()
                 else:
@@ -118,7 +121,7 @@ class Desk:
                 return Given(cursor.position, cursor.generation, is_active=self._is_active)
             # From here on it ends by itself: what is leased is answered.
             try:
-                return await self._wait(wanted, until, gone)
+                return await self._wait(wanted, said, until, gone)
             finally:
                 self._turn.release()
                 if self._is_closed and not self._turn.locked():
@@ -126,55 +129,39 @@ class Desk:
         finally:
             gone.cancel()
 
-    async def commit(self, position: str, generation: int | None) -> Cursor:
-        """Everything up to here is done. Mode `cursor`.
+    async def say(self, said: Said | None) -> None:
+        """Have this hold, unless it does already.
 
         Raises:
             CursorMoved: see `Cursor.commit`.
+            Disconnected, SubscriptionUnknown, SettingsOutdated: as `fetch`.
         """
+        if said is None or said.holds:
+            return
+        answer, self._cursor = await clerk().ask(self.known.id, lambda entry: (said.say(entry), entry.cursor))
+        self._hear(said, answer)
 
-        def work(entry: Entry) -> Cursor:
-            entry.cursor = entry.cursor.commit(position, generation)
-            return entry.cursor
-
-        self._cursor = await clerk().ask(self.known.id, work)
-        return self._cursor
-
-    async def settle(self, tokens: Sequence[Token], change: Change) -> Sequence[bool]:
-        """Change what these tokens stand for; of each, whether it was in time.
-
-        Raises:
-            SettingsOutdated: as `fetch`.
-        """
-
-        def work(entry: Entry) -> Sequence[bool] | None:
-            if entry.revision != self.known.revision:
-                return None
-            rows = ledger.find(entry.sql, entry.id, meant(entry.cursor, tokens))
-            settled = settle(entry.cursor, tokens, rows, change, entry.now)
-            if settled.done:
-                ledger.delete(entry.sql, entry.id, settled.done)
-            if settled.changed:
-                ledger.update(entry.sql, entry.id, settled.changed)
-            return settled.in_time
-
-        answers = await clerk().ask(self.known.id, work)
-        if answers is None:
+    def _hear(self, said: Said | None, answer: Any) -> None:
+        """What is said has been committed, with this answer."""
+        if said is None or said.holds:
+            return
+        if answer is None:
             raise SettingsOutdated
-        if any(answers):
+        if said.hold(answer):
             self.wake()  # There is room, or something is due.
-        return answers
 
     # --- fetching ------------------------------------------------------------------------
 
-    async def _wait(self, wanted: Wanted, until: float, gone: "asyncio.Future[Any]") -> Given:
+    async def _wait(
+        self, wanted: Wanted, said: Said | None, until: float, gone: "asyncio.Future[Any]"
+    ) -> Given:
         """Try, and wait, and try again."""
         while not gone.done():
             self._woken.clear()
-            given = await self._try(wanted, gone)
+            given = await self._try(wanted, said, gone)
             if not (wanted.seconds or given.messages or given.skipped) and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
-                given = await self._try(wanted, gone, is_to_ask=True)
+                given = await self._try(wanted, said, gone, is_to_ask=True)
             left = until - time.monotonic()
             if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
                 return given
@@ -189,26 +176,36 @@ class Desk:
                 woken.cancel()
         return NOBODYS
 
-    async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:
+    async def _try(
+        self, wanted: Wanted, said: Said | None, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False
+    ) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
         try:
-            cursor = self._cursor or await self._look()
             while True:
-                read = await self._source.stand(cursor)
-                if is_to_ask:
-                    await self._source.ask(_LOOK_SECONDS)
-                await self._source.collect(wanted.most, wanted.most_bytes)
-                ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
-                ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
-                page = _Page(ahead, documents, await self._source.expired())
-                given = await self._give(page, wanted, gone)
+                page = await self._read(wanted, said, is_to_ask=is_to_ask)
+                given = await self._give(page, wanted, said, gone)
                 if given is not None:
                     return given
-                cursor = self._cursor or await self._look()
         except BaseException:
             # What holds is not known, or what was read cannot be gone on with.
             self._cursor = None
             self._source.close()
+            raise
+
+    async def _read(self, wanted: Wanted, said: Said | None, *, is_to_ask: bool) -> _Page:
+        """What comes above the cursor, where it stands once what is said holds."""
+        cursor = self._cursor or await self._look()
+        try:
+            read = await self._source.stand(cursor if said is None else said.foresee(cursor))
+            if is_to_ask:
+                await self._source.ask(_LOOK_SECONDS)
+            await self._source.collect(wanted.most, wanted.most_bytes)
+            ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
+            ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
+            return _Page(ahead, documents, await self._source.expired())
+        except Exception:
+            # It needs no messages, and PostgreSQL alone.
+            await self.say(said)
             raise
 
     async def _look(self) -> Cursor:
@@ -216,14 +213,17 @@ class Desk:
         self._ahead_ms = now - time.monotonic() * 1000
         return cursor
 
-    async def _give(self, page: _Page, wanted: Wanted, gone: "asyncio.Future[Any]") -> Given | None:
+    async def _give(
+        self, page: _Page, wanted: Wanted, said: Said | None, gone: "asyncio.Future[Any]"
+    ) -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
         ahead, settings, most = page.ahead, self.known.settings, wanted.most
         read: dict[bytes, Document | None] = {}
 
-        def work(entry: Entry) -> tuple[Handed | Unread | Outdated | Given | None, Cursor]:
+        def work(entry: Entry) -> tuple[Any, Handed | Unread | Outdated | Given | None, Cursor]:
+            answer = None if said is None else said.say(entry)
             if gone.done():
-                return NOBODYS, entry.cursor
+                return answer, NOBODYS, entry.cursor
             standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
             handed: Handed | Unread | Outdated | None
             if self.known.mode == CURSOR:
@@ -234,10 +234,11 @@ class Desk:
                 handed = lease_next(standing, settings, find, ahead, most, entry.now, page.expired, is_there)
             if isinstance(handed, Handed):
                 write(entry, handed)
-            return handed, entry.cursor
+            return answer, handed, entry.cursor
 
         while True:
-            handed, self._cursor = await clerk().ask(self.known.id, work)
+            answer, handed, self._cursor = await clerk().ask(self.known.id, work)
+            self._hear(said, answer)
             if isinstance(handed, Handed):
                 return self._given(handed, page, read)
             if isinstance(handed, Outdated):
