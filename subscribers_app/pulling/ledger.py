@@ -40,8 +40,7 @@ IDLE_MS: Final = 10_000
 LOCK_MS: Final = 200
 
 _BEGIN: Final = (
-    f"BEGIN; SET LOCAL lock_timeout = {LOCK_MS}; "
-    f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
+    f"BEGIN; SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
 )
 
 # The time is that after the lock: whoever had it has written times that are not later.
@@ -110,7 +109,7 @@ def write_cursors(
 ) -> None:
     """Where these subscriptions stand from now on. `fetched`: which were asked for messages just now."""
     sql.execute(
-        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "
+        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "  # noqa: S608
         "generation = v.generation, "
         "last_fetch_at = CASE WHEN v.was_fetched THEN clock_timestamp() ELSE s.last_fetch_at END "
         "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::boolean[]) "

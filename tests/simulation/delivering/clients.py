@@ -51,12 +51,16 @@ class Clients:
     def read(self, reader: Reader) -> Iterator[None]:
         """Fetch and commit, by calls of their own or by the next fetch, until it dies."""
         said: Said | None = None
+        position, generation = START, 0
         while self.are_good or self._random.random() > 0.03:
             try:
+                said = said and said.anew()
                 answered = yield from self._world.process().fetch(reader, self._random.randint(1, 4), said)
                 commits = self._commits.setdefault(reader.name, [])
                 commits.append((answered.position, answered.generation))
                 del commits[:-REMEMBERED]
+                if said is not None:
+                    self._world.watch.told_committed(reader, position, generation)
                 yield
                 said = None
                 for position, generation in self._to_commit(reader):
@@ -109,6 +113,7 @@ class Clients:
         acked: list[Given] = []
         while self.are_good or self._random.random() > 0.03:
             try:
+                said = said and said.anew()
                 answered = yield from self._world.process().fetch(reader, self._random.randint(1, 3), said)
                 if said is not None and said.answer:
                     self._world.watch.told_done(reader, acked)

@@ -310,10 +310,8 @@ class Process:
         reader = desk.reader
 
         read: dict[bytes, bool] = {}
-        answers: list[Any] = []
 
         def work(entry: Entry) -> "tuple[Decided, Cursor, Sequence[Given]]":
-            answers[:] = [None if said is None else said.say(entry)]
             standing = giving.Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
             handed: Decided
             if reader.settings is None:
@@ -329,11 +327,9 @@ class Process:
             return handed, entry.cursor, given
 
         while True:
-            handed, cursor, given = self._transact(reader, work)
+            handed, cursor, given = yield from self._after(reader, said, work)
             desk.cursor = cursor
             yield from self._pause()
-            if said is not None:
-                said.hold(*answers)
             if not isinstance(handed, giving.Unread):
                 break
             # Before they are leased: an attempt counts only for what can be shown.
@@ -350,6 +346,15 @@ class Process:
             return Answered(ahead.upto, ahead.generation)
         self._watch.answered(reader, given)
         return Answered(cursor.position, cursor.generation, given)
+
+    def _after(self, reader: Reader, said: Said | None, work: Callable[[Entry], Answer]) -> Steps[Answer]:
+        """In one transaction, which begins with what is said."""
+        if said is None:
+            return self._transact(reader, work)
+        answer, found = self._transact(reader, lambda entry: (said.say(entry), work(entry)))
+        yield from self._pause()
+        said.hold(answer)
+        return found
 
     def _transact(self, reader: Reader, work: Callable[[Entry], Answer]) -> Answer:
         """Nobody is answered before that is committed."""

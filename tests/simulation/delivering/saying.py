@@ -1,4 +1,4 @@
-"""What a client says of what it was given, by itself or with a fetch: `subscribers_app.pulling.saying`, played."""
+"""What a client says of what it was given, by itself or with a fetch: `subscribers_app.pulling.saying`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +28,10 @@ class Said:
 
     def say(self, entry: Entry) -> Any:
         return self.answer if self.holds else self.work(entry)
+
+    def anew(self) -> "Said":
+        """With another request."""
+        return Said(self.work, self.foresee)
 
     def hold(self, answer: Any) -> None:
         self.answer, self.holds = answer, True

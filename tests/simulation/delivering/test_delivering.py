@@ -30,6 +30,7 @@ HAPPENED = {
     "answers got lost",
     "nothing more",
     "somebody else has stepped",
+    "committed with a fetch",
 }
 
 Schedule = list[tuple]  # type: ignore[type-arg]
