@@ -1,5 +1,6 @@
 """What a desk is asked for, and what it answers."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +18,35 @@ class Wanted:
     most_bytes: int
     seconds: float
     until_gone: Callable[[], Awaitable[None]]
+
+
+AT_ONCE_SECONDS: Final = 0.2
+"""Whoever is answered so soon has had no time to go away."""
+
+
+class Leaving:
+    """Whether a client has gone away, watched only once it has had time to. May be asked in any thread."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._gone: asyncio.Future[None] | None = None
+        self._later = asyncio.get_running_loop().call_later(AT_ONCE_SECONDS, self.watch)
+
+    def watch(self) -> "asyncio.Future[None]":
+        """Watch from now on; it is done once the client has gone."""
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._wanted.until_gone())
+        return self._gone
+
+    def has_gone(self) -> bool:
+        """As far as that shows."""
+        return self._gone is not None and self._gone.done()
+
+    def close(self) -> None:
+        """Nobody needs to know any more."""
+        self._later.cancel()
+        if self._gone is not None:
+            self._gone.cancel()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
-from subscribers_app.pulling.asked import NOBODYS, Given, SettingsOutdated, Wanted
+from subscribers_app.pulling.asked import NOBODYS, Given, Leaving, SettingsOutdated, Wanted
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
 from subscribers_app.pulling.saying import Said
@@ -107,7 +107,7 @@ class Desk:
         until = self.used_at + wanted.seconds
         least = _LEAST_PATIENCE_SECONDS if self._is_idle else _BUSY_PATIENCE_SECONDS
         patience = max(wanted.seconds, least)
-        gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
+        leaving = Leaving(wanted)
         try:
             try:
                 if self._turn.locked():
@@ -121,13 +121,13 @@ class Desk:
                 return Given(cursor.position, cursor.generation, is_active=self._is_active)
             # From here on it ends by itself: what is leased is answered.
             try:
-                return await self._wait(wanted, said, until, gone)
+                return await self._wait(wanted, said, until, leaving)
             finally:
                 self._turn.release()
                 if self._is_closed and not self._turn.locked():
                     self._source.close()
         finally:
-            gone.cancel()
+            leaving.close()
 
     async def say(self, said: Said | None) -> None:
         """Have this hold, unless it does already.
@@ -152,38 +152,38 @@ class Desk:
 
     # --- fetching ------------------------------------------------------------------------
 
-    async def _wait(
-        self, wanted: Wanted, said: Said | None, until: float, gone: "asyncio.Future[Any]"
-    ) -> Given:
+    async def _wait(self, wanted: Wanted, said: Said | None, until: float, leaving: Leaving) -> Given:
         """Try, and wait, and try again."""
-        while not gone.done():
+        while not leaving.has_gone():
             self._woken.clear()
-            given = await self._try(wanted, said, gone)
+            given = await self._try(wanted, said, leaving)
             if not (wanted.seconds or given.messages or given.skipped) and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
-                given = await self._try(wanted, said, gone, is_to_ask=True)
+                given = await self._try(wanted, said, leaving, is_to_ask=True)
             left = until - time.monotonic()
-            if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
+            if given.messages or given.skipped or left <= 0 or leaving.has_gone() or self._is_closed:
                 return given
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
             # What ripens wakes nobody.
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
             self._is_idle = True
             try:
-                await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {woken, leaving.watch()}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                )
             finally:
                 self._is_idle = False
                 woken.cancel()
         return NOBODYS
 
     async def _try(
-        self, wanted: Wanted, said: Said | None, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False
+        self, wanted: Wanted, said: Said | None, leaving: Leaving, *, is_to_ask: bool = False
     ) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
         try:
             while True:
                 page = await self._read(wanted, said, is_to_ask=is_to_ask)
-                given = await self._give(page, wanted, said, gone)
+                given = await self._give(page, wanted, said, leaving)
                 if given is not None:
                     return given
         except BaseException:
@@ -213,16 +213,14 @@ class Desk:
         self._ahead_ms = now - time.monotonic() * 1000
         return cursor
 
-    async def _give(
-        self, page: _Page, wanted: Wanted, said: Said | None, gone: "asyncio.Future[Any]"
-    ) -> Given | None:
+    async def _give(self, page: _Page, wanted: Wanted, said: Said | None, leaving: Leaving) -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
         ahead, settings, most = page.ahead, self.known.settings, wanted.most
         read: dict[bytes, Document | None] = {}
 
         def work(entry: Entry) -> tuple[Any, Handed | Unread | Outdated | Given | None, Cursor]:
             answer = None if said is None else said.say(entry)
-            if gone.done():
+            if leaving.has_gone():
                 return answer, NOBODYS, entry.cursor
             standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
             handed: Handed | Unread | Outdated | None
