@@ -1,6 +1,7 @@
 """Clients that consume, over one connection each: of Relay, and of the peer."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -102,6 +103,23 @@ def acking_on(server: Web, subscription: str, most: int) -> Turn:
         known.update(tokens)
         fetch = request(server, path, _ACKED % (b'","'.join(tokens), most))
         return len(tokens)
+
+    return turn
+
+
+def of_log_queue(server: Web, topic: str, consumer: int) -> Turn:
+    """The log queue's one call, after which the message is lost with whoever asked."""
+    said = json.dumps({"topic": topic, "consumer_id": consumer}).encode()
+    consume = request(server, "/queue/consumer/consume", said)
+    last = -1
+
+    async def turn(connection: Connection) -> int:
+        nonlocal last
+        offset = int(json.loads(await connection.ask(consume))["offset"])
+        if offset <= last:
+            raise WrongResult(f"{offset} came after {last}.")
+        last = offset
+        return 1
 
     return turn
 
