@@ -6,6 +6,8 @@ headers trickle in) has `HEAD_SECONDS` for its headers, which have `MOST_HEAD_BY
 for all who wait: `Crowd`. A request that is under way does not count; its body has bounds of its own
 (`bodies`). uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
 
+The head of an answer goes out with the first piece of its body: `HeadFirst`.
+
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
 
@@ -23,6 +25,52 @@ MOST_HEAD_BYTES: Final = 64 << 10
 
 WAITING: Final = Crowd(512, 256)
 """Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
+
+
+class HeadFirst:
+    """In place of the transport, for one request of uvicorn's (`cycle`), until the head of its answer is out.
+
+    uvicorn writes head and body apart, and uvloop sends each as soon as it is written: two packets, for which
+    the client is woken twice. So the head waits for the first piece of the body; where that does not come at
+    once, as with a stream that has nothing to say yet, until the event loop comes by next.
+    """
+
+    def __init__(self, cycle: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._cycle = cycle
+        self._transport: Any = cycle.transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self._later: asyncio.Handle | None = None
+
+    def write(self, data: bytes) -> None:
+        """First the head, then what follows."""
+        if self._head is None:
+            self._head = data
+            self._later = self._loop.call_soon(self._go)
+        elif self._leave():
+            self._transport.writelines((self._head, data))
+
+    def close(self) -> None:
+        """After all that was written has gone out."""
+        self._go()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """As of the transport."""
+        return bool(self._transport.is_closing())
+
+    def _go(self) -> None:
+        """Nothing has followed."""
+        if self._leave() and self._head is not None:
+            self._transport.write(self._head)
+
+    def _leave(self) -> bool:
+        """From now on the request has the transport itself. Whether anything can be written."""
+        if self._cycle.transport is self:
+            self._cycle.transport = self._transport
+        if self._later is not None:
+            self._later.cancel()
+        return not self._transport.is_closing()
 
 
 class Connection(HttpToolsProtocol):
@@ -60,7 +108,10 @@ class Connection(HttpToolsProtocol):
         """A request has begun."""
         self._is_in_body = True
         self._go_on()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = HeadFirst(self.cycle, self.loop)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """All of it has come."""

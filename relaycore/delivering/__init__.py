@@ -54,7 +54,8 @@ Rules without which something is lost or done twice
     2.  A subscription has a generation. Seek raises it and deletes what is on its way. Tokens and commits
         carry it, so none from before a seek undoes it. What was on its way and is not come by again is on
         record (`seeking`). Above the cursor no row is on its way: what comes as new is not redriven.
-    3.  A commit goes forward, and not past what was fetched: what nobody was given is not done.
+    3.  A commit goes forward, and not past what was fetched: what nobody was given is not done. What a client
+        says with a `fetch` holds before it is fetched, or nothing is: a fetch cannot commit what it brings.
     4.  A token names its attempt: of two who had the same message, the one who has it now decides. So no
         attempt comes twice in a generation, not even after a redrive.
     5.  Nobody is answered before all of it is committed. If that is not known, what was read ahead is let go.

@@ -91,10 +91,12 @@ class ReadAhead:
         """
         if cursor.generation != self._generation or not self._above <= cursor.position <= self._looked:
             return False
-        while self._messages and self._messages[0]["position"] <= cursor.position:
-            self.size -= len(self._messages.popleft()["message"])
+        messages, position, gone = self._messages, cursor.position, 0
+        while messages and messages[0]["position"] <= position:
+            gone += len(messages.popleft()["message"])
             self._keys.popleft()
-        self._above = cursor.position
+        self.size -= gone
+        self._above = position
         return True
 
     def first(self, most: int, most_bytes: int, before: str | None = None) -> tuple[list[Document], str]:

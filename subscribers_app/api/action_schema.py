@@ -14,6 +14,7 @@ from relaycore.delivering.settings import (
     MOST_DELAY_SECONDS,
 )
 from subscribers_app.api import pulling
+from subscribers_app.api.said import MOST_TOKENS
 
 Serializer = serializers.Serializer[Any]
 
@@ -40,8 +41,14 @@ class SkippedSchema(Serializer):
     count = serializers.IntegerField(help_text="at most so many.")
 
 
+def _tokens(**options: Any) -> serializers.ListField:
+    return serializers.ListField(
+        child=serializers.CharField(), min_length=1, max_length=MOST_TOKENS, **options
+    )
+
+
 class FetchSchema(Serializer):
-    """What to fetch. All of it may be left out."""
+    """What to fetch, and what is done of what was fetched before. All of it may be left out."""
 
     max = serializers.IntegerField(
         min_value=1, max_value=pulling.MOST_MESSAGES, default=pulling.MESSAGES, help_text="Messages."
@@ -58,6 +65,22 @@ class FetchSchema(Serializer):
         default=0,
         help_text="So long it may take until there is something.",
     )
+    commit = serializers.CharField(
+        required=False,
+        help_text='Mode "cursor": everything up to this position is done. It holds first; where commit would '
+        "be refused it is 409, and nothing is fetched.",
+    )
+    generation = serializers.IntegerField(required=False, help_text="With commit, as fetch has answered it.")
+    ack = _tokens(required=False, help_text='Mode "lease": these are done. It holds first.')
+    nack = _tokens(required=False, help_text='Mode "lease": these are given back, as nack does it.')
+
+
+class ResultSchema(Serializer):
+    """What became of one token."""
+
+    token = serializers.CharField()
+    ok = serializers.BooleanField()
+    error = serializers.CharField(allow_null=True, help_text="Why not, for people.")
 
 
 class FetchedSchema(Serializer):
@@ -70,6 +93,9 @@ class FetchedSchema(Serializer):
     )
     skipped = SkippedSchema(allow_null=True, help_text="Told once. null: nothing new was skipped.")
     state = serializers.ChoiceField(["active", "paused"])
+    settled = ResultSchema(
+        many=True, required=False, help_text="What became of the tokens of ack, then of those of nack."
+    )
 
 
 class CommitSchema(Serializer):
@@ -91,9 +117,7 @@ class CommittedSchema(Serializer):
 class TokensSchema(Serializer):
     """Which messages are meant."""
 
-    tokens = serializers.ListField(
-        child=serializers.CharField(), min_length=1, max_length=pulling.MOST_TOKENS
-    )
+    tokens = _tokens()
 
 
 class NackSchema(TokensSchema):
@@ -111,14 +135,6 @@ class ExtendSchema(TokensSchema):
     """Which messages, and for how long from now on."""
 
     seconds = serializers.FloatField(min_value=LEAST_DEADLINE_SECONDS, max_value=MOST_DEADLINE_SECONDS)
-
-
-class ResultSchema(Serializer):
-    """What became of one token."""
-
-    token = serializers.CharField()
-    ok = serializers.BooleanField()
-    error = serializers.CharField(allow_null=True, help_text="Why not, for people.")
 
 
 class ResultsSchema(Serializer):

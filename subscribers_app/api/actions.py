@@ -43,6 +43,10 @@ class Fetch(_Action):
     At most `max` messages and about `max_bytes` bytes; with `wait_seconds`, up to 20, the answer comes as
     soon as there are any. Mode "cursor": the same again until `commit` has moved the cursor. Mode "lease":
     each message is this worker's until the deadline, and comes with a token for `ack`, `nack` and `extend`.
+
+    `commit` with `generation`, or in mode "lease" `ack` and `nack`, say what is done of what was fetched
+    before. It is the same as if that was asked first: it holds, also if no messages come; if it is refused,
+    none are fetched.
     """
 
     name = "Fetch"

@@ -14,6 +14,16 @@ The row is the truth
     has locked the row: if it stands elsewhere (another process, a seek), what was read ahead is let go, or
     cut.
 
+Going on
+    `fetch` may carry what is done of what was fetched before: a commit, or acks and nacks (`saying`). That
+    holds first, and costs no request, transaction or fsync of its own. Where it is refused, nothing is
+    fetched. Where the fetch has to wait for others, or MongoDB does not answer, it holds all the same.
+
+Durable
+    A transaction that only says how far something was fetched is as durable as any other. Without that a
+    PostgreSQL that has crashed would refuse commits of what it has answered itself. Whoever lets the next
+    fetch carry the commit pays for one.
+
 Waiting
     Who waits holds an `asyncio.Future`, and nothing else. He is woken by a page of the follower, by a
     neighbour who has given something back, and by one look a second for all who wait in the process

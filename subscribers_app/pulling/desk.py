@@ -16,17 +16,16 @@ from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, fetc
 from relaycore.delivering.leasing import Ahead
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
-from relaycore.delivering.settling import Change, meant, settle
-from relaycore.delivering.tokens import Token
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import ledger
 from subscribers_app.pulling.again import Again
 from subscribers_app.pulling.ahead import Source
-from subscribers_app.pulling.asked import NOBODYS, Given, SettingsOutdated, Wanted
+from subscribers_app.pulling.asked import NOBODYS, Given, Leaving, SettingsOutdated, Wanted
 from subscribers_app.pulling.choosing import Choosing
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
+from subscribers_app.pulling.saying import Said
 from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
 
@@ -102,22 +101,26 @@ class Desk:
         if not self._turn.locked():
             self._source.close()
 
-    async def fetch(self, wanted: Wanted) -> Given:
+    async def fetch(self, wanted: Wanted, said: Said | None = None) -> Given:
         """Messages, as soon as there are any; none if none come within the time.
+
+        said: what holds first, whether any come or not
 
         Raises:
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
             SubscriptionUnknown: it was deleted.
             SettingsOutdated: it is set to something else by now. Ask the desk for that.
+            CursorMoved: what is said is refused, and nothing is given.
         """
         self.used_at = time.monotonic()
         until, was_active = self.used_at + wanted.seconds, self._is_active
         least = _LEAST_PATIENCE_SECONDS if self._is_idle else _BUSY_PATIENCE_SECONDS
         patience = max(wanted.seconds, least)
-        gone: asyncio.Future[Any] = asyncio.ensure_future(wanted.until_gone())
+        leaving = Leaving(wanted)
         try:
             try:
                 if self._turn.locked():
+                    await self.say(said)  # It does not wait for those who are before him.
                     async with asyncio.timeout(patience):
                         await self._turn.acquire()
                 else:
@@ -127,67 +130,50 @@ class Desk:
                 return Given(cursor.position, cursor.generation, is_active=self._is_active)
             # From here on it ends by itself: what is leased is answered.
             try:
-                return await self._wait(wanted, until, gone, was_active)
+                return await self._wait(wanted, said, until, leaving, was_active)
             finally:
                 self._turn.release()
                 if self._is_closed and not self._turn.locked():
                     self._source.close()
         finally:
-            gone.cancel()
+            leaving.close()
 
-    async def commit(self, position: str, generation: int | None) -> Cursor:
-        """Everything up to here is done. Mode `cursor`.
+    async def say(self, said: Said | None) -> None:
+        """Have this hold, unless it does already.
 
         Raises:
             CursorMoved: see `Cursor.commit`.
+            Disconnected, SubscriptionUnknown, SettingsOutdated: as `fetch`.
         """
+        if said is None or said.holds:
+            return
+        answer, self._cursor = await clerk().ask(self.known.id, lambda entry: (said.say(entry), entry.cursor))
+        self._hear(said, answer)
 
-        def work(entry: Entry) -> Cursor:
-            entry.cursor = entry.cursor.commit(position, generation)
-            return entry.cursor
-
-        self._cursor = await clerk().ask(self.known.id, work)
-        return self._cursor
-
-    async def settle(self, tokens: Sequence[Token], change: Change) -> Sequence[bool]:
-        """Change what these tokens stand for; of each, whether it was in time.
-
-        Raises:
-            SettingsOutdated: as `fetch`.
-        """
-
-        def work(entry: Entry) -> Sequence[bool] | None:
-            if entry.revision != self.known.revision:
-                return None
-            rows = ledger.find(entry.sql, entry.id, meant(entry.cursor, tokens))
-            settled = settle(entry.cursor, tokens, rows, change, entry.now)
-            if settled.done:
-                ledger.delete(entry.sql, entry.id, settled.done)
-            if settled.changed:
-                ledger.update(entry.sql, entry.id, settled.changed)
-            return settled.in_time
-
-        answers = await clerk().ask(self.known.id, work)
-        if answers is None:
+    def _hear(self, said: Said | None, answer: Any) -> None:
+        """What is said has been committed, with this answer."""
+        if said is None or said.holds:
+            return
+        if answer is None:
             raise SettingsOutdated
-        if any(answers):
+        if said.hold(answer):
             self.wake()  # There is room, or something is due.
-        return answers
 
     # --- fetching ------------------------------------------------------------------------
 
     async def _wait(
-        self, wanted: Wanted, until: float, gone: "asyncio.Future[Any]", was_active: bool
+        self, wanted: Wanted, said: Said | None, until: float, leaving: Leaving, was_active: bool
     ) -> Given:
         """Try, and wait, and try again; until it is paused. Who asked while it was waits for it to go on."""
-        while not gone.done():
+        while not leaving.has_gone():
             self._woken.clear()
-            given = await self._try(wanted, gone)
+            given = await self._try(wanted, said, leaving)
             if not (wanted.seconds or given.messages or given.skipped) and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
-                given = await self._try(wanted, gone, is_to_ask=True)
+                given = await self._try(wanted, said, leaving, is_to_ask=True)
             left = until - time.monotonic()
-            is_over = left <= 0 or gone.done() or self._is_closed or (was_active and not given.is_active)
+            is_over = left <= 0 or leaving.has_gone() or self._is_closed
+            is_over = is_over or (was_active and not given.is_active)
             if given.messages or given.skipped or is_over:
                 return given
             was_active = given.is_active
@@ -196,34 +182,46 @@ class Desk:
             patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
             self._is_idle = True
             try:
-                await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(
+                    {woken, leaving.watch()}, timeout=patience, return_when=asyncio.FIRST_COMPLETED
+                )
             finally:
                 self._is_idle = False
                 woken.cancel()
         return NOBODYS
 
-    async def _try(self, wanted: Wanted, gone: "asyncio.Future[Any]", *, is_to_ask: bool = False) -> Given:
+    async def _try(
+        self, wanted: Wanted, said: Said | None, leaving: Leaving, *, is_to_ask: bool = False
+    ) -> Given:
         """What there is now. `is_to_ask`: after a look at what is stored by now."""
         span = wanted.most if self._choosing.key_of is None else max(wanted.most, _SPAN)
         until = time.monotonic() + _PASSING_SECONDS
         try:
-            cursor = self._cursor or await self._look()
             while True:
-                read = await self._source.stand(cursor)
-                if is_to_ask:
-                    await self._source.ask(_LOOK_SECONDS)
-                await self._source.collect(span, wanted.most_bytes)
-                ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
-                ahead, documents = read.ahead(span, wanted.most_bytes, ripe, is_leased=is_leased)
-                page = _Page(ahead, documents, await self._source.expired())
-                given = await self._give(page, wanted, gone)
+                page = await self._read(wanted, said, span, is_to_ask=is_to_ask)
+                given = await self._give(page, wanted, said, leaving)
                 if given is not None and not (given.has_only_moved and time.monotonic() < until):
                     return given
-                cursor = self._cursor or await self._look()
         except BaseException:
             # What holds is not known, or what was read cannot be gone on with.
             self._cursor = None
             self._source.close()
+            raise
+
+    async def _read(self, wanted: Wanted, said: Said | None, span: int, *, is_to_ask: bool) -> _Page:
+        """What comes above the cursor, where it stands once what is said holds."""
+        cursor = self._cursor or await self._look()
+        try:
+            read = await self._source.stand(cursor if said is None else said.foresee(cursor))
+            if is_to_ask:
+                await self._source.ask(_LOOK_SECONDS)
+            await self._source.collect(span, wanted.most_bytes)
+            ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
+            ahead, documents = read.ahead(span, wanted.most_bytes, ripe, is_leased=is_leased)
+            return _Page(ahead, documents, await self._source.expired())
+        except Exception:
+            # It needs no messages, and PostgreSQL alone.
+            await self.say(said)
             raise
 
     async def _look(self) -> Cursor:
@@ -231,15 +229,16 @@ class Desk:
         self._ahead_ms = now - time.monotonic() * 1000
         return cursor
 
-    async def _give(self, page: _Page, wanted: Wanted, gone: "asyncio.Future[Any]") -> Given | None:
+    async def _give(self, page: _Page, wanted: Wanted, said: Said | None, leaving: Leaving) -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
         ahead, settings = page.ahead, self.known.settings
         again = Again(self.known.channel, self._choosing, ahead.generation, wanted)
         keys = None if self._choosing.key_of is None else ahead.keys
 
-        def work(entry: Entry) -> tuple[Handed | Unread | Outdated | Given | None, Cursor]:
-            if gone.done():
-                return NOBODYS, entry.cursor
+        def work(entry: Entry) -> tuple[Any, Handed | Unread | Outdated | Given | None, Cursor]:
+            answer = None if said is None else said.say(entry)
+            if leaving.has_gone():
+                return answer, NOBODYS, entry.cursor
             standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
             handed: Handed | Unread | Outdated | None
             if self.known.mode == CURSOR:
@@ -250,10 +249,11 @@ class Desk:
                 handed = lease_next(standing, settings, find, ahead, most, now, page.expired, *read)
             if isinstance(handed, Handed):
                 write(entry, handed)
-            return handed, entry.cursor
+            return answer, handed, entry.cursor
 
         while True:
-            handed, self._cursor = await clerk().ask(self.known.id, work)
+            answer, handed, self._cursor = await clerk().ask(self.known.id, work)
+            self._hear(said, answer)
             if isinstance(handed, Handed):
                 return self._given(handed, page, again)
             if isinstance(handed, Outdated):

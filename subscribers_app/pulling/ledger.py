@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
 
@@ -48,8 +49,8 @@ class Standing:
 IDLE_MS: Final = 10_000
 LOCK_MS: Final = 200
 
-_LIMITS: Final = (
-    f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
+_BEGIN: Final = (
+    f"BEGIN; SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
 )
 
 # The time is that after the lock: whoever had it has written times that are not later.
@@ -68,14 +69,32 @@ def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
     return _lock(sql, _LOCK.format(skipping=""), ids)
 
 
-def lock_soon(sql: CursorWrapper, ids: Iterable[int], *, is_skipping: bool) -> dict[int, Standing]:
-    """The same, but no lock is waited for longer than `LOCK_MS` in this transaction.
+def begin(sql: CursorWrapper, ids: Set[int], *, is_skipping: bool) -> dict[int, Standing]:
+    """Begin a transaction, and `lock` in it, in one question.
 
-    It is ended, with its locks, if this process stands still for `IDLE_MS` in the middle of it.
+    No lock is waited for longer than `LOCK_MS` in this transaction. It is ended, with its locks, if this
+    process stands still for `IDLE_MS` in the middle of it.
 
     is_skipping: those that somebody else has locked are left out
     """
-    return _lock(sql, _LIMITS + _LOCK.format(skipping=" SKIP LOCKED" if is_skipping else ""), ids)
+    if not ids:
+        sql.execute(_BEGIN)
+        return {}
+    return _lock(sql, _BEGIN + _LOCK.format(skipping=" SKIP LOCKED" if is_skipping else ""), ids)
+
+
+def end(sql: CursorWrapper, cursors: Sequence[tuple[int, Cursor]], fetched: Set[int]) -> None:
+    """Write where these stand from now on, and commit, in one question. As `write_cursors`."""
+    if cursors:
+        write_cursors(sql, cursors, fetched, "; COMMIT")
+    else:
+        sql.execute("COMMIT")
+
+
+def give_up(connection: BaseDatabaseWrapper) -> None:
+    """End a transaction of `begin`; nothing of it is done."""
+    with connection.cursor() as sql:
+        sql.execute("ROLLBACK")
 
 
 def _lock(sql: CursorWrapper, statement: str, ids: Iterable[int]) -> dict[int, Standing]:
@@ -93,15 +112,18 @@ def existing(sql: CursorWrapper, ids: Iterable[int]) -> set[int]:
 
 
 def write_cursors(
-    sql: CursorWrapper, cursors: Sequence[tuple[int, Cursor]], fetched: Set[int] = frozenset()
+    sql: CursorWrapper,
+    cursors: Sequence[tuple[int, Cursor]],
+    fetched: Set[int] = frozenset(),
+    then: str = "",
 ) -> None:
     """Where these subscriptions stand from now on. `fetched`: which were asked for messages just now."""
     sql.execute(
-        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "
+        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "  # noqa: S608
         "generation = v.generation, "
         "last_fetch_at = CASE WHEN v.was_fetched THEN clock_timestamp() ELSE s.last_fetch_at END "
         "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::boolean[]) "
-        "AS v (id, position, fetched, generation, was_fetched) WHERE s.id = v.id",
+        "AS v (id, position, fetched, generation, was_fetched) WHERE s.id = v.id" + then,
         [
             [id for id, _ in cursors],
             [cursor.position for _, cursor in cursors],

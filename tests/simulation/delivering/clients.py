@@ -13,8 +13,10 @@ from relaycore.delivering.skipping import skip
 from relaycore.errors import CursorMoved
 from relaycore.position import START, before_millisecond, previous_position
 
+from . import saying
 from .channel import Away
 from .ledger import Entry
+from .saying import Said
 from .watch import Given, Reader
 
 if TYPE_CHECKING:
@@ -48,16 +50,28 @@ class Clients:
     # --- mode cursor ------------------------------------------------------------------------
 
     def read(self, reader: Reader) -> Iterator[None]:
-        """Fetch and commit, until it dies."""
+        """Fetch and commit, by calls of their own or by the next fetch, until it dies."""
+        said: Said | None = None
+        position, generation = START, 0
         while self.are_good or self._random.random() > 0.03:
             try:
-                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 4))
+                said = said and said.anew()
+                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 4), said)
                 commits = self._commits.setdefault(reader.name, [])
                 commits.append((answered.position, answered.generation))
                 del commits[:-REMEMBERED]
+                if said is not None:
+                    self._world.watch.told_committed(reader, position, generation)
                 yield
+                said = None
                 for position, generation in self._to_commit(reader):
-                    yield from self._commit(reader, position, generation)
+                    said = saying.commit(self._world.watch, reader, position, generation)
+                    if self._random.random() < 0.5:
+                        yield from self._world.process().say(reader, said)
+                        said = None
+            except CursorMoved:
+                said = None
+                yield
             except Away:
                 yield
 
@@ -77,12 +91,6 @@ class Clients:
             return [(self._world.channel.last, generation)]
         return []
 
-    def _commit(self, reader: Reader, position: str, generation: int) -> Iterator[None]:
-        try:
-            yield from self._world.process().commit(reader, position, generation)
-        except CursorMoved:
-            yield
-
     # --- one by one -------------------------------------------------------------------------
 
     def consume(self, reader: Reader) -> Iterator[None]:
@@ -101,15 +109,24 @@ class Clients:
     # --- mode lease -------------------------------------------------------------------------
 
     def work(self, reader: Reader) -> Iterator[None]:
-        """Fetch and ack, until it dies."""
+        """Fetch and ack, by calls of their own or by the next fetch, until it dies."""
+        said: Said | None = None
+        acked: list[Given] = []
         while self.are_good or self._random.random() > 0.03:
             try:
-                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 3))
+                said = said and said.anew()
+                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 3), said)
+                if said is not None and said.answer:
+                    self._world.watch.told_done(reader, acked)
+                said, acked = None, []
                 leases = self._leases.setdefault(reader.name, [])
                 leases += answered.given
                 del leases[:-REMEMBERED]
                 for given in answered.given:
-                    yield from self._work_on(reader, given)
+                    if self._random.random() < 0.2:
+                        said, acked = self._said(reader, "ack", given, done), [given]
+                    else:
+                        yield from self._work_on(reader, given)
                 if leases and not self.are_good and self._random.random() < 0.4:
                     yield from self._work_on(reader, self._random.choice(leases))
             except Away:
@@ -141,7 +158,11 @@ class Clients:
             self._world.watch.told_done(reader, [given])
 
     def _settle(self, reader: Reader, what: str, given: Given, change: Change) -> Generator[None, None, bool]:
-        return (yield from self._world.process().settle(reader, what, given, change))
+        said = self._said(reader, what, given, change)
+        return bool((yield from self._world.process().say(reader, said)))
+
+    def _said(self, reader: Reader, what: str, given: Given, change: Change) -> Said:
+        return saying.settle(self._world.watch, reader, what, given, change)
 
 
 class Operators:

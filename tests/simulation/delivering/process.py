@@ -7,21 +7,22 @@ import random
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from relaycore.delivering import giving, holding, reading, settling
+from relaycore.delivering import giving, holding, reading
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.holding import Earlier, Held, Reread
 from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import ReadAhead, Wants
-from relaycore.delivering.settling import Change
 from relaycore.delivering.skipping import skip
 from relaycore.delivering.tokens import Token
+from relaycore.errors import CursorMoved
 from relaycore.position import entry_of, first_of, next_position, previous_position
 from relaycore.storing.expiring import Expired
 
 from .channel import Away, Document
 from .ledger import Entry
+from .saying import Said
 from .watch import Given, Reader
 
 if TYPE_CHECKING:
@@ -114,8 +115,11 @@ class Process:
 
     # --- what clients call ------------------------------------------------------------------
 
-    def fetch(self, reader: Reader, most: int) -> Steps[Answered]:
-        return self._in_turn(reader, lambda desk: self._try(desk, most))
+    def fetch(self, reader: Reader, most: int, said: Said | None = None) -> Steps[Answered]:
+        """`said`: holds first."""
+        if said is not None and self._desk_of(reader).is_busy:
+            yield from self.say(reader, said)
+        return (yield from self._in_turn(reader, lambda desk: self._try(desk, most, said)))
 
     def consume(self, reader: Reader) -> Steps[str | None]:
         """As `compat_app.log_queue.reader`: the position of the next message; None: there is nothing more."""
@@ -139,7 +143,7 @@ class Process:
         desk.is_busy = True
         try:
             return (yield from work(desk))
-        except (Away, SetAnew):
+        except (Away, SetAnew, CursorMoved):
             # What holds is not known, or what was read cannot be gone on with.
             desk.cursor = None
             desk.noted = ""
@@ -148,37 +152,15 @@ class Process:
         finally:
             desk.is_busy = False
 
-    def commit(self, reader: Reader, position: str, generation: int) -> Steps[None]:
-        def work(entry: Entry) -> Cursor:
-            entry.cursor = entry.cursor.commit(position, generation)
-            entry.after.append(lambda: self._watch.committed(reader, position, generation))
-            return entry.cursor
-
+    def say(self, reader: Reader, said: Said) -> Steps[Any]:
+        """By itself; what it comes to."""
         yield from self._pause()
-        cursor = self._transact(reader, work)
+        answer, cursor = self._transact(reader, lambda entry: (said.say(entry), entry.cursor))
         yield from self._pause()
-        desk = self._desks.get(reader.name)
-        if desk is not None:
+        said.hold(answer)
+        if (desk := self._desks.get(reader.name)) is not None:
             desk.cursor = cursor
-
-    def settle(self, reader: Reader, what: str, given: Given, change: Change) -> Steps[bool]:
-        """`what`: ack, nack or extend."""
-
-        def work(entry: Entry) -> bool:
-            tokens = [given.token]
-            rows = entry.find(settling.meant(entry.cursor, tokens))
-            settled = settling.settle(entry.cursor, tokens, rows, change, entry.now)
-            entry.delete(settled.done)
-            entry.update(settled.changed)
-            (in_time,) = settled.in_time
-            row = settled.changed[0] if settled.changed else None
-            entry.after.append(lambda: self._watch.settled(reader, what, given, row, in_time=in_time))
-            return in_time
-
-        yield from self._pause()
-        in_time = self._transact(reader, work)
-        yield from self._pause()
-        return in_time
+        return answer
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -187,19 +169,24 @@ class Process:
         if self.is_dead:
             raise Away
 
-    def _try(self, desk: Desk, most: int) -> Steps[Answered]:
+    def _try(self, desk: Desk, most: int, said: Said | None = None) -> Steps[Answered]:
         cursor = desk.cursor or self._ledger.transaction(desk.reader.name, lambda entry: entry.cursor)
         while True:
-            yield from self._pause()
-            early = self._channel.expired
-            read = yield from self._stand(desk, cursor)
-            self._collect(desk, read, most)
-            ripe, is_leased = self._ripe_before(desk.reader), desk.reader.settings is not None
-            ahead, documents = read.ahead(most, _MOST_BYTES, ripe, is_leased=is_leased)
-            yield from self._pause()
-            expired = self._expired(read, early)
-            yield from self._pause()
-            given = yield from self._give(desk, ahead, documents, most, expired)
+            try:
+                yield from self._pause()
+                early = self._channel.expired
+                read = yield from self._stand(desk, cursor if said is None else said.foresee(cursor))
+                self._collect(desk, read, most)
+                ripe, is_leased = self._ripe_before(desk.reader), desk.reader.settings is not None
+                ahead, documents = read.ahead(most, _MOST_BYTES, ripe, is_leased=is_leased)
+                yield from self._pause()
+                expired = self._expired(read, early)
+                yield from self._pause()
+            except Away:
+                if said is not None:
+                    yield from self.say(desk.reader, said)
+                raise
+            given = yield from self._give(desk, ahead, documents, most, expired, said)
             if given is not None:
                 return given
             assert desk.cursor is not None
@@ -320,7 +307,13 @@ class Process:
         return first_of(f"{max(0, self._world.time - reader.delay_ms)}-0")
 
     def _give(
-        self, desk: Desk, ahead: Ahead, documents: Sequence[Document], most: int, expired: Expired
+        self,
+        desk: Desk,
+        ahead: Ahead,
+        documents: Sequence[Document],
+        most: int,
+        expired: Expired,
+        said: Said | None,
     ) -> Steps[Answered | None]:
         reader = desk.reader
 
@@ -343,7 +336,7 @@ class Process:
             return handed, entry.cursor, given
 
         while True:
-            handed, cursor, given = self._transact(reader, work)
+            handed, cursor, given = yield from self._after(reader, said, work)
             desk.cursor = cursor
             yield from self._pause()
             if not isinstance(handed, giving.Unread):
@@ -387,6 +380,15 @@ class Process:
     def _reread_expired(self, early: Expired) -> Expired:
         """After what was read, never before."""
         return self._channel.expired
+
+    def _after(self, reader: Reader, said: Said | None, work: Callable[[Entry], Answer]) -> Steps[Answer]:
+        """In one transaction, which begins with what is said."""
+        if said is None:
+            return self._transact(reader, work)
+        answer, found = self._transact(reader, lambda entry: (said.say(entry), work(entry)))
+        yield from self._pause()
+        said.hold(answer)
+        return found
 
     def _transact(self, reader: Reader, work: Callable[[Entry], Answer]) -> Answer:
         """Nobody is answered before that is committed."""

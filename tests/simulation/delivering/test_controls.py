@@ -17,12 +17,14 @@ from relaycore.delivering.skipping import Noted
 from relaycore.errors import CursorMoved
 from relaycore.storing.expiring import Expired
 
+from . import saying
 from .channel import Away
 from .clients import Operators
 from .ledger import Entry
 from .process import Process
+from .saying import Said
 from .test_delivering import play
-from .watch import Reader
+from .watch import Reader, Watch
 from .world import BACK_MS, READERS
 
 ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
@@ -172,6 +174,35 @@ def test_control_a_commit_that_goes_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Cursor, "commit", back)
     assert searched(8, "cursor")
+
+
+def test_control_a_fetch_that_commits_what_it_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = saying.commit
+
+    def after(watch: Watch, reader: Reader, position: str, generation: int) -> Said:
+        said = commit(watch, reader, position, generation)
+
+        def work(entry: Entry) -> Any:
+            entry.cursor = entry.cursor.fetch(position, generation)
+            return said.work(entry)
+
+        return replace(said, work=work)
+
+    monkeypatch.setattr(saying, "commit", after)
+    assert searched(5, "cursor")
+
+
+def test_control_a_fetch_goes_on_where_its_commit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    say = Said.say
+
+    def anyhow(self: Said, entry: Entry) -> Any:
+        try:
+            return say(self, entry)
+        except CursorMoved:
+            return None
+
+    monkeypatch.setattr(Said, "say", anyhow)
+    assert searched(5, "cursor")
 
 
 # --- 4: tokens name their attempt -----------------------------------------------------------------

@@ -32,6 +32,7 @@ HAPPENED = {
     "has waited",
     "others are looked for",
     "somebody else has stepped",
+    "committed with a fetch",
 }
 
 Schedule = list[tuple]  # type: ignore[type-arg]

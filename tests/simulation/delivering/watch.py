@@ -209,6 +209,13 @@ class Watch:
         self._require(5, position <= book.upto, "a commit past what anybody was given counts")
         book.owed -= {one for one in book.owed if one <= min(position, book.upto)}
 
+    def told_committed(self, reader: Reader, position: str, generation: int) -> None:
+        """Somebody who has said it with a fetch is answered."""
+        book = self.books[reader.name]
+        left = {one for one in book.owed - book.excused if one <= position}
+        self._require(5, not left or book.generation != generation, "answered, and it does not hold")
+        self.happened["committed with a fetch"] += 1
+
     def stepped(self, reader: Reader, position: str) -> None:
         """This message is handed out and done."""
         book = self.books[reader.name]

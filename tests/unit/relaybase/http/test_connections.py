@@ -116,3 +116,76 @@ def test_a_head_behind_such_a_body_still_has_its_bounds() -> None:
         connection.connection_lost(None)
 
     asyncio.run(talk())
+
+
+class Packets(Wire):
+    """What goes out at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets: list[bytes] = []
+
+    def write(self, data: Any) -> None:
+        self.packets.append(bytes(data))
+        super().write(data)
+
+    def writelines(self, parts: Any) -> None:
+        self.write(b"".join(parts))
+
+
+async def _told(app: Any, request: bytes = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") -> Packets:
+    config, wire = Config(app, log_config=None), Packets()
+    config.load()
+    connection = Connection(config, ServerState(), {})
+    connection.connection_made(wire)
+    connection.data_received(request)
+    async with asyncio.timeout(5):
+        while not connection.cycle.response_complete:
+            await asyncio.sleep(0)
+        while len(wire.statuses()) < request.count(b"GET ") + request.count(b"HEAD "):
+            await asyncio.sleep(0)
+    connection.connection_lost(None)
+    return wire
+
+
+def _answering(*pieces: bytes, turns: int = 0) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        length = b"%d" % sum(map(len, pieces))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+        for number, piece in enumerate(pieces):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": piece, "more_body": number < len(pieces) - 1})
+
+    return app
+
+
+def test_the_head_of_an_answer_goes_out_with_its_body() -> None:
+    wire = asyncio.run(_told(_answering(b"abc")))
+    assert len(wire.packets) == 1
+    assert wire.written.endswith(b"content-length: 3\r\n\r\nabc")
+
+
+def test_only_the_first_piece_waits_for_nothing() -> None:
+    wire = asyncio.run(_told(_answering(b"a", b"b", b"c")))
+    assert [packet[-1:] for packet in wire.packets] == [b"a", b"b", b"c"]
+
+
+def test_the_head_does_not_wait_for_a_body_that_does_not_come_at_once() -> None:
+    wire = asyncio.run(_told(_answering(b"a", b"b", turns=3)))
+    assert [packet[-1:] for packet in wire.packets] == [b"\n", b"a", b"b"]
+
+
+def test_answers_to_requests_sent_together_keep_their_order() -> None:
+    request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" * 2
+    wire = asyncio.run(_told(_answering(b"abc"), request))
+    assert len(wire.statuses()) == 2
+    assert [packet[-3:] for packet in wire.packets] == [b"abc", b"abc"]
+
+
+def test_a_head_without_a_body_goes_out_before_the_connection_is_closed() -> None:
+    request = b"HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    wire = asyncio.run(_told(_answering(b"abc"), request))
+    assert wire.is_closed
+    assert wire.written.endswith(b"\r\n\r\n")
+    assert len(wire.statuses()) == 1

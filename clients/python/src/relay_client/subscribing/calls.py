@@ -121,9 +121,18 @@ def undelivered(name: str, *, since: datetime | None, page_size: int | None) -> 
     return Call("GET", with_parameters(_path(name, "undelivered"), since=iso(since), limit=page_size))
 
 
-def fetch(name: str, *, messages: int | None, size: int | None, seconds: float | None) -> Call:
-    """Messages from where it stands."""
-    wanted = {"max": messages, "max_bytes": size, "wait_seconds": seconds}
+def fetch(
+    name: str,
+    *,
+    messages: int | None,
+    size: int | None,
+    seconds: float | None,
+    commit: str | None = None,
+    generation: int | None = None,
+) -> Call:
+    """Messages from where it stands, once what is done of those before holds."""
+    wanted: dict[str, Any] = {"max": messages, "max_bytes": size, "wait_seconds": seconds}
+    wanted |= {"commit": commit, "generation": generation}
     body = {name: value for name, value in wanted.items() if value is not None}
     return sending("POST", _path(name, "fetch"), body)
 
