@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from pymongo.errors import PyMongoError
 
 from live import archive
-from messages_app.searching.following import Feed, Follower
+from messages_app.searching.feed import Feed, handed
+from messages_app.searching.following import Follower
 from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.following.places import Page
 from relaycore.live.ring import Ring
@@ -167,7 +168,9 @@ class Tail:
             self._sweep()
 
     async def _turn(self, topics: Iterable[Topic]) -> None:
-        taken = [(topic, topic.feed.below(), self._take(topic)) for topic in topics]
+        # At one instant: of what comes in a later turn of the follower nothing is put before what is lower.
+        said = handed([topic.feed for topic in topics])
+        taken = [(topic, said[topic.feed][0], self._take(topic, said[topic.feed][1])) for topic in topics]
         gone = await self._deleted(taken)
         for topic, below, pages in taken:
             topic.ring.note(gone.get(topic.channel, NOTHING), below)
@@ -178,10 +181,9 @@ class Tail:
         for watcher in {watcher: None for topic, _, _ in taken for watcher in topic.watchers}:
             watcher.wake()
 
-    def _take(self, topic: Topic) -> list[Page]:
-        """All that there is, also behind an error: `below` speaks of all of it."""
+    def _take(self, topic: Topic, count: int) -> list[Page]:
         pages: list[Page] = []
-        while True:
+        for _ in range(count):
             try:
                 page = topic.feed.take(0)
             except UnfitServer as exc:
@@ -191,10 +193,10 @@ class Tail:
             except Exception as exc:  # Whatever the follower could not do, it does it again.
                 self._say(exc)
                 continue
-            if page is None:
-                return pages
-            pages.append(page)
-            self._is_failing = False
+            if page is not None:
+                pages.append(page)
+                self._is_failing = False
+        return pages
 
     async def _deleted(self, taken: Sequence[tuple[Topic, str, Sequence[Page]]]) -> dict[str, Expired]:
         """What was on record as deleted after these pages were read, never before. Until somebody says so."""
