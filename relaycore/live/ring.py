@@ -81,10 +81,13 @@ class Ring:
 
         What was deleted above where it was asked last may have been deleted before it could be read.
         """
-        if expired.upto >= self._checked:
-            self.holes.append(Skip(self.newest, expired.upto, max(1, expired.messages - self._expired)))
-        self._checked = max(self._checked, below)
+        if expired.upto >= self._checked and expired.messages > self._expired:
+            self.holes.append(Skip(self.newest, expired.upto, expired.messages - self._expired))
+        self._checked = below
         self._expired = max(self._expired, expired.messages)
+        # What is deleted is not shown from here for much longer than from the archive.
+        while self.first < self.head and self.entry(self.first).position <= expired.upto:
+            self._let_go()
 
     def append(self, documents: Sequence[Document]) -> None:
         """What comes next, in the order of positions, above all that is here."""
@@ -92,21 +95,19 @@ class Ring:
             entry = Entry(document, self._total)
             self._total = entry.upto
             self._entries.append(entry)
-        self.below = max(self.below, self.newest + _BEHIND)
+        self.know(self.below)
         self.shrink(self._most_bytes)
 
     def know(self, below: str) -> None:
-        """Everything of the channel that stands below this is here by now."""
-        self.below = max(self.below, below)
+        """Everything of the channel that stands below this is here by now. After a loss that may be less."""
+        self.below = max(below, self.newest + _BEHIND)
 
     def shrink(self, most_bytes: int) -> None:
         """Let go what is too much; the last one stays."""
         while self.head - self.first > 1 and (
             self.head - self.first > self._most_messages or self.size > most_bytes
         ):
-            self.floor = self._entries[self._passed].position
-            self.first += 1
-            self._passed += 1
+            self._let_go()
         # All at once from time to time: each time would cost as much as the ring is long.
         if self._passed > len(self._entries) // 8:
             del self._entries[: self._passed]
@@ -142,6 +143,11 @@ class Ring:
     def waiting(self, start: int) -> int:
         """Bytes that stand from this number on."""
         return self._total - self._upto(max(start, self.first))
+
+    def _let_go(self) -> None:
+        self.floor = self._entries[self._passed].position
+        self.first += 1
+        self._passed += 1
 
     def _at(self, number: int) -> int:
         return number - self.first + self._passed
