@@ -31,6 +31,7 @@ from live.archive import Standing
 from live.counting import COUNTS
 from live.gaps import Gaps
 from live.pages import Pages
+from live.present import Present
 from live.rights import Rights
 from live.tails import Tail, Topic
 from live.viewer import Shown, Viewer, Wanted
@@ -67,6 +68,7 @@ class Hub:
         self.pages = Pages(settings.RELAY_LIVE_PAGES_BYTES)
         self.gaps = Gaps()
         self.rights = Rights()
+        self._said = Present(self.presence)
         self._tails: dict[int, Tail] = {}
         self._viewers: dict[Viewer, None] = {}
         self._by_holder: Counter[str] = Counter()
@@ -214,6 +216,7 @@ class Hub:
                 self._cut_slow(time.monotonic())
                 await self.rights.look(list(self._viewers))
                 await self.gaps.look(self._viewers)
+                await self._said.look()
                 if time.monotonic() - self._stood_at > _STANDING_SECONDS:
                     await self._stands()
             except Exception as exc:  # Whatever it is: in a second it is tried again.
