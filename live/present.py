@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Mapping
 
-from relaybase.redis import presence
 from relaybase.connections import async_redis
+from relaybase.redis import presence
 
 
 class Present:

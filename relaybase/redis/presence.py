@@ -45,7 +45,7 @@ def watchers(client: redis.Redis, channels: Sequence[str]) -> list[int]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    processes = client.zrange(keys.WATCHING, 0, -1) if channels else []
+    processes: Any = client.zrange(keys.WATCHING, 0, -1) if channels else []
     with client.pipeline(transaction=False) as pipeline:
         for key in processes:
             pipeline.hmget(key, channels)

@@ -53,3 +53,8 @@ def test_what_is_packed_works_alone(client: Path, tmp_path: Path) -> None:
         "import { live, LiveError } from 'relay-live'; console.log(typeof live, LiveError.name);"
     )
     assert run(NODE, str(script), cwd=room) == "function LiveError\n"
+
+
+def test_the_admin_has_the_same_script() -> None:
+    served = ROOT / "relayproject" / "static" / "relay" / "relay-live.js"
+    assert served.read_text() == (CLIENT / "src" / "index.js").read_text()

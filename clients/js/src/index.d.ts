@@ -21,6 +21,8 @@ export interface LiveOptions {
   since?: "earliest" | Date | string;
   /** Which messages are wanted, as a filter policy of SNS. */
   filter?: Record<string, unknown>;
+  /** What it is about: "body", if not given. */
+  filterScope?: "body" | "attributes";
 
   /** A message, in the order of its channel; `id` is what to go on from. */
   onMessage: (message: Message, id: string) => void;

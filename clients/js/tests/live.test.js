@@ -119,6 +119,7 @@ test("it asks for what is wanted, and goes on behind what it was given before", 
       channels: ["a&b", "größe"],
       since,
       filter: { kind: ["x"] },
+      filterScope: "attributes",
       token: "rly_SECRET",
       until: "id-3",
     });
@@ -126,6 +127,7 @@ test("it asks for what is wanted, and goes on behind what it was given before", 
     assert.deepEqual(asked.getAll("channel"), ["a&b", "größe"]);
     assert.equal(asked.get("since"), "2026-11-26T12:00:00.000Z");
     assert.equal(asked.get("filter"), '{"kind":["x"]}');
+    assert.equal(asked.get("filter_scope"), "attributes");
     assert.equal(asked.get("last_event_id"), null);
     assert.ok(relay.requests.every((request) => request.headers.authorization === "Bearer rly_SECRET"));
     assert.ok(relay.requests.every((request) => !String(request.asked).includes("SECRET")));

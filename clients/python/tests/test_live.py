@@ -389,10 +389,12 @@ def test_a_close_ends_a_task_that_waits(says: bytes) -> None:
     async def watch(port: int) -> None:
         async with AsyncClient(f"http://127.0.0.1:{port}", KEY) as client:
             live = client.live("orders")
-            asyncio.get_running_loop().call_later(
-                0.3, lambda: closing.append(asyncio.ensure_future(live.close()))
-            )
-            closing: list[asyncio.Future[None]] = []
+
+            async def close() -> None:
+                await asyncio.sleep(0.3)
+                await live.close()
+
+            closing = asyncio.create_task(close())
             began = time.monotonic()
             assert [type(one) async for one in live.events()] == [Message] * (says == SAYS["one message"])
             assert 0.2 < time.monotonic() - began < 1.5

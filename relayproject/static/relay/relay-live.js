@@ -115,10 +115,13 @@ class Live {
   }
 
   async #address() {
-    const { channels, ticket, since, filter } = this.#options;
+    const { channels, ticket, since, filter, filterScope } = this.#options;
     const asked = new URLSearchParams(channels.map((channel) => ["channel", channel]));
     if (filter !== undefined) {
       asked.set("filter", JSON.stringify(filter));
+    }
+    if (filterScope !== undefined) {
+      asked.set("filter_scope", filterScope);
     }
     if (this.#id !== "") {
       asked.set("last_event_id", this.#id);

@@ -25,6 +25,7 @@ from relay_client.rows import (
     rows_of,
 )
 from relay_client.streams import Streams
+from relay_client.subscribing.calls import Scope
 from relay_client.subscribing.subscriptions import Subscriptions
 from relay_client.watching.live import Live
 from relay_client.watching.rows import Told
@@ -80,17 +81,18 @@ class Client:
         after: str | None = None,
         since: Since | None = None,
         filter: Mapping[str, Any] | None = None,
+        filter_scope: Scope | None = None,
         told: Told | None = None,
         silence_seconds: float = 45.0,
     ) -> Live:
         """What is stored of these channels (up to 50), as it is stored.
 
         It begins behind `after`, the `id` of an earlier one, else at `since`, else now. `filter`: a filter
-        policy. `told`: is called with what comes besides messages; without it what is not as it should be
-        stands in the log. Relay says something each 15 s: a connection that brings nothing for
-        `silence_seconds` is opened anew.
+        policy, of the body unless `filter_scope` is "attributes". `told`: is called with what comes besides
+        messages; without it what is not as it should be stands in the log. Relay says something each 15 s:
+        a connection that brings nothing for `silence_seconds` is opened anew.
         """
-        trail = Trail(channels, after=after, since=since, filter=filter)
+        trail = Trail(channels, after=after, since=since, filter=filter, filter_scope=filter_scope)
         streams = Streams(
             self._address, silence_seconds=silence_seconds, verify=self._verify, transport=self._transport
         )

@@ -42,6 +42,7 @@ class Trail:
         after: str | None,
         since: Since | None,
         filter: Mapping[str, Any] | None,
+        filter_scope: str | None = None,
     ) -> None:
         if not 1 <= len(channels) <= MOST_CHANNELS or isinstance(channels, str):
             raise ValueError(f"1 to {MOST_CHANNELS} channels can be watched at once.")
@@ -54,6 +55,7 @@ class Trail:
         self.channels = tuple(channels)
         self._since = iso(since) if isinstance(since, datetime) else since
         self._filter = None if filter is None else json.dumps(filter, default=dict)
+        self._filter_scope = filter_scope
         self._stream = EventStream()
         self._is_open = False
         self._retry_seconds: float | None = None
@@ -68,6 +70,7 @@ class Trail:
             channel=self.channels,
             since=None if self.id else self._since,
             filter=self._filter,
+            filter_scope=self._filter_scope,
         )
         return Call("GET", path, accept=EVENTS, last_event_id=self.id)
 
