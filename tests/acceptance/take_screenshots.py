@@ -68,8 +68,9 @@ def _look_live(page: Page, stack: Stack, scheme: str) -> None:
     page.get_by_role("link", name="orders", exact=True).click()
     page.locator("#relay-live .pill.good").wait_for()
     chance = random.Random(7)
-    for number in range(7):
-        stack.redis.publish("orders", _message(chance, 9000 + number))
+    first = {"light": 9000, "dark": 9100}[scheme]  # Equal texts would be stored once.
+    for number in range(first, first + 7):
+        stack.redis.publish("orders", _message(chance, number))
         page.wait_for_timeout(700)
     page.locator("#relay-live").scroll_into_view_if_needed()
     page.wait_for_timeout(3500)

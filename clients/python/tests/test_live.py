@@ -186,11 +186,15 @@ def test_without_somebody_to_be_told_it_stands_in_the_log(caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG, "relay_client")
     relay = WatchedRelay(10, iter([Break(status=503)] * 3))
     assert len(list(client_of(relay).live("orders"))) == 10
-    said = [record.getMessage() for record in caplog.records]
+    said = [record.getMessage() for record in caplog.records if record.name == "relay_client"]
     assert len(said) == 3, "one that it is away, one gap, one reset"
     assert all(KEY not in line and "text 1" not in line for line in said)
     assert (
         said[2] == "live: messages are missing that are not stored any more (retention, 2 messages at most)"
+    )
+    assert said[1] == (
+        "live: what was published from 2026-11-26 11:00:00+00:00 to 2026-11-26 11:00:05+00:00 was not heard "
+        "(disconnected), at most 3 messages"
     )
 
 

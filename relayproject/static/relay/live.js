@@ -97,7 +97,8 @@ function begin() {
     onState: (state) => watching !== null && say(state),
     onError: (error) => {
       note.hidden = false;
-      note.textContent = error.message;
+      const isRefused = error.status === 401 || error.status === 403;
+      note.textContent = isRefused ? "You are logged out, or may not view messages any more." : error.message;
     },
   });
 }
