@@ -13,6 +13,7 @@ import pytest
 
 from relay_client import AsyncClient, Client, Forbidden, Message, NotFound, Unauthorized
 from tests.acceptance.stack import ROOT, Stack
+from tests.acceptance.test_live_page import make, publish
 from tests.acceptance.test_processes_come_back import answers
 from tests.node import NODE, environment, installed
 
@@ -102,15 +103,14 @@ def kill_web(stack: Stack, wait_until: Wait) -> None:
 
 def test_who_watches_misses_nothing_while_the_web_is_killed(stack: Stack, wait_until: Wait) -> None:
     channel = "watched by three"
-    stack.http.post("/api/v1/channels", json={"channel": channel}).raise_for_status()
+    make(stack, channel)
     sent: list[str] = []
     ways = (thread_that_watches, task_that_watches, script_that_watches)
     with ways[0](stack, channel) as a, ways[1](stack, channel) as b, ways[2](stack, channel) as c:
         for part in range(KILLS + 1):
             for _ in range(MESSAGES // (KILLS + 1)):
                 sent.append(f"message {len(sent)}")
-                answer = stack.http.post(f"/api/v1/channels/{channel}/messages", content=sent[-1])
-                assert answer.status_code == 202
+                publish(stack, channel, sent[-1])
                 time.sleep(0.005)
             wait_until(lambda: a and b and c, seconds=20, what="all three are there")
             if part < KILLS:
@@ -130,11 +130,12 @@ def test_a_right_that_is_missing_is_said(stack: Stack) -> None:
         next(iter(client.live("watched by three")))
 
 
-def test_it_goes_on_from_an_id_that_was_kept(stack: Stack) -> None:
+def test_it_goes_on_from_an_id_that_was_kept(stack: Stack, wait_until: Wait) -> None:
     channel = "kept"
-    stack.http.post("/api/v1/channels", json={"channel": channel}).raise_for_status()
+    make(stack, channel)
     for number in range(5):
-        stack.http.post(f"/api/v1/channels/{channel}/messages?confirm=stored", content=str(number))
+        publish(stack, channel, str(number))
+    wait_until(lambda: len(stack.texts(channel)) == 5)
     with Client(stack.info["web"], stack.info["token"]) as client:
         with client.live(channel, since="earliest") as live:
             first: list[Message] = []

@@ -25,7 +25,9 @@ def make(stack: Stack, channel: str) -> None:
 
 
 def publish(stack: Stack, channel: str, text: str | bytes) -> None:
-    stack.http.post(f"/api/v1/channels/{channel}/messages", content=text).raise_for_status()
+    kind = "text/plain" if isinstance(text, str) else "application/octet-stream"
+    address, headers = f"/api/v1/channels/{channel}/messages", {"Content-Type": kind}
+    stack.http.post(address, content=text, headers=headers).raise_for_status()
 
 
 def open_page(page: Page, stack: Stack, channel: str) -> None:
