@@ -1,10 +1,15 @@
-"""What this process has shown to those who watch, counted: for `/metrics`.
+"""What this process has shown to those who watch, counted for `/metrics`; and who is here, for everybody.
 
 The hub of an event loop is not asked: metrics are read in a thread.
 """
 
+import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Final
+
+from relaybase.connections import async_redis
+from relaybase.redis import presence
 
 
 class Counts:
@@ -23,3 +28,21 @@ class Counts:
 
 COUNTS: Final = Counts()
 """Of this process. Each number is changed by its event loop alone."""
+
+
+class Present:
+    """Of one event loop. `present`: how many watch each channel in it."""
+
+    def __init__(self, present: Callable[[], Mapping[str, int]]) -> None:
+        self._present = present
+        self._said_at = float("-inf")
+
+    async def look(self) -> None:
+        """Say it, if that is some time ago.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        if (now := time.monotonic()) - self._said_at >= presence.SAY_SECONDS:
+            self._said_at = now
+            await presence.say(async_redis(), self._present())

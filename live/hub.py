@@ -29,10 +29,9 @@ from django.conf import settings
 
 from live import archive
 from live.archive import Standing
-from live.counting import COUNTS
+from live.counting import COUNTS, Present
 from live.gaps import Gaps
 from live.pages import Pages
-from live.present import Present
 from live.rights import Rights
 from live.tails import Tail, Topic
 from live.viewer import Shown, Viewer, Wanted
@@ -78,6 +77,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
         self._is_failing = False
+        self._trouble = ""
 
     # --- for doors -----------------------------------------------------------------------
 
@@ -108,6 +108,16 @@ class Hub:
         """How many are connected, here."""
         return len(self._viewers)
 
+    @property
+    def trouble(self) -> str:
+        """What keeps somebody from being shown more at this moment; empty: nothing."""
+        return next((tail.trouble for tail in self._tails.values() if tail.trouble), self._trouble)
+
+    def close(self) -> None:
+        """The event loop is about to end: nothing is followed any more."""
+        for tail in self._tails.values():
+            tail.close()
+
     def stop(self) -> None:
         """The process is about to end: everybody is sent away, and nobody is let in."""
         self._is_stopping = True
@@ -132,6 +142,7 @@ class Hub:
         if not self._is_failing:
             self._is_failing = True
             log.warning("live: the archive is not read: %s", one_line(exc))
+        self._trouble = one_line(exc)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -197,7 +208,7 @@ class Hub:
             for viewer in list(self._viewers):
                 viewer.leave(ARCHIVE)
         self._standing, self._stood_at = found, began
-        self._is_failing = False
+        self._is_failing, self._trouble = False, ""
         return found
 
     async def _watch(self) -> None:

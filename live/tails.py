@@ -66,6 +66,8 @@ class Tail:
         self._dirty: dict[Topic, None] = {}
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.trouble = ""
+        """What the follower could not do last; empty: it can."""
 
     @property
     def topics(self) -> Iterable[Topic]:
@@ -172,12 +174,14 @@ class Tail:
         try:
             while (page := topic.feed.take(0)) is not None:
                 pages.append(page)
+            self.trouble = ""
         except UnfitServer as exc:
             log.warning("live: %s", exc)
             self._drop(topic)
             for watcher in list(topic.watchers):
                 watcher.leave(DIVIDED)
         except Exception as exc:  # Whatever the follower could not do, it does it again.
+            self.trouble = one_line(exc)
             log.info(
                 "live: nothing is read of a channel: %s", one_line(exc), extra={"channel": topic.channel}
             )
@@ -193,6 +197,7 @@ class Tail:
                 return dict(zip(channels, found, strict=True))
             except (Disconnected, PyMongoError) as exc:
                 log.info("live: nobody says what was deleted: %s", one_line(exc))
+                self.trouble = one_line(exc)
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     def _sweep(self) -> None:
