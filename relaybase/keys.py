@@ -27,11 +27,11 @@ DEPLOYMENT = f"{STREAM}:deployment"
 """The identity of the deployment to which the streams belong (`leases_app.deployment`)."""
 
 WATCHING = f"{STREAM}:watching"
-"""A sorted set: the keys of `watching`, by when they were written."""
+"""A list: the keys of `watching`, the one that was written last first."""
 
 
 def watching(process: str) -> str:
-    """A hash: how many watch each channel live in a process (`relaybase.redis.presence`)."""
+    """JSON: how many watch each channel live in a process (`relaybase.redis.presence`)."""
     return f"{STREAM}:watching:{process}"
 
 

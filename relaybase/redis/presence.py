@@ -4,9 +4,9 @@ A process that dies says nothing, and is forgotten. So the number is that of som
 for people; nothing is decided by it.
 """
 
+import json
 import os
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,8 +17,9 @@ from relaybase import keys
 
 SAY_SECONDS: Final = 2.0
 FORGET_SECONDS: Final = 7
-_LONG_AGO_SECONDS: Final = 3600.0
-"""Who has said nothing for so long is not asked any more. Clocks need not agree better than that."""
+
+_MOST_NAMED: Final = 1000
+"""So many times are kept that a process has said something: of 100 processes the last ten of each."""
 
 
 async def say(client: redis.asyncio.Redis, present: Mapping[str, int]) -> None:
@@ -27,15 +28,11 @@ async def say(client: redis.asyncio.Redis, present: Mapping[str, int]) -> None:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    key, now = keys.watching(f"{socket.gethostname()}:{os.getpid()}"), time.time()
-    async with client.pipeline(transaction=True) as pipeline:
-        pipeline.delete(key)
-        if present:
-            counts: Any = dict(present)
-            pipeline.hset(key, mapping=counts)
-            pipeline.expire(key, FORGET_SECONDS)
-        pipeline.zadd(keys.WATCHING, {key: now})
-        pipeline.zremrangebyscore(keys.WATCHING, "-inf", now - _LONG_AGO_SECONDS)
+    key = keys.watching(f"{socket.gethostname()}:{os.getpid()}")
+    async with client.pipeline(transaction=False) as pipeline:
+        pipeline.set(key, json.dumps(dict(present)), ex=FORGET_SECONDS)
+        pipeline.lpush(keys.WATCHING, key)
+        pipeline.ltrim(keys.WATCHING, 0, _MOST_NAMED - 1)
         await pipeline.execute()
 
 
@@ -45,9 +42,9 @@ def watchers(client: redis.Redis, channels: Sequence[str]) -> list[int]:
     Raises:
         redis.RedisError: Redis does not answer.
     """
-    processes: Any = client.zrange(keys.WATCHING, 0, -1) if channels else []
+    named: Any = client.lrange(keys.WATCHING, 0, _MOST_NAMED - 1) if channels else []
     with client.pipeline(transaction=False) as pipeline:
-        for key in processes:
-            pipeline.hmget(key, channels)
-        found = pipeline.execute()
-    return [sum(int(counts[at] or 0) for counts in found) for at in range(len(channels))]
+        for key in dict.fromkeys(named):
+            pipeline.get(key)
+        found = [json.loads(said) for said in pipeline.execute() if said is not None]
+    return [sum(present.get(channel, 0) for present in found) for channel in channels]
