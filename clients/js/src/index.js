@@ -47,6 +47,7 @@ export function bytesOf(message) {
 class Live {
   #site;
   #options;
+  #asked;
   #EventSource;
   #source = null;
   #asking = null;
@@ -73,6 +74,7 @@ class Live {
     if (options.token !== undefined && this.#EventSource === globalThis.EventSource) {
       throw new TypeError("This EventSource sends no headers, so it cannot send a token. Use a ticket.");
     }
+    this.#asked = this.#question();
     this.#open();
   }
 
@@ -95,17 +97,23 @@ class Live {
     try {
       address = await this.#address();
     } catch {
-      this.#again();
+      this.#again(); // There is no ticket now.
       return;
     }
     if (this.#state === "closed") {
       return;
     }
     const { withCredentials = false, token } = this.#options;
-    const source = new this.#EventSource(address, {
-      withCredentials,
-      ...(token !== undefined && { fetch: (to, init) => fetch(to, this.#authorized(init)) }),
-    });
+    let source;
+    try {
+      source = new this.#EventSource(address, {
+        withCredentials,
+        ...(token !== undefined && { fetch: (to, init) => fetch(to, this.#authorized(init)) }),
+      });
+    } catch (error) {
+      this.#fail(new LiveError(0, "", `Relay cannot be there: ${error.message}`));
+      return;
+    }
     this.#source = source;
     source.addEventListener("open", () => this.#say("live"));
     source.addEventListener("error", (event) => this.#broken(source, address, event));
@@ -114,8 +122,9 @@ class Live {
     }
   }
 
-  async #address() {
-    const { channels, ticket, since, filter, filterScope } = this.#options;
+  /** What is asked each time. */
+  #question() {
+    const { channels, since, filter, filterScope } = this.#options;
     const asked = new URLSearchParams(channels.map((channel) => ["channel", channel]));
     if (filter !== undefined) {
       asked.set("filter", JSON.stringify(filter));
@@ -123,10 +132,18 @@ class Live {
     if (filterScope !== undefined) {
       asked.set("filter_scope", filterScope);
     }
-    if (this.#id !== "") {
-      asked.set("last_event_id", this.#id);
-    } else if (since !== undefined) {
+    if (since !== undefined) {
       asked.set("since", since instanceof Date ? since.toISOString() : since);
+    }
+    return asked;
+  }
+
+  async #address() {
+    const { ticket } = this.#options;
+    const asked = new URLSearchParams(this.#asked);
+    if (this.#id !== "") {
+      asked.delete("since");
+      asked.set("last_event_id", this.#id);
     }
     const given = typeof ticket === "function" ? await ticket() : ticket;
     if (given !== undefined) {

@@ -231,8 +231,16 @@ test("closed, it is closed at once and for good", async () => {
   });
 });
 
+test("an address that cannot be one is an error", async () => {
+  const { error, states } = await watch("ht!tp://[");
+  assert.equal(error.status, 0);
+  assert.match(error.message, /cannot be there/);
+  assert.equal(states.at(-1), "closed");
+});
+
 test("what cannot be meant is refused", () => {
   const onMessage = () => {};
+  assert.throws(() => live("", { channels: "a", onMessage, EventSource, since: new Date("no") }), RangeError);
   assert.throws(() => live("", { channels: [], onMessage, EventSource }), /at least one/);
   assert.throws(() => live("", { channels: "a", EventSource }), /onMessage/);
   assert.throws(() => live("", { channels: "a", onMessage, EventSource: undefined }), /EventSource/);

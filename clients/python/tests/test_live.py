@@ -333,7 +333,7 @@ def test_a_close_ends_a_thread_that_waits(says: bytes, is_https: bool) -> None:
         closer.start()
         began = time.monotonic()
         seen = [type(one) for one in live.events()]
-        assert 0.2 < time.monotonic() - began < 1.5
+        assert 0.2 < time.monotonic() - began < 5
         assert seen == [Message] * (says == SAYS["one message"])
         closer.join()
         with pytest.raises(Closed):
@@ -403,7 +403,7 @@ def test_a_close_ends_a_task_that_waits(says: bytes) -> None:
             closing = asyncio.create_task(close())
             began = time.monotonic()
             assert [type(one) async for one in live.events()] == [Message] * (says == SAYS["one message"])
-            assert 0.2 < time.monotonic() - began < 1.5
+            assert 0.2 < time.monotonic() - began < 5
             await closing
             with pytest.raises(Closed):
                 await anext(live.events())
