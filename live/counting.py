@@ -3,10 +3,14 @@
 The hub of an event loop is not asked: metrics are read in a thread.
 """
 
+import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
+
+import redis
 
 from relaybase.connections import async_redis
 from relaybase.redis import presence
@@ -36,13 +40,16 @@ class Present:
     def __init__(self, present: Callable[[], Mapping[str, int]]) -> None:
         self._present = present
         self._said_at = float("-inf")
+        self._saying: asyncio.Task[None] | None = None
 
-    async def look(self) -> None:
-        """Say it, if that is some time ago.
-
-        Raises:
-            redis.RedisError: Redis does not answer.
-        """
-        if (now := time.monotonic()) - self._said_at >= presence.SAY_SECONDS:
+    def look(self) -> None:
+        """Have it said, if that is some time ago. Who calls waits for nothing."""
+        is_saying = self._saying is not None and not self._saying.done()
+        if not is_saying and (now := time.monotonic()) - self._said_at >= presence.SAY_SECONDS:
             self._said_at = now
+            self._saying = asyncio.create_task(self._say())
+
+    async def _say(self) -> None:
+        # Without Redis nobody is told, and nobody could ask.
+        with contextlib.suppress(redis.RedisError):
             await presence.say(async_redis(), self._present())

@@ -103,13 +103,20 @@ class Viewer:
     reason: why it has to go; None: it has not
     """
 
+    # There may be ten thousand of them.
+    __slots__ = (
+        *("_hub", "_not_before", "_on_cut", "_sending_since", "_waiting", "_waits_until"),
+        *("is_woken", "owed", "reason", "topics", "wanted"),
+    )
+
     def __init__(self, hub: House, wanted: Wanted, owed: Owed, topics: Mapping[str, Topic]) -> None:
         self.wanted = wanted
         self.owed = owed
         self.topics = topics
         self.reason: str | None = None
         self._hub = hub
-        self._is_woken = False
+        self.is_woken = False
+        """There may be something since it took last."""
         self._waiting: asyncio.Future[None] | None = None
         self._sending_since: float | None = None
         self._on_cut: Callable[[], object] | None = None
@@ -123,7 +130,7 @@ class Viewer:
 
         Reads the archive if it must. While that does not answer there is nothing.
         """
-        self._is_woken = False
+        self.is_woken = False
         while self.reason is None:
             found = self.owed.next(SEND_BYTES)
             if found is None or isinstance(found, Told):
@@ -133,7 +140,7 @@ class Viewer:
                 if shown.entries:
                     return shown
                 # A filter takes nothing of a long history: others go on, and its place may be said.
-                self._is_woken = True
+                self.is_woken = True
                 await asyncio.sleep(0)
                 return None
             if not await self._read(found):
@@ -145,7 +152,7 @@ class Viewer:
         now = time.monotonic()
         if now < self._not_before < now + seconds:
             seconds, is_exact = self._not_before - now, True
-        if self._is_woken or self.reason is not None or seconds <= 0:
+        if self.is_woken or self.reason is not None or seconds <= 0:
             return
         loop = asyncio.get_running_loop()
         self._waiting = waiting = loop.create_future()
@@ -188,7 +195,7 @@ class Viewer:
 
     def wake(self) -> None:
         """There may be something for it."""
-        self._is_woken = True
+        self.is_woken = True
         self._let_go()
 
     def leave(self, reason: str) -> None:
