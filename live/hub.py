@@ -28,7 +28,7 @@ from django.conf import settings
 
 from live import archive
 from live.archive import Standing
-from live.counting import COUNTS
+from live.counting import COUNTS, Present
 from live.gaps import Gaps
 from live.pages import Pages
 from live.rights import Rights
@@ -63,6 +63,7 @@ class Hub:
         self.pages = Pages(settings.RELAY_LIVE_PAGES_BYTES)
         self.gaps = Gaps()
         self.rights = Rights()
+        self._said = Present(self.presence)
         self._tails: dict[int, Tail] = {}
         self._viewers: dict[Viewer, None] = {}
         self._by_holder: Counter[str] = Counter()
@@ -72,6 +73,7 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
         self._is_failing = False
+        self._trouble = ""
 
     # --- for doors -----------------------------------------------------------------------
 
@@ -102,6 +104,16 @@ class Hub:
         """How many are connected, here."""
         return len(self._viewers)
 
+    @property
+    def trouble(self) -> str:
+        """What keeps somebody from being shown more at this moment; empty: nothing."""
+        return next((tail.trouble for tail in self._tails.values() if tail.trouble), self._trouble)
+
+    def close(self) -> None:
+        """The event loop is about to end: nothing is followed any more."""
+        for tail in self._tails.values():
+            tail.close()
+
     def stop(self) -> None:
         """The process is about to end: everybody is sent away, and nobody is let in."""
         self._is_stopping = True
@@ -127,6 +139,7 @@ class Hub:
         if not self._is_failing:
             self._is_failing = True
             log.warning("live: the archive is not read: %s", one_line(exc))
+        self._trouble = one_line(exc)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -206,7 +219,7 @@ class Hub:
             for viewer in list(self._viewers):
                 viewer.leave(ARCHIVE)
         self._standing, self._stood_at = found, began
-        self._is_failing = False
+        self._is_failing, self._trouble = False, ""
         return found
 
     async def _watch(self) -> None:
@@ -218,6 +231,7 @@ class Hub:
                 self.pages.let_go()
                 await self.rights.look(list(self._viewers))
                 await self.gaps.look(self._viewers)
+                self._said.look()
                 if time.monotonic() - self._stood_at > _STANDING_SECONDS:
                     await self._stands()
             except Exception as exc:  # Whatever it is: in a second it is tried again.

@@ -71,7 +71,8 @@ class Tail:
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._read_at = ""
-        self._is_failing = False
+        self.trouble = ""
+        """Why nothing is read, since something was read last; empty: nothing speaks against it."""
 
     @property
     def topics(self) -> Iterable[Topic]:
@@ -195,7 +196,7 @@ class Tail:
                 continue
             if page is not None:
                 pages.append(page)
-                self._is_failing = False
+                self.trouble = ""
         return pages
 
     async def _deleted(self, taken: Sequence[tuple[Topic, str, Sequence[Page]]]) -> dict[str, Expired]:
@@ -212,9 +213,9 @@ class Tail:
 
     def _say(self, exc: Exception) -> None:
         """Once, until something is read again."""
-        if not self._is_failing:
-            self._is_failing = True
+        if not self.trouble:
             log.info("live: nothing is read for now: %s", one_line(exc))
+        self.trouble = one_line(exc)
 
     def _sweep(self) -> None:
         now = self._loop.time()

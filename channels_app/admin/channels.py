@@ -30,6 +30,7 @@ SHOWN = (
     "partition",
     "heard_since",
     "complete_since",
+    "watching",
     "stored",
     "minute",
     "hour",
@@ -188,6 +189,12 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def policy(self, channel: Channel) -> str:
         """As a word."""
         return str(channel.policy)
+
+    @admin.display(description="watching live")
+    def watching(self, channel: Any) -> str:
+        """How many, in all processes."""
+        count = channel.known.watching
+        return "unknown: Redis does not answer" if count is None else f"{count:,}"
 
     @admin.display(description="messages stored")
     def stored(self, channel: Any) -> str:
