@@ -13,6 +13,7 @@
     ├── TooMuchAtOnce      a request brings more than one may
     ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
+    ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
     ├── SubscriptionUnknown  no such subscription
@@ -73,6 +74,10 @@ class BadMessage(RelayError, ValueError):
     def __init__(self, text: str, index: int | None = None) -> None:
         super().__init__(text)
         self.index = index
+
+
+class BadEventId(RelayError, ValueError):
+    """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
 
 
 class MessageTooLarge(BadMessage):

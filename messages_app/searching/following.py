@@ -53,8 +53,6 @@ from relaycore.layout import Layout
 log = logging.getLogger(__name__)
 
 _PARTING_SECONDS: Final = 2.0
-
-
 Told = Callable[[], object]
 """Is called whenever there is something to take, in the thread of the reader, and under its lock."""
 
@@ -91,17 +89,18 @@ class Feed:
         """Have it looked now: all that is stored by now says a page at the tail, of this turn or later."""
         return self._reader.ask(self._cursor)
 
-    def put(self, page: Page) -> None:
-        """Hand it out. For the reader."""
-        self._put(page)
+    def below(self) -> str:
+        """Below this there is nothing that is not handed out, or to be taken. To be asked before `take`."""
+        return self._reader.below(self._cursor)
 
     def fail(self, error: Exception) -> None:
         """Tell the subscriber, once for each time that it asks. For the reader."""
         if not self._has_failed:
             self._has_failed = True
-            self._put(error)
+            self.put(error)
 
-    def _put(self, found: Page | Exception) -> None:
+    def put(self, found: Page | Exception) -> None:
+        """Hand it out. For the reader."""
         self._box.put(found)
         if self._told is not None:
             self._told()
@@ -195,10 +194,7 @@ class Reader:
         return first
 
     def join(self, channel: str | None, after: str, told: Told | None = None) -> Feed | None:
-        """One more; None if the last one has left, and this reader has come to its end.
-
-        None, too, if this reader is of no use any more: another one may be.
-        """
+        """One more; None if the last one has left, or this reader is of no use any more."""
         with self._lock:
             is_over = self._is_closed or self._is_unfit
             joined = None if is_over else self._add(channel, after, told)
@@ -227,6 +223,11 @@ class Reader:
             turn = self._following.ask(cursor)
         self._wake()
         return turn
+
+    def below(self, cursor: Cursor) -> str:
+        """Below this it was handed everything."""
+        with self._lock:
+            return self._following.below(cursor)
 
     def close(self) -> None:
         """End."""

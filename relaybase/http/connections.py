@@ -6,11 +6,15 @@ headers trickle in) has `HEAD_SECONDS` for its headers, which have `MOST_HEAD_BY
 for all who wait: `Crowd`. A request that is under way does not count; its body has bounds of its own
 (`bodies`). uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
 
+An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
+broken off, and is told when the server is about to stop.
+
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -26,6 +30,15 @@ WAITING: Final = Crowd(512, 256)
 """Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
 
 
+_EXTENSION: Final = "relay.connection"
+
+
+def connection_of(scope: Mapping[str, Any]) -> "Connection | None":
+    """The connection of a request; None: it came in another way, as in tests."""
+    found: Connection | None = scope.get("extensions", {}).get(_EXTENSION)
+    return found
+
+
 class Connection(HttpToolsProtocol):
     """One connection."""
 
@@ -36,6 +49,8 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._is_in_body = False
+        self.on_stop: Callable[[], object] | None = None
+        """Is called when the server is about to stop, while an answer is under way."""
 
     def connection_made(self, transport: Any) -> None:
         """It is there, and nothing has been asked."""
@@ -62,6 +77,8 @@ class Connection(HttpToolsProtocol):
         """A request has begun."""
         self._is_in_body = True
         self._go_on()
+        scope: dict[str, Any] = cast(Any, self.scope)
+        scope.setdefault("extensions", {})[_EXTENSION] = self
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -74,6 +91,16 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._wait()
+
+    def shutdown(self) -> None:
+        """The server is about to stop."""
+        super().shutdown()
+        if self.on_stop is not None:
+            self.on_stop()
+
+    def break_off(self) -> None:
+        """At once, without what has not been sent: a client that takes nothing would hold it open."""
+        self.transport.abort()
 
     def _wait(self) -> None:
         if self._place is None:

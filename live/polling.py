@@ -1,0 +1,41 @@
+"""Long poll: the same as server-sent events, in answers of JSON, for clients without streams."""
+
+import time
+from typing import Any
+
+from live.counting import COUNTS
+from live.sse import frames
+from live.viewer import Shown, Viewer
+from messages_app.searching.rows import row
+from relaycore.live.owed import CAUGHT_UP
+from relaycore.live.ring import Entry
+
+MOST_BYTES = 4 << 20
+"""An answer has no more once it has as many."""
+
+
+async def poll(viewer: Viewer, seconds: float, most: int) -> dict[str, Any]:
+    """Messages and events as soon as there are any; none if none come within the time."""
+    until = time.monotonic() + seconds
+    entries: list[Entry] = []
+    events: list[dict[str, Any]] = []
+    size = 0
+    while viewer.reason is None:
+        found = await viewer.take()
+        if isinstance(found, Shown):
+            entries += found.entries
+            size += sum(entry.size for entry in found.entries)
+            if len(entries) >= most or size >= MOST_BYTES:
+                break
+        elif found is not None:
+            events.append(frames.as_json(found))
+        elif entries or any(event["event"] != CAUGHT_UP for event in events) or time.monotonic() >= until:
+            break
+        else:
+            await viewer.wait(until - time.monotonic())
+    COUNTS.delivered["poll"] += len(entries)
+    return {
+        "messages": [row(dict(entry.document)) for entry in entries],
+        "id": viewer.owed.place,
+        "events": events,
+    }

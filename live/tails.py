@@ -1,0 +1,206 @@
+"""The tail of each channel that is watched: its ring, filled from the process's one follower."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+from pymongo.errors import PyMongoError
+
+from live import archive
+from messages_app.searching.following import Feed, Follower
+from relaycore.errors import Disconnected, UnfitServer, one_line
+from relaycore.following.places import Page
+from relaycore.live.ring import Ring
+from relaycore.storing.expiring import NOTHING
+from subscribers_app.pulling.archive import expired
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 1.0
+"""A ring of which nothing comes is told so often up to where it has everything."""
+
+LINGER_SECONDS: Final = 30.0
+"""So long a channel is followed after the last one has left: who comes again finds what he has missed."""
+
+_AGAIN_SECONDS: Final = 1.0
+
+DIVIDED: Final = "divided"
+"""Why somebody has to go: what is followed is divided otherwise by now."""
+
+
+class Watcher(Protocol):
+    """Somebody who is told that there is something."""
+
+    def wake(self) -> None:
+        """There is something in one of the rings."""
+
+    def leave(self, reason: str) -> None:
+        """What is followed is of no use any more."""
+
+
+class Topic:
+    """One channel that is followed."""
+
+    def __init__(self, channel: str, ring: Ring, feed: Feed, *, is_listened: bool) -> None:
+        self.channel = channel
+        self.ring = ring
+        self.feed = feed
+        self.is_listened = is_listened
+        self.watchers: dict[Watcher, None] = {}
+        self.left_at = float("-inf")
+        self.merged = 0
+        """So many watchers put it together with others, and want to know how far it is known."""
+
+
+class Tail:
+    """The channels of one partition, in one event loop."""
+
+    def __init__(self, follower: Callable[[], Follower], most_bytes: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._follower = follower
+        self._most_bytes = most_bytes
+        self._topics: dict[str, Topic] = {}
+        self._opening: dict[str, asyncio.Task[Topic]] = {}
+        self._dirty: dict[Topic, None] = {}
+        self._woken = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def topics(self) -> Iterable[Topic]:
+        """Those that are followed."""
+        return self._topics.values()
+
+    async def topic(self, channel: str) -> Topic:
+        """The tail of this channel, followed from now on.
+
+        Raises:
+            Disconnected, UnfitServer, PyMongoError, django.db.Error: as `archive.follow`.
+        """
+        if (found := self._topics.get(channel)) is not None:
+            found.left_at = self._loop.time()
+            return found
+        opening = self._opening.get(channel)
+        if opening is None:
+            opening = self._opening[channel] = asyncio.create_task(self._open(channel))
+            opening.add_done_callback(lambda _: self._opening.pop(channel))
+        # Who stops waiting does not take it from the others.
+        return await asyncio.shield(opening)
+
+    def watch(self, topics: Iterable[Topic], watcher: Watcher) -> None:
+        """Wake this one from now on."""
+        watched = list(topics)
+        for topic in watched:
+            topic.watchers[watcher] = None
+            topic.merged += len(watched) > 1
+            if self._topics.get(topic.channel) is not topic:
+                watcher.leave(DIVIDED)
+
+    def unwatch(self, topics: Iterable[Topic], watcher: Watcher) -> None:
+        """No more."""
+        watched = list(topics)
+        for topic in watched:
+            del topic.watchers[watcher]
+            topic.merged -= len(watched) > 1
+            topic.left_at = self._loop.time()
+
+    def close(self) -> None:
+        """Follow nothing any more."""
+        if self._task is not None:
+            self._task.cancel()
+        for topic in self._topics.values():
+            topic.feed.close()
+        self._topics.clear()
+
+    # --- inside --------------------------------------------------------------------------
+
+    async def _open(self, channel: str) -> Topic:
+        opened = await asyncio.to_thread(
+            archive.follow, self._follower(), channel, lambda: self._tell(channel)
+        )
+        ring = Ring(channel, opened.floor, self._most_bytes)
+        topic = Topic(channel, ring, opened.feed, is_listened=opened.is_listened)
+        self._topics[channel] = topic
+        topic.left_at = self._loop.time()
+        self._mark(channel)  # Something may have come before it was here.
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        return topic
+
+    def _tell(self, channel: str) -> None:
+        """In the follower's thread."""
+        with contextlib.suppress(RuntimeError):  # The event loop has ended.
+            self._loop.call_soon_threadsafe(self._mark, channel)
+
+    def _mark(self, channel: str) -> None:
+        if (topic := self._topics.get(channel)) is not None:
+            self._dirty[topic] = None
+            self._woken.set()
+
+    async def _run(self) -> None:
+        """Until nothing is followed."""
+        while self._topics:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+            self._woken.clear()
+            dirty = self._dirty or self._topics.values()
+            # Whoever puts channels together waits for all of them.
+            merged = [topic for topic in self._topics.values() if topic.merged]
+            self._dirty = {}
+            try:
+                await self._turn(dict.fromkeys([*dirty, *merged]))
+            except Exception as exc:  # Whatever it is: the next turn goes on with what was not put away.
+                log.error("live: a turn failed", exc_info=exc)
+                await asyncio.sleep(_AGAIN_SECONDS)
+            self._sweep()
+
+    async def _turn(self, topics: Iterable[Topic]) -> None:
+        taken = [(topic, topic.feed.below(), self._take(topic)) for topic in topics]
+        for topic, below, pages in taken:
+            for page in pages:
+                await self._put(topic, page)
+            topic.ring.know(below)
+        # At once: who watches several of them finds all of them known.
+        for watcher in {watcher: None for topic, _, _ in taken for watcher in topic.watchers}:
+            watcher.wake()
+
+    def _take(self, topic: Topic) -> list[Page]:
+        pages: list[Page] = []
+        try:
+            while (page := topic.feed.take(0)) is not None:
+                pages.append(page)
+        except UnfitServer as exc:
+            log.warning("live: %s", exc)
+            self._drop(topic)
+            for watcher in list(topic.watchers):
+                watcher.leave(DIVIDED)
+        except Exception as exc:  # Whatever the follower could not do, it does it again.
+            log.info(
+                "live: nothing is read of a channel: %s", one_line(exc), extra={"channel": topic.channel}
+            )
+        return pages
+
+    async def _put(self, topic: Topic, page: Page) -> None:
+        """A page was read after this; what was deleted before it could be read is on record by now."""
+        if not page.messages:
+            return
+        while True:
+            try:
+                gone = await expired(topic.channel, page.read_at)
+                break
+            except (Disconnected, PyMongoError) as exc:
+                log.info("live: nobody says what was deleted: %s", one_line(exc))
+                await asyncio.sleep(_AGAIN_SECONDS)
+        topic.ring.append(page.messages, gone or NOTHING)
+
+    def _sweep(self) -> None:
+        now = self._loop.time()
+        for topic in list(self._topics.values()):
+            if not topic.watchers and now - topic.left_at > LINGER_SECONDS:
+                self._drop(topic)
+
+    def _drop(self, topic: Topic) -> None:
+        if self._topics.pop(topic.channel, None) is not None:
+            self._dirty.pop(topic, None)
+            topic.feed.close()
