@@ -1,33 +1,29 @@
 """The ASGI application in front of the others: whoever watches is answered here."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db import connection
 from django.http import QueryDict
-from rest_framework.exceptions import PermissionDenied, Throttled
+from rest_framework.exceptions import Throttled
 
-from access_app.remembering import Holder, Remembered
-from channels_app import presence
+from access_app.remembering import Remembered
 from live import asking
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
+from live.entering import require_channel, require_right
 from live.hub import Viewer, Wanted, hub
 from live.polling import poll
 from live.sse.stream import GONE, RawHeaders, Stream, send_away
-from messages_app.publishing.door import channel as known_channel
 from relaybase import logs
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.connections import connection_of
 from relaybase.http.hot import Answer, Endpoint, Request, limit, plain
 from relaybase.http.hot.answers import AnswerWriter, of_error, raw
 from relaybase.http.hot.application import holder_of
-from relaycore.errors import ChannelUnknown
 from relaycore.rights import READ
 
 log = logging.getLogger(__name__)
@@ -155,14 +151,14 @@ class LiveDoor:
         """In the order of REST framework's views. None: it has had all that it wants."""
         request = call.request
         holder: Any = await holder_of(self._authority, call.key)
-        _require(holder, call.channel)
+        require_right(holder, call.channel)
         if (allowance := await limit.count(holder.who)) is not None and allowance.is_exceeded:
             raise Throttled(allowance.seconds)
         asked = asking.read(request.query_params, request.headers, call.channel)
         for name in asked.channels:
-            _require(holder, name)
+            require_right(holder, name)
         for name in asked.channels:
-            await _exists(name)
+            await require_channel(name)
         if asked.is_done and not call.is_poll:
             return asked, None
         hub().rights.authority = self._authority
@@ -195,26 +191,6 @@ class LiveDoor:
 
     def _headers(self, call: _Call, request_id: str) -> RawHeaders:
         return [*self._fixed[call.is_https], (_REQUEST_ID, request_id.encode())]
-
-
-def _require(holder: Holder, channel: str | None) -> None:
-    if (refusal := holder.refusal(READ, channel)) is not None:
-        raise PermissionDenied(refusal)
-
-
-async def _exists(name: str) -> None:
-    """Nothing, if there is or was such a channel. Of one that there is, memory says so."""
-    try:
-        await known_channel(name)
-    except ChannelUnknown:
-        await asyncio.to_thread(_existed, name)
-
-
-def _existed(name: str) -> None:
-    try:
-        presence.require(name)
-    finally:
-        connection.close()
 
 
 def _why(answer: Answer) -> str:

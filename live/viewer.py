@@ -108,6 +108,8 @@ class Viewer:
         self.owed = owed
         self.topics = topics
         self.reason: str | None = None
+        self.on_wake: Callable[[], object] | None = None
+        """Is called when `wait` would end. For who waits for several viewers at once."""
         self._hub = hub
         self._is_woken = False
         self._waiting: asyncio.Future[None] | None = None
@@ -152,6 +154,10 @@ class Viewer:
         finally:
             timer.cancel()
             self._waiting = None
+
+    def rest_seconds(self) -> float:
+        """So long there is no use in asking it again, unless it is woken."""
+        return max(0.0, self._not_before - time.monotonic())
 
     @contextmanager
     def sending(self, cut: Callable[[], object] | None = None) -> Iterator[None]:
@@ -198,6 +204,8 @@ class Viewer:
     def _let_go(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+        if self.on_wake is not None:
+            self.on_wake()
 
     async def _look(self, run: Run) -> Shown:
         before, after = self.owed.around(run.walk)

@@ -67,7 +67,7 @@ class Connection(WebSocketsSansIOProtocol):
             super().shutdown()
 
     def break_off(self) -> None:
-        """At once, without what has not been read: a client that reads nothing would hold it open for ever."""
+        """At once, without what has not been read: a client that reads nothing would hold it open."""
         self.transport.abort()
 
     async def send(self, message: Any) -> None:

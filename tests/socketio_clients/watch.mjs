@@ -3,7 +3,7 @@
 //
 //   node watch.mjs '{"library": "socket.io-client", "url": ..., "transports": [...], "token": ..., "join": [...]}'
 //
-// It remembers the last id of each channel, and says it whenever it connects again: nothing else is needed to
+// It remembers the last position in each channel, and says it whenever it connects again: nothing else is needed to
 // miss nothing.
 
 import { createInterface } from "node:readline";
@@ -12,6 +12,7 @@ const wanted = JSON.parse(process.argv[2]);
 const { io } = await import(wanted.library);
 const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
+// {"forgets": true}: it does not, and begins anew each time.
 const last = new Map((wanted.join ?? []).map(({ channel, after }) => [channel, after]));
 const socket = io(wanted.url, {
   transports: wanted.transports,
@@ -26,13 +27,13 @@ socket.on("connect", () => say({ connect: socket.io.engine.transport.name }));
 socket.on("disconnect", (reason) => say({ disconnect: reason }));
 socket.on("connect_error", (error) => say({ connect_error: error.message, data: error.data ?? null }));
 socket.io.on("reconnect", (attempt) => say({ reconnect: attempt }));
-socket.on("message", (row, id) => {
-  last.set(row.channel, id);
-  say({ message: row, id });
+socket.on("message", (row, position) => {
+  if (!wanted.forgets) last.set(row.channel, position);
+  say({ message: row, position });
 });
-for (const name of ["gap", "reset", "joined", "left", "closing"]) {
+for (const name of ["joined", "caught-up", "gap", "reset", "left", "closing"]) {
   socket.on(name, (told) => {
-    if (told.id) last.set(told.channel, told.id);
+    if (told.position && !wanted.forgets) last.set(told.channel, told.position);
     say({ [name]: told });
   });
 }

@@ -1,0 +1,149 @@
+"""The ASGI application in front of the others: what is below `/socket.io/` is answered here."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from access_app.remembering import Remembered
+from live.socketio.sockets import Sockets
+from relaybase.connections import one_per_loop
+from relaybase.http import bodies
+from relaybase.http.bodies import Application, Receive, Send
+from relaybase.http.connections import connection_of
+from relaybase.http.hot import plain
+from relaybase.http.websockets import MOST_BYTES
+
+PATH: Final = "/socket.io"
+
+_RETRY_AFTER_SECONDS: Final = b"2"
+
+NOT_PROPER: Final = (
+    "Nothing is answered here under the name by which it was asked for (RELAY_ALLOWED_HOSTS), "
+    "or not without HTTPS."
+)
+FULL: Final = "As many sockets are here as may be (RELAY_LIVE_CONNECTIONS). Come again."
+
+
+class SocketIO:
+    """Answers what is below `PATH`, and hands on everything else that is no WebSocket."""
+
+    def __init__(self, otherwise: Application, authority: Remembered) -> None:
+        self._otherwise = otherwise
+        self._sockets = one_per_loop(lambda: Sockets(authority, is_same_origin))
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in {"http", "websocket"}:
+            await self._otherwise(scope, receive, send)
+        elif plain.path_of(scope).rstrip("/") == PATH:
+            await self._serve(scope, receive, send)
+        elif kind == "websocket":
+            # Nobody else speaks it.
+            await _refuse(scope, receive, send, 404, "There is no WebSocket at this address.")
+        else:
+            await self._otherwise(scope, receive, send)
+
+    async def _serve(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        sockets = self._sockets()
+        scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
+        headers = {**dict(scope["headers"]), b"accept": b"*/*"}
+        if not plain.way_of({**scope, "scheme": scheme}, headers).is_plain:
+            await _refuse(scope, receive, send, 400, NOT_PROPER)
+            return
+        session = _session_of(scope)
+        if not session and sockets.is_full:
+            await _refuse(scope, receive, send, 503, FULL)
+            return
+        if scope["type"] == "websocket":
+            await sockets.engine.handle_request(scope, _spoken(receive), send)
+        elif scope["method"] == "POST":
+            await self._post(sockets, scope, receive, send)
+        else:
+            await self._poll(sockets, session, scope, receive, send)
+
+    async def _post(self, sockets: Sockets, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        try:
+            body = await bodies.whole(receive, MOST_BYTES, bodies.peer_of(scope), bodies.OF_STRANGERS)
+        except bodies.Gone:
+            return
+        except bodies.Refused as exc:
+            await _refuse(scope, receive, send, exc.status, str(exc))
+            return
+        length = (b"content-length", b"%d" % len(body))
+        others = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+        await sockets.engine.handle_request({**scope, "headers": [*others, length]}, _read(body), send)
+
+    async def _poll(
+        self, sockets: Sockets, session: str, scope: dict[str, Any], receive: Receive, send: Send
+    ) -> None:
+        connection, socket = connection_of(scope), sockets.engine.sockets.get(session)
+        if connection is None or socket is None:
+            await sockets.engine.handle_request(scope, receive, send)
+            return
+        outbox = socket.queue
+        before = outbox.break_off
+        outbox.break_off, connection.on_stop = connection.break_off, outbox.stop
+        try:
+            await sockets.engine.handle_request(scope, receive, send)
+        finally:
+            connection.on_stop = None
+            if outbox.break_off == connection.break_off:
+                outbox.break_off = before
+
+
+def is_same_origin(origin: str, environ: Mapping[str, Any]) -> bool:
+    """Whether a page comes from where it is answered."""
+    try:
+        return urlsplit(origin).netloc == environ.get("HTTP_HOST")
+    except ValueError:
+        return False
+
+
+def _session_of(scope: Mapping[str, Any]) -> str:
+    """The session that a request belongs to; empty: it begins one."""
+    try:
+        return parse_qs(scope["query_string"].decode()).get("sid", [""])[0]
+    except ValueError:
+        return ""
+
+
+def _spoken(receive: Receive) -> Receive:
+    """What comes by a WebSocket, up to the first that is no packet of Engine.IO."""
+
+    async def hear() -> Mapping[str, Any]:
+        event = await receive()
+        if event["type"] == "websocket.receive" and (event.get("text") or "x")[0] not in _PACKETS:
+            return {"type": "websocket.disconnect", "code": _NOT_UNDERSTOOD}
+        return event
+
+    return hear
+
+
+def _read(body: bytes) -> Receive:
+    async def hear() -> Mapping[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return hear
+
+
+async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, status: int, why: str) -> None:
+    kind = "http"
+    if scope["type"] == "websocket":
+        if (await receive())["type"] != "websocket.connect":
+            return
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            await send({"type": "websocket.close"})
+            return
+        kind = "websocket.http"
+    body = why.encode()
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+    if status == _UNAVAILABLE:
+        headers.append((b"retry-after", _RETRY_AFTER_SECONDS))
+    await send({"type": f"{kind}.response.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.response.body", "body": body})
+
+
+_SCHEMES: Final = {"ws": "http", "wss": "https"}
+_PACKETS: Final = frozenset("0123456")
+_NOT_UNDERSTOOD: Final = 1007
+_UNAVAILABLE: Final = 503

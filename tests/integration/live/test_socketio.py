@@ -1,0 +1,173 @@
+"""Socket.IO, as public clients speak it: the newest and the oldest 4.x, by each of their transports."""
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Any
+
+import pytest
+from websockets.sync.client import connect
+
+from access_app import tokens
+from access_app.models import Token
+from relaycore.rights import parse
+from tests.integration.live.page import BOTH, NEWEST, OLDEST, POLLING, WEBSOCKET, Page
+from tests.integration.pulling.conftest import Client
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+CLIENTS = [
+    pytest.param(library, transports, id=f"{library}-{'-'.join(transports)}")
+    for library in (NEWEST, OLDEST)
+    for transports in (POLLING, WEBSOCKET, BOTH)
+]
+
+
+@pytest.mark.parametrize(("library", "transports"), CLIENTS)
+def test_shows_what_is_stored_from_joining_on(
+    client: Client, channel: str, library: str, transports: list[str]
+) -> None:
+    client.publish(channel, "before")
+    with Page(client.url, client.key, library=library, transports=transports) as page:
+        page.first("connect")
+        joined = page.ask("join", {"channel": channel})
+        assert joined["ok"] is True
+        client.publish(channel, "one", "zwei €", "x" * 70_000)
+        client.publish(channel, "four")
+        page.wait(lambda: len(page.texts()) == 4)
+        assert page.texts() == ["one", "zwei €", "x" * 70_000, "four"]
+        assert page.ask("leave", {"channel": channel}) == {"ok": True}
+        client.publish(channel, "after")
+        assert page.ask("join", {"channel": channel, "after": joined["position"]})["ok"] is True
+        page.wait(lambda: len(page.texts()) == 9)
+        assert page.texts()[4:] == ["one", "zwei €", "x" * 70_000, "four", "after"]
+
+
+def test_a_message_is_the_row_that_the_api_has(client: Client, channel: str) -> None:
+    with Page(client.url, client.key, join=[{"channel": channel}]) as page:
+        page.first("joined")
+        client.publish(channel, "one")
+        row = page.first("message")
+        request = urllib.request.Request(
+            f"{client.url}/api/v1/messages/{row['id']}", headers={"Authorization": f"Bearer {client.key}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            stored = json.loads(answer.read())
+    assert {name: stored[name] for name in row} == row
+
+
+def test_goes_on_after_any_position(client: Client, channel: str) -> None:
+    client.publish(channel, "one", "two", "three")
+    with Page(client.url, client.key, join=[{"channel": channel, "after": "earliest"}]) as page:
+        page.wait(lambda: len(page.texts()) == 3)
+        caught_up = page.first("caught-up")
+        places = [one["position"] for one in page.said if "message" in one]
+        rows = page.all("message")
+    for after in (places[0], rows[0]["position"]):
+        with Page(client.url, client.key, join=[{"channel": channel, "after": after}]) as page:
+            page.wait(lambda: len(page.texts()) == 2)
+            assert page.texts() == ["two", "three"]
+    client.publish(channel, "four")
+    with Page(client.url, client.key, join=[{"channel": channel, "after": caught_up["position"]}]) as page:
+        assert page.first("message")["message"] == "four"
+        assert page.texts() == ["four"]
+
+
+def test_what_is_asked_wrongly_is_answered_with_what_to_do(client: Client, channel: str) -> None:
+    with Page(client.url, client.key) as page:
+        page.first("connect")
+        for data, status, said in (
+            ({"channel": "there-is-none"}, 404, "there-is-none"),
+            ({"channel": channel, "after": "yesterday"}, 400, "event id"),
+            ({"channel": channel, "after": 7}, 400, "after"),
+            ({"channel": 7}, 400, "channel"),
+            ({"channel": channel, "since": "now"}, 400, "channel and after"),
+            (None, 400, "object"),
+        ):
+            answer = page.ask("join", data)
+            assert answer["ok"] is False
+            assert answer["error"]["status"] == status, answer
+            assert said in answer["error"]["detail"]
+        assert page.ask("publish", {"channel": channel})["error"]["status"] == 400
+        assert page.ask("connect_", {})["ok"] is False
+        # It is connected all the same.
+        assert page.ask("join", {"channel": channel})["ok"] is True
+
+
+@pytest.mark.parametrize("key", [None, "", "wrong", 7, {"a": 1}])
+def test_without_a_valid_token_nobody_is_let_in(client: Client, key: Any) -> None:
+    with Page(client.url, key) as page:
+        page.first("connect_error")
+        assert page.all("connect") == []
+        refused = next(one for one in page.said if "connect_error" in one)
+        assert refused["data"]["status"] in {400, 401}
+        assert refused["connect_error"] == refused["data"]["detail"]
+
+
+def test_only_what_the_token_may_read_is_joined(client: Client, operator: Any, channel: str) -> None:
+    key = tokens.make("narrow", operator, parse([{"scope": "read", "channels": ["other.*"]}]))[1]
+    with Page(client.url, key) as page:
+        page.first("connect")
+        answer = page.ask("join", {"channel": channel})
+        assert answer["ok"] is False
+        assert answer["error"]["status"] == 403
+    with Page(client.url, key, join=[{"channel": channel}]) as page:
+        assert page.first("connect_error")
+        assert page.all("connect") == []
+
+
+@pytest.mark.parametrize("transports", [POLLING, WEBSOCKET], ids=["polling", "websocket"])
+def test_who_loses_his_token_is_cut_and_does_not_come_again(
+    client: Client, operator: Any, channel: str, transports: list[str]
+) -> None:
+    key = tokens.make("passing", operator, Token.Scope.READ)[1]
+    with Page(client.url, key, transports=transports, join=[{"channel": channel}]) as page:
+        page.first("joined")
+        client.publish(channel, "one")
+        page.wait(lambda: page.texts() == ["one"])
+        Token.objects.get(name="passing").delete()
+        began = time.monotonic()
+        page.first("disconnect")
+        assert time.monotonic() - began < 5
+        client.publish(channel, "two")
+        time.sleep(1)
+        assert page.texts() == ["one"]
+        assert len(page.all("connect")) == 1
+
+
+def test_what_is_no_packet_ends_the_socket_and_nothing_else(client: Client, channel: str) -> None:
+    url = client.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
+    auth = json.dumps({"token": client.key})
+    for hostile in (
+        *("", "x", "9", "4", "4x", "45", "451-[]", "42", "42{}", "42[]", "42[1]", "4" + "[" * 60_000),
+        *("43[]", "41", "40/other,", '42["connect",{},{}]', b"\x00", "42" + '["join"' * 5_000),
+        '42["join",' + "9" * 60_000 + "]",
+    ):
+        with connect(url, proxy=None) as raw:
+            assert str(raw.recv(10)).startswith("0{")
+            raw.send(f"40{auth}")
+            assert str(raw.recv(10)).startswith("40{")
+            raw.send(hostile)
+            raw.send("2probe")
+    with Page(client.url, client.key, join=[{"channel": channel}]) as page:
+        page.first("joined")
+        client.publish(channel, "one")
+        assert page.first("message")["message"] == "one"
+
+
+def test_nobody_else_is_answered_by_websocket(client: Client) -> None:
+    with pytest.raises(Exception, match="404"):
+        connect(client.url.replace("http", "ws") + "/api/v1/channels", proxy=None)
+
+
+def test_a_page_of_another_origin_is_not_let_in(client: Client) -> None:
+    url = client.url + "/socket.io/?EIO=4&transport=polling"
+    for origin, status in ((client.url, 200), ("https://elsewhere.example", 400)):
+        request = urllib.request.Request(url, headers={"Origin": origin})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                found = answer.status
+        except urllib.error.HTTPError as exc:
+            found = exc.code
+        assert found == status
