@@ -87,8 +87,10 @@ def follow(follower: Follower, channel: str, told: Told) -> Opened:
         connection.close()
 
 
-def read(channels: frozenset[str], after: str) -> Page:
+def read(channels: frozenset[str], after: str, floor: str) -> Page:
     """What the archive has of these channels, all of one partition, above a position.
+
+    floor: of the rings, as it was before
 
     Raises:
         Disconnected, UnfitServer, PyMongoError, django.db.Error: nobody knows how far may be read, or what
@@ -104,7 +106,7 @@ def read(channels: frozenset[str], after: str) -> Page:
     entries = [Entry(document) for document in found.messages]
     # After the messages: what is missing among them stood on record before.
     expired = _expired(channels, found.read_at or horizon.operation_time)
-    return Page(after, entries, found.is_more, horizon.below, expired)
+    return Page(after, entries, found.is_more, horizon.below, floor, expired)
 
 
 def _expired(channels: frozenset[str], read_at: str) -> dict[str, Expired]:

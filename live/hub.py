@@ -37,10 +37,9 @@ from live.viewer import Shown, Viewer, Wanted
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
 from relaycore.errors import NotTaken, one_line
-from relaycore.live.ids import EventId, resume
-from relaycore.live.owed import Owed, Told, meant
+from relaycore.live.ids import EventId
+from relaycore.live.owed import begin
 from relaycore.live.slow import is_too_slow
-from relaycore.live.walk import Walk
 from subscribers_app.pulling.ahead import follower
 
 __all__ = ["Full", "Hub", "Shown", "Viewer", "Wanted", "hub"]
@@ -151,24 +150,16 @@ class Hub:
         tails = {name: self._tail(partition_of(name, settings.RELAY_PARTITIONS)) for name in wanted.channels}
         topics = {name: await tail.topic(name) for name, tail in tails.items()}
         by_partition = _by_partition(topics)
-        positions: Mapping[int, str] = {}
-        told: list[Told] = []
-        gap: int | None = None
-        if isinstance(wanted.after, EventId):
-            found = resume(wanted.after, standing.epoch, standing.generation, by_partition)
-            positions, told, gap = found.positions, meant(found.meaning), wanted.after.gap
-        elif wanted.after is not None:
-            positions = dict.fromkeys(by_partition, wanted.after)
-        walks = [
-            Walk(partition, {topic.channel: topic.ring for topic in of_it}, positions.get(partition))
-            for partition, of_it in sorted(by_partition.items())
-        ]
         await self.gaps.require()
-        known = self.gaps.newest if gap is None else gap
-        owed = Owed(standing.epoch, standing.generation, known, walks, wanted.limit)
-        owed.tell(told)
+        rings = {
+            partition: {topic.channel: topic.ring for topic in of_it}
+            for partition, of_it in by_partition.items()
+        }
+        gap = wanted.after.gap if isinstance(wanted.after, EventId) else None
+        newest = self.gaps.newest
+        owed = begin(wanted.after, rings, standing.epoch, standing.generation, newest, wanted.limit)
         viewer = Viewer(self, wanted, owed, topics)
-        for number, row in self.gaps.since(topics.values(), gap, min(walk.position for walk in walks)):
+        for number, row in self.gaps.since(topics.values(), gap, owed.least):
             owed.tell_gap(number, row)
         self._viewers[viewer] = None
         for partition, of_it in by_partition.items():

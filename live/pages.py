@@ -46,7 +46,7 @@ class Pages:
         shelf = self._shelves.setdefault(read.channels, _Shelf())
         while True:
             for page in shelf.pages:
-                if page.serves(read.after, read.floor):
+                if page.serves(read.after):
                     self._used.move_to_end(page)
                     return page
             if shelf.reading is None:
@@ -65,7 +65,7 @@ class Pages:
     async def _read(self, shelf: _Shelf, read: Read) -> Page:
         try:
             async with self._gate:
-                page = await asyncio.to_thread(archive.read, read.channels, read.after)
+                page = await asyncio.to_thread(archive.read, read.channels, read.after, read.floor)
         finally:
             shelf.reading = None
         self._keep(shelf, page)

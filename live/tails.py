@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Protocol
 
 from pymongo.errors import PyMongoError
@@ -13,7 +13,7 @@ from messages_app.searching.following import Feed, Follower
 from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.following.places import Page
 from relaycore.live.ring import Ring
-from relaycore.storing.expiring import NOTHING
+from relaycore.storing.expiring import NOTHING, Expired
 from subscribers_app.pulling.archive import expired
 
 log = logging.getLogger(__name__)
@@ -157,9 +157,11 @@ class Tail:
 
     async def _turn(self, topics: Iterable[Topic]) -> None:
         taken = [(topic, topic.feed.below(), self._take(topic)) for topic in topics]
+        gone = await self._deleted(taken)
         for topic, below, pages in taken:
+            topic.ring.note(gone.get(topic.channel, NOTHING), below)
             for page in pages:
-                await self._put(topic, page)
+                topic.ring.append(page.messages)
             topic.ring.know(below)
         # At once: who watches several of them finds all of them known.
         for watcher in {watcher: None for topic, _, _ in taken for watcher in topic.watchers}:
@@ -181,18 +183,17 @@ class Tail:
             )
         return pages
 
-    async def _put(self, topic: Topic, page: Page) -> None:
-        """A page was read after this; what was deleted before it could be read is on record by now."""
-        if not page.messages:
-            return
+    async def _deleted(self, taken: Sequence[tuple[Topic, str, Sequence[Page]]]) -> dict[str, Expired]:
+        """What was on record as deleted after these pages were read, never before. Until somebody says so."""
+        read_at = max((page.read_at for _, _, pages in taken for page in pages), default="")
+        channels = [topic.channel for topic, _, _ in taken]
         while True:
             try:
-                gone = await expired(topic.channel, page.read_at)
-                break
+                found = await asyncio.gather(*(expired(channel, read_at) for channel in channels))
+                return dict(zip(channels, found, strict=True))
             except (Disconnected, PyMongoError) as exc:
                 log.info("live: nobody says what was deleted: %s", one_line(exc))
                 await asyncio.sleep(_AGAIN_SECONDS)
-        topic.ring.append(page.messages, gone or NOTHING)
 
     def _sweep(self) -> None:
         now = self._loop.time()

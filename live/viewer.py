@@ -232,7 +232,7 @@ class Viewer:
             self._not_before = now + AGAIN_SECONDS
             return False
         self.owed.read(read.walk, page)
-        if not page.serves(read.after, read.floor):
+        if not page.serves(read.after):
             # What is on the stream is not stored yet.
             self._not_before = now + AGAIN_SECONDS / 4
             return not self.owed.is_told_all

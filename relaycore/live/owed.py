@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from relaycore.live.ids import EventId, Meaning
-from relaycore.live.walk import Missed, Page, Read, Run, Walk
+from relaycore.live.ids import EventId, Meaning, resume
+from relaycore.live.ring import Ring
+from relaycore.live.walk import Missed, Page, Read, Run, Walk, now_of
 from relaycore.position import START, milliseconds_of
 from relaycore.times import from_milliseconds
 
@@ -67,6 +68,11 @@ class Owed:
     def place(self) -> str:
         """Where it stands, and goes on from whatever it wanted."""
         return str(self._id(False))
+
+    @property
+    def least(self) -> str:
+        """The lowest position that it stands at."""
+        return min(walk.position for walk in self.walks)
 
     def around(self, walk: Walk) -> tuple[str, str]:
         """What stands before and after the position of this walk in the id."""
@@ -151,6 +157,35 @@ class Owed:
             return self.walks
         self._turn = (self._turn + 1) % len(self.walks)
         return [*self.walks[self._turn :], *self.walks[: self._turn]]
+
+
+def begin(
+    after: EventId | str | None,
+    rings: Mapping[int, Mapping[str, Ring]],
+    epoch: str,
+    generation: int,
+    gap: int,
+    limit: int | None = None,
+) -> Owed:
+    """Somebody comes.
+
+    after: the id that it was given last, or a position from which on it wants everything; None: what comes
+           from now on
+    rings: of its channels, by partition and name
+    gap:   the number of the last gap that is known; of those before it who comes new is not told for this
+    """
+    told: list[Told] = []
+    positions: Mapping[int, str] = {}
+    if isinstance(after, EventId):
+        found = resume(after, epoch, generation, rings)
+        positions, gap, told = found.positions, after.gap, meant(found.meaning)
+    elif after is not None:
+        # What lies ahead would pass over messages that nobody has seen yet.
+        positions = {partition: min(after, now_of(of_it)) for partition, of_it in rings.items()}
+    walks = [Walk(partition, of_it, positions.get(partition)) for partition, of_it in sorted(rings.items())]
+    owed = Owed(epoch, generation, gap, walks, limit)
+    owed.tell(told)
+    return owed
 
 
 def reset_of(missed: Missed) -> Told:

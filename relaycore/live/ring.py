@@ -1,6 +1,7 @@
 """What came last in one channel, kept for all who watch it: a place in it is a number, and costs nothing.
 
-A ring has all of its channel that stands above `floor` and below `below`. What comes is put at its end; what
+A ring has all of its channel that stands above `floor` and below `below`, but for what retention had deleted
+before it could be read (`holes`). What comes is put at its end; what
 is too much for it leaves at its beginning, and `floor` rises. A client that is below the floor reads the
 archive until it is above (`relaycore.live.walk`).
 
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from relaycore.delivering.skipping import Skip
-from relaycore.storing.expiring import NOTHING, Expired
+from relaycore.storing.expiring import Expired
 
 MOST_MESSAGES: Final = 10_000
 
@@ -58,6 +59,7 @@ class Ring:
         self.forms: dict[Any, Any] = {}
         """As some of its entries are written, one behind another, by whoever writes them."""
         self._expired = 0
+        self._checked = self.below
 
     @property
     def head(self) -> int:
@@ -74,14 +76,18 @@ class Ring:
         """Bytes that it holds, about."""
         return self._total - self._upto(self.first)
 
-    def append(self, documents: Sequence[Document], expired: Expired = NOTHING) -> None:
-        """What comes next, in the order of positions, above all that is here.
+    def note(self, expired: Expired, below: str) -> None:
+        """What was on record as deleted, asked after everything below this was read; before that is put here.
 
-        expired: what was on record as deleted after that was read
+        What was deleted above where it was asked last may have been deleted before it could be read.
         """
-        if expired.upto >= self.below:
+        if expired.upto >= self._checked:
             self.holes.append(Skip(self.newest, expired.upto, max(1, expired.messages - self._expired)))
+        self._checked = max(self._checked, below)
         self._expired = max(self._expired, expired.messages)
+
+    def append(self, documents: Sequence[Document]) -> None:
+        """What comes next, in the order of positions, above all that is here."""
         for document in documents:
             entry = Entry(document, self._total)
             self._total = entry.upto

@@ -5,10 +5,10 @@ positions, whatever channel it is of: from the archive, a page at a time, until 
 reach down to where it stands; from then on from the rings, where its place is a number for each channel.
 
 When it may leave the archive. A ring has everything above its floor. So it is enough that the client has
-looked at everything up to the floor: its position is not below it, or a page that ended with nothing more
-was read below a watermark that is above the floor. That watermark counts for this question and for none
-else: entries are taken above the position, so that none is passed if positions are given below a watermark
-after a loss. If a ring lets go what a client has not had, it is in the archive, and the client too.
+looked at everything up to the floor. Where a page ended with nothing more, and the watermark by which it was
+read is above the floor that the rings had when it was asked for, the client stands at that floor: there is a
+message, or was one. It never stands at a watermark, since positions may be given below that after a loss. If
+a ring lets go what a client has not had, it is in the archive, and the client too.
 
 Channels of one partition are put together up to where all of them are known. Beyond that a lower position
 may still come, and whoever had passed it would miss it when he comes again.
@@ -31,6 +31,7 @@ class Page:
 
     after:   everything above this position, as far as it goes
     is_more: there is more above the last entry; else it goes to `below`, the watermark by which it was read
+    floor:   of the rings, before it was read
     expired: what was on record as deleted after it was read, by channel
     forms:   what was made of its entries for clients, by whoever makes it, once for all of them
     """
@@ -39,6 +40,7 @@ class Page:
     entries: Sequence[Entry]
     is_more: bool
     below: str
+    floor: str
     expired: Mapping[str, Expired]
     forms: dict[Any, Any] = field(default_factory=dict)
 
@@ -49,13 +51,12 @@ class Page:
         if self.is_more:
             return last
         # A deleted message has had a position, too.
-        return max([last, *(one.upto for one in self.expired.values() if one.upto < self.below)])
+        known = (self.floor, *(one.upto for one in self.expired.values()))
+        return max([last, *(position for position in known if position < self.below)])
 
-    def serves(self, position: str, floor: str) -> bool:
-        """Whether who stands there gets on with it: something above, or to rings with this floor."""
-        if not self.after <= position:
-            return False
-        return position < self.last or (position == self.last and not self.is_more and floor < self.below)
+    def serves(self, position: str) -> bool:
+        """Whether who stands there gets on with it."""
+        return self.after <= position < self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What it needs: a page of these channels above this position, one that `Page.serves` it."""
+    """What it needs: a page of these channels above this position, one that `Page.serves` it.
+
+    floor: of its rings
+    """
 
     walk: "Walk"
     channels: frozenset[str]
@@ -107,16 +111,13 @@ class Walk:
         self.partition = partition
         self.rings = rings
         self.channels = frozenset(rings)
-        # "Now" is above whatever was there: nobody passes something of it that is on its way.
-        self.position = max(ring.newest for ring in rings.values()) if position is None else position
+        self.position = now_of(rings) if position is None else position
         self._only = next(iter(rings.values())) if len(rings) == 1 else None
         self._places: dict[str, int] | None = None
         self._holes: dict[str, int] = {}
         self._noted = dict.fromkeys(rings, Noted())
         self._page: Page | None = None
         self._page_at = 0
-        self._clear = ""
-        """Everything below this was looked at, when that was read."""
 
     @property
     def is_joined(self) -> bool:
@@ -162,7 +163,6 @@ class Walk:
             if found is not None:
                 missed.append(Missed.of(name, found))
         self._page, self._page_at = page, _above(page.entries, self.position)
-        self._clear = "" if page.is_more else page.below
         if self._page_at == len(page.entries):
             self.position = max(self.position, page.last)
         return missed
@@ -180,8 +180,7 @@ class Walk:
         elif self._places is not None and self._only is not None:
             self._places[self._only.channel] += count
         elif self._places is not None:
-            for name, ring in self.rings.items():
-                self._places[name] = self._behind(ring, self._places[name])
+            self._pass_known(self._places)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -197,13 +196,12 @@ class Walk:
     def _leave_or_join(self) -> None:
         if self._places is not None:
             if all(place >= self.rings[name].first for name, place in self._places.items()):
+                self._pass_known(self._places)
                 return
             self._places = None
-        if self.floor <= self.position or self.floor < self._clear:
+        if self.floor <= self.position:
             self._places = {name: ring.above(self.position) for name, ring in self.rings.items()}
-            self._holes = {name: _holes_below(ring, self.position) for name, ring in self.rings.items()}
-        # Of what it lets go later the watermark says nothing.
-        self._clear = ""
+            self._holes = {name: self._holes_known(ring) for name, ring in self.rings.items()}
 
     def _merged(self, places: Mapping[str, int], most_bytes: int) -> Sequence[Entry]:
         below = min(ring.below for ring in self.rings.values())
@@ -219,13 +217,25 @@ class Walk:
             size += entry.size
             if entry.position >= below or (size > most_bytes and taken):
                 break
-            if entry.position > self.position:
-                taken.append(entry)
+            taken.append(entry)
         return taken
 
-    def _behind(self, ring: Ring, place: int) -> int:
-        """The number of the first entry, from this one on, that it has not looked at."""
-        return max(place, ring.above(self.position)) if place < ring.head else place
+    def _holes_known(self, ring: Ring) -> int:
+        """So many end where it has been: it was told of them, or was owed nothing there."""
+        known = max(self.position, self._noted[ring.channel].upto)
+        return sum(1 for one in ring.holes if one.upto <= known)
+
+    def _pass_known(self, places: dict[str, int]) -> None:
+        """What has come to a ring after it was read from the archive is no news."""
+        for name, place in places.items():
+            ring = self.rings[name]
+            if place < ring.head and ring.entry(place).position <= self.position:
+                places[name] = ring.above(self.position)
+
+
+def now_of(rings: Mapping[str, Ring]) -> str:
+    """Where who wants what comes from now on begins: above the last that is known, and below all to come."""
+    return max(ring.newest for ring in rings.values())
 
 
 def _above(entries: Sequence[Entry], position: str) -> int:
@@ -237,8 +247,3 @@ def _above(entries: Sequence[Entry], position: str) -> int:
         else:
             high = middle
     return low
-
-
-def _holes_below(ring: Ring, position: str) -> int:
-    """So many holes end where it has been: it was told of them, or never was owed anything there."""
-    return sum(1 for one in ring.holes if one.upto <= position)
