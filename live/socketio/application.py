@@ -5,6 +5,8 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from access_app.remembering import Remembered
+from live.socketio.outbox import BETWEEN
+from live.socketio.protocol import is_spoken
 from live.socketio.sockets import Sockets
 from relaybase.connections import one_per_loop
 from relaybase.http import bodies
@@ -21,6 +23,8 @@ NOT_PROPER: Final = (
     "Nothing is answered here under the name by which it was asked for (RELAY_ALLOWED_HOSTS), "
     "or not without HTTPS."
 )
+NOT_UNDERSTOOD: Final = "This is nothing that a client of Socket.IO 4.x says."
+NO_JSONP: Final = "Clients of Socket.IO 4.x do not poll with scripts."
 FULL: Final = "As many sockets are here as may be (RELAY_LIVE_CONNECTIONS). Come again."
 
 
@@ -50,7 +54,11 @@ class SocketIO:
         if not plain.way_of({**scope, "scheme": scheme}, headers).is_plain:
             await _refuse(scope, receive, send, 400, NOT_PROPER)
             return
-        session = _session_of(scope)
+        query = _query_of(scope)
+        session = query.get("sid", [""])[0]
+        if _JSONP in query:
+            await _refuse(scope, receive, send, 400, NO_JSONP)
+            return
         if not session and sockets.is_full:
             await _refuse(scope, receive, send, 503, FULL)
             return
@@ -68,6 +76,9 @@ class SocketIO:
             return
         except bodies.Refused as exc:
             await _refuse(scope, receive, send, exc.status, str(exc))
+            return
+        if not all(map(is_spoken, body.decode("utf-8", "replace").split(BETWEEN))):
+            await _refuse(scope, receive, send, 400, NOT_UNDERSTOOD)
             return
         length = (b"content-length", b"%d" % len(body))
         others = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
@@ -99,20 +110,19 @@ def is_same_origin(origin: str, environ: Mapping[str, Any]) -> bool:
         return False
 
 
-def _session_of(scope: Mapping[str, Any]) -> str:
-    """The session that a request belongs to; empty: it begins one."""
+def _query_of(scope: Mapping[str, Any]) -> Mapping[str, list[str]]:
     try:
-        return parse_qs(scope["query_string"].decode()).get("sid", [""])[0]
+        return parse_qs(scope["query_string"].decode(), keep_blank_values=True)
     except ValueError:
-        return ""
+        return {}
 
 
 def _spoken(receive: Receive) -> Receive:
-    """What comes by a WebSocket, up to the first that is no packet of Engine.IO."""
+    """What comes by a WebSocket, up to the first that is nothing that a client says."""
 
     async def hear() -> Mapping[str, Any]:
         event = await receive()
-        if event["type"] == "websocket.receive" and (event.get("text") or "x")[0] not in _PACKETS:
+        if event["type"] == "websocket.receive" and not is_spoken(event.get("text") or ""):
             return {"type": "websocket.disconnect", "code": _NOT_UNDERSTOOD}
         return event
 
@@ -127,23 +137,19 @@ def _read(body: bytes) -> Receive:
 
 
 async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, status: int, why: str) -> None:
-    kind = "http"
     if scope["type"] == "websocket":
-        if (await receive())["type"] != "websocket.connect":
-            return
-        if "websocket.http.response" not in scope.get("extensions", {}):
+        if (await receive())["type"] == "websocket.connect":
             await send({"type": "websocket.close"})
-            return
-        kind = "websocket.http"
+        return
     body = why.encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
     if status == _UNAVAILABLE:
         headers.append((b"retry-after", _RETRY_AFTER_SECONDS))
-    await send({"type": f"{kind}.response.start", "status": status, "headers": headers})
-    await send({"type": f"{kind}.response.body", "body": body})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
-_PACKETS: Final = frozenset("0123456")
+_JSONP: Final = "j"
 _NOT_UNDERSTOOD: Final = 1007
 _UNAVAILABLE: Final = 503

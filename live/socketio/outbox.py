@@ -26,6 +26,10 @@ MOST_SAID: Final = 1000
 """Packets that wait and are not what is stored. Whoever asks and reads no answers comes to have so many."""
 
 
+BETWEEN: Final = "\x1e"
+"""Between the packets of a poll. JSON writes this character as an escape."""
+
+
 class Seat(Protocol):
     """A channel that a socket has joined."""
 
@@ -47,7 +51,7 @@ class Burst:
 
     def encode(self, b64: bool = False) -> Any:
         """For a poll its text. For a WebSocket it stays what it is (`engine.WebSocket`)."""
-        return _BETWEEN.join(texts(self.frames)) if b64 else self
+        return BETWEEN.join(texts(self.frames)) if b64 else self
 
 
 def frame(text: str) -> bytes:
@@ -198,6 +202,3 @@ class Outbox:
 
 _SHORT: Final = 125
 """Bytes of a frame whose length stands in one byte."""
-
-_BETWEEN: Final = "\x1e"
-"""Between the packets of a poll. JSON writes this character as an escape."""

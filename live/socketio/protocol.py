@@ -49,6 +49,13 @@ class Said:
         return self.namespace not in {None, "/"}
 
 
+def is_spoken(text: str) -> bool:
+    """Whether a client says this to Engine.IO, which would read whatever stands behind the type as JSON."""
+    if text.startswith(_MESSAGE):
+        return text[1:2] in _SPOKEN
+    return text in _CONTROLS
+
+
 def read(text: object) -> Said:
     """What a client says.
 
@@ -107,3 +114,8 @@ def _is_event(data: Any) -> bool:
 
 
 _SPOKEN: Final = frozenset(str(int(kind)) for kind in Kind)
+
+_MESSAGE: Final = str(MESSAGE)
+
+_CONTROLS: Final = frozenset({"1", "2probe", "3", "5"})
+"""The end, trying a WebSocket, the answer to a ping, changing over."""

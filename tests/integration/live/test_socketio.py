@@ -156,18 +156,33 @@ def test_what_is_no_packet_ends_the_socket_and_nothing_else(client: Client, chan
         assert page.first("message")["message"] == "one"
 
 
+@pytest.mark.parametrize("body", ["", "x", "4[" + "[" * 60_000, "3[[", "d=40", "1\x1ex", "4" * 70_000])
+def test_what_is_no_packet_is_not_taken_by_polling_either(client: Client, body: str) -> None:
+    url = client.url + "/socket.io/?EIO=4&transport=polling"
+    session = json.loads(_asked(url)[1][1:])["sid"]
+    assert _asked(f"{url}&sid={session}", data=body.encode())[0] in {400, 413}
+
+
+def test_nobody_polls_with_scripts(client: Client) -> None:
+    assert _asked(client.url + "/socket.io/?EIO=4&transport=polling&j=0")[0] == 400
+
+
 def test_nobody_else_is_answered_by_websocket(client: Client) -> None:
-    with pytest.raises(Exception, match="404"):
+    with pytest.raises(Exception, match="403"):
         connect(client.url.replace("http", "ws") + "/api/v1/channels", proxy=None)
 
 
 def test_a_page_of_another_origin_is_not_let_in(client: Client) -> None:
     url = client.url + "/socket.io/?EIO=4&transport=polling"
-    for origin, status in ((client.url, 200), ("https://elsewhere.example", 400)):
-        request = urllib.request.Request(url, headers={"Origin": origin})
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                found = answer.status
-        except urllib.error.HTTPError as exc:
-            found = exc.code
-        assert found == status
+    assert _asked(url, {"Origin": client.url})[0] == 200
+    assert _asked(url, {"Origin": "https://elsewhere.example"})[0] == 400
+
+
+def _asked(url: str, headers: Any = None, data: bytes | None = None) -> tuple[int, bytes]:
+    """The status and the body of what is answered."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers or {}), timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as exc:
+        with exc:
+            return exc.code, exc.read()
