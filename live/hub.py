@@ -9,8 +9,9 @@ What a door does (`sse`, `polling`, Socket.IO)::
             if found is None:
                 await viewer.wait(seconds)       # until there is something, or it is to go
             else:
-                with viewer.sending():
-                    await send(...)              # a `Shown`, or a `Told`
+                viewer.begin_to_send(...)
+                await send(...)                  # a `Shown`, or a `Told`
+                viewer.end_to_send()
     finally:
         viewer.close()
 
@@ -202,7 +203,7 @@ class Hub:
         while self._viewers:
             await asyncio.sleep(LOOK_SECONDS)
             try:
-                self._cut_slow(time.monotonic())
+                self._look_after(time.monotonic())
                 await self.rights.look(list(self._viewers))
                 await self.gaps.look(self._viewers)
                 if time.monotonic() - self._stood_at > _STANDING_SECONDS:
@@ -210,8 +211,9 @@ class Hub:
             except Exception as exc:  # Whatever it is: in a second it is tried again.
                 log.info("live: %s", one_line(exc))
 
-    def _cut_slow(self, now: float) -> None:
+    def _look_after(self, now: float) -> None:
         for viewer in list(self._viewers):
+            viewer.look(now)
             seconds = viewer.sending_seconds(now)
             if seconds and is_too_slow(seconds, viewer.waiting_bytes(), settings.RELAY_LIVE_BUFFER_BYTES):
                 log.info("live: a client is cut: it does not take what it is sent, %s", viewer.wanted.who)

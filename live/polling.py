@@ -32,7 +32,7 @@ async def poll(viewer: Viewer, seconds: float, most: int) -> dict[str, Any]:
         elif entries or any(event["event"] != CAUGHT_UP for event in events) or time.monotonic() >= until:
             break
         else:
-            await viewer.wait(until - time.monotonic())
+            await viewer.wait(until - time.monotonic(), is_exact=True)
     COUNTS.delivered["poll"] += len(entries)
     return {
         "messages": [row(dict(entry.document)) for entry in entries],

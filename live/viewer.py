@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -116,6 +115,7 @@ class Viewer:
         self._sending_since: float | None = None
         self._on_cut: Callable[[], object] | None = None
         self._not_before = 0.0
+        self._waits_until = 0.0
 
     # --- for the door --------------------------------------------------------------------
 
@@ -141,38 +141,46 @@ class Viewer:
                 return None
         return None
 
-    async def wait(self, seconds: float) -> None:
-        """Until there may be something, or it has to go; at most so long."""
-        seconds = min(seconds, self._not_before - time.monotonic()) if self._not_before else seconds
+    async def wait(self, seconds: float, *, is_exact: bool = False) -> None:
+        """Until there may be something, or it has to go; at most so long, or a second longer."""
+        now = time.monotonic()
+        if now < self._not_before < now + seconds:
+            seconds, is_exact = self._not_before - now, True
         if self._is_woken or self.reason is not None or seconds <= 0:
             return
         loop = asyncio.get_running_loop()
         self._waiting = waiting = loop.create_future()
-        timer = loop.call_later(seconds, self._let_go)
-        try:
-            await waiting
-        finally:
-            timer.cancel()
-            self._waiting = None
+        if is_exact:
+            timer = loop.call_later(seconds, self._let_go)
+            waiting.add_done_callback(lambda _: timer.cancel())
+        else:
+            # A timer for each message and client would cost a third of all.
+            self._waits_until = now + seconds
+        await waiting
+        self._waiting = None
 
     def rest_seconds(self) -> float:
         """So long there is no use in asking it again, unless it is woken."""
         return max(0.0, self._not_before - time.monotonic())
 
-    @contextmanager
-    def sending(self, cut: Callable[[], object] | None = None) -> Iterator[None]:
-        """While something is sent. `cut` breaks the connection off if that does not end."""
+    def begin_to_send(self, cut: Callable[[], object] | None = None) -> None:
+        """Something is being sent. `cut` breaks the connection off if that does not end."""
         self._sending_since, self._on_cut = time.monotonic(), cut
-        try:
-            yield
-        finally:
-            self._sending_since = None
+
+    def end_to_send(self) -> None:
+        """It is sent."""
+        self._sending_since = None
 
     def close(self) -> None:
         """It watches no more."""
         self._hub.forget(self)
 
     # --- for whoever wakes it, and sends it away -----------------------------------------
+
+    def look(self, now: float) -> None:
+        """It has waited for as long as it wanted, if it is so."""
+        if now >= self._waits_until:
+            self._let_go()
 
     def wake(self) -> None:
         """There may be something for it."""
@@ -224,7 +232,6 @@ class Viewer:
         """Whether it goes on; False: nothing is known for now."""
         if (now := time.monotonic()) < self._not_before:
             return False
-        self._not_before = 0.0
         try:
             page = await self._hub.pages.find(read)
         except Exception as exc:  # Whatever it is: nobody is stepped over, and it is tried again.

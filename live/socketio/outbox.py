@@ -9,7 +9,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack
 from typing import Any, Final, Protocol
 
 from engineio.exceptions import QueueEmpty
@@ -90,7 +89,7 @@ class Outbox:
         self._is_woken = False
         self._is_polled = False
         self._waiting: asyncio.Future[None] | None = None
-        self._sending = ExitStack()
+        self._sending: Viewer | None = None
 
     # --- for who has something to send ---------------------------------------------------
 
@@ -142,8 +141,10 @@ class Outbox:
         if self._is_polled:
             raise QueueEmpty
         self._is_polled = True
-        # What was taken the last time has been taken in.
-        self._sending.close()
+        if self._sending is not None:
+            # What was taken the last time has been taken in.
+            self._sending.end_to_send()
+            self._sending = None
         try:
             while (found := await self._take()) is None:
                 await self._wait()
@@ -164,7 +165,8 @@ class Outbox:
         for channel, seat in list(self.seats.items()):
             frames = await seat.take()
             if frames is not None:
-                self._sending.enter_context(seat.viewer.sending(self.cut))
+                self._sending = seat.viewer
+                self._sending.begin_to_send(self.cut)
                 if len(self.seats) > 1 and self.seats.get(channel) is seat:
                     # The others come first the next time.
                     self.seats[channel] = self.seats.pop(channel)

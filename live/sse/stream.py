@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from live.counting import COUNTS
@@ -55,6 +55,7 @@ class Stream:
         self._form = form
         self._send = send
         self._connection = connection
+        self._cut = None if connection is None else connection.break_off
 
     async def run(self, receive: Receive, headers: RawHeaders) -> None:
         """Until it ends: all that was wanted is shown, it has to go, or the client goes."""
@@ -111,8 +112,6 @@ class Stream:
         return RETRY_MILLISECONDS if reason == REVOKED else retry_milliseconds()
 
     async def _put(self, body: bytes) -> None:
-        with self._viewer.sending(self._cut()):
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
-
-    def _cut(self) -> Callable[[], object] | None:
-        return None if self._connection is None else self._connection.break_off
+        self._viewer.begin_to_send(self._cut)
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self._viewer.end_to_send()

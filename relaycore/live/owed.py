@@ -54,6 +54,7 @@ class Owed:
         self.walks = walks
         self._left = limit
         self._told: deque[Told] = deque()
+        self._around: tuple[int, tuple[str, str]] | None = None
         self._is_caught_up = False
         self._turn = 0
         self.is_over = False
@@ -76,9 +77,13 @@ class Owed:
 
     def around(self, walk: Walk) -> tuple[str, str]:
         """What stands before and after the position of this walk in the id."""
+        if self._around is not None and self._around[0] == self._gap:
+            return self._around[1]
         found = self._id(False)
         text = str(replace(found, positions={**found.positions, walk.partition: _MARK}))
         before, _, after = text.partition(_MARK)
+        if len(self.walks) == 1:  # Then only the number of a gap changes in it.
+            self._around = self._gap, (before, after)
         return before, after
 
     @property

@@ -195,10 +195,13 @@ class Walk:
 
     def _leave_or_join(self) -> None:
         if self._places is not None:
-            if all(place >= self.rings[name].first for name, place in self._places.items()):
+            for name, place in self._places.items():
+                if place < self.rings[name].first:
+                    self._places = None
+                    break
+            else:
                 self._pass_known(self._places)
                 return
-            self._places = None
         if self.floor <= self.position:
             self._places = {name: ring.above(self.position) for name, ring in self.rings.items()}
             self._holes = {name: self._holes_known(ring) for name, ring in self.rings.items()}

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -22,10 +21,10 @@ class Viewer:
         self.is_sending = False
         self.rests = 0.0
 
-    @contextmanager
-    def sending(self, cut: Any) -> Any:
+    def begin_to_send(self, cut: Any) -> None:
         self.is_sending = True
-        yield
+
+    def end_to_send(self) -> None:
         self.is_sending = False
 
     def rest_seconds(self) -> float:
