@@ -108,7 +108,7 @@ class Viewer:
         self.topics = topics
         self.reason: str | None = None
         self.on_wake: Callable[[], object] | None = None
-        """Is called when `wait` would end. For who waits for several viewers at once."""
+        """Is called when it is woken, or has to go. For who waits for several viewers at once."""
         self._hub = hub
         self._is_woken = False
         self._waiting: asyncio.Future[None] | None = None
@@ -186,12 +186,16 @@ class Viewer:
         """There may be something for it."""
         self._is_woken = True
         self._let_go()
+        if self.on_wake is not None:
+            self.on_wake()
 
     def leave(self, reason: str) -> None:
         """It has to go, once what it is being sent is sent."""
         if self.reason is None:
             self.reason = reason
         self._let_go()
+        if self.on_wake is not None:
+            self.on_wake()
 
     def cut(self, reason: str) -> None:
         """It has to go at once, whatever it is being sent."""
@@ -212,8 +216,6 @@ class Viewer:
     def _let_go(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-        if self.on_wake is not None:
-            self.on_wake()
 
     async def _look(self, run: Run) -> Shown:
         before, after = self.owed.around(run.walk)

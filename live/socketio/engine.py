@@ -23,8 +23,9 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # It has no types.
     async def __call__(self, environ: Mapping[str, Any]) -> Any:
         connection: Connection | None = (environ["asgi.scope"].get("extensions") or {}).get(FRAMES)
         self._takes_frames = connection is not None
+        outbox: Outbox = self.handler.__self__.queue
+        outbox.is_websocket = True
         if connection is not None:
-            outbox: Outbox = self.handler.__self__.queue
             outbox.break_off = connection.break_off
             connection.on_stop = outbox.stop
         return await super().__call__(environ)

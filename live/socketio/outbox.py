@@ -77,6 +77,7 @@ class Outbox:
     on_leave:  is told of a seat that has to go
     break_off: ends the connection that something is being sent on; None: nothing is
     on_cut:    is told that this socket has to go at once, where there is none
+    is_websocket: it is no session of polls, or is about to be none any more
     """
 
     def __init__(self) -> None:
@@ -84,6 +85,7 @@ class Outbox:
         self.on_leave: Callable[[str, Seat], Awaitable[None]] | None = None
         self.break_off: Callable[[], object] | None = None
         self.on_cut: Callable[[], object] | None = None
+        self.is_websocket = False
         self._said: deque[Packet] = deque()
         self._is_over = False
         self._is_woken = False
@@ -181,6 +183,9 @@ class Outbox:
     def _take_said(self) -> list[Any]:
         said = list(self._said)
         self._said.clear()
+        if not self.is_websocket and len(said) > 1 and said[-1].packet_type == CLOSE:
+            # The newest client hears nothing of an answer that has the end in it. The next poll is refused.
+            said.pop()
         return said
 
     async def _wait(self) -> None:

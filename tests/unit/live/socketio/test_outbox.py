@@ -167,6 +167,7 @@ def test_after_the_end_there_is_nothing() -> None:
     async def work() -> None:
         outbox = Outbox()
         outbox.seats["a"] = Seat("stored")
+        outbox.is_websocket = True
         outbox.stop()
         assert written(await outbox.poll()) == ['42["closing",{"reason":"restart"}]', "1"]
         assert await outbox.poll() == []
@@ -177,6 +178,16 @@ def test_after_the_end_there_is_nothing() -> None:
         gone.put_nowait(None)
         gone.put_nowait(Packet(CLOSE))
         assert written(await waits) == ["1"]
+
+    run(work())
+
+
+def test_the_end_does_not_stand_beside_anything_in_the_answer_to_a_poll() -> None:
+    async def work() -> None:
+        outbox = Outbox()
+        outbox.stop()
+        assert written(await outbox.poll()) == ['42["closing",{"reason":"restart"}]']
+        assert await outbox.poll() == []
 
     run(work())
 
