@@ -18,7 +18,9 @@ from live.socketio.outbox import Seat
 from live.socketio.protocol import NotUnderstood
 from live.socketio.seat import DOOR
 from live.socketio.socket import Socket
+from relaybase.http.bodies import peer_of
 from relaybase.http.crowd import Crowd, Place
+from relaybase.http.forwarded import client_address
 from relaycore.errors import Disconnected, one_line
 
 log = logging.getLogger(__name__)
@@ -28,8 +30,9 @@ CONNECT_SECONDS: Final = 10.0
 
 LOOK_SECONDS: Final = 1.0
 
-STRANGERS: Final = Crowd(512, 256)
-"""Sockets that have not said who they are: they keep out none of those who have."""
+STRANGERS: Final = Crowd(4096, 1024)
+"""Sockets that have not said who they are: they keep out none of those who have. A herd that comes again
+after a restart is one for moments; who has to go comes again."""
 
 
 class Sockets:
@@ -68,8 +71,9 @@ class Sockets:
             socket.has_to_go = True
 
         outbox.on_leave, outbox.on_cut = leave, give_way
-        client = environ["asgi.scope"].get("client") or ("",)
-        self._strangers[id] = STRANGERS.enter(client[0], 1, give_way)
+        peer, forwarded = peer_of(environ["asgi.scope"]), environ.get("HTTP_X_FORWARDED_FOR", "")
+        address = client_address(peer, forwarded, settings.RELAY_TRUSTED_PROXIES)
+        self._strangers[id] = STRANGERS.enter(address, 1, give_way)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
 

@@ -136,6 +136,29 @@ def test_who_loses_his_token_is_cut_and_does_not_come_again(
         assert len(page.all("connect")) == 1
 
 
+def test_who_loses_a_right_on_one_channel_leaves_that_one(
+    client: Client, operator: Any, channel: str
+) -> None:
+    other = f"{channel}.other"
+    client.post("channels", {"channel": other}, 201)
+    both = parse([{"scope": "read", "channels": [channel, other]}])
+    key = tokens.make("shrinking", operator, both)[1]
+    joins = [{"channel": channel}, {"channel": other}]
+    with Page(client.url, key, join=joins) as page:
+        page.wait(lambda: len(page.all("joined")) == 2)
+        only = parse([{"scope": "read", "channels": [other]}])
+        Token.objects.filter(name="shrinking").update(grants=only.as_json())
+        began = time.monotonic()
+        assert page.first("left") == {"channel": channel, "reason": "revoked"}
+        assert time.monotonic() - began < 5
+        client.publish(channel, "hidden")
+        client.publish(other, "shown")
+        assert page.first("message")["message"] == "shown"
+        time.sleep(0.5)
+        assert page.texts() == ["shown"]
+        assert page.all("disconnect") == []
+
+
 def test_what_is_no_packet_ends_the_socket_and_nothing_else(client: Client, channel: str) -> None:
     url = client.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
     auth = json.dumps({"token": client.key})
