@@ -11,14 +11,14 @@ class Counts:
     """Sums that only grow, and how many are here."""
 
     def __init__(self) -> None:
-        self.connections: Counter[str] = Counter()
-        """By door."""
+        self.connections = 0
+        """So many watch now, by whatever door."""
+        self.refused = 0
+        """So many were told to come again, since there were too many."""
         self.delivered: Counter[str] = Counter()
         """Messages, by door."""
         self.left: Counter[str] = Counter()
-        """Those who had to go, by reason."""
-        self.present: dict[str, int] = {}
-        """How many watch each channel."""
+        """Those who had to go, or went, by reason."""
 
 
 COUNTS: Final = Counts()

@@ -9,9 +9,8 @@ What a door does (`sse`, `polling`, Socket.IO)::
             if found is None:
                 await viewer.wait(seconds)       # until there is something, or it is to go
             else:
-                viewer.begin_to_send(...)
-                await send(...)                  # a `Shown`, or a `Told`
-                viewer.end_to_send()
+                with viewer.sending():
+                    await send(...)              # a `Shown`, or a `Told`
     finally:
         viewer.close()
 
@@ -90,7 +89,7 @@ class Hub:
         try:
             return await self._open(wanted)
         except BaseException:
-            self._by_holder[wanted.who] -= 1
+            self._leave(wanted.who)
             raise
 
     def presence(self) -> Mapping[str, int]:
@@ -119,7 +118,8 @@ class Hub:
         if viewer not in self._viewers:
             return
         del self._viewers[viewer]
-        self._by_holder[viewer.wanted.who] -= 1
+        COUNTS.connections -= 1
+        self._leave(viewer.wanted.who)
         for partition, topics in _by_partition(viewer.topics).items():
             self._tails[partition].unwatch(topics, viewer)
         if viewer.reason is not None:
@@ -134,6 +134,19 @@ class Hub:
     # --- inside --------------------------------------------------------------------------
 
     def _enter(self, who: str) -> None:
+        try:
+            self._require_room(who)
+        except Full:
+            COUNTS.refused += 1
+            raise
+        self._by_holder[who] += 1
+
+    def _leave(self, who: str) -> None:
+        self._by_holder[who] -= 1
+        if not self._by_holder[who]:
+            del self._by_holder[who]
+
+    def _require_room(self, who: str) -> None:
         most, of_one = settings.RELAY_LIVE_CONNECTIONS, settings.RELAY_LIVE_CONNECTIONS_PER_TOKEN
         if self._is_stopping:
             raise Full("This process is about to end. Come again.")
@@ -144,7 +157,6 @@ class Hub:
                 f"With this token {of_one} clients watch, which is as many as may "
                 "(RELAY_LIVE_CONNECTIONS_PER_TOKEN)."
             )
-        self._by_holder[who] += 1
 
     async def _open(self, wanted: Wanted) -> Viewer:
         standing = await self._stands()
@@ -163,6 +175,7 @@ class Hub:
         for number, row in self.gaps.since(topics.values(), gap, owed.least):
             owed.tell_gap(number, row)
         self._viewers[viewer] = None
+        COUNTS.connections += 1
         for partition, of_it in by_partition.items():
             self._tail(partition).watch(of_it, viewer)
         if self._is_stopping:
@@ -199,11 +212,12 @@ class Hub:
         return found
 
     async def _watch(self) -> None:
-        """As long as somebody is there: what is to be looked after once a second."""
-        while self._viewers:
+        """As long as somebody is there, or something is kept: what is to be looked after once a second."""
+        while self._viewers or self.pages.size:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 self._look_after(time.monotonic())
+                self.pages.let_go()
                 await self.rights.look(list(self._viewers))
                 await self.gaps.look(self._viewers)
                 if time.monotonic() - self._stood_at > _STANDING_SECONDS:

@@ -1,7 +1,7 @@
 """Pages of the archive for who is behind the rings: one read for all who stand at the same place."""
 
 import asyncio
-from collections import OrderedDict
+import time
 from typing import Final
 
 from live import archive
@@ -12,6 +12,9 @@ _MOST_AT_ONCE: Final = 4
 
 _MOST_OF_ONE: Final = 100
 """Pages of the same channels, each of which is looked through by who asks."""
+
+KEEP_SECONDS: Final = 15.0
+"""A herd that comes again comes within so long."""
 
 _EMPTY_BYTES: Final = 1000
 
@@ -32,9 +35,11 @@ class Pages:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._shelves: OrderedDict[frozenset[str], _Shelf] = OrderedDict()
-        self._used: OrderedDict[Page, _Shelf] = OrderedDict()
-        self._size = 0
+        self._shelves: dict[frozenset[str], _Shelf] = {}
+        self._kept: dict[Page, tuple[_Shelf, float]] = {}
+        """With the instant from which on it is kept; those of before come first."""
+        self.size = 0
+        """Bytes that are kept, about."""
         self._gate = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def find(self, read: Read) -> Page:
@@ -43,11 +48,11 @@ class Pages:
         Raises:
             Disconnected, UnfitServer, PyMongoError, django.db.Error: as `archive.read`.
         """
+        self.let_go()
         shelf = self._shelves.setdefault(read.channels, _Shelf())
         while True:
             for page in shelf.pages:
                 if page.serves(read.after):
-                    self._used.move_to_end(page)
                     return page
             if shelf.reading is None:
                 shelf.reading = task = asyncio.create_task(self._read(shelf, read))
@@ -59,8 +64,17 @@ class Pages:
     def forget(self) -> None:
         """The archive is another one."""
         self._shelves.clear()
-        self._used.clear()
-        self._size = 0
+        self._kept.clear()
+        self.size = 0
+
+    def let_go(self) -> None:
+        """What was kept for long enough: what retention deletes is not shown for longer than that."""
+        before = time.monotonic() - KEEP_SECONDS
+        while self._kept:
+            page, (_, kept_at) = next(iter(self._kept.items()))
+            if kept_at > before:
+                return
+            self._drop(page)
 
     async def _read(self, shelf: _Shelf, read: Read) -> Page:
         try:
@@ -73,19 +87,19 @@ class Pages:
 
     def _keep(self, shelf: _Shelf, page: Page) -> None:
         shelf.pages.append(page)
-        self._used[page] = shelf
-        self._size += _size(page)
+        self._kept[page] = shelf, time.monotonic()
+        self.size += _size(page)
         if len(shelf.pages) > _MOST_OF_ONE:
             self._drop(shelf.pages[0])
-        while self._size > self._most_bytes and len(self._used) > 1:
-            self._drop(next(iter(self._used)))
+        while self.size > self._most_bytes and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
         if len(self._shelves) > _MOST_SETS:
             for channels in [key for key, one in self._shelves.items() if not (one.pages or one.reading)]:
                 del self._shelves[channels]
 
     def _drop(self, page: Page) -> None:
-        self._used.pop(page).pages.remove(page)
-        self._size -= _size(page)
+        self._kept.pop(page)[0].pages.remove(page)
+        self.size -= _size(page)
 
 
 def _size(page: Page) -> int:

@@ -46,8 +46,11 @@ def place(id: str) -> bytes:
 
 
 def again(milliseconds: int, why: str) -> bytes:
-    """Come again after so long."""
-    return f": {why}\nretry: {milliseconds}\n\n".encode()
+    """Come again after so long.
+
+    No event of its own: some clients take what ends with an empty line for one, whatever is in it.
+    """
+    return f": {why}\nretry: {milliseconds}\n".encode()
 
 
 def _body(entry: Entry, form: str) -> bytes:

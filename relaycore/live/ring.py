@@ -85,6 +85,9 @@ class Ring:
             self.holes.append(Skip(self.newest, expired.upto, max(1, expired.messages - self._expired)))
         self._checked = max(self._checked, below)
         self._expired = max(self._expired, expired.messages)
+        # What is deleted is not shown from here for much longer than from the archive.
+        while self.first < self.head and self.entry(self.first).position <= expired.upto:
+            self._let_go()
 
     def append(self, documents: Sequence[Document]) -> None:
         """What comes next, in the order of positions, above all that is here."""
@@ -104,9 +107,7 @@ class Ring:
         while self.head - self.first > 1 and (
             self.head - self.first > self._most_messages or self.size > most_bytes
         ):
-            self.floor = self._entries[self._passed].position
-            self.first += 1
-            self._passed += 1
+            self._let_go()
         # All at once from time to time: each time would cost as much as the ring is long.
         if self._passed > len(self._entries) // 8:
             del self._entries[: self._passed]
@@ -142,6 +143,11 @@ class Ring:
     def waiting(self, start: int) -> int:
         """Bytes that stand from this number on."""
         return self._total - self._upto(max(start, self.first))
+
+    def _let_go(self) -> None:
+        self.floor = self._entries[self._passed].position
+        self.first += 1
+        self._passed += 1
 
     def _at(self, number: int) -> int:
         return number - self.first + self._passed

@@ -1,10 +1,13 @@
 """A web process, a channel, and those who watch it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from access_app import tokens
 from channels_app.models import Channel
+from relaycore.rights import parse
 from tests.integration.pulling.conftest import Client, _names
 from tests.loops import Loop
 
@@ -27,3 +30,9 @@ def channel(db: None, writer: Loop) -> str:
     name = f"watched-{next(_names)}"
     Channel(channel=name, deduplicate="every", listen=False).save()
     return name
+
+
+@pytest.fixture
+def limited(operator: Any) -> str:
+    """The key of a token that may read `allowed.*`."""
+    return tokens.make("limited", operator, parse([{"scope": "read", "channels": ["allowed.*"]}]))[1]
