@@ -4,21 +4,22 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.http import QueryDict
-from rest_framework.exceptions import Throttled
+from rest_framework.exceptions import PermissionDenied, Throttled
 
-from access_app.remembering import Remembered
-from live import asking
+from access_app.remembering import Holder
+from live import admitting, asking, origins
+from live.admitting import NOBODY, Watchers, refusal, require_channel
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
-from live.entering import require_channel, require_right
 from live.hub import Viewer, Wanted, hub
 from live.polling import poll
 from live.sse.stream import GONE, RawHeaders, Stream, send_away
 from relaybase import logs
+from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.connections import connection_of
 from relaybase.http.hot import Answer, Endpoint, Request, limit, plain
@@ -57,19 +58,27 @@ ENDPOINTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A request to watch: of which endpoint, with which key, and the channel in its address."""
+    """A request to watch: of which endpoint, with which key, and the channel in its address.
+
+    peer:   where it comes from
+    """
 
     name: str
     writer: AnswerWriter
     key: str
     channel: str | None
     request: Request
+    peer: str
     is_https: bool
     is_poll: bool
 
+    def who(self, holder: Holder) -> str:
+        """Whose connections are counted together."""
+        return f"address:{self.peer}" if holder is NOBODY else holder.who
+
 
 class LiveDoor:
-    """Answers who watches with a token, and hands on everything else.
+    """Answers who watches, and hands on everything else.
 
     fixed: what Django's middlewares add to each answer, by whether it came by HTTPS
     """
@@ -77,7 +86,7 @@ class LiveDoor:
     def __init__(
         self,
         otherwise: Application,
-        authority: Remembered,
+        authority: Watchers,
         fixed: Mapping[bool, Mapping[str, str]],
         count: Count,
     ) -> None:
@@ -91,7 +100,14 @@ class LiveDoor:
         ]
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        call = self._call(scope, receive) if scope["type"] == "http" and scope["method"] == "GET" else None
+        method = scope["method"] if scope["type"] == "http" else ""
+        call = self._call(scope, receive) if method in {"GET", "OPTIONS"} else None
+        if call is not None and method == "OPTIONS":
+            if (told := origins.preflight(call.request.headers)) is not None:
+                await send({"type": "http.response.start", "status": 204, "headers": told})
+                await send({"type": "http.response.body", "body": b""})
+                return
+            call = None
         if call is None:
             await self._otherwise(scope, receive, send)
             return
@@ -104,20 +120,22 @@ class LiveDoor:
             if (match := matcher.match(path)) is None:
                 continue
             headers = plain.headers_of(scope)
-            key = headers and plain.key_of(headers)
-            if not headers or not key or len(scope["query_string"]) > _MOST_QUERY_BYTES:
+            if not headers or len(scope["query_string"]) > _MOST_QUERY_BYTES:
                 return None
             way = plain.way_of(scope, {**headers, b"accept": b"*/*"})
             if not way.is_plain or not scope["query_string"].isascii():
                 return None
-            query = QueryDict(scope["query_string"].decode())
+            query = QueryDict(scope["query_string"].decode(), mutable=True)
+            if (key := admitting.key_of(headers, query.pop("ticket", [None])[-1])) is None:
+                return None
             channel = match.groupdict().get("name")
             return _Call(
                 name,
                 writer,
                 key,
                 None if channel is None else channel.replace(plain.QUOTED_SLASH, "/"),
-                Request("GET", headers, query, receive, 0),
+                Request(scope["method"], headers, query, receive, 0),
+                bodies.peer_of(scope),
                 way.is_https,
                 asking.is_poll(headers, query),
             )
@@ -128,6 +146,8 @@ class LiveDoor:
     ) -> None:
         began = time.perf_counter()
         try:
+            told = origins.headers_for(call.request.headers, is_https=call.is_https)
+            send = origins.telling(send, told)
             asked, viewer = await self._let_in(call)
         except Exception as exc:
             answer = of_error(exc, call.request, call.name)
@@ -150,20 +170,21 @@ class LiveDoor:
     async def _let_in(self, call: _Call) -> tuple[Asked, Viewer | None]:
         """In the order of REST framework's views. None: it has had all that it wants."""
         request = call.request
-        holder: Any = await holder_of(self._authority, call.key)
-        require_right(holder, call.channel)
-        if (allowance := await limit.count(holder.who)) is not None and allowance.is_exceeded:
+        holder = cast(Holder, await holder_of(self._authority, call.key))
+        who = call.who(holder)
+        if (allowance := await limit.count(who)) is not None and allowance.is_exceeded:
             raise Throttled(allowance.seconds)
         asked = asking.read(request.query_params, request.headers, call.channel)
         for name in asked.channels:
-            require_right(holder, name)
+            if (said := await refusal(holder, name)) is not None:
+                raise PermissionDenied(said)
         for name in asked.channels:
             await require_channel(name)
         if asked.is_done and not call.is_poll:
             return asked, None
         hub().rights.authority = self._authority
         most = (asked.limit or _POLL_MESSAGES) if call.is_poll else asked.limit
-        wanted = Wanted(asked.channels, holder.who, call.key, asked.after, asked.wants, most)
+        wanted = Wanted(asked.channels, who, call.key, asked.after, asked.wants, most)
         return asked, await hub().open(wanted)
 
     async def _poll(

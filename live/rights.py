@@ -1,13 +1,15 @@
 """Who may still watch: asked again each second, of memory, for each key once."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
-from access_app.remembering import Remembered
+from rest_framework.exceptions import NotAuthenticated
+
+from access_app.remembering import Holder
+from live.admitting import NOBODY, Watchers, refusal
 from live.viewer import Viewer
 from relaycore.errors import Disconnected
-from relaycore.rights import READ
 
 REVOKED: Final = "revoked"
 AWAY: Final = "away"
@@ -19,7 +21,7 @@ class Rights:
     """Of one event loop. `authority`: who knows the keys; None: nobody is let in with one."""
 
     def __init__(self) -> None:
-        self.authority: Remembered | None = None
+        self.authority: Watchers | None = None
 
     async def look(self, viewers: Sequence[Viewer]) -> None:
         """Send away whose key is not valid any more, or lacks a right on one of its channels."""
@@ -36,15 +38,24 @@ class Rights:
             return
         try:
             holder = self.authority.known(key) or await self.authority.find(key)
+            refused = await _refused(holder, {name for viewer in viewers for name in viewer.wanted.channels})
         except Disconnected:
             # For as long as rights are remembered nothing has been said of it, and then nothing holds.
             for viewer in viewers:
                 viewer.cut(AWAY)
             return
-        refused: dict[str, bool] = {}
         for viewer in viewers:
-            for channel in viewer.wanted.channels:
-                if channel not in refused:
-                    refused[channel] = holder is None or holder.refusal(READ, channel) is not None
-                if refused[channel]:
-                    viewer.cut(REVOKED)
+            if not refused.isdisjoint(viewer.wanted.channels):
+                viewer.cut(REVOKED)
+
+
+async def _refused(holder: Holder | None, channels: Iterable[str]) -> set[str]:
+    """Those of the channels that he may not watch. None: his key is not valid any more."""
+    refused = set()
+    for channel in channels:
+        try:
+            if await refusal(holder or NOBODY, channel) is not None:
+                refused.add(channel)
+        except NotAuthenticated:
+            refused.add(channel)
+    return refused

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from access_app.admitting import Admitted
 from access_app.remembering import Remembered
 from compat_app.log_queue.application import LogQueue
+from live.admitting import Watchers
 from live.application import LiveDoor
 from live.socketio.application import SocketIO
 from messages_app.api.hot import MESSAGE, PUBLISH
@@ -46,11 +47,12 @@ def before(django: Application, remembered: Remembered, trace: Trace | None) -> 
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
     fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
     hot = HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
-    live = LiveDoor(hot, remembered, fixed, count)
+    watchers = Watchers(remembered)
+    live = LiveDoor(hot, watchers, fixed, count)
     if settings.RELAY_LOG_QUEUE == "off":
-        return SocketIO(live, remembered)
+        return SocketIO(live, watchers)
     asked = remembered if settings.RELAY_LOG_QUEUE == "token" else None
-    return SocketIO(LogQueue(live, asked, fixed, count, trace), remembered)
+    return SocketIO(LogQueue(live, asked, fixed, count, trace), watchers)
 
 
 def most_bytes(scope: Mapping[str, Any]) -> int:

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
+from live.api.tickets import TicketList
 from live.api.views import Live, LiveChannel
 from messages_app.api.download import MessageExport
 from messages_app.api.publishing import PublishMessages
@@ -64,6 +65,7 @@ urlpatterns = [
         "live-channel",
     ),
     both(f"{API}/live", Live.as_view(), "live"),
+    both(f"{API}/live/tickets", TicketList.as_view(), "live-tickets"),
     both(f"{API}/channels/{NAME}", ChannelDetail.as_view(), "channel"),
     both(f"{API}/gaps", GapList.as_view(), "gaps"),
     both(f"{API}/messages", MessageList.as_view(), "messages"),

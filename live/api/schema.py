@@ -43,6 +43,7 @@ _PARAMETERS: Final = (
     query("filter_scope", "What the filter is about: body, if not given.", enum=list(SCOPES)),
     query("limit", "So many messages, then the end. Of a long poll: so many at most.", int),
     query("format", "raw: the payload alone.", enum=list(FORMS)),
+    query("ticket", "Of a browser, which can send no header."),
     query(
         "wait_seconds",
         "With Accept: application/json: so long the answer waits for the first message.",
@@ -64,6 +65,17 @@ def _described(id: str, *more: OpenApiParameter) -> Callable[[F], F]:
         },
     )
 
+
+class TicketSchema(serializers.Serializer):  # type: ignore[type-arg]
+    """A ticket."""
+
+    ticket = serializers.CharField(help_text="Shown now or never.")
+    expires_at = serializers.DateTimeField()
+
+
+ticket: Final = extend_schema(
+    operation_id="live_ticket", tags=["live"], responses={201: TicketSchema, **error_responses(400, 404)}
+)
 
 live: Final = _described("live", _CHANNEL)
 live_channel: Final = _described("live_channel")

@@ -13,7 +13,10 @@ from relaycore.rights import READ
 
 WATCH: Final = Need(READ, "messages_app.view_message")
 
-ONLY_TOKENS: Final = "This is a stream, for programs. Send the key of a token: Authorization: Bearer KEY."
+NOT_PLAIN: Final = (
+    "This stream is for programs and pages. Send the key of a token (Authorization: Bearer KEY) or ?ticket=, "
+    "or be logged in, and name this server as its address has it."
+)
 
 
 class LiveChannel(APIView):
@@ -32,7 +35,7 @@ class LiveChannel(APIView):
     def get(self, request: Request, name: str) -> Response:
         """Watch."""
         require(request, WATCH, name)
-        raise Problem(400, "live-needs-token", ONLY_TOKENS)
+        raise Problem(400, "live-needs-token", NOT_PLAIN)
 
 
 class Live(APIView):
@@ -44,4 +47,4 @@ class Live(APIView):
     @schema.live
     def get(self, request: Request) -> Response:
         """Watch."""
-        raise Problem(400, "live-needs-token", ONLY_TOKENS)
+        raise Problem(400, "live-needs-token", NOT_PLAIN)

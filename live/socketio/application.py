@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from access_app.remembering import Remembered
+from rest_framework.exceptions import PermissionDenied
+
+from access_app import sessions
+from live import origins
+from live.admitting import SESSION, Watchers
 from live.socketio.outbox import BETWEEN
 from live.socketio.protocol import is_spoken
-from live.socketio.sockets import Sockets
+from live.socketio.sockets import SESSION_OF, Sockets
 from relaybase.connections import one_per_loop
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
@@ -31,9 +35,9 @@ FULL: Final = "As many sockets are here as may be (RELAY_LIVE_CONNECTIONS). Come
 class SocketIO:
     """Answers what is below `PATH`, and hands on everything else that is no WebSocket."""
 
-    def __init__(self, otherwise: Application, authority: Remembered) -> None:
+    def __init__(self, otherwise: Application, authority: Watchers) -> None:
         self._otherwise = otherwise
-        self._sockets = one_per_loop(lambda: Sockets(authority, is_same_origin))
+        self._sockets = one_per_loop(lambda: Sockets(authority))
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -51,9 +55,18 @@ class SocketIO:
         sockets = self._sockets()
         scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
         headers = {**dict(scope["headers"]), b"accept": b"*/*"}
-        if not plain.way_of({**scope, "scheme": scheme}, headers).is_plain:
+        way = plain.way_of({**scope, "scheme": scheme}, headers)
+        if not way.is_plain:
             await _refuse(scope, receive, send, 400, NOT_PROPER)
             return
+        try:
+            told = origins.headers_for(headers, is_https=way.is_https)
+        except PermissionDenied as exc:
+            await _refuse(scope, receive, send, 403, str(exc))
+            return
+        send = origins.telling(send, told)
+        if not told or _WITH_COOKIES in told:
+            scope = {**scope, SESSION_OF: _session_of(headers)}
         query = _query_of(scope)
         session = query.get("sid", [""])[0]
         if _JSONP in query:
@@ -64,6 +77,8 @@ class SocketIO:
             return
         if scope["type"] == "websocket":
             await sockets.engine.handle_request(scope, _spoken(receive), send)
+        elif scope["method"] == "OPTIONS":
+            await _refuse(scope, receive, origins.telling(send, _ALLOWED), 204, "")
         elif scope["method"] == "POST":
             await self._post(sockets, scope, receive, send)
         else:
@@ -102,12 +117,9 @@ class SocketIO:
                 outbox.break_off = before
 
 
-def is_same_origin(origin: str, environ: Mapping[str, Any]) -> bool:
-    """Whether a page comes from where it is answered."""
-    try:
-        return urlsplit(origin).netloc == environ.get("HTTP_HOST")
-    except ValueError:
-        return False
+def _session_of(headers: plain.Headers) -> str:
+    session = sessions.key_of(headers)
+    return SESSION + session if session else ""
 
 
 def _query_of(scope: Mapping[str, Any]) -> Mapping[str, list[str]]:
@@ -151,5 +163,11 @@ async def _refuse(scope: Mapping[str, Any], receive: Receive, send: Send, status
 
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
 _JSONP: Final = "j"
+_WITH_COOKIES: Final = (b"access-control-allow-credentials", b"true")
 _NOT_UNDERSTOOD: Final = 1007
 _UNAVAILABLE: Final = 503
+_ALLOWED: Final = [
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"Authorization, Content-Type"),
+    (b"access-control-max-age", b"600"),
+]

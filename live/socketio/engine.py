@@ -1,7 +1,7 @@
 """Engine.IO's server, whose sockets take what is stored instead of having it put into a queue."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import engineio
@@ -42,12 +42,9 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # It has no types.
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]  # It has no types.
-    """Sockets by their id: `sockets`. What they hear is told by `on`, as Engine.IO has it.
+    """Sockets by their id: `sockets`. What they hear is told by `on`, as Engine.IO has it."""
 
-    is_allowed: whether a page of this origin may come, by the environment of its request
-    """
-
-    def __init__(self, is_allowed: Callable[[str, Mapping[str, Any]], bool]) -> None:
+    def __init__(self) -> None:
         super().__init__(
             async_mode="asgi",
             ping_interval=PING_SECONDS,
@@ -55,9 +52,8 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # It has no types.
             max_http_buffer_size=MOST_BYTES,
             # What is compressed keeps everybody waiting. A proxy may do it.
             http_compression=False,
-            cors_allowed_origins=is_allowed,
-            # A key comes with what is said, never with a cookie.
-            cors_credentials=False,
+            # `application` looks at origins.
+            cors_allowed_origins=[],
             logger=_log,
             # One after the other: whoever asks much waits for his answers.
             async_handlers=False,

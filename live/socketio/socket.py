@@ -4,11 +4,13 @@ import asyncio
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast
 
-from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.exceptions import Throttled
 
-from access_app.remembering import Holder, Remembered
+from access_app.remembering import Holder
+from live.admitting import NOBODY, SESSION, Watchers
 from live.hub import hub
 from live.socketio import asked, protocol
 from live.socketio.asked import Auth, Join
@@ -16,12 +18,18 @@ from live.socketio.joining import join, told_of
 from live.socketio.outbox import Outbox, Seat
 from live.socketio.protocol import Kind, Said
 from relaybase.http.hot import limit
-from relaybase.http.hot.application import holder_of
-
-WITHOUT_KEY: Final = "Send the key of a token: io(URL, {auth: {token: KEY}})."
+from relaybase.http.hot.application import holder_of, not_valid
 
 _LEAST_PASSING: Final = 429
 """What is refused with this or more says nothing against a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How a client came: its address, and the key with which it is logged in; empty: it is not."""
+
+    address: str
+    session: str
 
 
 class Leaving(Protocol):
@@ -33,16 +41,17 @@ class Leaving(Protocol):
 class Socket:
     """One client.
 
-    id:   its own, which Engine.IO has given
-    key:  with which it was let in; None: it was not yet
+    id:  its own, which Engine.IO has given
+    key: with which it was let in; empty: with none. None: it was not yet
     """
 
-    def __init__(self, id: str, outbox: Outbox, authority: Remembered, end: Leaving) -> None:
+    def __init__(self, id: str, outbox: Outbox, came: Came, authority: Watchers, end: Leaving) -> None:
         self.id = id
         self.outbox = outbox
         self.key: str | None = None
         self.began = time.monotonic()
         self.is_gone = self.has_to_go = False
+        self._came = came
         self._authority = authority
         self._end = end
         self._turn = asyncio.Lock()
@@ -75,7 +84,8 @@ class Socket:
         seats: dict[str, Seat] = {}
         try:
             wanted = asked.auth(data)
-            key, holder = await self._known(wanted)
+            key = self._key(wanted)
+            holder = await self._holder(key)
             for one in wanted.joins:
                 seats[one.channel] = await self._open(one, holder, key)
         except Exception as exc:
@@ -97,16 +107,23 @@ class Socket:
         self.outbox.seats.update(seats)
         self.outbox.wake()
 
-    async def _known(self, wanted: Auth) -> tuple[str, Holder]:
+    def _key(self, wanted: Auth) -> str:
+        """Empty: it has shown none, and may join what is public."""
         if wanted.token is None:
-            raise AuthenticationFailed(WITHOUT_KEY)
-        return wanted.token, await self._holder(wanted.token)
+            return self._came.session
+        if wanted.token.startswith(SESSION):
+            raise not_valid()
+        return wanted.token
 
     async def _holder(self, key: str) -> Holder:
-        holder: Any = await holder_of(self._authority, key)
-        if (allowance := await limit.count(holder.who)) is not None and allowance.is_exceeded:
+        holder = cast(Holder, await holder_of(self._authority, key))
+        if (allowance := await limit.count(self._who(holder))) is not None and allowance.is_exceeded:
             raise Throttled(allowance.seconds)
-        return holder  # type: ignore[no-any-return]
+        return holder
+
+    def _who(self, holder: Holder) -> str:
+        """Whose connections are counted together."""
+        return f"address:{self._came.address}" if holder is NOBODY else holder.who
 
     async def _event(self, key: str, name: str, data: list[Any]) -> Mapping[str, Any]:
         try:
@@ -138,7 +155,7 @@ class Socket:
 
     async def _open(self, wanted: Join, holder: Holder, key: str) -> Seat:
         hub().rights.authority = self._authority
-        seat = await join(wanted, holder, key)
+        seat = await join(wanted, holder, key, self._who(holder))
         seat.viewer.on_wake = self.outbox.wake
         return seat
 

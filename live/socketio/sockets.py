@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.conf import settings
 
-from access_app.remembering import Remembered
+from live.admitting import Watchers
 from live.counting import COUNTS
 from live.hub import SLOW
 from live.rights import AWAY, REVOKED
@@ -17,7 +17,7 @@ from live.socketio.engine import Engine
 from live.socketio.outbox import Seat
 from live.socketio.protocol import NotUnderstood
 from live.socketio.seat import DOOR
-from live.socketio.socket import Socket
+from live.socketio.socket import Came, Socket
 from relaybase.http.bodies import peer_of
 from relaybase.http.crowd import Crowd, Place
 from relaybase.http.forwarded import client_address
@@ -30,24 +30,26 @@ CONNECT_SECONDS: Final = 10.0
 
 LOOK_SECONDS: Final = 1.0
 
+SESSION_OF: Final = "relay.session"
+"""In a scope: with which key its client is logged in; empty: with none, or for its page it does not count."""
+
 STRANGERS: Final = Crowd(4096, 1024)
-"""Sockets that have not said who they are: they keep out none of those who have. A herd that comes again
-after a restart is one for moments; who has to go comes again."""
+"""Sockets that watch nothing yet: they keep out none of those who do. A herd that comes again after a restart
+is one for moments; who has to go comes again."""
 
 
 class Sockets:
     """Of one event loop. `engine` takes their requests.
 
-    authority:  who knows the keys
-    is_allowed: whether a page of this origin may come, by the environment of its request
+    authority: who knows the keys
     """
 
-    def __init__(self, authority: Remembered, is_allowed: Callable[[str, Mapping[str, Any]], bool]) -> None:
+    def __init__(self, authority: Watchers) -> None:
         self._authority = authority
         self._sockets: dict[str, Socket] = {}
         self._strangers: dict[str, Place] = {}
         self._task: asyncio.Task[None] | None = None
-        self.engine = Engine(is_allowed)
+        self.engine = Engine()
         self.engine.on("connect", self._come)
         self.engine.on("message", self._hear)
         self.engine.on("disconnect", self._gone)
@@ -60,8 +62,11 @@ class Sockets:
     # --- what Engine.IO tells ------------------------------------------------------------
 
     async def _come(self, id: str, environ: Mapping[str, Any]) -> None:
-        outbox = self.engine.outbox(id)
-        socket = self._sockets[id] = Socket(id, outbox, self._authority, self._end)
+        outbox, scope = self.engine.outbox(id), environ["asgi.scope"]
+        forwarded = environ.get("HTTP_X_FORWARDED_FOR", "")
+        address = client_address(peer_of(scope), forwarded, settings.RELAY_TRUSTED_PROXIES)
+        came = Came(address, scope.get(SESSION_OF, ""))
+        socket = self._sockets[id] = Socket(id, outbox, came, self._authority, self._end)
         COUNTS.connections[DOOR] += 1
 
         async def leave(channel: str, seat: Seat) -> None:
@@ -71,8 +76,6 @@ class Sockets:
             socket.has_to_go = True
 
         outbox.on_leave, outbox.on_cut = leave, give_way
-        peer, forwarded = peer_of(environ["asgi.scope"]), environ.get("HTTP_X_FORWARDED_FOR", "")
-        address = client_address(peer, forwarded, settings.RELAY_TRUSTED_PROXIES)
         self._strangers[id] = STRANGERS.enter(address, 1, give_way)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
@@ -87,7 +90,7 @@ class Sockets:
         except Exception as exc:  # Nobody expected it. The client comes again.
             log.error("Socket.IO: a socket is given up", exc_info=exc)
             await self._end(socket)
-        if socket.key is not None:
+        if socket.outbox.seats:
             self._is_known(id)
 
     async def _gone(self, id: str, reason: str) -> None:

@@ -83,6 +83,12 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     "RELAY_PROPOSE_INTERVAL_SECONDS": (*NUMBERS, "0"),
     "RELAY_SECRET_KEY": (),
     "RELAY_ALLOWED_HOSTS": (",", "https://relay.example.org", "relay.example.org:8000", "a b", "a/b"),
+    "RELAY_LIVE_ORIGINS": (
+        ",",
+        "relay.example.org",
+        "https://relay.example.org/app",
+        "https://*.example.org",
+    ),
     "RELAY_CSRF_TRUSTED_ORIGINS": (",", "relay.example.org", "https://relay.example.org/admin", "ftp://a"),
     "RELAY_TRUSTED_PROXIES": (",", "proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "::/129"),
     "RELAY_WEB_HOST": ("http://localhost", "two words", "a/b"),

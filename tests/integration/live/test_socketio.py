@@ -4,7 +4,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 from websockets.sync.client import connect
@@ -95,14 +96,42 @@ def test_what_is_asked_wrongly_is_answered_with_what_to_do(client: Client, chann
         assert page.ask("join", {"channel": channel})["ok"] is True
 
 
-@pytest.mark.parametrize("key", [None, "", "wrong", 7, {"a": 1}])
-def test_without_a_valid_token_nobody_is_let_in(client: Client, key: Any) -> None:
+@pytest.mark.parametrize("key", ["", "wrong", "session:wrong", 7, {"a": 1}])
+def test_with_a_token_that_is_not_valid_nobody_is_let_in(client: Client, key: Any) -> None:
     with Page(client.url, key) as page:
         page.first("connect_error")
         assert page.all("connect") == []
         refused = next(one for one in page.said if "connect_error" in one)
         assert refused["data"]["status"] in {400, 401}
         assert refused["connect_error"] == refused["data"]["detail"]
+
+
+def test_without_a_token_what_is_public_is_joined_and_nothing_else(client: Client, channel: str) -> None:
+    public = f"{channel}.public"
+    client.post("channels", {"channel": public, "public": True}, 201)
+    with Page(client.url, None) as page:
+        page.first("connect")
+        refused = page.ask("join", {"channel": channel})
+        assert refused["ok"] is False
+        assert refused["error"]["status"] == 401
+        assert page.ask("join", {"channel": public})["ok"] is True
+        client.publish(channel, "hidden")
+        client.publish(public, "shown")
+        assert page.first("message")["message"] == "shown"
+    with Page(client.url, None, join=[{"channel": channel}]) as page:
+        assert page.first("connect_error")
+        assert page.all("connect") == []
+
+
+def test_who_is_logged_in_watches_what_he_may(client: Client, browser: Any, channel: str) -> None:
+    cookie = {"Cookie": f"sessionid={browser.cookies['sessionid'].value}"}
+    with Page(client.url, None, headers=cookie, join=[{"channel": channel}]) as page:
+        page.first("joined")
+        client.publish(channel, "one")
+        assert page.first("message")["message"] == "one"
+    # From a page of another site he is nobody.
+    url = client.url + "/socket.io/?EIO=4&transport=polling"
+    assert _asked(url, {**cookie, "Origin": "https://elsewhere.example"})[0] == 403
 
 
 def test_only_what_the_token_may_read_is_joined(client: Client, operator: Any, channel: str) -> None:
@@ -198,7 +227,22 @@ def test_nobody_else_is_answered_by_websocket(client: Client) -> None:
 def test_a_page_of_another_origin_is_not_let_in(client: Client) -> None:
     url = client.url + "/socket.io/?EIO=4&transport=polling"
     assert _asked(url, {"Origin": client.url})[0] == 200
-    assert _asked(url, {"Origin": "https://elsewhere.example"})[0] == 400
+    assert _asked(url, {"Origin": "https://elsewhere.example"})[0] == 403
+    with pytest.raises(Exception, match="403"):
+        connect(
+            url.replace("http", "ws", 1).replace("polling", "websocket"),
+            proxy=None,
+            origin=cast(Any, "https://elsewhere.example"),
+        )
+
+
+def test_a_page_of_an_origin_that_is_named_is_let_in(serve: Callable[..., str]) -> None:
+    url = serve(RELAY_LIVE_ORIGINS="https://shown.example") + "/socket.io/?EIO=4&transport=polling"
+    request = urllib.request.Request(url, headers={"Origin": "https://shown.example"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://shown.example"
+        assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+    assert _asked(url, {"Origin": "https://elsewhere.example"})[0] == 403
 
 
 def _asked(url: str, headers: Any = None, data: bytes | None = None) -> tuple[int, bytes]:

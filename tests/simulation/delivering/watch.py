@@ -203,26 +203,27 @@ class Watch:
 
     def sought(self, reader: Reader, entry: Entry) -> None:
         book = self.books[reader.name]
-        book.generation, book.upto = entry.cursor.generation, entry.cursor.position
         book.leases, book.tries = {}, {}
-        from_there = max(entry.cursor.position, entry.noted.upto)
-        again = {one for one in [*self._channel.stored, *self._channel.late] if one > from_there}
-        again = {one for one in again if self._is_wanted(book, one)}
-        self.happened["sought back"] += bool(again - book.owed)
-        book.owed |= again
-        book.excused -= again
+        self.happened["sought back"] += bool(self._choose(book, entry))
 
     def chosen_anew(self, reader: Reader, entry: Entry) -> None:
         """Above the cursor other messages are for it."""
         book = self.books[reader.name]
-        book.wants, book.generation = entry.wants, entry.cursor.generation
-        book.upto = entry.cursor.position
-        above = {one for one in [*self._channel.stored, *self._channel.late] if one > book.upto}
-        not_gone = {one for one in above if one > entry.noted.upto}
         before = set(book.owed)
-        book.owed = {one for one in book.owed if one <= book.upto or self._is_wanted(book, one)}
-        book.owed |= {one for one in not_gone if self._is_wanted(book, one)}
+        self._choose(book, entry)
         self.happened["chosen anew"] += book.owed != before
+
+    def _choose(self, book: Book, entry: Entry) -> set[str]:
+        """What is above the cursor is for it, or not, as it is set now. What has a row stays."""
+        book.wants, book.generation, book.upto = entry.wants, entry.cursor.generation, entry.cursor.position
+        there = max(book.upto, entry.noted.upto)
+        again = {one for one in [*self._channel.stored, *self._channel.late] if one > there}
+        again = {one for one in again if self._is_wanted(book, one)}
+        came = again - book.owed
+        stays = {one for one in book.owed if one <= book.upto or one in entry.rows}
+        book.owed = again | stays | {one for one in book.owed if self._is_wanted(book, one)}
+        book.excused = book.excused - again & book.owed
+        return came
 
     def redriven(self, reader: Reader, positions: Sequence[str]) -> None:
         book = self.books[reader.name]
