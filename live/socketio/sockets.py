@@ -16,7 +16,6 @@ from live.socketio import protocol
 from live.socketio.engine import Engine
 from live.socketio.outbox import Seat
 from live.socketio.protocol import NotUnderstood
-from live.socketio.seat import DOOR
 from live.socketio.socket import Came, Socket
 from relaybase.http.bodies import peer_of
 from relaybase.http.crowd import Crowd, Place
@@ -67,7 +66,6 @@ class Sockets:
         address = client_address(peer_of(scope), forwarded, settings.RELAY_TRUSTED_PROXIES)
         came = Came(address, scope.get(SESSION_OF, ""))
         socket = self._sockets[id] = Socket(id, outbox, came, self._authority, self._end)
-        COUNTS.connections[DOOR] += 1
 
         async def leave(channel: str, seat: Seat) -> None:
             await self._leave(socket, channel, seat)
@@ -95,7 +93,6 @@ class Sockets:
 
     async def _gone(self, id: str, reason: str) -> None:
         if (socket := self._sockets.pop(id, None)) is not None:
-            COUNTS.connections[DOOR] -= 1
             self._is_known(id)
             socket.close()
 
