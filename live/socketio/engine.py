@@ -60,7 +60,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]  # It has no types.
             # `Sockets` looks after them.
             monitor_clients=False,
         )
-        self._async = {**self._async, "websocket": WebSocket}
+        self._async: dict[str, Any] = {**asgi._async, "websocket": WebSocket}
 
     def create_queue(self, *_: Any, **__: Any) -> Outbox:
         """What a new socket has for one."""

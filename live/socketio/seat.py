@@ -64,4 +64,4 @@ def _write(shown: Shown) -> bytes:
 def _row(entry: Entry) -> str:
     if (found := entry.forms.get(DOOR)) is None:
         found = entry.forms[DOOR] = row_text(entry.document)
-    return found  # type: ignore[no-any-return]
+    return str(found)

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,13 +74,11 @@ def test_killed_again_and_again_nothing_is_missed_or_doubled(client: Client, cha
                 for _ in range(KILLS):
                     goal = len(publisher.texts) + MESSAGES_BETWEEN
                     for page in pages:
-                        # Shown some, whether or not it has had time for more.
-                        seen = len(page.texts())
-                        page.wait(lambda page=page, seen=seen: len(page.texts()) > seen, 60)
-                    pages[0].wait(lambda goal=goal: len(publisher.texts) >= goal, 60)
+                        _sees_more(page)
+                    _reaches(pages[0], lambda: publisher.texts, goal)
                     web.kill()
             for page in pages:
-                page.wait(lambda page=page: len(page.texts()) >= len(publisher.texts), 60)
+                _reaches(page, page.texts, len(publisher.texts))
                 assert page.texts() == publisher.texts
                 # It was killed, and the page came again.
                 assert len(page.all("connect")) > KILLS
@@ -97,12 +95,10 @@ def test_without_positions_the_same_kills_lose_messages(client: Client, channel:
         Publisher(client, channel) as publisher,
     ):
         for _ in range(3):
-            seen = len(page.texts())
-            page.wait(lambda seen=seen: len(page.texts()) > seen + 10, 60)
+            _sees_more(page, 10)
             web.kill()
         page.wait(lambda: len(page.all("connect")) > 3, 60)
-        seen = len(page.texts())
-        page.wait(lambda: len(page.texts()) > seen, 60)
+        _sees_more(page)
         assert page.texts() != publisher.texts[: len(page.texts())]
 
 
@@ -155,6 +151,15 @@ def test_one_that_asks_and_reads_no_answers_is_cut(client: Client, channel: str,
         page.wait(lambda: ours not in _peers(process), 20)
         client.publish(channel, "one")
         assert page.first("message")["message"] == "one"
+
+
+def _sees_more(page: Page, many: int = 1) -> None:
+    goal = len(page.texts()) + many
+    page.wait(lambda: len(page.texts()) >= goal, 60)
+
+
+def _reaches(page: Page, texts: Callable[[], list[str]], goal: int) -> None:
+    page.wait(lambda: len(texts()) >= goal, 60)
 
 
 @contextmanager

@@ -83,7 +83,9 @@ class Socket:
         """The texts that the client has."""
         self.client.receive_data(bytes(self.wire.written))
         self.wire.written.clear()
-        return [event.data.decode() for event in self.client.events_received() if isinstance(event, Frame)]
+        return [
+            bytes(event.data).decode() for event in self.client.events_received() if isinstance(event, Frame)
+        ]
 
     def end(self) -> None:
         self._is_over.set()
