@@ -12,7 +12,8 @@ from channels_app.models import Channel
 from leases_app import partitioning
 from messages_app import expired as records
 from messages_app.searching import archive, counting, watermark
-from messages_app.searching.following import Feed, Follower, Told
+from messages_app.searching.feed import Feed, Told
+from messages_app.searching.following import Follower
 from messages_app.searching.history import collection
 from messages_app.searching.primary import session_after
 from relaybase.connections import mongo_collection

@@ -14,6 +14,8 @@ class Departure:
     task would run it, whose memory each connection would have to pay for.
     """
 
+    __slots__ = ("_gone", "_is_over", "_receive", "_steps", "_waits")
+
     def __init__(self, receive: Receive, gone: Callable[[], object]) -> None:
         self._receive = receive
         self._gone = gone

@@ -36,7 +36,8 @@ from live.tails import Tail, Topic
 from live.viewer import Shown, Viewer, Wanted
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
-from relaycore.errors import NotTaken, one_line
+from relaycore.errors import TooManyWatch as Full
+from relaycore.errors import one_line
 from relaycore.live.ids import EventId
 from relaycore.live.owed import begin
 from relaycore.live.slow import is_too_slow
@@ -53,10 +54,6 @@ _STANDING_SECONDS: Final = 5.0
 RESTART: Final = "restart"
 SLOW: Final = "slow"
 ARCHIVE: Final = "archive"
-
-
-class Full(NotTaken):
-    """There are as many connections as there may be, in this process or of this token."""
 
 
 class Hub:
@@ -161,7 +158,8 @@ class Hub:
     async def _open(self, wanted: Wanted) -> Viewer:
         standing = await self._stands()
         tails = {name: self._tail(partition_of(name, settings.RELAY_PARTITIONS)) for name in wanted.channels}
-        topics = {name: await tail.topic(name) for name, tail in tails.items()}
+        found = await asyncio.gather(*(tail.topic(name) for name, tail in tails.items()))
+        topics = dict(zip(tails, found, strict=True))
         by_partition = _by_partition(topics)
         await self.gaps.require()
         rings = {

@@ -1,7 +1,7 @@
 """Long poll: the same as server-sent events, in answers of JSON, for clients without streams."""
 
 import time
-from typing import Any
+from typing import Any, Final
 
 from live.counting import COUNTS
 from live.sse import frames
@@ -10,13 +10,17 @@ from messages_app.searching.rows import row
 from relaycore.live.owed import CAUGHT_UP
 from relaycore.live.ring import Entry
 
-MOST_BYTES = 4 << 20
+MOST_BYTES: Final = 4 << 20
 """An answer has no more once it has as many."""
+
+_LOOK_SECONDS: Final = 5.0
+"""So long a filter looks through what there is already, also for who does not want to wait."""
 
 
 async def poll(viewer: Viewer, seconds: float, most: int) -> dict[str, Any]:
     """Messages and events as soon as there are any; none if none come within the time."""
-    until = time.monotonic() + seconds
+    began = time.monotonic()
+    until = began + seconds
     entries: list[Entry] = []
     events: list[dict[str, Any]] = []
     size = 0
@@ -29,6 +33,8 @@ async def poll(viewer: Viewer, seconds: float, most: int) -> dict[str, Any]:
                 break
         elif found is not None:
             events.append(frames.as_json(found))
+        elif viewer.is_woken and time.monotonic() < began + max(seconds, _LOOK_SECONDS):
+            continue  # A filter has taken nothing of what it has looked at so far.
         elif entries or any(event["event"] != CAUGHT_UP for event in events) or time.monotonic() >= until:
             break
         else:

@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from pymongo.errors import PyMongoError
 
 from live import archive
-from messages_app.searching.following import Feed, Follower
+from messages_app.searching.feed import Feed, handed
+from messages_app.searching.following import Follower
 from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.following.places import Page
 from relaycore.live.ring import Ring
@@ -28,6 +29,9 @@ _AGAIN_SECONDS: Final = 1.0
 
 DIVIDED: Final = "divided"
 """Why somebody has to go: what is followed is divided otherwise by now."""
+
+FAILED: Final = "failed"
+"""Or something went wrong of which nobody knows what it means."""
 
 
 class Watcher(Protocol):
@@ -66,6 +70,8 @@ class Tail:
         self._dirty: dict[Topic, None] = {}
         self._woken = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._read_at = ""
+        self._is_failing = False
 
     @property
     def topics(self) -> Iterable[Topic]:
@@ -140,23 +146,31 @@ class Tail:
 
     async def _run(self) -> None:
         """Until nothing is followed."""
+        looks_at = self._loop.time()
         while self._topics:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(self._woken.wait(), max(0.0, looks_at - self._loop.time()))
             self._woken.clear()
-            dirty = self._dirty or self._topics.values()
+            dirty: Iterable[Topic] = self._dirty
+            if self._loop.time() >= looks_at:
+                looks_at, dirty = self._loop.time() + LOOK_SECONDS, self._topics.values()
             # Whoever puts channels together waits for all of them.
             merged = [topic for topic in self._topics.values() if topic.merged]
             self._dirty = {}
+            turned = dict.fromkeys([*dirty, *merged])
             try:
-                await self._turn(dict.fromkeys([*dirty, *merged]))
-            except Exception as exc:  # Whatever it is: the next turn goes on with what was not put away.
-                log.error("live: a turn failed", exc_info=exc)
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await self._turn(turned)
+            except Exception as exc:
+                # Whatever it is, what was taken may not be in the rings: nobody goes on with them.
+                log.error("live: nobody expected this", exc_info=exc)
+                for topic in turned:
+                    self._give_up(topic, FAILED)
             self._sweep()
 
     async def _turn(self, topics: Iterable[Topic]) -> None:
-        taken = [(topic, topic.feed.below(), self._take(topic)) for topic in topics]
+        # At one instant: of what comes in a later turn of the follower nothing is put before what is lower.
+        said = handed([topic.feed for topic in topics])
+        taken = [(topic, said[topic.feed][0], self._take(topic, said[topic.feed][1])) for topic in topics]
         gone = await self._deleted(taken)
         for topic, below, pages in taken:
             topic.ring.note(gone.get(topic.channel, NOTHING), below)
@@ -167,39 +181,51 @@ class Tail:
         for watcher in {watcher: None for topic, _, _ in taken for watcher in topic.watchers}:
             watcher.wake()
 
-    def _take(self, topic: Topic) -> list[Page]:
+    def _take(self, topic: Topic, count: int) -> list[Page]:
         pages: list[Page] = []
-        try:
-            while (page := topic.feed.take(0)) is not None:
+        for _ in range(count):
+            try:
+                page = topic.feed.take(0)
+            except UnfitServer as exc:
+                log.warning("live: %s", exc)
+                self._give_up(topic, DIVIDED)
+                return []
+            except Exception as exc:  # Whatever the follower could not do, it does it again.
+                self._say(exc)
+                continue
+            if page is not None:
                 pages.append(page)
-        except UnfitServer as exc:
-            log.warning("live: %s", exc)
-            self._drop(topic)
-            for watcher in list(topic.watchers):
-                watcher.leave(DIVIDED)
-        except Exception as exc:  # Whatever the follower could not do, it does it again.
-            log.info(
-                "live: nothing is read of a channel: %s", one_line(exc), extra={"channel": topic.channel}
-            )
+                self._is_failing = False
         return pages
 
     async def _deleted(self, taken: Sequence[tuple[Topic, str, Sequence[Page]]]) -> dict[str, Expired]:
         """What was on record as deleted after these pages were read, never before. Until somebody says so."""
-        read_at = max((page.read_at for _, _, pages in taken for page in pages), default="")
+        self._read_at = max(self._read_at, *(page.read_at for _, _, pages in taken for page in pages), "")
         channels = [topic.channel for topic, _, _ in taken]
         while True:
             try:
-                found = await asyncio.gather(*(expired(channel, read_at) for channel in channels))
+                found = await asyncio.gather(*(expired(channel, self._read_at) for channel in channels))
                 return dict(zip(channels, found, strict=True))
             except (Disconnected, PyMongoError) as exc:
-                log.info("live: nobody says what was deleted: %s", one_line(exc))
+                self._say(exc)
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _say(self, exc: Exception) -> None:
+        """Once, until something is read again."""
+        if not self._is_failing:
+            self._is_failing = True
+            log.info("live: nothing is read for now: %s", one_line(exc))
 
     def _sweep(self) -> None:
         now = self._loop.time()
         for topic in list(self._topics.values()):
             if not topic.watchers and now - topic.left_at > LINGER_SECONDS:
                 self._drop(topic)
+
+    def _give_up(self, topic: Topic, reason: str) -> None:
+        self._drop(topic)
+        for watcher in list(topic.watchers):
+            watcher.leave(reason)
 
     def _drop(self, topic: Topic) -> None:
         if self._topics.pop(topic.channel, None) is not None:

@@ -103,6 +103,12 @@ class Viewer:
     reason: why it has to go; None: it has not
     """
 
+    # There may be ten thousand of them.
+    __slots__ = (
+        *("_hub", "_not_before", "_on_cut", "_sending_since", "_waiting", "_waits_until"),
+        *("is_woken", "owed", "reason", "topics", "wanted"),
+    )
+
     def __init__(self, hub: House, wanted: Wanted, owed: Owed, topics: Mapping[str, Topic]) -> None:
         self.wanted = wanted
         self.owed = owed
@@ -111,7 +117,8 @@ class Viewer:
         self.on_wake: Callable[[], object] | None = None
         """Is called when it is woken, or has to go. For who waits for several viewers at once."""
         self._hub = hub
-        self._is_woken = False
+        self.is_woken = False
+        """There may be something since it took last."""
         self._waiting: asyncio.Future[None] | None = None
         self._sending_since: float | None = None
         self._on_cut: Callable[[], object] | None = None
@@ -125,7 +132,7 @@ class Viewer:
 
         Reads the archive if it must. While that does not answer there is nothing.
         """
-        self._is_woken = False
+        self.is_woken = False
         while self.reason is None:
             found = self.owed.next(SEND_BYTES)
             if found is None or isinstance(found, Told):
@@ -135,7 +142,7 @@ class Viewer:
                 if shown.entries:
                     return shown
                 # A filter takes nothing of a long history: others go on, and its place may be said.
-                self._is_woken = True
+                self.is_woken = True
                 await asyncio.sleep(0)
                 return None
             if not await self._read(found):
@@ -147,7 +154,7 @@ class Viewer:
         now = time.monotonic()
         if now < self._not_before < now + seconds:
             seconds, is_exact = self._not_before - now, True
-        if self._is_woken or self.reason is not None or seconds <= 0:
+        if self.is_woken or self.reason is not None or seconds <= 0:
             return
         loop = asyncio.get_running_loop()
         self._waiting = waiting = loop.create_future()
@@ -194,7 +201,7 @@ class Viewer:
 
     def wake(self) -> None:
         """There may be something for it."""
-        self._is_woken = True
+        self.is_woken = True
         self._let_go()
         if self.on_wake is not None:
             self.on_wake()

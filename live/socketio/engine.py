@@ -7,8 +7,8 @@ from typing import Any, Final
 import engineio
 from engineio.async_drivers import asgi
 
-from live.socketio.outbox import Burst, Outbox, texts
-from relaybase.http.websockets import FRAMES, MOST_BYTES, Connection
+from live.socketio.outbox import Burst, Outbox
+from relaybase.http.websockets import FRAMES, MOST_BYTES, Connection, texts
 
 log = logging.getLogger(__name__)
 

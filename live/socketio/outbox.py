@@ -8,7 +8,7 @@ WebSocket that has written what it had, or by a poll. So a socket that reads not
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol
 
 from engineio.exceptions import QueueEmpty
@@ -17,7 +17,7 @@ from engineio.packet import CLOSE, Packet
 from live.hub import RESTART
 from live.socketio.protocol import event
 from live.viewer import Viewer
-from relaybase.http.websockets import text_frame
+from relaybase.http.websockets import text_frame, texts
 
 log = logging.getLogger(__name__)
 
@@ -56,18 +56,6 @@ class Burst:
 def frame(text: str) -> bytes:
     """A packet of Socket.IO as one frame."""
     return text_frame(b"4" + text.encode())
-
-
-def texts(frames: bytes) -> Iterator[str]:
-    """What stands in the frames."""
-    at = 0
-    while at < len(frames):
-        size, at = frames[at + 1], at + 2
-        if size > _SHORT:
-            wide = 2 if size == _SHORT + 1 else 8
-            size, at = int.from_bytes(frames[at : at + wide], "big"), at + wide
-        yield frames[at : at + size].decode()
-        at += size
 
 
 class Outbox:
@@ -205,7 +193,3 @@ class Outbox:
     def _let_go(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-
-_SHORT: Final = 125
-"""Bytes of a frame whose length stands in one byte."""

@@ -50,6 +50,8 @@ class Stream:
     connection: that of the server; None: it cannot be broken off
     """
 
+    __slots__ = ("_connection", "_cut", "_form", "_send", "_viewer")
+
     def __init__(self, viewer: Viewer, form: str, send: Send, connection: Connection | None) -> None:
         self._viewer = viewer
         self._form = form

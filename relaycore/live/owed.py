@@ -5,7 +5,6 @@ it says so (`took`, `read`), and asks again. An id that is sent says that everyt
 is made after `took`, and what is told goes out before the messages behind it.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -40,6 +39,11 @@ class Owed:
     limit: it wants so many messages, and no more; None: all that come
     """
 
+    __slots__ = (
+        *("_around", "_epoch", "_gap", "_generation", "_is_caught_up", "_left", "_told", "_turn"),
+        *("is_over", "walks"),
+    )
+
     def __init__(
         self,
         epoch: str,
@@ -53,7 +57,7 @@ class Owed:
         self._gap = gap
         self.walks = walks
         self._left = limit
-        self._told: deque[Told] = deque()
+        self._told: list[Told] = []
         self._around: tuple[int, tuple[str, str]] | None = None
         self._is_caught_up = False
         self._turn = 0
@@ -117,7 +121,7 @@ class Owed:
     def next(self, most_bytes: int) -> Told | Run | Read | None:
         """What is to be done next; None: nothing for now. After `is_over` nothing ever."""
         if self._told:
-            told = self._told.popleft()
+            told = self._told.pop(0)
             self._gap = max(self._gap, told.gap)
             return told
         if self._left == 0:

@@ -81,9 +81,9 @@ class Ring:
 
         What was deleted above where it was asked last may have been deleted before it could be read.
         """
-        if expired.upto >= self._checked:
-            self.holes.append(Skip(self.newest, expired.upto, max(1, expired.messages - self._expired)))
-        self._checked = max(self._checked, below)
+        if expired.upto >= self._checked and expired.messages > self._expired:
+            self.holes.append(Skip(self.newest, expired.upto, expired.messages - self._expired))
+        self._checked = below
         self._expired = max(self._expired, expired.messages)
         # What is deleted is not shown from here for much longer than from the archive.
         while self.first < self.head and self.entry(self.first).position <= expired.upto:
@@ -95,12 +95,12 @@ class Ring:
             entry = Entry(document, self._total)
             self._total = entry.upto
             self._entries.append(entry)
-        self.below = max(self.below, self.newest + _BEHIND)
+        self.know(self.below)
         self.shrink(self._most_bytes)
 
     def know(self, below: str) -> None:
-        """Everything of the channel that stands below this is here by now."""
-        self.below = max(self.below, below)
+        """Everything of the channel that stands below this is here by now. After a loss that may be less."""
+        self.below = max(below, self.newest + _BEHIND)
 
     def shrink(self, most_bytes: int) -> None:
         """Let go what is too much; the last one stays."""

@@ -18,11 +18,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge
 from operator import attrgetter
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from relaycore.delivering.skipping import Noted, Skip, skip
 from relaycore.live.ring import Entry, Ring
 from relaycore.storing.expiring import NOTHING, Expired
+
+_NOTHING_NOTED: Final = Noted()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +109,11 @@ class Walk:
     position: it wants what is above; None: what comes from now on
     """
 
+    __slots__ = (
+        *("_holes", "_noted", "_only", "_page", "_page_at", "_places"),
+        *("channels", "partition", "position", "rings"),
+    )
+
     def __init__(self, partition: int, rings: Mapping[str, Ring], position: str | None) -> None:
         self.partition = partition
         self.rings = rings
@@ -115,7 +122,7 @@ class Walk:
         self._only = next(iter(rings.values())) if len(rings) == 1 else None
         self._places: dict[str, int] | None = None
         self._holes: dict[str, int] = {}
-        self._noted = dict.fromkeys(rings, Noted())
+        self._noted: dict[str, Noted] = {}
         self._page: Page | None = None
         self._page_at = 0
 
@@ -159,7 +166,10 @@ class Walk:
         missed = []
         for name in sorted(self.channels):
             expired = page.expired.get(name, NOTHING)
-            self._noted[name], found = skip(self.position, self._noted[name], expired)
+            if not expired.upto:
+                continue
+            noted = self._noted.get(name, _NOTHING_NOTED)
+            self._noted[name], found = skip(self.position, noted, expired)
             if found is not None:
                 missed.append(Missed.of(name, found))
         self._page, self._page_at = page, _above(page.entries, self.position)
@@ -225,7 +235,7 @@ class Walk:
 
     def _holes_known(self, ring: Ring) -> int:
         """So many end where it has been: it was told of them, or was owed nothing there."""
-        known = max(self.position, self._noted[ring.channel].upto)
+        known = max(self.position, self._noted.get(ring.channel, _NOTHING_NOTED).upto)
         return sum(1 for one in ring.holes if one.upto <= known)
 
     def _pass_known(self, places: dict[str, int]) -> None:

@@ -69,6 +69,7 @@ class Watcher:
     pause: float = 0.05
     is_over: bool = False
     _connection: http.client.HTTPConnection | None = None
+    _answer: http.client.HTTPResponse | None = None
     _thread: threading.Thread | None = None
     _paused: threading.Event = field(default_factory=threading.Event)
 
@@ -86,23 +87,24 @@ class Watcher:
         if self.last_id:
             headers["Last-Event-ID"] = self.last_id
         self._connection.request("GET", self.path, headers=headers)
-        answer = self._connection.getresponse()
+        self._answer = answer = self._connection.getresponse()
         self.statuses.append(answer.status)
         return answer
 
     def watch(self, until: Callable[[Event], bool] = lambda event: False) -> None:
         """One connection, to its end, or until this has come."""
-        answer = self.connect()
-        if answer.status != 200:
-            answer.read()
-            return
-        for found in events(self._lines(answer)):
-            self.last_id = found if isinstance(found, str) else found.id or self.last_id
-            if isinstance(found, Event):
-                self.given.append(found)
-                if until(found):
-                    break
-        self.cut()
+        try:
+            answer = self.connect()
+            if answer.status != 200:
+                return
+            for found in events(self._lines(answer)):
+                self.last_id = found if isinstance(found, str) else found.id or self.last_id
+                if isinstance(found, Event):
+                    self.given.append(found)
+                    if until(found):
+                        return
+        finally:
+            self.cut()
 
     def break_off(self) -> None:
         """In the middle of whatever is being read."""
@@ -113,7 +115,9 @@ class Watcher:
 
     def cut(self) -> None:
         """Nothing more is read."""
-        if self._connection is not None and self._connection.sock is not None:
+        if self._answer is not None:
+            self._answer.close()
+        if self._connection is not None:
             self._connection.close()
 
     def _lines(self, answer: http.client.HTTPResponse) -> Iterator[bytes]:

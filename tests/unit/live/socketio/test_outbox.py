@@ -10,7 +10,8 @@ from engineio.packet import CLOSE, MESSAGE, PING, Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.socketio.outbox import MOST_SAID, Burst, Outbox, frame, texts
+from live.socketio.outbox import MOST_SAID, Burst, Outbox, frame
+from relaybase.http.websockets import texts
 
 
 class Viewer:

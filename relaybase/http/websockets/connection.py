@@ -1,21 +1,4 @@
-"""The web server's WebSockets: uvicorn's own, to which whoever sends the same to many gives finished frames.
-
-A frame that a server sends has no mask, and nothing is compressed here. So a message is the same bytes for
-every WebSocket, and several are their bytes one after the other. What is sent to thousands is made once, and
-what has gathered for one of them takes one call of the operating system (`FRAMES`).
-
-An application that finds `FRAMES` among the scope's extensions may send
-
-    {"type": "websocket.send", FRAMES: bytes}
-
-with whole frames, made by `text_frame`. As any other message it waits while the client does not read. The
-extension itself is the `Connection`. It can be broken off, and tells when the server is about to stop.
-
-What a client sends is small here: `MOST_BYTES`. Whether it is there is asked by what is spoken on top of it
-(`live.socketio`), so uvicorn's own pings are off.
-
-`relaybase.http.connections` has uvicorn use it.
-"""
+"""One WebSocket of uvicorn."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -26,20 +9,10 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-FRAMES: Final = "relay.frames"
+from relaybase.http.websockets.frames import FRAMES
 
 MOST_BYTES: Final = 64 << 10
 """Of a message that a client sends."""
-
-
-def text_frame(text: bytes) -> bytes:
-    """A message as it is sent. The text is UTF-8."""
-    size = len(text)
-    if size < 126:
-        return b"\x81%c%b" % (size, text)
-    if size < 1 << 16:
-        return b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), text)
-    return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
 
 
 class Connection(WebSocketsSansIOProtocol):
