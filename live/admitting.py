@@ -4,13 +4,16 @@ By key: that of a token as it is, of a ticket by its prefix, of a session with `
 whoever has shown none. A channel that is public anybody may watch, all others whoever may read them.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
+from django.db import connection
 from rest_framework.exceptions import NotAuthenticated
 
 from access_app import sessions, tickets
 from access_app.remembering import Holder, Remembered, RememberedSessions, RememberedTickets
+from channels_app import presence
 from messages_app.publishing.door import channel as known_channel
 from relaybase.http.hot import plain
 from relaycore.errors import ChannelUnknown
@@ -89,6 +92,26 @@ async def refusal(holder: Holder, channel: str) -> str | None:
         exc.auth_header = "Bearer"  # type: ignore[attr-defined]  # REST framework's views set it so.
         raise exc
     return said
+
+
+async def require_channel(name: str) -> None:
+    """Nothing, if there is or was such a channel. Of one that there is, memory says so.
+
+    Raises:
+        ChannelUnknown: there never was.
+        Disconnected, django.db.Error, PyMongoError: nobody says.
+    """
+    try:
+        await known_channel(name)
+    except ChannelUnknown:
+        await asyncio.to_thread(_existed, name)
+
+
+def _existed(name: str) -> None:
+    try:
+        presence.require(name)
+    finally:
+        connection.close()
 
 
 async def _is_public(channel: str) -> bool:

@@ -1,27 +1,23 @@
 """The ASGI application in front of the others: whoever watches is answered here."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from django.db import connection
 from django.http import QueryDict
 from rest_framework.exceptions import PermissionDenied, Throttled
 
-from access_app.remembering import Holder, Remembered
-from channels_app import presence
+from access_app.remembering import Holder
 from live import admitting, asking, origins
-from live.admitting import NOBODY, Watchers, refusal
+from live.admitting import NOBODY, Watchers, refusal, require_channel
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
 from live.hub import Viewer, Wanted, hub
 from live.polling import poll
 from live.sse.stream import GONE, RawHeaders, Stream, send_away
-from messages_app.publishing.door import channel as known_channel
 from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
@@ -29,7 +25,6 @@ from relaybase.http.connections import connection_of
 from relaybase.http.hot import Answer, Endpoint, Request, limit, plain
 from relaybase.http.hot.answers import AnswerWriter, of_error, raw
 from relaybase.http.hot.application import holder_of
-from relaycore.errors import ChannelUnknown
 from relaycore.rights import READ
 
 log = logging.getLogger(__name__)
@@ -91,12 +86,12 @@ class LiveDoor:
     def __init__(
         self,
         otherwise: Application,
-        authority: Remembered,
+        authority: Watchers,
         fixed: Mapping[bool, Mapping[str, str]],
         count: Count,
     ) -> None:
         self._otherwise = otherwise
-        self._authority = Watchers(authority)
+        self._authority = authority
         self._fixed = {is_https: raw(headers) for is_https, headers in fixed.items()}
         self._count = count
         self._routes = [
@@ -184,7 +179,7 @@ class LiveDoor:
             if (said := await refusal(holder, name)) is not None:
                 raise PermissionDenied(said)
         for name in asked.channels:
-            await _exists(name)
+            await require_channel(name)
         if asked.is_done and not call.is_poll:
             return asked, None
         hub().rights.authority = self._authority
@@ -217,21 +212,6 @@ class LiveDoor:
 
     def _headers(self, call: _Call, request_id: str) -> RawHeaders:
         return [*self._fixed[call.is_https], (_REQUEST_ID, request_id.encode())]
-
-
-async def _exists(name: str) -> None:
-    """Nothing, if there is or was such a channel. Of one that there is, memory says so."""
-    try:
-        await known_channel(name)
-    except ChannelUnknown:
-        await asyncio.to_thread(_existed, name)
-
-
-def _existed(name: str) -> None:
-    try:
-        presence.require(name)
-    finally:
-        connection.close()
 
 
 def _why(answer: Answer) -> str:

@@ -114,6 +114,8 @@ class Viewer:
         self.owed = owed
         self.topics = topics
         self.reason: str | None = None
+        self.on_wake: Callable[[], object] | None = None
+        """Is called when it is woken, or has to go. For who waits for several viewers at once."""
         self._hub = hub
         self.is_woken = False
         """There may be something since it took last."""
@@ -165,6 +167,10 @@ class Viewer:
         await waiting
         self._waiting = None
 
+    def rest_seconds(self) -> float:
+        """So long there is no use in asking it again, unless it is woken."""
+        return max(0.0, self._not_before - time.monotonic())
+
     def begin_to_send(self, cut: Callable[[], object] | None = None) -> None:
         """Something is being sent. `cut` breaks the connection off if that does not end."""
         self._sending_since, self._on_cut = time.monotonic(), cut
@@ -197,12 +203,16 @@ class Viewer:
         """There may be something for it."""
         self.is_woken = True
         self._let_go()
+        if self.on_wake is not None:
+            self.on_wake()
 
     def leave(self, reason: str) -> None:
         """It has to go, once what it is being sent is sent."""
         if self.reason is None:
             self.reason = reason
         self._let_go()
+        if self.on_wake is not None:
+            self.on_wake()
 
     def cut(self, reason: str) -> None:
         """It has to go at once, whatever it is being sent."""

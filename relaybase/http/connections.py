@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from relaybase.http import websockets
 from relaybase.http.crowd import Crowd, Place
 
 HEAD_SECONDS: Final = 10.0
@@ -43,6 +44,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.ws_protocol_class = websockets.Connection
         self._place: Place | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
