@@ -70,6 +70,16 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
+What a live client is owed:
+
+=====================  ============================================================
+`live.ids`             where it stands, as the id that it sends back, and what going on from there means
+`live.ring`            what came last in a channel, kept for all who watch it
+`live.walk`            one client in one partition: what comes next, from the archive or from rings
+`live.owed`            one client: messages, what it is told beside them, and its end
+`live.slow`            whether it takes what it is sent, or has to go
+=====================  ============================================================
+
 Which messages a subscription gets:
 
 =====================  ============================================================

@@ -8,14 +8,19 @@ for all who wait: `Crowd`. A request that is under way does not count; its body 
 
 The head of an answer goes out with the first piece of its body: `HeadFirst`.
 
+An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
+broken off, and is told when the server is about to stop.
+
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from relaybase.http import websockets
 from relaybase.http.crowd import Crowd, Place
 
 HEAD_SECONDS: Final = 10.0
@@ -25,6 +30,15 @@ MOST_HEAD_BYTES: Final = 64 << 10
 
 WAITING: Final = Crowd(512, 256)
 """Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
+
+
+_EXTENSION: Final = "relay.connection"
+
+
+def connection_of(scope: Mapping[str, Any]) -> "Connection | None":
+    """The connection of a request; None: it came in another way, as in tests."""
+    found: Connection | None = scope.get("extensions", {}).get(_EXTENSION)
+    return found
 
 
 class HeadFirst:
@@ -78,10 +92,13 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.ws_protocol_class = websockets.Connection
         self._place: Place | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._is_in_body = False
+        self.on_stop: Callable[[], object] | None = None
+        """Is called when the server is about to stop, while an answer is under way."""
 
     def connection_made(self, transport: Any) -> None:
         """It is there, and nothing has been asked."""
@@ -108,6 +125,8 @@ class Connection(HttpToolsProtocol):
         """A request has begun."""
         self._is_in_body = True
         self._go_on()
+        scope: dict[str, Any] = cast(Any, self.scope)
+        scope.setdefault("extensions", {})[_EXTENSION] = self
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
@@ -123,6 +142,16 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._wait()
+
+    def shutdown(self) -> None:
+        """The server is about to stop."""
+        super().shutdown()
+        if self.on_stop is not None:
+            self.on_stop()
+
+    def break_off(self) -> None:
+        """At once, without what has not been sent: a client that takes nothing would hold it open."""
+        self.transport.abort()
 
     def _wait(self) -> None:
         if self._place is None:

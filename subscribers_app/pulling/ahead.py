@@ -9,7 +9,8 @@ from typing import Final
 from django.db import connection
 
 from leases_app import deployment
-from messages_app.searching.following import Feed, Follower
+from messages_app.searching.feed import Feed
+from messages_app.searching.following import Follower
 from relaybase.connections import one_per_loop
 from relaybase.gathering import Gathering
 from relaycore.delivering.cursor import Cursor

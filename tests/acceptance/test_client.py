@@ -206,7 +206,7 @@ def counted(failures: list[Again]) -> Iterator[None]:
 
 def test_the_example_of_the_readme_does_what_it_shows(stack: Stack) -> None:
     examples = re.findall(r"^```(?:python|text)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    for example, shown in zip(examples[0:4:2], examples[1:4:2], strict=True):
+    for example, shown in zip(examples[0:6:2], examples[1:6:2], strict=True):
         run_example(stack, example, shown)
 
 
