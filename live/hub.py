@@ -72,7 +72,6 @@ class Hub:
         self._stood_at = float("-inf")
         self._asking: asyncio.Task[Standing] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._is_stopping = False
         self._is_failing = False
 
     # --- for doors -----------------------------------------------------------------------
@@ -81,7 +80,7 @@ class Hub:
         """Somebody comes.
 
         Raises:
-            Full: there are too many, or the process is about to end. It may come again.
+            Full: there are too many. It may come again.
             Disconnected, UnfitServer, PyMongoError, django.db.Error: a server does not answer.
         """
         self._enter(wanted.who)
@@ -103,12 +102,6 @@ class Hub:
     def count(self) -> int:
         """How many are connected, here."""
         return len(self._viewers)
-
-    def stop(self) -> None:
-        """The process is about to end: everybody is sent away, and nobody is let in."""
-        self._is_stopping = True
-        for viewer in list(self._viewers):
-            viewer.leave(RESTART)
 
     # --- for viewers ---------------------------------------------------------------------
 
@@ -147,8 +140,6 @@ class Hub:
 
     def _require_room(self, who: str) -> None:
         most, of_one = settings.RELAY_LIVE_CONNECTIONS, settings.RELAY_LIVE_CONNECTIONS_PER_TOKEN
-        if self._is_stopping:
-            raise Full("This process is about to end. Come again.")
         if self._by_holder.total() >= most:
             raise Full(f"{most} clients watch here, which is as many as may (RELAY_LIVE_CONNECTIONS).")
         if self._by_holder[who] >= of_one:
@@ -178,8 +169,6 @@ class Hub:
         COUNTS.connections += 1
         for partition, of_it in by_partition.items():
             self._tail(partition).watch(of_it, viewer)
-        if self._is_stopping:
-            viewer.leave(RESTART)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         return viewer
