@@ -3,11 +3,9 @@
 import http.client
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -19,37 +17,12 @@ from access_app import tokens
 from access_app.models import Ticket, Token
 from channels_app.models import Channel
 from relaybase.postgres.clock import ClockTimestamp
+from tests.integration.live.asking import asked, payloads, status_of
 from tests.integration.pulling.conftest import Client
 
 CUT_SECONDS = 5
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@contextmanager
-def asked(
-    web: str, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
-) -> Iterator[http.client.HTTPResponse]:
-    """The answer to a request, with its body still to come."""
-    connection = http.client.HTTPConnection(urlsplit(web).netloc, timeout=30)
-    try:
-        connection.request(method, f"/api/v1/{path}", headers=dict(headers or {}))
-        yield connection.getresponse()
-    finally:
-        connection.close()
-
-
-def status_of(web: str, path: str, headers: Mapping[str, str] | None = None) -> int:
-    """What is answered."""
-    with asked(web, path, headers) as answer:
-        return answer.status
-
-
-def lines(answer: http.client.HTTPResponse) -> Iterator[str]:
-    """Those of a stream that have data."""
-    for line in answer:
-        if line.startswith(b"data: "):
-            yield line.decode().removeprefix("data: ").rstrip()
 
 
 def is_cut(answer: http.client.HTTPResponse) -> bool:
@@ -86,7 +59,7 @@ def test_with_a_ticket_a_browser_watches_and_comes_again(
     for _ in range(2):
         with asked(web, path) as answer:
             assert answer.status == 200
-            assert json.loads(next(lines(answer)))["message"] == "one"
+            assert json.loads(next(payloads(answer)))["message"] == "one"
 
 
 def test_a_ticket_opens_nothing_else(client: Client, channel: str, ticket: str, web: str) -> None:
