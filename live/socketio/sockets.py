@@ -92,6 +92,8 @@ class Sockets:
             self._is_known(id)
 
     async def _gone(self, id: str, reason: str) -> None:
+        # Engine.IO keeps one that has said goodbye until it looks, and it does not look.
+        self.engine.sockets.pop(id, None)
         if (socket := self._sockets.pop(id, None)) is not None:
             self._is_known(id)
             socket.close()
