@@ -9,6 +9,7 @@ import pytest
 
 from live.socketio import sockets as module
 from live.socketio.application import SocketIO
+from relaybase.http.crowd import Crowd
 
 
 class Door:
@@ -112,7 +113,7 @@ def test_who_does_not_say_who_he_is_has_to_go(monkeypatch: pytest.MonkeyPatch) -
 
 def test_those_who_watch_nothing_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
-    monkeypatch.setattr(module, "STRANGERS", module.Crowd(5, 3))
+    monkeypatch.setattr(module, "STRANGERS", Crowd(5, 3))
 
     async def work() -> None:
         door = Door()
