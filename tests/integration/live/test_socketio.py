@@ -75,6 +75,28 @@ def test_goes_on_after_any_position(client: Client, channel: str) -> None:
         assert page.texts() == ["four"]
 
 
+def test_a_position_of_another_archive_is_told_of(client: Client, channel: str) -> None:
+    client.publish(channel, "one")
+    with Page(client.url, client.key) as page:
+        page.first("connect")
+        position = page.ask("join", {"channel": channel})["position"]
+        other = "0" * 12 + position[12:]
+        page.ask("join", {"channel": channel, "after": other})
+        reset = page.first("reset")
+        assert (reset["channel"], reset["reason"]) == (channel, "archive")
+        # Whoever comes again with what came last is told no more.
+        page.wait(lambda: len(page.all("caught-up")) == 2)
+        client.publish(channel, "two")
+        page.wait(lambda: "two" in page.texts())
+        last = next(one["position"] for one in page.said if one.get("message", {}).get("message") == "two")
+        page.ask("join", {"channel": channel, "after": last})
+        page.wait(lambda: len(page.all("caught-up")) == 3)
+        assert len(page.all("reset")) == 1
+    with Page(client.url, client.key, join=[{"channel": channel, "after": "earliest"}]) as page:
+        page.wait(lambda: page.texts() == ["one", "two"])
+        assert page.all("reset") == []
+
+
 def test_what_is_asked_wrongly_is_answered_with_what_to_do(client: Client, channel: str) -> None:
     with Page(client.url, client.key) as page:
         page.first("connect")
