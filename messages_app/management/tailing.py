@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from live.hub import Shown, Viewer, Wanted, hub
+from relaybase.connections import async_redis
 from relaycore.following.places import Document
 from relaycore.live import ids
 from relaycore.live.owed import GAP, RESET, Told
@@ -80,6 +81,7 @@ class Watch:
         self._viewer.close()
         hub().close()
         follower().close()
+        await async_redis().aclose()
 
 
 def as_line(told: Told) -> str | None:
