@@ -1,5 +1,6 @@
 """Socket.IO, as public clients speak it: the newest and the oldest 4.x, by each of their transports."""
 
+import contextlib
 import json
 import time
 import urllib.error
@@ -8,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from access_app import tokens
@@ -223,7 +225,9 @@ def test_what_is_no_packet_ends_the_socket_and_nothing_else(client: Client, chan
             raw.send(f"40{auth}")
             assert str(raw.recv(10)).startswith("40{")
             raw.send(hostile)
-            raw.send("2probe")
+            # By now it may have been hung up on.
+            with contextlib.suppress(ConnectionClosed):
+                raw.send("2probe")
     with Page(client.url, client.key, join=[{"channel": channel}]) as page:
         page.first("joined")
         client.publish(channel, "one")
