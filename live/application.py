@@ -18,7 +18,7 @@ from live.admitting import NOBODY, Watchers, refusal
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
-from live.hub import Viewer, Wanted, hub
+from live.hub import RESTART, Viewer, Wanted, hub
 from live.polling import poll
 from live.sse.stream import GONE, RawHeaders, Stream, send_away
 from messages_app.publishing.door import channel as known_channel
@@ -166,7 +166,12 @@ class LiveDoor:
             await self._answer(call, Answer(None, 204), send, request_id, began)
             return
         if asked.wait_seconds is not None:
+            connection = connection_of(scope)
+            if connection is not None:
+                connection.on_stop = lambda: viewer.leave(RESTART)
             await self._poll(call, asked, viewer, receive, send, request_id)
+            if connection is not None:
+                connection.on_stop = None
             return
         self._note(call, 200, began)
         headers = [*self._headers(call, request_id), (b"last-event-id", viewer.owed.place.encode())]

@@ -98,7 +98,7 @@ class NotTaken(RelayError):
 
 
 class TooManyWatch(RelayError):
-    """As many clients watch as may, in this process or with this token; or the process is about to end."""
+    """As many clients watch as may, in this process or with this token."""
 
 
 class BadSubscription(RelayError, ValueError):

@@ -82,7 +82,7 @@ def test_connections_are_cut_again_and_again(client: Client, channel: str, wait_
 
 
 def test_it_is_stopped_who_watches_is_told_when_to_come_again(
-    client: Client, channel: str, wait_until: Any
+    client: Client, channel: str, wait_until: Any, in_thread: Any
 ) -> None:
     process, url = _web("application", {})
     with contextlib.ExitStack() as stack:
@@ -90,11 +90,15 @@ def test_it_is_stopped_who_watches_is_told_when_to_come_again(
             stack.enter_context(Watcher(url, client.key, address(channel), pause=60)) for _ in range(CLIENTS)
         ]
         wait_until(lambda: all(one.told("caught-up") for one in watchers))
+        poll = url + address(channel, last_event_id=watchers[0].last_id, wait_seconds=30)
+        polled = in_thread(lambda: requests.get(poll, headers={"Authorization": f"Bearer {client.key}"}))
+        time.sleep(0.5)
         began = time.monotonic()
         process.terminate()
         process.wait(10)
         assert time.monotonic() - began < 5
         wait_until(lambda: all(len(one.retries) == 2 for one in watchers))
+        assert polled.result(5).json()["messages"] == []
     assert len({one.retries[1] for one in watchers}) > CLIENTS // 2, "spread out"
 
 
@@ -188,19 +192,22 @@ def test_gaps_are_told_as_they_are_recorded_and_to_who_was_away(
     with Watcher(client.url, client.key, address(channel)) as one:
         wait_until(lambda: one.told("caught-up"))
         first = gap(began_at=now)
-        wait_until(lambda: one.told("gap"))
-        assert one.told("gap")[0]["id"] == first.pk
-        assert one.told("gap")[0]["to"] is None
+        wait_until(lambda: told(one, first))
+        assert told(one, first)[0]["to"] is None
         first.ended_at = timezone.now()
         first.missed_at_most = 7
         first.save()
-        wait_until(lambda: len(one.told("gap")) == 2)
-        assert one.told("gap")[1]["missed_at_most"] == 7
+        wait_until(lambda: len(told(one, first)) == 2)
+        assert told(one, first)[1]["missed_at_most"] == 7
     second = gap(began_at=now, ended_at=now)
     time.sleep(5)
     two = Watcher(client.url, client.key, address(channel), last_id=one.last_id)
     two.watch(lambda event: event.event == "caught-up")
-    assert second.pk in [told["id"] for told in two.told("gap")]
+    assert told(two, second)
+
+
+def told(watcher: Watcher, gap: Gap) -> list[Any]:
+    return [said for said in watcher.told("gap") if said["id"] == gap.pk]
 
 
 def test_who_reads_nothing_is_cut_and_goes_on_from_its_id(

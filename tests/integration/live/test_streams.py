@@ -38,7 +38,7 @@ def test_what_is_stored_is_given_from_earliest_on_and_then_what_comes(client: Cl
     client.publish(channel, "later")
     one.watch(lambda event: event.event == "message")
     assert one.texts[1200:] == ["later"]
-    row = one.given[0].json
+    row = one.messages[0].json
     assert row == client_row(client, row["id"])
 
 
@@ -73,7 +73,7 @@ def test_text_as_it_is(client: Client, channel: str, payload: str) -> None:
     client.publish(channel, payload)
     one = watcher(client, channel, since="earliest", format="raw")
     one.watch(is_caught_up)
-    assert one.given[0].data == payload.replace("\r\n", "\n").replace("\r", "\n")
+    assert one.messages[0].data == payload.replace("\r\n", "\n").replace("\r", "\n")
     two = watcher(client, channel, since="earliest")
     two.watch(is_caught_up)
     assert two.texts == [payload]
@@ -84,15 +84,15 @@ def test_bytes_come_as_base64(client: Client, channel: str) -> None:
     raw, row = (watcher(client, channel, since="earliest", format=form) for form in ("raw", "json"))
     raw.watch(is_caught_up)
     row.watch(is_caught_up)
-    assert (raw.given[0].event, raw.given[0].data) == ("base64", "/w==")
-    assert (row.given[0].json["message"], row.given[0].json["encoding"]) == ("/w==", "base64")
+    assert (raw.messages[0].event, raw.messages[0].data) == ("base64", "/w==")
+    assert (row.messages[0].json["message"], row.messages[0].json["encoding"]) == ("/w==", "base64")
 
 
 def test_the_header_counts_before_the_address(client: Client, channel: str) -> None:
     client.publish(channel, "a", "b", "c")
     first = watcher(client, channel, since="earliest")
     first.watch(is_caught_up)
-    ids = [event.id for event in first.given]
+    ids = [event.id for event in first.messages]
     one = watcher(client, channel, last_event_id=ids[0])
     one.watch(is_caught_up)
     assert one.texts == ["b", "c"]
@@ -156,6 +156,19 @@ def test_a_filter_shows_what_it_takes_and_passes_over_the_rest(
         client.publish(channel, '{"level": "info"}', '{"level": "error"}')
         wait_until(lambda: three.texts)
     assert three.texts == ['{"level": "error"}']
+
+
+def test_who_is_shown_nothing_is_told_every_15_s_where_it_stands(
+    client: Client, channel: str, wait_until: Any
+) -> None:
+    client.publish(channel, "first")
+    with watcher(client, channel, filter='{"level": ["error"]}') as one:
+        wait_until(lambda: one.told("caught-up"))
+        before = one.last_id
+        (position,) = client.publish(channel, '{"level": "info"}')
+        wait_until(lambda: one.last_id != before, seconds=20)
+    assert position in one.last_id
+    assert one.texts == []
 
 
 def test_several_channels_come_in_one_order(client: Client, channel: str, wait_until: Any) -> None:
@@ -236,7 +249,8 @@ def test_long_poll_is_the_same_in_answers_of_json(client: Client, channel: str, 
     assert [row["message"] for row in second["messages"]] == ["c"]
     assert second["messages"][0] == client_row(client, second["messages"][0]["id"])
     nothing = poll(client, channel, last_event_id=second["id"])
-    assert (nothing["messages"], nothing["events"]) == ([], [{"event": "caught-up"}])
+    assert nothing["messages"] == []
+    assert nothing["events"][-1] == {"event": "caught-up"}
     waiting = in_thread(lambda: poll(client, channel, last_event_id=nothing["id"], wait_seconds=20))
     client.publish(channel, "d")
     assert [row["message"] for row in waiting.result(10)["messages"]] == ["d"]

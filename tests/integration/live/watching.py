@@ -74,8 +74,12 @@ class Watcher:
     _paused: threading.Event = field(default_factory=threading.Event)
 
     @property
+    def messages(self) -> list[Event]:
+        return [event for event in self.given if event.event in {"message", "base64"}]
+
+    @property
     def texts(self) -> list[str]:
-        return [event.json["message"] for event in self.given if event.event == "message"]
+        return [event.json["message"] for event in self.messages]
 
     def told(self, kind: str) -> list[Any]:
         return [event.json for event in self.given if event.event == kind]
