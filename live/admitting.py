@@ -11,8 +11,8 @@ from typing import Final
 from django.db import connection
 from rest_framework.exceptions import NotAuthenticated
 
-from access_app import sessions, tickets
 from access_app.remembering import Holder, Remembered, RememberedSessions, RememberedTickets
+from access_app.watching import sessions, tickets
 from channels_app import presence
 from messages_app.publishing.door import channel as known_channel
 from relaybase.http.hot import plain
