@@ -119,7 +119,7 @@ class Ticket(models.Model):
 class RightsMark(models.Model):
     """One row, which becomes another one in each transaction that changes what a token may do.
 
-    Triggers do that (migrations 0002 and 0005), so nothing changes unseen: by code, in bulk, in the admin, by
+    Triggers do that (migration 0002), so nothing changes unseen: by code, in bulk, in the admin, by
     SQL. It is chance and no number: a PostgreSQL that was restored would come to the same numbers again.
     """
 

@@ -76,6 +76,12 @@ class RememberedSessions(RememberedHolders):
     def _named(self, key: str) -> bytes:
         return key.encode()
 
+    def _read_mark(self) -> object:
+        """With those of the remembered that have ended: no right changes when somebody logs out."""
+        with self._lock:
+            keys = list(self._remembered)
+        return super()._read_mark(), sessions.ended(keys) if keys else frozenset()
+
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Holder]:
         return sessions.valid(keys)
 

@@ -1,26 +1,14 @@
-"""Tickets, and the mark of rights changes with each session that ends: whoever logs out watches no more."""
+"""Tickets. They need no trigger: they end with their tokens and users, or by themselves."""
 
 import django.db.models.deletion
 import relaybase.postgres.clock
 from django.conf import settings
 from django.db import migrations, models
 
-# As migration 0002 has it. Tickets need none: they end with their tokens and users, or by themselves.
-STATEMENTS = [
-    "CREATE CONSTRAINT TRIGGER rights_changed AFTER DELETE ON django_session DEFERRABLE INITIALLY DEFERRED "
-    "FOR EACH ROW EXECUTE FUNCTION rights_changed()",
-    "CREATE TRIGGER rights_truncated AFTER TRUNCATE ON django_session EXECUTE FUNCTION rights_changed()",
-]
-REVERSE = [
-    "DROP TRIGGER rights_changed ON django_session",
-    "DROP TRIGGER rights_truncated ON django_session",
-]
-
 class Migration(migrations.Migration):
 
     dependencies = [
         ('access_app', '0004_permissions_of_users'),
-        ("sessions", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -41,5 +29,4 @@ class Migration(migrations.Migration):
                 'db_table': 'tickets',
             },
         ),
-        migrations.RunSQL(STATEMENTS, REVERSE),
     ]

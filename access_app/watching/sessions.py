@@ -1,6 +1,6 @@
 """Who is logged in: what a cookie says, outside Django's middlewares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from types import SimpleNamespace
 from typing import Any, Final, cast
@@ -8,9 +8,11 @@ from typing import Any, Final, cast
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 
 from access_app.holders import Holder, allowed, permissions_of
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore import rights
 from relaycore.rights import READ
 
@@ -33,11 +35,15 @@ def user_of(session: SessionStore) -> Any:
     return get_user(cast(HttpRequest, cast(Any, SimpleNamespace(session=session))))
 
 
-def valid(keys: Sequence[bytes]) -> dict[bytes, Holder]:
-    """Who is logged in with which of these sessions. They may read what their user may.
+def ended(keys: Collection[bytes]) -> frozenset[bytes]:
+    """Those of these sessions that are there no more: somebody has logged out, or it has expired."""
+    found = Session.objects.filter(session_key__in=[key.decode() for key in keys])
+    there = found.filter(expire_date__gt=ClockTimestamp()).values_list("session_key", flat=True)
+    return frozenset(keys) - {key.encode() for key in there}
 
-    One that expires is noticed when all that is remembered is read again, without a change.
-    """
+
+def valid(keys: Sequence[bytes]) -> dict[bytes, Holder]:
+    """Who is logged in with which of these sessions. They may read what their user may."""
     sessions = {key: SessionStore(key.decode()) for key in keys}
     users = {key: user_of(session) for key, session in sessions.items()}
     users = {key: user for key, user in users.items() if user.is_authenticated}

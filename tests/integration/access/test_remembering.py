@@ -192,7 +192,7 @@ def _in_bulk(token: Token) -> None:
 
 def _truncate(token: Token) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE tokens")
+        cursor.execute("TRUNCATE tokens CASCADE")
 
 
 ENDS = [
