@@ -6,14 +6,24 @@ headers trickle in) has `HEAD_SECONDS` for its headers, which have `MOST_HEAD_BY
 for all who wait: `Crowd`. A request that is under way does not count; its body has bounds of its own
 (`bodies`). uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
 
+What is answered and not read is held here for as long as the client likes, too. So a connection of whose
+answer nothing has gone out for `bodies.PAUSE_SECONDS` is cut, whoever has made the answer. It is looked at
+only if more waits than uvicorn lets wait, or something does after the end of an answer. What has gone out
+is what the other side has confirmed, where the kernel says that: its buffer empties by leaps, seconds apart
+if the client is slow.
+
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
 
+import array
 import asyncio
+import fcntl
+import termios
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from relaybase.http.bodies import PAUSE_SECONDS
 from relaybase.http.crowd import Crowd, Place
 
 HEAD_SECONDS: Final = 10.0
@@ -34,6 +44,9 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._is_in_body = False
+        self._look_later: asyncio.TimerHandle | None = None
+        self._left = 0
+        """Bytes of answers that had not gone out at the last look; -1: some have since."""
 
     def connection_made(self, transport: Any) -> None:
         """It is there, and nothing has been asked."""
@@ -43,6 +56,9 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is not there any more."""
         self._go_on()
+        if self._look_later is not None:
+            self._look_later.cancel()
+            self._look_later = None
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -70,8 +86,49 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """It is answered. What is on its way of its body is passed over, for as long as a head may take."""
         super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._watch()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._wait()
+
+    def pause_writing(self) -> None:
+        """More of an answer waits than is let wait."""
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        """Most of it has gone out."""
+        super().resume_writing()
+        self._left = -1
+
+    def _watch(self) -> None:
+        """From now on something has to go out."""
+        if self._look_later is None and not self.transport.is_closing():
+            self._left = self._waiting()
+            self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
+        else:
+            self._left = -1  # What is new would hide what has gone out.
+
+    def _look(self) -> None:
+        self._look_later = None
+        if not self.transport.get_write_buffer_size():
+            return
+        left = self._waiting()
+        if 0 <= self._left <= left:
+            self.transport.abort()
+            return
+        self._left = left
+        self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
+
+    def _waiting(self) -> int:
+        """Bytes of answers that have not gone out: here, and in the kernel if it says so."""
+        size: int = self.transport.get_write_buffer_size()
+        in_kernel = array.array("i", [0])
+        try:
+            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, in_kernel)
+        except (AttributeError, OSError):
+            return size
+        return size + in_kernel[0]
 
     def _wait(self) -> None:
         if self._place is None:
