@@ -91,6 +91,10 @@ class NotTaken(RelayError):
     """Messages are not taken now, since there is no room for them or a server refuses them. Try again."""
 
 
+class NotGiven(RelayError):
+    """Messages are not handed out now, since there is no room for the answer. Try again."""
+
+
 class BadSubscription(RelayError, ValueError):
     """A subscription, or what is asked of it, that cannot be meant."""
 

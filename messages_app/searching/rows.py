@@ -5,7 +5,7 @@ import functools
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from rest_framework import serializers
 
@@ -78,6 +78,38 @@ def text(document: Mapping[str, Any]) -> str:
         f'"content_type":{_quoted_or_null(document.get("content_type"))},'
         f'"produced_by":{_quoted_or_null(document.get("produced_by"))}}}'
     )
+
+
+_AROUND_BYTES: Final = 400
+"""What the JSON of a message has beside what is counted: names, id, time and position."""
+
+
+def most_bytes(document: Mapping[str, Any]) -> int:
+    """How many bytes the JSON of a message has at most: at once, without a look at what is in it."""
+    return _around(document) + (6 if isinstance(document["message"], str) else 2) * len(document["message"])
+
+
+def bytes_of(document: Mapping[str, Any]) -> int:
+    """The same with a look at the payload, which takes longer, and is a sixth of it for plain text."""
+    payload = document["message"]
+    return _around(document) + (_escaped(payload) if isinstance(payload, str) else 2 * len(payload))
+
+
+def _around(document: Mapping[str, Any]) -> int:
+    said = [document["channel"], document.get("content_type") or "", document.get("produced_by") or ""]
+    for name, value in (document.get("attributes") or {}).items():
+        said += (name, value, '""')
+    return _AROUND_BYTES + 6 * sum(map(len, said))
+
+
+def _escaped(text: str) -> int:
+    """How many bytes it has, with what stands for what JSON does not let stand as it is."""
+    plain = text.encode()
+    size = len(plain) + 5 * len(plain.translate(None, _NO_CONTROLS)) + plain.count(b'"') + plain.count(b"\\")
+    return size if len(plain) == len(text) else size + 3 * (text.count("\u2028") + text.count("\u2029"))
+
+
+_NO_CONTROLS: Final = bytes(range(0x20, 0x100))
 
 
 def _quoted_or_null(text: str | None) -> str:

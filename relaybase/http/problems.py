@@ -56,6 +56,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.TooManyGuesses: (429, "too-many-guesses"),
     errors.Disconnected: (503, "server-away"),
     errors.NotTaken: (503, "not-taken"),
+    errors.NotGiven: (503, "not-given"),
     errors.UnfitServer: (503, "unfit"),
 }
 """The status, and what the `type` ends with."""

@@ -2,13 +2,15 @@
 
 import functools
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from messages_app.searching.rows import row, text, timestamp
 from relaybase.http.hot import Encoded
+from relaycore.delivering.reading import Document
 from relaycore.delivering.tokens import Token
 from relaycore.times import from_milliseconds
-from subscribers_app.pulling.desk import Given
+from subscribers_app.pulling.given import Given
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -26,14 +28,22 @@ def as_data(given: Given) -> dict[str, Any]:
 
 def as_text(given: Given) -> Encoded:
     """The same, encoded."""
-    if given.deliveries:
-        rows = [
-            f'{text(one)[:-1]},"delivery":{_encode(_delivery(given, one["position"]))}}}'
-            for one in given.messages
-        ]
-    else:
-        rows = list(map(text, given.messages))
-    return Encoded(f'{{"messages":[{",".join(rows)}],{_encode(_around(given))[1:]}')
+    return Encoded(_texts(given))
+
+
+def _texts(given: Given) -> Iterator[str]:
+    yield '{"messages":['
+    for index, one in enumerate(given.messages):
+        if index:
+            yield ","
+        yield _text(given, one)
+    yield f"],{_encode(_around(given))[1:]}"
+
+
+def _text(given: Given, document: Document) -> str:
+    if not given.deliveries:
+        return text(document)
+    return f'{text(document)[:-1]},"delivery":{_encode(_delivery(given, document["position"]))}}}'
 
 
 def _delivery(given: Given, position: str) -> dict[str, Any]:

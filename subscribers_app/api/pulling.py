@@ -22,8 +22,10 @@ from relaycore.delivering.tokens import Token
 from relaycore.errors import CursorMoved
 from relaycore.position import is_position
 from relaycore.rights import CONSUME
-from subscribers_app.pulling.desk import Desk, Given, Wanted
+from subscribers_app.pulling.desk import Desk
 from subscribers_app.pulling.desks import desks
+from subscribers_app.pulling.given import Given, Wanted
+from subscribers_app.pulling.room import Place
 from subscribers_app.remembering import KnownSubscription, RememberedSubscriptions
 
 MOST_MESSAGES: Final = 10_000
@@ -59,13 +61,17 @@ class Call:
     until_gone: Callable[[], Awaitable[None]]
 
 
-async def fetch(call: Call, name: str) -> Given:
-    """Messages from where the subscription stands. How they are answered: `fetched`."""
+async def fetch(call: Call, name: str, place: Place) -> Given:
+    """Messages from where the subscription stands. How they are answered: `fetched`.
+
+    place: what they take up. Whoever calls gives it back once they are sent, or cannot be
+    """
     desk, given = await _begin(call, name, "max", "max_bytes", "wait_seconds")
     wanted = Wanted(
         _whole(given, "max", 1, MOST_MESSAGES, MESSAGES),
         _whole(given, "max_bytes", 1, MOST_BYTES, BYTES),
         _number(given, "wait_seconds", 0, MOST_WAIT_SECONDS, 0),
+        place,
         call.until_gone,
     )
     found = await desk.fetch(wanted)

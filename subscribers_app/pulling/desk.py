@@ -7,24 +7,26 @@ for each other but in the clerk's transactions.
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
-from relaycore.delivering.leasing import Ahead, Delivery
+from relaycore.delivering.leasing import Ahead
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.settling import Change, meant, settle
-from relaycore.delivering.skipping import Skip
 from relaycore.delivering.tokens import Token
+from relaycore.errors import NotGiven
 from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
+from subscribers_app.pulling.given import NOBODYS, Given, Wanted
+from subscribers_app.pulling.room import NO_ROOM
 from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
 
@@ -32,6 +34,7 @@ _LEAST_PATIENCE_SECONDS: Final = 0.5
 """Whoever does not want to wait for messages waits so long for those who are before him."""
 
 _RIPEN_SECONDS: Final = 0.5
+"""What ripens wakes nobody, and neither does room."""
 
 _BUSY_PATIENCE_SECONDS: Final = 5.0
 """And so long if they are being answered just now, and do not wait: then there may be something."""
@@ -41,42 +44,13 @@ _LOOK_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a fetch asks for. `until_gone`: returns once the client has gone away."""
-
-    most: int
-    most_bytes: int
-    seconds: float
-    until_gone: Callable[[], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What a fetch is answered.
-
-    deliveries: by position, of what is leased
-    position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
-    """
-
-    position: str
-    generation: int
-    messages: Sequence[Document] = ()
-    deliveries: Mapping[str, Delivery] = field(default_factory=dict)
-    skipped: Skip | None = None
-    is_active: bool = True
-
-
-NOBODYS: Final = Given("", 0)
-"""For whoever has gone away."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Page:
     """What was read ahead, and what was on record as deleted after that."""
 
     ahead: Ahead
     documents: Sequence[Document]
     expired: Expired
+    is_short: bool
 
 
 class Desk:
@@ -91,7 +65,7 @@ class Desk:
         self._source = Source(known.channel, wants, self._woken.set)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
-        self._is_full = self._is_idle = False
+        self._is_full = self._is_idle = self._is_short = False
         self._ahead_ms = 0.0
         """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
@@ -128,6 +102,7 @@ class Desk:
         Raises:
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
             SubscriptionUnknown: it was deleted.
+            NotGiven: there are some, and all the time there was no room for the answer with one of them.
         """
         self.used_at = time.monotonic()
         until = self.used_at + wanted.seconds
@@ -142,12 +117,15 @@ class Desk:
                 else:
                     await self._turn.acquire()
             except TimeoutError:
+                if self._is_short:
+                    raise NotGiven(NO_ROOM) from None
                 cursor = self._cursor or await self._look()
                 return Given(cursor.position, cursor.generation, is_active=self._is_active)
             # From here on it ends by itself: what is leased is answered.
             try:
                 return await self._wait(wanted, until, gone)
             finally:
+                self._is_short = False
                 self._turn.release()
                 if self._is_closed and not self._turn.locked():
                     self._source.close()
@@ -192,15 +170,18 @@ class Desk:
         while not gone.done():
             self._woken.clear()
             given = await self._try(wanted, gone)
-            if not wanted.seconds and not given.messages and given.is_active:
+            self._is_short = given.is_short
+            if not wanted.seconds and not given.messages and given.is_active and not given.is_short:
                 # Whoever does not wait is given at least what was stored before he asked.
                 given = await self._try(wanted, gone, is_to_ask=True)
+                self._is_short = given.is_short
             left = until - time.monotonic()
+            if given.is_short and not given.skipped and left <= 0:
+                raise NotGiven(NO_ROOM)
             if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
                 return given
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
-            # What ripens wakes nobody.
-            patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
+            patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms or given.is_short else left
             self._is_idle = True
             try:
                 await asyncio.wait({woken, gone}, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
@@ -220,7 +201,12 @@ class Desk:
                 await self._source.collect(wanted.most, wanted.most_bytes)
                 ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
-                page = _Page(ahead, documents, await self._source.expired())
+                wanted.share.give_back()
+                most = wanted.share.take(documents)
+                is_short = most == 0 < len(documents)
+                if most < len(documents):
+                    ahead, documents = read.ahead(most, wanted.most_bytes, ripe, is_leased=is_leased)
+                page = _Page(ahead, documents, await self._source.expired(), is_short)
                 given = await self._give(page, wanted, gone)
                 if given is not None:
                     return given
@@ -238,7 +224,7 @@ class Desk:
 
     async def _give(self, page: _Page, wanted: Wanted, gone: "asyncio.Future[Any]") -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
-        ahead, settings, most = page.ahead, self.known.settings, wanted.most
+        ahead, settings, most, is_short = page.ahead, self.known.settings, wanted.most, page.is_short
         read: dict[bytes, Document | None] = {}
 
         def work(entry: Entry) -> tuple[Handed | Unread | Given | None, Cursor]:
@@ -259,15 +245,22 @@ class Desk:
         while True:
             handed, self._cursor = await clerk().ask(self.known.id, work)
             if isinstance(handed, Handed):
-                return self._given(handed, page, read)
+                given = self._given(handed, page, read)
+                return replace(given, is_short=is_short and given.is_active and not given.messages)
             if not isinstance(handed, Unread):
                 return handed
             # Before they are leased: what MongoDB does not say costs no attempt.
             ids = [row.id for row in handed.rows]
             found = await archive.find(self.known.channel, ids, wanted.most_bytes)
             read |= found
-            if len(found) < len(ids):
-                most = len(found)  # More would be too many bytes.
+            most_now = wanted.share.take(list(found.values()))
+            if not most_now:
+                # What is due again comes first.
+                wanted.share.give_back()
+                ahead = replace(ahead, upto=ahead.above, messages=())
+                most_now, is_short = wanted.share.take(list(found.values())), True
+            if most_now < len(ids):
+                most = most_now  # More would be too many bytes.
 
     def _given(self, handed: Handed, page: _Page, read: Mapping[bytes, Document | None]) -> Given:
         cursor, self._is_active = handed.cursor, handed.is_active
