@@ -14,9 +14,11 @@ from relaycore.delivering import settings
 from relaycore.delivering.leasing import State as DeliveryState
 from relaycore.position import POSITION_CHARS, START
 
-NAME_PATTERN: Final = "[A-Za-z0-9._-]{1,100}"
+# A part of an address that is one or two dots is folded by clients.
+NAME_PATTERN: Final = r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}"
 NAME: Final = RegexValidator(
-    rf"\A{NAME_PATTERN}\Z", "A name has 1 to 100 letters, digits, dots, underscores and dashes."
+    rf"\A{NAME_PATTERN}\Z",
+    "A name has 1 to 100 letters, digits, dots, underscores and dashes, and not one or two dots alone.",
 )
 
 
@@ -89,6 +91,8 @@ class Subscription(models.Model):
     position = models.CharField(max_length=POSITION_CHARS, default=START, editable=False)
     fetched = models.CharField(max_length=POSITION_CHARS, default=START, editable=False)
     generation = models.PositiveBigIntegerField(default=1, editable=False)
+    # Another one with each change of what stands above the cursor's columns.
+    revision = models.PositiveBigIntegerField(default=1, db_default=1, editable=False)
     # What is known of what retention has deleted: `relaycore.delivering.skipping.Noted`.
     noted_upto = models.CharField(max_length=POSITION_CHARS, blank=True, default="", editable=False)
     noted_messages = models.PositiveBigIntegerField(default=0, editable=False)

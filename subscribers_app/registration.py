@@ -19,6 +19,7 @@ from channels_app.registration import unknown as unknown_channel
 from messages_app.searching import counting
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.delivering.beginning import Start
+from relaycore.delivering.cursor import Cursor
 from relaycore.errors import (
     BadSubscription,
     RelayError,
@@ -110,8 +111,12 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
         row = locked(name)
         require_unchanged(row, tags)
         _set(row, wanted)
+        row.revision += 1
+        if row.mode == Subscription.Mode.CURSOR and wanted.keys() & {"filter", "filter_scope"}:
+            cursor = Cursor(row.position, row.fetched, row.generation).choose_anew()
+            row.fetched, row.generation = cursor.fetched, cursor.generation
         row.updated_at = ClockTimestamp()
-        row.save(update_fields=[*wanted, "updated_at"])
+        row.save(update_fields=[*wanted, "revision", "fetched", "generation", "updated_at"])
         audit.record("subscription changed", [name], from_position=row.position, **wanted)
     row.refresh_from_db()
     return row

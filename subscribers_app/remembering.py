@@ -13,7 +13,7 @@ from subscribers_app.models import Subscription, SubscriptionsMark
 
 _COLUMNS = (
     *("id", "name", "channel__channel", "mode", "state", "filter", "filter_scope", "order", "delay_seconds"),
-    *("ack_deadline_seconds", "max_deliveries", "max_outstanding"),
+    *("ack_deadline_seconds", "max_deliveries", "max_outstanding", "revision"),
 )
 
 
@@ -21,7 +21,8 @@ _COLUMNS = (
 class KnownSubscription:
     """A subscription as it is set.
 
-    filter: as it was given; None: every message
+    filter:   as it was given; None: every message
+    revision: of these settings. What is remembered may be up to a second old; whoever locks the row sees it
     """
 
     id: int
@@ -33,6 +34,7 @@ class KnownSubscription:
     filter_scope: str
     delay_ms: int
     settings: Settings
+    revision: int
 
 
 class RememberedSubscriptions(Remembering[str, KnownSubscription]):
@@ -81,4 +83,5 @@ def _known(row: dict[str, Any]) -> KnownSubscription:
             most_outstanding=row["max_outstanding"],
             is_ordered=row["order"] == Subscription.Order.CHANNEL,
         ),
+        row["revision"],
     )

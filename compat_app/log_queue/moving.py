@@ -1,9 +1,9 @@
 """Cursors of consumers, moved by compare-and-set: all who ask at the same time share one UPDATE.
 
 Whoever is alone waits for nobody. A cursor goes on only from where it was seen, in the generation in which it
-was seen: of two processes that would hand out the same message, one is told to look again. It is the row's
-own lock that decides, so a seek, a pause or a commit by the API is never undone. Rows are locked in the order
-of their ids, as everywhere (`subscribers_app.pulling`).
+was seen (`Cursor.step`, as SQL): of two that would hand out the same message, in one process or in two, one
+is told to look again. It is the row's own lock that decides, so a seek, a pause or a commit by the API is
+never undone. Rows are locked in the order of their ids, as everywhere (`subscribers_app.pulling`).
 """
 
 import asyncio
@@ -28,27 +28,28 @@ log = logging.getLogger(__name__)
 
 _MOST: Final = 500
 
+_MOVE: Final = "number, id, seen, generation, position"
 _TO: Final = (
     "position = w.position, fetched = greatest(s.fetched, w.position), last_fetch_at = clock_timestamp()"
 )
 _STANDS: Final = "s.id = w.id AND s.position = w.seen AND s.generation = w.generation AND s.state = 'active'"
 
 _MOVE_ONE: Final = (  # Constants, here and below.
-    f"UPDATE subscriptions AS s SET {_TO} FROM (VALUES %s) AS w (id, seen, generation, position) "  # noqa: S608
-    f"WHERE {_STANDS} RETURNING s.id"
+    f"UPDATE subscriptions AS s SET {_TO} FROM (VALUES %s) AS w ({_MOVE}) "  # noqa: S608
+    f"WHERE {_STANDS} RETURNING w.number"
 )
 _MOVE_MANY: Final = (
-    "WITH w (id, seen, generation, position) AS (VALUES %s), held AS MATERIALIZED "  # noqa: S608
+    f"WITH w ({_MOVE}) AS (VALUES %s), held AS MATERIALIZED "  # noqa: S608
     "(SELECT id FROM subscriptions WHERE id IN (SELECT id FROM w) ORDER BY id FOR NO KEY UPDATE) "
-    f"UPDATE subscriptions AS s SET {_TO} FROM held JOIN w USING (id) WHERE {_STANDS} RETURNING s.id"
+    f"UPDATE subscriptions AS s SET {_TO} FROM held JOIN w USING (id) WHERE {_STANDS} RETURNING w.number"
 )
 
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Move:
-    """From where the cursor of this subscription was seen to a position."""
+    """From where the cursor of this subscription was seen to a position. No two are the same one."""
 
     id: int
     seen: Cursor
@@ -85,7 +86,6 @@ class Mover:
         return found
 
     async def _move(self, moves: Sequence[Move]) -> dict[Move, bool]:
-        # Of one consumer one request is under way here, so none is there twice.
         return await self._run(self._movers, lambda: _move(moves))
 
     async def _look(self, ids: Sequence[int]) -> dict[int, Glance]:
@@ -110,12 +110,15 @@ def mover() -> Mover:
 
 
 def _move(moves: Sequence[Move]) -> dict[Move, bool]:
-    rows = [(move.id, move.seen.position, move.seen.generation, move.position) for move in moves]
+    """Those that have moved their cursor: of several of one subscription that saw the same, one."""
+    rows = [
+        (number, move.id, move.seen.position, move.seen.generation, move.position)
+        for number, move in enumerate(moves)
+    ]
     statement = _MOVE_ONE if len(rows) == 1 else _MOVE_MANY
     with connection.cursor() as sql:
         found = execute_values(sql.cursor, statement, rows, page_size=_MOST, fetch=True)
-    moved = {id for (id,) in found}
-    return {move: move.id in moved for move in moves}
+    return {moves[number]: True for (number,) in found}
 
 
 def _look(ids: Sequence[int]) -> dict[int, Glance]:

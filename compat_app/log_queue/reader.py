@@ -1,8 +1,9 @@
 """One consumer, as it is read by this process."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from access_app.actor import Actor
@@ -14,7 +15,7 @@ from relaybase.http.bodies import Gone
 from relaycore.delivering.beginning import Start
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.reading import Document, ReadAhead
-from relaycore.storing.expiring import NOTHING, Expired
+from relaycore.errors import Disconnected
 from subscribers_app import seeking
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.clerk import clerk
@@ -38,19 +39,19 @@ class Reader:
         self.known = known
         self.used_at = time.monotonic()
         self._counted = counted(known.subscription)
+        self._asking = 0
         self._turn = asyncio.Lock()
         self._source = Source(known.channel, None, lambda: None)
         self._cursor: Cursor | None = None
         self._read: ReadAhead | None = None
-        self._expired: Expired = NOTHING
         self._noted = ""
         self._ended = ""
         """With this entry all of the stream was read when last there was nothing more; empty: never yet."""
 
     @property
     def is_waited_at(self) -> bool:
-        """Whether somebody is being answered."""
-        return self._turn.locked()
+        """Whether somebody is being answered, or waits for his turn."""
+        return self._asking > 0
 
     async def consume(self, is_gone: IsGone) -> Document | None:
         """The next message, once the cursor is above it and that is committed. None: nothing was produced.
@@ -61,13 +62,13 @@ class Reader:
             SubscriptionUnknown: it was deleted.
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
         """
-        self.used_at = began = time.monotonic()
+        began = time.monotonic()
 
         async def is_wanted() -> bool:
             # Whoever is answered at once has had no time to go.
             return time.monotonic() - began < _PATIENCE_SECONDS or not await is_gone()
 
-        async with self._turn:
+        async with self._in_turn():
             try:
                 return await self._consume(is_wanted)
             except BaseException:
@@ -81,8 +82,7 @@ class Reader:
         Raises:
             SubscriptionUnknown, Disconnected, UnfitServer, PyMongoError: as `consume`.
         """
-        self.used_at = time.monotonic()
-        async with self._turn:
+        async with self._in_turn():
             # In this order: where it stood, and then what there is.
             seen = (await mover().look(self.known.subscription)).cursor
             last = await standing.last_produced(self.known.channel)
@@ -98,7 +98,7 @@ class Reader:
             SubscriptionUnknown: it was deleted.
             Disconnected, django.db.Error, PyMongoError: a server does not answer.
         """
-        async with self._turn:
+        async with self._in_turn():
             self._let_go()
             start, name = Start(position), registering.name_of(self.known.id)
             await registering.in_a_thread(actor, lambda: seeking.seek(name, start))
@@ -107,25 +107,35 @@ class Reader:
         """Let go what was read."""
         self._let_go()
 
+    @contextlib.asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        self.used_at = time.monotonic()
+        self._asking += 1
+        try:
+            async with self._turn:
+                yield
+        finally:
+            self._asking -= 1
+
     # --- consuming -----------------------------------------------------------------------
 
     async def _consume(self, is_wanted: Callable[[], Awaitable[bool]]) -> Document | None:
         while True:
             cursor = self._cursor or await self._look()
             first = await self._first(cursor)
+            # All of it may be deleted: then nothing may ever come that this could wait for.
+            await self._note(cursor)
             if first is None:
                 # It may stand elsewhere by now: somebody else has sought.
                 await self._look()
                 if self._stands_at(cursor):
                     return None
                 continue
-            await self._note(cursor)
             if not await is_wanted():
                 raise Gone
             position = first["position"]
             if await mover().move(Move(self.known.subscription, cursor, position)):
-                generation = cursor.generation
-                self._cursor = cursor.fetch(position, generation).commit(position, generation)
+                self._cursor = cursor.step(cursor, position)
                 self._counted.handed_out(1)
                 self._counted.done(1)
                 return first
@@ -139,8 +149,7 @@ class Reader:
         return glance.cursor
 
     def _stands_at(self, cursor: Cursor) -> bool:
-        now = self._cursor
-        return now is not None and (now.position, now.generation) == (cursor.position, cursor.generation)
+        return self._cursor is not None and self._cursor.stands_as(cursor)
 
     async def _first(self, cursor: Cursor) -> Document | None:
         """What stands right above the cursor; None: nothing that was produced up to now."""
@@ -150,10 +159,7 @@ class Reader:
         await self._source.collect(1, 1)
         if not read:
             await self._catch_up(read)
-        if not read:
-            return None
-        self._expired = await self._source.expired()
-        return read.first(1, 0)[0][0]
+        return read.first(1, 0)[0][0] if read else None
 
     async def _catch_up(self, read: ReadAhead) -> None:
         """Until there is something, or everything that was produced by now has been read."""
@@ -162,12 +168,15 @@ class Reader:
             return
         await standing.wait_until_stored(self.known.channel, last)
         await self._source.ask(_LOOK_SECONDS)
-        if not read:
-            self._ended = last
+        if read:
+            return
+        if not self._source.has_read(last):
+            raise Disconnected(standing.NOT_STORED)
+        self._ended = last
 
     async def _note(self, cursor: Cursor) -> None:
         """What retention has deleted above the cursor before it was read stands on record."""
-        expired = self._expired
+        expired = await self._source.expired()
         if expired.upto <= max(cursor.position, self._noted):
             return
 

@@ -18,14 +18,14 @@ class Readers:
     """Of one event loop."""
 
     def __init__(self) -> None:
-        self._readers: dict[int, Reader] = {}
+        self._readers: dict[Known, Reader] = {}
         self._task: asyncio.Task[None] | None = None
 
     def of(self, known: Known) -> Reader:
         """The reader of this consumer."""
-        reader = self._readers.get(known.id)
-        if reader is None or reader.known != known:
-            reader = self._readers[known.id] = Reader(known)
+        reader = self._readers.get(known)
+        if reader is None:
+            reader = self._readers[known] = Reader(known)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._sweep())
         return reader
@@ -35,10 +35,10 @@ class Readers:
         while self._readers:
             await asyncio.sleep(_SWEEP_SECONDS)
             now = time.monotonic()
-            for id, reader in list(self._readers.items()):
+            for known, reader in list(self._readers.items()):
                 if not reader.is_waited_at and now - reader.used_at > LINGER_SECONDS:
                     reader.close()
-                    del self._readers[id]
+                    del self._readers[known]
 
 
 @one_per_loop

@@ -88,7 +88,7 @@ class Feed:
         return found
 
     def ask(self) -> int:
-        """Have it looked now: the first `Page.turn` that says all of what is stored by now."""
+        """Have it looked now: all that is stored by now says a page at the tail, of this turn or later."""
         return self._reader.ask(self._cursor)
 
     def put(self, page: Page) -> None:

@@ -103,7 +103,7 @@ class Connection(HttpToolsProtocol):
 
     def _watch(self) -> None:
         """From now on something has to go out."""
-        if self._look_later is None and not self.transport.is_closing():
+        if self._look_later is None:
             self._left = self._waiting()
             self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
         else:
@@ -114,10 +114,12 @@ class Connection(HttpToolsProtocol):
         if not self.transport.get_write_buffer_size():
             return
         left = self._waiting()
-        if 0 <= self._left <= left:
+        # Where the answer does not wait for the client it is the other way round, and there may be new bytes.
+        is_held_up = self.flow.write_paused or self.cycle.response_complete
+        if is_held_up and 0 <= self._left <= left:
             self.transport.abort()
             return
-        self._left = left
+        self._left = left if is_held_up else -1
         self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
 
     def _waiting(self) -> int:

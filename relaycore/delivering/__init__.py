@@ -55,6 +55,9 @@ Rules without which something is lost or done twice
     7.  Order `channel`: nothing is leased while a row is on its way, but the lowest row itself.
     8.  A message that retention has deleted before it was handed out is on record (`skipping`). What is
         missing of what was read is looked for there after it was read (`reading`).
-    9.  Times are PostgreSQL's alone, in milliseconds. Its clock may fall back: what is due later than its
+    9.  What a subscription is set to has a revision. What was read ahead is handed out only under the one
+        by which it was chosen. In mode `cursor` another filter is a seek to where the cursor stands. What
+        has a row stays; a seek back comes by what the filter takes by then.
+    10. Times are PostgreSQL's alone, in milliseconds. Its clock may fall back: what is due later than its
         longest possible delay is due.
 """

@@ -41,9 +41,30 @@ class Cursor:
             raise CursorMoved(self.position, self.generation)
         return replace(self, position=position)
 
+    def stands_as(self, seen: "Cursor") -> bool:
+        """Whether it is where it was seen: nobody has moved it since, or sought."""
+        return (self.position, self.generation) == (seen.position, seen.generation)
+
+    def step(self, seen: "Cursor", position: str) -> "Cursor | None":
+        """The message right above where it was seen is handed out and done; None: it stands elsewhere by now.
+
+        So of all who have seen the same one has this message.
+        """
+        if not self.stands_as(seen):
+            return None
+        return self.fetch(position, self.generation).commit(position, self.generation)
+
     def seek(self, position: str) -> "Cursor":
         """Go on above this position, whatever was done or is on its way."""
         return Cursor(position, position, self.generation + 1)
+
+    def choose_anew(self) -> "Cursor":
+        """Other messages are for this reader from now on, above the cursor.
+
+        What was fetched and is not committed was chosen by what was so before. Who committed it would pass
+        over what nobody was given.
+        """
+        return self.seek(self.position)
 
     def _require(self, generation: int | None) -> None:
         if (1 if generation is None else generation) != self.generation:

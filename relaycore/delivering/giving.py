@@ -15,11 +15,12 @@ from relaycore.storing.expiring import Expired
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A subscription as it stands, locked."""
+    """A subscription as it stands, locked. `revision`: of what it is set to."""
 
     cursor: Cursor
     noted: Noted
     is_active: bool = True
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,18 @@ class Unread:
     rows: Sequence[Delivery]
 
 
-def fetch(standing: Standing, ahead: Ahead, expired: Expired) -> Handed | None:
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """Nothing is to be written: it is set to something else by now than what was read ahead was chosen by."""
+
+
+def fetch(standing: Standing, ahead: Ahead, expired: Expired) -> Handed | Outdated | None:
     """Mode `cursor`: all of what was read ahead. None: the cursor is elsewhere, and it is to be read anew.
 
     expired: as it stood after `ahead` was read, never before
     """
     begun = _begin(standing, ahead, expired)
-    if begun is None or not begun.is_active:
+    if not isinstance(begun, Handed) or not begun.is_active:
         return begun
     cursor = standing.cursor.fetch(ahead.upto, ahead.generation)
     return Handed(cursor, begun.noted, begun.missed)
@@ -70,7 +76,7 @@ def lease_next(
     now: int,
     expired: Expired,
     read: Mapping[bytes, bool],
-) -> Handed | Unread | None:
+) -> Handed | Unread | Outdated | None:
     """Mode `lease`: at most so many messages. None: as above.
 
     find: the rows, if they are needed
@@ -78,7 +84,7 @@ def lease_next(
           is not handed out once more: an attempt counts only for what can be shown
     """
     begun = _begin(standing, ahead, expired)
-    if begun is None or not begun.is_active:
+    if not isinstance(begun, Handed) or not begun.is_active:
         return begun
     rows = find()
     again = comes_again(settings, rows, most)
@@ -92,8 +98,10 @@ def lease_next(
     return Handed(leased.cursor, begun.noted, begun.missed, leased, lost)
 
 
-def _begin(standing: Standing, ahead: Ahead, expired: Expired) -> Handed | None:
+def _begin(standing: Standing, ahead: Ahead, expired: Expired) -> Handed | Outdated | None:
     cursor = standing.cursor
+    if ahead.revision != standing.revision:
+        return Outdated()
     if (ahead.above, ahead.generation) != (cursor.position, cursor.generation):
         return None
     if not standing.is_active:

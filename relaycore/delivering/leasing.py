@@ -112,12 +112,14 @@ class Ahead:
     upto:       everything up to here was looked at; what is not among `messages` is not for this subscription
     messages:   position and id of those that are, in order; mode `cursor`: none is named
     generation: of the cursor by which it was read
+    revision:   of what the subscription was set to, by which it was chosen
     """
 
     above: str
     upto: str
     messages: Sequence[tuple[str, bytes]]
     generation: int
+    revision: int = 1
 
 
 @dataclass(frozen=True, slots=True)

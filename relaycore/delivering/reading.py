@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Ahead
+from relaycore.position import next_position
 from relaycore.storing.expiring import Expired
 
 RECORD_SECONDS: Final = 1.0
@@ -17,15 +18,25 @@ Document = Mapping[str, Any]
 Wants = Callable[[Document], bool]
 
 
+def is_read(entry: str, below: str) -> bool:
+    """Whether who has read all that there is below this watermark has read this entry.
+
+    It is the watermark of that read that counts. What another look has said before does not: it may have
+    fallen since, with a Redis that has lost data.
+    """
+    return next_position(entry) <= below
+
+
 class ReadAhead:
     """The messages of one channel right above some position, for one subscription, in one generation.
 
     Only what a reader has brought in order, without a hole, and below the watermark is added.
     """
 
-    def __init__(self, position: str, generation: int) -> None:
+    def __init__(self, position: str, generation: int, revision: int = 1) -> None:
         self._above = self._looked = position
         self._generation = generation
+        self._revision = revision
         self._messages: deque[Document] = deque()
         self.size = 0
         """Bytes of the payloads, about."""
@@ -100,4 +111,4 @@ class ReadAhead:
         """The same, as `giving` takes it. `is_leased`: each message by its name, for a row of its own."""
         found, upto = self.first(most, most_bytes, before)
         named = [(one["position"], one["_id"].binary) for one in found] if is_leased else []
-        return Ahead(self._above, upto, named, self._generation), found
+        return Ahead(self._above, upto, named, self._generation, self._revision), found

@@ -43,6 +43,7 @@ class Page:
     is_at_tail: there was nothing more below the watermark
     is_sure:    as `Horizon`
     turn:       the number of the turn in which it was read (`Following.ask`)
+    below:      the watermark of that turn
     read_at:    by MongoDB's count, of what time it is: what is asked about it must not be older
     """
 
@@ -50,6 +51,7 @@ class Page:
     is_at_tail: bool
     is_sure: bool
     turn: int = field(default=0, compare=False)
+    below: str = field(default="", compare=False)
     read_at: str = field(default="", compare=False)
 
 

@@ -101,7 +101,7 @@ class Following:
         self._looks_at = -math.inf
 
     def ask(self, cursor: Cursor) -> int:
-        """It wants to know what is stored by now: the number of the first turn that says so."""
+        """It wants to know what is stored by now: a page at the tail says so, of this turn or later."""
         cursor.asked = self._turns + 1
         self.look_soon()
         return cursor.asked
@@ -236,7 +236,7 @@ class Following:
             cursor.room -= 1
             if is_asked:
                 cursor.asked = 0
-            yield cursor, Page(messages, *says, self._turns)
+            yield cursor, Page(messages, *says, self._turns, self._horizon.below)
 
     def _stored_below(self, below: str) -> str:
         """Behind every message of the last entry that is known to be stored, if that is below."""

@@ -10,7 +10,7 @@ from relaybase.http.hot import Encoded
 from relaycore.delivering.reading import Document
 from relaycore.delivering.tokens import Token
 from relaycore.times import from_milliseconds
-from subscribers_app.pulling.given import Given
+from subscribers_app.pulling.asked import Given
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

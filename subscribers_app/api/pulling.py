@@ -1,9 +1,10 @@
 """`fetch`, `commit`, `ack`, `nack` and `extend`: what is asked, and what is answered, whoever asks."""
 
 import functools
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 
@@ -16,15 +17,14 @@ from relaycore.delivering.settings import (
     LEAST_DEADLINE_SECONDS,
     MOST_DEADLINE_SECONDS,
     MOST_DELAY_SECONDS,
-    Settings,
 )
 from relaycore.delivering.tokens import Token
-from relaycore.errors import CursorMoved
+from relaycore.errors import CursorMoved, SubscriptionUnknown
 from relaycore.position import is_position
 from relaycore.rights import CONSUME
+from subscribers_app.pulling.asked import Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.desk import Desk
 from subscribers_app.pulling.desks import desks
-from subscribers_app.pulling.given import Given, Wanted
 from subscribers_app.pulling.room import Place
 from subscribers_app.remembering import KnownSubscription, RememberedSubscriptions
 
@@ -38,6 +38,10 @@ MOST_TOKENS: Final = 10_000
 UNKNOWN: Final = "There is no such subscription."
 TOO_LATE: Final = "Too late: it is done, or somebody else has it by now."
 NEVER_GIVEN: Final = "This is no token that was ever given."
+
+
+Answer = TypeVar("Answer")
+Work = Callable[[Desk, Mapping[str, Any]], Awaitable[Answer]]
 
 
 class May(Protocol):
@@ -66,74 +70,108 @@ async def fetch(call: Call, name: str, place: Place) -> Given:
 
     place: what they take up. Whoever calls gives it back once they are sent, or cannot be
     """
-    desk, given = await _begin(call, name, "max", "max_bytes", "wait_seconds")
-    wanted = Wanted(
-        _whole(given, "max", 1, MOST_MESSAGES, MESSAGES),
-        _whole(given, "max_bytes", 1, MOST_BYTES, BYTES),
-        _number(given, "wait_seconds", 0, MOST_WAIT_SECONDS, 0),
-        place,
-        call.until_gone,
-    )
-    found = await desk.fetch(wanted)
-    desk.counted.handed_out(len(found.messages))
-    if desk.known.mode == CURSOR:
-        desk.counted.show((one["position"] for one in found.messages), found.position)
-    return found
+    until: float | None = None
+
+    async def work(desk: Desk, given: Mapping[str, Any]) -> Given:
+        nonlocal until
+        seconds = _number(given, "wait_seconds", 0, MOST_WAIT_SECONDS, 0)
+        now = time.monotonic()
+        until = now + seconds if until is None else until
+        wanted = Wanted(
+            _whole(given, "max", 1, MOST_MESSAGES, MESSAGES),
+            _whole(given, "max_bytes", 1, MOST_BYTES, BYTES),
+            max(0.0, until - now),
+            place,
+            call.until_gone,
+        )
+        found = await desk.fetch(wanted)
+        desk.counted.handed_out(len(found.messages))
+        if desk.known.mode == CURSOR:
+            desk.counted.show((one["position"] for one in found.messages), found.position)
+        return found
+
+    return await _at_the_desk(call, name, work, "max", "max_bytes", "wait_seconds")
 
 
 async def commit(call: Call, name: str) -> dict[str, Any]:
     """Everything up to a position is done. Mode `cursor`."""
-    desk, given = await _begin(call, name, "position", "generation", mode=CURSOR)
-    position = given.get("position")
-    if not isinstance(position, str) or not is_position(position):
-        raise ParseError("position must be one that fetch has answered.")
-    generation = _whole(given, "generation", 1, 1 << 62, 0) or None
-    try:
-        cursor = await desk.commit(position, generation)
-    except CursorMoved as exc:
-        raise Problem(
-            409, "cursor-moved", str(exc), position=exc.position, generation=exc.generation
-        ) from exc
-    desk.counted.committed(position)
-    return {"position": cursor.position, "generation": cursor.generation}
+
+    async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
+        position = given.get("position")
+        if not isinstance(position, str) or not is_position(position):
+            raise ParseError("position must be one that fetch has answered.")
+        generation = _whole(given, "generation", 1, 1 << 62, 0) or None
+        try:
+            cursor = await desk.commit(position, generation)
+        except CursorMoved as exc:
+            raise Problem(
+                409, "cursor-moved", str(exc), position=exc.position, generation=exc.generation
+            ) from exc
+        desk.counted.committed(position)
+        return {"position": cursor.position, "generation": cursor.generation}
+
+    return await _at_the_desk(call, name, work, "position", "generation", mode=CURSOR)
 
 
 async def ack(call: Call, name: str) -> dict[str, Any]:
     """Messages are done. Mode `lease`."""
-    desk, given = await _begin(call, name, "tokens", mode=LEASE)
-    answer = await _settle(desk, given, lambda delivery, now: None)
-    desk.counted.done(sum(one["ok"] for one in answer["results"]))
-    return answer
+
+    async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
+        answer = await _settle(desk, given, lambda delivery, now: None)
+        desk.counted.done(sum(one["ok"] for one in answer["results"]))
+        return answer
+
+    return await _at_the_desk(call, name, work, "tokens", mode=LEASE)
 
 
 async def nack(call: Call, name: str) -> dict[str, Any]:
     """Messages are given back. Mode `lease`."""
-    desk, given = await _begin(call, name, "tokens", "delay_seconds", mode=LEASE)
-    delay = _number(given, "delay_seconds", 0, MOST_DELAY_SECONDS, None)
-    change = functools.partial(_give_back, desk.known.settings, None if delay is None else int(delay * 1000))
-    return await _settle(desk, given, change)
+
+    async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = _number(given, "delay_seconds", 0, MOST_DELAY_SECONDS, None)
+        settings, delay = desk.known.settings, None if seconds is None else int(seconds * 1000)
+        return await _settle(desk, given, lambda delivery, now: delivery.nack(settings, now, delay))
+
+    return await _at_the_desk(call, name, work, "tokens", "delay_seconds", mode=LEASE)
 
 
 async def extend(call: Call, name: str) -> dict[str, Any]:
     """Messages are needed for longer, from now on. Mode `lease`."""
-    desk, given = await _begin(call, name, "tokens", "seconds", mode=LEASE)
-    seconds = _number(given, "seconds", LEAST_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS, None)
-    if seconds is None:
-        raise ParseError("seconds must be given: how long the messages are needed, from now on.")
-    settings, more = desk.known.settings, int(seconds * 1000)
-    return await _settle(desk, given, lambda delivery, now: delivery.extend(settings, now, more))
 
+    async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
+        seconds = _number(given, "seconds", LEAST_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS, None)
+        if seconds is None:
+            raise ParseError("seconds must be given: how long the messages are needed, from now on.")
+        settings, more = desk.known.settings, int(seconds * 1000)
+        return await _settle(desk, given, lambda delivery, now: delivery.extend(settings, now, more))
 
-def _give_back(settings: Settings, delay_ms: int | None, delivery: Delivery, now: int) -> Delivery:
-    return delivery.nack(settings, now, delay_ms)
+    return await _at_the_desk(call, name, work, "tokens", "seconds", mode=LEASE)
 
 
 # --- what all of them begin with -------------------------------------------------------------
 
 
-async def _begin(call: Call, name: str, *fields: str, mode: str = "") -> tuple[Desk, Mapping[str, Any]]:
+async def _at_the_desk(call: Call, name: str, work: Work[Answer], *fields: str, mode: str = "") -> Answer:
+    """What `work` comes to with the body, at the desk of the subscription as it is set now."""
     Parameters(call.asked)
-    known = await _subscription(name)
+    known = _require(call, await _subscription(name), mode)
+    given = await call.body()
+    if not isinstance(given, dict):
+        raise ParseError("The body must be a JSON object.")
+    if unknown := sorted(set(given) - set(fields)):
+        raise ParseError(f"Unknown: {', '.join(map(repr, unknown[:5]))}. Known: {', '.join(fields)}.")
+    while True:
+        try:
+            return await work(desks().of(known), given)
+        except (SettingsOutdated, SubscriptionUnknown):
+            # It was changed, or made anew under this name, and that is not remembered yet.
+            now = await _subscriptions().find(name)
+            if now is None or now == known:
+                raise
+            known = _require(call, now, mode)
+
+
+def _require(call: Call, known: KnownSubscription | None, mode: str) -> KnownSubscription:
     # 403 comes before 404: whoever may not consume is not told which subscriptions there are.
     if (refusal := call.may(CONSUME, None if known is None else known.channel)) is not None:
         raise PermissionDenied(refusal)
@@ -144,12 +182,7 @@ async def _begin(call: Call, name: str, *fields: str, mode: str = "") -> tuple[D
             "commit moves its cursor" if known.mode == CURSOR else "ack, nack and extend settle its messages"
         )
         raise Problem(409, "wrong-mode", f"This subscription has the mode {known.mode}: {other}.")
-    given = await call.body()
-    if not isinstance(given, dict):
-        raise ParseError("The body must be a JSON object.")
-    if unknown := sorted(set(given) - set(fields)):
-        raise ParseError(f"Unknown: {', '.join(map(repr, unknown[:5]))}. Known: {', '.join(fields)}.")
-    return desks().of(known), given
+    return known
 
 
 async def _subscription(name: str) -> KnownSubscription | None:

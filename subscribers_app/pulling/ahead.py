@@ -13,7 +13,7 @@ from messages_app.searching.following import Feed, Follower
 from relaybase.connections import one_per_loop
 from relaybase.gathering import Gathering
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.reading import ReadAhead, Wants
+from relaycore.delivering.reading import ReadAhead, Wants, is_read
 from relaycore.errors import Disconnected
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive
@@ -50,16 +50,20 @@ class Source:
 
     wants: which messages of the channel are for the subscription; None: all
     told:  is called, in the event loop, whenever there may be more
+    revision: of the settings that say so
     """
 
-    def __init__(self, channel: str, wants: Wants | None, told: Callable[[], object]) -> None:
+    def __init__(
+        self, channel: str, wants: Wants | None, told: Callable[[], object], revision: int = 1
+    ) -> None:
         self._channel = channel
         self._wants = wants
+        self._revision = revision
         self._loop = asyncio.get_running_loop()
         self._told = told
         self._feed: Feed | None = None
         self.read: ReadAhead | None = None
-        self._turn = 0
+        self._turn, self._below = 0, ""  # Of the last page after which there was nothing more.
         self._read_at = ""
         self._has_more = asyncio.Event()
 
@@ -72,8 +76,7 @@ class Source:
         if self.read is None or self._feed is None or not self.read.fits(cursor):
             self.close()
             self._feed = await self._follow(cursor.position)
-            self.read = ReadAhead(cursor.position, cursor.generation)
-            self._turn = 0
+            self.read = ReadAhead(cursor.position, cursor.generation, self._revision)
         return self.read
 
     async def collect(self, messages: int, size: int) -> None:
@@ -95,8 +98,9 @@ class Source:
             else:
                 # A filter may take its time with a large message: not in the event loop.
                 await asyncio.to_thread(read.add, page.messages, self._wants)
-            self._turn = page.turn
             self._read_at = max(self._read_at, page.read_at)
+            if page.is_at_tail:
+                self._turn, self._below = page.turn, page.below
 
     async def ask(self, seconds: float) -> bool:
         """Until everything that is stored by now has been read, or there is a message; at most so long.
@@ -121,6 +125,10 @@ class Source:
                     raise Disconnected(NOT_READ) from None
                 return False  # A filter has taken nothing of a long page: he is told up to where.
 
+    def has_read(self, entry: str) -> bool:
+        """Whether everything up to this entry has been read, by what was so when it was read last."""
+        return is_read(entry, self._below)
+
     async def expired(self) -> Expired:
         """What was on record as deleted, after what is read ahead was read, never before.
 
@@ -140,6 +148,7 @@ class Source:
         if self._feed is not None:
             self._feed.close()
         self._feed = self.read = None
+        self._turn, self._below = 0, ""
 
     async def _follow(self, position: str) -> Feed:
         reader = follower()

@@ -57,6 +57,7 @@ class Entry:
         self.cursor: Cursor = standing.cursor
         self.noted: Noted = standing.noted
         self.is_active = standing.is_active
+        self.revision = standing.revision
         self.now = standing.now
         self.was_fetched = False
 

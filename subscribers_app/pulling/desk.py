@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Standing, Unread, fetch, lease_next
+from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, fetch, lease_next
 from relaycore.delivering.leasing import Ahead
 from relaycore.delivering.reading import Document
 from relaycore.delivering.settings import CURSOR
@@ -23,9 +23,9 @@ from relaycore.position import first_of
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive, ledger
 from subscribers_app.pulling.ahead import Source
+from subscribers_app.pulling.asked import NOBODYS, Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
-from subscribers_app.pulling.given import NOBODYS, Given, Wanted
 from subscribers_app.pulling.room import NO_ROOM
 from subscribers_app.pulling.writing import write
 from subscribers_app.remembering import KnownSubscription
@@ -62,7 +62,7 @@ class Desk:
         self.counted = counted(known.id)
         self._turn = asyncio.Lock()
         self._woken = asyncio.Event()
-        self._source = Source(known.channel, wants, self._woken.set)
+        self._source = Source(known.channel, wants, self._woken.set, known.revision)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
         self._is_full = self._is_idle = self._is_short = False
@@ -82,6 +82,7 @@ class Desk:
             self._is_full
             or glance.is_due
             or (glance.cursor, glance.is_active) != (self._cursor, self._is_active)
+            or glance.revision != self.known.revision
         ):
             self.wake()
 
@@ -102,7 +103,8 @@ class Desk:
         Raises:
             Disconnected, UnfitServer, django.db.Error, PyMongoError: a server does not answer.
             SubscriptionUnknown: it was deleted.
-            NotGiven: there are some, and all the time there was no room for the answer with one of them.
+            SettingsOutdated: it is set to something else by now. Ask the desk for that.
+            NotGiven: there is something, and all the time there was no room for the answer.
         """
         self.used_at = time.monotonic()
         until = self.used_at + wanted.seconds
@@ -147,9 +149,15 @@ class Desk:
         return self._cursor
 
     async def settle(self, tokens: Sequence[Token], change: Change) -> Sequence[bool]:
-        """Change what these tokens stand for; of each, whether it was in time."""
+        """Change what these tokens stand for; of each, whether it was in time.
 
-        def work(entry: Entry) -> Sequence[bool]:
+        Raises:
+            SettingsOutdated: as `fetch`.
+        """
+
+        def work(entry: Entry) -> Sequence[bool] | None:
+            if entry.revision != self.known.revision:
+                return None
             rows = ledger.find(entry.sql, entry.id, meant(entry.cursor, tokens))
             settled = settle(entry.cursor, tokens, rows, change, entry.now)
             if settled.done:
@@ -159,6 +167,8 @@ class Desk:
             return settled.in_time
 
         answers = await clerk().ask(self.known.id, work)
+        if answers is None:
+            raise SettingsOutdated
         if any(answers):
             self.wake()  # There is room, or something is due.
         return answers
@@ -170,12 +180,11 @@ class Desk:
         while not gone.done():
             self._woken.clear()
             given = await self._try(wanted, gone)
-            self._is_short = given.is_short
-            if not wanted.seconds and not given.messages and given.is_active and not given.is_short:
+            is_empty = not (given.messages or given.skipped or given.is_short)
+            if is_empty and not wanted.seconds and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
                 given = await self._try(wanted, gone, is_to_ask=True)
-                self._is_short = given.is_short
-            left = until - time.monotonic()
+            self._is_short, left = given.is_short, until - time.monotonic()
             if given.is_short and not given.skipped and left <= 0:
                 raise NotGiven(NO_ROOM)
             if given.messages or given.skipped or left <= 0 or gone.done() or self._is_closed:
@@ -201,13 +210,14 @@ class Desk:
                 await self._source.collect(wanted.most, wanted.most_bytes)
                 ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
                 ahead, documents = read.ahead(wanted.most, wanted.most_bytes, ripe, is_leased=is_leased)
-                wanted.share.give_back()
-                most = wanted.share.take(documents)
-                is_short = most == 0 < len(documents)
-                if most < len(documents):
-                    ahead, documents = read.ahead(most, wanted.most_bytes, ripe, is_leased=is_leased)
+                fitting = wanted.place.take(documents)
+                is_short = fitting == 0 < len(documents)
+                if fitting < len(documents):
+                    ahead, documents = read.ahead(fitting, wanted.most_bytes, ripe, is_leased=is_leased)
                 page = _Page(ahead, documents, await self._source.expired(), is_short)
                 given = await self._give(page, wanted, gone)
+                if given is None or not given.messages:
+                    wanted.place.give_back()
                 if given is not None:
                     return given
                 cursor = self._cursor or await self._look()
@@ -227,11 +237,11 @@ class Desk:
         ahead, settings, most, is_short = page.ahead, self.known.settings, wanted.most, page.is_short
         read: dict[bytes, Document | None] = {}
 
-        def work(entry: Entry) -> tuple[Handed | Unread | Given | None, Cursor]:
+        def work(entry: Entry) -> tuple[Handed | Unread | Outdated | Given | None, Cursor]:
             if gone.done():
                 return NOBODYS, entry.cursor
-            standing = Standing(entry.cursor, entry.noted, entry.is_active)
-            handed: Handed | Unread | None
+            standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
+            handed: Handed | Unread | Outdated | None
             if self.known.mode == CURSOR:
                 handed = fetch(standing, ahead, page.expired)
             else:
@@ -245,37 +255,41 @@ class Desk:
         while True:
             handed, self._cursor = await clerk().ask(self.known.id, work)
             if isinstance(handed, Handed):
-                given = self._given(handed, page, read)
-                return replace(given, is_short=is_short and given.is_active and not given.messages)
+                return self._given(handed, page, read, is_short=is_short)
+            if isinstance(handed, Outdated):
+                raise SettingsOutdated
             if not isinstance(handed, Unread):
                 return handed
             # Before they are leased: what MongoDB does not say costs no attempt.
             ids = [row.id for row in handed.rows]
             found = await archive.find(self.known.channel, ids, wanted.most_bytes)
             read |= found
-            most_now = wanted.share.take(list(found.values()))
-            if not most_now:
-                # What is due again comes first.
-                wanted.share.give_back()
-                ahead = replace(ahead, upto=ahead.above, messages=())
-                most_now, is_short = wanted.share.take(list(found.values())), True
-            if most_now < len(ids):
-                most = most_now  # More would be too many bytes.
+            fitting, is_all = wanted.place.take_first(list(found.values()))
+            if not is_all:
+                ahead, is_short = replace(ahead, upto=ahead.above, messages=()), True
+            if fitting < len(ids):
+                most = fitting  # More would be too many bytes.
 
-    def _given(self, handed: Handed, page: _Page, read: Mapping[bytes, Document | None]) -> Given:
-        cursor, self._is_active = handed.cursor, handed.is_active
+    def _given(
+        self, handed: Handed, page: _Page, read: Mapping[bytes, Document | None], *, is_short: bool
+    ) -> Given:
+        at, self._is_active = handed.cursor, handed.is_active
         self._is_full = handed.leased is not None and handed.leased.is_full
         if not handed.is_active:
-            return Given(cursor.position, cursor.generation, is_active=False)
+            return Given(at.position, at.generation, is_active=False)
         if handed.leased is None:
-            return Given(page.ahead.upto, page.ahead.generation, page.documents, skipped=handed.missed)
+            upto, generation = page.ahead.upto, page.ahead.generation
+            return Given(upto, generation, page.documents, skipped=handed.missed, is_short=is_short)
         if handed.lost:
             self.wake()  # There may be more.
         by_position = {document["position"]: document for document in page.documents}
         by_position |= {document["position"]: document for document in read.values() if document is not None}
         deliveries = {one.position: one for one in (*handed.leased.again, *handed.leased.new)}
         messages = [by_position[position] for position in sorted(deliveries)]
-        return Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
+        is_short = is_short and not messages and not self._is_full
+        return Given(
+            cursor.position, cursor.generation, messages, deliveries, handed.missed, is_short=is_short
+        )
 
     def _ripe_before(self) -> str | None:
         """With a delay: what stands here or above is not handed out yet."""

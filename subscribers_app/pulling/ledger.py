@@ -30,6 +30,7 @@ class Standing:
     cursor: Cursor
     noted: Noted
     is_active: bool
+    revision: int
     now: int
     is_attended: bool
 
@@ -44,9 +45,9 @@ _LIMITS: Final = (
 # The time is that after the lock: whoever had it has written times that are not later.
 _LOCK: Final = (
     "WITH locked AS MATERIALIZED ("  # noqa: S608 -- constants
-    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state, last_fetch_at "
+    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state, revision, last_fetch_at "
     "FROM subscriptions WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE{skipping}) "
-    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active', "
+    "SELECT id, position, fetched, generation, noted_upto, noted_messages, state = 'active', revision, "
     f"{NOW_MS}, coalesce(last_fetch_at BETWEEN clock_timestamp() - interval '1 second' "
     "AND clock_timestamp(), false) FROM locked"
 )
@@ -146,20 +147,22 @@ class Glance:
 
     cursor: Cursor
     is_active: bool
+    revision: int
     is_due: bool
 
 
 def glance(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Glance]:
     """Of these subscriptions, without a lock; those that are there."""
     sql.execute(
-        "SELECT id, position, fetched, generation, state = 'active', EXISTS (SELECT FROM deliveries "  # noqa: S608
+        "SELECT id, position, fetched, generation, state = 'active', revision, "  # noqa: S608
+        "EXISTS (SELECT FROM deliveries "
         "WHERE subscription_id = s.id AND state <> 'dead' "
         f"AND (due_at <= {NOW_MS} OR due_at > {NOW_MS} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
         [LONGEST_MS, sorted(set(ids))],
     )
     return {
-        id: Glance(Cursor(position, fetched, generation), is_active, is_due)
-        for id, position, fetched, generation, is_active, is_due in sql.fetchall()
+        id: Glance(Cursor(position, fetched, generation), *others)
+        for id, position, fetched, generation, *others in sql.fetchall()
     }
 
 

@@ -1,6 +1,7 @@
 """How much of what is to be handed out there is room for: bytes of answers that are on their way."""
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
@@ -34,24 +35,30 @@ class Place(Share):
         It takes half of what is free at most, if it is more than one message: so there is room for others,
         and who does not read his answers gets less and less. None stands for one that is gone.
         """
-        most = self._all.free // 2
-        count, size = 0, 0
-        # Most pages are small. Only where one might not be, somebody has to look what is in it.
-        for size_of in (most_bytes, bytes_of):
-            count, size = _fitting(documents, size_of, most)
-            if count == len(documents):
-                break
+        there = [document for document in documents if document is not None]
+        free = self._all.free // 2
+        size = most_bytes(there) + _TOKEN_BYTES * len(there)
+        if size <= free:
+            count = len(documents)
+        else:
+            # Most pages are small. Of one that might not be somebody has to look at what is in it.
+            count, size = _fitting(documents, free)
         return count if self.grow(size) else 0
 
+    def take_first(self, documents: Sequence[Document | None]) -> tuple[int, bool]:
+        """The same of what comes before what has a place already. False: it has none any more."""
+        if count := self.take(documents):
+            return count, True
+        self.give_back()
+        return self.take(documents), False
 
-def _fitting(
-    documents: Iterable[Document | None], size_of: Callable[[Document], int], most: int
-) -> tuple[int, int]:
-    """How many of the first ones have so many bytes at most, or else the first one; and how many they have."""
+
+def _fitting(documents: Sequence[Document | None], most: int) -> tuple[int, int]:
+    """How many of the first ones have at most so many bytes, or else one; and how many they have."""
+    sizes = (0 if one is None else _TOKEN_BYTES + bytes_of(one) for one in documents)
     count = size = 0
-    for document in documents:
-        more = 0 if document is None else _TOKEN_BYTES + size_of(document)
-        if size and size + more > most:
+    for size_then in itertools.accumulate(sizes):
+        if size and size_then > most:
             break
-        count, size = count + 1, size + more
+        count, size = count + 1, size_then
     return count, size

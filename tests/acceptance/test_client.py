@@ -5,14 +5,28 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from relay_client import Client, Conflict, Limits, Message, NotFound, Producer, Unauthorized
+from relay_client import (
+    Away,
+    Client,
+    Conflict,
+    Consumer,
+    Limits,
+    Message,
+    NotFound,
+    Notice,
+    Producer,
+    Unauthorized,
+)
 from relay_client.publishing.outbox import Outbox
 from relay_client.publishing.outgoing import Again, Batch, Outcome, Settled
 from tests.acceptance.documented import is_like
@@ -29,6 +43,15 @@ Wait = Callable[..., None]
 def client(stack: Stack) -> Iterator[Client]:
     with Client(stack.info["web"], stack.info["token"]) as client:
         yield client
+
+
+@pytest.fixture
+def own_stack(room: Path) -> Iterator[Stack]:
+    """One whose web was not killed by others: who ends often is started again later each time."""
+    stack = Stack(room / "client")
+    stack.start()
+    yield stack
+    stack.stop()
 
 
 @pytest.mark.parametrize("name", ["client/a b%", "..", "client ☃ +?#"])
@@ -94,6 +117,68 @@ def test_web_killed_again_and_again_loses_and_doubles_nothing_that_is_published(
     assert [message.id for message in stored()] == [receipt.id for receipt in receipts]
     assert stored()[7].attributes == {"number": "7"}
     client.channels.delete("through the door")
+
+
+def test_web_killed_while_lines_are_published_and_taken_loses_none_and_keeps_their_order(
+    own_stack: Stack, wait_until: Wait
+) -> None:
+    """Each line is taken at least once; in mode `cursor` in the order of the channel, and none again.
+
+    Those who take are away with the web, and say so; they go on by themselves where they stood. In the end
+    nothing is left to do: what was finished is known to be so.
+    """
+    stack, channel, threads, count = own_stack, "taken through the door", 5, 10_000
+    client = Client(stack.info["web"], stack.info["token"])
+    client.channels.create(channel)
+    client.subscriptions.create("reader", channel, mode="cursor", start="earliest")
+    client.subscriptions.create("workers", channel, mode="lease", start="earliest", ack_deadline_seconds=10)
+    sent: list[Any] = []
+    read: list[Message] = []
+    worked: list[str] = []
+    told: list[tuple[str, Notice]] = []
+    limits = Limits(batch_messages=50, linger_seconds=0, buffer_messages=200)
+    web, token, until = stack.info["web"], stack.info["token"], time.monotonic() + 60
+
+    def publish(producer: Producer, thread: int) -> None:
+        for number in range(count // threads):
+            sent.append(producer.send(channel, f"{thread} {number}"))
+
+    def take(name: str, finish: Callable[[Message], object]) -> None:
+        with Consumer(web, token, name, told=lambda notice: told.append((name, notice))) as consumer:
+            while not is_over():
+                if (taken := consumer.take(0.5)) is not None:
+                    with taken:
+                        finish(taken.message)
+
+    def is_over() -> bool:
+        is_all = len(read) >= count and len(set(worked)) >= count
+        return is_all or time.monotonic() > until
+
+    with ThreadPoolExecutor(threads + 4) as pool:
+        taking = [pool.submit(take, "reader", read.append)]
+        taking += [pool.submit(take, "workers", lambda one: worked.append(one.text)) for _ in range(3)]
+        with Producer(web, token, limits=limits) as producer:
+            publishing = [pool.submit(publish, producer, thread) for thread in range(threads)]
+            for share in (0.2, 0.5):
+                wait_until(lambda share=share: len(sent) > share * count and read and worked, seconds=30)
+                assert max(len(sent), len(read), len(worked)) < count, "it is over: nobody is disturbed"
+                kill_web(stack, wait_until)
+            for one in publishing:
+                one.result()
+        for one in taking:
+            one.result()
+
+    texts = [message.text for message in client.messages.search(channel, order="asc", page_size=1000)]
+    assert sorted(texts) == sorted(f"{t} {n}" for t in range(threads) for n in range(count // threads))
+    assert set(worked) == set(texts)
+    assert [message.text for message in read] == texts
+    assert {name for name, notice in told if isinstance(notice, Away)} == {"reader", "workers"}
+    assert [client.subscriptions.size(name).messages for name in ("reader", "workers")] == [0, 0]
+    with pytest.raises(Conflict, match="cascade"):
+        client.channels.delete(channel)
+    client.channels.delete(channel, cascade=True)
+    assert [found.name for found in client.subscriptions.list(channel=channel)] == []
+    client.close()
 
 
 def kill_web(stack: Stack, wait_until: Wait) -> None:

@@ -164,6 +164,7 @@ def test_a_channel_is_asked_for(use: Use, said: str, body: Any) -> None:
     ("use", "said"),
     [
         (lambda c: c.channels.delete("a/b"), "DELETE /api/v1/channels/a%2Fb"),
+        (lambda c: c.channels.delete("a", cascade=True), "DELETE /api/v1/channels/a?cascade=true"),
         (lambda c: c.channels.stop_listening("a/b"), "DELETE /api/v1/stop-listening/a%2Fb"),
     ],
 )

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx2
 import pytest
@@ -549,6 +550,56 @@ def test_after_a_fork_it_is_closed() -> None:
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
         taken.ack()
     assert network.relay.done == [0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_after_a_fork_a_loop_ends_though_the_lock_was_held() -> None:
+    with Network("cursor", 2).consumer() as consumer:
+        loop = iter(consumer)
+        next(loop)
+        is_held, is_over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with consumer._changed:
+                is_held.set()
+                is_over.wait(20)
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        is_held.wait(5)
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(5)
+            try:
+                next(loop)
+            except Closed:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        is_over.set()
+        holder.join()
+    assert code == 0
+
+
+def test_a_thread_that_could_not_be_started_is_started_by_the_next_take() -> None:
+    network, start, started = Network("lease", 1), threading.Thread.start, []
+
+    def fail_once(thread: threading.Thread) -> None:
+        started.append(thread.name)
+        if started == ["relay-consumer-fetches", "relay-consumer-settles"]:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with network.consumer() as consumer:
+        with mock.patch.object(threading.Thread, "start", fail_once):
+            with pytest.raises(RuntimeError):
+                consumer.take(5)
+            taken = consumer.take(5)
+        assert taken is not None
+        taken.ack()
+        wait_until(lambda: network.relay.done == [0])
 
 
 SIGNALLED = """

@@ -316,6 +316,40 @@ def test_cursor_without_a_delay_it_waits_longer_each_time() -> None:
     assert waited == [0, 1, 2]
 
 
+def test_cursor_who_has_given_it_back_does_not_say_for_another_that_it_is_done() -> None:
+    made = world("cursor", 1)
+    first = made.take()
+    assert first is not None
+    made.nack(delay=0)
+    second = made.take()
+    assert second is not None
+    made.inbox.passed(first, made.now)
+    made.inbox.ack(first, made.now)
+    made.inbox.nack(first, 0, made.now)
+    made.wait(1)
+    assert made.relay.done == []
+    assert made.take() is None, "the other one has it in hand"
+    made.finish(second)
+    made.wait(1)
+    assert made.relay.done == [0]
+
+
+def test_cursor_what_is_given_back_during_a_close_is_not_done_by_asking_for_the_next() -> None:
+    made = world("cursor", 2)
+    made.take()
+    second = made.take()
+    assert second is not None
+    made.finish()
+    made.close()
+    made.ask("settle")
+    made.nack()
+    made.inbox.passed(second, made.now)
+    made.answer("settle")
+    made.wait(1)
+    assert made.inbox.is_settled
+    assert made.relay.done == [0]
+
+
 def test_cursor_moved_what_was_fetched_is_let_go_and_it_is_told() -> None:
     made = world("cursor", 10)
     made.take()
@@ -419,6 +453,49 @@ def test_lease_given_back_it_comes_again_after_what_was_asked() -> None:
     made.wait(1.5)
     assert made.take_all() == [0]
     made.drain()
+
+
+def test_lease_given_back_and_leased_to_us_again_before_that_is_answered_it_is_given_again() -> None:
+    made = world("lease", 1)
+    made.take()
+    made.nack(delay=0)
+    made.ask("settle")
+    made.process("settle")
+    made.answer("fetch")
+    assert made.relay.rows[position_of(0)].attempt == 2
+    made.answer("settle")
+    again = made.take()
+    assert again is not None, "it would lie there until its deadline, and have used up an attempt"
+    assert again.message.lease is not None
+    assert again.message.lease.attempt == 2
+    made.finish()
+    made.go()
+    assert made.relay.done == [0]
+
+
+def test_lease_given_back_and_leased_to_us_again_at_the_end_it_is_given_back_again() -> None:
+    made = world("lease", 1)
+    made.take()
+    made.nack(delay=0)
+    made.ask("settle")
+    made.process("settle")
+    made.close()
+    made.answer("fetch")
+    made.answer("settle")
+    made.go()
+    assert made.inbox.is_settled
+    assert [row.state.value for row in made.relay.rows.values()] == ["waiting"]
+
+
+def test_lease_what_was_leased_anew_while_it_waited_says_which_attempt_it_is() -> None:
+    made = world("lease", 1)
+    made.now += 30  # Nothing was extended: the machine slept.
+    made.ask("fetch")
+    made.answer("fetch")
+    held = made.take()
+    assert held is not None
+    assert held.message.lease is not None
+    assert (held.message.lease.attempt, held.message.lease.token) == (2, held.token)
 
 
 def test_lease_long_work_is_extended_at_half_the_time() -> None:

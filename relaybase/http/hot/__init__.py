@@ -57,9 +57,9 @@ Sharing
 Failures
     Where a function raises what nobody expected the answer is 500, and the traceback stands in the log.
     A client that goes away while the function runs is not noticed: the function runs to its end.
-    A client that does not read its answer is cut off (`relaybase.http.connections`). A large answer is sent in
-    pieces, each once the one before has gone out: so the server holds little of one whose end was sent, and
-    what the function has taken up for it (`Answer.over`) is given back when it may be.
+    A client that does not read its answer is cut off (`relaybase.http.connections`). A large answer is sent
+    in pieces, each once the one before has gone out: so the server holds little of one whose end was sent,
+    and what the function has taken up for it (`Answer.over`) is given back then.
     What a function waits for must have a limit of its own, as the clients of `connections` have.
 
 What is deliberately not here

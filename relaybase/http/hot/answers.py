@@ -121,9 +121,7 @@ class AnswerWriter:
             for start in range(0, len(piece) or 1, PIECE_BYTES):
                 end = start + PIECE_BYTES
                 is_last = index == last and end >= len(piece)
-                await send(
-                    {"type": "http.response.body", "body": piece[start:end], "more_body": not is_last}
-                )
+                await send({"type": "http.response.body", "body": piece[start:end], "more_body": not is_last})
 
 
 def raw(headers: Mapping[str, str]) -> RawHeaders:

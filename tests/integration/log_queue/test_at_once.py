@@ -183,6 +183,21 @@ def test_what_retention_has_deleted_is_on_record(client: Client, topic: str, arc
     assert (skipped.cause, skipped.after, skipped.upto) == ("retention", gone[0], gone[-1])
 
 
+def test_all_that_retention_has_deleted_is_on_record_though_nothing_comes(
+    client: Client, topic: str, archive: Any
+) -> None:
+    producer, consumer = client.producer(topic), client.consumer(topic)
+    client.produce(topic, producer, *"abc")
+    assert client.size(topic, consumer) == 3
+    channel = f"queue/{topic}"
+    last = max(one["position"] for one in archive.find({"channel": channel}))
+    archive.database["expired"].insert_one({"_id": channel, "upto": last, "messages": 3, "going": 0})
+    archive.delete_many({"channel": channel})
+    assert client.drain(topic, consumer) == []
+    (skipped,) = Undelivered.objects.filter(subscription__name=f"queue.consumer.{consumer}")
+    assert (skipped.cause, skipped.after, skipped.upto) == ("retention", START, last)
+
+
 def test_web_is_killed_in_the_middle(client: Client, topic: str, wait_until: Callable[..., None]) -> None:
     """Each thread of a client may lose, or double, one message for each kill: it asks again."""
     texts = [f"{number}" for number in range(250)]

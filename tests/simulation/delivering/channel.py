@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from bson import ObjectId
 
-from relaycore.position import START, first_of
+from relaycore.position import START, entry_of, first_of, next_position
 from relaycore.storing.expiring import NOTHING, Expired
 
 Document = Mapping[str, Any]
@@ -72,7 +72,7 @@ class Channel:
     @property
     def below(self) -> str:
         """Everything below this is stored."""
-        return min(self.late, default=self.last[:-5] + "99999")
+        return min(self.late, default=next_position(entry_of(self.last)))
 
     @property
     def last(self) -> str:

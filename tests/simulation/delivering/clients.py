@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from relaycore.delivering import seeking, settling
 from relaycore.delivering.leasing import Delivery, State
+from relaycore.delivering.reading import Wants
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.settling import Change
 from relaycore.delivering.skipping import skip
@@ -79,6 +80,21 @@ class Clients:
         try:
             yield from self._world.process().commit(reader, position, generation)
         except CursorMoved:
+            yield
+
+    # --- one by one -------------------------------------------------------------------------
+
+    def consume(self, reader: Reader) -> Iterator[None]:
+        """One message after the other, until it dies."""
+        while self.are_good or self._random.random() > 0.03:
+            left = self._world.watch.left(reader)
+            try:
+                found = yield from self._world.process().consume(reader)
+            except Away:
+                yield
+                continue
+            if found is None:
+                self._world.watch.told_nothing(reader, left)
             yield
 
     # --- mode lease -------------------------------------------------------------------------
@@ -162,6 +178,18 @@ class Operators:
 
     def _delete(self, entry: Entry, moving: Sequence[str]) -> None:
         entry.delete(moving)
+
+    def choose_anew(self, reader: Reader, wants: Wants | None) -> Iterator[None]:
+        """As `subscribers_app.registration.change`."""
+        yield
+
+        def work(entry: Entry) -> None:
+            entry.wants, entry.revision = wants, entry.revision + 1
+            if reader.settings is None:
+                entry.cursor = entry.cursor.choose_anew()
+            entry.after.append(lambda: self._watch.chosen_anew(reader, entry))
+
+        self._transact(reader, work)
 
     def redrive(self, reader: Reader) -> Iterator[None]:
         rows = self._ledger.entries[reader.name].rows

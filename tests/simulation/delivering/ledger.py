@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Delivery, Rows, State
+from relaycore.delivering.reading import Wants
 from relaycore.delivering.skipping import Noted
 
 from .channel import Away
@@ -37,6 +38,8 @@ class Entry:
     cursor: Cursor = field(default_factory=Cursor)
     noted: Noted = field(default_factory=Noted)
     is_active: bool = True
+    wants: Wants | None = None
+    revision: int = 1
     rows: dict[str, Delivery] = field(default_factory=dict)
     now: int = 0
     records: list[Record] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A web process: `subscribers_app.pulling.desk`, `ahead` and the follower, played.
+"""A web process: `subscribers_app.pulling.desk`, `ahead` and the follower, played; and a log queue's reader.
 
 Each call is a generator that yields wherever somebody else may come in between, or the process be killed.
 """
@@ -9,13 +9,14 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from relaycore.delivering import giving, settling
+from relaycore.delivering import giving, reading, settling
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Ahead, Delivery
-from relaycore.delivering.reading import ReadAhead
+from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.delivering.settling import Change
+from relaycore.delivering.skipping import skip
 from relaycore.delivering.tokens import Token
-from relaycore.position import first_of, previous_position
+from relaycore.position import entry_of, first_of, next_position, previous_position
 from relaycore.storing.expiring import Expired
 
 from .channel import Away, Document
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
     from .world import World
 
 ROOM: Final = 2
+PATIENCE: Final = 10
 _MOST_BYTES: Final = 10_000
 
 Answer = TypeVar("Answer")
+Decided = giving.Handed | giving.Unread | giving.Outdated | None
 Steps = Generator[None, None, Answer]
+
+
+class SetAnew(Exception):
+    """It is set to something else by now than this desk knows."""
 
 
 @dataclass
@@ -42,16 +49,25 @@ class Feed:
 
 @dataclass
 class Desk:
-    """Of one subscription."""
+    """Of one subscription, as it was set when this was made: that may be long ago.
+
+    ended: with this entry all was read when last there was nothing more
+    noted: what was deleted up to here is on record
+    """
 
     reader: Reader
+    wants: Wants | None = None
+    revision: int = 1
     cursor: Cursor | None = None
     read: ReadAhead | None = None
     feed: Feed | None = None
     is_busy: bool = False
+    ended: str = ""
+    noted: str = ""
 
     def close(self) -> None:
         self.read = self.feed = None
+        self.ended = ""
 
 
 @dataclass
@@ -91,15 +107,34 @@ class Process:
     # --- what clients call ------------------------------------------------------------------
 
     def fetch(self, reader: Reader, most: int) -> Steps[Answered]:
-        desk = self._desks.setdefault(reader.name, Desk(reader))
+        return self._in_turn(reader, lambda desk: self._try(desk, most))
+
+    def consume(self, reader: Reader) -> Steps[str | None]:
+        """As `compat_app.log_queue.reader`: the position of the next message; None: there is nothing more."""
+        return self._in_turn(reader, self._consume)
+
+    def _in_turn(self, reader: Reader, work: Callable[[Desk], Steps[Answer]]) -> Steps[Answer]:
+        while True:
+            try:
+                return (yield from self._at(self._desk_of(reader), work))
+            except SetAnew:
+                self._watch.happened["chosen by what was so before"] += 1
+                self._desks.pop(reader.name, None)
+
+    def _desk_of(self, reader: Reader) -> Desk:
+        entry = self._ledger.entries[reader.name]
+        return self._desks.setdefault(reader.name, Desk(reader, entry.wants, entry.revision))
+
+    def _at(self, desk: Desk, work: Callable[[Desk], Steps[Answer]]) -> Steps[Answer]:
         while desk.is_busy:
             yield from self._pause()
         desk.is_busy = True
         try:
-            return (yield from self._try(desk, most))
-        except Away:
+            return (yield from work(desk))
+        except (Away, SetAnew):
             # What holds is not known, or what was read cannot be gone on with.
             desk.cursor = None
+            desk.noted = ""
             desk.close()
             raise
         finally:
@@ -162,6 +197,89 @@ class Process:
             assert desk.cursor is not None
             cursor = desk.cursor
 
+    def _consume(self, desk: Desk) -> Steps[str | None]:
+        while True:
+            cursor = desk.cursor or self._glance(desk)
+            yield from self._pause()
+            early = self._channel.expired
+            read = yield from self._stand(desk, cursor)
+            self._collect(desk, read, 1)
+            if not len(read):
+                yield from self._catch_up(desk, read)
+            yield from self._pause()
+            expired = self._expired(read, early)
+            yield from self._pause()
+            self._note(desk, cursor, expired)
+            yield from self._pause()
+            if not len(read):
+                # It may stand elsewhere by now: somebody else has sought.
+                desk.cursor = self._glance(desk)
+                if desk.cursor.stands_as(cursor):
+                    return None
+                continue
+            position = read.first(1, 0)[0][0]["position"]
+            if self._step(desk, cursor, position):
+                yield from self._pause()
+                desk.cursor = cursor.step(cursor, position)
+                return str(position)
+            self._watch.happened["somebody else has stepped"] += 1
+            desk.cursor = None
+
+    def _glance(self, desk: Desk) -> Cursor:
+        cursor, is_active = self._transact(desk.reader, lambda entry: (entry.cursor, entry.is_active))
+        if not is_active:
+            raise Away
+        return cursor
+
+    def _catch_up(self, desk: Desk, read: ReadAhead) -> Steps[None]:
+        """Until there is something, or everything that was appended by now has been read."""
+        last = entry_of(self._channel.last)
+        yield from self._pause()
+        if last == desk.ended:
+            return
+        for _ in range(PATIENCE):
+            if (self._channel.watermark or "") >= next_position(last):
+                break
+            yield from self._pause()
+        else:
+            raise Away
+        yield from self._pause()
+        self._collect(desk, read, 1)
+        if len(read) or desk.feed is None:
+            return
+        page, below = self._channel.page(desk.feed.after), self._channel.watermark or ""
+        if page:
+            desk.feed.after = page[-1]["position"]
+            read.add(page)
+        elif reading.is_read(last, below):
+            desk.ended = last
+        else:
+            raise Away
+
+    def _note(self, desk: Desk, cursor: Cursor, expired: Expired) -> None:
+        if expired.upto <= max(cursor.position, desk.noted):
+            return
+
+        def work(entry: Entry) -> None:
+            entry.noted, missed = skip(entry.cursor.position, entry.noted, expired)
+            if missed is not None:
+                entry.record("retention", missed.after, missed.upto, missed.at_most)
+
+        self._transact(desk.reader, work)
+        desk.noted = expired.upto
+
+    def _step(self, desk: Desk, seen: Cursor, position: str) -> bool:
+        """As the UPDATE of `compat_app.log_queue.moving`."""
+
+        def work(entry: Entry) -> bool:
+            stepped = entry.cursor.step(seen, position) if entry.is_active else None
+            if stepped is not None:
+                entry.cursor = stepped
+                entry.after.append(lambda: self._watch.stepped(desk.reader, position))
+            return stepped is not None
+
+        return self._transact(desk.reader, work)
+
     def _expired(self, read: ReadAhead, early: Expired) -> Expired:
         """After what was read, never before; and once for each page."""
         now = self._world.time / 1000
@@ -176,7 +294,7 @@ class Process:
             desk.close()
             yield from self._pause()
             desk.feed = Feed(cursor.position)
-            desk.read = ReadAhead(cursor.position, cursor.generation)
+            desk.read = ReadAhead(cursor.position, cursor.generation, desk.revision)
             if self._random.random() < 0.8:
                 self.follow()
         return desk.read
@@ -186,7 +304,7 @@ class Process:
             page = desk.feed.box.popleft()
             if isinstance(page, Away):
                 raise page
-            read.add(page, desk.reader.wants)
+            read.add(page, desk.wants)
 
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
@@ -200,9 +318,9 @@ class Process:
 
         read: dict[bytes, bool] = {}
 
-        def work(entry: Entry) -> "tuple[giving.Handed | giving.Unread | None, Cursor, Sequence[Given]]":
-            standing = giving.Standing(entry.cursor, entry.noted, entry.is_active)
-            handed: giving.Handed | giving.Unread | None
+        def work(entry: Entry) -> "tuple[Decided, Cursor, Sequence[Given]]":
+            standing = giving.Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
+            handed: Decided
             if reader.settings is None:
                 handed = giving.fetch(standing, ahead, expired)
             else:
@@ -227,6 +345,8 @@ class Process:
             yield from self._pause()
         if handed is None:
             return None
+        if isinstance(handed, giving.Outdated):
+            raise SetAnew
         if not handed.is_active:
             return Answered(cursor.position, cursor.generation)
         if handed.leased is None:

@@ -32,7 +32,12 @@ ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
     "jump": lambda chance: (chance.choice([-BACK_MS, BACK_MS, -3000, 5000]),),
     "seek": lambda chance: (chance.randint(0, 9), chance.randint(0, 999)),
     "redrive": lambda chance: (chance.randint(0, 9),),
+    "choose_anew": lambda chance: (chance.randint(0, 9), chance.randint(0, 9)),
+    "drop_watermark": lambda chance: (chance.randint(0, 99),),
 }
+
+
+MIXED = ["seek", "redrive", "choose_anew", "retain", "jump", "drop_watermark"]
 
 
 def searched(promise: int, reader: str, names: Sequence[str] = (), most: int = 400) -> bool:
@@ -49,7 +54,7 @@ def played(reader: str, names: Sequence[str], most: int) -> Iterator[set[tuple[i
         yield play(schedule, seed, reader).broken
 
 
-@pytest.mark.parametrize("names", [[], ["seek"], ["retain"], ["seek", "redrive", "retain", "jump"]])
+@pytest.mark.parametrize("names", [[], ["seek"], ["retain"], ["choose_anew", "seek"], MIXED])
 @pytest.mark.parametrize("reader", [one.name for one in READERS])
 def test_with_all_rules_these_schedules_find_nothing(reader: str, names: list[str]) -> None:
     assert not any(played(reader, names, most=40))
@@ -219,7 +224,9 @@ def test_control_what_was_read_ahead_is_trusted_wherever_the_cursor_is(
 ) -> None:
     begin, lease = giving._begin, leasing.lease
 
-    def here(standing: giving.Standing, ahead: Ahead, expired: Expired) -> giving.Handed | None:
+    def here(
+        standing: giving.Standing, ahead: Ahead, expired: Expired
+    ) -> giving.Handed | giving.Outdated | None:
         cursor = standing.cursor
         return begin(standing, replace(ahead, above=cursor.position, generation=cursor.generation), expired)
 
@@ -317,7 +324,34 @@ def test_control_what_was_deleted_is_noted_and_not_put_on_record(monkeypatch: py
     assert searched(1, "cursor", ["retain"])
 
 
-# --- 9: clocks ------------------------------------------------------------------------------------
+# --- one by one -----------------------------------------------------------------------------------
+
+
+def test_control_a_step_from_wherever_the_cursor_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    def anyhow(self: Cursor, seen: Cursor, position: str) -> Cursor:
+        return replace(self, position=position, fetched=max(self.fetched, position))
+
+    monkeypatch.setattr(Cursor, "step", anyhow)
+    assert searched(9, "queue")
+    assert searched(8, "queue")
+
+
+def test_control_a_step_that_does_not_know_of_seeks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cursor, "stands_as", lambda self, seen: self.position <= seen.position)
+    assert searched(1, "queue", ["seek"])
+
+
+def test_control_nothing_more_by_a_watermark_that_has_fallen_since(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "is_read", lambda entry, below: True)
+    assert searched(10, "queue", ["drop_watermark", "drop_watermark"], most=2000)
+
+
+def test_control_a_step_over_what_was_deleted_is_not_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Process, "_note", lambda self, desk, cursor, expired: None)
+    assert searched(1, "queue", ["retain"])
+
+
+# --- 10: clocks ------------------------------------------------------------------------------------
 
 
 def test_control_rows_hang_after_a_clock_has_fallen_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,3 +361,24 @@ def test_control_rows_hang_after_a_clock_has_fallen_back(monkeypatch: pytest.Mon
     assert not searched(6, "lease", ["jump"], most=40)
     monkeypatch.setattr(Delivery, "is_due", by_its_time)
     assert searched(6, "lease", ["jump"])
+
+
+# --- 9: what was read ahead was chosen by what it is set to -----------------------------------------
+
+
+@pytest.mark.parametrize("reader", ["filtered", "lease"])
+def test_control_what_was_chosen_by_another_filter_is_handed_out(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    begin = giving._begin
+    monkeypatch.setattr(
+        giving,
+        "_begin",
+        lambda standing, ahead, *others: begin(standing, replace(ahead, revision=standing.revision), *others),
+    )
+    assert searched(1, reader, ["choose_anew"])
+
+
+def test_control_what_was_fetched_by_another_filter_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Cursor, "choose_anew", lambda self: self)
+    assert searched(5, "filtered", ["choose_anew"])

@@ -12,6 +12,7 @@
 7. a message is dead after as many attempts as it has, and not before
 8. the cursor goes back by a seek alone
 9. what is not for the subscription, or not yet, or done, is not given
+10. who is told that there is nothing more has had all that was appended before he asked
 """
 
 from collections import Counter
@@ -31,12 +32,17 @@ from .ledger import Entry, Ledger, Record
 
 @dataclass(frozen=True)
 class Reader:
-    """A subscription as it is set. `settings`: None: mode `cursor`."""
+    """A subscription as it is set.
+
+    settings: None: mode `cursor`
+    steps:    its messages are handed out one by one, and each is done with that
+    """
 
     name: str
     settings: Settings | None = None
     wants: Wants | None = None
     delay_ms: int = 0
+    steps: bool = False
 
 
 @dataclass
@@ -62,6 +68,7 @@ class Book:
     """
 
     reader: Reader
+    wants: Wants | None
     owed: set[str] = field(default_factory=set)
     excused: set[str] = field(default_factory=set)
     generation: int = 1
@@ -91,7 +98,7 @@ class Watch:
             book.owed |= {one for one in positions if self._is_wanted(book, one)}
 
     def _is_wanted(self, book: Book, position: str) -> bool:
-        wants = book.reader.wants
+        wants = book.wants
         return wants is None or wants(self._channel.appended[position])
 
     # --- what the product says, once it is committed ----------------------------------------
@@ -175,16 +182,48 @@ class Watch:
         self._require(5, position <= book.upto, "a commit past what anybody was given counts")
         book.owed -= {one for one in book.owed if one <= min(position, book.upto)}
 
+    def stepped(self, reader: Reader, position: str) -> None:
+        """This message is handed out and done."""
+        book = self.books[reader.name]
+        self._require(9, position in book.owed, "given though it is done")
+        book.owed.discard(position)
+
+    def left(self, reader: Reader) -> tuple[int, set[str]]:
+        """What it is owed now, and in which generation."""
+        book = self.books[reader.name]
+        return book.generation, set(book.owed)
+
+    def told_nothing(self, reader: Reader, left: tuple[int, set[str]]) -> None:
+        """Somebody for whom this was left when he asked is told that there is nothing more."""
+        book = self.books[reader.name]
+        generation, owed = left
+        self.happened["nothing more"] += 1
+        hidden = owed & book.owed - book.excused - self._channel.deleted
+        self._require(10, not hidden or generation != book.generation, "told that there is nothing")
+
     def sought(self, reader: Reader, entry: Entry) -> None:
         book = self.books[reader.name]
-        book.generation, book.upto = entry.cursor.generation, entry.cursor.position
         book.leases, book.tries = {}, {}
-        from_there = max(entry.cursor.position, entry.noted.upto)
-        again = {one for one in [*self._channel.stored, *self._channel.late] if one > from_there}
+        self.happened["sought back"] += bool(self._choose(book, entry))
+
+    def chosen_anew(self, reader: Reader, entry: Entry) -> None:
+        """Above the cursor other messages are for it."""
+        book = self.books[reader.name]
+        before = set(book.owed)
+        self._choose(book, entry)
+        self.happened["chosen anew"] += book.owed != before
+
+    def _choose(self, book: Book, entry: Entry) -> set[str]:
+        """What is above the cursor is for it, or not, as it is set now. What has a row stays."""
+        book.wants, book.generation, book.upto = entry.wants, entry.cursor.generation, entry.cursor.position
+        there = max(book.upto, entry.noted.upto)
+        again = {one for one in [*self._channel.stored, *self._channel.late] if one > there}
         again = {one for one in again if self._is_wanted(book, one)}
-        self.happened["sought back"] += bool(again - book.owed)
-        book.owed |= again
-        book.excused -= again
+        came = again - book.owed
+        stays = {one for one in book.owed if one <= book.upto or one in entry.rows}
+        book.owed = again | stays | {one for one in book.owed if self._is_wanted(book, one)}
+        book.excused = book.excused - again & book.owed
+        return came
 
     def redriven(self, reader: Reader, positions: Sequence[str]) -> None:
         book = self.books[reader.name]

@@ -26,6 +26,13 @@ def is_for_it(document: Document) -> bool:
     return bool(document["number"] % 3)
 
 
+def is_odd(document: Document) -> bool:
+    """Another one."""
+    return bool(document["number"] % 2)
+
+
+FILTERS: Final = (None, is_for_it, is_odd)
+
 READERS: Final = (
     Reader("cursor"),
     Reader("filtered", wants=is_for_it),
@@ -33,11 +40,12 @@ READERS: Final = (
     Reader("once", Settings(2000, 1, 6)),
     Reader("delayed", Settings(1000, None, 3), delay_ms=1500),
     Reader("ordered", Settings(2000, 2, 2, is_ordered=True)),
+    Reader("queue", steps=True),
 )
 
 
 class World:
-    """What a schedule of operations plays on. Two readers of the six, by the seed."""
+    """What a schedule of operations plays on. Two of the readers, by the seed."""
 
     def __init__(self, seed: int, *names: str) -> None:
         self.random = random.Random(seed)
@@ -48,8 +56,8 @@ class World:
         self.watch = Watch(self.channel, self.ledger)
         self.readers = [one for one in READERS if one.name in names] or self.random.sample(READERS, 2)
         for reader in self.readers:
-            self.watch.books[reader.name] = Book(reader)
-            self.ledger.entries[reader.name] = Entry(Cursor(), Noted())
+            self.watch.books[reader.name] = Book(reader, reader.wants)
+            self.ledger.entries[reader.name] = Entry(Cursor(), Noted(), wants=reader.wants)
         self.clients, self.operators = Clients(self), Operators(self)
         self.processes = [self._start() for _ in range(2)]
         self._retention: Iterator[None] | None = None
@@ -60,6 +68,8 @@ class World:
         return Process(self)
 
     def _work(self, reader: Reader) -> Iterator[None]:
+        if reader.steps:
+            return self.clients.consume(reader)
         return self.clients.read(reader) if reader.settings is None else self.clients.work(reader)
 
     def process(self) -> Process:
@@ -119,6 +129,12 @@ class World:
 
     def seek(self, which: int, chance: int) -> None:
         self._others.append(self.operators.seek(self.reader(which), chance))
+
+    def choose_anew(self, which: int, chance: int) -> None:
+        """Another filter. A log queue's consumer has none."""
+        reader = self.reader(which)
+        if not reader.steps:
+            self._others.append(self.operators.choose_anew(reader, FILTERS[chance % len(FILTERS)]))
 
     def redrive(self, which: int) -> None:
         self._others.append(self.operators.redrive(self.reader(which)))

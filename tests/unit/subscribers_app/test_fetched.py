@@ -13,7 +13,7 @@ from relaybase.http.hot.answers import encoded
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.delivering.skipping import Skip
 from subscribers_app.api.fetched import as_data, as_text
-from subscribers_app.pulling.given import Given
+from subscribers_app.pulling.asked import Given
 
 POSITION = "1763724000000-0000000000-00000"
 

@@ -16,13 +16,13 @@ from relay_client.rows import (
     UNCHANGED,
     Channel,
     Deduplicate,
-    Listing,
     Message,
     Page,
     Started,
     Unchanged,
     as_row,
     channel_of,
+    rows_of,
 )
 from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
 
@@ -163,7 +163,7 @@ class AsyncChannels:
         async for page in self._client.pages(
             calls.channels(search=search, status=status, page_size=page_size)
         ):
-            for channel in as_row(Listing, page).channels:
+            for channel in rows_of(Channel, page):
                 yield channel
 
     async def change(
@@ -192,9 +192,12 @@ class AsyncChannels:
         )
         return channel_of(await self._client.answer(call))
 
-    async def delete(self, channel: str, *, if_match: str | None = None) -> None:
-        """Delete the channel. What is stored of it stays."""
-        await self._client.ask(calls.delete_channel(channel, if_match=if_match))
+    async def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
+        """Delete the channel, `cascade`: and its subscriptions, else `Conflict` if it has any.
+
+        What is stored of it stays.
+        """
+        await self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
 
     async def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""

@@ -116,9 +116,10 @@ def change_channel(
     return replace(sending("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)
 
 
-def delete_channel(channel: str, *, if_match: str | None) -> Call:
+def delete_channel(channel: str, *, cascade: bool, if_match: str | None) -> Call:
     """Away with it; what is stored of it stays."""
-    return Call("DELETE", f"/channels/{quoted(channel)}", if_match=if_match)
+    path = with_parameters(f"/channels/{quoted(channel)}", cascade="true" if cascade else None)
+    return Call("DELETE", path, if_match=if_match)
 
 
 def stop_listening(channel: str) -> Call:

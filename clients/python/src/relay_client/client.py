@@ -16,13 +16,13 @@ from relay_client.rows import (
     UNCHANGED,
     Channel,
     Deduplicate,
-    Listing,
     Message,
     Page,
     Started,
     Unchanged,
     as_row,
     channel_of,
+    rows_of,
 )
 from relay_client.subscribing.subscriptions import Subscriptions
 
@@ -161,7 +161,7 @@ class Channels:
     ) -> Iterator[Channel]:
         """All of them by name, or those with `search` in it; asked for page by page."""
         for page in self._client.pages(calls.channels(search=search, status=status, page_size=page_size)):
-            yield from as_row(Listing, page).channels
+            yield from rows_of(Channel, page)
 
     def change(
         self,
@@ -189,9 +189,12 @@ class Channels:
         )
         return channel_of(self._client.answer(call))
 
-    def delete(self, channel: str, *, if_match: str | None = None) -> None:
-        """Delete the channel. What is stored of it stays."""
-        self._client.ask(calls.delete_channel(channel, if_match=if_match))
+    def delete(self, channel: str, *, cascade: bool = False, if_match: str | None = None) -> None:
+        """Delete the channel, `cascade`: and its subscriptions, else `Conflict` if it has any.
+
+        What is stored of it stays.
+        """
+        self._client.ask(calls.delete_channel(channel, cascade=cascade, if_match=if_match))
 
     def stop_listening(self, channel: str) -> None:
         """Delete the channel. What is stored of it stays."""

@@ -18,7 +18,7 @@ import httpx2
 from relay_client import backoff
 from relay_client.answers import Answer, checked
 from relay_client.calls import Call
-from relay_client.errors import RelayError, Throttled, Unavailable, Unreachable
+from relay_client.errors import RelayError, Throttled, Unavailable, Unreachable, asked_to_wait, may_pass
 from relay_client.version import __version__
 
 _UNSENT: Final = (
@@ -159,11 +159,10 @@ class Patience:
         """Seconds until it is asked again; None: it is not."""
         if not call.may_be_repeated or not isinstance(error, Throttled | Unavailable | Unreachable):
             return None
-        if isinstance(error, Unreachable) and not error.may_pass:
+        if not may_pass(error):
             return None
         self._failures += 1
-        asked = None if isinstance(error, Unreachable) else error.retry_after_seconds
-        pause = backoff.delay(self._failures, random.random(), asked)
+        pause = backoff.delay(self._failures, random.random(), asked_to_wait(error))
         return pause if time.monotonic() + pause < self._until else None
 
 

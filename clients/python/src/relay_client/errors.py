@@ -193,6 +193,13 @@ def may_pass(error: RelayError) -> bool:
     return not isinstance(error, ApiError) or error.status in _PASSING or error.status >= 500
 
 
+def ours(error: Exception) -> RelayError:
+    """What was raised instead of an answer, whatever it is; without what others say of it."""
+    if isinstance(error, RelayError):
+        return error
+    return RelayError(f"The request could not be made: {type(error).__name__}")
+
+
 def asked_to_wait(error: RelayError) -> float | None:
     """The seconds that Relay asks to wait; None: it does not say."""
     return error.retry_after_seconds if isinstance(error, Throttled | Unavailable) else None

@@ -71,18 +71,6 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """A page of channels."""
-
-    channels: Sequence[Channel]
-
-    @classmethod
-    def of(cls, row: Raw) -> Self:
-        """From the API's answer."""
-        return cls(channels=tuple(map(Channel.of, row["results"])))
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
     """What became of many channels that were to be listened to at once."""
 
@@ -232,6 +220,18 @@ def as_row(made: type[Row], said: Any) -> Row:
         return made.of(said)
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
         raise BadAnswer(f"The answer is not the {made.__name__.lower()} that was expected: {exc!r}") from None
+
+
+def rows_of(made: type[Row], page: Any) -> list[Row]:
+    """The rows of a page.
+
+    Raises:
+        BadAnswer: it is none.
+    """
+    rows = page.get("results") if isinstance(page, dict) else None
+    if not isinstance(rows, list):
+        raise BadAnswer("The answer has no results: is this the address of Relay?")
+    return [as_row(made, row) for row in rows]
 
 
 def channel_of(answer: Answer) -> Channel:

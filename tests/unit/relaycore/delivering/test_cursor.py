@@ -59,3 +59,10 @@ def test_only_a_seek_goes_back_and_nothing_from_before_it_counts(
         assert cursor.position <= moved.position <= moved.fetched
         assert moved.fetched >= cursor.fetched
         cursor = moved
+
+
+def test_what_was_fetched_before_it_was_chosen_anew_is_not_committed() -> None:
+    anew = HERE.choose_anew()
+    assert anew == Cursor(at(5), at(5), 4)
+    with pytest.raises(CursorMoved):
+        anew.commit(at(9), 3)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Standing, Unread, lease_next
+from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, lease_next
 from relaycore.delivering.leasing import Ahead, Delivery, Rows, State, lease
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted
@@ -28,14 +28,14 @@ NEW = Ahead(position(9), position(11), [(position(10), b"%012d" % 10), (position
 
 def give(
     rows: Sequence[Delivery], read: dict[bytes, bool], settings: Settings | None = None, most: int = 10
-) -> Handed | Unread | None:
+) -> Handed | Unread | Outdated | None:
     found = Rows(rows, len(rows), min((one.position for one in rows), default=""))
     return lease_next(
         Standing(CURSOR, Noted()), settings or Settings(), lambda: found, NEW, most, NOW, NOTHING, read
     )
 
 
-def given(handed: Handed | Unread | None) -> tuple[list[str], list[str], list[str]]:
+def given(handed: Handed | Unread | Outdated | None) -> tuple[list[str], list[str], list[str]]:
     """Positions of what is handed out again, of what is new, of what is lost."""
     assert isinstance(handed, Handed)
     assert handed.leased is not None

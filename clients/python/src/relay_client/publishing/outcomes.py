@@ -10,12 +10,12 @@ from relay_client.answers import Answer, error_of, read
 from relay_client.errors import (
     BadAnswer,
     BadMessage,
-    RelayError,
     Throttled,
     TooLarge,
     Unreachable,
     asked_to_wait,
     may_pass,
+    ours,
 )
 from relay_client.publishing.outgoing import Accepted, Again, Batch, Outcome, Receipt, Refused, TooMuch
 
@@ -32,8 +32,7 @@ def of_answer(batch: Batch[Any], answer: Answer) -> Outcome:
 
 def of_error(error: Exception) -> Outcome:
     """Of what was raised instead: whatever it is, the messages are still to be settled."""
-    if not isinstance(error, RelayError):
-        error = RelayError(f"The request could not be made: {type(error).__name__}")
+    error = ours(error)
     if isinstance(error, BadMessage | TooLarge) and error.index is not None:
         return Refused(error, error.index)
     if isinstance(error, TooLarge):

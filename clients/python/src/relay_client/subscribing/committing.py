@@ -10,6 +10,7 @@ is behind it.
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from relay_client.errors import CursorMoved, RelayError
 from relay_client.rows import Message
@@ -82,13 +83,15 @@ class Committing:
 
     def nack(self, held: Held, delay: float | None, now: float) -> None:
         """It is given to the program again. `delay`: None: after 1 s, doubling to 10 min."""
-        if held.state is not State.GIVEN or self._is_closed:
+        if held.state is not State.GIVEN:
             return
         wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0 ** min(held.failures, 20))
-        held.failures += 1
-        held.ready_at = now + (wait if delay is None else delay)
-        held.state = State.WAITING
-        insort(self._queue, held, key=lambda one: one.position)
+        ready_at = now + (wait if delay is None else delay)
+        again = replace(held, state=State.WAITING, ready_at=ready_at, failures=held.failures + 1)
+        held.state = State.BACK  # Whatever is said of it from here on is not about who has it next.
+        self._held[self._held.index(held)] = again
+        if not self._is_closed:
+            insort(self._queue, again, key=lambda one: one.position)
 
     def close(self, now: float) -> None:
         """What waits is left where it is: it comes again."""

@@ -165,6 +165,7 @@ class Consumer:
     # --- for messages -------------------------------------------------------------------------
 
     def _pass(self, taken: Taken) -> None:
+        self._check_process()
         with self._changed:
             before = self._planned()
             self._inbox.passed(taken._held, time.monotonic())
@@ -209,9 +210,8 @@ class Consumer:
     # --- the threads --------------------------------------------------------------------------
 
     def _start(self) -> None:
-        if self._threads:
-            return
-        for lane, name in ((self._inbox.fetching, "fetches"), (self._inbox.settling, "settles")):
+        lanes = ((self._inbox.fetching, "fetches"), (self._inbox.settling, "settles"))
+        for lane, name in lanes[len(self._threads) :]:  # There may have been no thread to have for one.
             thread = threading.Thread(
                 target=self._work, args=[lane], name=f"relay-consumer-{name}", daemon=True
             )

@@ -23,7 +23,7 @@ class State(Enum):
     ========  ====================  =============================
     WAITING   take                  GIVEN
     GIVEN     ack                   DONE, until Relay knows it
-    GIVEN     nack, mode `cursor`   WAITING, for a while
+    GIVEN     nack, mode `cursor`   BACK; another one is WAITING in its place
     GIVEN     nack, mode `lease`    BACK, until Relay knows it
     WAITING   close, mode `lease`   BACK, until Relay knows it
     DONE      Relay knows or will   SETTLED

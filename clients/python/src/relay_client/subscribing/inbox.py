@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from relay_client import backoff
 from relay_client.answers import Answer, checked, read
-from relay_client.errors import BadAnswer, Closed, RelayError, asked_to_wait, may_pass
+from relay_client.errors import BadAnswer, Closed, RelayError, asked_to_wait, may_pass, ours
 from relay_client.rows import as_row
 from relay_client.subscribing import calls
 from relay_client.subscribing.committing import Committing
@@ -162,10 +162,8 @@ class Inbox:
         return None if self._rules is None else self._rules.settle_at(self.waiters)
 
     def _take_in(self, ask: Ask, got: Answer | Exception, now: float) -> Sequence[Notice]:
-        if isinstance(got, RelayError):
-            raise got
         if isinstance(got, Exception):
-            raise RelayError(f"The request could not be made: {type(got).__name__}")
+            raise ours(got)
         said = read(checked(got))
         if self._rules is None:
             self._learn(as_row(Subscription, said), now)

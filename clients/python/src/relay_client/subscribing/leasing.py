@@ -124,7 +124,7 @@ class Leasing:
             self._held[message.position] = held
             if not self._is_closed:
                 self._queue.append(held)
-        held.token, held.was_sent = lease.token, False
+        held.message, held.token, held.was_sent = message, lease.token, False
         self._grant(held, now)
         if self._is_closed and held.state is State.WAITING:
             self._return(held, now)
@@ -207,6 +207,8 @@ class Leasing:
                 notices += self._extended(held, ask, result)
             else:
                 self._forget(held, State.SETTLED)
+                if held.token != token and ask.verb == "nack":  # It was leased to us once more.
+                    self._hold(held.message, _lease_of(held.message), held.expires_at - self._seconds)
                 if ask.verb == "ack" and not result.is_ok and not held.was_sent:
                     notices.append(Lost(held.message, result.error or "too late"))
         return notices

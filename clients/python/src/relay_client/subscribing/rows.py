@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from relay_client.answers import Answer, read
 from relay_client.errors import BadAnswer
-from relay_client.rows import Message, Raw, Row, as_row
+from relay_client.rows import Message, Raw, as_row, rows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,22 +238,13 @@ class NotGiven:
         )
 
 
-def rows_of(made: type[Row], page: Any) -> list[Row]:
-    """The rows of a page.
-
-    Raises:
-        BadAnswer: it is none.
-    """
-    return [as_row(made, row) for row in _list(page, "results")]
-
-
 def settled_of(said: Any, tokens: Sequence[str]) -> list[Settled]:
     """What became of each of these tokens, in their order.
 
     Raises:
         BadAnswer: it does not say so.
     """
-    found = [as_row(Settled, row) for row in _list(said, "results")]
+    found = rows_of(Settled, said)
     if [one.token for one in found] != list(tokens):
         raise BadAnswer("The answer is not about the tokens that were sent: is this the address of Relay?")
     return found
@@ -266,10 +257,3 @@ def subscription_of(answer: Answer) -> Subscription:
         BadAnswer: it is none.
     """
     return replace(as_row(Subscription, read(answer)), tag=answer.headers.get("etag"))
-
-
-def _list(said: Any, member: str) -> list[Any]:
-    found = said.get(member) if isinstance(said, dict) else None
-    if not isinstance(found, list):
-        raise BadAnswer(f"The answer has no {member}: is this the address of Relay?")
-    return found

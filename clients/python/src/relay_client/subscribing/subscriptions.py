@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from relay_client.answers import Answer
 from relay_client.calls import Call
-from relay_client.rows import UNCHANGED, Unchanged, as_row
+from relay_client.rows import UNCHANGED, Unchanged, as_row, rows_of
 from relay_client.subscribing import calls
 from relay_client.subscribing.calls import Filter, Mode, Order, Scope, Start
 from relay_client.subscribing.rows import (
@@ -19,7 +19,6 @@ from relay_client.subscribing.rows import (
     Settled,
     Sought,
     Subscription,
-    rows_of,
     settled_of,
     subscription_of,
 )

@@ -1,4 +1,4 @@
-"""What a fetch asks for, and what it is answered."""
+"""What a desk is asked for, and what it answers."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from subscribers_app.pulling.room import Place
 class Wanted:
     """What a fetch asks for.
 
-    share:      of the room for answers: what is handed out is taken up there, at the latest when it is leased
+    place:      what the answer takes up, from before anything is leased for it
     until_gone: returns once the client has gone away
     """
 
     most: int
     most_bytes: int
     seconds: float
-    share: Place
+    place: Place
     until_gone: Callable[[], Awaitable[None]]
 
 
@@ -31,7 +31,7 @@ class Given:
 
     deliveries: by position, of what is leased
     position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
-    is_short:   there is something, and no room for the answer
+    is_short:   there is something, and no room for the answer with one of it
     """
 
     position: str
@@ -41,6 +41,10 @@ class Given:
     skipped: Skip | None = None
     is_active: bool = True
     is_short: bool = False
+
+
+class SettingsOutdated(Exception):
+    """The subscription is set to something else by now than this desk knows."""
 
 
 NOBODYS: Final = Given("", 0)
