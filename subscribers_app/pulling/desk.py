@@ -265,8 +265,8 @@ class Desk:
             found = await archive.find(self.known.channel, ids, wanted.most_bytes)
             read |= found
             fitting, is_all = wanted.place.take_first(list(found.values()))
-            if not is_all:
-                ahead, is_short = replace(ahead, upto=ahead.above, messages=()), True
+            ahead = ahead if is_all else replace(ahead, upto=ahead.above, messages=())
+            is_short = is_short or not is_all
             if fitting < len(ids):
                 most = fitting  # More would be too many bytes.
 
@@ -287,9 +287,7 @@ class Desk:
         deliveries = {one.position: one for one in (*handed.leased.again, *handed.leased.new)}
         messages = [by_position[position] for position in sorted(deliveries)]
         is_short = is_short and not messages and not self._is_full
-        return Given(
-            cursor.position, cursor.generation, messages, deliveries, handed.missed, is_short=is_short
-        )
+        return Given(at.position, at.generation, messages, deliveries, handed.missed, is_short=is_short)
 
     def _ripe_before(self) -> str | None:
         """With a delay: what stands here or above is not handed out yet."""
