@@ -45,8 +45,8 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._is_in_body = False
         self._look_later: asyncio.TimerHandle | None = None
-        self._left = 0
-        """Bytes of answers that had not gone out at the last look; -1: some have since."""
+        self._left, self._since = 0, 0.0
+        """Bytes of answers that have not gone out, and since when they are not fewer."""
 
     def connection_made(self, transport: Any) -> None:
         """It is there, and nothing has been asked."""
@@ -96,31 +96,25 @@ class Connection(HttpToolsProtocol):
         super().pause_writing()
         self._watch()
 
-    def resume_writing(self) -> None:
-        """Most of it has gone out."""
-        super().resume_writing()
-        self._left = -1
-
     def _watch(self) -> None:
         """From now on something has to go out."""
+        self._left, self._since = self._waiting(), self.loop.time()
         if self._look_later is None:
-            self._left = self._waiting()
             self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
-        else:
-            self._left = -1  # What is new would hide what has gone out.
 
     def _look(self) -> None:
         self._look_later = None
         if not self.transport.get_write_buffer_size():
             return
-        left = self._waiting()
-        # Where the answer does not wait for the client it is the other way round, and there may be new bytes.
-        is_held_up = self.flow.write_paused or self.cycle.response_complete
-        if is_held_up and 0 <= self._left <= left:
+        left, now = self._waiting(), self.loop.time()
+        # While nothing waits for the client there may be new bytes, which hide what has gone out.
+        waits = self.flow.write_paused or self.cycle.response_complete
+        if not waits or left < self._left:
+            self._left, self._since = left, now
+        elif now >= self._since + PAUSE_SECONDS:
             self.transport.abort()
             return
-        self._left = left if is_held_up else -1
-        self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
+        self._look_later = self.loop.call_later(self._since + PAUSE_SECONDS - now, self._look)
 
     def _waiting(self) -> int:
         """Bytes of answers that have not gone out: here, and in the kernel if it says so."""
