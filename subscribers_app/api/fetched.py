@@ -2,7 +2,6 @@
 
 import functools
 import json
-from collections.abc import Iterator
 from typing import Any, Final
 
 from messages_app.searching.rows import row, text, timestamp
@@ -28,21 +27,11 @@ def as_data(given: Given) -> dict[str, Any]:
 
 def as_text(given: Given) -> Encoded:
     """The same, encoded."""
-    return Encoded(_texts(given))
+    rows = map(functools.partial(_leased, given) if given.deliveries else text, given.messages)
+    return Encoded('{"messages":[', rows, f"],{_encode(_around(given))[1:]}")
 
 
-def _texts(given: Given) -> Iterator[str]:
-    yield '{"messages":['
-    for index, one in enumerate(given.messages):
-        if index:
-            yield ","
-        yield _text(given, one)
-    yield f"],{_encode(_around(given))[1:]}"
-
-
-def _text(given: Given, document: Document) -> str:
-    if not given.deliveries:
-        return text(document)
+def _leased(given: Given, document: Document) -> str:
     return f'{text(document)[:-1]},"delivery":{_encode(_delivery(given, document["position"]))}}}'
 
 

@@ -34,11 +34,11 @@ PIECE_BYTES: Final = 64 << 10
 class Encoded:
     """What is JSON already: in pieces, since whoever puts a large one together holds it twice.
 
-    texts: one after another what `json.dumps` would have made of it
+    rows: stand between `before` and `after`, with commas between them
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self.pieces = list(_joined(texts))
+    def __init__(self, before: str, rows: Iterable[str] = (), after: str = "") -> None:
+        self.pieces = list(_joined(before, rows, after))
 
     @property
     def size(self) -> int:
@@ -46,17 +46,17 @@ class Encoded:
         return sum(map(len, self.pieces))
 
 
-def _joined(texts: Iterable[str]) -> Iterator[bytes]:
-    """As bytes, some ten thousand in each; only a text that has more makes its piece so."""
+def _joined(before: str, rows: Iterable[str], after: str) -> Iterator[bytes]:
+    """As bytes, and at their end a line break: some ten thousand in each, if no row has more."""
     some: list[str] = []
     characters = 0
-    for text in texts:
-        some.append(text)
-        characters += len(text)
+    for row in rows:
         if characters >= PIECE_BYTES // 2:
-            yield _as_django("".join(some))
-            some, characters = [], 0
-    yield _as_django("".join(some)) + b"\n"
+            yield _as_django(f"{before}{','.join(some)}")
+            before, some, characters = ",", [], 0
+        some.append(row)
+        characters += len(row)
+    yield _as_django(f"{before}{','.join(some)}{after}\n")
 
 
 def _as_django(text: str) -> bytes:
@@ -68,7 +68,7 @@ def _as_django(text: str) -> bytes:
 
 def encoded(data: Any) -> list[bytes]:
     """As Django has it: JSON, and at its end a line break."""
-    return (data if isinstance(data, Encoded) else Encoded([_encoder.encode(data)])).pieces
+    return (data if isinstance(data, Encoded) else Encoded(_encoder.encode(data))).pieces
 
 
 def of_error(exc: Exception, request: Request, name: str) -> Answer:
