@@ -2,16 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from http.cookies import CookieError, SimpleCookie
-from types import SimpleNamespace
-from typing import Any, cast
 
-from django.conf import settings
-from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
-from django.http import HttpRequest
 
+from access_app import sessions
 from access_app.remembering import Remembered
 from relaybase.http.hot import plain
 from relaybase.http.hot.application import holder_of
@@ -33,21 +28,12 @@ class Admitted:
         if (key := plain.key_of(headers)) is not None:
             await holder_of(self._remembered, key)
             return True
-        session = _session_key(headers.get(b"cookie", b""))
+        session = sessions.key_of(headers)
         return bool(session) and await asyncio.to_thread(_has_user, session)
 
 
-def _session_key(cookies: bytes) -> str:
-    try:
-        found = SimpleCookie(cookies.decode("latin-1")).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return ""
-    return found.value if found else ""
-
-
 def _has_user(key: str) -> bool:
-    request = cast(HttpRequest, cast(Any, SimpleNamespace(session=SessionStore(key))))
     try:
-        return get_user(request).is_authenticated
+        return bool(sessions.user_of(SessionStore(key)).is_authenticated)
     finally:
         connection.close()

@@ -27,9 +27,11 @@ _ALL: Final = frozenset(PERMISSIONS.values())
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A valid token. `until`: when it expires, by `time.monotonic`.
+    """Who has a valid key. `until`: when it expires, by `time.monotonic`.
 
+    id:          of the token, or of the user where there is none
     permissions: those of `PERMISSIONS` that its user has
+    kind:        "token" or "user"
     """
 
     id: int
@@ -37,11 +39,12 @@ class Holder:
     grants: Grants
     permissions: frozenset[str]
     until: float
+    kind: str = "token"
 
     @property
     def who(self) -> str:
         """As limits count it."""
-        return f"token:{self.id}"
+        return f"{self.kind}:{self.id}"
 
     def refusal(self, right: str, channel: str | None = None) -> str | None:
         """Why it has not this right on the channel, or on none at all; None if it has."""
@@ -60,17 +63,21 @@ def valid(digests: Sequence[bytes], clock: Callable[[], float]) -> dict[bytes, H
     left = F("expires_at") - ClockTimestamp()
     rows = Token.objects.valid().filter(digest__in=digests).annotate(left=left).select_related("user")
     tokens = list(rows.defer("user__password"))
-    permissions = _permissions({token.user_id for token in tokens})
+    permissions = permissions_of({token.user_id for token in tokens})
     return {bytes(token.digest): _holder(token, permissions, began) for token in tokens}
 
 
 def _holder(token: Any, permissions: Mapping[int, frozenset[str]], began: float) -> Holder:
-    allowed = _ALL if token.user.is_superuser else permissions.get(token.user_id, frozenset())
     until = float("inf") if token.left is None else began + token.left.total_seconds()
-    return Holder(token.pk, token.name, token.granted, allowed, until)
+    return Holder(token.pk, token.name, token.granted, allowed(token.user, permissions), until)
 
 
-def _permissions(users: Iterable[int]) -> dict[int, frozenset[str]]:
+def allowed(user: Any, permissions: Mapping[int, frozenset[str]]) -> frozenset[str]:
+    """Those of `PERMISSIONS` that this user has. `permissions`: by `permissions_of`."""
+    return _ALL if user.is_superuser else permissions.get(user.pk, frozenset())
+
+
+def permissions_of(users: Iterable[int]) -> dict[int, frozenset[str]]:
     """What each of these users may do, himself or by a group."""
     labels = [label.split(".") for label in _ALL]
     wanted = reduce(or_, (Q(content_type__app_label=app, codename=codename) for app, codename in labels))

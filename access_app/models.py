@@ -94,11 +94,33 @@ class Token(models.Model):
         return "expired" if self.expires_at <= datetime.now(UTC) else f"until {self.expires_at:%Y-%m-%d}"
 
 
+class Ticket(models.Model):
+    """What a browser watches with, in the name of a token or of somebody who is logged in.
+
+    An EventSource can send no header, and comes again with the same address: so a ticket stands there, and is
+    good until it expires. It may read its channels live, as long as its token, or its user, may.
+    """
+
+    token = models.ForeignKey(Token, models.CASCADE, null=True, related_name="tickets")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    channels = models.JSONField()
+    digest = models.BinaryField(max_length=32, unique=True)
+    created_at = models.DateTimeField(db_default=ClockTimestamp())
+    used_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "tickets"
+
+    def __str__(self) -> str:
+        return f"{self.token or self.user}, until {self.expires_at:%Y-%m-%d %H:%M}"
+
+
 class RightsMark(models.Model):
     """One row, which becomes another one in each transaction that changes what a token may do.
 
-    Triggers do that (migration 0002), so nothing changes unseen: by code, in bulk, in the admin, by SQL. It
-    is chance and no number: a PostgreSQL that was restored would come to the same numbers again.
+    Triggers do that (migrations 0002 and 0005), so nothing changes unseen: by code, in bulk, in the admin, by
+    SQL. It is chance and no number: a PostgreSQL that was restored would come to the same numbers again.
     """
 
     id = models.SmallIntegerField(primary_key=True, default=1)

@@ -4,6 +4,8 @@ With each key its grants and what its user may (`holders`). What changes them ch
 (`models.RightsMark`): so what is revoked is refused within a second.
 A token's expiry needs no look: how much of its life was left, by PostgreSQL's clock, is counted
 from before PostgreSQL was asked, so that it never lives longer here than there.
+
+Who watches from a browser has a ticket (`tickets`) or is logged in (`sessions`): the same holds for both.
 """
 
 import logging
@@ -14,19 +16,71 @@ from typing import ClassVar
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from access_app import holders, tokens
+from access_app import holders, sessions, tickets, tokens
 from access_app.holders import Holder
 from access_app.models import RightsMark
 from relaybase.postgres.remembering import Remembering
 from relaycore.errors import one_line
 
-__all__ = ["Holder", "Remembered"]
+__all__ = ["Holder", "Remembered", "RememberedSessions", "RememberedTickets"]
 
 log = logging.getLogger(__name__)
 
 
-class Remembered(Remembering[bytes, Holder]):
-    """For one process. `known` and `find` may be called from any thread."""
+class RememberedHolders(Remembering[bytes, Holder]):
+    """By keys of one kind, in one process. `known` and `find` may be called from any thread."""
+
+    def known(self, key: str) -> Holder | None:
+        """Who has this key, if that is remembered.
+
+        Raises:
+            Disconnected: for too long PostgreSQL has confirmed nothing.
+        """
+        return self.recall(self._named(key))
+
+    async def find(self, key: str) -> Holder | None:
+        """Who has this key, by PostgreSQL; remembered from now on.
+
+        Raises:
+            Disconnected: it does not answer.
+        """
+        return await self.learn(self._named(key))
+
+    def _named(self, key: str) -> bytes:
+        return tokens.digest_of(key)
+
+    def _read_mark(self) -> object:
+        return RightsMark.objects.values_list("mark", flat=True).first()
+
+    def _is_over_for(self, value: Holder, now: float) -> bool:
+        return now >= value.until
+
+
+class RememberedTickets(RememberedHolders):
+    """Who watches with which ticket."""
+
+    subject: ClassVar[str] = "who has which ticket"
+    thread: ClassVar[str] = "tickets"
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Holder]:
+        return tickets.valid(keys, self._clock)
+
+
+class RememberedSessions(RememberedHolders):
+    """Who is logged in with which session."""
+
+    subject: ClassVar[str] = "who is logged in"
+    thread: ClassVar[str] = "sessions"
+
+    def _named(self, key: str) -> bytes:
+        return key.encode()
+
+    def _read(self, keys: Sequence[bytes]) -> dict[bytes, Holder]:
+        return sessions.valid(keys)
+
+
+class Remembered(RememberedHolders):
+    """Who has which token."""
 
     subject: ClassVar[str] = "who has which token"
     thread: ClassVar[str] = "rights"
@@ -36,31 +90,9 @@ class Remembered(Remembering[bytes, Holder]):
         self._used: set[int] = set()
         self._noted_at = -float("inf")
 
-    def known(self, key: str) -> Holder | None:
-        """Who has this key, if that is remembered.
-
-        Raises:
-            Disconnected: for too long PostgreSQL has confirmed nothing.
-        """
-        return self.recall(tokens.digest_of(key))
-
-    async def find(self, key: str) -> Holder | None:
-        """Who has this key, by PostgreSQL; remembered from now on.
-
-        Raises:
-            Disconnected: it does not answer.
-        """
-        return await self.learn(tokens.digest_of(key))
-
-    def _read_mark(self) -> object:
-        return RightsMark.objects.values_list("mark", flat=True).first()
-
     def _read(self, keys: Sequence[bytes]) -> dict[bytes, Holder]:
         """Those of them that are valid."""
         return holders.valid(keys, self._clock)
-
-    def _is_over_for(self, value: Holder, now: float) -> bool:
-        return now >= value.until
 
     def _recalled(self, value: Holder) -> None:
         self._used.add(value.id)

@@ -1,6 +1,7 @@
 """Clients that consume, over one connection each: of Relay, and of the peer."""
 
 import asyncio
+import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +15,10 @@ Turn = Callable[[Connection], Awaitable[int]]
 """Fetches and settles once; how many messages."""
 
 _WANTED = b'{"max":%d,"wait_seconds":20}'
+_NEXT = b'{"commit":"%s","max":%d,"wait_seconds":20}'
+_ACKED = b'{"ack":["%s"],"max":%d,"wait_seconds":20}'
 _TOKEN = re.compile(rb'"token":"([^"]+)"')
+_LEASED = re.compile(rb'"delivery":{"token":"([^"]+)"')
 _POSITION = re.compile(rb'"position":"?([^",}]+)')
 _TAIL = 300
 """So many bytes of an answer stand at least after its last message."""
@@ -41,6 +45,27 @@ def committing(server: Web, subscription: str, most: int) -> Turn:
     return turn
 
 
+def going_on(server: Web, subscription: str, most: int) -> Turn:
+    """The same in one request: each fetch commits what was fetched before."""
+    path = f"/api/v1/subscriptions/{subscription}/fetch"
+    fetch = request(server, path, _WANTED % most)
+    last = b""
+
+    async def turn(connection: Connection) -> int:
+        nonlocal fetch, last
+        body = await connection.ask(fetch)
+        if not (count := body.count(b'"received_at":')):
+            return 0
+        position = _POSITION.findall(body[-_TAIL:])[-1]
+        if position <= last:
+            raise WrongResult(f"{position!r} came after {last!r}.")
+        last = position
+        fetch = request(server, path, _NEXT % (position, most))
+        return count
+
+    return turn
+
+
 def acknowledging(server: Web, subscription: str, most: int, seen: set[bytes] | None = None) -> Turn:
     """Mode `lease`: what is leased is acknowledged. `seen`: the tokens so far, of all who share them."""
     path = f"/api/v1/subscriptions/{subscription}"
@@ -57,6 +82,44 @@ def acknowledging(server: Web, subscription: str, most: int, seen: set[bytes] | 
             if b'"ok":false' in await connection.ask(request(server, f"{path}/ack", body)):
                 raise WrongResult("An acknowledgement was too late.")
         return len(tokens)
+
+    return turn
+
+
+def acking_on(server: Web, subscription: str, most: int) -> Turn:
+    """Mode `lease` in one request: each fetch acknowledges what was leased before."""
+    path = f"/api/v1/subscriptions/{subscription}/fetch"
+    fetch = request(server, path, _WANTED % most)
+    known = set[bytes]()
+
+    async def turn(connection: Connection) -> int:
+        nonlocal fetch
+        body = await connection.ask(fetch)
+        if b'"ok":false' in body:
+            raise WrongResult("An acknowledgement was too late.")
+        tokens = _LEASED.findall(body)
+        if not known.isdisjoint(tokens):
+            raise WrongResult("Something was leased twice.")
+        known.update(tokens)
+        fetch = request(server, path, _ACKED % (b'","'.join(tokens), most))
+        return len(tokens)
+
+    return turn
+
+
+def of_log_queue(server: Web, topic: str, consumer: int) -> Turn:
+    """The log queue's one call, after which the message is lost with whoever asked."""
+    said = json.dumps({"topic": topic, "consumer_id": consumer}).encode()
+    consume = request(server, "/queue/consumer/consume", said)
+    last = -1
+
+    async def turn(connection: Connection) -> int:
+        nonlocal last
+        offset = int(json.loads(await connection.ask(consume))["offset"])
+        if offset <= last:
+            raise WrongResult(f"{offset} came after {last}.")
+        last = offset
+        return 1
 
     return turn
 

@@ -1,6 +1,7 @@
 """(i) Pull subscriptions: messages fetched and settled by HTTP, one by one and many at once.
 
-Beside it, in the same run and under the same load: a log queue of FastAPI and asyncpg
+In two ways: by a call of its own, or with the next fetch; and by clients of the log queue. Beside it, in
+the same run and under the same load: a log queue of FastAPI and asyncpg
 (`peers/fastapi_queue.py`), and redis-py's XREADGROUP and XACK without any server between
 (`peers/redis_group.py`).
 """
@@ -12,15 +13,20 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Final
+from typing import Any, Final
+
+import httpx2
 
 from benchmarks import waiting
 from benchmarks.consumers import (
     Consumed,
     Turn,
+    acking_on,
     acknowledging,
     committing,
     consume,
+    going_on,
+    of_log_queue,
     of_peer,
     of_peer_at_once,
 )
@@ -38,6 +44,7 @@ REDIS: Final = "redis-py, XREADGROUP and XACK"
 _CONSUMERS: Final = 64
 _READERS: Final = 16
 _SHAPE: Final = Shape("pull-", 1)
+_QUEUE: Final = Shape("queue/pull-", 1)
 _STREAM: Final = "peer-stream"
 _TOPIC: Final = "peer"
 
@@ -73,7 +80,11 @@ def measure(relay: Relay, results: Results, effort: Effort) -> None:
     load = make_load(_SHAPE, messages)
     fill(relay.collection.with_options(write_concern=DURABLE), load)
     relay.make_channel(_SHAPE.names[0])
-    with relay_web(relay) as ours, peer_web(relay, results, PEER, "fastapi_queue") as peer:
+    with (
+        relay_web(relay, RELAY_LOG_QUEUE="token") as ours,
+        peer_web(relay, results, PEER, "fastapi_queue") as peer,
+    ):
+        _fill_queue(relay, ours, max(effort.one_by_one, effort.alone))
         if peer is not None:
             _fill_peer(relay, messages)
         for connections, each in ((_CONSUMERS, effort.one_by_one), (1, effort.alone)):
@@ -104,9 +115,21 @@ def _one_by_one(
         ours,
         [committing(ours, one, 1) for one in subscribe(relay, connections, "cursor")],
     )
+    contenders[f"fetch with the commit{after}"] = lambda: (
+        ours,
+        [going_on(ours, one, 1) for one in subscribe(relay, connections, "cursor")],
+    )
+    contenders[f"log queue, consume{after}"] = lambda: (
+        ours,
+        [of_log_queue(ours, _topic(), one) for one in _queue_consumers(ours, connections)],
+    )
     contenders[f"lease and ack{after}"] = lambda: (
         ours,
         [acknowledging(ours, one, 1) for one in subscribe(relay, connections, "lease")],
+    )
+    contenders[f"lease with the ack{after}"] = lambda: (
+        ours,
+        [acking_on(ours, one, 1) for one in subscribe(relay, connections, "lease")],
     )
     if connections > 1:
         contenders[f"lease and ack, one by one, {connections} workers of one subscription"] = lambda: (
@@ -132,6 +155,10 @@ def _many(relay: Relay, results: Results, ours: Web, peer: Web | None, most: int
         ours,
         [committing(ours, one, most) for one in subscribe(relay, _READERS, "cursor")],
     )
+    contenders[f"fetch with the commit{after}"] = lambda: (
+        ours,
+        [going_on(ours, one, most) for one in subscribe(relay, _READERS, "cursor")],
+    )
     contenders[f"lease and ack{after}"] = lambda: (
         ours,
         [acknowledging(ours, one, most) for one in subscribe(relay, _READERS, "lease")],
@@ -142,8 +169,8 @@ def _many(relay: Relay, results: Results, ours: Web, peer: Web | None, most: int
     found = median(rate for rate, _ in rates)
     results.add("i", f"{name}, messages/s", found, "messages/s", to=f"{base}, messages/s", rates=rates)
     say(f"{name}: {found:,.0f}/s")
-    ours_rate = results.value(f"fetch and commit{after}, messages/s") or 0.0
-    beside = f"fetch and commit{after}, beside redis-py"
+    ours_rate = results.value(f"fetch with the commit{after}, messages/s") or 0.0
+    beside = f"fetch with the commit{after}, beside redis-py"
     results.add("i", beside, ours_rate, "messages/s", to=f"{name}, messages/s")
 
 
@@ -172,6 +199,26 @@ def subscribe(relay: Relay, count: int, mode: str, channel: str = _SHAPE.names[0
     names = [f"bench-{next(_numbers)}" for _ in range(count)]
     relay.subscribe(channel, mode, names)
     return names
+
+
+def _topic() -> str:
+    return _QUEUE.names[0].partition("/")[2]
+
+
+def _fill_queue(relay: Relay, ours: Web, messages: int) -> None:
+    fill(relay.collection.with_options(write_concern=DURABLE), make_load(_QUEUE, messages))
+    _ask(ours, "topics", {"topic": _topic()})
+
+
+def _queue_consumers(ours: Web, count: int) -> list[int]:
+    """New consumers of the log queue."""
+    return [int(_ask(ours, "consumer/register", {"topic": _topic()})["consumer_id"]) for _ in range(count)]
+
+
+def _ask(ours: Web, path: str, said: Mapping[str, str]) -> Any:
+    headers = {"Authorization": f"Bearer {ours.token}"}
+    answer = httpx2.post(f"http://127.0.0.1:{ours.port}/queue/{path}", json=said, headers=headers)
+    return answer.raise_for_status().json()
 
 
 def _fill_peer(relay: Relay, messages: int) -> None:

@@ -43,10 +43,10 @@ class Web:
 
 
 @contextmanager
-def relay_web(relay: Relay, application: str = "application") -> Iterator[Web]:
+def relay_web(relay: Relay, application: str = "application", **settings: str) -> Iterator[Web]:
     """One more web process of this Relay, without limits. `application`: which one of `relayproject.asgi`."""
     port = free_port()
-    environment = {**relay.stack.environment, "RELAY_WEB_REQUESTS_PER_MINUTE": "0"}
+    environment = {**relay.stack.environment, "RELAY_WEB_REQUESTS_PER_MINUTE": "0", **settings}
     with serving(web_command(port, application), environment, port, relay.stack.info["token"]) as web:
         yield web
 

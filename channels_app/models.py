@@ -122,7 +122,9 @@ class Channel(models.Model):
         db_default=True,
         help_text="What is published by HTTP goes out to Redis' own subscribers too.",
     )
-    public = models.BooleanField(default=False, db_default=False)
+    public = models.BooleanField(
+        default=False, db_default=False, help_text="Whoever reaches this server may watch it live, unasked."
+    )
     # How long messages were kept before that was made shorter, and when it was made so
     # (`relaycore.storing.shortening`).
     retention_before = models.PositiveBigIntegerField(null=True, editable=False)

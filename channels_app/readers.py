@@ -37,5 +37,6 @@ def refusal(hanging: Iterable[Model]) -> ChannelHasSubscriptions:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     said = f"{', '.join(names[:_NAMED])}{more}"
     return ChannelHasSubscriptions(
-        f"It is read by {said}. Delete what reads it first, or say that it is to go as well (cascade)."
+        f"It is read by {said}. Delete these subscriptions first, as is the way in the admin, or take them "
+        "along: DELETE with ?cascade=true, manage.py channels stop with --cascade."
     )

@@ -21,6 +21,7 @@ class KnownChannel:
     policy:    what makes two messages the same
     listen:    what Redis publishes on the channel of this name is heard
     republish: what is published by HTTP goes out to Redis' own subscribers too
+    public:    whoever comes may watch it live
     """
 
     id: int
@@ -29,6 +30,7 @@ class KnownChannel:
     policy: Policy
     listen: bool
     republish: bool
+    public: bool = False
 
 
 class RememberedChannels(Remembering[str, KnownChannel]):
@@ -58,10 +60,10 @@ class RememberedChannels(Remembering[str, KnownChannel]):
 
     def _read(self, keys: Sequence[str]) -> dict[str, KnownChannel]:
         rows = Channel.objects.filter(channel__in=keys)
-        columns = ("id", "channel", "partition", "deduplicate", "listen", "republish")
+        columns = ("id", "channel", "partition", "deduplicate", "listen", "republish", "public")
         return {
-            name: KnownChannel(id, name, partition, usable_policy(name, deduplicate), listen, republish)
-            for id, name, partition, deduplicate, listen, republish in rows.values_list(*columns)
+            name: KnownChannel(id, name, partition, usable_policy(name, deduplicate), *flags)
+            for id, name, partition, deduplicate, *flags in rows.values_list(*columns)
         }
 
 

@@ -21,6 +21,7 @@ from leases_app.models import PROOF_SECONDS, Lease
 from relaybase import keys, rates
 from relaybase.connections import shared_redis
 from relaybase.queues import LISTENERS
+from relaybase.redis import presence
 from relaycore.refusals import Refusal, classify
 from relaycore.times import from_milliseconds
 
@@ -44,6 +45,7 @@ class Report:
     status:    ACTIVE or INACTIVE; None: nobody is asked to listen to it
     recent:    what was stored lately; None where Redis could not be asked
     shortened: what a shorter retention is going to delete; None: nothing
+    watching:  how many watch it live; None where Redis could not be asked
     """
 
     channel: Channel
@@ -53,6 +55,7 @@ class Report:
     recent: rates.Recent | None
     completeness: Completeness
     shortened: Shortened | None
+    watching: int | None
 
 
 def reports(channels: Sequence[Channel], *, count: bool = False) -> list[Report]:
@@ -64,6 +67,7 @@ def reports(channels: Sequence[Channel], *, count: bool = False) -> list[Report]
     names = _by_partition(channels)
     counts, lately = stored(names), recent(names)
     complete = completeness.of_channels(channels)
+    present = watchers([channel.channel for channel in channels])
     return [
         Report(
             channel,
@@ -73,6 +77,7 @@ def reports(channels: Sequence[Channel], *, count: bool = False) -> list[Report]
             lately.get(channel.channel),
             complete[channel.channel],
             (shortening.counted if count else shortening.pending)(channel, channel.now),
+            present.get(channel.channel),
         )
         for channel in channels
     ]
@@ -108,6 +113,15 @@ def recent(names: Mapping[int, list[str]]) -> dict[str, rates.Recent]:
         return rates.of_channels(names)
     except redis.RedisError as exc:
         log.warning("Redis does not answer, so nobody knows what was stored lately: %s", exc)
+        return {}
+
+
+def watchers(names: Sequence[str]) -> dict[str, int]:
+    """How many watch each channel live; empty while Redis is away."""
+    try:
+        return dict(zip(names, presence.watchers(shared_redis(), names), strict=True))
+    except redis.RedisError as exc:
+        log.warning("Redis does not answer, so nobody knows how many watch: %s", exc)
         return {}
 
 

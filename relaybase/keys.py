@@ -26,6 +26,14 @@ PUBLISHED = f"{STREAM}:published"
 DEPLOYMENT = f"{STREAM}:deployment"
 """The identity of the deployment to which the streams belong (`leases_app.deployment`)."""
 
+WATCHING = f"{STREAM}:watching"
+"""A list: the keys of `watching`, the one that was written last first."""
+
+
+def watching(process: str) -> str:
+    """JSON: how many watch each channel live in a process (`relaybase.redis.presence`)."""
+    return f"{STREAM}:watching:{process}"
+
 
 def stream(partition: int) -> str:
     """The stream of a partition."""

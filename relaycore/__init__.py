@@ -58,7 +58,9 @@ What is decided when messages are handed out to subscriptions:
 =====================  ============================================================
 `delivering.beginning`  where a cursor begins
 `delivering.cursor`    how far a subscription has come, and who may move it
+`delivering.forgetting` until when what ended undelivered stays on record
 `delivering.giving`    what one fetch hands out, and what is written before
+`delivering.holding`   order by a field: what waits behind another message of its key
 `delivering.leasing`   who is given which message, what becomes of it, and when it is due again
 `delivering.reading`   what a process has read ahead of a cursor
 `delivering.seeking`   what a seek passes over
@@ -66,6 +68,16 @@ What is decided when messages are handed out to subscriptions:
 `delivering.settling`  what becomes of rows by what workers and operators say
 `delivering.skipping`  what retention has deleted before it was handed out
 `delivering.tokens`    what a worker shows when it settles a message
+=====================  ============================================================
+
+What a live client is owed:
+
+=====================  ============================================================
+`live.ids`             where it stands, as the id that it sends back, and what going on from there means
+`live.ring`            what came last in a channel, kept for all who watch it
+`live.walk`            one client in one partition: what comes next, from the archive or from rings
+`live.owed`            one client: messages, what it is told beside them, and its end
+`live.slow`            whether it takes what it is sent, or has to go
 =====================  ============================================================
 
 Which messages a subscription gets:

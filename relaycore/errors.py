@@ -13,6 +13,8 @@
     ├── TooMuchAtOnce      a request brings more than one may
     ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
+    ├── TooManyWatch       no more clients may watch here now; try again
+    ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
     ├── SubscriptionUnknown  no such subscription
@@ -75,6 +77,10 @@ class BadMessage(RelayError, ValueError):
         self.index = index
 
 
+class BadEventId(RelayError, ValueError):
+    """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
 class MessageTooLarge(BadMessage):
     """A payload has more bytes than one may have."""
 
@@ -93,6 +99,10 @@ class NotTaken(RelayError):
 
 class NotGiven(RelayError):
     """Messages are not handed out now, since there is no room for the answer. Try again."""
+
+
+class TooManyWatch(RelayError):
+    """As many clients watch as may, in this process or with this token; or the process is about to end."""
 
 
 class BadSubscription(RelayError, ValueError):

@@ -53,6 +53,11 @@ class Glob:
         return f"Glob({self.pattern!r})"
 
 
+def escaped(name: str) -> str:
+    """The pattern that matches this name alone."""
+    return re.sub(r"([*?\[\\])", r"\\\1", name)
+
+
 Part = int | frozenset[int] | None
 """One byte; one of several; None: any number of any."""
 

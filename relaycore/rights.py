@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from relaycore.channels import MAX_NAME_BYTES
 from relaycore.errors import BadGrants
-from relaycore.globs import Glob
+from relaycore.globs import Glob, escaped
 
 READ: Final = "read"
 CONSUME: Final = "consume"
@@ -130,6 +130,11 @@ def everywhere(scope: str) -> Grants:
         BadGrants: there is no such scope.
     """
     return parse([{"scope": scope, "channels": [EVERYTHING]}])
+
+
+def literally(scope: str, names: Iterable[str]) -> Grants:
+    """One scope on the channels of just these names."""
+    return Grants([Grant(scope, tuple(escaped(name) for name in names))])
 
 
 def parse(value: object) -> Grants:

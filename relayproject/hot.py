@@ -10,6 +10,9 @@ from django.utils.module_loading import import_string
 from access_app.admitting import Admitted
 from access_app.remembering import Remembered
 from compat_app.log_queue.application import LogQueue
+from live.admitting import Watchers
+from live.application import LiveDoor
+from live.socketio.application import SocketIO
 from messages_app.api.hot import MESSAGE, PUBLISH
 from relaybase.http.admission import Admission
 from relaybase.http.bodies import Application
@@ -35,18 +38,21 @@ def admitting(django: Application, remembered: Remembered) -> Admission:
 
 
 def before(django: Application, remembered: Remembered, trace: Trace | None) -> Application:
-    """An application that answers what is hot and plain, and hands everything else to `django`.
+    """An application that answers what is hot and plain, and who watches; everything else goes to `django`.
 
-    Before both stands the log queue, if it is wanted: what is below its prefix is its own.
+    Before all of them stand Socket.IO and, if it is wanted, the log queue: what is below its prefix is the
+    own of each.
     """
     # Where HTTPS is demanded, Django redirects what comes without.
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
     fixed = {is_https: _fixed_headers(is_https) for is_https in ways}
     hot = HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
+    watchers = Watchers(remembered)
+    live = LiveDoor(hot, watchers, fixed, count)
     if settings.RELAY_LOG_QUEUE == "off":
-        return hot
+        return SocketIO(live, watchers)
     asked = remembered if settings.RELAY_LOG_QUEUE == "token" else None
-    return LogQueue(hot, asked, fixed, count, trace)
+    return SocketIO(LogQueue(live, asked, fixed, count, trace), watchers)
 
 
 def most_bytes(scope: Mapping[str, Any]) -> int:

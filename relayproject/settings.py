@@ -29,6 +29,18 @@ RELAY_LISTENER_REFRESH_SECONDS = env.seconds("RELAY_LISTENER_REFRESH_SECONDS", 5
 RELAY_MESSAGE_MAX_BYTES = env.whole("RELAY_MESSAGE_MAX_BYTES", 1 << 20, least=1, most=15 << 20)
 
 RELAY_PUBLISH_MEMORY_BYTES = env.whole("RELAY_PUBLISH_MEMORY_BYTES", 64 << 20, least=1 << 20, most=1 << 40)
+RELAY_LIVE_CONNECTIONS = env.whole("RELAY_LIVE_CONNECTIONS", 10_000, least=1, most=1_000_000)
+RELAY_LIVE_CONNECTIONS_PER_TOKEN = env.whole(
+    "RELAY_LIVE_CONNECTIONS_PER_TOKEN", 5000, least=1, most=1_000_000
+)
+RELAY_LIVE_ORIGINS = env.listing(
+    "RELAY_LIVE_ORIGINS",
+    pattern=r"\*|https?://([\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?",
+    what="origins such as https://relay.example.org, or *,",
+)
+RELAY_LIVE_BUFFER_BYTES = env.whole("RELAY_LIVE_BUFFER_BYTES", 1 << 20, least=64 << 10, most=1 << 30)
+RELAY_LIVE_RING_BYTES = env.whole("RELAY_LIVE_RING_BYTES", 8 << 20, least=1 << 20, most=1 << 40)
+RELAY_LIVE_PAGES_BYTES = env.whole("RELAY_LIVE_PAGES_BYTES", 32 << 20, least=1 << 20, most=1 << 40)
 
 RELAY_PUBLISH_PRODUCER_MESSAGES_PER_SECOND = env.whole(
     "RELAY_PUBLISH_PRODUCER_MESSAGES_PER_SECOND", 0, most=10**9

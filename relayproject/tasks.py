@@ -1,7 +1,8 @@
-"""What concerns channels and messages alike, so that neither app can do it alone."""
+"""What concerns channels, messages and their readers alike, so that no app can do it alone."""
 
 import logging
 import time
+from collections.abc import Iterable
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 
@@ -18,6 +19,7 @@ from messages_app.writing.retention import expire, older_than
 from relaybase import stopping
 from relaybase.background import in_background
 from relaycore.errors import one_line
+from subscribers_app.forgetting import forget
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +31,15 @@ _ALL_SECONDS = 10.0
 
 _STOP_SECONDS = 5.0
 
+_FORGET_SECONDS = 3600.0
+"""So often what ended undelivered is looked through: it stays on record for thirty days at least."""
+
 
 class _Own:
     """What this process is doing."""
 
     deleting: "Future[int] | None" = None
+    forgot_at: float = float("-inf")
 
 
 @shared_task
@@ -75,6 +81,7 @@ def delete_all_expired() -> int:
     """
     deployment.require_unless_away()
     every = _kept_for_a_time().values_list("channel", flat=True)
+    _forget(every)
     total, late, all_at = 0, list(every), time.monotonic()
     while late and not stopping.worker_stops():
         if time.monotonic() - all_at > _ALL_SECONDS:
@@ -92,12 +99,9 @@ def _kept_for_a_time() -> QuerySet[Channel]:
 def _turn(name: str) -> tuple[int, bool]:
     """Delete from one channel for a while; how many messages, and whether there may be more."""
     # Asked at each turn: it may have been changed since the one before.
-    channel = Channel.objects.filter(channel=name).first()
-    if channel is None or stopping.worker_stops():
+    if stopping.worker_stops() or (found := _kept_now(name)) is None:
         return 0, False
-    # By PostgreSQL's clock, as it was written when the time was made shorter.
-    if (kept_for := channel.retention.holds(Channel.objects.now())) is None:
-        return 0, False
+    channel, kept_for = found
     until = time.monotonic() + _TURN_SECONDS
     deleted, more = expire(
         name,
@@ -108,6 +112,28 @@ def _turn(name: str) -> tuple[int, bool]:
     if deleted:
         log.info("%d messages have expired", deleted, extra={"channel": name})
     return deleted, more
+
+
+def _forget(every: Iterable[str]) -> None:
+    """Of all these channels, once in a while, what ended undelivered long ago."""
+    if time.monotonic() - _Own.forgot_at < _FORGET_SECONDS:
+        return
+    for name in list(every):
+        if stopping.worker_stops():
+            return
+        if (found := _kept_now(name)) is not None and (count := forget(name, found[1])):
+            log.info("%d records of what ended undelivered are deleted", count, extra={"channel": name})
+    _Own.forgot_at = time.monotonic()
+
+
+def _kept_now(name: str) -> tuple[Channel, int] | None:
+    """This channel, and how many seconds it keeps messages; None: it keeps them for ever, or is gone."""
+    channel = Channel.objects.filter(channel=name).first()
+    if channel is None:
+        return None
+    # By PostgreSQL's clock, as it was written when the time was made shorter.
+    kept_for = channel.retention.holds(Channel.objects.now())
+    return None if kept_for is None else (channel, kept_for)
 
 
 def _delete() -> int:

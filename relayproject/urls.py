@@ -7,6 +7,8 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
+from live.api.tickets import TicketList
+from live.api.views import Live, LiveChannel
 from messages_app.api.download import MessageExport
 from messages_app.api.publishing import PublishMessages
 from messages_app.api.quarantine import QuarantineAcknowledge, QuarantineDetail, QuarantineList
@@ -57,6 +59,13 @@ urlpatterns = [
         followed("messages", PublishMessages.as_view(), ChannelDetail.as_view()),
         "publish",
     ),
+    both(
+        f"{API}/channels/{NAME}/live",
+        followed("live", LiveChannel.as_view(), ChannelDetail.as_view()),
+        "live-channel",
+    ),
+    both(f"{API}/live", Live.as_view(), "live"),
+    both(f"{API}/live/tickets", TicketList.as_view(), "live-tickets"),
     both(f"{API}/channels/{NAME}", ChannelDetail.as_view(), "channel"),
     both(f"{API}/gaps", GapList.as_view(), "gaps"),
     both(f"{API}/messages", MessageList.as_view(), "messages"),

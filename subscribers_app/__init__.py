@@ -7,8 +7,11 @@
 `seeking`         moving a cursor, with a dry run
 `dead`            dead letters: looking, handing out again, dropping; skipping one message
 `ended`           what ended undelivered, and why, in one list
+`forgetting`      until when that stays on record
 `filters`         which filters a subscription may have
+`ordering`        order by a field: what it may be, and what is kept of filters of before
 `lag`             how far behind a subscription is
+`activity`        how many messages go out of it a second, and what its readers said last
 `watching`        all of them at a glance, for operators; `measuring` how far behind, in bounded time
 `remembering`     what a subscription is set to, from memory, for what is called once per message
 `pulling/`        fetch, commit, ack, nack, extend

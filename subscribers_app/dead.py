@@ -17,37 +17,46 @@ from django.db import connection, transaction
 
 from access_app import audit
 from messages_app.searching import counting
+from relaycore.delivering import leasing
 from relaycore.delivering.leasing import State
 from relaycore.delivering.settling import redrive as redrive_rows
 from relaycore.errors import DeliveryUnknown, WrongMode
 from relaycore.position import previous_position
 from subscribers_app.models import Delivery, Subscription, Undelivered
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 
 _STEP: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Which:
-    """Of the dead letters of a subscription: those of these messages, those since a time, or all."""
+    """Of the dead letters of a subscription: those of these messages, of a time, or all."""
 
     ids: Sequence[bytes] | None = None
     since: datetime | None = None
+    until: datetime | None = None
 
     def rows(self, row: Subscription) -> Any:
         """As a query, like `letters`."""
         found = letters(row)
         if self.ids is not None:
             found = found.filter(message_id__in=self.ids)
-        return found if self.since is None else found.filter(died_at__gte=self.since)
+        if self.since is not None:
+            found = found.filter(died_at__gte=self.since)
+        return found if self.until is None else found.filter(died_at__lte=self.until)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of them: `expired` are those whose message is gone, which stay as they are."""
+    """What became of them, or would become. Two kinds stay as they are.
+
+    expired:      their message is gone
+    above_cursor: they are handed out as new when the cursor comes by, after a seek back
+    """
 
     messages: int = 0
     expired: int = 0
+    above_cursor: int = 0
 
 
 def letters(row: Subscription) -> Any:
@@ -78,15 +87,16 @@ def redrive(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
         pymongo.errors.PyMongoError: MongoDB does not answer.
     """
     require_leases(row)
-    done = gone = 0
+    done = gone = above = 0
     for page in pages(row, which):
         missing = expired(page)
         gone += len(missing)
         positions = [one.position for one in page if one.position not in missing]
-        done += len(positions) if dry_run else _redrive(row, positions)
+        again, left = (_would_redrive if dry_run else _redrive)(row, positions)
+        done, above = done + again, above + left
     if not dry_run:
         audit.record("dead letters redriven", [row.name], messages=done, expired=gone)
-    return Done(done, gone)
+    return Done(done, gone, above)
 
 
 def drop(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
@@ -101,6 +111,19 @@ def drop(row: Subscription, which: Which, *, dry_run: bool = False) -> Done:
     done = sum(_drop(row, [one.position for one in page]) for page in pages(row, which))
     audit.record("dead letters dropped", [row.name], messages=done)
     return Done(done)
+
+
+def find(row: Subscription, id: bytes) -> Delivery:
+    """A message that is on its way or dead.
+
+    Raises:
+        WrongMode, DeliveryUnknown: as `skip`.
+    """
+    require_leases(row)
+    found = Delivery.objects.filter(subscription=row, message_id=id).first()
+    if found is None:
+        raise _unknown()
+    return found
 
 
 def skip(row: Subscription, id: bytes) -> None:
@@ -136,16 +159,33 @@ def require_leases(row: Subscription) -> None:
         )
 
 
-def _redrive(row: Subscription, positions: Sequence[str]) -> int:
+def _redrive(row: Subscription, positions: Sequence[str]) -> tuple[int, int]:
+    """So many are handed out again, and so many stand above the cursor."""
     with transaction.atomic(), connection.cursor() as sql:
         standing = ledger.lock(sql, [row.pk]).get(row.pk)
         if standing is None:
-            return 0
+            return 0, 0
         found = ledger.find(sql, row.pk, positions).values()
-        again = redrive_rows(standing.cursor, found, standing.now)
+        held = holding.all_of(sql, row.pk) if row.order_field else ()
+        again = redrive_rows(standing.cursor, found, standing.now, held)
         if again:
             ledger.update(sql, row.pk, again)
-        return len(again)
+        return len(again), _dead(found) - len(again)
+
+
+def _would_redrive(row: Subscription, positions: Sequence[str]) -> tuple[int, int]:
+    """The same, without a lock, and nothing is written."""
+    with connection.cursor() as sql:
+        glance = ledger.glance(sql, [row.pk]).get(row.pk)
+        if glance is None:
+            return 0, 0
+        found = ledger.find(sql, row.pk, positions).values()
+        again = redrive_rows(glance.cursor, found, 0)
+        return len(again), _dead(found) - len(again)
+
+
+def _dead(rows: Iterable[leasing.Delivery]) -> int:
+    return sum(one.state is State.DEAD for one in rows)
 
 
 def _drop(row: Subscription, positions: Sequence[str]) -> int:

@@ -1,7 +1,8 @@
-"""How far behind a subscription is: the messages above its cursor, and those on their way.
+"""How far behind a subscription is: the messages above its cursor, those on their way, and those that wait.
 
 MongoDB counts them in its index, so many at most and for so long at most. With a filter it is a bound: which
-of them are wanted shows only when they are read.
+of them are wanted shows only when they are read. So it is where messages wait for their turn: what retention
+has deleted of them shows when they are read again.
 """
 
 import logging
@@ -32,10 +33,15 @@ MOST_IN_A_LIST: Final = 1_000
 SECONDS: Final = 2.0
 
 _STANDING: Final = f"""
-SELECT s.id, s.position, count(d.position), coalesce(min(d.position), ''), {NOW_MS}
+SELECT s.id, s.position, count(d.position), h.messages, coalesce(least(min(d.position), h.above), ''),
+       {NOW_MS}
 FROM subscriptions AS s
 LEFT JOIN deliveries AS d ON d.subscription_id = s.id AND d.state <> 'dead'
-WHERE s.id = ANY(%s) GROUP BY s.id, s.position
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(messages), 0)::bigint AS messages, min(above) AS above
+    FROM held_back WHERE subscription_id = s.id
+) AS h
+WHERE s.id = ANY(%s) GROUP BY s.id, s.position, h.messages, h.above
 """  # noqa: S608 -- a constant
 
 
@@ -44,7 +50,7 @@ class Lag:
     """What is not done yet.
 
     messages:    so many
-    is_exact:    else there may be more than were counted, or fewer than that, with a filter
+    is_exact:    else there may be more than were counted, or fewer, with a filter or where some wait
     age_seconds: since the oldest of them was put on the stream; None: there is none
     """
 
@@ -76,7 +82,7 @@ def of(row: Subscription, most: int = MOST) -> Lag:
     Raises:
         pymongo.errors.PyMongoError: MongoDB does not answer, or not in time.
     """
-    return _lag(row, *_standing([row])[row.pk], most, SECONDS)
+    return _lag(row, _standing([row])[row.pk], most, SECONDS)
 
 
 def of_all(rows: Sequence[Subscription], most: int = MOST_IN_A_LIST) -> dict[int, Lag | None]:
@@ -89,19 +95,19 @@ def of_all(rows: Sequence[Subscription], most: int = MOST_IN_A_LIST) -> dict[int
         if left <= 0 or here is None:
             continue
         try:
-            found[row.pk] = _lag(row, *here, most, left)
+            found[row.pk] = _lag(row, here, most, left)
         except PyMongoError as exc:
             log.warning("how far subscriptions are behind is not known: %s", one_line(exc))
             end = 0.0
     return found
 
 
-def reckon(above: Count, outstanding: int, lowest: str, now: int, *, is_filtered: bool) -> Lag:
-    """From what is above a cursor, how many are on their way, the lowest of these, and the time to go by."""
+def reckon(above: Count, outstanding: int, waiting: int, lowest: str, now: int, *, is_filtered: bool) -> Lag:
+    """From what is above a cursor, how many are on their way or wait, the lowest of these, and the time."""
     oldest = min((one for one in (lowest, above.first) if one), default="")
     age = max(0, now - milliseconds_of(oldest)) / 1000 if oldest else None
-    is_exact = above.is_all and (not is_filtered or not above.messages)
-    return Lag(above.messages + outstanding, is_exact, age)
+    is_exact = above.is_all and not waiting and (not is_filtered or not above.messages)
+    return Lag(above.messages + outstanding + waiting, is_exact, age)
 
 
 def between(row: Subscription, above: str, upto: str) -> Between:
@@ -120,15 +126,25 @@ def between(row: Subscription, above: str, upto: str) -> Between:
     return Between(found.messages, is_bound and row.filter is None, is_bound)
 
 
-def _standing(rows: Sequence[Subscription]) -> dict[int, tuple[str, int, str, int]]:
-    """At one instant: the cursor, how many are on their way, the lowest of these, PostgreSQL's clock."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """The cursor, how many are on their way and how many wait, the lowest of these, PostgreSQL's clock."""
+
+    position: str
+    outstanding: int
+    waiting: int
+    lowest: str
+    now: int
+
+
+def _standing(rows: Sequence[Subscription]) -> dict[int, _Standing]:
+    """At one instant."""
     with connection.cursor() as sql:
         sql.execute(_STANDING, [[row.pk for row in rows]])
-        return {id: (position, count, lowest, now) for id, position, count, lowest, now in sql.fetchall()}
+        return {id: _Standing(*standing) for id, *standing in sql.fetchall()}
 
 
-def _lag(
-    row: Subscription, position: str, count: int, lowest: str, now: int, most: int, seconds: float
-) -> Lag:
-    above = counting.count(row.channel.channel, position, most=most, seconds=seconds)
-    return reckon(above, count, lowest, now, is_filtered=row.filter is not None)
+def _lag(row: Subscription, here: _Standing, most: int, seconds: float) -> Lag:
+    above = counting.count(row.channel.channel, here.position, most=most, seconds=seconds)
+    is_filtered = row.filter is not None
+    return reckon(above, here.outstanding, here.waiting, here.lowest, here.now, is_filtered=is_filtered)

@@ -112,4 +112,4 @@ def _lag(row: Watched, above: Count) -> Lag:
     # The cursor may have gone on since that was counted.
     first = max(above.first, row.position) if above.first else ""
     counted = replace(above, first=first)
-    return lag.reckon(counted, row.outstanding, row.lowest, row.now, is_filtered=row.is_filtered)
+    return lag.reckon(counted, row.outstanding, row.waiting, row.lowest, row.now, is_filtered=row.is_filtered)

@@ -11,7 +11,9 @@ from django.db.models import Q
 from channels_app.models import Channel
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.delivering import settings
+from relaycore.delivering.holding import KEY_CHARS
 from relaycore.delivering.leasing import State as DeliveryState
+from relaycore.policy import MAX_FIELD_LENGTH
 from relaycore.position import POSITION_CHARS, START
 
 # A part of an address that is one or two dots is folded by clients.
@@ -47,6 +49,7 @@ class Subscription(models.Model):
 
         NONE = settings.NO_ORDER, "none"
         CHANNEL = settings.BY_CHANNEL, "channel"
+        FIELD = settings.BY_FIELD, "field"
 
     class Scope(models.TextChoices):
         """What a filter looks at."""
@@ -63,6 +66,13 @@ class Subscription(models.Model):
     filter = models.JSONField(null=True, blank=True, help_text="Empty: every message.")
     filter_scope = models.CharField(max_length=10, choices=Scope, default=Scope.BODY)
     order = models.CharField(max_length=8, choices=Order, default=Order.NONE)
+    order_field = models.CharField(
+        max_length=MAX_FIELD_LENGTH,
+        blank=True,
+        default="",
+        db_default="",
+        help_text='With the order "field": for each value of it one after another.',
+    )
     delay_seconds = models.PositiveIntegerField(
         default=0,
         validators=[MaxValueValidator(settings.MOST_DELAY_SECONDS)],
@@ -93,6 +103,8 @@ class Subscription(models.Model):
     generation = models.PositiveBigIntegerField(default=1, editable=False)
     # Another one with each change of what stands above the cursor's columns.
     revision = models.PositiveBigIntegerField(default=1, db_default=1, editable=False)
+    # By which filters what waits was chosen: `relaycore.delivering.holding.Earlier`. None: by this one.
+    earlier_filters = models.JSONField(null=True, editable=False)
     # What is known of what retention has deleted: `relaycore.delivering.skipping.Noted`.
     noted_upto = models.CharField(max_length=POSITION_CHARS, blank=True, default="", editable=False)
     noted_messages = models.PositiveBigIntegerField(default=0, editable=False)
@@ -106,6 +118,11 @@ class Subscription(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def order_as_json(self) -> str | dict[str, str]:
+        """As it is given: "none", "channel", or by which field."""
+        return {"field": self.order_field} if self.order == self.Order.FIELD else self.order
 
     @property
     def tag(self) -> str:
@@ -124,6 +141,7 @@ class Delivery(models.Model):
     state = models.CharField(max_length=8, choices=[(state.value, state.value) for state in DeliveryState])
     attempt = models.PositiveIntegerField(default=0)
     before = models.PositiveIntegerField(default=0)
+    key = models.CharField(max_length=KEY_CHARS, blank=True, default="", db_default="")
     due_at = models.BigIntegerField(default=0)
     deadline_at = models.BigIntegerField(default=0)
     why = models.TextField(blank=True, default="")
@@ -148,10 +166,35 @@ class Delivery(models.Model):
                 condition=Q(state=DeliveryState.DEAD.value),
                 name="deliveries_dead",
             ),
+            models.Index(
+                fields=["subscription", "key", "position"],
+                condition=~Q(state=DeliveryState.DEAD.value) & ~Q(key=""),
+                name="deliveries_of_a_key",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.subscription_id} {self.position}"
+
+
+class HeldBack(models.Model):
+    """What waits behind another message of its key: `relaycore.delivering.holding.Held`."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="held_back")
+    key = models.CharField(max_length=KEY_CHARS)
+    above = models.CharField(max_length=POSITION_CHARS)
+    upto = models.CharField(max_length=POSITION_CHARS)
+    messages = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "held_back"
+        verbose_name_plural = "held back"
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["subscription", "key"], name="one_row_of_a_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.key}"
 
 
 class Undelivered(models.Model):
@@ -161,7 +204,7 @@ class Undelivered(models.Model):
         """Why."""
 
         RETENTION = "retention", "deleted by retention before it was handed out"
-        EXPIRED = "expired", "deleted by retention while it was on its way, or dead"
+        EXPIRED = "expired", "deleted by retention while it was on its way, waited for its turn, or was dead"
         SOUGHT = "seek", "the cursor was moved past it"
         SKIPPED = "skip", "somebody skipped it"
         DROPPED = "drop", "somebody dropped the dead letter"
@@ -197,7 +240,12 @@ class SubscriptionCounts(models.Model):
     )
     handed_out = models.PositiveBigIntegerField(default=0)
     done = models.PositiveBigIntegerField(default=0)
+    nacked = models.PositiveBigIntegerField(default=0, db_default=0)
     uncounted = models.PositiveBigIntegerField(default=0)
+    # When that was last.
+    handed_out_at = models.DateTimeField(null=True)
+    done_at = models.DateTimeField(null=True)
+    nacked_at = models.DateTimeField(null=True)
 
     class Meta:
         db_table = "subscription_counts"
@@ -205,6 +253,27 @@ class SubscriptionCounts(models.Model):
 
     def __str__(self) -> str:
         return str(self.subscription_id)
+
+
+class SubscriptionMinute(models.Model):
+    """The same within one minute of PostgreSQL's clock (`subscribers_app.pulling.sums`)."""
+
+    pk = models.CompositePrimaryKey("subscription_id", "is_odd")
+    subscription = models.ForeignKey(
+        Subscription, models.CASCADE, related_name="minutes", db_constraint=False, db_index=False
+    )
+    is_odd = models.BooleanField()
+    minute = models.BigIntegerField(help_text="Since 1970.")
+    handed_out = models.PositiveBigIntegerField()
+    done = models.PositiveBigIntegerField()
+    nacked = models.PositiveBigIntegerField()
+    uncounted = models.PositiveBigIntegerField()
+
+    class Meta:
+        db_table = "subscription_minutes"
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.minute}"
 
 
 class SubscriptionsMark(models.Model):

@@ -3,7 +3,8 @@
 The row is the truth. Whoever hands out remembers it for a moment (`remembering`), and looks at it again when
 it has changed; where the cursor stands is asked each time.
 
-Mode, channel and name never change: a cursor on another channel is another subscription.
+Mode, channel and name never change: a cursor on another channel is another subscription. Nor does an order by
+a field: what waits would have to be put into another order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,13 +28,16 @@ from relaycore.errors import (
     SubscriptionExists,
     SubscriptionUnknown,
 )
-from subscribers_app import filters, seeking, starting
+from subscribers_app import filters, ordering, seeking, starting
 from subscribers_app.models import Subscription
+from subscribers_app.pulling import holding
 
-LEASE_ONLY = ("ack_deadline_seconds", "max_deliveries", "max_outstanding", "order")
+LEASE_ONLY = ("ack_deadline_seconds", "max_deliveries", "max_outstanding", "order", "order_field")
 """What has no meaning where nothing is leased."""
 
 SETTINGS = ("filter", "filter_scope", "delay_seconds", *LEASE_ONLY)
+
+_CHANGED = ("revision", "earlier_filters", "fetched", "generation", "updated_at")
 
 
 class Settings(TypedDict, total=False):
@@ -43,6 +47,7 @@ class Settings(TypedDict, total=False):
     filter_scope: str
     delay_seconds: int
     order: str
+    order_field: str
     ack_deadline_seconds: int
     max_deliveries: int | None
     max_outstanding: int
@@ -98,7 +103,9 @@ def begin(row: Subscription, start: Start) -> None:
 
 
 def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Settings]) -> Subscription:
-    """Change settings; the row. A filter holds for what is above the cursor, which goes on record.
+    """Change settings, from now on; the row. Whoever hands out by those of before learns these first.
+
+    A filter holds for what is above the cursor, which goes on record. In mode `cursor` it is a seek to there.
 
     tags: one of them is that of the settings when this was decided
 
@@ -110,13 +117,18 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
     with transaction.atomic():
         row = locked(name)
         require_unchanged(row, tags)
+        ordering.require_for_good(row, wanted.get("order"), wanted.get("order_field"))
+        chosen = row.filter, row.filter_scope
         _set(row, wanted)
         row.revision += 1
+        if chosen != (row.filter, row.filter_scope):
+            with connection.cursor() as sql:
+                ordering.keep(row, chosen, holding.all_of(sql, row.pk))
         if row.mode == Subscription.Mode.CURSOR and wanted.keys() & {"filter", "filter_scope"}:
             cursor = Cursor(row.position, row.fetched, row.generation).choose_anew()
             row.fetched, row.generation = cursor.fetched, cursor.generation
         row.updated_at = ClockTimestamp()
-        row.save(update_fields=[*wanted, "revision", "fetched", "generation", "updated_at"])
+        row.save(update_fields=[*wanted, *_CHANGED])
         audit.record("subscription changed", [name], from_position=row.position, **wanted)
     row.refresh_from_db()
     return row
@@ -251,6 +263,7 @@ def _set(row: Subscription, wanted: Settings) -> None:
     except ValidationError as exc:
         said = [f"{column}: {' '.join(texts)}" for column, texts in exc.message_dict.items()]
         raise BadSubscription(" ".join(said)) from exc
+    ordering.check(row)
     filters.check(row.filter, row.filter_scope)
 
 
@@ -258,6 +271,8 @@ def _require_of_a_cursor(wanted: Settings) -> None:
     given = {column: value for column, value in wanted.items() if column in LEASE_ONLY}
     if given.get("order") == Subscription.Order.NONE:
         del given["order"]
+    if not given.get("order_field", ""):
+        given.pop("order_field", None)
     if given:
         raise BadSubscription(
             f'{", ".join(given)}: Only a subscription of the mode "lease" has that. In the mode "cursor" '

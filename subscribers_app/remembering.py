@@ -8,12 +8,21 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from relaybase.postgres.remembering import Remembering
+from relaycore.delivering.holding import Earlier
 from relaycore.delivering.settings import Settings
+from subscribers_app import ordering
 from subscribers_app.models import Subscription, SubscriptionsMark
 
 _COLUMNS = (
     *("id", "name", "channel__channel", "mode", "state", "filter", "filter_scope", "order", "delay_seconds"),
-    *("ack_deadline_seconds", "max_deliveries", "max_outstanding", "revision"),
+    *(
+        "ack_deadline_seconds",
+        "max_deliveries",
+        "max_outstanding",
+        "revision",
+        "order_field",
+        "earlier_filters",
+    ),
 )
 
 
@@ -22,6 +31,8 @@ class KnownSubscription:
     """A subscription as it is set.
 
     filter:   as it was given; None: every message
+    order_field:     by the value of which messages are in order; empty: they are not
+    earlier_filters: by which was chosen what waits for its turn; each with its scope
     revision: of these settings. What is remembered may be up to a second old; whoever locks the row sees it
     """
 
@@ -35,6 +46,8 @@ class KnownSubscription:
     delay_ms: int
     settings: Settings
     revision: int
+    order_field: str
+    earlier_filters: list[Earlier[ordering.Filter]]
 
 
 class RememberedSubscriptions(Remembering[str, KnownSubscription]):
@@ -84,4 +97,6 @@ def _known(row: dict[str, Any]) -> KnownSubscription:
             is_ordered=row["order"] == Subscription.Order.CHANNEL,
         ),
         row["revision"],
+        row["order_field"],
+        ordering.of(row["earlier_filters"]),
     )

@@ -19,7 +19,7 @@ from relaycore.delivering.skipping import skip
 from relaycore.errors import SubscriptionUnknown
 from subscribers_app import lag, starting
 from subscribers_app.models import Delivery, Subscription
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ class Sought:
 
     messages: so many lie between: they are handed out again, or are not handed out at all
     is_exact: or more, or fewer
+    let_go:   back: so many that are on their way below that place are not handed out any more
     """
 
     origin: str
     to: str
     messages: int
     is_exact: bool
+    let_go: int = 0
 
 
 def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
@@ -53,8 +55,7 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
     to = starting.resolve(channel, start)
     between = lag.between(row, min(row.position, to), max(row.position, to))
     if dry_run:
-        dropped = on_their_way(row.pk, to).count if to > row.position else 0
-        return Sought(row.position, to, between.messages + dropped, between.is_exact)
+        return _sought(row.position, to, on_their_way(row.pk, to), between.messages, between.is_exact)
     gone = counting.deleted(channel)
     with transaction.atomic(), connection.cursor() as sql:
         standing = ledger.lock(sql, [row.pk]).get(row.pk)
@@ -71,16 +72,25 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
             ledger.write_undelivered(sql, row.pk, "seek", lost.after, lost.upto, lost.messages)
         ledger.delete_on_their_way(sql, row.pk)
         ledger.write_cursors(sql, [(row.pk, standing.cursor.seek(to))])
-        messages = between.messages + (dropped_rows.count if to > at else 0)
-        audit.record("subscription sought", [name], origin=at, to=to, messages=messages)
-    return Sought(at, to, messages, between.is_exact and at == row.position)
+        is_exact = between.is_exact and at == row.position
+        sought = _sought(at, to, dropped_rows, between.messages, is_exact)
+        audit.record("subscription sought", [name], origin=at, to=to, messages=sought.messages)
+    return sought
+
+
+def _sought(origin: str, to: str, dropped: OnTheirWay, between: int, is_exact: bool) -> Sought:
+    if to > origin:
+        return Sought(origin, to, between + dropped.count, is_exact)
+    return Sought(origin, to, between, is_exact, dropped.count)
 
 
 def on_their_way(id: int, to: str) -> OnTheirWay:
-    """The deliveries up to there."""
+    """The deliveries up to there, and what waits."""
     found = (
         Delivery.objects.filter(subscription=id, position__lte=to)
         .exclude(state=State.DEAD)
         .aggregate(count=Count("pk"), lowest=Min("position"), highest=Max("position"))
     )
-    return OnTheirWay(found["count"], found["lowest"] or "", found["highest"] or "")
+    rows = OnTheirWay.of(found["count"], found["lowest"] or "", found["highest"] or "")
+    with connection.cursor() as sql:
+        return rows.and_waiting(holding.all_of(sql, id), to)

@@ -21,9 +21,10 @@ LATELY_SECONDS: Final = 3600
 
 _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
-       way.messages, way.lowest, dead.messages,
+       way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''), dead.messages,
        greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))::float8,
-       coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.uncounted, 0), {NOW_MS}
+       coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.nacked, 0), coalesce(k.uncounted, 0),
+       extract(epoch FROM clock_timestamp() - greatest(k.done_at, k.nacked_at))::float8, {NOW_MS}
 FROM subscriptions AS s
 JOIN channels AS c ON c.id = s.channel_id
 LEFT JOIN subscription_counts AS k ON k.subscription_id = s.id
@@ -33,6 +34,11 @@ CROSS JOIN LATERAL (
         ORDER BY position LIMIT {MOST_ROWS}
     ) AS few
 ) AS way
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(messages), 0)::bigint AS messages, min(above) AS above FROM (
+        SELECT messages, above FROM held_back WHERE subscription_id = s.id LIMIT {MOST_ROWS}
+    ) AS few
+) AS held
 CROSS JOIN LATERAL (
     SELECT count(*) AS messages FROM (
         SELECT FROM deliveries WHERE subscription_id = s.id AND state = 'dead' LIMIT {MOST_ROWS}
@@ -57,10 +63,12 @@ GROUP BY s.id, few.cause
 class Watched:
     """A subscription.
 
-    outstanding:  messages on their way; `lowest` is the position of the first of them, "" of none
+    outstanding:  messages on their way
+    waiting:      messages that wait for their turn; `lowest`: where the first of all these stands, "" of none
     dead:         dead letters
     idle_seconds: since somebody asked for messages, or since it was made
-    handed_out, done, uncounted: `pulling.counting`
+    handed_out, done, nacked, uncounted: `pulling.counting`
+    answered_seconds: since a reader confirmed a message, or gave one back; None: none ever did
     now:          PostgreSQL's clock, ms since 1970
     """
 
@@ -72,12 +80,15 @@ class Watched:
     delay_seconds: int
     position: str
     outstanding: int
+    waiting: int
     lowest: str
     dead: int
     idle_seconds: float
     handed_out: int
     done: int
+    nacked: int
     uncounted: int
+    answered_seconds: float | None
     now: int
 
 

@@ -30,6 +30,7 @@ SHOWN = (
     "partition",
     "heard_since",
     "complete_since",
+    "watching",
     "stored",
     "minute",
     "hour",
@@ -189,6 +190,12 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """As a word."""
         return str(channel.policy)
 
+    @admin.display(description="watching live")
+    def watching(self, channel: Any) -> str:
+        """How many, in all processes."""
+        count = channel.known.watching
+        return "unknown: Redis does not answer" if count is None else f"{count:,}"
+
     @admin.display(description="messages stored")
     def stored(self, channel: Any) -> str:
         """As the writers count."""
@@ -198,7 +205,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Start the channel, or change what was changed in the form."""
         if not change:
-            flags = {name: getattr(obj, name) for name in ("listen", "republish")}
+            flags = {name: getattr(obj, name) for name in ("listen", "republish", "public")}
             obj.pk = registration.start(obj.channel, obj.policy, obj.retention_seconds, **flags).pk
         elif changed := form.changed:
             seen = {name: form.was[name] for name in changed}

@@ -16,8 +16,7 @@ from channels_app.validators import content
 from relaycore.errors import BadPolicy
 from relaycore.policy import parse
 
-# Not `public`: nothing goes by it, and a box that does nothing misleads.
-SETTINGS: Final = ("listen", "deduplicate", "retention_seconds", "republish")
+SETTINGS: Final = ("listen", "deduplicate", "retention_seconds", "republish", "public")
 
 _KINDS: Final = (
     ("content", "content: the same text once"),

@@ -94,6 +94,9 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
     )
     open_gap = GapSchema(allow_null=True)
     listener = _Listener(allow_null=True)
+    watching = serializers.IntegerField(
+        allow_null=True, help_text="So many watch it live, a few seconds ago. null: Redis does not answer."
+    )
     messages_stored = serializers.IntegerField(allow_null=True, help_text="null: Redis does not answer.")
     last_message_at = serializers.DateTimeField(allow_null=True)
     recent = _Recent(

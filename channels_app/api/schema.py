@@ -46,6 +46,7 @@ _CHANNEL = OpenApiExample(
             "epoch": 3,
             "since": "2026-11-21T11:58:00.000000Z",
         },
+        "watching": 2,
         "messages_stored": 123456,
         "last_message_at": "2026-11-21T12:34:56.789000Z",
         "recent": {

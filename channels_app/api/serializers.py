@@ -127,6 +127,7 @@ class Rows:
                 "epoch": lease.epoch,
                 "since": lease.claimed_at,
             },
+            "watching": report.watching,
             "messages_stored": report.stored.messages,
             "last_message_at": report.stored.last_at,
             "recent": report.recent and _recent(report.recent),

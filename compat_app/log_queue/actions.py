@@ -7,6 +7,7 @@ from typing import Any, Final
 from access_app.actor import Actor
 from compat_app.log_queue import registering, standing
 from compat_app.log_queue.asked import Said
+from compat_app.log_queue.counting import counts
 from compat_app.log_queue.failures import NO_TOPIC, Failure
 from compat_app.log_queue.reader import IsGone, Reader
 from compat_app.log_queue.readers import readers
@@ -118,7 +119,7 @@ async def produce(call: Call) -> Answer:
         raise
     way_in.count(known, call.producer, taken)
     if client is not None:
-        await in_a_thread(call.actor, lambda: registering.count_produced(client))
+        await counts().produced(client)
     return {}
 
 
@@ -126,6 +127,7 @@ async def client_size(call: Call) -> Answer:
     """How many messages a program has produced, by what it calls itself."""
     if (client := call.said.client()) is None:
         raise Failure("prod_client must be given.")
+    await counts().settle()
     return {"count": await in_a_thread(call.actor, lambda: registering.produced(client))}
 
 

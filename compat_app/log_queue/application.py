@@ -15,6 +15,7 @@ from access_app.actor import Actor
 from access_app.remembering import Holder, Remembered
 from compat_app.log_queue import asked
 from compat_app.log_queue.actions import NO_ROOM, ROUTES, Call, Work, topics
+from compat_app.log_queue.counting import PARTING_SECONDS, counts
 from compat_app.log_queue.failures import Failure, text_of
 from messages_app.publishing.door import door
 from messages_app.publishing.taking import Producer
@@ -24,7 +25,7 @@ from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.details import NOT_VALID
 from relaybase.http.hot import Answer, Request, Trace, plain
 from relaybase.http.hot.answers import AnswerWriter
-from relaycore.errors import NotTaken
+from relaycore.errors import Disconnected, NotTaken
 from relaycore.publishing.parsing import MOST_BYTES
 from relaycore.publishing.queue import Share
 
@@ -77,6 +78,9 @@ class LogQueue:
             log.warning(OPEN, PREFIX)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
         path = plain.path_of(scope) if scope["type"] == "http" else ""
         if path != PREFIX and not path.startswith(PREFIX + "/"):
             await self._otherwise(scope, receive, send)
@@ -150,6 +154,17 @@ class LogQueue:
         if holder is None:
             raise Failure(NOT_VALID)
         return holder
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """The life of the process, in which Django has no say. What it has counted is brought before it ends."""
+    while (event := (await receive())["type"]) != "lifespan.shutdown":
+        await send({"type": f"{event}.complete"})
+    try:
+        await counts().settle(PARTING_SECONDS)
+    except Disconnected:
+        log.warning("log queue: PostgreSQL does not answer, so not all that was produced is counted")
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def _body(request: Request, receive: Receive, share: Share, most: int) -> bytes:

@@ -92,16 +92,6 @@ def name_of(consumer: int) -> str:
     return f"queue.consumer.{consumer}"
 
 
-def count_produced(client: str) -> None:
-    """This program has produced one message more."""
-    with connection.cursor() as sql:
-        sql.execute(
-            "INSERT INTO queue_clients (name, messages) VALUES (%s, 1) "
-            "ON CONFLICT (name) DO UPDATE SET messages = queue_clients.messages + 1",
-            [client],
-        )
-
-
 def produced(client: str) -> int:
     """How many messages this program has produced."""
     return QueueClient.objects.filter(name=client).values_list(F("messages"), flat=True).first() or 0

@@ -29,12 +29,11 @@ Concurrency
 
 import contextlib
 import logging
-import queue
 import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Self
 
@@ -43,78 +42,17 @@ from django.conf import settings
 from leases_app import deployment, partitioning
 from messages_app.searching import archive
 from messages_app.searching.ear import Ear
+from messages_app.searching.feed import Feed, Told
 from relaybase import logs
 from relaycore.channels import partition_of
 from relaycore.errors import UnfitServer
-from relaycore.following.places import Cursor, Page
+from relaycore.following.places import Cursor
 from relaycore.following.reader import LOOK_SECONDS, Following
 from relaycore.layout import Layout
 
 log = logging.getLogger(__name__)
 
 _PARTING_SECONDS: Final = 2.0
-
-
-Told = Callable[[], object]
-"""Is called whenever there is something to take, in the thread of the reader, and under its lock."""
-
-
-class Feed:
-    """One subscriber. `take` may be called by one thread at a time."""
-
-    def __init__(self, reader: "Reader", cursor: Cursor, told: Told | None = None) -> None:
-        self._reader = reader
-        self._cursor = cursor
-        self._told = told
-        self._box: queue.SimpleQueue[Page | Exception] = queue.SimpleQueue()
-        self._has_failed = False
-
-    def take(self, seconds: float) -> Page | None:
-        """The next page; None if none comes within so many seconds.
-
-        Raises:
-            Disconnected: nobody knows up to where everything is stored, so nothing is read.
-            UnfitServer: everything is divided otherwise by now. This feed is of no use any more.
-            pymongo.errors.PyMongoError: MongoDB cannot answer.
-        """
-        try:
-            found = self._box.get(timeout=seconds)
-        except queue.Empty:
-            return None
-        if isinstance(found, Exception):
-            self._has_failed = False
-            raise found
-        self._reader.make_room(self._cursor)
-        return found
-
-    def ask(self) -> int:
-        """Have it looked now: all that is stored by now says a page at the tail, of this turn or later."""
-        return self._reader.ask(self._cursor)
-
-    def put(self, page: Page) -> None:
-        """Hand it out. For the reader."""
-        self._put(page)
-
-    def fail(self, error: Exception) -> None:
-        """Tell the subscriber, once for each time that it asks. For the reader."""
-        if not self._has_failed:
-            self._has_failed = True
-            self._put(error)
-
-    def _put(self, found: Page | Exception) -> None:
-        self._box.put(found)
-        if self._told is not None:
-            self._told()
-
-    def close(self) -> None:
-        """It wants nothing any more."""
-        self._reader.leave(self._cursor)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
 
 class Follower:
@@ -195,10 +133,7 @@ class Reader:
         return first
 
     def join(self, channel: str | None, after: str, told: Told | None = None) -> Feed | None:
-        """One more; None if the last one has left, and this reader has come to its end.
-
-        None, too, if this reader is of no use any more: another one may be.
-        """
+        """One more; None if the last one has left, or this reader is of no use any more."""
         with self._lock:
             is_over = self._is_closed or self._is_unfit
             joined = None if is_over else self._add(channel, after, told)
@@ -227,6 +162,11 @@ class Reader:
             turn = self._following.ask(cursor)
         self._wake()
         return turn
+
+    def handed(self, feeds: Sequence[Feed]) -> list[tuple[str, int]]:
+        """Of each, all at one instant: below this nothing comes, but so much is there to be taken."""
+        with self._lock:
+            return [(self._following.below(feed.cursor), feed.waiting) for feed in feeds]
 
     def close(self) -> None:
         """End."""

@@ -12,6 +12,11 @@ only if more waits than uvicorn lets wait, or something does after the end of an
 is what the other side has confirmed, where the kernel says that: its buffer empties by leaps, seconds apart
 if the client is slow.
 
+The head of an answer goes out with the first piece of its body: `HeadFirst`.
+
+An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
+broken off, and is told when the server is about to stop.
+
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
 
@@ -19,10 +24,12 @@ import array
 import asyncio
 import fcntl
 import termios
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from relaybase.http import websockets
 from relaybase.http.bodies import PAUSE_SECONDS
 from relaybase.http.crowd import Crowd, Place
 
@@ -35,11 +42,67 @@ WAITING: Final = Crowd(512, 256)
 """Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
 
 
+_EXTENSION: Final = "relay.connection"
+
+
+def connection_of(scope: Mapping[str, Any]) -> "Connection | None":
+    """The connection of a request; None: it came in another way, as in tests."""
+    found: Connection | None = scope.get("extensions", {}).get(_EXTENSION)
+    return found
+
+
+class HeadFirst:
+    """In place of the transport, for one request of uvicorn's (`cycle`), until the head of its answer is out.
+
+    uvicorn writes head and body apart, and uvloop sends each as soon as it is written: two packets, for which
+    the client is woken twice. So the head waits for the first piece of the body; where that does not come at
+    once, as with a stream that has nothing to say yet, until the event loop comes by next.
+    """
+
+    def __init__(self, cycle: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._cycle = cycle
+        self._transport: Any = cycle.transport
+        self._loop = loop
+        self._head: bytes | None = None
+        self._later: asyncio.Handle | None = None
+
+    def write(self, data: bytes) -> None:
+        """First the head, then what follows."""
+        if self._head is None:
+            self._head = data
+            self._later = self._loop.call_soon(self.go)
+        elif self._leave():
+            self._transport.writelines((self._head, data))
+
+    def close(self) -> None:
+        """After all that was written has gone out."""
+        self.go()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """As of the transport."""
+        return bool(self._transport.is_closing())
+
+    def go(self) -> None:
+        """Nothing has followed, or will."""
+        if self._leave() and self._head is not None:
+            self._transport.write(self._head)
+
+    def _leave(self) -> bool:
+        """From now on the request has the transport itself. Whether anything can be written."""
+        if self._cycle.transport is self:
+            self._cycle.transport = self._transport
+        if self._later is not None:
+            self._later.cancel()
+        return not self._transport.is_closing()
+
+
 class Connection(HttpToolsProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.ws_protocol_class = websockets.Connection
         self._place: Place | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
@@ -47,6 +110,8 @@ class Connection(HttpToolsProtocol):
         self._look_later: asyncio.TimerHandle | None = None
         self._left, self._since = 0, 0.0
         """Bytes of answers that have not gone out, and since when they are not fewer."""
+        self.on_stop: Callable[[], object] | None = None
+        """Is called when the server is about to stop, while an answer is under way."""
 
     def connection_made(self, transport: Any) -> None:
         """It is there, and nothing has been asked."""
@@ -56,9 +121,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is not there any more."""
         self._go_on()
-        if self._look_later is not None:
-            self._look_later.cancel()
-            self._look_later = None
+        self._look_no_more()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -76,7 +139,17 @@ class Connection(HttpToolsProtocol):
         """A request has begun."""
         self._is_in_body = True
         self._go_on()
+        scope: dict[str, Any] = cast(Any, self.scope)
+        scope.setdefault("extensions", {})[_EXTENSION] = self
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = HeadFirst(self.cycle, self.loop)  # type: ignore[assignment]
+
+    def handle_websocket_upgrade(self) -> None:
+        """From now on it is somebody else's, and so is what waits to go out."""
+        self._look_no_more()
+        super().handle_websocket_upgrade()
 
     def on_message_complete(self) -> None:
         """All of it has come."""
@@ -85,11 +158,24 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """It is answered. What is on its way of its body is passed over, for as long as a head may take."""
+        head: Any = self.cycle.transport
+        if self.cycle.response_complete and isinstance(head, HeadFirst):
+            head.go()
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
             self._watch()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._wait()
+
+    def shutdown(self) -> None:
+        """The server is about to stop."""
+        super().shutdown()
+        if self.on_stop is not None:
+            self.on_stop()
+
+    def break_off(self) -> None:
+        """At once, without what has not been sent: a client that takes nothing would hold it open."""
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         """More of an answer waits than is let wait."""
@@ -115,6 +201,11 @@ class Connection(HttpToolsProtocol):
             self.transport.abort()
             return
         self._look_later = self.loop.call_later(self._since + PAUSE_SECONDS - now, self._look)
+
+    def _look_no_more(self) -> None:
+        if self._look_later is not None:
+            self._look_later.cancel()
+            self._look_later = None
 
     def _waiting(self) -> int:
         """Bytes of answers that have not gone out: here, and in the kernel if it says so."""

@@ -36,6 +36,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadGrants: (400, "bad-grants"),
     errors.BadFilter: (400, "bad-filter"),
     errors.BadEntry: (400, "bad-entry"),
+    errors.BadEventId: (400, "bad-event-id"),
     errors.BadSubscription: (400, "bad-subscription"),
     errors.ChannelUnknown: (404, "channel-unknown"),
     errors.SubscriptionUnknown: (404, "subscription-unknown"),
@@ -57,6 +58,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.Disconnected: (503, "server-away"),
     errors.NotTaken: (503, "not-taken"),
     errors.NotGiven: (503, "not-given"),
+    errors.TooManyWatch: (503, "too-many-watch"),
     errors.UnfitServer: (503, "unfit"),
 }
 """The status, and what the `type` ends with."""

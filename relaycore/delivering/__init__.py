@@ -9,7 +9,7 @@ The promise
     Every message that is stored above the start of a subscription, and that its filter takes, is handed out
     until it is done, or stands on record as undelivered, with the reason. Nothing is skipped by a crash of
     anybody at any instant. A message may be handed out more than once: after a deadline, after a fault, after
-    a seek. It has the same id each time.
+    a seek. It has the same id each time. How long a record stays is decided by `forgetting`.
 
 Two modes
     ``cursor``: one reader at a time. `fetch` gives what is above the cursor, and gives it again until
@@ -42,12 +42,20 @@ A delivery
     somebody else has leased the message, however late it is: the work was done. So it holds for one that has
     died of its last deadline, too.
 
+Order by a field
+    Of each value one message at a time is on its way. Those that come meanwhile wait behind it (`holding`):
+    they are below the cursor, and all of a value have one row together, which says between which positions
+    they stand. So a value whose message fails is *parked*, and the others flow. Nobody is told of what waits:
+    the next `fetch` reads the channel again, from where that row says, and leases what comes next.
+
 Rules without which something is lost or done twice
-    1.  Below the cursor everything is done or has a row. So rows are made in the step that moves the cursor.
+    1.  Below the cursor everything is done, has a row, or waits by the row of its key. So rows are made in
+        the step that moves the cursor.
     2.  A subscription has a generation. Seek raises it and deletes what is on its way. Tokens and commits
         carry it, so none from before a seek undoes it. What was on its way and is not come by again is on
         record (`seeking`). Above the cursor no row is on its way: what comes as new is not redriven.
-    3.  A commit goes forward, and not past what was fetched: what nobody was given is not done.
+    3.  A commit goes forward, and not past what was fetched: what nobody was given is not done. What a client
+        says with a `fetch` holds before it is fetched, or nothing is: a fetch cannot commit what it brings.
     4.  A token names its attempt: of two who had the same message, the one who has it now decides. So no
         attempt comes twice in a generation, not even after a redrive.
     5.  Nobody is answered before all of it is committed. If that is not known, what was read ahead is let go.
@@ -58,6 +66,15 @@ Rules without which something is lost or done twice
     9.  What a subscription is set to has a revision. What was read ahead is handed out only under the one
         by which it was chosen. In mode `cursor` another filter is a seek to where the cursor stands. What
         has a row stays; a seek back comes by what the filter takes by then.
-    10. Times are PostgreSQL's alone, in milliseconds. Its clock may fall back: what is due later than its
+    10. By a field nothing new is leased while something of its key is on its way or waits. Of what is on its
+        way the lowest of a key comes again, and what waits is leased once nothing is.
+    11. What was read again counts only if nobody has gone on with the key since, and only as far as it was
+        read. What is missing there is looked for after it was read, and is on record.
+    12. A key of which something waits counts as on its way (rule 6) while nothing else of it is.
+    13. Seek deletes what waits, and puts on record what of it is not come by again. A dead letter that waits
+        to come as new is not redriven.
+    14. What waits was chosen by what the subscription was set to when the cursor passed it, in this
+        generation. That is kept for as long as something waits by it.
+    15. Times are PostgreSQL's alone, in milliseconds. Its clock may fall back: what is due later than its
         longest possible delay is due.
 """

@@ -4,10 +4,11 @@ Whoever calls writes all of it in the transaction that holds the lock, and answe
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, comes_again, lease
+from relaycore.delivering.holding import Held, Reread, is_read
+from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, comes_again, goes_on, lease
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted, Skip, skip
 from relaycore.storing.expiring import Expired
@@ -45,9 +46,13 @@ class Handed:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Nothing is to be written: these are to be handed out once more, and have to be read first."""
+    """Nothing is to be written: these are to be handed out once more, and have to be read first.
+
+    open: with these keys somebody is to go on: what comes next for them has to be read first
+    """
 
     rows: Sequence[Delivery]
+    open: Sequence[Held] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +81,29 @@ def lease_next(
     now: int,
     expired: Expired,
     read: Mapping[bytes, bool],
+    reread: Mapping[str, Reread] | None = None,
 ) -> Handed | Unread | Outdated | None:
     """Mode `lease`: at most so many messages. None: as above.
 
     find: the rows, if they are needed
     read: by id, whether a message that was handed out before was there, just now. What was not looked for
           is not handed out once more: an attempt counts only for what can be shown
+    reread: by key, what was read to go on with those that are open
     """
     begun = _begin(standing, ahead, expired)
     if not isinstance(begun, Handed) or not begun.is_active:
         return begun
     rows = find()
     again = comes_again(settings, rows, most)
-    if unread := [row for row in again if row.id not in read]:
-        return Unread(unread)
+    opened = tuple(held for held in goes_on(settings, rows, most) if not is_read(held, reread or {}))
+    if (unread := [row for row in again if row.id not in read]) or opened:
+        return Unread(unread, opened)
     lost = [row for row in again if not read[row.id]]
     # If the lowest is lost, which is the lowest then is not known: in order the next look finds out.
     rest = [row for row in rows.due if row.has_spent(settings) or read.get(row.id)]
-    rows = Rows(rest, rows.outstanding - len(lost), rows.lowest)
-    leased = lease(settings, standing.cursor, rows, ahead, most, now)
+    outstanding = rows.outstanding - len([row for row in lost if not row.key])
+    rows = replace(rows, due=rest, outstanding=outstanding)
+    leased = lease(settings, standing.cursor, rows, ahead, most, now, reread)
     return Handed(leased.cursor, begun.noted, begun.missed, leased, lost)
 
 

@@ -1,11 +1,12 @@
 """Leased messages: who is given which, what becomes of them, and when they are due again."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Held, Missed, Reread, Waiting
 from relaycore.delivering.settings import MOST_DEADLINE_SECONDS, MOST_DELAY_SECONDS, Settings
 
 FIRST_WAIT_MS: Final = 1000
@@ -37,6 +38,7 @@ class Delivery:
     deadline_at: leased: until then nobody else is given it
     why:         dead: why
     before:      so many of the attempts were before it was redriven last, and count no more
+    key:         of the message, where there is an order by a field (`holding`); empty: none
     """
 
     position: str
@@ -47,6 +49,7 @@ class Delivery:
     deadline_at: int = 0
     why: str = ""
     before: int = 0
+    key: str = ""
 
     def is_due(self, now: int) -> bool:
         """Whether somebody may be given it, or it has died."""
@@ -113,6 +116,7 @@ class Ahead:
     messages:   position and id of those that are, in order; mode `cursor`: none is named
     generation: of the cursor by which it was read
     revision:   of what the subscription was set to, by which it was chosen
+    keys:       of each message, in an order by a field; empty: there is no such order
     """
 
     above: str
@@ -120,20 +124,28 @@ class Ahead:
     messages: Sequence[tuple[str, bytes]]
     generation: int
     revision: int = 1
+    keys: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows of a subscription, as they stand, locked.
 
-    due:         of those that may be leased or have died the lowest, at least as many as are wanted
-    outstanding: how many are on their way, the due ones included
+    due:         of those that may be leased or have died the lowest, at least as many as are wanted; of each
+                 key the lowest that is on its way alone (`first_of_each_key`)
+    outstanding: how many are on their way, the due ones included, and how many keys are open
     lowest:      the lowest position of these; empty if there is none
+    busy:        those keys of which something is on its way; of `Ahead.keys` at least
+    held:        what waits, by key; of `Ahead.keys` at least
+    open:        of what waits behind nothing the lowest, at least as many as are wanted
     """
 
     due: Sequence[Delivery] = ()
     outstanding: int = 0
     lowest: str = ""
+    busy: Collection[str] = ()
+    held: Mapping[str, Held] = field(default_factory=dict)
+    open: Sequence[Held] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +157,9 @@ class Leased:
     new:     get one
     dead:    have died: the row stays
     is_full: more is not handed out, since too much is on its way, or in order what is before it is
+    held:    waits from then on, by key
+    free:    keys of which nothing waits any more
+    missed:  goes on record: retention may have deleted it while it waited
     """
 
     cursor: Cursor
@@ -152,6 +167,28 @@ class Leased:
     new: Sequence[Delivery] = ()
     dead: Sequence[Delivery] = ()
     is_full: bool = False
+    held: Sequence[Held] = ()
+    free: Sequence[str] = ()
+    missed: Sequence[Missed] = ()
+
+    @property
+    def has_only_moved(self) -> bool:
+        """Whether nothing is handed out, and there may be something nevertheless: what waits has changed."""
+        return not (self.again or self.new) and bool(self.held or self.free)
+
+
+def first_of_each_key(rows: Iterable[Delivery]) -> list[Delivery]:
+    """Of what is on its way, in the order of positions, what is not behind another one of its key.
+
+    A redriven dead letter may stand below one that was leased meanwhile.
+    """
+    seen = set[str]()
+    firsts = []
+    for row in rows:
+        if not row.key or row.key not in seen:
+            firsts.append(row)
+        seen.add(row.key)
+    return firsts
 
 
 def comes_again(settings: Settings, rows: Rows, most: int) -> list[Delivery]:
@@ -162,31 +199,49 @@ def comes_again(settings: Settings, rows: Rows, most: int) -> list[Delivery]:
     return due[:most]
 
 
-def lease(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead | None, most: int, now: int) -> Leased:
-    """Give somebody at most so many messages: first what is due again, then what is new.
+def goes_on(settings: Settings, rows: Rows, most: int) -> Sequence[Held]:
+    """Those keys with which `lease` goes on, beside what comes again."""
+    return rows.open[: most - len(comes_again(settings, rows, most))]
 
-    ahead: is used only if it begins where the cursor stands, in its generation
+
+def lease(
+    settings: Settings,
+    cursor: Cursor,
+    rows: Rows,
+    ahead: Ahead | None,
+    most: int,
+    now: int,
+    reread: Mapping[str, Reread] | None = None,
+) -> Leased:
+    """Give somebody at most so many messages: first what is due again, then what waits, then what is new.
+
+    ahead:  is used only if it begins where the cursor stands, in its generation
+    reread: by key, what was read to go on with those that are open; with others nobody goes on
     """
     spent = [row.die(LAPSED) for row in rows.due if row.has_spent(settings)]
     again = [row.lease(settings, now) for row in comes_again(settings, rows, most)]
-    outstanding = rows.outstanding - len(spent)
+    # A key of which something dies just now is busy till the next look: what is new of it waits.
+    outstanding = rows.outstanding - len([row for row in spent if not row.key])
     if settings.is_ordered:
         most = min(most, 1)
         if outstanding:
             # What is before it has to be done first: a lower row that is not due holds it back. If the lowest
             # has died just now, the next one sees which is the lowest then.
             return Leased(cursor, again=again, dead=spent, is_full=not again)
+    waiting = Waiting(rows.busy, {**rows.held, **{held.key: held for held in rows.open}})
+    found = waiting.go_on(goes_on(settings, rows, most), reread or {})
+    outstanding -= waiting.closed
     room = max(0, settings.most_outstanding - outstanding)
-    wanted = min(most - len(again), room)
-    is_full = most > len(again) and room == 0
+    wanted = min(most - len(again) - len(found), room)
+    is_full = most > len(again) + len(found) and room == 0
     if (
-        ahead is None
-        or wanted <= 0
-        or (ahead.above, ahead.generation) != (cursor.position, cursor.generation)
+        ahead is not None
+        and wanted > 0
+        and (ahead.above, ahead.generation) == (cursor.position, cursor.generation)
     ):
-        return Leased(cursor, again=again, dead=spent, is_full=is_full)
-    taken = ahead.messages[:wanted]
-    upto = ahead.upto if len(taken) == len(ahead.messages) else taken[-1][0]
-    new = [Delivery(position, id).lease(settings, now) for position, id in taken]
-    moved = replace(cursor, position=upto, fetched=upto)
-    return Leased(moved, again=again, new=new, dead=spent, is_full=is_full)
+        taken, upto = waiting.take(ahead.messages, ahead.keys, wanted)
+        found += taken
+        upto = ahead.upto if upto is None else upto
+        cursor = replace(cursor, position=upto, fetched=upto)
+    new = [Delivery(position, id, key=key).lease(settings, now) for position, id, key in found]
+    return Leased(cursor, again, new, spent, is_full, waiting.held, waiting.free, waiting.missed)

@@ -16,6 +16,8 @@ Document = Mapping[str, Any]
 """A stored message, with at least `position`."""
 
 Wants = Callable[[Document], bool]
+KeyOf = Callable[[Document], str]
+"""The key of a message in an order by a field (`holding`); empty: it has none."""
 
 
 def is_read(entry: str, below: str) -> bool:
@@ -38,6 +40,7 @@ class ReadAhead:
         self._generation = generation
         self._revision = revision
         self._messages: deque[Document] = deque()
+        self._keys: deque[str] = deque()
         self.size = 0
         """Bytes of the payloads, about."""
         self._expired: tuple[Expired, float] | None = None
@@ -50,11 +53,18 @@ class ReadAhead:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def add(self, documents: Sequence[Document], wants: Wants | None = None) -> None:
-        """What comes next in the channel. `wants`: which of it is for this subscription; None: all of it."""
+    def add(
+        self, documents: Sequence[Document], wants: Wants | None = None, key_of: KeyOf | None = None
+    ) -> None:
+        """What comes next in the channel.
+
+        wants:  which of it is for this subscription; None: all of it
+        key_of: None: it is in no order by a field
+        """
         if documents:
             wanted = documents if wants is None else [one for one in documents if wants(one)]
             self._messages.extend(wanted)
+            self._keys.extend("" if key_of is None else key_of(one) for one in wanted)
             self.size += sum(len(one["message"]) for one in wanted)
             self._looked = documents[-1]["position"]
         self._expired = None
@@ -81,9 +91,12 @@ class ReadAhead:
         """
         if cursor.generation != self._generation or not self._above <= cursor.position <= self._looked:
             return False
-        while self._messages and self._messages[0]["position"] <= cursor.position:
-            self.size -= len(self._messages.popleft()["message"])
-        self._above = cursor.position
+        messages, position, gone = self._messages, cursor.position, 0
+        while messages and messages[0]["position"] <= position:
+            gone += len(messages.popleft()["message"])
+            self._keys.popleft()
+        self.size -= gone
+        self._above = position
         return True
 
     def first(self, most: int, most_bytes: int, before: str | None = None) -> tuple[list[Document], str]:
@@ -111,4 +124,5 @@ class ReadAhead:
         """The same, as `giving` takes it. `is_leased`: each message by its name, for a row of its own."""
         found, upto = self.first(most, most_bytes, before)
         named = [(one["position"], one["_id"].binary) for one in found] if is_leased else []
-        return Ahead(self._above, upto, named, self._generation, self._revision), found
+        keys = list(islice(self._keys, len(named)))
+        return Ahead(self._above, upto, named, self._generation, self._revision, keys), found

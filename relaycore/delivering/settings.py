@@ -17,6 +17,7 @@ LEASE: Final = "lease"
 
 NO_ORDER: Final = "none"
 BY_CHANNEL: Final = "channel"
+BY_FIELD: Final = "field"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Settings:
     deadline_ms:      so long a worker has for a message, unless it says more
     most_deliveries:  after so many attempts a message is dead; None: never
     most_outstanding: so many messages may be on their way
-    is_ordered:       one after another
+    is_ordered:       one after another, in order `channel`; in order `field` messages have keys (`holding`)
     """
 
     deadline_ms: int = DEADLINE_SECONDS * 1000

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Held
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.delivering.tokens import Token
 
@@ -58,10 +59,20 @@ def settle(
     return Settled(done, changed, in_time)
 
 
-def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int) -> list[Delivery]:
+def redrive(cursor: Cursor, rows: Iterable[Delivery], now: int, held: Iterable[Held] = ()) -> list[Delivery]:
     """Dead letters that are handed out again; these rows are so from then on.
 
-    None above the cursor, after somebody has sought back: it comes as new anyway, and with a row on its way
-    it would be given to two at once. Until then it stays as it is, also if its message is gone by then.
+    held: what waits, of their keys at least
+
+    None that comes as new anyway, after somebody has sought back: above the cursor, or where it waits behind
+    another one of its key. With a row on its way it would be given to two at once, or before its time. Until
+    then it stays as it is, also if its message is gone by then.
     """
-    return [one.redrive(now) for one in rows if one.state is State.DEAD and one.position <= cursor.position]
+    waiting = {one.key: one for one in held}
+    return [
+        one.redrive(now)
+        for one in rows
+        if one.state is State.DEAD
+        and one.position <= cursor.position
+        and not (one.key in waiting and waiting[one.key].covers(one.position))
+    ]

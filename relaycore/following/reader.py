@@ -86,6 +86,10 @@ class Following:
         self._followed[cursor.channel] -= 1
         self._followed += Counter()  # Without those that nobody follows any more.
 
+    def below(self, cursor: Cursor) -> str:
+        """Below this it was handed everything. As a watermark it is no place to go on from after a loss."""
+        return self._below if cursor.is_at_tail else cursor.after + ":"
+
     # --- when ----------------------------------------------------------------------------
 
     def hear(self, news: News) -> None:

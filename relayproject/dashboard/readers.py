@@ -40,7 +40,11 @@ class Troubled:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """Of all subscriptions those in trouble, the worst first; of how many it is not known."""
+    """Of all subscriptions those in trouble, the worst first.
+
+    total:   how many there are, however many are looked at
+    unknown: of how many of them it is not known
+    """
 
     total: int
     unknown: int
@@ -69,7 +73,10 @@ def read() -> Readers:
     found = [_troubled(row, lags.get(row.id)) for row in rows]
     troubled = [one for one in found if one.is_late or one.dead]
     troubled.sort(key=lambda one: (-one.overdue_seconds, -one.dead))
-    return Readers(len(rows), sum(one.lag is None for one in found), troubled)
+    # So many at most are looked at: then they are counted, and of the others nothing is known.
+    total = len(rows) if len(rows) < watching.MOST else sum(watching.states().values())
+    unlooked = max(0, total - len(rows))
+    return Readers(total, unlooked + sum(one.lag is None for one in found), troubled)
 
 
 def _troubled(row: Watched, lag: Lag | None) -> Troubled:

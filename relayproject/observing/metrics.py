@@ -1,7 +1,8 @@
 """/metrics: what all processes have counted, in Prometheus' text format.
 
 What is of the whole system (leases, streams, what the loops have counted) each web process
-answers alike: with several of them, take `max`. `relay_http_*` is of the one process asked.
+answers alike: with several of them, take `max`. `relay_http_*` and `relay_live_*`
+are of the one process asked.
 """
 
 import hmac
@@ -27,6 +28,7 @@ from leases_app.models import Lease
 from relaybase import meters
 from relaycore.rights import READ
 from relayproject.observing.http import REGISTRY
+from relayproject.observing.live import Watching
 from relayproject.observing.looking import look
 from relayproject.observing.overview import Listed, Overview, Streams, Table
 from relayproject.observing.subscriptions import of_readers
@@ -236,6 +238,7 @@ class Metrics(APIView):
         """All metrics."""
         whole = CollectorRegistry()
         whole.register(Whole(look(at_readers=True)))
+        whole.register(Watching())
         text = generate_latest(whole) + generate_latest(REGISTRY)
         return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 

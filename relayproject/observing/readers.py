@@ -25,6 +25,7 @@ class Reader:
 
     lag:  None: it is not known. Of several: the sum, and the age of the oldest message
     ended: what ended undelivered lately, by cause
+    answered_seconds: None: no reader has said anything; of several: not known
     """
 
     name: str
@@ -36,7 +37,9 @@ class Reader:
     idle_seconds: float
     handed_out: int
     done: int
+    nacked: int
     uncounted: int
+    answered_seconds: float | None
     ended: Mapping[str, EndedLately]
 
     @property
@@ -80,7 +83,9 @@ def _reader(row: Watched, lag: Lag | None, ended: Mapping[str, EndedLately]) -> 
         idle_seconds=row.idle_seconds,
         handed_out=row.handed_out,
         done=row.done,
+        nacked=row.nacked,
         uncounted=row.uncounted,
+        answered_seconds=None if row.answered_seconds is None else max(0.0, row.answered_seconds),
         ended=ended,
     )
 
@@ -104,7 +109,9 @@ def _together(readers: Sequence[Reader]) -> Reader:
         ),
         handed_out=total(lambda one: one.handed_out),
         done=total(lambda one: one.done),
+        nacked=total(lambda one: one.nacked),
         uncounted=total(lambda one: one.uncounted),
+        answered_seconds=None,
         ended={cause: _all(readers, cause) for cause in {name for one in readers for name in one.ended}},
     )
 

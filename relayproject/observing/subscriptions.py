@@ -79,6 +79,14 @@ def _each(readers: Readers) -> Iterator[Metric]:
         "Messages that were confirmed, by ack or by commit.",
         labels=_LABELS,
     )
+    nacked = CounterMetricFamily(
+        "relay_subscription_nacked_messages", "Messages that were given back, by nack.", labels=_LABELS
+    )
+    answered = GaugeMetricFamily(
+        "relay_subscription_answer_age_seconds",
+        "Since a reader confirmed a message, or gave one back.",
+        labels=_LABELS,
+    )
     uncounted = CounterMetricFamily(
         "relay_subscription_uncounted_commits",
         "Commits of which nobody knows how many messages they were: another process handed them out.",
@@ -92,8 +100,11 @@ def _each(readers: Readers) -> Iterator[Metric]:
         idle.add_metric(at, reader.idle_seconds)
         handed_out.add_metric(at, reader.handed_out)
         settled.add_metric(at, reader.done)
+        nacked.add_metric(at, reader.nacked)
         uncounted.add_metric(at, reader.uncounted)
-    yield from (active, outstanding, dead, idle, handed_out, settled, uncounted)
+        if reader.answered_seconds is not None:
+            answered.add_metric(at, reader.answered_seconds)
+    yield from (active, outstanding, dead, idle, handed_out, settled, nacked, uncounted, answered)
 
 
 def _ended(readers: Readers) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""The forms of a subscription: how it is set, and where its cursor is to go."""
+"""The forms of a subscription: how it is set, and what is decided about it."""
 
 from typing import Any, ClassVar, Final
 
@@ -6,54 +6,87 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from relaycore.delivering import beginning
-from relaycore.delivering.beginning import Start
+from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
-from subscribers_app import filters
+from subscribers_app import filters, ordering
+from subscribers_app.admin.places import AGAIN, HERE, PlaceField
 from subscribers_app.models import Subscription
 from subscribers_app.registration import LEASE_ONLY, SETTINGS
 
-_PLACES: Final = (
-    (beginning.EARLIEST, "earliest: the first message that is stored"),
-    (beginning.LATEST, "latest: what comes from now on"),
-    (beginning.TIME, "what was put on the stream from this time on (UTC):"),
-    (beginning.POSITION, "what stands above this position:"),
-)
+_MOMENT: Final = {"type": "datetime-local", "step": "1"}
 
 
-class _PlaceWidget(forms.MultiWidget):
-    """Four radio buttons, and beside them a time or a position."""
+class PauseForm(forms.Form):
+    """Why it is paused."""
 
-    def __init__(self) -> None:
-        value = forms.TextInput({"aria-label": "time or position", "placeholder": "2026-11-21T12:00:00Z"})
-        super().__init__([forms.RadioSelect(choices=_PLACES), value])
-
-    def decompress(self, value: Any) -> list[Any]:
-        """As they are shown."""
-        return [value, ""]
+    reason = forms.CharField(
+        required=False, max_length=500, label="Reason", help_text="Others see it. It may be empty."
+    )
 
 
-class PlaceField(forms.MultiValueField):
-    """Where a cursor begins; as `Start`."""
+class ResumeForm(forms.Form):
+    """From where it goes on."""
 
-    widget = _PlaceWidget
-
-    def __init__(self, **options: Any) -> None:
-        parts = (forms.ChoiceField(choices=_PLACES), forms.CharField(required=False))
-        super().__init__(parts, require_all_fields=False, **options)
-
-    def compress(self, data_list: list[Any]) -> Start | None:
-        """As it is meant."""
-        kind, value = data_list or ("", "")
-        try:
-            return beginning.parse({kind: value} if kind in {beginning.TIME, beginning.POSITION} else kind)
-        except BadSubscription as exc:
-            raise ValidationError(str(exc)) from exc
+    to = PlaceField(AGAIN, label="Go on from", initial=HERE)
 
 
 class SeekForm(forms.Form):
     """Where the cursors of some subscriptions are to go."""
 
     to = PlaceField(label="Go on from", initial=beginning.LATEST)
+
+
+class _IdsField(forms.Field):
+    """Ids of messages; as bytes."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[bytes]:
+        """As they are meant."""
+        try:
+            ids = [bytes.fromhex(one) for one in value or ()]
+        except ValueError:
+            ids = [b""]
+        if any(len(id) != 12 for id in ids):
+            raise ValidationError("An id has 24 hexadecimal digits.")
+        return ids
+
+
+class _MomentField(forms.Field):
+    """A time as ISO 8601 has it, in UTC if it does not say."""
+
+    def to_python(self, value: Any) -> Any:
+        """As it is meant."""
+        try:
+            return beginning.time_of(value) if value else None
+        except BadSubscription as exc:
+            raise ValidationError(str(exc)) from exc
+
+
+class WhichForm(forms.Form):
+    """Which dead letters: these, or those of a time; else all."""
+
+    id = _IdsField(required=False)
+    since = _MomentField(
+        required=False,
+        label="Only those that died at this time or later (UTC)",
+        help_text="Empty: whenever they died.",
+        widget=forms.DateTimeInput(attrs=_MOMENT),
+    )
+    until = _MomentField(required=False, widget=forms.HiddenInput)
+
+
+class SkipForm(forms.Form):
+    """Which message."""
+
+    id = _IdsField(error_messages={"required": "Say which message."})
+
+    def clean_id(self) -> list[bytes]:
+        """One."""
+        ids: list[bytes] = self.cleaned_data["id"]
+        if len(ids) != 1:
+            raise ValidationError("One message at a time.")
+        return ids
 
 
 class _FilterField(forms.JSONField):
@@ -79,6 +112,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             del self.fields["start"]
+            if "order" in self.fields:
+                self.fields["order"].choices = [(one, one) for one in (NO_ORDER, BY_CHANNEL)]  # type: ignore[attr-defined]
             self.initial["seen"] = self.instance.tag
 
     @property
@@ -106,6 +141,11 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         if mode == Subscription.Mode.CURSOR:
             for column in self.wanted.keys() & set(LEASE_ONLY):
                 self.add_error(column, 'Only in the mode "lease". Leave it as it was.')
+        if "order_field" in self.fields:
+            try:
+                ordering.check(Subscription(order=cleaned["order"], order_field=cleaned["order_field"]))
+            except BadSubscription as exc:
+                self.add_error("order_field", str(exc))
         if "filter" in self.fields:
             try:
                 filters.check(cleaned["filter"], cleaned["filter_scope"])

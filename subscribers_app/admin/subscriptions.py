@@ -8,15 +8,17 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from django.urls import re_path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pymongo.errors import PyMongoError
 
-from relaybase.pages.filters import ago, seconds
+from relaybase.pages.filters import ago, per_second, seconds
 from relaybase.pages.long_list import LongListPaginator
 from relaycore.errors import RelayError, one_line
-from subscribers_app import lag, registration, seeking
-from subscribers_app.admin import page
+from subscribers_app import activity, lag, registration, seeking
+from subscribers_app.admin import deciding, decisions, page
+from subscribers_app.admin.decisions import DECISIONS
 from subscribers_app.admin.forms import SeekForm, SubscriptionForm
 from subscribers_app.models import Subscription
 from subscribers_app.registration import LEASE_ONLY, SETTINGS
@@ -30,7 +32,7 @@ _AWAY = "A server does not answer. Try again in a moment."
 class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Who reads, how far, and what is to be done about it."""
 
-    list_display = ("name", "channel", "mode", "handing_out", "behind", "oldest", "fetched_last")
+    list_display = ("name", "channel", "mode", "handing_out", "behind", "oldest", "rate", "answered_last")
     list_filter = ("state", "mode")
     list_select_related = ("channel",)
     list_per_page = 50
@@ -47,29 +49,51 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         changelist = super().get_changelist_instance(request)
         rows: Any = list(changelist.result_list)
         changelist.result_list = rows
-        known = lag.of_all(rows)
+        known, active = lag.of_all(rows), activity.of_all(rows)
         for row in rows:
-            row.known = known[row.pk]
+            row.known, row.active = known[row.pk], active.get(row.pk)
         return changelist
+
+    def get_urls(self) -> list[Any]:
+        """With the pages on which somebody decides about one."""
+        verbs = "|".join(DECISIONS)
+        view = self.admin_site.admin_view(self.decide)
+        decide = re_path(
+            rf"^(?P<pk>[0-9]+)/(?P<verb>{verbs})/$", view, name="subscribers_app_subscription_decide"
+        )
+        return [decide, *super().get_urls()]
+
+    def decide(self, request: HttpRequest, pk: str, verb: str) -> HttpResponse:
+        """One of these pages."""
+        return deciding.decide(self, request, int(pk), verb, _said)
 
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
         """Where nothing is leased there is nothing to set about leases."""
         if obj is None:
             return ("name", "channel", "mode", "start", *SETTINGS)
         columns = [one for one in SETTINGS if obj.mode == Subscription.Mode.LEASE or one not in LEASE_ONLY]
+        if obj.order != Subscription.Order.FIELD:
+            columns = [one for one in columns if one != "order_field"]
         seen = ["seen"] if self.has_change_permission(request, obj) else []
         return ["name", "channel", "mode", *columns, *seen]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
         """What never changes."""
-        return ("name", "channel", "mode") if obj else ()
+        if obj is None:
+            return ()
+        order = ("order", "order_field") if obj.order == Subscription.Order.FIELD else ()
+        return ("name", "channel", "mode", *order)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         """With where it stands."""
         obj = kwargs.get("obj")
         return super().render_change_form(
-            request, {**context, **(page.facts(obj) if obj else {})}, *args, **kwargs
+            request, {**context, **(self._facts(request, obj) if obj else {})}, *args, **kwargs
         )
+
+    def _facts(self, request: HttpRequest, row: Subscription) -> dict[str, Any]:
+        may_decide = self.has_change_permission(request, row)
+        return {**page.facts(row), "title": "Subscription", "may_decide": may_decide}
 
     @admin.display(description="state", ordering="state")
     def handing_out(self, row: Subscription) -> SafeString:
@@ -88,10 +112,16 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         age = row.known and row.known.age_seconds
         return "–" if age is None else seconds(age)
 
-    @admin.display(description="last asked", ordering="last_fetch_at")
-    def fetched_last(self, row: Subscription) -> str:
-        """When somebody asked for messages last."""
-        return ago(row.last_fetch_at)
+    @admin.display(description="handed out per second")
+    def rate(self, row: Any) -> str:
+        """Lately."""
+        return "–" if row.active is None else per_second(row.active.handed_out)
+
+    @admin.display(description="last answer")
+    def answered_last(self, row: Any) -> str:
+        """What a reader said of messages last, and when."""
+        answer = row.active and row.active.answer
+        return f"{answer.what}, {ago(answer.at)}" if answer else "never"
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
         """Make it, or change what was changed in the form."""
@@ -165,7 +195,8 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "opts": self.opts,
             "form": form,
             "rows": rows,
-            "tried": [_tried(row, sought) for row, sought in tried],
+            "tried": [(row, decisions.said(sought)) for row, sought in tried],
+            "then": [(name, request.POST.get(name, "")) for name in ("to", "to_time", "to_position")],
         }
         return TemplateResponse(request, "admin/subscribers_app/subscription/seek.html", context)
 
@@ -189,14 +220,3 @@ def _said(exc: Exception) -> str:
         return str(exc)
     log.warning("a subscription is not changed: %s", one_line(exc))
     return _AWAY
-
-
-def _tried(row: Subscription, sought: seeking.Sought) -> dict[str, Any]:
-    return {
-        "row": row,
-        "origin": page.time_of(sought.origin),
-        "to": page.time_of(sought.to),
-        "is_back": sought.to < sought.origin,
-        "messages": sought.messages,
-        "is_exact": sought.is_exact,
-    }

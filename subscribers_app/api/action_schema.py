@@ -14,6 +14,7 @@ from relaycore.delivering.settings import (
     MOST_DELAY_SECONDS,
 )
 from subscribers_app.api import pulling
+from subscribers_app.api.said import MOST_TOKENS
 
 Serializer = serializers.Serializer[Any]
 
@@ -40,8 +41,14 @@ class SkippedSchema(Serializer):
     count = serializers.IntegerField(help_text="at most so many.")
 
 
+def _tokens(**options: Any) -> serializers.ListField:
+    return serializers.ListField(
+        child=serializers.CharField(), min_length=1, max_length=MOST_TOKENS, **options
+    )
+
+
 class FetchSchema(Serializer):
-    """What to fetch. All of it may be left out."""
+    """What to fetch, and what is done of what was fetched before. All of it may be left out."""
 
     max = serializers.IntegerField(
         min_value=1,
@@ -55,7 +62,28 @@ class FetchSchema(Serializer):
         default=pulling.BYTES,
         help_text="Of payloads. One message is given in any case.",
     )
-    wait_seconds = serializers.FloatField(min_value=0, max_value=pulling.MOST_WAIT_SECONDS, default=0)
+    wait_seconds = serializers.FloatField(
+        min_value=0,
+        max_value=pulling.MOST_WAIT_SECONDS,
+        default=0,
+        help_text="So long it may take until there is something.",
+    )
+    commit = serializers.CharField(
+        required=False,
+        help_text='Mode "cursor": everything up to this position is done. It holds first; where commit would '
+        "be refused it is 409, and nothing is fetched.",
+    )
+    generation = serializers.IntegerField(required=False, help_text="With commit, as fetch has answered it.")
+    ack = _tokens(required=False, help_text='Mode "lease": these are done. It holds first.')
+    nack = _tokens(required=False, help_text='Mode "lease": these are given back, as nack does it.')
+
+
+class ResultSchema(Serializer):
+    """What became of one token."""
+
+    token = serializers.CharField()
+    ok = serializers.BooleanField()
+    error = serializers.CharField(allow_null=True, help_text="Why not, for people.")
 
 
 class FetchedSchema(Serializer):
@@ -63,16 +91,23 @@ class FetchedSchema(Serializer):
 
     messages = TakenMessageSchema(many=True)
     position = serializers.CharField(help_text='To commit, in mode "cursor".')
-    generation = serializers.IntegerField(help_text="Another one after each seek.")
-    skipped = SkippedSchema(allow_null=True)
+    generation = serializers.IntegerField(
+        help_text='Another one after each seek, and in mode "cursor" after another filter.'
+    )
+    skipped = SkippedSchema(allow_null=True, help_text="Told once. null: nothing new was skipped.")
     state = serializers.ChoiceField(["active", "paused"])
+    settled = ResultSchema(
+        many=True, required=False, help_text="What became of the tokens of ack, then of those of nack."
+    )
 
 
 class CommitSchema(Serializer):
     """What to commit."""
 
-    position = serializers.CharField()
-    generation = serializers.IntegerField(required=False)
+    position = serializers.CharField(help_text="As fetch has answered it, or that of one of its messages.")
+    generation = serializers.IntegerField(
+        required=False, help_text="As fetch has answered it. It may be left out until it is no longer 1."
+    )
 
 
 class CommittedSchema(Serializer):
@@ -85,29 +120,24 @@ class CommittedSchema(Serializer):
 class TokensSchema(Serializer):
     """Which messages are meant."""
 
-    tokens = serializers.ListField(
-        child=serializers.CharField(), min_length=1, max_length=pulling.MOST_TOKENS
-    )
+    tokens = _tokens()
 
 
 class NackSchema(TokensSchema):
     """Which messages, and until when nobody is given them."""
 
-    delay_seconds = serializers.FloatField(min_value=0, max_value=MOST_DELAY_SECONDS, required=False)
+    delay_seconds = serializers.FloatField(
+        min_value=0,
+        max_value=MOST_DELAY_SECONDS,
+        required=False,
+        help_text="Left out: 1 s, doubling with each attempt up to 10 minutes.",
+    )
 
 
 class ExtendSchema(TokensSchema):
     """Which messages, and for how long from now on."""
 
     seconds = serializers.FloatField(min_value=LEAST_DEADLINE_SECONDS, max_value=MOST_DEADLINE_SECONDS)
-
-
-class ResultSchema(Serializer):
-    """What became of one token."""
-
-    token = serializers.CharField()
-    ok = serializers.BooleanField()
-    error = serializers.CharField(allow_null=True)
 
 
 class ResultsSchema(Serializer):

@@ -61,13 +61,22 @@ class Fetch(_Action):
     At most `max` messages and about `max_bytes` bytes; with `wait_seconds`, up to 20, the answer comes as
     soon as there are any. Mode "cursor": the same again until `commit` has moved the cursor. Mode "lease":
     each message is this worker's until the deadline, and comes with a token for `ack`, `nack` and `extend`.
+
+    `commit` with `generation`, or in mode "lease" `ack` and `nack`, say what is done of what was fetched
+    before. It is the same as if that was asked first: it holds, also if no messages come; if it is refused,
+    none are fetched.
     """
 
     name = "Fetch"
 
     @schema.fetch
     def post(self, request: Request, name: str) -> Response:
-        """Fetch."""
+        """Hand out what is above the cursor, or due again.
+
+        The answer comes at once if there is something, else after `wait_seconds` at most. Mode "cursor": the
+        same again until its `position` is committed; commit that of an empty page as well. Mode "lease":
+        each message comes with a `delivery`, and again after its deadline unless it is settled.
+        """
         return _Fetched(*self._done(request, name, _fetch))
 
 
@@ -75,15 +84,19 @@ class Commit(_Action):
     """Everything up to a position is done.
 
     `position` as `fetch` has answered it, or that of one of its messages. 409 says where the cursor stands,
-    if it was moved meanwhile. With `generation`, as `fetch` has answered it, nothing from before a seek is
-    taken for something later.
+    if it was moved meanwhile. With `generation`, as `fetch` has answered it, nothing from before a seek or
+    another filter is taken for something later.
     """
 
     name = "Commit"
 
     @schema.commit
     def post(self, request: Request, name: str) -> Response:
-        """Commit."""
+        """Move the cursor of mode "cursor" forward: what is below it is done.
+
+        The same position again is 200. Back, past what was fetched, or of another `generation` is 409,
+        `cursor-moved`, which says where it stands. In mode "lease" it is 409, `wrong-mode`.
+        """
         return self._answer(request, name, pulling.commit)
 
 
@@ -94,7 +107,11 @@ class Ack(_Action):
 
     @schema.ack
     def post(self, request: Request, name: str) -> Response:
-        """Acknowledge."""
+        """Have these messages done: none of them is handed out again.
+
+        After its deadline a token holds as long as nobody else was given the message. Too late is `ok: false`
+        of that token, and no error of the request.
+        """
         return self._answer(request, name, pulling.ack)
 
 
@@ -105,7 +122,11 @@ class Nack(_Action):
 
     @schema.nack
     def post(self, request: Request, name: str) -> Response:
-        """Give back."""
+        """Give these messages back, to be handed out again later.
+
+        After `delay_seconds`, or after 1 s, doubling with each attempt up to 10 minutes. One that was handed
+        out `max_deliveries` times is a dead letter then. Too late is `ok: false` of that token.
+        """
         return self._answer(request, name, pulling.nack)
 
 
@@ -116,7 +137,11 @@ class Extend(_Action):
 
     @schema.extend
     def post(self, request: Request, name: str) -> Response:
-        """Extend."""
+        """Keep these messages for so many seconds, from now on.
+
+        Nobody else is given them until then. Too late, since somebody else has it or it is done, is
+        `ok: false` of that token.
+        """
         return self._answer(request, name, pulling.extend)
 
 

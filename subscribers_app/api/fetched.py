@@ -52,9 +52,11 @@ def _deadline(milliseconds: int) -> str:
 
 def _around(given: Given) -> dict[str, Any]:
     missed = given.skipped
+    settled = {} if given.settled is None else {"settled": given.settled}
     return {
         "position": given.position,
         "generation": given.generation,
         "skipped": missed and {"from": missed.after, "to": missed.upto, "count": missed.at_most},
         "state": "active" if given.is_active else "paused",
+        **settled,
     }

@@ -59,7 +59,8 @@ class _Decision(GenericAPIView):  # type: ignore[type-arg]
 class Redrive(_Decision):
     """Hand dead letters out again: those of these `ids`, those that died `since` a time, or `all`.
 
-    `expired`: so many cannot be, since retention has deleted the message. With `dry_run` nothing is changed.
+    `expired`: so many cannot be, since retention has deleted the message. `above_cursor`: so many stay, since
+    the cursor was moved back and comes by them anyway. With `dry_run` nothing is changed.
     """
 
     name = "Redrive"
@@ -68,7 +69,8 @@ class Redrive(_Decision):
     def post(self, request: Request, name: str) -> Response:
         """Redrive."""
         done = self._decide(request, name, dead.redrive)
-        return Response({"messages": done.messages, "expired": done.expired})
+        stays = {"expired": done.expired, "above_cursor": done.above_cursor}
+        return Response({"messages": done.messages, **stays})
 
 
 class Drop(_Decision):

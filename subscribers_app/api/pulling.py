@@ -3,14 +3,14 @@
 import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol, TypeVar
 
 from rest_framework.exceptions import NotFound, ParseError, PermissionDenied
 
 from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
-from relaycore.delivering.leasing import Delivery
+from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.settings import (
     CURSOR,
     LEASE,
@@ -18,14 +18,15 @@ from relaycore.delivering.settings import (
     MOST_DEADLINE_SECONDS,
     MOST_DELAY_SECONDS,
 )
-from relaycore.delivering.tokens import Token
+from relaycore.delivering.settling import Change
 from relaycore.errors import CursorMoved, SubscriptionUnknown
-from relaycore.position import is_position
 from relaycore.rights import CONSUME
+from subscribers_app.api import said
 from subscribers_app.pulling.asked import Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.desk import Desk
 from subscribers_app.pulling.desks import desks
 from subscribers_app.pulling.room import Place
+from subscribers_app.pulling.saying import Said
 from subscribers_app.remembering import KnownSubscription, RememberedSubscriptions
 
 MOST_MESSAGES: Final = 10_000
@@ -33,12 +34,8 @@ MESSAGES: Final = 100
 MOST_BYTES: Final = 16 << 20
 BYTES: Final = 4 << 20
 MOST_WAIT_SECONDS: Final = 20
-MOST_TOKENS: Final = 10_000
 
 UNKNOWN: Final = "There is no such subscription."
-TOO_LATE: Final = "Too late: it is done, or somebody else has it by now."
-NEVER_GIVEN: Final = "This is no token that was ever given."
-
 
 Answer = TypeVar("Answer")
 Work = Callable[[Desk, Mapping[str, Any]], Awaitable[Answer]]
@@ -66,14 +63,20 @@ class Call:
 
 
 async def fetch(call: Call, name: str, place: Place) -> Given:
-    """Messages from where the subscription stands. How they are answered: `fetched`.
+    """Messages from where the subscription stands, once what is said with it holds. The answer: `fetched`.
 
     place: what they take up. Whoever calls gives it back once they are sent, or cannot be
     """
     until: float | None = None
+    word: Said | None = None
+    settled: said.Results | None = None
+
+    def hear(answer: Any) -> None:
+        nonlocal settled
+        settled = None if isinstance(answer, Cursor) else answer
 
     async def work(desk: Desk, given: Mapping[str, Any]) -> Given:
-        nonlocal until
+        nonlocal until, word
         seconds = _number(given, "wait_seconds", 0, MOST_WAIT_SECONDS, 0)
         now = time.monotonic()
         until = now + seconds if until is None else until
@@ -84,31 +87,30 @@ async def fetch(call: Call, name: str, place: Place) -> Given:
             place,
             call.until_gone,
         )
-        found = await desk.fetch(wanted)
+        if others := [field for field, mode in said.WITH_FETCH.items() if mode != desk.known.mode]:
+            _require_mode(desk.known, not any(field in given for field in others))
+        if word is None or not word.holds:
+            word = said.with_fetch(desk, given, hear)
+        found = await _told(desk.fetch(wanted, word))
         desk.counted.handed_out(len(found.messages))
         if desk.known.mode == CURSOR:
             desk.counted.show((one["position"] for one in found.messages), found.position)
-        return found
+        return found if settled is None else replace(found, settled=settled)
 
-    return await _at_the_desk(call, name, work, "max", "max_bytes", "wait_seconds")
+    return await _at_the_desk(call, name, work, "max", "max_bytes", "wait_seconds", *said.WITH_FETCH)
 
 
 async def commit(call: Call, name: str) -> dict[str, Any]:
     """Everything up to a position is done. Mode `cursor`."""
 
     async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
-        position = given.get("position")
-        if not isinstance(position, str) or not is_position(position):
-            raise ParseError("position must be one that fetch has answered.")
-        generation = _whole(given, "generation", 1, 1 << 62, 0) or None
-        try:
-            cursor = await desk.commit(position, generation)
-        except CursorMoved as exc:
-            raise Problem(
-                409, "cursor-moved", str(exc), position=exc.position, generation=exc.generation
-            ) from exc
-        desk.counted.committed(position)
-        return {"position": cursor.position, "generation": cursor.generation}
+        answer: dict[str, Any] = {}
+
+        def hear(cursor: Cursor) -> None:
+            answer.update(position=cursor.position, generation=cursor.generation)
+
+        await _told(desk.say(said.commit(desk, given, "position", hear)))
+        return answer
 
     return await _at_the_desk(call, name, work, "position", "generation", mode=CURSOR)
 
@@ -117,9 +119,7 @@ async def ack(call: Call, name: str) -> dict[str, Any]:
     """Messages are done. Mode `lease`."""
 
     async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
-        answer = await _settle(desk, given, lambda delivery, now: None)
-        desk.counted.done(sum(one["ok"] for one in answer["results"]))
-        return answer
+        return await _settle(desk, given, said.done)
 
     return await _at_the_desk(call, name, work, "tokens", mode=LEASE)
 
@@ -130,7 +130,9 @@ async def nack(call: Call, name: str) -> dict[str, Any]:
     async def work(desk: Desk, given: Mapping[str, Any]) -> dict[str, Any]:
         seconds = _number(given, "delay_seconds", 0, MOST_DELAY_SECONDS, None)
         settings, delay = desk.known.settings, None if seconds is None else int(seconds * 1000)
-        return await _settle(desk, given, lambda delivery, now: delivery.nack(settings, now, delay))
+        answer = await _settle(desk, given, lambda delivery, now: delivery.nack(settings, now, delay))
+        desk.counted.nacked(sum(one["ok"] for one in answer["results"]))
+        return answer
 
     return await _at_the_desk(call, name, work, "tokens", "delay_seconds", mode=LEASE)
 
@@ -177,12 +179,16 @@ def _require(call: Call, known: KnownSubscription | None, mode: str) -> KnownSub
         raise PermissionDenied(refusal)
     if known is None:
         raise NotFound(UNKNOWN)
-    if mode and known.mode != mode:
+    _require_mode(known, not mode or known.mode == mode)
+    return known
+
+
+def _require_mode(known: KnownSubscription, is_right: bool) -> None:
+    if not is_right:
         other = (
             "commit moves its cursor" if known.mode == CURSOR else "ack, nack and extend settle its messages"
         )
         raise Problem(409, "wrong-mode", f"This subscription has the mode {known.mode}: {other}.")
-    return known
 
 
 async def _subscription(name: str) -> KnownSubscription | None:
@@ -192,10 +198,6 @@ async def _subscription(name: str) -> KnownSubscription | None:
 @functools.lru_cache(maxsize=1)
 def _subscriptions() -> RememberedSubscriptions:
     return RememberedSubscriptions()
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
 
 
 def _whole(given: Mapping[str, Any], name: str, least: int, most: int, otherwise: int) -> int:
@@ -219,18 +221,21 @@ def _number(given: Mapping[str, Any], name: str, least: float, most: float, othe
 # --- answers ---------------------------------------------------------------------------------
 
 
-async def _settle(
-    desk: Desk, given: Mapping[str, Any], change: Callable[[Delivery, int], Delivery | None]
-) -> dict[str, Any]:
-    texts = given.get("tokens")
-    if not isinstance(texts, list) or not 1 <= len(texts) <= MOST_TOKENS or not all(map(_is_text, texts)):
-        raise ParseError(f"tokens must be a list of 1 to {MOST_TOKENS} tokens, which are text.")
-    tokens = [Token.parse(text) for text in texts]
-    known = [token for token in tokens if token is not None]
-    in_time = iter(await desk.settle(known, change) if known else [])
-    results = []
-    for text, token in zip(texts, tokens, strict=True):
-        is_ok = token is not None and next(in_time)
-        error = None if is_ok else NEVER_GIVEN if token is None else TOO_LATE
-        results.append({"token": text, "ok": is_ok, "error": error})
-    return {"results": results}
+async def _told(work: Awaitable[Answer]) -> Answer:
+    """What it comes to."""
+    try:
+        return await work
+    except CursorMoved as exc:
+        raise Problem(
+            409, "cursor-moved", str(exc), position=exc.position, generation=exc.generation
+        ) from exc
+
+
+async def _settle(desk: Desk, given: Mapping[str, Any], change: Change) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+
+    def hear(results: said.Results) -> None:
+        answer["results"] = results
+
+    await desk.say(said.settle(desk, [(said.tokens_of(given, "tokens"), change)], hear))
+    return answer

@@ -1,10 +1,13 @@
 """What answers about subscriptions look like, for the OpenAPI schema."""
 
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
+from relaycore.policy import MAX_FIELD_LENGTH
+from subscribers_app.activity import ACK, COMMIT, NACK
 from subscribers_app.models import Subscription, Undelivered
 
 Serializer = serializers.Serializer[Any]
@@ -18,9 +21,45 @@ class SizeSchema(Serializer):
     age_seconds = serializers.FloatField(allow_null=True, help_text="Of the oldest one. null: there is none.")
 
 
+class RatesSchema(Serializer):
+    """Messages a second, counted by web processes: the minute that goes on, and the one before."""
+
+    seconds = serializers.FloatField(help_text="Over so long a time, 60 to 120.")
+    handed_out = serializers.FloatField(help_text="Each time that one is.")
+    done = serializers.FloatField(
+        allow_null=True, help_text="null: somebody has committed what another process handed out."
+    )
+    nacked = serializers.FloatField(help_text="Those that were given back.")
+
+
+class AnswerSchema(Serializer):
+    """What a reader said of messages last."""
+
+    answer = serializers.ChoiceField([ACK, NACK, COMMIT])
+    at = serializers.DateTimeField()
+
+
 @extend_schema_field({"type": ["object", "null"], "description": "null: every message."})
 class _FilterField(serializers.JSONField):
     """Which messages it gets."""
+
+
+ORDER: Final = {
+    "oneOf": [
+        {"type": "string", "enum": [NO_ORDER, BY_CHANNEL]},
+        {
+            "type": "object",
+            "properties": {"field": {"type": "string", "minLength": 1, "maxLength": MAX_FIELD_LENGTH}},
+            "required": ["field"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+@extend_schema_field({**ORDER, "oneOf": [*ORDER["oneOf"], {"type": "null"}]})
+class _OrderField(serializers.JSONField):
+    """In which order its messages are leased."""
 
 
 class SubscriptionSchema(Serializer):
@@ -35,14 +74,17 @@ class SubscriptionSchema(Serializer):
     reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
     filter = _FilterField()
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
-    order = serializers.ChoiceField(Subscription.Order.choices, allow_null=True)
+    order = _OrderField()
     delay_seconds = serializers.IntegerField()
     ack_deadline_seconds = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
     max_deliveries = serializers.IntegerField(allow_null=True, help_text="null: as often as it takes.")
     max_outstanding = serializers.IntegerField(allow_null=True, help_text='null in mode "cursor".')
     position = serializers.CharField(help_text="Everything up to here is done, on its way, or dead.")
     lag = SizeSchema(allow_null=True, help_text="What is not done yet. null: it is not known now.")
-    last_fetch_at = serializers.DateTimeField(allow_null=True)
+    rates = RatesSchema(allow_null=True, help_text="How many messages go out. null: it was just deleted.")
+    last_fetch_at = serializers.DateTimeField(allow_null=True, help_text="When somebody asked for messages.")
+    last_handed_out_at = serializers.DateTimeField(allow_null=True, help_text="When somebody was given one.")
+    last_answer = AnswerSchema(allow_null=True, help_text="null: no reader has said anything yet.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     url = serializers.URLField()

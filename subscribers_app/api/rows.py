@@ -7,6 +7,7 @@ from rest_framework.reverse import reverse
 
 from messages_app.searching.rows import timestamp
 from relaybase.http.addresses import quoted
+from subscribers_app.activity import Activity, Answer
 from subscribers_app.ended import Ended
 from subscribers_app.lag import Lag
 from subscribers_app.models import Delivery, Subscription
@@ -23,7 +24,7 @@ class Rows:
         """Where it is."""
         return f"{self._subscriptions}/{quoted(row.name)}"
 
-    def row(self, row: Subscription, lag: Lag | None) -> dict[str, Any]:
+    def row(self, row: Subscription, lag: Lag | None, activity: Activity | None) -> dict[str, Any]:
         """One subscription. What its mode does not have is null."""
         leases = row.mode == Subscription.Mode.LEASE
         return {
@@ -36,14 +37,17 @@ class Rows:
             "reason": row.reason or None,
             "filter": row.filter,
             "filter_scope": row.filter_scope,
-            "order": row.order if leases else None,
+            "order": row.order_as_json if leases else None,
             "delay_seconds": row.delay_seconds,
             "ack_deadline_seconds": row.ack_deadline_seconds if leases else None,
             "max_deliveries": row.max_deliveries if leases else None,
             "max_outstanding": row.max_outstanding if leases else None,
             "position": row.position,
             "lag": lag and size(lag),
+            "rates": activity and rates(activity),
             "last_fetch_at": row.last_fetch_at,
+            "last_handed_out_at": activity and activity.handed_out_at,
+            "last_answer": activity and activity.answer and said(activity.answer),
             "created_at": row.created_at,
             "updated_at": row.updated_at,
             "url": self.address(row),
@@ -54,6 +58,21 @@ class Rows:
 def size(lag: Lag) -> dict[str, Any]:
     """How far it is behind."""
     return {"messages": lag.messages, "exact": lag.is_exact, "age_seconds": lag.age_seconds}
+
+
+def rates(activity: Activity) -> dict[str, Any]:
+    """How many messages a second."""
+    return {
+        "seconds": round(activity.seconds, 1),
+        "handed_out": round(activity.handed_out, 3),
+        "done": None if activity.done is None else round(activity.done, 3),
+        "nacked": round(activity.nacked, 3),
+    }
+
+
+def said(answer: Answer) -> dict[str, Any]:
+    """What a reader said last."""
+    return {"answer": answer.what, "at": answer.at}
 
 
 def letter(row: Delivery, is_expired: bool) -> dict[str, Any]:

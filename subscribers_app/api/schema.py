@@ -16,6 +16,7 @@ from rest_framework import serializers
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.delivering import settings
 from subscribers_app.api.row_schema import (
+    ORDER,
     DeadLetterSchema,
     SizeSchema,
     SubscriptionSchema,
@@ -52,7 +53,7 @@ _SETTINGS: Final = {
     "filter": {"type": ["object", "null"], "description": "As SNS filter policies are. null: every message."},
     "filter_scope": {"type": "string", "enum": Subscription.Scope.values},
     "delay_seconds": _whole(0, settings.MOST_DELAY_SECONDS, "So long after it was received."),
-    "order": {"type": "string", "enum": Subscription.Order.values},
+    "order": ORDER,
     "ack_deadline_seconds": _whole(
         settings.LEAST_DEADLINE_SECONDS, settings.MOST_DEADLINE_SECONDS, "So long a worker has for a message."
     ),
@@ -177,6 +178,14 @@ seek = _extend(
     ),
     *(404, *_NOT_A_BODY),
     request=_body({"required": ["to"]}, to=_START, dry_run=_FLAG),
+    examples=[
+        OpenApiExample("From the start", {"to": "earliest", "dry_run": True}, request_only=True),
+        OpenApiExample(
+            "The message after this position is the next one",
+            {"to": {"position": "1764150000000-0000000000-00000"}},
+            request_only=True,
+        ),
+    ],
 )
 size = _extend("subscription_size", "How far it is behind", SizeSchema, 404)
 pause = _extend(
@@ -210,7 +219,7 @@ _WHICH: Final = _body(
 redrive = _extend(
     "redrive_dead_letters",
     "Hand dead letters out again",
-    _numbers("Redriven", "messages", "expired"),
+    _numbers("Redriven", "messages", "expired", "above_cursor"),
     *(404, 409, *_NOT_A_BODY),
     request=_WHICH,
 )

@@ -8,11 +8,15 @@ from rest_framework import serializers
 from relaybase.http.fields import Flag, Strict, Text, Whole
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
+from relaycore.delivering.holding import require_field
 from relaycore.delivering.settings import (
+    BY_CHANNEL,
+    BY_FIELD,
     LARGEST_MOST_OUTSTANDING,
     LEAST_DEADLINE_SECONDS,
     MOST_DEADLINE_SECONDS,
     MOST_DELAY_SECONDS,
+    NO_ORDER,
 )
 from relaycore.errors import BadFilter, BadSubscription
 from subscribers_app.models import Subscription
@@ -79,13 +83,18 @@ class Moment(Text):
 
 
 class Order(serializers.ChoiceField):
-    """In which order; of that by a field it is said that there is none yet."""
+    """In which order: one of these, or by a field. As the columns that say so."""
 
     def to_internal_value(self, data: Any) -> Any:
         """Validate."""
-        if isinstance(data, Mapping):
-            raise serializers.ValidationError('By field is not offered yet. There are "none" and "channel".')
-        return super().to_internal_value(data)
+        if not isinstance(data, Mapping):
+            return {"order": super().to_internal_value(data), "order_field": ""}
+        if set(data) != {"field"}:
+            raise serializers.ValidationError('Give "none", "channel" or {"field": "customer"}.')
+        try:
+            return {"order": BY_FIELD, "order_field": require_field(data["field"])}
+        except BadSubscription as exc:
+            raise serializers.ValidationError(str(exc)) from exc
 
 
 class Policy(Json):
@@ -103,13 +112,18 @@ class _Given(Strict):
 
     filter = Policy(required=False, allow_null=True)
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices, required=False)
-    order = Order(Subscription.Order.choices, required=False)
+    order = Order([NO_ORDER, BY_CHANNEL], required=False)
     delay_seconds = Whole(required=False, min_value=0, max_value=MOST_DELAY_SECONDS)
     ack_deadline_seconds = Whole(
         required=False, min_value=LEAST_DEADLINE_SECONDS, max_value=MOST_DEADLINE_SECONDS
     )
     max_deliveries = Whole(required=False, allow_null=True, min_value=1, max_value=MOST_DELIVERIES)
     max_outstanding = Whole(required=False, min_value=1, max_value=LARGEST_MOST_OUTSTANDING)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The order as its columns."""
+        given = super().to_internal_value(data)
+        return given | given.pop("order", {})
 
 
 class New(_Given):

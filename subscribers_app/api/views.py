@@ -1,6 +1,6 @@
 """Subscriptions at `/api/v1/subscriptions`."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rest_framework import status
 from rest_framework.generics import GenericAPIView
@@ -14,7 +14,7 @@ from relaybase.http.conditions import etag, if_match
 from relaybase.http.parameters import Parameters
 from relaycore.errors import BadSubscription
 from relaycore.rights import READ
-from subscribers_app import lag, registration
+from subscribers_app import activity, lag, registration
 from subscribers_app.api import schema
 from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, decided, find
 from subscribers_app.api.rows import Rows
@@ -26,9 +26,10 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
     """The subscriptions, by name.
 
     ?channel=NAME, ?kind=, ?mode= and ?state=: only these; ?search=TEXT (a part of the name), ?limit= up to
-    1000. `lag`: what is not done yet; more than 1000 messages are not counted here. POST makes one: a `mode`
-    and where to `start` must be said. With `channels`, a list of up to 100, it becomes one for each,
-    `NAME.1`, `NAME.2`, and so on: all of them, or none.
+    1000. `lag`: what is not done yet; more than 1000 messages are not counted here. `rates`: messages a
+    second, over the minute that goes on and the one before. POST makes one: a `mode` and where to `start`
+    must be said. With `channels`, a list of up to 100, it becomes one for each, `NAME.1`, `NAME.2`, and so
+    on: all of them, or none.
     """
 
     name = "Subscriptions"
@@ -62,8 +63,7 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
         page = list(found[: limit + 1])
         count = len(page) if cursor is None and len(page) <= limit else everything.count()
         last = page[limit - 1].name if len(page) > limit else None
-        rows, behind = Rows(request), lag.of_all(page[:limit])
-        results = [rows.row(row, behind[row.pk]) for row in page[:limit]]
+        results = _rows(Rows(request), page[:limit])
         return Response({"count": count, "next": cursors.link(request, last), "results": results})
 
     @schema.new_subscription
@@ -80,8 +80,7 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
         for _, channel in named:
             require(request, MAKE, channel)
         made, rows = registration.create_all(named, mode, start, **wanted), Rows(request)
-        behind = lag.of_all(made)
-        results = [rows.row(row, behind[row.pk]) for row in made]
+        results = _rows(rows, made)
         if channels:
             return Response({"results": results}, status.HTTP_201_CREATED)
         headers = {"Location": rows.address(made[0]), **etag(made[0].tag)}
@@ -91,8 +90,10 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
 class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
     """A subscription: how it is set, where its cursor stands, and how far it is behind.
 
-    PATCH changes settings; a changed filter holds for what comes above the cursor. Mode, channel and name
-    stay as they are. DELETE removes it with all that is on its way, dead, or on record of it.
+    PATCH changes settings, from its answer on, also for who waits in a fetch. Another filter holds for what
+    is above the cursor; in mode "cursor" it raises the generation, and what was fetched before is fetched
+    anew. Mode, channel and name stay as they are. DELETE removes it with all that is on its way, dead, or on
+    record of it.
 
     Each answer has an ETag of the settings. PATCH and DELETE with If-Match change nothing, and answer 412, if
     somebody has changed them meanwhile.
@@ -110,7 +111,11 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
 
     @schema.change_subscription
     def patch(self, request: Request, name: str) -> Response:
-        """Change settings."""
+        """Change settings, from the answer on, also for who waits in a fetch.
+
+        Another filter holds for what is above the cursor. In mode "cursor" it raises the `generation`: what
+        was fetched before is committed no more, and fetched anew. What is leased keeps its deadline.
+        """
         row, wanted = decided(self, request, name)
         return answer(request, registration.change(row.name, tags=if_match(request), **wanted))
 
@@ -124,7 +129,14 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
 
 def answer(request: Request, row: Subscription) -> Response:
     """The subscription, with its tag."""
-    return Response(Rows(request).row(row, lag.of_all([row], lag.MOST)[row.pk]), headers=etag(row.tag))
+    (shown,) = _rows(Rows(request), [row], lag.MOST)
+    return Response(shown, headers=etag(row.tag))
+
+
+def _rows(rows: Rows, found: list[Subscription], most: int = lag.MOST_IN_A_LIST) -> list[dict[str, Any]]:
+    """As they are shown, with what is known of them."""
+    behind, active = lag.of_all(found, most), activity.of_all(found)
+    return [rows.row(row, behind[row.pk], active.get(row.pk)) for row in found]
 
 
 def _numbered(name: str, channels: list[str]) -> list[tuple[str, str]]:

@@ -14,6 +14,16 @@ The row is the truth
     has locked the row: if it stands elsewhere (another process, a seek), what was read ahead is let go, or
     cut.
 
+Going on
+    `fetch` may carry what is done of what was fetched before: a commit, or acks and nacks (`saying`). That
+    holds first, and costs no request, transaction or fsync of its own. Where it is refused, nothing is
+    fetched. Where the fetch has to wait for others, or MongoDB does not answer, it holds all the same.
+
+Durable
+    A transaction that only says how far something was fetched is as durable as any other. Without that a
+    PostgreSQL that has crashed would refuse commits of what it has answered itself. Whoever lets the next
+    fetch carry the commit pays for one.
+
 Waiting
     Who waits holds an `asyncio.Future`, and nothing else. He is woken by a page of the follower, by a
     neighbour who has given something back, and by one look a second for all who wait in the process
@@ -27,7 +37,11 @@ Room
     free at most: where little is, pages become small, down to one message. What has no room is not on the
     page: it is not leased, and no cursor moves past it. Is there none for one message, the fetch waits within
     its `wait_seconds`, looks twice a second, and is 503 then, with nothing leased. One message alone always
-    has room, whatever its size.
+    has room, whatever its size. What a fetch says holds before, whatever room there is.
+
+    Which messages are leased only the transaction says: what is due again and what waited is read first, and
+    in an order by a field what is passed and waits needs no room. So nothing is written for what has none:
+    the transaction says which ones they are, and the next one leases as many as there was room for (`again`).
 
 Failure
     *PostgreSQL away*: 503; what was asked is not done, or it is not known: what was read ahead is let go,

@@ -9,11 +9,12 @@ from typing import Final
 from django.db import connection
 
 from leases_app import deployment
-from messages_app.searching.following import Feed, Follower
+from messages_app.searching.feed import Feed
+from messages_app.searching.following import Follower
 from relaybase.connections import one_per_loop
 from relaybase.gathering import Gathering
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.reading import ReadAhead, Wants, is_read
+from relaycore.delivering.reading import KeyOf, ReadAhead, Wants, is_read
 from relaycore.errors import Disconnected
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive
@@ -51,13 +52,20 @@ class Source:
     wants: which messages of the channel are for the subscription; None: all
     told:  is called, in the event loop, whenever there may be more
     revision: of the settings that say so
+    key_of: their keys; None: there is no order by a field
     """
 
     def __init__(
-        self, channel: str, wants: Wants | None, told: Callable[[], object], revision: int = 1
+        self,
+        channel: str,
+        wants: Wants | None,
+        told: Callable[[], object],
+        revision: int = 1,
+        key_of: KeyOf | None = None,
     ) -> None:
         self._channel = channel
         self._wants = wants
+        self._key_of = key_of
         self._revision = revision
         self._loop = asyncio.get_running_loop()
         self._told = told
@@ -93,11 +101,11 @@ class Source:
             page = feed.take(0)
             if page is None:
                 return
-            if self._wants is None:
+            if self._wants is None and self._key_of is None:
                 read.add(page.messages)
             else:
                 # A filter may take its time with a large message: not in the event loop.
-                await asyncio.to_thread(read.add, page.messages, self._wants)
+                await asyncio.to_thread(read.add, page.messages, self._wants, self._key_of)
             self._read_at = max(self._read_at, page.read_at)
             if page.is_at_tail:
                 self._turn, self._below = page.turn, page.below

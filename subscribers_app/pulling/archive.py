@@ -1,7 +1,8 @@
 """What is asked of MongoDB while messages are handed out, beside what the follower reads."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from bson import ObjectId
@@ -11,16 +12,26 @@ from django.db import connection
 from leases_app import partitioning
 from messages_app import expired as records
 from messages_app.searching import archive
-from messages_app.searching.history import Document, collection
-from messages_app.searching.primary import async_session_after, session_after
+from messages_app.searching.history import Document, collection, fill
+from messages_app.searching.primary import async_session_after, read_at, session_after
 from relaybase.connections import async_messages, one_per_loop
 from relaybase.gathering import Gathering
 from relaycore.channels import partition_of
+from relaycore.delivering.holding import Held, Message, Reread, matched
+from relaycore.errors import Disconnected
 from relaycore.storing.expiring import NOTHING, Expired
 
 _MOST: Final = 1000
 _PIECE: Final = 100
 """Messages read at once, of which some may be too many."""
+
+_PAGES: Final = 4
+_MOST_PER_PAGE: Final = 500
+"""Of what waits so much is looked at in one question. The next one goes on from there."""
+
+_NOT_STORED: Final = (
+    "It is not known whether all is stored that waits for its turn. Try again in a few seconds."
+)
 
 
 async def expired(channel: str, read_at: str) -> Expired:
@@ -65,6 +76,74 @@ def _find(channel: str, ids: Sequence[bytes], most_bytes: int) -> dict[bytes, Do
                 if most_bytes < 0:
                     return read
         return read
+
+
+@dataclass(slots=True)
+class Waited:
+    """What was read to go on with keys that are open. `documents`: those that were found."""
+
+    reread: dict[str, Reread] = field(default_factory=dict)
+    documents: list[Document] = field(default_factory=list)
+
+
+async def reread(
+    channel: str, opened: Sequence[Held], key_of: Callable[[Document], str], most_bytes: int
+) -> Waited:
+    """What comes next for these keys, until there are so many bytes; of some of them perhaps nothing yet.
+
+    opened: the lowest first
+    key_of: the key of a message; empty: it is not for the subscription
+
+    Raises:
+        Disconnected: Redis does not say that it is all stored, or MongoDB has fallen behind.
+        PyMongoError: MongoDB does not answer.
+    """
+    waited = Waited({one.key: Reread(one.above, one.above) for one in opened})
+    left, upto = list(opened), max((one.upto for one in opened), default="")
+    for _ in range(_PAGES):
+        if not left:
+            break
+        page = await asyncio.to_thread(_page, channel, left[0].above, upto, key_of)
+        by_position = {document["position"]: document for document in page.messages}
+        # After the page was read, never before.
+        found = matched(left, page.keyed, page.looked, await expired(channel, page.read_at))
+        for key, one in found.items():
+            if one.found is not None:
+                document = by_position[one.found[0]]
+                most_bytes -= len(document["message"])
+                if most_bytes < 0 and waited.documents:
+                    return waited
+                waited.documents.append(document)
+            waited.reread[key] = one
+        left = [one for one in left if one.key not in found]
+    return waited
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    messages: Sequence[Document]
+    keyed: Sequence[Message]
+    looked: str
+    read_at: str
+
+
+def _page(channel: str, above: str, upto: str, key_of: Callable[[Document], str]) -> _Page:
+    partition = partition_of(channel, settings.RELAY_PARTITIONS)
+    try:
+        horizon = archive.look(partition, partitioning.layout())
+    finally:
+        connection.close()
+    if horizon.below <= upto:
+        raise Disconnected(_NOT_STORED)
+    messages = collection()
+    wanted = {"channel": channel, "position": {"$gt": above, "$lte": upto}}
+    with session_after(messages, horizon.operation_time) as session:
+        asked = messages.find(wanted, hint="channel_position", session=session).sort("position", 1)
+        with asked.limit(_MOST_PER_PAGE + 1).batch_size(_PIECE) as found:
+            read, is_more = fill(found, _MOST_PER_PAGE)
+        looked = read[-1]["position"] if is_more else upto
+        keyed = [(one["position"], one["_id"].binary, key_of(one)) for one in read]
+        return _Page(read, keyed, looked, read_at(session))
 
 
 @one_per_loop

@@ -15,11 +15,11 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.backends.utils import CursorWrapper
 from psycopg2.errors import LockNotAvailable
 
@@ -27,7 +27,8 @@ from relaybase.connections import one_per_loop
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.skipping import Noted
 from relaycore.errors import Disconnected, RelayError, SubscriptionUnknown, one_line
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import ledger, sums
+from subscribers_app.pulling.sums import Sums
 
 log = logging.getLogger(__name__)
 
@@ -110,9 +111,9 @@ class Clerk:
         answer: dict[int, ledger.Glance] = await self._put(_ALL, lambda sql: ledger.glance(sql, ids))
         return answer
 
-    async def add_counts(self, counts: Sequence[tuple[int, int, int, int]]) -> None:
-        """Bring what was counted (`ledger.add_counts`). Raises as `ask`."""
-        await self._put(_ALL, lambda sql: ledger.add_counts(sql, counts))
+    async def add_counts(self, counts: Mapping[int, Sums]) -> None:
+        """Bring what was counted (`sums.add`). Raises as `ask`."""
+        await self._put(_ALL, lambda sql: sums.add(sql, counts))
 
     def close(self) -> None:
         """End the thread, and its connection. For tests: a process ends it with itself."""
@@ -175,11 +176,14 @@ def _answer(asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
     for is_last in (False, True):
         is_done = False
         try:
-            with transaction.atomic(), connection.cursor() as sql:
-                answers = _work(sql, asked, is_waiting=is_waiting)
+            # Not by Django's `atomic`, which goes to PostgreSQL and back for each of its statements alone.
+            with connection.cursor() as sql:
+                answers, cursors, fetched = _work(sql, asked, is_waiting=is_waiting)
                 is_done = True
+                ledger.end(sql, cursors, fetched)
         except (DatabaseError, InterfaceError) as exc:
             if isinstance(exc.__cause__, LockNotAvailable):
+                ledger.give_up(connection)
                 return [_LOCKED] * len(asked)
             # What failed before the commit was not done: with another connection it may be.
             connection.close()
@@ -190,9 +194,13 @@ def _answer(asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
     raise AssertionError("not reached")
 
 
-def _work(sql: CursorWrapper, asked: Sequence[_Question], *, is_waiting: bool) -> list[Any]:
+_Written = tuple[list[Any], Sequence[tuple[int, Cursor]], Set[int]]
+"""Answers, and what `ledger.end` takes."""
+
+
+def _work(sql: CursorWrapper, asked: Sequence[_Question], *, is_waiting: bool) -> _Written:
     wanted = {question.id for question in asked if question.id != _ALL}
-    found = ledger.lock_soon(sql, wanted, is_skipping=not is_waiting) if wanted else {}
+    found = ledger.begin(sql, wanted, is_skipping=not is_waiting)
     missing = wanted - found.keys()
     locked = ledger.existing(sql, missing) if missing and not is_waiting else set[int]()
     entries = {id: Entry(sql, standing) for id, standing in found.items()}
@@ -216,9 +224,7 @@ def _work(sql: CursorWrapper, asked: Sequence[_Question], *, is_waiting: bool) -
         for id, entry in entries.items()
         if entry.cursor != found[id].cursor or (id in fetched and not found[id].is_attended)
     ]
-    if changed:
-        ledger.write_cursors(sql, changed, fetched)
-    return answers
+    return answers, changed, fetched
 
 
 def _tell(told: Sequence[tuple["asyncio.Future[Any]", Any]]) -> None:

@@ -7,6 +7,7 @@ whether it was taken is brought again.
 
 import asyncio
 import logging
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
@@ -14,13 +15,11 @@ from typing import Final
 from relaybase.connections import one_per_loop
 from relaycore.errors import one_line
 from subscribers_app.pulling.clerk import clerk
+from subscribers_app.pulling.sums import NEVER, Sums
 
 log = logging.getLogger(__name__)
 
 BRING_SECONDS: Final = 5.0
-
-Sums = tuple[int, int, int]
-"""Handed out, done, uncounted commits."""
 
 
 class Counted:
@@ -29,9 +28,7 @@ class Counted:
     def __init__(self, id: int, note: "Callable[[Counted], None]") -> None:
         self.id = id
         self._note = note
-        self._handed_out = 0
-        self._done = 0
-        self._uncounted = 0
+        self._forget()
         self._page: Sequence[str] = ()
         self._upto = ""
         """Of the page that was handed out last in mode `cursor`, what is not committed, and where it ends."""
@@ -41,6 +38,7 @@ class Counted:
         """So many went out, some of them not for the first time."""
         if messages:
             self._handed_out += messages
+            self._handed_out_at = time.monotonic()
             self._note(self)
 
     def show(self, positions: Iterable[str], upto: str) -> None:
@@ -51,6 +49,14 @@ class Counted:
         """So many were confirmed."""
         if messages:
             self._done += messages
+            self._done_at = time.monotonic()
+            self._note(self)
+
+    def nacked(self, messages: int) -> None:
+        """So many were given back."""
+        if messages:
+            self._nacked += messages
+            self._nacked_at = time.monotonic()
             self._note(self)
 
     def committed(self, position: str) -> None:
@@ -60,6 +66,7 @@ class Counted:
         self._committed = position
         if position > self._upto:
             self._uncounted += 1
+            self._done_at = time.monotonic()
             self._page, self._upto = (), ""
             self._note(self)
             return
@@ -67,18 +74,31 @@ class Counted:
         self._page = self._page[end:]
         self.done(end)
 
-    def take(self) -> Sums | None:
-        """All of it, which is gone from here then; None: nothing."""
-        sums = (self._handed_out, self._done, self._uncounted)
-        self._handed_out = self._done = self._uncounted = 0
-        return sums if any(sums) else None
+    def take(self) -> Sums:
+        """All of it, which is gone from here then."""
+        sums = Sums(
+            self._handed_out,
+            self._done,
+            self._nacked,
+            self._uncounted,
+            self._handed_out_at,
+            self._done_at,
+            self._nacked_at,
+        )
+        self._forget()
+        return sums
 
     def put_back(self, sums: Sums) -> None:
         """It could not be brought."""
-        self._handed_out += sums[0]
-        self._done += sums[1]
-        self._uncounted += sums[2]
+        both = self.take() + sums
+        self._handed_out, self._done = both.handed_out, both.done
+        self._nacked, self._uncounted = both.nacked, both.uncounted
+        self._handed_out_at, self._done_at, self._nacked_at = both.handed_out_at, both.done_at, both.nacked_at
         self._note(self)
+
+    def _forget(self) -> None:
+        self._handed_out = self._done = self._nacked = self._uncounted = 0
+        self._handed_out_at = self._done_at = self._nacked_at = NEVER
 
 
 class Bringing:
@@ -101,13 +121,12 @@ class Bringing:
 
     async def _bring(self) -> None:
         pending, self._pending = self._pending, set()
-        taken = [(counted, sums) for counted in pending if (sums := counted.take()) is not None]
+        taken = [(counted, sums) for counted in pending if (sums := counted.take())]
         sums_of: dict[int, Sums] = {}
         for counted, sums in taken:  # One that was set to something else meanwhile has two.
-            before = sums_of.get(counted.id, (0, 0, 0))
-            sums_of[counted.id] = (before[0] + sums[0], before[1] + sums[1], before[2] + sums[2])
+            sums_of[counted.id] = sums_of.get(counted.id, Sums()) + sums
         try:
-            await clerk().add_counts([(id, *sums) for id, sums in sums_of.items()])
+            await clerk().add_counts(sums_of)
         except Exception as exc:  # Whatever it is: it is tried again, and nobody waits for it.
             log.info("what was counted of subscriptions is brought later: %s", one_line(exc))
             for counted, sums in taken:

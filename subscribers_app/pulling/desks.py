@@ -3,14 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import Final
 
 from relaybase.connections import one_per_loop
-from relaycore.delivering.reading import Document
 from relaycore.errors import one_line
-from relaycore.filtering.policy import parse
-from subscribers_app.models import Subscription
+from subscribers_app.pulling.choosing import Choosing
 from subscribers_app.pulling.clerk import clerk
 from subscribers_app.pulling.desk import Desk
 from subscribers_app.remembering import KnownSubscription
@@ -37,7 +34,7 @@ class Desks:
         if desk is None or desk.known != known:
             if desk is not None:
                 desk.close()
-            desk = self._desks[known.id] = Desk(known, _wants(known))
+            desk = self._desks[known.id] = Desk(known, Choosing(known))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._look())
         return desk
@@ -72,13 +69,3 @@ class Desks:
 def desks() -> Desks:
     """The ones of this event loop."""
     return Desks()
-
-
-def _wants(known: KnownSubscription) -> Callable[[Document], bool] | None:
-    """Which messages are for the subscription; None: all."""
-    if known.filter is None:
-        return None
-    wanted = parse(known.filter, known.filter_scope)
-    if known.filter_scope == Subscription.Scope.ATTRIBUTES:
-        return lambda document: wanted.matches_attributes(document.get("attributes"))
-    return lambda document: wanted.matches_body(document["message"])

@@ -1,12 +1,13 @@
 """Cursors and deliveries in PostgreSQL: rows in, rows out, nothing is decided here.
 
-Every function but `glance` and `existing` is called in a transaction, after `lock`.
+Whatever writes, or decides by what it reads, is called in a transaction, after `lock`.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from psycopg2.extras import execute_values
 
@@ -14,8 +15,18 @@ from relaybase.postgres.clock import NOW_MS
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS, Delivery, Rows, State
 from relaycore.delivering.skipping import Noted, Skip
+from subscribers_app.pulling import holding
 
-_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before"
+_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before, key"
+
+_ON_THEIR_WAY: Final = "subscription_id = %s AND state <> 'dead'"
+
+# As `relaycore.delivering.leasing.first_of_each_key` has it.
+_IS_FIRST: Final = (
+    "(key = '' OR NOT EXISTS (SELECT FROM deliveries AS other "
+    "WHERE other.subscription_id = d.subscription_id AND other.state <> 'dead' AND other.key <> '' "
+    "AND other.key = d.key AND other.position < d.position))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +49,8 @@ class Standing:
 IDLE_MS: Final = 10_000
 LOCK_MS: Final = 200
 
-_LIMITS: Final = (
-    f"SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
+_BEGIN: Final = (
+    f"BEGIN; SET LOCAL lock_timeout = {LOCK_MS}; SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}; "
 )
 
 # The time is that after the lock: whoever had it has written times that are not later.
@@ -58,14 +69,32 @@ def lock(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Standing]:
     return _lock(sql, _LOCK.format(skipping=""), ids)
 
 
-def lock_soon(sql: CursorWrapper, ids: Iterable[int], *, is_skipping: bool) -> dict[int, Standing]:
-    """The same, but no lock is waited for longer than `LOCK_MS` in this transaction.
+def begin(sql: CursorWrapper, ids: Set[int], *, is_skipping: bool) -> dict[int, Standing]:
+    """Begin a transaction, and `lock` in it, in one question.
 
-    It is ended, with its locks, if this process stands still for `IDLE_MS` in the middle of it.
+    No lock is waited for longer than `LOCK_MS` in this transaction. It is ended, with its locks, if this
+    process stands still for `IDLE_MS` in the middle of it.
 
     is_skipping: those that somebody else has locked are left out
     """
-    return _lock(sql, _LIMITS + _LOCK.format(skipping=" SKIP LOCKED" if is_skipping else ""), ids)
+    if not ids:
+        sql.execute(_BEGIN)
+        return {}
+    return _lock(sql, _BEGIN + _LOCK.format(skipping=" SKIP LOCKED" if is_skipping else ""), ids)
+
+
+def end(sql: CursorWrapper, cursors: Sequence[tuple[int, Cursor]], fetched: Set[int]) -> None:
+    """Write where these stand from now on, and commit, in one question. As `write_cursors`."""
+    if cursors:
+        write_cursors(sql, cursors, fetched, "; COMMIT")
+    else:
+        sql.execute("COMMIT")
+
+
+def give_up(connection: BaseDatabaseWrapper) -> None:
+    """End a transaction of `begin`; nothing of it is done."""
+    with connection.cursor() as sql:
+        sql.execute("ROLLBACK")
 
 
 def _lock(sql: CursorWrapper, statement: str, ids: Iterable[int]) -> dict[int, Standing]:
@@ -83,15 +112,18 @@ def existing(sql: CursorWrapper, ids: Iterable[int]) -> set[int]:
 
 
 def write_cursors(
-    sql: CursorWrapper, cursors: Sequence[tuple[int, Cursor]], fetched: Set[int] = frozenset()
+    sql: CursorWrapper,
+    cursors: Sequence[tuple[int, Cursor]],
+    fetched: Set[int] = frozenset(),
+    then: str = "",
 ) -> None:
     """Where these subscriptions stand from now on. `fetched`: which were asked for messages just now."""
     sql.execute(
-        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "
+        "UPDATE subscriptions AS s SET position = v.position, fetched = v.fetched, "  # noqa: S608
         "generation = v.generation, "
         "last_fetch_at = CASE WHEN v.was_fetched THEN clock_timestamp() ELSE s.last_fetch_at END "
         "FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::boolean[]) "
-        "AS v (id, position, fetched, generation, was_fetched) WHERE s.id = v.id",
+        "AS v (id, position, fetched, generation, was_fetched) WHERE s.id = v.id" + then,
         [
             [id for id, _ in cursors],
             [cursor.position for _, cursor in cursors],
@@ -122,28 +154,34 @@ def write_undelivered(
     )
 
 
-def rows(sql: CursorWrapper, id: int, now: int, most: int) -> Rows:
-    """What is on its way: of what is due the lowest, at most so many."""
+def rows(sql: CursorWrapper, id: int, now: int, most: int, keys: Collection[str] | None = None) -> Rows:
+    """What is on its way: of what is due the lowest, at most so many.
+
+    keys: of what may be leased for the first time; None: there is no order by a field, and nothing waits
+    """
     sql.execute(
-        "SELECT count(*), coalesce(min(position), '') FROM deliveries "
-        "WHERE subscription_id = %s AND state <> 'dead'",
+        f"SELECT count(*), coalesce(min(position), '') FROM deliveries WHERE {_ON_THEIR_WAY}",  # noqa: S608
         [id],
     )
     outstanding, lowest = sql.fetchone()
-    if not outstanding:
-        return Rows()
-    sql.execute(
-        f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608 -- a constant, here and below
-        "WHERE subscription_id = %s AND state <> 'dead' "
-        "AND (due_at <= %s OR due_at > %s) ORDER BY position LIMIT %s",
-        [id, now, now + LONGEST_MS, most],
-    )
-    return Rows([_delivery(row) for row in sql.fetchall()], outstanding, lowest)
+    due: list[Delivery] = []
+    if outstanding:
+        first = "" if keys is None else f"AND {_IS_FIRST} "
+        sql.execute(
+            f"SELECT {_COLUMNS} FROM deliveries AS d "  # noqa: S608 -- constants, here and below
+            f"WHERE {_ON_THEIR_WAY} AND (due_at <= %s OR due_at > %s) {first}ORDER BY position LIMIT %s",
+            [id, now, now + LONGEST_MS, most],
+        )
+        due = [_delivery(row) for row in sql.fetchall()]
+    if keys is None:
+        return Rows(due, outstanding, lowest)
+    waiting = holding.waiting(sql, id, keys, most)
+    return Rows(due, outstanding + waiting.opened, lowest, waiting.busy, waiting.held, waiting.open)
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """Where a subscription stands, and whether something on its way is due."""
+    """Where a subscription stands, and whether something on its way is due, or a key is open."""
 
     cursor: Cursor
     is_active: bool
@@ -157,7 +195,9 @@ def glance(sql: CursorWrapper, ids: Iterable[int]) -> dict[int, Glance]:
         "SELECT id, position, fetched, generation, state = 'active', revision, "  # noqa: S608
         "EXISTS (SELECT FROM deliveries "
         "WHERE subscription_id = s.id AND state <> 'dead' "
-        f"AND (due_at <= {NOW_MS} OR due_at > {NOW_MS} + %s)) FROM subscriptions AS s WHERE id = ANY(%s)",
+        f"AND (due_at <= {NOW_MS} OR due_at > {NOW_MS} + %s)) "
+        f"OR EXISTS (SELECT FROM held_back AS h WHERE subscription_id = s.id AND {holding.IS_OPEN}) "
+        "FROM subscriptions AS s WHERE id = ANY(%s)",
         [LONGEST_MS, sorted(set(ids))],
     )
     return {
@@ -183,7 +223,8 @@ def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
         f"INSERT INTO deliveries (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
         "ON CONFLICT (subscription_id, position) DO UPDATE SET state = excluded.state, "
         "attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = excluded.deadline_at, "
-        "before = excluded.before, why = '', died_at = NULL WHERE deliveries.state = 'dead'",
+        "before = excluded.before, key = excluded.key, why = '', died_at = NULL "
+        "WHERE deliveries.state = 'dead'",
         [(id, *_row(one)) for one in new],
         page_size=1000,
     )
@@ -212,25 +253,9 @@ def delete(sql: CursorWrapper, id: int, positions: Iterable[str]) -> None:
 
 
 def delete_on_their_way(sql: CursorWrapper, id: int) -> None:
-    """Whatever is not dead: a seek begins anew. Dead letters stay."""
-    sql.execute("DELETE FROM deliveries WHERE subscription_id = %s AND state <> 'dead'", [id])
-
-
-def add_counts(sql: CursorWrapper, counts: Iterable[tuple[int, int, int, int]]) -> None:
-    """Add what was counted: id, handed out, done, uncounted commits. What is deleted is left out.
-
-    Rows are written in the order of their ids, after any subscription that the transaction locks.
-    """
-    execute_values(
-        sql.cursor,
-        "INSERT INTO subscription_counts AS c (subscription_id, handed_out, done, uncounted) "
-        "SELECT v.* FROM (VALUES %s) AS v (id, handed_out, done, uncounted) "
-        "WHERE EXISTS (SELECT FROM subscriptions WHERE id = v.id) ORDER BY v.id "
-        "ON CONFLICT (subscription_id) DO UPDATE SET handed_out = c.handed_out + excluded.handed_out, "
-        "done = c.done + excluded.done, uncounted = c.uncounted + excluded.uncounted",
-        sorted(counts),
-        page_size=1000,
-    )
+    """Whatever is not dead, and what waits: a seek begins anew. Dead letters stay."""
+    sql.execute(f"DELETE FROM deliveries WHERE {_ON_THEIR_WAY}", [id])  # noqa: S608 -- a constant
+    holding.delete(sql, id)
 
 
 def _delivery(row: tuple[Any, ...]) -> Delivery:
@@ -248,4 +273,5 @@ def _row(one: Delivery) -> tuple[Any, ...]:
         one.deadline_at,
         one.why,
         one.before,
+        one.key,
     )

@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 
 from tests.acceptance.stack import ROOT
@@ -23,6 +24,7 @@ CONFIGURATION = sorted(
 
 SHELLS = {"sh", "bash", "shell", "console"}
 PROGRAMS = re.compile(
+    r"(?:[A-Z_]+=\S+ )*"
     r"(\.venv/bin/\S+|python3?|pip|manage\.py|celery|make|docker|kubectl|curl|npm|redis-cli|psql|pg_\w+"
     r"|mongo\w+) "
 )
@@ -39,8 +41,9 @@ class Command:
 
     @property
     def words(self) -> list[str]:
-        """As a shell would split it."""
-        return shlex.split(self.text, comments=True)
+        """As a shell would split it, without what it exports to the program."""
+        words = shlex.split(self.text, comments=True)
+        return list(dropwhile(re.compile("[A-Z_]+=").match, words))
 
 
 def commands(page: str) -> Iterator[Command]:

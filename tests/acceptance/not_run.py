@@ -113,8 +113,9 @@ def _pip(words: list[str]) -> None:
 
 
 def _npm(words: list[str]) -> None:
-    assert words == ["install"]
-    assert (ROOT / "benchmarks/peers/package.json").is_file()
+    assert words in (["install"], ["pack"])
+    for folder in ("benchmarks/peers", "clients/js"):
+        assert (ROOT / folder / "package.json").is_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ NOT_RUN: Mapping[str, Instead] = {
     "kubectl": Instead("there may be no cluster", _kubectl),
     "mongodump": Instead("MongoDB's tools are not among the Python packages", _mongo),
     "mongorestore": Instead("as mongodump", _mongo),
-    "npm": Instead("Node.js is only for the peers of the benchmark", _npm),
+    "npm": Instead("Node.js may not be there; `tests.node` has one of its own", _npm),
 }
 # What is only mentioned is not run either: its place in a sentence says when, and often "not now".
 MENTIONS: Mapping[str, Callable[[list[str]], None]] = {

@@ -56,9 +56,25 @@ def _look(page: Page, stack: Stack, scheme: str) -> None:
     page.wait_for_selector("pre.payload")
     page.wait_for_load_state("networkidle")
     page.screenshot(path=PICTURES / f"message-{scheme}.png")
+    _look_live(page, stack, scheme)
     page.goto("/api/docs", wait_until="networkidle")
     page.wait_for_selector(".opblock")
     page.screenshot(path=PICTURES / f"docs-{scheme}.png")
+
+
+def _look_live(page: Page, stack: Stack, scheme: str) -> None:
+    """The page of a channel while messages come."""
+    page.goto("/admin/channels_app/channel/?q=orders")
+    page.get_by_role("link", name="orders", exact=True).click()
+    page.locator("#relay-live .pill.good").wait_for()
+    chance = random.Random(7)
+    first = {"light": 9000, "dark": 9100}[scheme]  # Equal texts would be stored once.
+    for number in range(first, first + 7):
+        stack.redis.publish("orders", _message(chance, number))
+        page.wait_for_timeout(700)
+    page.locator("#relay-live").scroll_into_view_if_needed()
+    page.wait_for_timeout(3500)
+    page.screenshot(path=PICTURES / f"live-{scheme}.png")
 
 
 def main() -> None:

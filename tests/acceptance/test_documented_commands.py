@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg2
 import pymongo
@@ -35,31 +36,52 @@ MENTIONED = sorted(
     | {command.text for page in CONFIGURATION for command in mentions(comments(page))}
 )
 WITH_COMMANDS = [page for page in PAGES if any(commands(read(page)))]
+# Those whose Relay is set up as they say.
+OWN = {Path("docs/log-queue.md"): {"RELAY_LOG_QUEUE": "open"}}
 # Until Ctrl-C: what they say when they work.
 ENDLESS = {"flower": "Visit me at http://127.0.0.1:", "tail": "hello"}
 
 
 @pytest.fixture
-def empty_database(stack: Stack) -> Iterator[str]:
+def page() -> Path:
+    """Any page."""
+    return Path("README.md")
+
+
+@pytest.fixture
+def beside(page: Path, room: Path, request: pytest.FixtureRequest) -> Iterator[Stack]:
+    """The Relay beside which the commands of a page are run."""
+    if (environment := OWN.get(page)) is None:
+        yield request.getfixturevalue("stack")
+        return
+    stack = Stack(room / page.stem, **environment)
+    stack.start()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def empty_database(beside: Stack) -> Iterator[str]:
     """The URL of a database of its own on the stack's PostgreSQL: what is restored destroys nothing."""
-    url = stack.info["database_url"]
-    with stack.postgres() as connection, connection.cursor() as cursor:
+    url = beside.info["database_url"]
+    with beside.postgres() as connection, connection.cursor() as cursor:
         cursor.execute("create database restored")
         yield url.rpartition("/")[0] + "/restored"
         cursor.execute("drop database restored with (force)")
 
 
 @pytest.fixture
-def shell(stack: Stack, tmp_path: Path) -> Iterator[Shell]:
+def shell(beside: Stack, tmp_path: Path) -> Iterator[Shell]:
     """What a page has started is stopped afterwards, and what it has published is forgotten."""
     for program in ("curl", "make"):
         if shutil.which(program) is None:
             pytest.skip(f"no {program} here")
-    before = _channels(stack)
-    yield Shell(stack, tmp_path / "project")
-    for channel in _channels(stack) - before:
-        assert stack.http.delete(f"/api/v1/stop-listening/{channel}?cascade=true").status_code == 204
-    with pymongo.MongoClient[Any](stack.info["mongo_url"]) as client:
+    before = _channels(beside)
+    yield Shell(beside, tmp_path / "project")
+    for channel in _channels(beside) - before:
+        path = f"/api/v1/stop-listening/{quote(channel, safe='')}?cascade=true"
+        assert beside.http.delete(path).status_code == 204
+    with pymongo.MongoClient[Any](beside.info["mongo_url"]) as client:
         client["relay"]["messages"].delete_many({"channel": {"$nin": sorted(before)}})
 
 
@@ -137,6 +159,7 @@ def test_pages_with_commands_are_found() -> None:
     "text",
     [
         "make nonsense",
+        "RELAY_LOG_QUEUE=open make nonsense",
         'make bench ARGS="--nonsense"',
         "docker compose up --detach nonsense",
         "docker build --tag nonsense .",
@@ -189,7 +212,7 @@ def test_commands_are_read_out_of_a_page() -> None:
 # Not this.
 one \\
   --two "a  b"
-three
+NAME=value three
 ```
 It says
 ```text
@@ -197,6 +220,7 @@ It says
 ```
 `make it` and `a word`, `not_a_command`.
 """
-    assert list(commands(page)) == [Command('one --two "a  b"'), Command("three", "…\n")]
+    assert list(commands(page)) == [Command('one --two "a  b"'), Command("NAME=value three", "…\n")]
+    assert Command("NAME=value OTHER= three x=y").words == ["three", "x=y"]
     assert list(mentions(page)) == [Command("make it")]
     assert {"sh", "console"} <= SHELLS

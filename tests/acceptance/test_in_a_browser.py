@@ -117,6 +117,8 @@ def test_no_page_is_wider_than_a_phone(stack: Stack) -> None:
             "/admin/messages_app/message/",
             "/admin/messages_app/quarantined/",
             "/admin/leases_app/lease/",
+            "/admin/subscribers_app/subscription/",
+            "/admin/subscribers_app/subscription/add/",
             "/admin/access_app/token/",
             "/admin/access_app/token/add/",
             "/admin/access_app/auditentry/",

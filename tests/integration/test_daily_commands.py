@@ -17,7 +17,7 @@ from bson import ObjectId
 from django.conf import settings
 from django.core.management import CommandError, call_command
 
-from channels_app.models import Channel
+from channels_app.models import Channel, Gap
 from leases_app.leasing import Contender
 from messages_app.management.commands import messages as messages_module
 from relaycore.position import first_of
@@ -137,6 +137,33 @@ class TestMessages:
         assert seen == ["before", "after"]
         (said,) = troubles
         assert said.startswith("Waiting: ")
+
+    def test_tail_says_what_was_not_heard_meanwhile(
+        self, archive: Any, relay_keys: Any, wait_until: Any, in_thread: Any
+    ) -> None:
+        _store(archive, "before", "1-0")
+        seen: list[str] = []
+        said: list[str] = []
+
+        def follow() -> None:
+            for message in messages_module._follow("orders", 1, said.append):
+                seen.append(message["message"])
+                if message["message"] == "last":
+                    return
+
+        done = in_thread(follow)
+        wait_until(lambda: seen == ["before"])
+        window = {"began_at": datetime(2026, 11, 21, 12, tzinfo=UTC), "ended_at": datetime.now(UTC)}
+        cause = Gap.Cause.CONNECTION_LOST
+        Gap.objects.create(partition=0, channel="orders", cause=cause, missed_at_most=3, **window)
+        Gap.objects.create(partition=0, channel="others", cause=cause, **window)
+        wait_until(lambda: said)
+        _store(archive, "last", "2-0")
+        done.result(10)
+
+        (line,) = said
+        assert line.startswith("Not heard from 2026-11-21 12:00:00+00:00 to ")
+        assert line.endswith(": connection lost; at most 3 missed")
 
     def test_tail_begins_nowhere_without_redis(self, archive: Any, redis_away: None) -> None:
         _store(archive, "before", "1-0")

@@ -14,6 +14,7 @@ from relaybase import keys
 from relaybase.connections import redis_client
 from relaycore.capturing.capture import Capture
 from relaycore.envelope import F_BSON, F_MESSAGES, F_SOURCE, MAX_CARRIED_BYTES, Encoder, timestamp
+from tests.node import NODE
 
 PAGE = (Path(__file__).parents[2] / "docs" / "stream-format.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -72,7 +73,7 @@ print JSON::PP->new->canonical->ascii->encode(\\@found);
 
 @pytest.mark.parametrize(
     ("language", "program", "rest"),
-    [("js", "node", IN_JAVASCRIPT), ("perl", "perl", IN_PERL)],
+    [("js", NODE, IN_JAVASCRIPT), ("perl", "perl", IN_PERL)],
     ids=["JavaScript", "Perl"],
 )
 def test_the_lines_in_other_languages_read_all_that_a_document_may_have(

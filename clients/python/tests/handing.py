@@ -121,7 +121,17 @@ class PlayedRelay:
             return position_of(found[-1])
         return max(self.cursor.position, position_of(self.count - 1)) if self.count else self.cursor.position
 
+    def commits(self) -> list[str]:
+        """The positions that were committed, by a fetch or by themselves."""
+        said = (body.get("commit" if verb == "fetch" else "position") for verb, body in self.asked)
+        return [position for position in said if position is not None]
+
     def fetch(self, given: Any) -> tuple[int, Any]:
+        if "commit" in given:
+            said = {"position": given["commit"], "generation": given.get("generation")}
+            status, answer = self.commit(said)
+            if status != 200:
+                return status, answer
         found = self._above(given["max"], given["max_bytes"])
         upto = self._upto(found, given["max"])
         if self.mode == "cursor":

@@ -213,7 +213,7 @@ def test_cursor_a_commit_goes_to_the_last_message_before_one_that_is_not_done() 
     made.finish(third)
     made.wait(1)
     assert made.relay.done == [0]
-    assert [one["position"] for one in made.relay.bodies("commit")] == [position_of(0)]
+    assert made.relay.commits() == [position_of(0)]
     made.finish(second)
     made.wait(1)
     assert made.relay.done == [0, 1, 2]
@@ -403,6 +403,48 @@ def test_cursor_a_commit_whose_answer_is_lost_is_repeated_and_harmless() -> None
     made.wait(3)
     assert made.relay.done == [0, 1]
     assert [type(one) for one in made.told] == [Away]
+
+
+def test_cursor_what_is_done_goes_with_the_next_fetch() -> None:
+    made = world("cursor", 6, pace=Pace(page_messages=2, is_ahead=False))
+    for _ in range(3):
+        assert made.take() is not None
+        made.finish()
+        assert made.take() is not None
+        made.finish()
+        made.go()
+    assert made.relay.done == [0, 1, 2, 3, 4, 5]
+    assert made.relay.bodies("commit") == []
+
+
+def test_cursor_no_commit_overtakes_one_that_a_fetch_carries_but_the_last() -> None:
+    made = world("cursor", 4, pace=Pace(page_messages=2, settle_messages=1, is_ahead=False))
+    made.take()
+    second = made.take()
+    made.finish()
+    made.inbox.waiters = 1
+    made.now += 2
+    assert made.ask("fetch") is not None
+    made.finish(second)
+    assert made.ask("settle") is None, "it might get there first"
+    made.close()
+    assert made.ask("settle") is not None, "nobody waits for a fetch at the end"
+    made.answer("settle")
+    made.answer("fetch")
+    assert made.relay.done == [0, 1]
+    assert made.told == []
+    assert made.inbox.is_settled
+
+
+def test_cursor_a_commit_that_a_fetch_has_carried_into_the_void_is_repeated() -> None:
+    for fault in ("answer lost", "request lost", "503"):
+        made = world("cursor", 1)
+        made.take()
+        made.finish()
+        assert made.ask("fetch") is not None
+        made.answer("fetch", fault)
+        made.wait(5)
+        assert made.relay.done == [0], fault
 
 
 def test_cursor_slow_hands_keep_nobody_waiting_for_what_comes() -> None:
@@ -702,9 +744,10 @@ def test_what_is_lost_on_its_way_is_told_again(mode: str) -> None:
     made = world(mode, 1)
     made.take()
     made.finish()
-    made.ask("settle")
-    made.answer("settle", "request lost")
-    made.wait(2)
+    for lane in ("settle", "fetch"):
+        made.ask(lane)
+        made.answer(lane, "request lost")
+    made.wait(5)
     assert made.relay.done == [0]
 
 
@@ -900,9 +943,8 @@ def _forget(self: Leasing, ask: Ask, now: float) -> None:
 
 
 def _commit_past(self: Committing, ask: Ask, now: float) -> None:
-    if ask.verb == "commit":
-        self._committed = max(self._committed, ask.position)
-        self._is_committing = False
+    self._committed = max(self._committed, ask.position)
+    self._is_committing = self._is_carried = False
 
 
 def _believe(self: Committing, ask: Ask, got: Any, now: float) -> Any:

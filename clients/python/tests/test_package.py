@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import relay_client
-from relay_client import errors, publishing, subscribing
+from relay_client import errors, publishing, subscribing, watching
 from tests.floors import rules
 from tests.floors.imports import imports_of
 
@@ -26,10 +26,12 @@ MODULES = {
 }
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
 
+PACKAGES = (publishing, subscribing, watching)
 SHELLS = {
-    *("connections", "client", "async_client"),
+    *("connections", "streams", "client", "async_client"),
     *("publishing.producer", "publishing.async_producer"),
     *("subscribing.consumer", "subscribing.async_consumer"),
+    *("watching.live", "watching.async_live"),
 }
 """What does I/O, waits, and looks at the clock. Everything else decides."""
 OUTSIDE = {"time", "random", "socket", "threading", "asyncio", "ssl", "os", "concurrent", "httpx2", "atexit"}
@@ -45,7 +47,12 @@ def test_a_module_imports_the_standard_library_and_httpx2(name: str, path: Path)
 
 @pytest.mark.parametrize("name", sorted(MODULES.keys() - {f"relay_client.{shell}" for shell in SHELLS}))
 def test_what_decides_has_no_clock_no_chance_and_no_socket(name: str) -> None:
-    if name in {"relay_client", "relay_client.publishing", "relay_client.subscribing"}:
+    if name in {
+        "relay_client",
+        "relay_client.publishing",
+        "relay_client.subscribing",
+        "relay_client.watching",
+    }:
         return  # They name the others.
     imported = imports_of(name, MODULES[name].read_text(), MODULES)
     assert not imported & OUTSIDE
@@ -55,7 +62,7 @@ def test_what_decides_has_no_clock_no_chance_and_no_socket(name: str) -> None:
 def test_folders_are_not_crowded() -> None:
     packages = {name for name, path in MODULES.items() if path.name == "__init__.py"}
     assert list(rules.crowded(MODULES, packages)) == []
-    for package in (publishing, subscribing):
+    for package in PACKAGES:
         folder = Path(package.__file__ or "").parent
         inside = {path.stem for path in folder.glob("[!_]*.py")}
         assert inside == set(re.findall(r"^`(\w+)` +\S", package.__doc__ or "", re.MULTILINE))

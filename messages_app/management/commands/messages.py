@@ -9,15 +9,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DatabaseError
 from pymongo.errors import PyMongoError
 
+from messages_app.management.tailing import Watch, as_line
 from messages_app.searching.files import FORMATS, FilePart, as_file
-from messages_app.searching.following import Follower
 from messages_app.searching.history import MOST_PER_PAGE, Search, at, read
 from messages_app.searching.rows import row
 from relaybase import stopping
 from relaycore.errors import Disconnected, RelayError, one_line
 from relaycore.following.places import Document
+from relaycore.live.owed import Told
 from relaycore.position import START
 
 _LOOK_SECONDS = 0.3
@@ -109,10 +111,10 @@ def _last(channel: str, lines: int) -> Iterator[dict[str, Any]]:
     yield from reversed(read(Search(channel), limit=max(1, lines)).messages[:lines])
 
 
-def _follow(channel: str, lines: int, trouble: Callable[[str], object]) -> Iterator[Document]:
+def _follow(channel: str, lines: int, say: Callable[[str], object]) -> Iterator[Document]:
     """The last messages, oldest first, and then what is stored after them.
 
-    `trouble` is told what keeps it from reading on, once for as long as that lasts.
+    `say` is told what was not heard, and what keeps it from reading on, once for as long as that lasts.
 
     Raises:
         Disconnected: Redis does not answer when it begins.
@@ -123,16 +125,21 @@ def _follow(channel: str, lines: int, trouble: Callable[[str], object]) -> Itera
     yield from reversed(page.messages[:lines])
     after = page.messages[0]["position"] if page.messages else START
     said = ""
-    with Follower() as follower, follower.follow(channel, after) as feed:
+    with Watch(channel, after) as watch:
         while not stopping.asked():
             try:
-                new = feed.take(_LOOK_SECONDS)
-            except (Disconnected, PyMongoError) as exc:
-                if said != (said := f"Waiting: {one_line(exc)}"):
-                    trouble(said)
-            else:
-                said = "" if new is not None else said
-                yield from () if new is None else new.messages
+                new, trouble = watch.take(_LOOK_SECONDS), watch.trouble
+            except (Disconnected, PyMongoError, DatabaseError) as exc:
+                new, trouble = None, one_line(exc)
+                time.sleep(_LOOK_SECONDS)
+            if trouble and said != (said := f"Waiting: {trouble}"):
+                say(said)
+            if isinstance(new, Told):
+                if (line := as_line(new)) is not None:
+                    say(line)
+            elif new is not None:
+                said = ""
+                yield from new
 
 
 def _as_json(message: dict[str, Any]) -> str:

@@ -84,7 +84,9 @@ class Command(BaseCommand):
         self._line("state", f"{row.state} ({row.reason})" if row.reason else row.state)
         leased = registration.LEASE_ONLY if row.mode == Subscription.Mode.LEASE else ()
         for column in ("filter", "filter_scope", "delay_seconds", *leased):
-            self._line(column, json.dumps(getattr(row, column), ensure_ascii=False))
+            value = row.order_as_json if column == "order" else getattr(row, column)
+            if column != "order_field":
+                self._line(column, json.dumps(value, ensure_ascii=False))
         self._line("position", row.position)
         self._line("not done", _count(lag.of_all([row], lag.MOST)[row.pk]))
         self._line("dead", dead.letters(row).count())
@@ -140,6 +142,8 @@ class Command(BaseCommand):
         self.stdout.write(f"{done.messages} {'would be ' if dry_run else ''}{verb}.")
         if done.expired:
             self.stdout.write(f"{done.expired} cannot be: the message is gone.")
+        if done.above_cursor:
+            self.stdout.write(f"{done.above_cursor} stay: the cursor comes by them anyway.")
 
     def _letters(self, which: Which, row: Subscription) -> None:
         for page in dead.pages(row, which):
@@ -163,6 +167,7 @@ def _settings(parser: CommandParser) -> None:
     parser.add_argument("--filter", type=_json, help="a filter policy as JSON; null: every message")
     parser.add_argument("--filter-scope", choices=Subscription.Scope.values)
     parser.add_argument("--order", choices=Subscription.Order.values)
+    parser.add_argument("--order-field", metavar="FIELD", help='with the order "field": by which')
     parser.add_argument("--delay", type=int, dest="delay_seconds", metavar="SECONDS")
     parser.add_argument("--ack-deadline", type=int, dest="ack_deadline_seconds", metavar="SECONDS")
     parser.add_argument("--max-deliveries", type=int)

@@ -1,10 +1,13 @@
 """Subscriptions in the admin: made, looked at, paused, and sought after a look at what that means."""
 
 import re
+import time
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
@@ -12,10 +15,13 @@ from access_app.models import AuditEntry
 from relaycore.delivering import beginning
 from relaycore.delivering.leasing import State
 from relaycore.position import START
-from subscribers_app import dead, registration, seeking
+from subscribers_app import dead, ended, registration, seeking
+from subscribers_app.admin.decisions import DECISIONS
 from subscribers_app.models import Subscription
+from subscribers_app.pulling import sums
+from subscribers_app.pulling.sums import Sums
 from tests.integration.admin.filled import filled
-from tests.integration.subscriptions.conftest import at, give, key, moment, orders, store, subscribe
+from tests.integration.subscriptions.conftest import at, give, key, moment, orders, store, subscribe, wait
 
 __all__ = ["orders", "store"]
 
@@ -40,7 +46,8 @@ def test_the_list_says_how_far_each_is_behind(browser: Client, orders: Any, stor
     html = browser.get(LIST).content.decode()
     assert '<td class="field-behind">3</td>' in html
     assert '<td class="field-behind">0</td>' in html
-    assert "never" in html
+    assert '<td class="field-rate">0</td>' in html
+    assert '<td class="field-answered_last">never</td>' in html
     assert "audit" not in browser.get(LIST, {"q": "bill"}).content.decode().split("result_list")[1]
 
 
@@ -59,9 +66,11 @@ def test_one_is_made(browser: Client, orders: Any) -> None:
     [
         ({"mode": "cursor", "max_deliveries": 5}, "Only in the mode"),
         ({"filter": '{"kind": "new"}'}, "is not a list"),
-        ({"start_0": "time", "start_1": "noon"}, "A time is one such as"),
-        ({"start_0": "position", "start_1": "7"}, "A position is one that"),
+        ({"start": "time", "start_time": "noon"}, "A time is one such as"),
+        ({"start": "position", "start_position": "7"}, "A position is one that"),
         ({"name": "with a space"}, "A name has 1 to 100 letters"),
+        ({"order": "field"}, "A field to order by has 1 to 100"),
+        ({"order_field": "customer"}, "A field to order by goes with the order"),
     ],
 )
 def test_what_cannot_be_meant_is_said_in_the_form(browser: Client, orders: Any, wrong: Any, why: str) -> None:
@@ -81,6 +90,9 @@ def test_the_page_of_one_says_where_it_stands(browser: Client, orders: Any, stor
     for said in (key(1).hex(), key(3).hex(), at(5), "given &lt;back&gt;", "somebody skipped it", "leased"):
         assert said in html
     assert key(2).hex() not in html
+    assert "wait for their turn" not in html
+    wait(row, 5, 9, 1200)
+    assert "1,200 wait for their turn" in browser.get(_page(row)).content.decode()
     cursor = browser.get(_page(subscribe("audit", "cursor"))).content.decode()
     assert "before the first message" in cursor
     assert "Dead letters" not in cursor
@@ -105,6 +117,24 @@ def test_no_filter_is_shown_as_nothing(browser: Client, orders: Any) -> None:
     row.refresh_from_db()
     assert row.filter is None
     assert not AuditEntry.objects.filter(action="subscription changed").exists()
+
+
+def test_an_order_by_a_field_is_for_good(browser: Client, orders: Any) -> None:
+    said = filled(browser.get(ADD).content.decode(), name="billing", channel=orders.pk, mode="lease")
+    browser.post(ADD, {**said, "order": "field", "order_field": "customer"}, follow=True)
+    row = Subscription.objects.get()
+    assert row.order_as_json == {"field": "customer"}
+    html = browser.get(_page(row)).content.decode()
+    assert 'name="order' not in html
+    assert "customer" in html
+    browser.post(_page(row), filled(html, delay_seconds="7"))
+    row.refresh_from_db()
+    assert (row.order_as_json, row.delay_seconds) == ({"field": "customer"}, 7)
+
+    other = browser.get(_page(subscribe("shipping"))).content.decode()
+    assert 'name="order"' in other
+    assert 'value="field"' not in other
+    assert 'name="order_field"' not in other
 
 
 def test_only_what_was_changed_is_changed(browser: Client, orders: Any) -> None:
@@ -143,9 +173,9 @@ def test_a_seek_is_shown_before_it_is_done(browser: Client, orders: Any, store: 
     asked = _act(browser, "seek", row)
     assert "Move the cursor" not in asked
 
-    to = {"to_0": "time", "to_1": moment(3).isoformat()}
+    to = {"to": "time", "to_time": moment(3).isoformat()}
     tried = _act(browser, "seek", row, **to, _try="1")
-    assert "2 are not handed out, and go on record as undelivered" in tried
+    assert "2 messages are not handed out any more. That goes on record as undelivered." in tried
     assert "Move the cursor" in tried
     row.refresh_from_db()
     assert (row.position, row.generation) == (START, 1)
@@ -153,17 +183,17 @@ def test_a_seek_is_shown_before_it_is_done(browser: Client, orders: Any, store: 
     assert "1 subscription moved." in _act(browser, "seek", row, **to, _do="1")
     row.refresh_from_db()
     assert at(2) < row.position < at(3)
-    assert "A time is one such as" in _act(browser, "seek", row, to_0="time", to_1="noon", _do="1")
+    assert "A time is one such as" in _act(browser, "seek", row, to="time", to_time="noon", _do="1")
 
 
 def test_while_redis_is_away_nothing_moves(browser: Client, orders: Any, redis_away: Any) -> None:
     row = subscribe()
     for button in ("_try", "_do"):
-        assert "Redis does not answer" in _act(browser, "seek", row, to_0="latest", **{button: "1"})
+        assert "Redis does not answer" in _act(browser, "seek", row, to="latest", **{button: "1"})
     row.refresh_from_db()
     assert row.generation == 1
     said = filled(browser.get(ADD).content.decode(), name="x", channel=orders.pk, mode="lease")
-    html = browser.post(ADD, {**said, "start_0": "latest"}, follow=True).content.decode()
+    html = browser.post(ADD, {**said, "start": "latest"}, follow=True).content.decode()
     assert "Redis does not answer" in html
     assert Subscription.objects.count() == 1
 
@@ -188,6 +218,217 @@ def test_who_may_only_look_changes_nothing(django_user_model: Any, orders: Any) 
     assert browser.get(LIST).status_code == browser.get(_page(row)).status_code == 200
     assert browser.get(ADD).status_code == 403
     for action in ("pause", "seek", "delete_selected"):
-        _act(browser, action, row, post="yes", to_0="latest", _do="1")
+        _act(browser, action, row, post="yes", to="latest", _do="1")
+    give(row, [1], State.DEAD)
+    assert not [
+        verb for verb in DECISIONS if _decision(row, verb) in browser.get(_page(row)).content.decode()
+    ]
+    for verb in DECISIONS:
+        assert browser.get(_decision(row, verb)).status_code == 403
+        said = {"to": "position", "to_position": at(1), "id": key(1).hex()}
+        assert browser.post(_decision(row, verb), said).status_code == 403
     row.refresh_from_db()
     assert (row.state, row.generation) == ("active", 1)
+    assert dead.letters(row).count() == 1
+    assert set(AuditEntry.objects.filter(target="billing").values_list("action", flat=True)) == {
+        "subscription created"
+    }
+
+
+# --- decided on the page of one ----------------------------------------------------------------
+
+
+def _decision(row: Subscription, verb: str) -> str:
+    return reverse("admin:subscribers_app_subscription_decide", args=[row.pk, verb])
+
+
+def _look(browser: Client, row: Subscription, verb: str, **asked: Any) -> tuple[str, dict[str, Any]]:
+    """What the page says, and what its button sends."""
+    html = browser.get(_decision(row, verb), {"look": "1", **asked}).content.decode()
+    _, _, meant = html.partition("What that would mean</h2>")
+    ids = re.findall(r'name="id" value="([0-9a-f]+)"', meant)
+    return html, {**filled(meant), **({"id": ids} if ids else {})}
+
+
+def _done(browser: Client, row: Subscription, verb: str, said: dict[str, Any]) -> str:
+    answer = browser.post(_decision(row, verb), said)
+    assert answer.status_code == 302, answer.content.decode()
+    assert answer["location"] == _page(row)
+    return browser.get(answer["location"]).content.decode()
+
+
+def _audited(action: str) -> dict[str, Any]:
+    entry = AuditEntry.objects.get(action=action)
+    assert (entry.actor, entry.via, entry.target) == ("operator", "session", "billing")
+    details: dict[str, Any] = entry.details
+    return details
+
+
+def test_the_page_says_how_fast_messages_go_out_and_what_was_answered(browser: Client, orders: Any) -> None:
+    row = subscribe()
+    assert "<dt>Last answer</dt><dd>never</dd>" in browser.get(_page(row)).content.decode()
+    with transaction.atomic(), connection.cursor() as sql:
+        counts = Sums(12000, 6000, 3000, handed_out_at=time.monotonic(), nacked_at=time.monotonic() - 7)
+        sums.add(sql, {row.pk: counts})
+    html = browser.get(_page(row)).content.decode()
+    (given, done, nacked) = re.search(
+        r"<dt>Per second</dt><dd>(\d+) handed out, (\S+) done, (\S+) given back", html
+    ).groups()  # type: ignore[union-attr]
+    assert float(given) == pytest.approx(2 * float(done), abs=2) == pytest.approx(4 * float(nacked), abs=4)
+    assert 95 <= float(given) <= 201
+    assert re.search(r"<dt>Last answer</dt><dd>given back \(nack\) [78] s ago</dd>", html)
+
+
+def test_one_is_paused_and_goes_on_on_its_page(browser: Client, orders: Any, store: Any) -> None:
+    store(1, 2)
+    row = subscribe()
+    assert _decision(row, "resume") not in browser.get(_page(row)).content.decode()
+    html = _done(browser, row, "pause", {"reason": "the <warehouse> moves"})
+    assert "hands out nothing: the &lt;warehouse&gt; moves." in html
+    assert _audited("subscription paused") == {"reason": "the <warehouse> moves"}
+
+    html, said = _look(browser, row, "resume", to="latest")
+    assert "2 messages are not handed out any more" in html
+    row.refresh_from_db()
+    assert (row.state, row.position) == ("paused", START)
+    # What comes after the look was not shown, and is handed out.
+    store(3)
+    _done(browser, row, "resume", said)
+    row.refresh_from_db()
+    assert (row.state, row.position) == ("active", at(2))
+    assert _audited("subscription resumed") == {"position": at(2)}
+
+
+def test_one_goes_on_from_where_it_stands(browser: Client, orders: Any, store: Any) -> None:
+    store(1)
+    row = subscribe()
+    registration.pause("billing")
+    html, said = _look(browser, row, "resume", to="here")
+    assert "from where the cursor stands" in html
+    _done(browser, row, "resume", said)
+    row.refresh_from_db()
+    assert (row.state, row.position, row.generation) == ("active", START, 1)
+
+
+def test_one_is_sought_on_its_page(browser: Client, orders: Any, store: Any) -> None:
+    store(1, 2, 3, 4)
+    row = subscribe()
+    give(row, [1, 2])
+    asked = browser.get(_decision(row, "seek")).content.decode()
+    assert "What that would mean</h2>" not in asked
+    assert re.search(r'value="latest" checked', asked)
+
+    html, said = _look(browser, row, "seek", to="time", to_time=f"{moment(4):%Y-%m-%dT%H:%M:%S}")
+    assert "3 messages are not handed out any more. That goes on record as undelivered." in html
+    row.refresh_from_db()
+    assert (row.position, row.generation) == (at(2), 1)
+    assert not AuditEntry.objects.filter(action="subscription sought").exists()
+    html = _done(browser, row, "seek", said)
+    row.refresh_from_db()
+    assert at(3) < row.position < at(4)
+    assert _audited("subscription sought") == {"origin": at(2), "to": row.position, "messages": 3}
+    assert "the cursor was moved past it" in html
+
+
+def test_a_seek_back_says_what_is_let_go(browser: Client, orders: Any, store: Any) -> None:
+    store(1, 2, 3)
+    row = subscribe()
+    give(row, [1, 2, 3])
+    html, said = _look(browser, row, "seek", to="position", to_position=at(1))
+    assert "2 messages between the two are handed out again, done or not." in html
+    assert "1 message on their way before that place is let go. That goes on record as undelivered." in html
+    _done(browser, row, "seek", said)
+    assert [one.cause for one in ended.read(row, 10)] == ["seek"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"to": "time"}, "A time is one such as"),
+        ({"to": "position", "to_position": "7"}, "A position is one that"),
+        ({"to": "nowhere"}, "Select a valid choice"),
+        ({}, "This field is required"),
+    ],
+)
+def test_what_is_no_place_is_said(browser: Client, orders: Any, asked: Any, why: str) -> None:
+    row = subscribe()
+    html, _ = _look(browser, row, "seek", **asked)
+    assert why in html
+    assert "What that would mean</h2>" not in html
+    assert browser.post(_decision(row, "seek"), asked).status_code == 200
+    row.refresh_from_db()
+    assert row.generation == 1
+
+
+def test_dead_letters_are_handed_out_again_after_a_look(browser: Client, orders: Any, store: Any) -> None:
+    store(1, 2, 3)
+    row = subscribe()
+    give(row, [1, 2, 3, 4], State.DEAD)
+    seeking.seek("billing", beginning.parse({"position": at(2)}))
+
+    html, said = _look(browser, row, "redrive")
+    assert "2 messages are handed out again" in html
+    assert "1 message cannot be, and stays here" in html
+    assert "1 message stays here: the cursor was moved back" in html
+    assert dead.letters(row).count() == 4
+    html = _done(browser, row, "redrive", said)
+    assert "2 messages are handed out again" in html
+    assert [one.position for one in dead.letters(row)] == [at(3), at(4)]
+    assert _audited("dead letters redriven") == {"messages": 2, "expired": 1}
+    assert LogEntry.objects.filter(object_id=str(row.pk)).exists()
+
+    html, said = _look(browser, row, "redrive", id=key(4).hex())
+    assert "0 messages are handed out again" in html
+    assert not said
+
+
+def test_only_those_are_dropped_that_were_shown(browser: Client, orders: Any, store: Any) -> None:
+    store(1, 2, 3, 4)
+    row = subscribe()
+    give(row, [1, 2, 3], State.DEAD)
+    html, said = _look(browser, row, "drop", id=[key(1).hex(), key(2).hex()])
+    assert "2 messages are let go" in html
+    _done(browser, row, "drop", said)
+    assert [one.position for one in dead.letters(row)] == [at(3)]
+
+    _, said = _look(browser, row, "drop")
+    give(row, [4], State.DEAD)  # Nobody has seen this one.
+    html = _done(browser, row, "drop", said)
+    assert [one.position for one in dead.letters(row)] == [at(4)]
+    assert "somebody dropped the dead letter" in html
+    dropped = AuditEntry.objects.filter(action="dead letters dropped").order_by("pk")
+    assert [entry.details["messages"] for entry in dropped] == [2, 1]
+
+
+def test_a_message_is_skipped_after_a_look(browser: Client, orders: Any, store: Any) -> None:
+    store(1)
+    row = subscribe()
+    give(row, [1])
+    assert "Say which message." in browser.get(_decision(row, "skip"), {"look": "1"}).content.decode()
+    html, said = _look(browser, row, "skip", id=key(1).hex())
+    assert "A worker that has it may not confirm it any more." in html
+    _done(browser, row, "skip", said)
+    assert _audited("message skipped")["id"] == key(1).hex()
+    # Somebody was quicker.
+    again = browser.post(_decision(row, "skip"), said)
+    assert "No message with this id is on its way or dead." in again.content.decode()
+    assert "24 hexadecimal digits" in _look(browser, row, "skip", id="xy")[0]
+
+
+def test_where_nothing_is_leased_nothing_is_dead_on_the_page_either(browser: Client, orders: Any) -> None:
+    row = subscribe(mode="cursor")
+    for verb in ("redrive", "drop"):
+        html, said = _look(browser, row, verb)
+        assert "nothing dies or is skipped" in html
+        assert not said
+    assert browser.get(_decision(row, "seek").replace(str(row.pk), "77777")).status_code == 404
+
+
+def test_while_redis_is_away_nothing_is_sought_on_the_page(
+    browser: Client, orders: Any, redis_away: Any
+) -> None:
+    row = subscribe()
+    assert "Redis does not answer" in _look(browser, row, "seek", to="latest")[0]
+    assert "Redis does not answer" in browser.post(_decision(row, "seek"), {"to": "latest"}).content.decode()
+    row.refresh_from_db()
+    assert row.generation == 1

@@ -159,6 +159,7 @@ def test_the_counts_are_null_while_redis_is_away(api: Any, redis_away: None) -> 
     assert answer.json()["results"][0]["messages_stored"] is None
     assert answer.json()["results"][0]["last_message_at"] is None
     assert answer.json()["results"][0]["recent"] is None
+    assert answer.json()["results"][0]["watching"] is None
 
 
 def test_the_list_goes_on_page_by_page_by_name(api: Any) -> None:

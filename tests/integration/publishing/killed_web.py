@@ -4,7 +4,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from tests.integration.conftest import environment_of_a_web_process
 
@@ -44,6 +45,15 @@ class Web:
         self._process.stdin.write("\n")
         self._process.stdin.flush()
         self._pid = self._read()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """The one that there is stands still meanwhile."""
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
 
     def stop(self) -> None:
         assert self._process.stdin is not None

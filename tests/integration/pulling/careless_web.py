@@ -3,6 +3,7 @@
 careful:   breaks none
 hasty:     answers before what it answers is committed (rule 5)
 forgetful: does not look from which generation a commit or a token is (rule 2)
+patient:   may stand still in a transaction for as long as it likes
 blind:     takes a MongoDB that does not answer for one in which there is nothing
 """
 
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import connection, connections, transaction
+from django.db import connection, connections
 from pymongo.errors import PyMongoError
 
 from relaycore.storing.expiring import NOTHING, Expired
@@ -20,15 +21,16 @@ from tests.integration.publishing.forked_web import main
 
 
 def hasty() -> None:
-    from subscribers_app.pulling import clerk
+    from subscribers_app.pulling import clerk, ledger
 
     def answer(asked: Sequence[Any], *, is_waiting: bool) -> list[Any]:
-        with transaction.atomic(), connection.cursor() as sql:
-            answers = clerk._work(sql, asked, is_waiting=is_waiting)
+        with connection.cursor() as sql:
+            answers, cursors, fetched = clerk._work(sql, asked, is_waiting=is_waiting)
             for question, found in zip(asked, answers, strict=True):
                 if found is not clerk._LOCKED:
                     clerk._tell([(question.future, found)])
             time.sleep(0.03)
+            ledger.end(sql, cursors, fetched)
         return answers
 
     clerk._answer = answer
@@ -36,19 +38,19 @@ def hasty() -> None:
 
 def forgetful() -> None:
     from relaycore.delivering.cursor import Cursor
-    from subscribers_app.pulling import desk as module
+    from subscribers_app.pulling import saying as module
 
-    desk: Any = module
+    saying: Any = module
     Cursor._require = lambda self, generation: None  # type: ignore[method-assign]
-    settle = desk.settle
+    settle = saying.settle
 
     def of_any_generation(cursor: Cursor, tokens: Sequence[Any], *others: Any) -> Any:
         return settle(
             cursor, [type(one)(cursor.generation, one.attempt, one.position) for one in tokens], *others
         )
 
-    desk.meant = lambda cursor, tokens: [token.position for token in tokens]
-    desk.settle = of_any_generation
+    saying.meant = lambda cursor, tokens: [token.position for token in tokens]
+    saying.settle = of_any_generation
 
 
 def blind() -> None:
@@ -78,6 +80,13 @@ def blind() -> None:
     deleted.expired = none
 
 
+def patient() -> None:
+    from subscribers_app.pulling import ledger
+
+    module: Any = ledger
+    module._LIMITS = f"SET LOCAL lock_timeout = {ledger.LOCK_MS}; "
+
+
 def careful() -> None:
     connections["messages"]  # Else each web process imports the backend anew, when it is asked first.
 
@@ -86,6 +95,7 @@ RULES: dict[str, Callable[[], None]] = {
     "careful": careful,
     "hasty": hasty,
     "forgetful": forgetful,
+    "patient": patient,
     "blind": blind,
 }
 

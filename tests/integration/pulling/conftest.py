@@ -25,10 +25,14 @@ class Client:
     key: str
 
     def post(self, path: str, data: Any = None, status: int = 200) -> Any:
-        """The decoded answer to JSON, which is to have this status."""
+        """As `ask`."""
+        return self.ask("POST", path, data, status)
+
+    def ask(self, method: str, path: str, data: Any = None, status: int = 200) -> Any:
+        """The decoded answer to JSON, which is to have this status; None: there is no text."""
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         request = urllib.request.Request(
-            f"{self.url}/api/v1/{path}", json.dumps(data or {}).encode(), headers, method="POST"
+            f"{self.url}/api/v1/{path}", json.dumps(data or {}).encode(), headers, method=method
         )
         try:
             with urllib.request.urlopen(request, timeout=40) as answer:
@@ -36,7 +40,7 @@ class Client:
         except urllib.error.HTTPError as exc:
             found, content = exc.code, exc.read()
         assert found == status, content
-        return json.loads(content)
+        return json.loads(content) if content else None
 
     def publish(self, channel: str, *texts: str) -> list[str]:
         """Until it is stored; the positions."""

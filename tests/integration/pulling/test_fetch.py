@@ -161,6 +161,31 @@ def test_a_seek_is_noticed_by_whoever_waits(client: Client, channel: str, subscr
     assert answer["type"].endswith("cursor-moved")
 
 
+@pytest.mark.parametrize("mode", ["cursor", "lease"])
+def test_whoever_waits_is_told_that_it_is_paused_and_whoever_comes_later_that_it_goes_on(
+    client: Client, channel: str, subscribe: Subscribe, mode: str
+) -> None:
+    reader = subscribe(mode)
+    assert client.texts(reader) == []
+    with ThreadPoolExecutor(3) as pool:
+        # One of them waits for messages, the others for him.
+        waiting = [pool.submit(client.fetch, reader, wait_seconds=20) for _ in range(3)]
+        time.sleep(1)
+        began = time.monotonic()
+        client.post(f"subscriptions/{reader}/pause", {"reason": "a test"})
+        answers = [one.result() for one in waiting]
+        assert time.monotonic() - began < 5
+        assert [(one["state"], one["messages"]) for one in answers] == [("paused", [])] * 3
+
+        client.publish(channel, "a")
+        assert client.fetch(reader)["state"] == "paused"
+        later = pool.submit(client.texts, reader, wait_seconds=20)
+        time.sleep(2)
+        assert not later.done()
+        client.post(f"subscriptions/{reader}/resume")
+        assert later.result() == ["a"]
+
+
 def test_what_is_not_so_is_said(client: Client, channel: str, subscribe: Subscribe) -> None:
     leased, read = subscribe("lease"), subscribe("cursor")
     assert client.post("subscriptions/nobody/fetch", {}, 404)
@@ -181,12 +206,13 @@ def test_what_goes_out_and_what_is_done_is_counted(
     client.publish(channel, "a", "b", "c")
     fetched = client.fetch(worker)
     client.settle("ack", worker, tokens(fetched)[:2])
+    client.settle("nack", worker, [*tokens(fetched)[2:], "x"], delay_seconds=60)
     client.fetch(reader)
     page = client.fetch(reader)
     client.post(f"subscriptions/{reader}/commit", {"position": page["messages"][1]["position"]})
 
-    def counts(name: str) -> tuple[int, int, int]:
+    def counts(name: str) -> tuple[int, int, int, int]:
         found = SubscriptionCounts.objects.filter(subscription__name=name)
-        return found.values_list("handed_out", "done", "uncounted").first() or (0, 0, 0)
+        return found.values_list("handed_out", "done", "nacked", "uncounted").first() or (0, 0, 0, 0)
 
-    wait_until(lambda: counts(worker) == (3, 2, 0) and counts(reader) == (6, 2, 0), seconds=12)
+    wait_until(lambda: counts(worker) == (3, 2, 1, 0) and counts(reader) == (6, 2, 0, 0), seconds=12)

@@ -60,12 +60,17 @@ def test_what_was_deleted_before_it_was_handed_out_is_said_once(
     assert len(on_record("retention")) == 1
 
 
-def test_whoever_waits_is_told(client: Client, channel: str, subscribe: Subscribe, wait_until: Any) -> None:
-    reader = subscribe("cursor")
+@pytest.mark.parametrize("mode", ["cursor", "lease"])
+@pytest.mark.parametrize("seconds", [0, 10])
+def test_whoever_asks_is_told_whether_he_waits_or_not(
+    client: Client, channel: str, subscribe: Subscribe, wait_until: Any, mode: str, seconds: int
+) -> None:
+    """All of it was deleted: no message comes that it could be told with."""
+    reader = subscribe(mode)
     positions = client.publish(channel, "a", "b")
     expire(channel, next_position(positions[1][:24]), wait_until)
     began = time.monotonic()
-    fetched = client.fetch(reader, wait_seconds=10)
+    fetched = client.fetch(reader, wait_seconds=seconds)
     assert time.monotonic() - began < 5
     assert (fetched["messages"], fetched["skipped"]["to"]) == ([], positions[1])
     assert client.fetch(reader)["skipped"] is None

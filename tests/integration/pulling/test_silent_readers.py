@@ -63,9 +63,9 @@ def process_of(url: str) -> psutil.Process:
     return found
 
 
-def ask(client: Client, reader: str, query: str) -> socket.socket:
-    """For everything."""
-    body, url = json.dumps(EVERYTHING).encode(), urlsplit(client.url)
+def ask(client: Client, reader: str, query: str = "", **wanted: float) -> socket.socket:
+    """For everything, unless it is wanted otherwise."""
+    body, url = json.dumps({**EVERYTHING, **wanted}).encode(), urlsplit(client.url)
     asking = socket.socket()
     asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
     asking.connect((url.hostname, url.port))

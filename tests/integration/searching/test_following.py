@@ -11,7 +11,8 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from leases_app import deployment
-from messages_app.searching.following import Feed, Follower
+from messages_app.searching.feed import Feed
+from messages_app.searching.following import Follower
 from relaybase import keys
 from relaybase.connections import shared_redis
 from relaycore.errors import Disconnected, UnfitServer

@@ -10,11 +10,12 @@ from django.db import connection, transaction
 
 from channels_app import registration as channels
 from relaycore.delivering.beginning import parse
+from relaycore.delivering.holding import KEY_CHARS, Held
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.times import from_milliseconds
 from subscribers_app import registration
 from subscribers_app.models import Subscription
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 
 Store = Callable[..., list[bytes]]
 
@@ -68,6 +69,15 @@ def subscribe(
 ) -> Subscription:
     """A subscription of orders."""
     return registration.create(name, "orders", mode, parse(start), **wanted)
+
+
+def wait(row: Subscription, above: int, upto: int, messages: int) -> None:
+    """So many messages of one key between these wait for their turn; the cursor goes above them."""
+    with transaction.atomic(), connection.cursor() as sql:
+        cursor = ledger.lock(sql, [row.pk])[row.pk].cursor
+        holding.write(sql, row.pk, [Held("a" * KEY_CHARS, at(above), at(upto), messages)], [])
+        moved = cursor.fetch(at(upto), cursor.generation).commit(at(upto), cursor.generation)
+        ledger.write_cursors(sql, [(row.pk, moved)])
 
 
 def give(row: Subscription, numbers: Sequence[int], state: State = State.LEASED, **more: Any) -> None:

@@ -46,7 +46,8 @@ def test_a_subscription_is_made(api: Any, orders: Any, store: Any) -> None:
     assert (row["lag"]["messages"], row["lag"]["exact"]) == (2, False)
     entry = AuditEntry.objects.get(action="subscription created")
     assert (entry.target, entry.details["channel"], entry.actor) == ("billing", "orders", "operator")
-    assert api.get(row["url"]).json() | {"lag": row["lag"]} == row
+    later = api.get(row["url"]).json()
+    assert later | {name: row[name] for name in ("lag", "rates")} == row
     assert _type(_post(api, **NEW)) == (409, "subscription-exists")
 
 
@@ -57,6 +58,7 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
         {"max_deliveries": None},
         {"max_outstanding": 1000},
         {"order": "channel"},
+        {"order": {"field": "customer"}},
     ):
         answer = _post(api, **cursor, **more)
         assert _type(answer) == (400, "bad-subscription")
@@ -70,7 +72,13 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
 @pytest.mark.parametrize(
     ("more", "kind"),
     [
-        ({"order": {"field": "customer"}}, "invalid"),
+        ({"order": {"field": ""}}, "invalid"),
+        ({"order": {"field": "x" * 101}}, "invalid"),
+        ({"order": {"field": "nul\0"}}, "invalid"),
+        ({"order": {"field": ["customer"]}}, "invalid"),
+        ({"order": {"field": "customer", "by": "heart"}}, "invalid"),
+        ({"order": "field"}, "invalid"),
+        ({"order_field": "customer"}, "invalid"),
         ({"order": "by heart"}, "invalid"),
         ({"order": 5}, "invalid"),
         ({"order": None}, "invalid"),
@@ -117,11 +125,22 @@ def test_a_number_of_a_filter_comes_back_as_one_that_a_filter_may_have(
     assert api.patch(BILLING, {"filter": made}, format="json").status_code == 200
 
 
-def test_order_by_a_field_is_not_there_yet(api: Any, orders: Any) -> None:
-    answer = _post(api, **NEW, order={"field": "customer"})
-    assert answer.json()["errors"] == {
-        "order": ['By field is not offered yet. There are "none" and "channel".']
-    }
+def test_order_by_a_field_is_for_good(api: Any, orders: Any) -> None:
+    made = _post(api, **NEW, order={"field": "customer"})
+    assert made.json()["order"] == api.get(BILLING).json()["order"] == {"field": "customer"}
+    for other in ("none", "channel", {"field": "country"}):
+        answer = api.patch(BILLING, {"order": other}, format="json")
+        assert _type(answer) == (400, "bad-subscription")
+        assert "for good" in answer.json()["detail"]
+    same = api.patch(BILLING, {"order": {"field": "customer"}, "max_deliveries": 3}, format="json")
+    assert (same.status_code, same.json()["max_deliveries"]) == (200, 3)
+
+    other = _post(api, **NEW | {"name": "shipping"})
+    assert (other.status_code, other.json()["order"]) == (201, "none")
+    address = BILLING.replace("billing", "shipping")
+    assert api.patch(address, {"order": "channel"}, format="json").json()["order"] == "channel"
+    refused = api.patch(address, {"order": {"field": "customer"}}, format="json")
+    assert _type(refused) == (400, "bad-subscription")
 
 
 @pytest.mark.parametrize("left_out", ["name", "channel", "mode", "start"])
@@ -251,9 +270,17 @@ def test_dead_letters(api: Any, orders: Any, store: Any) -> None:
         (key(3).hex(), at(3), True),
     ]
     assert (found[0]["why"], found[0]["attempts"]) == ("given back", 1)
-    assert _post(api, f"{letters}/redrive", all=True, dry_run=True).json() == {"messages": 2, "expired": 1}
+    assert _post(api, f"{letters}/redrive", all=True, dry_run=True).json() == {
+        "messages": 2,
+        "expired": 1,
+        "above_cursor": 0,
+    }
     assert Delivery.objects.filter(state="dead").count() == 3
-    assert _post(api, f"{letters}/redrive", ids=[key(1).hex()]).json() == {"messages": 1, "expired": 0}
+    assert _post(api, f"{letters}/redrive", ids=[key(1).hex()]).json() == {
+        "messages": 1,
+        "expired": 0,
+        "above_cursor": 0,
+    }
     assert _post(api, f"{letters}/drop", ids=[key(2).hex(), key(1).hex()]).json() == {"messages": 1}
     assert _post(api, f"{letters}/drop", since="2020-01-01T00:00:00Z").json() == {"messages": 1}
     assert _post(api, f"{BILLING}/skip", id=key(1).hex()).json() == {"messages": 1}

@@ -32,6 +32,7 @@ def test_it_stays_while_it_is_read(api: Any, orders: Any, address: str) -> None:
             "urn:relay:problem:channel-has-subscriptions",
         )
     assert "a, b, c and 2 more" in answer.json()["detail"]
+    assert "?cascade=true" in answer.json()["detail"]
     assert api.delete(address + "?cascade=perhaps").status_code == 400
     assert Channel.objects.exists()
     assert not AuditEntry.objects.filter(action="channel stopped").exists()

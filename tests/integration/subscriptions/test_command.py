@@ -59,6 +59,21 @@ def test_it_makes_shows_changes_and_deletes(run: Any, orders: Any, store: Any) -
     assert AuditEntry.objects.filter(target="billing", via__startswith="command").count() >= 5
 
 
+def test_it_makes_one_in_order_by_a_field(run: Any, orders: Any) -> None:
+    begin = ("create", "billing", "orders", "--mode", "lease", "--start", "earliest")
+    for wrong in (
+        ("--order", "field"),
+        ("--order-field", "customer"),
+        ("--order", "field", "--order-field", ""),
+    ):
+        with pytest.raises(CommandError, match="field to order by"):
+            run(*begin, *wrong)
+    run(*begin, "--order", "field", "--order-field", "customer")
+    assert 'order\t{"field": "customer"}\n' in run("show", "billing")
+    with pytest.raises(CommandError, match="for good"):
+        run("change", "billing", "--order", "none")
+
+
 def test_it_moves_the_cursor(run: Any, orders: Any, store: Any) -> None:
     store(1, 2, 3)
     subscribe()

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -18,10 +19,17 @@ from messages_app.searching import counting
 from relaycore.delivering.beginning import parse
 from relaycore.delivering.leasing import State
 from relayproject.observing import readers
-from subscribers_app import measuring, registration, watching
-from subscribers_app.models import Delivery, Subscription, SubscriptionCounts, Undelivered
-from subscribers_app.pulling import ledger
-from tests.integration.subscriptions.conftest import EPOCH, at, give, subscribe
+from subscribers_app import lag, measuring, registration, watching
+from subscribers_app.models import (
+    Delivery,
+    Subscription,
+    SubscriptionCounts,
+    SubscriptionMinute,
+    Undelivered,
+)
+from subscribers_app.pulling import sums
+from subscribers_app.pulling.sums import Sums
+from tests.integration.subscriptions.conftest import EPOCH, at, give, subscribe, wait
 
 # Threads open connections of their own: Django asks that both databases are named.
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -74,6 +82,23 @@ def test_each_subscription_says_what_is_not_done(api: Any, orders: Any, store: A
     assert found["lag_age_seconds"][("billing",)] == pytest.approx(age, abs=30)
     assert found["lag_age_seconds"][("audit",)] == 0
     assert found["idle_seconds"][("billing",)] < 30
+
+
+def test_what_waits_for_its_turn_is_not_done_either(api: Any, orders: Any, store: Any) -> None:
+    store(1, 2, 3, 4, 5, 6)
+    row = subscribe(order="field", order_field="customer")
+    give(row, [2])
+    wait(row, 2, 5, 3)
+
+    found = metrics(api)
+
+    assert found["lag_messages"] == {("billing",): 5}
+    assert found["on_their_way_messages"] == {("billing",): 1}
+    seen = lag.of(row)
+    assert (seen.messages, seen.is_exact) == (5, False)
+    assert lag.of_all([row])[row.pk] == replace(seen, age_seconds=pytest.approx(seen.age_seconds, abs=5))
+    age = time.time() - EPOCH / 1000 - 2
+    assert found["lag_age_seconds"][("billing",)] == pytest.approx(age, abs=30)
 
 
 def test_a_delay_is_no_fault_of_the_reader(api: Any, orders: Any, store: Any) -> None:
@@ -217,19 +242,23 @@ def test_what_ended_undelivered_lately_is_told_by_cause(api: Any, orders: Any) -
 def test_counts_are_added_up_and_those_of_what_is_gone_are_left_out(api: Any, orders: Any) -> None:
     row = subscribe()
 
-    def add(*counts: tuple[int, int, int, int]) -> None:
+    def add(**counts: Any) -> None:
         with transaction.atomic(), connection.cursor() as sql:
-            ledger.add_counts(sql, counts)
+            sums.add(sql, {row.pk: Sums(**counts), row.pk + 1: Sums(7, 7, 7, 7)})
 
-    add((row.pk + 1, 7, 7, 7), (row.pk, 3, 2, 0))
-    add((row.pk, 1, 1, 1))
+    add(handed_out=3, done=2)
+    assert "answer_age_seconds" not in metrics(api)
+    add(handed_out=1, done=1, nacked=4, uncounted=1, nacked_at=time.monotonic() - 40)
 
     found = metrics(api)
     assert found["handed_out_messages_total"] == {("billing",): 4}
     assert found["settled_messages_total"] == {("billing",): 3}
+    assert found["nacked_messages_total"] == {("billing",): 4}
     assert found["uncounted_commits_total"] == {("billing",): 1}
+    assert found["answer_age_seconds"] == {("billing",): pytest.approx(40, abs=2)}
     registration.delete("billing")
     assert not SubscriptionCounts.objects.exists()
+    assert not SubscriptionMinute.objects.exists()
 
 
 def test_many_rows_are_not_counted_to_the_end(
@@ -286,6 +315,21 @@ def test_the_home_page_says_that_all_keep_up_only_once_that_is_known(
     assert "How far 1 of them is behind is not known." in found["readers"]
     assert "keeps up" not in found["readers"] + found["tiles"]
     assert "not known of 1" in found["tiles"]
+
+
+def test_the_home_page_counts_those_too_that_it_does_not_look_at(
+    browser: Any, orders: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second", "third", "fourth"):
+        subscribe(name)
+    monkeypatch.setattr(watching, "_WATCH", watching._WATCH.replace(f"LIMIT {watching.MOST}", "LIMIT 3"))
+    monkeypatch.setattr(watching, "MOST", 3)
+
+    found = home(browser)
+
+    assert ">all 4</a>" in found["readers"]
+    assert "How far 1 of them is behind is not known." in found["readers"]
+    assert "<b>4</b><small>not known of 1</small>" in found["tiles"]
 
 
 def test_it_takes_as_many_queries_for_many_subscriptions_as_for_one(

@@ -13,6 +13,7 @@ from relaycore.storing.expiring import NOTHING, Expired
 Document = Mapping[str, Any]
 
 MOST_PER_PAGE: Final = 3
+MOST_REREAD: Final = 2
 
 
 class Away(Exception):
@@ -125,3 +126,12 @@ class Channel:
         if self.random.random() < 0.03:
             raise Away
         return {one: self.stored[one] for one in positions if one in self.stored}
+
+    def reread(self, above: str, upto: str) -> tuple[list[Document], str]:
+        """The next messages above this position, and up to where that is everything."""
+        if self.watermark is None or self.watermark <= upto or self.random.random() < 0.03:
+            raise Away
+        found = [self.stored[one] for one in sorted(self.stored) if above < one <= upto]
+        if len(found) <= MOST_REREAD:
+            return found, upto
+        return found[:MOST_REREAD], found[MOST_REREAD - 1]["position"]

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from relaycore.delivering import seeking, settling
+from relaycore.delivering import holding, seeking, settling
+from relaycore.delivering.holding import Earlier
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.delivering.reading import Wants
 from relaycore.delivering.settings import Settings
@@ -12,8 +13,10 @@ from relaycore.delivering.skipping import skip
 from relaycore.errors import CursorMoved
 from relaycore.position import START, before_millisecond, previous_position
 
+from . import saying
 from .channel import Away
 from .ledger import Entry
+from .saying import Said
 from .watch import Given, Reader
 
 if TYPE_CHECKING:
@@ -47,16 +50,28 @@ class Clients:
     # --- mode cursor ------------------------------------------------------------------------
 
     def read(self, reader: Reader) -> Iterator[None]:
-        """Fetch and commit, until it dies."""
+        """Fetch and commit, by calls of their own or by the next fetch, until it dies."""
+        said: Said | None = None
+        position, generation = START, 0
         while self.are_good or self._random.random() > 0.03:
             try:
-                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 4))
+                said = said and said.anew()
+                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 4), said)
                 commits = self._commits.setdefault(reader.name, [])
                 commits.append((answered.position, answered.generation))
                 del commits[:-REMEMBERED]
+                if said is not None:
+                    self._world.watch.told_committed(reader, position, generation)
                 yield
+                said = None
                 for position, generation in self._to_commit(reader):
-                    yield from self._commit(reader, position, generation)
+                    said = saying.commit(self._world.watch, reader, position, generation)
+                    if self._random.random() < 0.5:
+                        yield from self._world.process().say(reader, said)
+                        said = None
+            except CursorMoved:
+                said = None
+                yield
             except Away:
                 yield
 
@@ -76,12 +91,6 @@ class Clients:
             return [(self._world.channel.last, generation)]
         return []
 
-    def _commit(self, reader: Reader, position: str, generation: int) -> Iterator[None]:
-        try:
-            yield from self._world.process().commit(reader, position, generation)
-        except CursorMoved:
-            yield
-
     # --- one by one -------------------------------------------------------------------------
 
     def consume(self, reader: Reader) -> Iterator[None]:
@@ -100,15 +109,24 @@ class Clients:
     # --- mode lease -------------------------------------------------------------------------
 
     def work(self, reader: Reader) -> Iterator[None]:
-        """Fetch and ack, until it dies."""
+        """Fetch and ack, by calls of their own or by the next fetch, until it dies."""
+        said: Said | None = None
+        acked: list[Given] = []
         while self.are_good or self._random.random() > 0.03:
             try:
-                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 3))
+                said = said and said.anew()
+                answered = yield from self._world.process().fetch(reader, self._random.randint(1, 3), said)
+                if said is not None and said.answer:
+                    self._world.watch.told_done(reader, acked)
+                said, acked = None, []
                 leases = self._leases.setdefault(reader.name, [])
                 leases += answered.given
                 del leases[:-REMEMBERED]
                 for given in answered.given:
-                    yield from self._work_on(reader, given)
+                    if self._random.random() < 0.2:
+                        said, acked = self._said(reader, "ack", given, done), [given]
+                    else:
+                        yield from self._work_on(reader, given)
                 if leases and not self.are_good and self._random.random() < 0.4:
                     yield from self._work_on(reader, self._random.choice(leases))
             except Away:
@@ -140,7 +158,11 @@ class Clients:
             self._world.watch.told_done(reader, [given])
 
     def _settle(self, reader: Reader, what: str, given: Given, change: Change) -> Generator[None, None, bool]:
-        return (yield from self._world.process().settle(reader, what, given, change))
+        said = self._said(reader, what, given, change)
+        return bool((yield from self._world.process().say(reader, said)))
+
+    def _said(self, reader: Reader, what: str, given: Given, change: Change) -> Said:
+        return saying.settle(self._world.watch, reader, what, given, change)
 
 
 class Operators:
@@ -166,7 +188,8 @@ class Operators:
             reach = seeking.reach(to, entry.noted)
             moving = sorted(one.position for one in entry.rows.values() if one.state is not State.DEAD)
             below = [one for one in moving if one <= reach]
-            rows = seeking.OnTheirWay(len(below), min(below, default=""), max(below, default=""))
+            rows = seeking.OnTheirWay.of(len(below), min(below, default=""), max(below, default=""))
+            rows = rows.and_waiting(entry.held.values(), reach)
             lost = seeking.passed(at, to, rows, None)
             if lost is not None:
                 entry.record("seek", lost.after, lost.upto, lost.messages)
@@ -178,12 +201,19 @@ class Operators:
 
     def _delete(self, entry: Entry, moving: Sequence[str]) -> None:
         entry.delete(moving)
+        self._forget(entry)
+
+    def _forget(self, entry: Entry) -> None:
+        entry.held.clear()
 
     def choose_anew(self, reader: Reader, wants: Wants | None) -> Iterator[None]:
         """As `subscribers_app.registration.change`."""
         yield
 
         def work(entry: Entry) -> None:
+            before = Earlier(entry.cursor.generation, entry.cursor.position, entry.wants)
+            earlier, held = [*entry.earlier, before], list(entry.held.values())
+            entry.earlier = holding.still_needed(entry.cursor.generation, earlier, held)
             entry.wants, entry.revision = wants, entry.revision + 1
             if reader.settings is None:
                 entry.cursor = entry.cursor.choose_anew()
@@ -197,7 +227,7 @@ class Operators:
         yield
 
         def work(entry: Entry) -> None:
-            again = settling.redrive(entry.cursor, entry.find(there).values(), entry.now)
+            again = settling.redrive(entry.cursor, entry.find(there).values(), entry.now, entry.held.values())
             entry.update(again)
             entry.after.append(lambda: self._watch.redriven(reader, [one.position for one in again]))
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
+from relaycore.delivering import leasing
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Earlier, Held
 from relaycore.delivering.leasing import Delivery, Rows, State
 from relaycore.delivering.reading import Wants
 from relaycore.delivering.skipping import Noted
@@ -20,12 +22,16 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Record:
-    """Undelivered: above `after`, up to `upto`; at most so many, None: not known."""
+    """Undelivered: above `after`, up to `upto`; at most so many, None: not known.
+
+    key: of this one alone; empty: of all
+    """
 
     cause: str
     after: str
     upto: str
     messages: int | None
+    key: str = ""
 
     def covers(self, position: str) -> bool:
         return self.after < position <= self.upto
@@ -33,22 +39,38 @@ class Record:
 
 @dataclass
 class Entry:
-    """A locked subscription, as it stands within the transaction. `now`: ms since 1970."""
+    """A locked subscription, as it stands within the transaction.
+
+    earlier: by what something was chosen that waits
+    held:    what waits behind another one of its key
+    now:     ms since 1970
+    """
 
     cursor: Cursor = field(default_factory=Cursor)
     noted: Noted = field(default_factory=Noted)
     is_active: bool = True
     wants: Wants | None = None
     revision: int = 1
+    earlier: Sequence[Earlier[Wants | None]] = ()
     rows: dict[str, Delivery] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
     now: int = 0
     records: list[Record] = field(default_factory=list)
     after: list[Callable[[], None]] = field(default_factory=list)
 
     def due(self, most: int) -> Rows:
-        on_their_way = sorted(one.position for one in self.rows.values() if one.state is not State.DEAD)
-        due = [self.rows[one] for one in on_their_way if self.rows[one].is_due(self.now)]
-        return Rows(due[:most], len(on_their_way), min(on_their_way, default=""))
+        way = [self.rows[one] for one in sorted(self.rows) if self.rows[one].state is not State.DEAD]
+        due = [one for one in leasing.first_of_each_key(way) if one.is_due(self.now)]
+        opened = self.open
+        lowest = way[0].position if way else ""
+        busy = {one.key for one in way}
+        return Rows(due[:most], len(way) + len(opened), lowest, busy, dict(self.held), opened[:most])
+
+    @property
+    def open(self) -> list[Held]:
+        """What waits behind nothing."""
+        busy = {one.key for one in self.rows.values() if one.state is not State.DEAD}
+        return sorted((one for one in self.held.values() if one.key not in busy), key=lambda one: one.above)
 
     def find(self, positions: Iterable[str]) -> dict[str, Delivery]:
         return {one: self.rows[one] for one in positions if one in self.rows}
@@ -66,8 +88,13 @@ class Entry:
         for one in positions:
             self.rows.pop(one, None)
 
-    def record(self, cause: str, after: str, upto: str, messages: int | None) -> None:
-        self.records.append(Record(cause, after, upto, messages))
+    def hold(self, held: Iterable[Held], free: Iterable[str]) -> None:
+        self.held |= {one.key: one for one in held}
+        for key in free:
+            del self.held[key]
+
+    def record(self, cause: str, after: str, upto: str, messages: int | None, key: str = "") -> None:
+        self.records.append(Record(cause, after, upto, messages, key))
 
 
 class Ledger:
@@ -95,7 +122,9 @@ class Ledger:
         """
         fate = self._random.random() if self.has_faults else 1.0
         before = self.entries[name]
-        entry = replace(before, rows=dict(before.rows), now=self.now, records=[], after=[])
+        entry = replace(
+            before, rows=dict(before.rows), held=dict(before.held), now=self.now, records=[], after=[]
+        )
         answer = work(entry)
         if fate < 0.05:
             raise Away

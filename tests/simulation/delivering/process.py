@@ -7,20 +7,22 @@ import random
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from relaycore.delivering import giving, reading, settling
+from relaycore.delivering import giving, holding, reading
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Earlier, Held, Reread
 from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import ReadAhead, Wants
-from relaycore.delivering.settling import Change
 from relaycore.delivering.skipping import skip
 from relaycore.delivering.tokens import Token
+from relaycore.errors import CursorMoved
 from relaycore.position import entry_of, first_of, next_position, previous_position
 from relaycore.storing.expiring import Expired
 
 from .channel import Away, Document
 from .ledger import Entry
+from .saying import Said
 from .watch import Given, Reader
 
 if TYPE_CHECKING:
@@ -58,6 +60,7 @@ class Desk:
     reader: Reader
     wants: Wants | None = None
     revision: int = 1
+    earlier: Sequence[Earlier[Wants | None]] = ()
     cursor: Cursor | None = None
     read: ReadAhead | None = None
     feed: Feed | None = None
@@ -68,6 +71,12 @@ class Desk:
     def close(self) -> None:
         self.read = self.feed = None
         self.ended = ""
+
+    def key_of(self, document: Document, generation: int) -> str:
+        """By which it was chosen when the cursor passed it; empty: it was not, or has none."""
+        assert self.reader.key_of is not None
+        wants = holding.chosen_by(document["position"], generation, self.earlier, self.wants)
+        return self.reader.key_of(document) if wants is None or wants(document) else ""
 
 
 @dataclass
@@ -106,8 +115,11 @@ class Process:
 
     # --- what clients call ------------------------------------------------------------------
 
-    def fetch(self, reader: Reader, most: int) -> Steps[Answered]:
-        return self._in_turn(reader, lambda desk: self._try(desk, most))
+    def fetch(self, reader: Reader, most: int, said: Said | None = None) -> Steps[Answered]:
+        """`said`: holds first."""
+        if said is not None and self._desk_of(reader).is_busy:
+            yield from self.say(reader, said)
+        return (yield from self._in_turn(reader, lambda desk: self._try(desk, most, said)))
 
     def consume(self, reader: Reader) -> Steps[str | None]:
         """As `compat_app.log_queue.reader`: the position of the next message; None: there is nothing more."""
@@ -123,7 +135,7 @@ class Process:
 
     def _desk_of(self, reader: Reader) -> Desk:
         entry = self._ledger.entries[reader.name]
-        return self._desks.setdefault(reader.name, Desk(reader, entry.wants, entry.revision))
+        return self._desks.setdefault(reader.name, Desk(reader, entry.wants, entry.revision, entry.earlier))
 
     def _at(self, desk: Desk, work: Callable[[Desk], Steps[Answer]]) -> Steps[Answer]:
         while desk.is_busy:
@@ -131,7 +143,7 @@ class Process:
         desk.is_busy = True
         try:
             return (yield from work(desk))
-        except (Away, SetAnew):
+        except (Away, SetAnew, CursorMoved):
             # What holds is not known, or what was read cannot be gone on with.
             desk.cursor = None
             desk.noted = ""
@@ -140,37 +152,15 @@ class Process:
         finally:
             desk.is_busy = False
 
-    def commit(self, reader: Reader, position: str, generation: int) -> Steps[None]:
-        def work(entry: Entry) -> Cursor:
-            entry.cursor = entry.cursor.commit(position, generation)
-            entry.after.append(lambda: self._watch.committed(reader, position, generation))
-            return entry.cursor
-
+    def say(self, reader: Reader, said: Said) -> Steps[Any]:
+        """By itself; what it comes to."""
         yield from self._pause()
-        cursor = self._transact(reader, work)
+        answer, cursor = self._transact(reader, lambda entry: (said.say(entry), entry.cursor))
         yield from self._pause()
-        desk = self._desks.get(reader.name)
-        if desk is not None:
+        said.hold(answer)
+        if (desk := self._desks.get(reader.name)) is not None:
             desk.cursor = cursor
-
-    def settle(self, reader: Reader, what: str, given: Given, change: Change) -> Steps[bool]:
-        """`what`: ack, nack or extend."""
-
-        def work(entry: Entry) -> bool:
-            tokens = [given.token]
-            rows = entry.find(settling.meant(entry.cursor, tokens))
-            settled = settling.settle(entry.cursor, tokens, rows, change, entry.now)
-            entry.delete(settled.done)
-            entry.update(settled.changed)
-            (in_time,) = settled.in_time
-            row = settled.changed[0] if settled.changed else None
-            entry.after.append(lambda: self._watch.settled(reader, what, given, row, in_time=in_time))
-            return in_time
-
-        yield from self._pause()
-        in_time = self._transact(reader, work)
-        yield from self._pause()
-        return in_time
+        return answer
 
     # --- inside -----------------------------------------------------------------------------
 
@@ -179,19 +169,24 @@ class Process:
         if self.is_dead:
             raise Away
 
-    def _try(self, desk: Desk, most: int) -> Steps[Answered]:
+    def _try(self, desk: Desk, most: int, said: Said | None = None) -> Steps[Answered]:
         cursor = desk.cursor or self._ledger.transaction(desk.reader.name, lambda entry: entry.cursor)
         while True:
-            yield from self._pause()
-            early = self._channel.expired
-            read = yield from self._stand(desk, cursor)
-            self._collect(desk, read, most)
-            ripe, is_leased = self._ripe_before(desk.reader), desk.reader.settings is not None
-            ahead, documents = read.ahead(most, _MOST_BYTES, ripe, is_leased=is_leased)
-            yield from self._pause()
-            expired = self._expired(read, early)
-            yield from self._pause()
-            given = yield from self._give(desk, ahead, documents, most, expired)
+            try:
+                yield from self._pause()
+                early = self._channel.expired
+                read = yield from self._stand(desk, cursor if said is None else said.foresee(cursor))
+                self._collect(desk, read, most)
+                ripe, is_leased = self._ripe_before(desk.reader), desk.reader.settings is not None
+                ahead, documents = read.ahead(most, _MOST_BYTES, ripe, is_leased=is_leased)
+                yield from self._pause()
+                expired = self._expired(read, early)
+                yield from self._pause()
+            except Away:
+                if said is not None:
+                    yield from self.say(desk.reader, said)
+                raise
+            given = yield from self._give(desk, ahead, documents, most, expired, said)
             if given is not None:
                 return given
             assert desk.cursor is not None
@@ -304,7 +299,7 @@ class Process:
             page = desk.feed.box.popleft()
             if isinstance(page, Away):
                 raise page
-            read.add(page, desk.wants)
+            read.add(page, desk.wants, desk.reader.key_of)
 
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
@@ -312,11 +307,18 @@ class Process:
         return first_of(f"{max(0, self._world.time - reader.delay_ms)}-0")
 
     def _give(
-        self, desk: Desk, ahead: Ahead, documents: Sequence[Document], most: int, expired: Expired
+        self,
+        desk: Desk,
+        ahead: Ahead,
+        documents: Sequence[Document],
+        most: int,
+        expired: Expired,
+        said: Said | None,
     ) -> Steps[Answered | None]:
         reader = desk.reader
 
         read: dict[bytes, bool] = {}
+        reread: dict[str, Reread] = {}
 
         def work(entry: Entry) -> "tuple[Decided, Cursor, Sequence[Given]]":
             standing = giving.Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
@@ -326,7 +328,7 @@ class Process:
             else:
                 settings, now = reader.settings, entry.now
                 handed = giving.lease_next(
-                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, read
+                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, read, reread
                 )
             given: list[Given] = []
             if isinstance(handed, giving.Handed) and handed.is_active:
@@ -334,7 +336,7 @@ class Process:
             return handed, entry.cursor, given
 
         while True:
-            handed, cursor, given = self._transact(reader, work)
+            handed, cursor, given = yield from self._after(reader, said, work)
             desk.cursor = cursor
             yield from self._pause()
             if not isinstance(handed, giving.Unread):
@@ -343,7 +345,8 @@ class Process:
             found = self._channel.find([row.position for row in handed.rows])
             read |= {row.id: row.position in found for row in handed.rows}
             yield from self._pause()
-        if handed is None:
+            reread |= yield from self._reread(desk, handed.open, ahead.generation)
+        if handed is None or self._has_only_moved(handed):
             return None
         if isinstance(handed, giving.Outdated):
             raise SetAnew
@@ -353,6 +356,39 @@ class Process:
             return Answered(ahead.upto, ahead.generation)
         self._watch.answered(reader, given)
         return Answered(cursor.position, cursor.generation, given)
+
+    def _has_only_moved(self, handed: giving.Handed | giving.Outdated) -> bool:
+        if not isinstance(handed, giving.Handed) or handed.leased is None:
+            return False
+        self._watch.happened["others are looked for"] += handed.leased.has_only_moved
+        return handed.leased.has_only_moved
+
+    def _reread(self, desk: Desk, opened: Sequence[Held], generation: int) -> Steps[dict[str, Reread]]:
+        """As `subscribers_app.pulling.archive.reread`."""
+        if not opened:
+            return {}
+        early = self._channel.expired
+        yield from self._pause()
+        found, looked = self._channel.reread(opened[0].above, max(one.upto for one in opened))
+        page = [(one["position"], one["_id"].binary, desk.key_of(one, generation)) for one in found]
+        for _ in range(self._random.choice([1, 1, 1, 1, 30])):  # Or it stands still for a while.
+            yield from self._pause()
+        self._watch.happened["has waited"] += any(key for _, _, key in page)
+        reread = {one.key: Reread(one.above, one.above) for one in opened}
+        return reread | holding.matched(opened, page, looked, self._reread_expired(early))
+
+    def _reread_expired(self, early: Expired) -> Expired:
+        """After what was read, never before."""
+        return self._channel.expired
+
+    def _after(self, reader: Reader, said: Said | None, work: Callable[[Entry], Answer]) -> Steps[Answer]:
+        """In one transaction, which begins with what is said."""
+        if said is None:
+            return self._transact(reader, work)
+        answer, found = self._transact(reader, lambda entry: (said.say(entry), work(entry)))
+        yield from self._pause()
+        said.hold(answer)
+        return found
 
     def _transact(self, reader: Reader, work: Callable[[Entry], Answer]) -> Answer:
         """Nobody is answered before that is committed."""
@@ -385,6 +421,9 @@ class Process:
         entry.after.append(lambda: self._watch.let_go(reader, gone))
         entry.update([*leased.again, *leased.dead])
         entry.insert(leased.new)
+        entry.hold(leased.held, leased.free)
+        for one in leased.missed:
+            entry.record("expired", one.after, one.upto, one.at_most, one.key)
         given = [self._given(reader, entry, one) for one in [*leased.again, *leased.new]]
         entry.after.append(lambda: self._watch.leased(reader, leased, given, now))
         return given

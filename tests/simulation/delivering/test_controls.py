@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from relaycore.delivering import giving, leasing, reading, seeking, settling
+from relaycore.delivering import giving, holding, leasing, reading, seeking, settling
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Held, Reread, Waiting
 from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, State
 from relaycore.delivering.reading import ReadAhead
 from relaycore.delivering.settings import Settings
@@ -16,12 +17,14 @@ from relaycore.delivering.skipping import Noted
 from relaycore.errors import CursorMoved
 from relaycore.storing.expiring import Expired
 
+from . import saying
 from .channel import Away
 from .clients import Operators
 from .ledger import Entry
 from .process import Process
+from .saying import Said
 from .test_delivering import play
-from .watch import Reader
+from .watch import Reader, Watch
 from .world import BACK_MS, READERS
 
 ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
@@ -87,10 +90,8 @@ def test_control_rows_that_are_made_in_another_transaction(monkeypatch: pytest.M
 def test_control_a_cursor_that_moves_past_what_was_not_leased(monkeypatch: pytest.MonkeyPatch) -> None:
     lease = leasing.lease
 
-    def all_of_it(
-        settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, most: int, now: int
-    ) -> Leased:
-        leased = lease(settings, cursor, rows, ahead, most, now)
+    def all_of_it(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: Any) -> Leased:
+        leased = lease(settings, cursor, rows, ahead, *others)
         return replace(leased, cursor=replace(cursor, position=ahead.upto)) if leased.new else leased
 
     monkeypatch.setattr(giving, "lease", all_of_it)
@@ -145,7 +146,7 @@ def test_control_a_seek_that_does_not_say_what_was_on_its_way(monkeypatch: pytes
 
 
 def test_control_a_dead_letter_is_redriven_above_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    def all_of_them(cursor: Cursor, rows: Any, now: int) -> list[Delivery]:
+    def all_of_them(cursor: Cursor, rows: Any, now: int, held: Any) -> list[Delivery]:
         return [one.redrive(now) for one in rows if one.state is State.DEAD]
 
     monkeypatch.setattr(settling, "redrive", all_of_them)
@@ -173,6 +174,35 @@ def test_control_a_commit_that_goes_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(Cursor, "commit", back)
     assert searched(8, "cursor")
+
+
+def test_control_a_fetch_that_commits_what_it_brings(monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = saying.commit
+
+    def after(watch: Watch, reader: Reader, position: str, generation: int) -> Said:
+        said = commit(watch, reader, position, generation)
+
+        def work(entry: Entry) -> Any:
+            entry.cursor = entry.cursor.fetch(position, generation)
+            return said.work(entry)
+
+        return replace(said, work=work)
+
+    monkeypatch.setattr(saying, "commit", after)
+    assert searched(5, "cursor")
+
+
+def test_control_a_fetch_goes_on_where_its_commit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    say = Said.say
+
+    def anyhow(self: Said, entry: Entry) -> Any:
+        try:
+            return say(self, entry)
+        except CursorMoved:
+            return None
+
+    monkeypatch.setattr(Said, "say", anyhow)
+    assert searched(5, "cursor")
 
 
 # --- 4: tokens name their attempt -----------------------------------------------------------------
@@ -230,7 +260,7 @@ def test_control_what_was_read_ahead_is_trusted_wherever_the_cursor_is(
         cursor = standing.cursor
         return begin(standing, replace(ahead, above=cursor.position, generation=cursor.generation), expired)
 
-    def from_here(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: int) -> Leased:
+    def from_here(settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, *others: Any) -> Leased:
         ahead = replace(ahead, above=cursor.position, generation=cursor.generation)
         return lease(settings, cursor, rows, ahead, *others)
 
@@ -351,7 +381,7 @@ def test_control_a_step_over_what_was_deleted_is_not_on_record(monkeypatch: pyte
     assert searched(1, "queue", ["retain"])
 
 
-# --- 10: clocks ------------------------------------------------------------------------------------
+# --- 15: clocks ------------------------------------------------------------------------------------
 
 
 def test_control_rows_hang_after_a_clock_has_fallen_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,3 +412,106 @@ def test_control_what_was_chosen_by_another_filter_is_handed_out(
 def test_control_what_was_fetched_by_another_filter_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Cursor, "choose_anew", lambda self: self)
     assert searched(5, "filtered", ["choose_anew"])
+
+
+# --- 10 to 14: order by a field -------------------------------------------------------------------
+
+
+def test_control_a_key_is_leased_while_something_of_it_is_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Waiting.__init__
+    monkeypatch.setattr(Waiting, "__init__", lambda self, busy, held: begin(self, (), held))
+    assert searched(3, "keyed")
+
+
+def test_control_what_is_new_overtakes_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Waiting.__init__
+    monkeypatch.setattr(Waiting, "__init__", lambda self, busy, held: begin(self, busy, {}))
+    assert searched(3, "keyed")
+
+
+def test_control_what_waits_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Entry, "hold", lambda self, held, free: None)
+    assert searched(1, "keyed")
+
+
+def test_control_of_a_key_whatever_is_due_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leasing, "first_of_each_key", list)
+    assert searched(3, "keyed", ["redrive", "redrive"], most=2000)
+
+
+def test_control_keys_that_are_open_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    due = Entry.due
+
+    def without(self: Entry, most: int) -> Rows:
+        rows = due(self, most)
+        return replace(rows, outstanding=rows.outstanding - len(self.open))
+
+    monkeypatch.setattr(Entry, "due", without)
+    assert searched(4, "keyed")
+
+
+def test_control_keys_that_are_open_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    due = Entry.due
+    monkeypatch.setattr(Entry, "due", lambda self, most: replace(due(self, most), open=()))
+    assert searched(6, "keyed")
+
+
+def test_control_it_is_gone_on_by_what_was_read_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(giving, "is_read", lambda held, reread: held.key in reread)
+    monkeypatch.setattr(holding, "is_read", lambda held, reread: held.key in reread)
+    assert searched(9, "keyed", most=2000)
+
+
+def test_control_what_was_read_is_taken_for_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = holding.go_on
+
+    def to_the_end(held: Held, reread: Reread) -> holding.Step:
+        return go_on(held, reread if reread.found else replace(reread, looked=held.upto))
+
+    monkeypatch.setattr(holding, "go_on", to_the_end)
+    assert searched(1, "keyed")
+
+
+def test_control_what_retention_has_deleted_while_it_waited_is_not_on_record(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    go_on = holding.go_on
+    monkeypatch.setattr(holding, "go_on", lambda held, reread: replace(go_on(held, reread), missed=None))
+    assert searched(1, "parked", ["retain"])
+
+
+def test_control_what_was_deleted_is_asked_before_what_waits_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Process, "_reread_expired", lambda self, early: early)
+    assert searched(1, "parked", ["retain", "retain"], most=2000)
+
+
+def test_control_a_seek_that_does_not_say_what_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seeking.OnTheirWay, "and_waiting", lambda self, held, reach: self)
+    assert searched(1, "parked", ["seek"])
+
+
+def test_control_a_seek_that_leaves_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Operators, "_forget", lambda self, entry: None)
+    assert searched(9, "keyed", ["seek"])
+
+
+def test_control_a_dead_letter_is_redriven_where_it_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    redrive = settling.redrive
+    monkeypatch.setattr(settling, "redrive", lambda cursor, rows, now, held: redrive(cursor, rows, now))
+    names = ["seek", "redrive", "redrive", "run", "run", "append"]
+    assert searched(9, "keyed once", names, most=2000)
+
+
+def test_control_what_waits_is_chosen_by_another_filter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "chosen_by", lambda position, generation, earlier, now: now)
+    assert searched(1, "keyed", ["choose_anew"])
+
+
+def test_control_what_it_was_set_to_before_is_kept_after_a_seek(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen_by = holding.chosen_by
+
+    def of_any_generation(position: str, generation: int, earlier: Any, now: Any) -> Any:
+        return chosen_by(position, 1, [replace(one, generation=1) for one in earlier], now)
+
+    monkeypatch.setattr(holding, "chosen_by", of_any_generation)
+    assert searched(1, "keyed", ["choose_anew", "seek"], most=2000)

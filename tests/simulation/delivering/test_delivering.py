@@ -29,7 +29,10 @@ HAPPENED = {
     "chosen by what was so before",
     "answers got lost",
     "nothing more",
+    "has waited",
+    "others are looked for",
     "somebody else has stepped",
+    "committed with a fetch",
 }
 
 Schedule = list[tuple]  # type: ignore[type-arg]
@@ -51,12 +54,13 @@ clocks = [
 operating = [
     st.tuples(st.just("seek"), any_one, st.integers(0, 999)),
     st.tuples(st.just("choose_anew"), any_one, any_one),
-    *[st.tuples(st.just("redrive"), any_one)] * 2,
+    *[st.tuples(st.just("redrive"), any_one)] * 4,
     *[st.tuples(st.just(name), any_one, any_one) for name in ("drop", "skip")] * 2,
     st.tuples(st.just("pause"), any_one),
     st.tuples(st.just("resume"), any_one),
 ]
-names = st.sampled_from([one.name for one in READERS])
+# Where one attempt is all there is, there are dead letters to do something about.
+names = st.sampled_from([*(one.name for one in READERS), *["once", "keyed once"] * 2])
 modes = st.lists(names, min_size=2, max_size=2, unique=True)
 no_operators = st.lists(st.one_of(*steady, *dying, *watermarks), min_size=15, max_size=40)
 anything = [*steady, *dying, *retaining, *watermarks, *clocks, *operating]

@@ -4,8 +4,9 @@
 
 1. what is owed is above the cursor, has a row, is done, or is on record
 2. while a lease lives nobody else is given the message
-3. by order, a message is given only when all before it are done, dead or on record
-4. no more rows are on their way than may be, but for redriven ones
+3. by order, a message is given only when all before it are done, dead or on record; by a field, all before
+   it of its key
+4. no more rows are on their way than may be, but for redriven ones; of what waits there is one row for a key
 5. what is settled or committed counts if it is the last word on it, and only then; nothing is answered before
    it is committed
 6. once nothing goes wrong any more, all that is owed is handed out, and nothing is on its way
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS, Delivery, Leased, State
-from relaycore.delivering.reading import Wants
+from relaycore.delivering.reading import KeyOf, Wants
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.tokens import Token
 from relaycore.position import START, milliseconds_of
@@ -36,6 +37,7 @@ class Reader:
 
     settings: None: mode `cursor`
     steps:    its messages are handed out one by one, and each is done with that
+    key_of:   None: there is no order by a field
     """
 
     name: str
@@ -43,6 +45,7 @@ class Reader:
     wants: Wants | None = None
     delay_ms: int = 0
     steps: bool = False
+    key_of: KeyOf | None = None
 
 
 @dataclass
@@ -62,20 +65,24 @@ class Book:
 
     owed:    positions that are not done
     excused: those that are on record while the cursor is below them
+    going:   those that are there after a seek, and are on record as deleted: they may come, or not
     upto:    mode `cursor`: up to here somebody was given what there is
     leases:  the last one of each message, in this generation
     tries:   how often each was leased, since it was redriven
+    redrives: so many were redriven
     """
 
     reader: Reader
     wants: Wants | None
     owed: set[str] = field(default_factory=set)
     excused: set[str] = field(default_factory=set)
+    going: set[str] = field(default_factory=set)
     generation: int = 1
     upto: str = START
     leases: dict[str, Given] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
     known: set[int] = field(default_factory=set)
+    redrives: int = 0
 
 
 class Watch:
@@ -96,6 +103,13 @@ class Watch:
     def appended(self, positions: Sequence[str]) -> None:
         for book in self.books.values():
             book.owed |= {one for one in positions if self._is_wanted(book, one)}
+
+    def key(self, reader: Reader, position: str) -> str:
+        return "" if reader.key_of is None else reader.key_of(self._channel.appended[position])
+
+    def _waits(self, book: Book, position: str, entry: Entry) -> bool:
+        held = entry.held.get(self.key(book.reader, position))
+        return held is not None and held.covers(position)
 
     def _is_wanted(self, book: Book, position: str) -> bool:
         wants = book.wants
@@ -128,16 +142,29 @@ class Watch:
             book.tries[at] = book.tries.get(at, 0) + 1
             if settings.most_deliveries is not None:
                 self._require(7, book.tries[at] <= settings.most_deliveries, "given too often")
+            self._come(book, at)
             self._require(9, at in book.owed, "given though it is done, or not wanted")
             is_ripe = milliseconds_of(at) + reader.delay_ms <= self._ledger.time
             self._require(9, is_ripe, "given before its time")
             book.leases[at] = one
             book.known.add(one.serial)
             book.excused.discard(at)
-        if settings.is_ordered:
+        if reader.key_of is not None:
+            way = [
+                one for one in self._ledger.entries[reader.name].rows.values() if one.state is not State.DEAD
+            ]
+            for again in leased.again:
+                lower = [one for one in way if again.key and one.key == again.key]
+                self._require(
+                    3, all(one.position >= again.position for one in lower), "given before a lower one"
+                )
+        if settings.is_ordered or reader.key_of is not None:
             rows = self._ledger.entries[reader.name].rows
             for new in leased.new:
                 before = {one for one in book.owed - book.excused if one < new.position}
+                if reader.key_of is not None:
+                    key = self.key(reader, new.position)
+                    before = {one for one in before if key and self.key(reader, one) == key}
                 held = {one for one in before if one not in rows or rows[one].state is not State.DEAD}
                 self._require(3, not held, "given before its time by order")
 
@@ -182,9 +209,17 @@ class Watch:
         self._require(5, position <= book.upto, "a commit past what anybody was given counts")
         book.owed -= {one for one in book.owed if one <= min(position, book.upto)}
 
+    def told_committed(self, reader: Reader, position: str, generation: int) -> None:
+        """Somebody who has said it with a fetch is answered."""
+        book = self.books[reader.name]
+        left = {one for one in book.owed - book.excused if one <= position}
+        self._require(5, not left or book.generation != generation, "answered, and it does not hold")
+        self.happened["committed with a fetch"] += 1
+
     def stepped(self, reader: Reader, position: str) -> None:
         """This message is handed out and done."""
         book = self.books[reader.name]
+        self._come(book, position)
         self._require(9, position in book.owed, "given though it is done")
         book.owed.discard(position)
 
@@ -220,13 +255,22 @@ class Watch:
         again = {one for one in [*self._channel.stored, *self._channel.late] if one > there}
         again = {one for one in again if self._is_wanted(book, one)}
         came = again - book.owed
+        book.going = {one for one in self._channel.stored if book.upto < one <= there}
+        book.going = {one for one in book.going if self._is_wanted(book, one)} - book.owed
         stays = {one for one in book.owed if one <= book.upto or one in entry.rows}
         book.owed = again | stays | {one for one in book.owed if self._is_wanted(book, one)}
         book.excused = book.excused - again & book.owed
         return came
 
+    def _come(self, book: Book, position: str) -> None:
+        """It is given, though retention was about to delete it."""
+        if position in book.going:
+            book.going.discard(position)
+            book.owed.add(position)
+
     def redriven(self, reader: Reader, positions: Sequence[str]) -> None:
         book = self.books[reader.name]
+        book.redrives += len(positions)
         for at in positions:
             book.tries[at] = 0
             if at in book.leases:
@@ -252,13 +296,18 @@ class Watch:
         missing = {
             one for one in book.owed - book.excused if one <= after.cursor.position and one not in after.rows
         }
+        missing = {one for one in missing if not self._waits(book, one, after)}
         self._require(1, not missing, "neither done nor on record")
         book.owed -= missing
         if book.reader.settings is not None:
             above = [one for one in after.rows if one > after.cursor.position]
             self.happened["dead above the cursor"] += bool(above)
             rows = [one for one in after.rows.values() if one.state is not State.DEAD and not one.before]
-            self._require(4, len(rows) <= book.reader.settings.most_outstanding, "too many on their way")
+            most = book.reader.settings.most_outstanding
+            self._require(4, len(rows) <= most, "too many on their way")
+            self._require(4, len(rows) + len(after.open) <= most + book.redrives, "too many keys are open")
+            busy = {one.key for one in after.rows.values() if one.state is not State.DEAD}
+            self._require(4, len(after.held) <= len(busy) + len(after.open), "waits behind nothing")
 
     def _recorded(self, book: Book, record: Record, entry: Entry) -> None:
         if record.cause == "retention" and record.messages is not None:
@@ -267,7 +316,13 @@ class Watch:
         for one in list(book.owed):
             if not record.covers(one) or one in entry.rows:
                 continue
-            if one <= entry.cursor.position:
+            if record.key:
+                if self.key(book.reader, one) != record.key:
+                    continue
+                self._require(1, one in self._channel.deleted, "on record as gone, and it is there")
+            if self._waits(book, one, entry):
+                book.excused.add(one)
+            elif one <= entry.cursor.position:
                 book.owed.discard(one)
             elif record.cause != "seek" or one <= entry.noted.upto:
                 book.excused.add(one)
@@ -280,6 +335,7 @@ class Watch:
             self._require(6, not left, "never handed out")
             moving = [one for one in entry.rows.values() if one.state is not State.DEAD]
             self._require(6, not moving, "on its way for ever")
+            self._require(6, not entry.held, "waits for ever")
 
     def _require(self, promise: int, holds: bool, what: str) -> None:
         if not holds:

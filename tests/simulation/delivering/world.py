@@ -18,7 +18,7 @@ from .watch import Book, Reader, Watch
 STEP_MS: Final = 60
 HOUR_MS: Final = 3_600_000
 BACK_MS: Final = 20 * HOUR_MS
-_SETTLING: Final = 400
+_SETTLING: Final = 1000
 
 
 def is_for_it(document: Document) -> bool:
@@ -31,6 +31,12 @@ def is_odd(document: Document) -> bool:
     return bool(document["number"] % 2)
 
 
+def some_key(document: Document) -> str:
+    """One of three keys, or none."""
+    number: int = document["number"]
+    return "" if number % 5 == 4 else f"key {number // 2 % 3}"
+
+
 FILTERS: Final = (None, is_for_it, is_odd)
 
 READERS: Final = (
@@ -40,6 +46,9 @@ READERS: Final = (
     Reader("once", Settings(2000, 1, 6)),
     Reader("delayed", Settings(1000, None, 3), delay_ms=1500),
     Reader("ordered", Settings(2000, 2, 2, is_ordered=True)),
+    Reader("keyed", Settings(2000, 2, 3), is_for_it, key_of=some_key),
+    Reader("keyed once", Settings(2000, 1, 6), key_of=some_key),
+    Reader("parked", Settings(1000, None, 4), key_of=some_key),
     Reader("queue", steps=True),
 )
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from relaycore.globs import Glob
+from relaycore.globs import Glob, escaped
 
 # Pattern, names that it matches, names that it does not.
 CASES = [
@@ -48,6 +48,13 @@ def test_what_is_simple_is_known_to_be() -> None:
     assert (Glob("orders.*").literal, Glob("orders.*").prefix) == (None, "orders.")
     assert (Glob("*").literal, Glob("*").prefix) == (None, "")
     assert (Glob("a?*").literal, Glob("a?*").prefix) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["*", "a?", "[ab]", "\\\\", "\\\\*", "orders", "größe", "^$.+"])
+def test_what_is_escaped_matches_itself_alone(name: str) -> None:
+    glob = Glob(escaped(name))
+    assert glob.literal == name
+    assert not glob.matches(name + "x")
 
 
 def test_half_of_a_surrogate_pair_is_a_name_as_any_other() -> None:

@@ -24,6 +24,10 @@ def room(settings: Any) -> None:
     settings.RELAY_FETCH_MEMORY_BYTES = ROOM
 
 
+def at(position: str, message: str) -> dict[str, Any]:
+    return document(message, position=position)
+
+
 def answer(*documents: dict[str, Any]) -> Given:
     """Each of them with a token."""
     made = {one["position"]: one for one in documents}
@@ -83,20 +87,54 @@ def test_a_page_takes_half_of_what_is_free_and_one_message_all_of_it() -> None:
     asyncio.run(take())
 
 
-def test_what_is_due_again_has_the_room_that_was_for_what_is_new() -> None:
-    large, small = document("x" * (ROOM * 2 // 3)), document("x")
+def test_what_is_taken_is_in_place_of_what_was() -> None:
+    large, small = at("1", "x" * (ROOM * 2 // 3)), at("2", "x")
 
     async def take() -> None:
         place, other = Place(), Place()
         other.grow(1)
         assert place.take([large]) == 1
-        assert place.take_first([small, None]) == (2, True)
-        assert place.take_first([None, large]) == (2, False)
+        assert place.take([small, large]) == 1
+        assert (place.is_for(["2"]), place.is_for(["1"]), place.is_for(["1", "2"])) == (True, False, False)
+        assert place.size < 1000
         other.give_back()
         place.give_back()
+        assert not place.is_for(["2"])
         other.grow(ROOM)
-        assert place.take_first([large]) == (0, False)
-        assert place.take_first([None]) == (1, True)
+        assert place.take([small]) == 0
+        assert not place.is_for(["2"])
+        assert place.is_for([])
+
+    asyncio.run(take())
+
+
+def test_of_many_only_so_many_take_room_whichever_they_are() -> None:
+    many = [at(str(number), "x" * 10_000) for number in range(200)]
+    one = 6 * 10_000
+
+    async def take() -> None:
+        place = Place()
+        assert not place.take_some(many, 100)
+        assert (place.size, place.is_for(["0"])) == (0, False)
+        assert place.take_some(many, 5)
+        assert 5 * one < place.size < 6 * one
+        assert place.is_for(["0", "199"])
+        place.leave(many[7:8])
+        assert one < place.size < 2 * one
+        assert (place.is_for(["7"]), place.is_for(["8"])) == (True, False)
+        place.leave([])
+        assert place.size == 0
+
+    asyncio.run(take())
+
+
+def test_the_largest_ones_take_room_where_some_do() -> None:
+    mixed = [at("1", "x"), at("2", "x" * 50_000), at("3", "x")]
+
+    async def take() -> None:
+        place = Place()
+        assert place.take_some(mixed, 1)
+        assert place.size > 6 * 50_000
 
     asyncio.run(take())
 

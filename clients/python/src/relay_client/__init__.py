@@ -3,15 +3,17 @@
     Producer, AsyncProducer   publish, in batches that are sent again until Relay has them, and stored once
     Consumer, AsyncConsumer   take the messages of a subscription, until the program has said they are done
     Client, AsyncClient       ask and administer: `client.channels`, `client.messages`, `client.subscriptions`
+    Live, AsyncLive           see messages as they are stored, over any break: `client.live(…)`
     RelayError                everything that they raise (`errors` draws the tree)
 
 How it is made
     Decisions are apart from I/O, and the same for threads and asyncio: `publishing` decides what is sent when
     and what an answer means for a batch, `subscribing` what is fetched, committed, acked and extended when;
     `calls` and `answers` what requests and answers look like, `backoff` how long to wait. They know no clock,
-    no chance, no socket, no lock. Around them are thin shells: `connections` does the requests,
-    `publishing.producer` and `subscribing.consumer` have the threads, `publishing.async_producer` and
-    `subscribing.async_consumer` the tasks.
+    no chance, no socket, no lock. `watching` decides where a reader of live messages stands. Around them are
+    thin shells: `connections` and `streams` do the requests, `publishing.producer` and
+    `subscribing.consumer` have the threads, `publishing.async_producer` and `subscribing.async_consumer` the
+    tasks, `watching.live` and `watching.async_live` the waiting.
 
 What is promised
     A message that is sent is stored once, or its `Undelivered` says that it may be stored or is not. Order is
@@ -68,18 +70,23 @@ from relay_client.subscribing.rows import (
 )
 from relay_client.subscribing.taken import Taken
 from relay_client.version import __version__
+from relay_client.watching.async_live import AsyncLive
+from relay_client.watching.live import Live
+from relay_client.watching.rows import CaughtUp, Reset
 
 __all__ = [
     "UNCHANGED",
     "ApiError",
     "AsyncClient",
     "AsyncConsumer",
+    "AsyncLive",
     "AsyncProducer",
     "Away",
     "BadAnswer",
     "BadMessage",
     "BadRequest",
     "BufferFull",
+    "CaughtUp",
     "ChangedMeanwhile",
     "Channel",
     "Client",
@@ -96,6 +103,7 @@ __all__ = [
     "Lag",
     "Lease",
     "Limits",
+    "Live",
     "Lost",
     "Message",
     "Moved",
@@ -107,6 +115,7 @@ __all__ = [
     "Producer",
     "Receipt",
     "RelayError",
+    "Reset",
     "Settled",
     "Skipped",
     "Sought",

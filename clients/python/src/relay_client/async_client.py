@@ -1,7 +1,7 @@
 """Asking and administering, for asyncio. The same as `client`, with `await` before each answer."""
 
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -24,7 +24,12 @@ from relay_client.rows import (
     channel_of,
     rows_of,
 )
+from relay_client.streams import AsyncStreams
 from relay_client.subscribing.async_subscriptions import AsyncSubscriptions
+from relay_client.subscribing.calls import Scope
+from relay_client.watching.async_live import AsyncLive
+from relay_client.watching.rows import Told
+from relay_client.watching.trail import Since, Trail
 
 
 class AsyncClient:
@@ -49,6 +54,7 @@ class AsyncClient:
             self._address, timeout_seconds=timeout_seconds, verify=verify, transport=transport
         )
         self._retry_seconds = retry_seconds
+        self._verify, self._transport = verify, transport
         self.channels = AsyncChannels(self)
         self.messages = AsyncMessages(self)
         self.subscriptions = AsyncSubscriptions(self)
@@ -68,6 +74,29 @@ class AsyncClient:
             page = await self.ask(following)
             yield page
             following = calls.following(following, page)
+
+    def live(
+        self,
+        *channels: str,
+        after: str | None = None,
+        since: Since | None = None,
+        filter: Mapping[str, Any] | None = None,
+        filter_scope: Scope | None = None,
+        told: Told | None = None,
+        silence_seconds: float = 45.0,
+    ) -> AsyncLive:
+        """What is stored of these channels (up to 50), as it is stored.
+
+        It begins behind `after`, the `id` of an earlier one, else at `since`, else now. `filter`: a filter
+        policy, of the body unless `filter_scope` is "attributes". `told`: is called with what comes besides
+        messages; without it what is not as it should be stands in the log. Relay says something each 15 s:
+        a connection that brings nothing for `silence_seconds` is opened anew.
+        """
+        trail = Trail(channels, after=after, since=since, filter=filter, filter_scope=filter_scope)
+        streams = AsyncStreams(
+            self._address, silence_seconds=silence_seconds, verify=self._verify, transport=self._transport
+        )
+        return AsyncLive(trail, streams, told)
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -12,6 +12,7 @@ from relay_client.rows import UNCHANGED, Deduplicate, Unchanged
 
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
+EVENTS: Final = "text/event-stream"
 
 Confirm = Literal["stored"]
 """What the answer to a publish waits for: MongoDB has it."""
@@ -27,11 +28,19 @@ class Call:
     content_type: str = ""
     if_match: str | None = None
     """Nothing is changed unless this is still the tag of what is there."""
+    accept: str = ""
+    last_event_id: str = ""
+    """What comes is wanted from behind the event with this id on."""
 
     @property
     def headers(self) -> dict[str, str]:
         """Those that belong to this request alone."""
-        named = {"Content-Type": self.content_type, "If-Match": self.if_match}
+        named = {
+            "Content-Type": self.content_type,
+            "If-Match": self.if_match,
+            "Accept": self.accept,
+            "Last-Event-ID": self.last_event_id,
+        }
         return {name: value for name, value in named.items() if value}
 
     @property
@@ -199,7 +208,7 @@ def sending(method: str, path: str, body: Mapping[str, Any]) -> Call:
 def with_parameters(path: str, **parameters: object) -> str:
     """The path with those that are given."""
     given = {name: value for name, value in parameters.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path
 
 
 def iso(time: datetime | None) -> str | None:

@@ -1,4 +1,4 @@
-"""The way to Relay: the one place that does I/O. Requests are `Call`s, answers are read by `answers`.
+"""The way to Relay. Requests are `Call`s, answers are read by `answers`; `streams` is for what goes on.
 
 A key is in one header of each request, and nowhere else: not in reprs, errors or logs. Redirections are not
 followed, so that it goes to nobody else.

@@ -18,7 +18,7 @@ RelayError
 ├── Undelivered         what became of a message that was sent: `reason`, `may_be_stored`, `idempotency_key`
 ├── BufferFull          there is no room for another message
 ├── TimedOut            a flush or a close took too long
-└── Closed              the producer or consumer is closed, or was made in another process
+└── Closed              a producer, consumer or live stream is closed, or was made in another process
 
 No error has a key or the text of a message in it.
 """
@@ -161,7 +161,7 @@ class TimedOut(RelayError, TimeoutError):
 
 
 class Closed(RelayError):
-    """A producer or consumer does nothing more: it is closed, or belongs to the process before a fork."""
+    """What was closed, or belongs to the process before a fork, does nothing more."""
 
 
 OF_STATUS: Final[Mapping[int, type[ApiError]]] = {

@@ -118,6 +118,11 @@ class Gap:
             raw=row,
         )
 
+    def __str__(self) -> str:
+        until = "now" if self.ends_at is None else self.ends_at
+        count = "" if self.missed_at_most is None else f", at most {self.missed_at_most} messages"
+        return f"what was published from {self.begins_at} to {until} was not heard ({self.cause}){count}"
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:

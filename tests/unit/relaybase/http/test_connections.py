@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from relaybase.http import connections
@@ -136,7 +137,7 @@ async def _answers(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"x"})
 
 
-async def _answering(monkeypatch: pytest.MonkeyPatch, *, closes: bool = False) -> tuple[Connection, Wire]:
+async def _held_up(monkeypatch: pytest.MonkeyPatch, *, closes: bool = False) -> tuple[Connection, Wire]:
     """One that has answered, and whose answer has not gone out."""
     monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
     connection, wire = await _connected(_answers)
@@ -151,7 +152,7 @@ async def _answering(monkeypatch: pytest.MonkeyPatch, *, closes: bool = False) -
 @pytest.mark.parametrize("closes", [False, True])
 def test_whoever_does_not_read_his_answer_is_cut(monkeypatch: pytest.MonkeyPatch, closes: bool) -> None:
     async def talk() -> None:
-        connection, wire = await _answering(monkeypatch, closes=closes)
+        connection, wire = await _held_up(monkeypatch, closes=closes)
         await asyncio.sleep(PAUSE * 0.7)
         assert wire.left == 1000
         await asyncio.sleep(PAUSE * 0.7)
@@ -163,7 +164,7 @@ def test_whoever_does_not_read_his_answer_is_cut(monkeypatch: pytest.MonkeyPatch
 
 def test_whoever_reads_slowly_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
     async def talk() -> None:
-        connection, wire = await _answering(monkeypatch)
+        connection, wire = await _held_up(monkeypatch)
         for _ in range(40):
             await asyncio.sleep(PAUSE / 10)
             wire.left -= 1
@@ -196,8 +197,123 @@ def test_what_does_not_wait_for_the_client_is_not_cut(monkeypatch: pytest.Monkey
     asyncio.run(talk())
 
 
+def test_a_head_alone_that_is_not_read_is_an_answer_that_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Wire):
+        def write(self, data: Any) -> None:
+            super().write(data)
+            self.left += len(data)
+
+    async def talk() -> None:
+        monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
+        config, wire = Config(_answers, log_config=None), Full()
+        config.load()
+        connection = Connection(config, ServerState(), {})
+        connection.connection_made(wire)
+        connection.data_received(b"HEAD / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await _answered(wire, 1)
+        await asyncio.sleep(PAUSE * 1.5)
+        assert wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_what_is_a_websocket_by_now_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded: list[HttpToolsProtocol] = []
+
+    def upgrade(self: HttpToolsProtocol) -> None:
+        upgraded.append(self)
+
+    monkeypatch.setattr(HttpToolsProtocol, "handle_websocket_upgrade", upgrade)
+
+    async def talk() -> None:
+        connection, wire = await _held_up(monkeypatch)
+        connection.data_received(
+            b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+        )
+        assert upgraded == [connection]
+        await asyncio.sleep(PAUSE * 2)
+        assert not wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
 async def _never_ends(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"x", "more_body": True})
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+class Packets(Wire):
+    """What goes out at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.packets: list[bytes] = []
+
+    def write(self, data: Any) -> None:
+        self.packets.append(bytes(data))
+        super().write(data)
+
+    def writelines(self, parts: Any) -> None:
+        self.write(b"".join(parts))
+
+
+async def _told(app: Any, request: bytes = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") -> Packets:
+    config, wire = Config(app, log_config=None), Packets()
+    config.load()
+    connection = Connection(config, ServerState(), {})
+    connection.connection_made(wire)
+    connection.data_received(request)
+    async with asyncio.timeout(5):
+        while not connection.cycle.response_complete:
+            await asyncio.sleep(0)
+        while len(wire.statuses()) < request.count(b"GET ") + request.count(b"HEAD "):
+            await asyncio.sleep(0)
+    connection.connection_lost(None)
+    return wire
+
+
+def _answering(*pieces: bytes, turns: int = 0) -> Any:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        length = b"%d" % sum(map(len, pieces))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+        for number, piece in enumerate(pieces):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": piece, "more_body": number < len(pieces) - 1})
+
+    return app
+
+
+def test_the_head_of_an_answer_goes_out_with_its_body() -> None:
+    wire = asyncio.run(_told(_answering(b"abc")))
+    assert len(wire.packets) == 1
+    assert wire.written.endswith(b"content-length: 3\r\n\r\nabc")
+
+
+def test_only_the_first_piece_waits_for_nothing() -> None:
+    wire = asyncio.run(_told(_answering(b"a", b"b", b"c")))
+    assert [packet[-1:] for packet in wire.packets] == [b"a", b"b", b"c"]
+
+
+def test_the_head_does_not_wait_for_a_body_that_does_not_come_at_once() -> None:
+    wire = asyncio.run(_told(_answering(b"a", b"b", turns=3)))
+    assert [packet[-1:] for packet in wire.packets] == [b"\n", b"a", b"b"]
+
+
+def test_answers_to_requests_sent_together_keep_their_order() -> None:
+    request = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n" * 2
+    wire = asyncio.run(_told(_answering(b"abc"), request))
+    assert len(wire.statuses()) == 2
+    assert [packet[-3:] for packet in wire.packets] == [b"abc", b"abc"]
+
+
+def test_a_head_without_a_body_goes_out_before_the_connection_is_closed() -> None:
+    request = b"HEAD / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    wire = asyncio.run(_told(_answering(b"abc"), request))
+    assert wire.is_closed
+    assert wire.written.endswith(b"\r\n\r\n")
+    assert len(wire.statuses()) == 1

@@ -151,7 +151,7 @@ def test_when_all_that_was_read_is_given_the_cursor_passes_what_is_not_wanted() 
 )
 def test_what_was_read_elsewhere_is_not_given(elsewhere: Ahead | None) -> None:
     found = lease(SETTINGS, HERE, Rows(), elsewhere, 5, NOW)
-    assert (found.new, found.cursor) == ((), HERE)
+    assert (found.new, found.cursor) == ([], HERE)
 
 
 @pytest.mark.parametrize(("outstanding", "new", "is_full"), [(0, 4, False), (3, 1, False), (4, 0, True)])

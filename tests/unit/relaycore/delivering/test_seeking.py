@@ -21,7 +21,7 @@ def test_all_that_is_not_come_by_again_is_on_record(
     rows = {number for number in stored & open_rows if number <= cursor}
     dropped = sorted(number for number in rows if number <= to)
     between = {number for number in stored if cursor < number <= to}
-    ways = OnTheirWay(len(dropped), at(dropped[0]), at(dropped[-1])) if dropped else OnTheirWay()
+    ways = OnTheirWay.of(len(dropped), at(dropped[0]), at(dropped[-1])) if dropped else OnTheirWay()
     found = passed(at(cursor), at(to), ways, len(between))
 
     lost = between | set(dropped)
@@ -39,7 +39,7 @@ def test_what_is_not_known_is_on_record_as_such() -> None:
     found = passed(at(1), at(3), OnTheirWay(), None)
     assert found is not None
     assert (found.after, found.upto, found.messages) == (at(1), at(3), None)
-    both = passed(at(2), at(3), OnTheirWay(1, at(1), at(1)), None)
+    both = passed(at(2), at(3), OnTheirWay.of(1, at(1), at(1)), None)
     assert both is not None
     assert both.after < at(1)
     assert (both.upto, both.messages) == (at(3), None)
@@ -53,6 +53,6 @@ def test_back_to_the_beginning_nothing_is_passed_over() -> None:
 def test_the_lowest_on_its_way_is_among_it_wherever_it_stands() -> None:
     first = first_of("0-0")
     for position in (first_of("5-0"), first_of("5-3"), "0000000000005-0000000000-00007"):
-        found = passed(at(1), at(1), OnTheirWay(1, position, position), 0)
+        found = passed(at(1), at(1), OnTheirWay.of(1, position, position), 0)
         assert found is not None
         assert first <= found.after < position == found.upto

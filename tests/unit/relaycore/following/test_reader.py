@@ -269,6 +269,25 @@ def test_who_has_read_below_a_watermark_that_has_fallen_waits_until_it_rises(wor
     assert world.numbers(late) == world.numbers(there) == [11, 15]
 
 
+def test_below_what_is_said_of_a_cursor_it_was_handed_everything(world: World) -> None:
+    a, b = world.following.follow("a", START), world.following.follow("b", at(2))
+    world.store("a", 1, 2, 3, 4, 5)
+    world.turn(10, stored=5)
+    # It is behind: up to what it was handed.
+    assert at(3) < world.following.below(a) < at(4)
+    assert world.following.below(b) == at(10)
+    world.turn(10, stored=5)
+    assert world.following.below(a) == at(10)
+    world.store("b", 11)
+    world.now += LOOK_SECONDS
+    world.turn(20, stored=11)
+    assert (world.following.below(a), world.following.below(b)) == (at(20), at(20))
+    # A watermark that has fallen speaks of less.
+    world.now += LOOK_SECONDS
+    world.turn(15, stored=11)
+    assert world.following.below(a) == at(15)
+
+
 def test_a_large_page_of_the_tail_is_followed_by_the_next_one_at_once(world: World) -> None:
     (cursor,) = at_the_tail(world, "a")
     world.store("a", *range(11, 16))

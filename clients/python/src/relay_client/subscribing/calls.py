@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from relay_client.calls import Call, iso, quoted, sending, with_parameters
 from relay_client.rows import UNCHANGED
@@ -14,7 +14,14 @@ Start = Literal["earliest", "latest"] | datetime | Mapping[str, str]
 Filter = Mapping[str, Any]
 """Which messages are wanted, as a filter policy of SNS."""
 
-Order = Literal["none", "channel"]
+
+class ByField(TypedDict):
+    """For each value of this field of a JSON message one after another."""
+
+    field: str
+
+
+Order = Literal["none", "channel"] | ByField
 Scope = Literal["body", "attributes"]
 Mode = Literal["cursor", "lease"]
 Verb = Literal["ack", "nack", "extend"]
@@ -114,9 +121,18 @@ def undelivered(name: str, *, since: datetime | None, page_size: int | None) -> 
     return Call("GET", with_parameters(_path(name, "undelivered"), since=iso(since), limit=page_size))
 
 
-def fetch(name: str, *, messages: int | None, size: int | None, seconds: float | None) -> Call:
-    """Messages from where it stands."""
-    wanted = {"max": messages, "max_bytes": size, "wait_seconds": seconds}
+def fetch(
+    name: str,
+    *,
+    messages: int | None,
+    size: int | None,
+    seconds: float | None,
+    commit: str | None = None,
+    generation: int | None = None,
+) -> Call:
+    """Messages from where it stands, once what is done of those before holds."""
+    wanted: dict[str, Any] = {"max": messages, "max_bytes": size, "wait_seconds": seconds}
+    wanted |= {"commit": commit, "generation": generation}
     body = {name: value for name, value in wanted.items() if value is not None}
     return sending("POST", _path(name, "fetch"), body)
 

@@ -2,9 +2,9 @@
 
 A commit says that everything up to a position is done. So it goes to the last message before the first one
 that is not, whatever stands done behind that; and to the end of what was looked at once nothing is left, also
-where a filter took none of it. Since a fetch begins at the cursor, a commit comes before it; what it brings
-once more is known by its position. A message that is given back stays where it was, and holds back all that
-is behind it.
+where a filter took none of it. Since a fetch begins at the cursor, it carries the commit, which no other one
+may overtake meanwhile, but the last of all; what it brings once more is known by its position. A message that
+is given back stays where it was, and holds back all that is behind it.
 """
 
 from bisect import insort
@@ -46,6 +46,7 @@ class Committing:
         self._epoch = 0
         self._is_full = False  # There was more than a fetch could bring.
         self._is_committing = False
+        self._is_carried = False  # The fetch that is under way has a commit with it.
         self._is_closed = False
 
     @property
@@ -101,19 +102,33 @@ class Committing:
     # --- fetching -----------------------------------------------------------------------------
 
     def fetch_at(self, waiters: int) -> float | None:
-        """Once what is done is committed."""
-        return self._wanted_at(waiters) if self.is_settled else None
+        """Not while a commit is under way, which it might overtake."""
+        return None if self._is_committing else self._wanted_at(waiters)
 
     def fetch(self, now: float) -> Ask:
-        """As many as a page beside those that it brings once more."""
+        """As many as a page beside those that it brings once more, and what is done."""
         most = min(MOST_MESSAGES, self._pace.page_messages + len(self._held))
         size = min(MOST_BYTES, self._pace.page_bytes + self._size)
-        call = calls.fetch(self._name, messages=most, size=size, seconds=self._pace.wait_seconds)
-        return Ask("fetch", call, now, most=most, size=size, epoch=self._epoch)
+        position = self._reached if self._reached > self._committed else ""
+        if position:
+            self._is_carried = True
+            self._done, self._done_since = 0, None
+        call = calls.fetch(
+            self._name,
+            messages=most,
+            size=size,
+            seconds=self._pace.wait_seconds,
+            commit=position or None,
+            generation=self._generation if position else None,
+        )
+        return Ask("fetch", call, now, position=position, most=most, size=size, epoch=self._epoch)
 
     def fetched(self, ask: Ask, got: Fetched, now: float) -> Sequence[Notice]:
         """Take in what is new."""
         notices: list[Notice] = [] if got.skipped is None else [got.skipped]
+        self._is_carried = False
+        if ask.epoch == self._epoch:
+            self._committed = max(self._committed, ask.position)
         if ask.epoch != self._epoch or self._is_closed:
             return notices
         if self._generation is not None and got.generation != self._generation:
@@ -155,12 +170,14 @@ class Committing:
     # --- committing ---------------------------------------------------------------------------
 
     def settle_at(self, waiters: int) -> float | None:
-        """After so many messages or so long, before a fetch, and at the end."""
-        if self._is_committing or self._reached <= self._committed or self._done_since is None:
+        """After so many messages or so long, if no fetch takes it along before; and at the end."""
+        if self._is_committing or self._reached <= self._committed:
             return None
-        if self._is_closed or self._done >= self._pace.settle_messages:
+        if self._is_closed:
             return 0.0
-        if self._wanted_at(waiters) is not None:
+        if self._is_carried or self._done_since is None:
+            return None
+        if self._done >= self._pace.settle_messages:
             return 0.0
         return self._done_since + self._pace.settle_seconds
 
@@ -183,7 +200,12 @@ class Committing:
         """The cursor stands elsewhere: begin anew."""
         if not isinstance(error, CursorMoved):
             return None
-        self._is_committing = False
+        if ask.verb == "fetch":
+            self._is_carried = False
+            if self._is_closed:
+                return ()  # The last commit may have overtaken it.
+        else:
+            self._is_committing = False
         if ask.epoch != self._epoch:
             self._look(now)
             return ()
@@ -194,7 +216,9 @@ class Committing:
         """The same commit once more changes nothing."""
         if ask.verb == "commit":
             self._is_committing = False
-            self._look(now)
+        else:
+            self._is_carried = False
+        self._look(now)
 
     def _reach(self, now: float) -> None:
         """How far everything is done."""

@@ -196,9 +196,16 @@ class Subscriptions:
         messages: int | None = None,
         size: int | None = None,
         wait_seconds: float | None = None,
+        commit: str | None = None,
+        generation: int | None = None,
     ) -> Fetched:
-        """At most so many messages and bytes, as soon as there are any. It is asked once."""
-        call = calls.fetch(name, messages=messages, size=size, seconds=wait_seconds)
+        """At most so many messages and bytes, as soon as there are any. It is asked once.
+
+        `commit`, `generation`: as for `commit`, which holds first; if it is refused nothing is fetched.
+        """
+        call = calls.fetch(
+            name, messages=messages, size=size, seconds=wait_seconds, commit=commit, generation=generation
+        )
         return as_row(Fetched, self._client.ask(call))
 
     def commit(self, name: str, position: str, generation: int | None = None) -> Committed:

@@ -1,0 +1,130 @@
+"""What Relay itself could not hear: the newest gaps on record, read for all who watch in one question."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from channels_app.completeness import LOSSES
+from channels_app.models import Gap
+from channels_app.ranges import row
+from live.tails import Topic
+from live.viewer import Viewer
+from relaycore.channels import partition_of
+from relaycore.errors import one_line
+from relaycore.position import milliseconds_of
+from relaycore.times import from_milliseconds
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+
+MOST: Final = 1000
+"""So many are known, those that were recorded last. Who has been away for more of them is told of these."""
+
+
+class Gaps:
+    """Of one event loop."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, Gap] = {}
+        self._read_at = float("-inf")
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def newest(self) -> int:
+        """The number of the last one that is known."""
+        return max(self._known, default=0)
+
+    async def require(self) -> None:
+        """Know them, as of a short while ago.
+
+        Raises:
+            django.db.Error: PostgreSQL does not answer.
+        """
+        if time.monotonic() - self._read_at > 2 * LOOK_SECONDS:
+            await self._read()
+
+    def since(
+        self, topics: Iterable[Topic], number: int | None, position: str
+    ) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """What concerns these channels, with its number: recorded after this one, or not over before that.
+
+        number: of the last one that was told; None: none was
+        """
+        began = from_milliseconds(milliseconds_of(position))
+        of_all = list(topics)
+        for gap in sorted(self._known.values(), key=lambda gap: gap.pk):
+            is_new = number is not None and gap.pk > number
+            if (is_new or gap.ended_at is None or gap.ended_at >= began) and not gap.covered:
+                yield from _told(gap, of_all)
+
+    async def look(self, viewers: Iterable[Viewer]) -> None:
+        """See whether there are more, or something has become known of one; tell those whom it concerns."""
+        if time.monotonic() - self._read_at < LOOK_SECONDS:
+            return
+        before = self._known
+        try:
+            await self._read()
+        except DatabaseError as exc:
+            log.info("live: nobody says what was not heard: %s", one_line(exc))
+            return
+        if not self._known:
+            return
+        changed = [gap for gap in self._known.values() if _is_news(gap, before.get(gap.pk))]
+        if not changed:
+            return
+        for viewer in list(viewers):
+            for gap in changed:
+                for number, data in _told(gap, viewer.topics.values()):
+                    viewer.owed.tell_gap(number, data)
+                    viewer.wake()
+
+    async def _read(self) -> None:
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._take())
+        await asyncio.shield(self._reading)
+
+    async def _take(self) -> None:
+        began = time.monotonic()
+        try:
+            self._known = await asyncio.to_thread(_newest)
+            self._read_at = began
+        finally:
+            self._reading = None
+
+
+def _newest() -> dict[int, Gap]:
+    try:
+        return {gap.pk: gap for gap in Gap.objects.order_by("-id")[:MOST]}
+    finally:
+        connection.close()
+
+
+def _is_news(gap: Gap, before: Gap | None) -> bool:
+    if before is None:
+        return not gap.covered
+    return (gap.ended_at, gap.covered, gap.missed_at_most) != (
+        before.ended_at,
+        before.covered,
+        before.missed_at_most,
+    )
+
+
+def _told(gap: Gap, topics: Iterable[Topic]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    concerned = [topic.channel for topic in topics if _concerns(gap, topic)]
+    if concerned:
+        yield gap.pk, {**row(gap), "channels": concerned}
+
+
+def _concerns(gap: Gap, topic: Topic) -> bool:
+    if gap.channel:
+        return gap.channel == topic.channel
+    if partition_of(topic.channel, gap.partitions) != gap.partition:
+        return False
+    # What is not listened to misses only what was on the stream.
+    return topic.is_listened or gap.cause in LOSSES

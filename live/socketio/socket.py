@@ -1,0 +1,175 @@
+"""One client, and the answers to what it says."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast
+
+from rest_framework.exceptions import Throttled
+
+from access_app.remembering import Holder
+from live.admitting import NOBODY, SESSION, Watchers
+from live.hub import hub
+from live.socketio import asked, protocol
+from live.socketio.asked import Auth, Join
+from live.socketio.joining import join, told_of
+from live.socketio.outbox import Outbox, Seat
+from live.socketio.protocol import Kind, Said
+from relaybase.http.hot import limit
+from relaybase.http.hot.application import holder_of, not_valid
+
+_LEAST_PASSING: Final = 429
+"""What is refused with this or more says nothing against a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """How a client came: its address, and the key with which it is logged in; empty: it is not."""
+
+    address: str
+    session: str
+
+
+class Leaving(Protocol):
+    """How a socket is ended."""
+
+    async def __call__(self, socket: "Socket") -> None: ...
+
+
+class Socket:
+    """One client.
+
+    id:  its own, which Engine.IO has given
+    key: with which it was let in; empty: with none. None: it was not yet
+    """
+
+    def __init__(self, id: str, outbox: Outbox, came: Came, authority: Watchers, end: Leaving) -> None:
+        self.id = id
+        self.outbox = outbox
+        self.key: str | None = None
+        self.began = time.monotonic()
+        self.is_gone = self.has_to_go = False
+        self._came = came
+        self._authority = authority
+        self._end = end
+        self._turn = asyncio.Lock()
+
+    async def answer(self, said: Said) -> None:
+        """Do what it says: one thing after another, also where it comes by several requests."""
+        async with self._turn:
+            if said.is_elsewhere:
+                if said.kind is Kind.CONNECT:
+                    self.outbox.put_nowait(protocol.refused("Invalid namespace", None, said.namespace))
+            elif said.kind is Kind.CONNECT and self.key is None:
+                await self._connect(said.data)
+            elif said.kind is Kind.EVENT and self.key is not None:
+                found = await self._event(self.key, said.data[0], said.data[1:])
+                if said.number is not None:
+                    self.outbox.put_nowait(protocol.answer(said.number, found))
+            else:
+                # It leaves, or says what is not to be said now.
+                await self._end(self)
+
+    def close(self) -> None:
+        """It has gone."""
+        self.is_gone = True
+        _close(self.outbox.seats)
+        # A poll that waits is answered.
+        self.outbox.put_nowait(None)
+
+    async def _connect(self, data: object) -> None:
+        """It is connected once all that it was watching before is open again."""
+        seats: dict[str, Seat] = {}
+        try:
+            wanted = asked.auth(data)
+            key = self._key(wanted)
+            holder = await self._holder(key)
+            for one in wanted.joins:
+                seats[one.channel] = await self._open(one, holder, key)
+        except Exception as exc:
+            _close(seats)
+            problem = told_of(exc)
+            if problem["status"] >= _LEAST_PASSING:
+                # Who is refused does not come again by himself. Who loses his connection does.
+                await self._end(self)
+            else:
+                self.outbox.put_nowait(protocol.refused(problem["detail"], problem))
+            return
+        if self.is_gone:
+            _close(seats)
+            return
+        self.key = key
+        self.outbox.put_nowait(protocol.connected(secrets.token_urlsafe(15)))
+        for channel, seat in seats.items():
+            self.outbox.put_nowait(protocol.event("joined", _place(channel, seat)))
+        self.outbox.seats.update(seats)
+        self.outbox.wake()
+
+    def _key(self, wanted: Auth) -> str:
+        """Empty: it has shown none, and may join what is public."""
+        if wanted.token is None:
+            return self._came.session
+        if wanted.token.startswith(SESSION):
+            raise not_valid()
+        return wanted.token
+
+    async def _holder(self, key: str) -> Holder:
+        holder = cast(Holder, await holder_of(self._authority, key))
+        if (allowance := await limit.count(self._who(holder))) is not None and allowance.is_exceeded:
+            raise Throttled(allowance.seconds)
+        return holder
+
+    def _who(self, holder: Holder) -> str:
+        """Whose connections are counted together."""
+        return f"address:{self._came.address}" if holder is NOBODY else holder.who
+
+    async def _event(self, key: str, name: str, data: list[Any]) -> Mapping[str, Any]:
+        try:
+            if name == "join":
+                return {"ok": True, "position": await self._join(key, asked.join(data))}
+            if name == "leave":
+                self._leave(asked.leave(data))
+                return {"ok": True}
+            raise asked.unknown(name)
+        except Exception as exc:
+            return {"ok": False, "error": told_of(exc)}
+
+    async def _join(self, key: str, wanted: Join) -> str:
+        """Where it stands then. Who has joined already, and says no place, stays where he is."""
+        seats = self.outbox.seats
+        before = seats.get(wanted.channel)
+        if before is not None and wanted.after is None and before.viewer.reason is None:
+            return before.viewer.owed.place
+        if before is None:
+            asked.require_room(len(seats))
+        seat = await self._open(wanted, await self._holder(key), key)
+        if self.is_gone:
+            seat.viewer.close()
+            return ""
+        self._leave(wanted.channel)
+        seats[wanted.channel] = seat
+        self.outbox.wake()
+        return seat.viewer.owed.place
+
+    async def _open(self, wanted: Join, holder: Holder, key: str) -> Seat:
+        hub().rights.authority = self._authority
+        seat = await join(wanted, holder, key, self._who(holder))
+        seat.viewer.on_wake = self.outbox.wake
+        return seat
+
+    def _leave(self, channel: str) -> None:
+        seat = self.outbox.seats.pop(channel, None)
+        if seat is not None:
+            seat.viewer.close()
+
+
+def _place(channel: str, seat: Seat) -> Mapping[str, str]:
+    return {"channel": channel, "position": seat.viewer.owed.place}
+
+
+def _close(seats: dict[str, Seat]) -> None:
+    for seat in seats.values():
+        seat.viewer.close()
+    seats.clear()

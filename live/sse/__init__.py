@@ -1,0 +1,1 @@
+"""Server-sent events: what is written (`frames`), and one connection (`stream`)."""
