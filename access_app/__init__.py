@@ -9,8 +9,8 @@ Tokens
     Web processes that answer before Django remember tokens (`remembering`, `holders`), and let large
     bodies in from those alone who are known (`admitting`).
 
-    Browsers that watch have tickets, made for a token or a user, good for an hour (`tickets`), or are logged
-    in (`sessions`). Nothing else is answered to either before Django.
+    Browsers that watch have tickets, made for a token or a user, good for an hour (`watching`), or are logged
+    in. Nothing else is answered to either before Django.
 
 Passwords
     How often one may be wrong is limited (`guessing`). They are hashed where nobody else waits (`hashing`).

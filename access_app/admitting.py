@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection
 
-from access_app import sessions
 from access_app.remembering import Remembered
+from access_app.watching import sessions
 from relaybase.http.hot import plain
 from relaybase.http.hot.application import holder_of
 

@@ -5,7 +5,7 @@ With each key its grants and what its user may (`holders`). What changes them ch
 A token's expiry needs no look: how much of its life was left, by PostgreSQL's clock, is counted
 from before PostgreSQL was asked, so that it never lives longer here than there.
 
-Who watches from a browser has a ticket (`tickets`) or is logged in (`sessions`): the same holds for both.
+Who watches from a browser has a ticket or is logged in (`watching`): the same holds for both.
 """
 
 import logging
@@ -16,9 +16,10 @@ from typing import ClassVar
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from access_app import holders, sessions, tickets, tokens
+from access_app import holders, tokens
 from access_app.holders import Holder
 from access_app.models import RightsMark
+from access_app.watching import sessions, tickets
 from relaybase.postgres.remembering import Remembering
 from relaycore.errors import one_line
 

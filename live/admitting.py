@@ -11,8 +11,8 @@ from typing import Final
 from django.db import connection
 from rest_framework.exceptions import NotAuthenticated
 
-from access_app import sessions, tickets
 from access_app.remembering import Holder, Remembered, RememberedSessions, RememberedTickets
+from access_app.watching import sessions, tickets
 from channels_app import presence
 from messages_app.publishing.door import channel as known_channel
 from relaybase.http.hot import plain
@@ -30,7 +30,9 @@ NOT_GIVEN: Final = (
 def key_of(headers: Mapping[bytes, bytes], ticket: str | None) -> str | None:
     """With which key it comes; empty: with none. None: it has one that cannot be meant."""
     if b"authorization" in headers:
-        return plain.key_of(headers)
+        key = plain.key_of(headers)
+        # What a cookie says, a cookie has to say: that is what `Origin` is looked at for.
+        return None if key is None or key.startswith(SESSION) else key
     if ticket is not None:
         return ticket if ticket.startswith(tickets.PREFIX) and ticket.isascii() else None
     session = sessions.key_of(headers)

@@ -15,13 +15,13 @@ from live.admitting import NOBODY, Watchers, refusal, require_channel
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
-from live.hub import Viewer, Wanted, hub
+from live.hub import RESTART, Viewer, Wanted, hub
 from live.polling import poll
 from live.sse.stream import GONE, RawHeaders, Stream, send_away
 from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
-from relaybase.http.connections import connection_of
+from relaybase.http.connections import Connection, connection_of
 from relaybase.http.hot import Answer, Endpoint, Request, limit, plain
 from relaybase.http.hot.answers import AnswerWriter, of_error, raw
 from relaybase.http.hot.application import holder_of
@@ -161,7 +161,7 @@ class LiveDoor:
             await self._answer(call, Answer(None, 204), send, request_id, began)
             return
         if asked.wait_seconds is not None:
-            await self._poll(call, asked, viewer, receive, send, request_id)
+            await self._poll(call, asked, viewer, receive, send, request_id, connection_of(scope))
             return
         self._note(call, 200, began)
         headers = [*self._headers(call, request_id), (b"last-event-id", viewer.owed.place.encode())]
@@ -188,13 +188,24 @@ class LiveDoor:
         return asked, await hub().open(wanted)
 
     async def _poll(
-        self, call: _Call, asked: Asked, viewer: Viewer, receive: Receive, send: Send, request_id: str
+        self,
+        call: _Call,
+        asked: Asked,
+        viewer: Viewer,
+        receive: Receive,
+        send: Send,
+        request_id: str,
+        connection: Connection | None,
     ) -> None:
         began = time.perf_counter()
         departure = Departure(receive, lambda: viewer.leave(GONE))
+        if connection is not None:
+            connection.on_stop = lambda: viewer.leave(RESTART)
         try:
             data = await poll(viewer, asked.wait_seconds or 0.0, asked.limit or _POLL_MESSAGES)
         finally:
+            if connection is not None:
+                connection.on_stop = None
             departure.close()
             viewer.close()
         if viewer.reason == GONE:

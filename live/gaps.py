@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import Error as DatabaseError
@@ -13,7 +13,6 @@ from channels_app.completeness import LOSSES
 from channels_app.models import Gap
 from channels_app.ranges import row
 from live.tails import Topic
-from live.viewer import Viewer
 from relaycore.channels import partition_of
 from relaycore.errors import one_line
 from relaycore.position import milliseconds_of
@@ -28,9 +27,10 @@ MOST: Final = 1000
 
 
 class Gaps:
-    """Of one event loop."""
+    """Of one event loop. `tell` is told of what is new, or has changed, whoever has asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Callable[[Sequence[Gap]], object]) -> None:
+        self._tell = tell
         self._known: dict[int, Gap] = {}
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -61,28 +61,16 @@ class Gaps:
         for gap in sorted(self._known.values(), key=lambda gap: gap.pk):
             is_new = number is not None and gap.pk > number
             if (is_new or gap.ended_at is None or gap.ended_at >= began) and not gap.covered:
-                yield from _told(gap, of_all)
+                yield from told(gap, of_all)
 
-    async def look(self, viewers: Iterable[Viewer]) -> None:
-        """See whether there are more, or something has become known of one; tell those whom it concerns."""
+    async def look(self) -> None:
+        """See whether there are more, or something has become known of one."""
         if time.monotonic() - self._read_at < LOOK_SECONDS:
             return
-        before = self._known
         try:
             await self._read()
         except DatabaseError as exc:
             log.info("live: nobody says what was not heard: %s", one_line(exc))
-            return
-        if not self._known:
-            return
-        changed = [gap for gap in self._known.values() if _is_news(gap, before.get(gap.pk))]
-        if not changed:
-            return
-        for viewer in list(viewers):
-            for gap in changed:
-                for number, data in _told(gap, viewer.topics.values()):
-                    viewer.owed.tell_gap(number, data)
-                    viewer.wake()
 
     async def _read(self) -> None:
         if self._reading is None:
@@ -92,8 +80,11 @@ class Gaps:
     async def _take(self) -> None:
         began = time.monotonic()
         try:
-            self._known = await asyncio.to_thread(_newest)
+            before, self._known = self._known, await asyncio.to_thread(_newest)
             self._read_at = began
+            changed = [gap for gap in self._known.values() if _is_news(gap, before.get(gap.pk))]
+            if changed:
+                self._tell(changed)
         finally:
             self._reading = None
 
@@ -115,7 +106,8 @@ def _is_news(gap: Gap, before: Gap | None) -> bool:
     )
 
 
-def _told(gap: Gap, topics: Iterable[Topic]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def told(gap: Gap, topics: Iterable[Topic]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """What is said of a gap to who watches these channels, with its number; nothing, if it concerns none."""
     concerned = [topic.channel for topic in topics if _concerns(gap, topic)]
     if concerned:
         yield gap.pk, {**row(gap), "channels": concerned}

@@ -21,15 +21,16 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from django.conf import settings
 
+from channels_app.models import Gap
 from live import archive
 from live.archive import Standing
 from live.counting import COUNTS, Present
-from live.gaps import Gaps
+from live.gaps import Gaps, told
 from live.pages import Pages
 from live.rights import Rights
 from live.tails import Tail, Topic
@@ -40,6 +41,7 @@ from relaycore.errors import TooManyWatch as Full
 from relaycore.errors import one_line
 from relaycore.live.ids import EventId
 from relaycore.live.owed import begin
+from relaycore.live.ring import share
 from relaycore.live.slow import is_too_slow
 from subscribers_app.pulling.ahead import follower
 
@@ -61,7 +63,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.pages = Pages(settings.RELAY_LIVE_PAGES_BYTES)
-        self.gaps = Gaps()
+        self.gaps = Gaps(self._tell)
         self.rights = Rights()
         self._said = Present(self.presence)
         self._tails: dict[int, Tail] = {}
@@ -71,7 +73,6 @@ class Hub:
         self._stood_at = float("-inf")
         self._asking: asyncio.Task[Standing] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._is_stopping = False
         self._is_failing = False
         self._trouble = ""
 
@@ -81,7 +82,7 @@ class Hub:
         """Somebody comes.
 
         Raises:
-            Full: there are too many, or the process is about to end. It may come again.
+            Full: there are too many. It may come again.
             Disconnected, UnfitServer, PyMongoError, django.db.Error: a server does not answer.
         """
         self._enter(wanted.who)
@@ -113,12 +114,6 @@ class Hub:
         """The event loop is about to end: nothing is followed any more."""
         for tail in self._tails.values():
             tail.close()
-
-    def stop(self) -> None:
-        """The process is about to end: everybody is sent away, and nobody is let in."""
-        self._is_stopping = True
-        for viewer in list(self._viewers):
-            viewer.leave(RESTART)
 
     # --- for viewers ---------------------------------------------------------------------
 
@@ -158,8 +153,6 @@ class Hub:
 
     def _require_room(self, who: str) -> None:
         most, of_one = settings.RELAY_LIVE_CONNECTIONS, settings.RELAY_LIVE_CONNECTIONS_PER_TOKEN
-        if self._is_stopping:
-            raise Full("This process is about to end. Come again.")
         if self._by_holder.total() >= most:
             raise Full(f"{most} clients watch here, which is as many as may (RELAY_LIVE_CONNECTIONS).")
         if self._by_holder[who] >= of_one:
@@ -189,8 +182,6 @@ class Hub:
         COUNTS.connections += 1
         for partition, of_it in by_partition.items():
             self._tail(partition).watch(of_it, viewer)
-        if self._is_stopping:
-            viewer.leave(RESTART)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         return viewer
@@ -229,13 +220,28 @@ class Hub:
             try:
                 self._look_after(time.monotonic())
                 self.pages.let_go()
+                self._shrink()
                 await self.rights.look(list(self._viewers))
-                await self.gaps.look(self._viewers)
+                await self.gaps.look()
                 self._said.look()
                 if time.monotonic() - self._stood_at > _STANDING_SECONDS:
                     await self._stands()
             except Exception as exc:  # Whatever it is: in a second it is tried again.
                 log.info("live: %s", one_line(exc))
+
+    def _tell(self, gaps: Sequence[Gap]) -> None:
+        for viewer in self._viewers:
+            for gap in gaps:
+                for number, data in told(gap, viewer.topics.values()):
+                    viewer.owed.tell_gap(number, data)
+                    viewer.wake()
+
+    def _shrink(self) -> None:
+        """All rings together keep no more than they may. One that has little loses nothing."""
+        rings = [topic.ring for tail in self._tails.values() for topic in tail.topics]
+        most = share([ring.size for ring in rings], settings.RELAY_LIVE_RING_BYTES)
+        for ring in rings:
+            ring.shrink(most)
 
     def _look_after(self, now: float) -> None:
         for viewer in list(self._viewers):

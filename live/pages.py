@@ -59,7 +59,9 @@ class Pages:
                 # Its page is an answer to who has asked for it, whatever is in it.
                 return await asyncio.shield(task)
             # What is under way may be of use, and may fail for all who wait.
-            await asyncio.shield(shelf.reading)
+            page = await asyncio.shield(shelf.reading)
+            if page.shows_nothing(read.after):
+                return page
 
     def forget(self) -> None:
         """The archive is another one."""

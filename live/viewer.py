@@ -106,7 +106,7 @@ class Viewer:
     # There may be ten thousand of them.
     __slots__ = (
         *("_hub", "_not_before", "_on_cut", "_sending_since", "_waiting", "_waits_until"),
-        *("is_woken", "owed", "reason", "topics", "wanted"),
+        *("is_woken", "on_wake", "owed", "reason", "topics", "wanted"),
     )
 
     def __init__(self, hub: House, wanted: Wanted, owed: Owed, topics: Mapping[str, Topic]) -> None:

@@ -10,6 +10,9 @@ from relaycore.live.ring import Entry
 _INLINE_BYTES: Final = 64 << 10
 """More than that is looked at in a thread: a filter may take seconds for a hostile body."""
 
+_MOST_FORMS: Final = 20
+"""Filters of which a message remembers whether they take it; others are asked again by each client."""
+
 
 class Wants:
     """One filter (`relaycore.filtering`). `text` tells it from others.
@@ -27,14 +30,19 @@ class Wants:
         """Whether each of them is wanted."""
         unasked = [entry for entry in entries if self._key not in entry.forms]
         if sum(len(entry.document["message"]) for entry in unasked) > _INLINE_BYTES:
-            await asyncio.to_thread(self._ask, unasked)
-        else:
-            self._ask(unasked)
-        return [entry.forms[self._key] for entry in entries]
+            return await asyncio.to_thread(self._all, entries)
+        return self._all(entries)
 
-    def _ask(self, entries: Sequence[Entry]) -> None:
-        for entry in entries:
-            entry.forms[self._key] = self._matches(entry)
+    def _all(self, entries: Sequence[Entry]) -> list[bool]:
+        return [self._wants(entry) for entry in entries]
+
+    def _wants(self, entry: Entry) -> bool:
+        found = entry.forms.get(self._key)
+        if found is None:
+            found = self._matches(entry)
+            if len(entry.forms) < _MOST_FORMS:
+                entry.forms[self._key] = found
+        return bool(found)
 
     def _matches(self, entry: Entry) -> bool:
         if self._is_of_attributes:

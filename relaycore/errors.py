@@ -102,7 +102,7 @@ class NotGiven(RelayError):
 
 
 class TooManyWatch(RelayError):
-    """As many clients watch as may, in this process or with this token; or the process is about to end."""
+    """As many clients watch as may, in this process or with this token."""
 
 
 class BadSubscription(RelayError, ValueError):

@@ -39,7 +39,7 @@ RELAY_LIVE_ORIGINS = env.listing(
     what="origins such as https://relay.example.org, or *,",
 )
 RELAY_LIVE_BUFFER_BYTES = env.whole("RELAY_LIVE_BUFFER_BYTES", 1 << 20, least=64 << 10, most=1 << 30)
-RELAY_LIVE_RING_BYTES = env.whole("RELAY_LIVE_RING_BYTES", 8 << 20, least=1 << 20, most=1 << 40)
+RELAY_LIVE_RING_BYTES = env.whole("RELAY_LIVE_RING_BYTES", 32 << 20, least=1 << 20, most=1 << 40)
 RELAY_LIVE_PAGES_BYTES = env.whole("RELAY_LIVE_PAGES_BYTES", 32 << 20, least=1 << 20, most=1 << 40)
 
 RELAY_PUBLISH_PRODUCER_MESSAGES_PER_SECOND = env.whole(

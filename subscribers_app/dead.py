@@ -180,7 +180,8 @@ def _would_redrive(row: Subscription, positions: Sequence[str]) -> tuple[int, in
         if glance is None:
             return 0, 0
         found = ledger.find(sql, row.pk, positions).values()
-        again = redrive_rows(glance.cursor, found, 0)
+        held = holding.all_of(sql, row.pk) if row.order_field else ()
+        again = redrive_rows(glance.cursor, found, 0, held)
         return len(again), _dead(found) - len(again)
 
 

@@ -1,4 +1,4 @@
-"""Tickets for browsers (`access_app.tickets`)."""
+"""Tickets for browsers (`access_app.watching.tickets`)."""
 
 from typing import Any, ClassVar, Final
 
@@ -7,9 +7,9 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access_app import tickets
 from access_app.models import Token
 from access_app.permissions import Needs, require
+from access_app.watching import tickets
 from channels_app import presence
 from live.api import schema
 from live.api.views import WATCH

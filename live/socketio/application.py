@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 from rest_framework.exceptions import PermissionDenied
 
-from access_app import sessions
+from access_app.watching import sessions
 from live import origins
 from live.admitting import SESSION, Watchers
 from live.socketio.outbox import BETWEEN

@@ -29,6 +29,9 @@ CONNECT_SECONDS: Final = 10.0
 
 LOOK_SECONDS: Final = 1.0
 
+PARTING_SECONDS: Final = 5.0
+"""So long somebody who has to go may take what he is told last."""
+
 SESSION_OF: Final = "relay.session"
 """In a scope: with which key its client is logged in; empty: with none, or for its page it does not count."""
 
@@ -92,9 +95,13 @@ class Sockets:
             self._is_known(id)
 
     async def _gone(self, id: str, reason: str) -> None:
+        # Engine.IO keeps one that has said goodbye until it looks, and it does not look.
+        self.engine.sockets.pop(id, None)
         if (socket := self._sockets.pop(id, None)) is not None:
             self._is_known(id)
             socket.close()
+            # What it has not read would hold its connection open, and nobody looks at it any more.
+            asyncio.get_running_loop().call_later(PARTING_SECONDS, socket.outbox.cut)
 
     def _is_known(self, id: str) -> None:
         if (place := self._strangers.pop(id, None)) is not None:

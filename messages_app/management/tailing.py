@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from live.hub import Shown, Viewer, Wanted, hub
+from relaybase.connections import async_redis
 from relaycore.following.places import Document
 from relaycore.live import ids
 from relaycore.live.owed import GAP, RESET, Told
@@ -16,26 +17,19 @@ _WHO: Final = "terminal"
 
 
 class Watch:
-    """One channel, above a position. Its event loop runs while somebody waits in `take`.
-
-    Raises:
-        Disconnected, UnfitServer, PyMongoError, django.db.Error: a server does not answer.
-    """
+    """One channel, above a position. Its event loop runs while somebody waits in `take`."""
 
     def __init__(self, channel: str, after: str) -> None:
         self._wanted = Wanted((channel,), _WHO, after=after)
+        self._viewer: Viewer | None = None
         self._runner = asyncio.Runner()
-        try:
-            self._viewer = self._runner.run(self._open(self._wanted))
-        except BaseException:
-            self._runner.close()
-            raise
 
     def take(self, seconds: float) -> Sequence[Document] | Told | None:
         """What comes next; None: nothing within this time.
 
         Raises:
-            Disconnected, UnfitServer, PyMongoError, django.db.Error: as above, after it was sent away.
+            Disconnected, UnfitServer, PyMongoError, django.db.Error: a server does not answer, when it begins
+                or after it was sent away.
         """
         found = self._runner.run(self._take(seconds))
         return [dict(entry.document) for entry in found.entries] if isinstance(found, Shown) else found
@@ -58,18 +52,18 @@ class Watch:
     ) -> None:
         self.close()
 
-    @staticmethod
-    async def _open(wanted: Wanted) -> Viewer:
-        return await hub().open(wanted)
-
     async def _take(self, seconds: float) -> Shown | Told | None:
-        if self._viewer.reason is not None:
-            place = ids.parse(self._viewer.owed.place)
-            self._viewer.close()
-            self._viewer = await hub().open(replace(self._wanted, after=place))
-        if (found := await self._viewer.take()) is None:
-            await self._viewer.wait(seconds)
-            found = await self._viewer.take()
+        viewer = self._viewer
+        if viewer is not None and viewer.reason is not None:
+            viewer.close()
+            viewer = self._viewer = None
+        if viewer is None:
+            viewer = self._viewer = await hub().open(self._wanted)
+        if (found := await viewer.take()) is None:
+            await viewer.wait(seconds)
+            found = await viewer.take()
+        if viewer.owed.is_told_all:  # Else its place is behind what was not told yet.
+            self._wanted = replace(self._wanted, after=ids.parse(viewer.owed.place))
         return found
 
     @staticmethod
@@ -77,9 +71,11 @@ class Watch:
         return hub().trouble
 
     async def _close(self) -> None:
-        self._viewer.close()
+        if self._viewer is not None:
+            self._viewer.close()
         hub().close()
         follower().close()
+        await async_redis().aclose()
 
 
 def as_line(told: Told) -> str | None:

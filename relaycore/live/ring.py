@@ -9,7 +9,7 @@ archive until it is above (`relaycore.live.walk`).
 here yet stands below it. It may be a watermark, so nobody goes on from it after a break.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from relaycore.delivering.skipping import Skip
@@ -158,3 +158,14 @@ class Ring:
         if at < len(self._entries):
             return self._entries[at].upto - self._entries[at].size
         return self._total
+
+
+def share(sizes: Collection[int], most: int) -> int:
+    """What each of these may have, so that all together have so much at most. Who has less, loses nothing."""
+    left, among = most, len(sizes)
+    for size in sorted(sizes):
+        if size * among >= left:
+            return left // among
+        left -= size
+        among -= 1
+    return most

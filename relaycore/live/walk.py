@@ -60,6 +60,10 @@ class Page:
         """Whether who stands there gets on with it."""
         return self.after <= position < self.last
 
+    def shows_nothing(self, position: str) -> bool:
+        """Whether there was nothing for who stands there: he need not ask at once for himself."""
+        return not self.is_more and self.after <= position and self.last <= position
+
 
 @dataclass(frozen=True, slots=True)
 class Missed:

@@ -53,6 +53,8 @@ def test_more_rows_than_a_form_can_carry_are_told_to_be_fewer(browser: Client) -
 def read_only(browser: Client) -> None:
     """PostgreSQL takes no writes: what a standby says that was not promoted yet."""
     with connection.cursor() as cursor:
+        # What is deferred of what was done so far could not be done at the end any more.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET TRANSACTION READ ONLY")
 
 

@@ -146,6 +146,11 @@ def test_who_is_logged_in_watches_until_he_logs_out(channel: str, session: str, 
     assert status_of(web, f"channels/{channel}/live", {"Cookie": session}) == 401
 
 
+def test_what_a_cookie_says_no_header_says(channel: str, session: str, web: str) -> None:
+    key = "session:" + session.partition("=")[2]
+    assert status_of(web, f"channels/{channel}/live", {"Authorization": f"Bearer {key}"}) == 401
+
+
 def test_who_is_logged_in_may_what_his_user_may(operator: User, channel: str, session: str, web: str) -> None:
     operator.is_superuser = False
     operator.save()

@@ -82,7 +82,7 @@ def test_connections_are_cut_again_and_again(client: Client, channel: str, wait_
 
 
 def test_it_is_stopped_who_watches_is_told_when_to_come_again(
-    client: Client, channel: str, wait_until: Any
+    client: Client, channel: str, wait_until: Any, in_thread: Any
 ) -> None:
     process, url = _web("application", {})
     with contextlib.ExitStack() as stack:
@@ -90,11 +90,15 @@ def test_it_is_stopped_who_watches_is_told_when_to_come_again(
             stack.enter_context(Watcher(url, client.key, address(channel), pause=60)) for _ in range(CLIENTS)
         ]
         wait_until(lambda: all(one.told("caught-up") for one in watchers))
+        poll = url + address(channel, last_event_id=watchers[0].last_id, wait_seconds=30)
+        polled = in_thread(lambda: requests.get(poll, headers={"Authorization": f"Bearer {client.key}"}))
+        time.sleep(0.5)
         began = time.monotonic()
         process.terminate()
         process.wait(10)
         assert time.monotonic() - began < 5
         wait_until(lambda: all(len(one.retries) == 2 for one in watchers))
+        assert polled.result(5).json()["messages"] == []
     assert len({one.retries[1] for one in watchers}) > CLIENTS // 2, "spread out"
 
 

@@ -15,6 +15,8 @@ import psutil
 import pytest
 from django.conf import settings as django_settings
 
+from access_app import tokens
+from access_app.models import Token
 from tests.integration.live.page import BOTH, NEWEST, OLDEST, POLLING, WEBSOCKET, Page
 from tests.integration.publishing.killed_web import Web
 from tests.integration.pulling.conftest import Client
@@ -140,6 +142,23 @@ def test_one_that_reads_nothing_is_cut_and_the_others_are_not(
         assert len(page.all("connect")) == 1
         page.wait(lambda: ours not in _peers(process), 40)
         assert process.memory_info().rss - before < 60 << 20
+
+
+def test_one_that_reads_nothing_and_loses_its_token_is_hung_up_on(
+    client: Client, channel: str, serve: Any, operator: Any
+) -> None:
+    url = serve(RELAY_LIVE_BUFFER_BYTES=str(1 << 30))
+    process = _listening_at(url)
+    key = tokens.make("deaf", operator, Token.Scope.READ)[1]
+    with Page(url, client.key, join=[{"channel": channel}]) as page, _deaf(url, key, channel) as deaf:
+        page.first("joined")
+        for _ in range(15):
+            client.publish(channel, *["x" * 100_000] * 10)
+        page.wait(lambda: len(page.texts()) == 150, 60)
+        ours = deaf.getsockname()
+        assert ours in _peers(process)
+        Token.objects.get(name="deaf").delete()
+        page.wait(lambda: ours not in _peers(process), 20)
 
 
 def test_one_that_asks_and_reads_no_answers_is_cut(client: Client, channel: str, web: str) -> None:

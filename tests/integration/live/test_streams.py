@@ -158,6 +158,19 @@ def test_a_filter_shows_what_it_takes_and_passes_over_the_rest(
     assert three.texts == ['{"level": "error"}']
 
 
+def test_who_is_shown_nothing_is_told_every_15_s_where_it_stands(
+    client: Client, channel: str, wait_until: Any
+) -> None:
+    client.publish(channel, "first")
+    with watcher(client, channel, filter='{"level": ["error"]}') as one:
+        wait_until(lambda: one.told("caught-up"))
+        before = one.last_id
+        (position,) = client.publish(channel, '{"level": "info"}')
+        wait_until(lambda: one.last_id != before, seconds=20)
+    assert position in one.last_id
+    assert one.texts == []
+
+
 def test_several_channels_come_in_one_order(client: Client, channel: str, wait_until: Any) -> None:
     channels = [channel, *others(2)]
     for number in range(60):

@@ -124,7 +124,7 @@ def test_what_is_dead_holds_nothing_back_and_comes_again_by_itself(
     assert names(second) == ["a2"]
     ack(client, name, second)
     redriven = client.post(f"subscriptions/{name}/dead-letters/redrive", {"all": True})
-    assert redriven == {"messages": 1, "expired": 0}
+    assert redriven == {"messages": 1, "expired": 0, "above_cursor": 0}
     again = client.fetch(name)["messages"]
     assert names(again) == ["a1"]
     ack(client, name, again)

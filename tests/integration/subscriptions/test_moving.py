@@ -8,13 +8,14 @@ from django.db import connection
 from access_app.models import AuditEntry
 from relaybase import keys
 from relaycore.delivering.beginning import parse
+from relaycore.delivering.holding import KEY_CHARS
 from relaycore.delivering.leasing import State
 from relaycore.errors import DeliveryUnknown, Disconnected, WrongMode
 from relaycore.position import START, previous_position
 from subscribers_app import dead, ended, lag, seeking, starting
 from subscribers_app.dead import Done, Which
 from subscribers_app.models import Delivery, Subscription, Undelivered
-from tests.integration.subscriptions.conftest import at, give, key, moment, subscribe
+from tests.integration.subscriptions.conftest import at, give, key, moment, subscribe, wait
 
 pytestmark = pytest.mark.django_db
 
@@ -138,6 +139,15 @@ def test_a_dry_run_of_a_redrive_says_what_the_redrive_does(orders: Any, store: A
     assert dead.letters(row).count() == 5
     assert dead.redrive(row, Which()) == said == Done(2, 1, 2)
     assert [one.position for one in dead.letters(row)] == [at(3), at(4), at(5)]
+
+
+def test_a_dry_run_knows_what_waits_behind_another_one_of_its_key(orders: Any, store: Any) -> None:
+    store(1, 2, 3, 4, 5)
+    row = subscribe(order="field", order_field="customer")
+    give(row, [3], State.DEAD, key="a" * KEY_CHARS)
+    wait(row, 2, 5, 3)
+    said = dead.redrive(row, Which(), dry_run=True)
+    assert dead.redrive(row, Which()) == said == Done(above_cursor=1)
 
 
 def test_dead_letters_outlive_a_seek(orders: Any, store: Any) -> None:

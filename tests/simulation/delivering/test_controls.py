@@ -1,7 +1,7 @@
 """Controls: without one of the rules of `relaycore.delivering` the same schedules find what it is for."""
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -423,10 +423,29 @@ def test_control_a_key_is_leased_while_something_of_it_is_on_its_way(monkeypatch
     assert searched(3, "keyed")
 
 
+class Unseen(dict[str, Held]):
+    """What waits, and whoever is new passes it."""
+
+    def __contains__(self, key: object) -> bool:
+        return False
+
+
 def test_control_what_is_new_overtakes_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     begin = Waiting.__init__
-    monkeypatch.setattr(Waiting, "__init__", lambda self, busy, held: begin(self, busy, {}))
+
+    def unseen(self: Waiting, busy: Iterable[str], held: Mapping[str, Held]) -> None:
+        begin(self, busy, held)
+        self._held = Unseen(held)
+
+    monkeypatch.setattr(Waiting, "__init__", unseen)
     assert searched(3, "keyed")
+
+
+def test_control_what_waits_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = Waiting.__init__
+    monkeypatch.setattr(Waiting, "__init__", lambda self, busy, held: begin(self, busy, {}))
+    assert searched(9, "keyed")
+    assert searched(6, "keyed")
 
 
 def test_control_what_waits_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:

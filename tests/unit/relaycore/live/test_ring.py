@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.live.ring import Ring
+from relaycore.live.ring import Ring, share
 from relaycore.position import START, first_of
 from relaycore.storing.expiring import Expired
 
@@ -73,3 +73,13 @@ def test_what_is_deleted_is_let_go() -> None:
     assert (ring.first, ring.floor, ring.newest) == (2, position(2), position(3))
     ring.note(Expired(position(3), 3), position(9))
     assert (ring.first, ring.head, ring.newest) == (3, 3, position(3))
+
+
+@given(st.lists(st.integers(0, 1000), max_size=20), st.integers(0, 5000))
+def test_all_together_have_as_much_as_they_may_and_who_has_little_keeps_it(
+    sizes: list[int], most: int
+) -> None:
+    each = share(sizes, most)
+    kept = [min(size, each) for size in sizes]
+    assert sum(kept) <= most
+    assert kept == sizes or most - sum(kept) < len(sizes)
