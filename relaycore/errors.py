@@ -97,6 +97,10 @@ class NotTaken(RelayError):
     """Messages are not taken now, since there is no room for them or a server refuses them. Try again."""
 
 
+class NotGiven(RelayError):
+    """Messages are not handed out now, since there is no room for the answer. Try again."""
+
+
 class TooManyWatch(RelayError):
     """As many clients watch as may, in this process or with this token."""
 

@@ -6,6 +6,12 @@ headers trickle in) has `HEAD_SECONDS` for its headers, which have `MOST_HEAD_BY
 for all who wait: `Crowd`. A request that is under way does not count; its body has bounds of its own
 (`bodies`). uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
 
+What is answered and not read is held here for as long as the client likes, too. So a connection of whose
+answer nothing has gone out for `bodies.PAUSE_SECONDS` is cut, whoever has made the answer. It is looked at
+only if more waits than uvicorn lets wait, or something does after the end of an answer. What has gone out
+is what the other side has confirmed, where the kernel says that: its buffer empties by leaps, seconds apart
+if the client is slow.
+
 The head of an answer goes out with the first piece of its body: `HeadFirst`.
 
 An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
@@ -14,13 +20,17 @@ broken off, and is told when the server is about to stop.
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
 
+import array
 import asyncio
+import fcntl
+import termios
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from relaybase.http import websockets
+from relaybase.http.bodies import PAUSE_SECONDS
 from relaybase.http.crowd import Crowd, Place
 
 HEAD_SECONDS: Final = 10.0
@@ -60,21 +70,21 @@ class HeadFirst:
         """First the head, then what follows."""
         if self._head is None:
             self._head = data
-            self._later = self._loop.call_soon(self._go)
+            self._later = self._loop.call_soon(self.go)
         elif self._leave():
             self._transport.writelines((self._head, data))
 
     def close(self) -> None:
         """After all that was written has gone out."""
-        self._go()
+        self.go()
         self._transport.close()
 
     def is_closing(self) -> bool:
         """As of the transport."""
         return bool(self._transport.is_closing())
 
-    def _go(self) -> None:
-        """Nothing has followed."""
+    def go(self) -> None:
+        """Nothing has followed, or will."""
         if self._leave() and self._head is not None:
             self._transport.write(self._head)
 
@@ -97,6 +107,9 @@ class Connection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._is_in_body = False
+        self._look_later: asyncio.TimerHandle | None = None
+        self._left, self._since = 0, 0.0
+        """Bytes of answers that have not gone out, and since when they are not fewer."""
         self.on_stop: Callable[[], object] | None = None
         """Is called when the server is about to stop, while an answer is under way."""
 
@@ -108,6 +121,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """It is not there any more."""
         self._go_on()
+        self._look_no_more()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -132,6 +146,11 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not before:
             self.cycle.transport = HeadFirst(self.cycle, self.loop)  # type: ignore[assignment]
 
+    def handle_websocket_upgrade(self) -> None:
+        """From now on it is somebody else's, and so is what waits to go out."""
+        self._look_no_more()
+        super().handle_websocket_upgrade()
+
     def on_message_complete(self) -> None:
         """All of it has come."""
         self._is_in_body = False
@@ -139,7 +158,12 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """It is answered. What is on its way of its body is passed over, for as long as a head may take."""
+        head: Any = self.cycle.transport
+        if self.cycle.response_complete and isinstance(head, HeadFirst):
+            head.go()
         super().on_response_complete()
+        if self.transport.get_write_buffer_size():
+            self._watch()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._wait()
 
@@ -152,6 +176,46 @@ class Connection(HttpToolsProtocol):
     def break_off(self) -> None:
         """At once, without what has not been sent: a client that takes nothing would hold it open."""
         self.transport.abort()
+
+    def pause_writing(self) -> None:
+        """More of an answer waits than is let wait."""
+        super().pause_writing()
+        self._watch()
+
+    def _watch(self) -> None:
+        """From now on something has to go out."""
+        self._left, self._since = self._waiting(), self.loop.time()
+        if self._look_later is None:
+            self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)
+
+    def _look(self) -> None:
+        self._look_later = None
+        if not self.transport.get_write_buffer_size():
+            return
+        left, now = self._waiting(), self.loop.time()
+        # While nothing waits for the client there may be new bytes, which hide what has gone out.
+        waits = self.flow.write_paused or self.cycle.response_complete
+        if not waits or left < self._left:
+            self._left, self._since = left, now
+        elif now >= self._since + PAUSE_SECONDS:
+            self.transport.abort()
+            return
+        self._look_later = self.loop.call_later(self._since + PAUSE_SECONDS - now, self._look)
+
+    def _look_no_more(self) -> None:
+        if self._look_later is not None:
+            self._look_later.cancel()
+            self._look_later = None
+
+    def _waiting(self) -> int:
+        """Bytes of answers that have not gone out: here, and in the kernel if it says so."""
+        size: int = self.transport.get_write_buffer_size()
+        in_kernel = array.array("i", [0])
+        try:
+            fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, in_kernel)
+        except (AttributeError, OSError):
+            return size
+        return size + in_kernel[0]
 
     def _wait(self) -> None:
         if self._place is None:

@@ -57,6 +57,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.TooManyGuesses: (429, "too-many-guesses"),
     errors.Disconnected: (503, "server-away"),
     errors.NotTaken: (503, "not-taken"),
+    errors.NotGiven: (503, "not-given"),
     errors.TooManyWatch: (503, "too-many-watch"),
     errors.UnfitServer: (503, "unfit"),
 }

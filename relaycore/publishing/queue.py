@@ -114,6 +114,11 @@ class Room:
         self.taken += size
         return True
 
+    @property
+    def free(self) -> int:
+        """So many bytes there is room for now."""
+        return max(0, self._most - self.taken)
+
     def give(self, size: int) -> None:
         """Give them back."""
         self.taken -= size
@@ -132,10 +137,15 @@ class Share:
         self.size += size * has_room
         return has_room
 
+    def keep(self, size: int) -> None:
+        """Give back what is more than this."""
+        if size < self.size:
+            self._room.give(self.size - size)
+            self.size = size
+
     def give_back(self) -> None:
-        """All of it."""
-        self._room.give(self.size)
-        self.size = 0
+        """All of it. Once more does nothing."""
+        self.keep(0)
 
 
 class Queue:

@@ -51,7 +51,10 @@ class FetchSchema(Serializer):
     """What to fetch, and what is done of what was fetched before. All of it may be left out."""
 
     max = serializers.IntegerField(
-        min_value=1, max_value=pulling.MOST_MESSAGES, default=pulling.MESSAGES, help_text="Messages."
+        min_value=1,
+        max_value=pulling.MOST_MESSAGES,
+        default=pulling.MESSAGES,
+        help_text="Messages. A page may have fewer although there are more.",
     )
     max_bytes = serializers.IntegerField(
         min_value=1,

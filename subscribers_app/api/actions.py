@@ -1,6 +1,7 @@
 """The same as `hot`, for what is not answered before Django: people at the API's pages, sessions, HTML."""
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, Final
 
@@ -15,6 +16,7 @@ from subscribers_app.api import action_schema as schema
 from subscribers_app.api import pulling
 from subscribers_app.api.fetched import as_data
 from subscribers_app.api.pulling import Call
+from subscribers_app.pulling.room import Place
 
 TAKE: Final = Need(CONSUME, "messages_app.view_message")
 
@@ -23,6 +25,9 @@ class _Action(APIView):
     needs: ClassVar[Needs] = {"POST": TAKE}
 
     def _answer(self, request: Request, name: str, work: Callable[[Call, str], Awaitable[Any]]) -> Response:
+        return Response(self._done(request, name, work))
+
+    def _done(self, request: Request, name: str, work: Callable[[Call, str], Awaitable[Any]]) -> Any:
         data = request.data
 
         def may(right: str, channel: str | None = None) -> str | None:
@@ -34,7 +39,20 @@ class _Action(APIView):
         async def run() -> Any:
             return await work(Call(request, may, body, _never), name)
 
-        return Response(bridge.run(run()))
+        return bridge.run(run())
+
+
+class _Fetched(Response):
+    """Messages. What they take up is given back once they are sent, or nobody can send them any more."""
+
+    def __init__(self, data: Any, place: Place) -> None:
+        super().__init__(data)
+        self._over = weakref.finalize(self, bridge.call, place.give_back)
+
+    def close(self) -> None:
+        """It is over, says Django."""
+        super().close()
+        self._over()
 
 
 class Fetch(_Action):
@@ -59,7 +77,7 @@ class Fetch(_Action):
         same again until its `position` is committed; commit that of an empty page as well. Mode "lease":
         each message comes with a `delivery`, and again after its deadline unless it is settled.
         """
-        return self._answer(request, name, _fetch)
+        return _Fetched(*self._done(request, name, _fetch))
 
 
 class Commit(_Action):
@@ -127,8 +145,13 @@ class Extend(_Action):
         return self._answer(request, name, pulling.extend)
 
 
-async def _fetch(call: Call, name: str) -> Any:
-    return as_data(await pulling.fetch(call, name))
+async def _fetch(call: Call, name: str) -> tuple[Any, Place]:
+    place = Place()
+    try:
+        return as_data(await pulling.fetch(call, name, place)), place
+    except BaseException:
+        place.give_back()
+        raise
 
 
 async def _never() -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from messages_app.searching.rows import row, text, timestamp
 from relaybase.http.hot import Encoded
+from relaycore.delivering.reading import Document
 from relaycore.delivering.tokens import Token
 from relaycore.times import from_milliseconds
 from subscribers_app.pulling.asked import Given
@@ -26,14 +27,12 @@ def as_data(given: Given) -> dict[str, Any]:
 
 def as_text(given: Given) -> Encoded:
     """The same, encoded."""
-    if given.deliveries:
-        rows = [
-            f'{text(one)[:-1]},"delivery":{_encode(_delivery(given, one["position"]))}}}'
-            for one in given.messages
-        ]
-    else:
-        rows = list(map(text, given.messages))
-    return Encoded(f'{{"messages":[{",".join(rows)}],{_encode(_around(given))[1:]}')
+    rows = map(functools.partial(_leased, given) if given.deliveries else text, given.messages)
+    return Encoded('{"messages":[', rows, f"],{_encode(_around(given))[1:]}")
+
+
+def _leased(given: Given, document: Document) -> str:
+    return f'{text(document)[:-1]},"delivery":{_encode(_delivery(given, document["position"]))}}}'
 
 
 def _delivery(given: Given, position: str) -> dict[str, Any]:

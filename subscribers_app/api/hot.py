@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from relaybase.http.hot import Encoded, Endpoint, Request
+from relaybase.http.hot import Answer, Endpoint, Request
 from relaycore.rights import CONSUME
 from subscribers_app.api import pulling
 from subscribers_app.api.actions import ACTIONS
 from subscribers_app.api.fetched import as_text
 from subscribers_app.api.pulling import Call
+from subscribers_app.pulling.room import Place
 
 
 def _endpoint(verb: str, work: Callable[[Call, str], Awaitable[Any]]) -> Endpoint:
@@ -24,8 +25,15 @@ def _endpoint(verb: str, work: Callable[[Call, str], Awaitable[Any]]) -> Endpoin
     )
 
 
-async def _fetch(call: Call, name: str) -> Encoded:
-    return as_text(await pulling.fetch(call, name))
+async def _fetch(call: Call, name: str) -> Answer:
+    place = Place()
+    try:
+        text = as_text(await pulling.fetch(call, name, place))
+    except BaseException:
+        place.give_back()
+        raise
+    place.keep(text.size)
+    return Answer(text, over=place.give_back)
 
 
 ENDPOINTS: Final = tuple(

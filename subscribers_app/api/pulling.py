@@ -25,6 +25,7 @@ from subscribers_app.api import said
 from subscribers_app.pulling.asked import Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.desk import Desk
 from subscribers_app.pulling.desks import desks
+from subscribers_app.pulling.room import Place
 from subscribers_app.pulling.saying import Said
 from subscribers_app.remembering import KnownSubscription, RememberedSubscriptions
 
@@ -61,8 +62,11 @@ class Call:
     until_gone: Callable[[], Awaitable[None]]
 
 
-async def fetch(call: Call, name: str) -> Given:
-    """Messages from where the subscription stands, once what is said with it holds. The answer: `fetched`."""
+async def fetch(call: Call, name: str, place: Place) -> Given:
+    """Messages from where the subscription stands, once what is said with it holds. The answer: `fetched`.
+
+    place: what they take up. Whoever calls gives it back once they are sent, or cannot be
+    """
     until: float | None = None
     word: Said | None = None
     settled: said.Results | None = None
@@ -80,6 +84,7 @@ async def fetch(call: Call, name: str) -> Given:
             _whole(given, "max", 1, MOST_MESSAGES, MESSAGES),
             _whole(given, "max_bytes", 1, MOST_BYTES, BYTES),
             max(0.0, until - now),
+            place,
             call.until_gone,
         )
         if others := [field for field, mode in said.WITH_FETCH.items() if mode != desk.known.mode]:

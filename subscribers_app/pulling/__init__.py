@@ -29,6 +29,20 @@ Waiting
     neighbour who has given something back, and by one look a second for all who wait in the process
     (`desks`): whether a cursor was moved elsewhere, and whether something is due.
 
+Room
+    What is handed out takes up room (`room`), as JSON and at most so many bytes, before it is leased and
+    before a cursor's `fetched` moves; it gives it back once it was sent, or the client is cut off since he
+    does not read it (`relaybase.http.connections`). All answers of the process that are on their way have
+    RELAY_FETCH_MEMORY_BYTES; those that Django gives have as many of their own. A page takes half of what is
+    free at most: where little is, pages become small, down to one message. What has no room is not on the
+    page: it is not leased, and no cursor moves past it. Is there none for one message, the fetch waits within
+    its `wait_seconds`, looks twice a second, and is 503 then, with nothing leased. One message alone always
+    has room, whatever its size. What a fetch says holds before, whatever room there is.
+
+    Which messages are leased only the transaction says: what is due again and what waited is read first, and
+    in an order by a field what is passed and waits needs no room. So nothing is written for what has none:
+    the transaction says which ones they are, and the next one leases as many as there was room for (`again`).
+
 Failure
     *PostgreSQL away*: 503; what was asked is not done, or it is not known: what was read ahead is let go,
     and a lease that was committed without an answer comes back by its deadline. *Redis or MongoDB away*:

@@ -8,15 +8,21 @@ from typing import Any, Final
 from relaycore.delivering.leasing import Delivery
 from relaycore.delivering.reading import Document
 from relaycore.delivering.skipping import Skip
+from subscribers_app.pulling.room import Place
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a fetch asks for. `until_gone`: returns once the client has gone away."""
+    """What a fetch asks for.
+
+    place:      what the answer takes up, from before anything is leased for it
+    until_gone: returns once the client has gone away
+    """
 
     most: int
     most_bytes: int
     seconds: float
+    place: Place
     until_gone: Callable[[], Awaitable[None]]
 
 
@@ -55,6 +61,7 @@ class Given:
 
     deliveries: by position, of what is leased
     position:   mode `cursor`: to commit; mode `lease`: where the cursor stands
+    is_short:   there is something, and no room for the answer with one of it
     has_only_moved: nothing is given, and there may be something at once (`leasing.Leased.has_only_moved`)
     settled:    what became of the tokens that came with it; None: none came
     """
@@ -65,6 +72,7 @@ class Given:
     deliveries: Mapping[str, Delivery] = field(default_factory=dict)
     skipped: Skip | None = None
     is_active: bool = True
+    is_short: bool = False
     has_only_moved: bool = False
     settled: Sequence[Mapping[str, Any]] | None = None
 

@@ -5,34 +5,32 @@ for each other but in the clerk's transactions.
 """
 
 import asyncio
-import functools
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
-from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, fetch, lease_next
-from relaycore.delivering.leasing import Ahead
-from relaycore.delivering.reading import Document
+from relaycore.delivering.giving import Handed, Outdated, Unread
 from relaycore.delivering.settings import CURSOR
+from relaycore.errors import NotGiven
 from relaycore.position import first_of
-from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import ledger
-from subscribers_app.pulling.again import Again
+from subscribers_app.pulling.again import Again, Page, Unplaced
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.asked import NOBODYS, Given, Leaving, SettingsOutdated, Wanted
 from subscribers_app.pulling.choosing import Choosing
 from subscribers_app.pulling.clerk import Entry, clerk
 from subscribers_app.pulling.counting import counted
+from subscribers_app.pulling.room import NO_ROOM
 from subscribers_app.pulling.saying import Said
-from subscribers_app.pulling.writing import write
+from subscribers_app.pulling.writing import hand_out
 from subscribers_app.remembering import KnownSubscription
 
 _LEAST_PATIENCE_SECONDS: Final = 0.5
 """Whoever does not want to wait for messages waits so long for those who are before him."""
 
 _RIPEN_SECONDS: Final = 0.5
+"""What ripens wakes nobody, and neither does room."""
 
 _SPAN: Final = 200
 """In an order by a field so many messages are looked at: those that wait are not handed out."""
@@ -45,15 +43,6 @@ _BUSY_PATIENCE_SECONDS: Final = 5.0
 
 _LOOK_SECONDS: Final = 5.0
 """So long he waits until somebody has looked."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """What was read ahead, and what was on record as deleted after that."""
-
-    ahead: Ahead
-    documents: Sequence[Document]
-    expired: Expired
 
 
 class Desk:
@@ -69,7 +58,7 @@ class Desk:
         self._source = Source(known.channel, choosing.wants, self._woken.set, known.revision, choosing.key_of)
         self._cursor: Cursor | None = None
         self._is_active = known.is_active
-        self._is_full = self._is_idle = False
+        self._is_full = self._is_idle = self._is_short = False
         self._ahead_ms = 0.0
         """How far PostgreSQL's clock is ahead of the monotonic one."""
         self._is_closed = False
@@ -111,6 +100,7 @@ class Desk:
             SubscriptionUnknown: it was deleted.
             SettingsOutdated: it is set to something else by now. Ask the desk for that.
             CursorMoved: what is said is refused, and nothing is given.
+            NotGiven: what is said holds. There is something, and all the time there was no room for it.
         """
         self.used_at = time.monotonic()
         until, was_active = self.used_at + wanted.seconds, self._is_active
@@ -126,12 +116,15 @@ class Desk:
                 else:
                     await self._turn.acquire()
             except TimeoutError:
+                if self._is_short:
+                    raise NotGiven(NO_ROOM) from None
                 cursor = self._cursor or await self._look()
                 return Given(cursor.position, cursor.generation, is_active=self._is_active)
             # From here on it ends by itself: what is leased is answered.
             try:
                 return await self._wait(wanted, said, until, leaving, was_active)
             finally:
+                self._is_short = False
                 self._turn.release()
                 if self._is_closed and not self._turn.locked():
                     self._source.close()
@@ -168,18 +161,20 @@ class Desk:
         while not leaving.has_gone():
             self._woken.clear()
             given = await self._try(wanted, said, leaving)
-            if not (wanted.seconds or given.messages or given.skipped) and given.is_active:
+            is_empty = not (given.messages or given.skipped or given.is_short)
+            if is_empty and not wanted.seconds and given.is_active:
                 # Whoever does not wait is given at least what was stored before he asked.
                 given = await self._try(wanted, said, leaving, is_to_ask=True)
-            left = until - time.monotonic()
+            self._is_short, left = given.is_short, until - time.monotonic()
+            if given.is_short and not given.skipped and left <= 0:
+                raise NotGiven(NO_ROOM)
             is_over = left <= 0 or leaving.has_gone() or self._is_closed
             is_over = is_over or (was_active and not given.is_active)
             if given.messages or given.skipped or is_over:
                 return given
             was_active = given.is_active
             woken: asyncio.Future[Any] = asyncio.ensure_future(self._woken.wait())
-            # What ripens wakes nobody.
-            patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms else left
+            patience = min(left, _RIPEN_SECONDS) if self.known.delay_ms or given.is_short else left
             self._is_idle = True
             try:
                 await asyncio.wait(
@@ -200,6 +195,7 @@ class Desk:
             while True:
                 page = await self._read(wanted, said, span, is_to_ask=is_to_ask)
                 given = await self._give(page, wanted, said, leaving)
+                wanted.place.leave(() if given is None else given.messages)
                 if given is not None and not (given.has_only_moved and time.monotonic() < until):
                     return given
         except BaseException:
@@ -208,7 +204,7 @@ class Desk:
             self._source.close()
             raise
 
-    async def _read(self, wanted: Wanted, said: Said | None, span: int, *, is_to_ask: bool) -> _Page:
+    async def _read(self, wanted: Wanted, said: Said | None, span: int, *, is_to_ask: bool) -> Page:
         """What comes above the cursor, where it stands once what is said holds."""
         cursor = self._cursor or await self._look()
         try:
@@ -218,7 +214,12 @@ class Desk:
             await self._source.collect(span, wanted.most_bytes)
             ripe, is_leased = self._ripe_before(), self.known.mode != CURSOR
             ahead, documents = read.ahead(span, wanted.most_bytes, ripe, is_leased=is_leased)
-            return _Page(ahead, documents, await self._source.expired())
+            fitting = found = len(documents)
+            if self._choosing.key_of is not None:
+                wanted.place.take_some(documents, wanted.most)  # Which of them wait is not known.
+            elif (fitting := wanted.place.take(documents)) < found:
+                ahead, documents = read.ahead(fitting, wanted.most_bytes, ripe, is_leased=is_leased)
+            return Page(ahead, documents, await self._source.expired(), is_short=fitting == 0 < found)
         except Exception:
             # It needs no messages, and PostgreSQL alone.
             await self.say(said)
@@ -229,26 +230,13 @@ class Desk:
         self._ahead_ms = now - time.monotonic() * 1000
         return cursor
 
-    async def _give(self, page: _Page, wanted: Wanted, said: Said | None, leaving: Leaving) -> Given | None:
+    async def _give(self, page: Page, wanted: Wanted, said: Said | None, leaving: Leaving) -> Given | None:
         """None: the cursor is elsewhere; `_cursor` is where."""
-        ahead, settings = page.ahead, self.known.settings
-        again = Again(self.known.channel, self._choosing, ahead.generation, wanted)
-        keys = None if self._choosing.key_of is None else ahead.keys
+        again = Again(self.known.channel, self._choosing, page, wanted)
 
-        def work(entry: Entry) -> tuple[Any, Handed | Unread | Outdated | Given | None, Cursor]:
+        def work(entry: Entry) -> tuple[Any, Handed | Unread | Unplaced | Outdated | Given | None, Cursor]:
             answer = None if said is None else said.say(entry)
-            if leaving.has_gone():
-                return answer, NOBODYS, entry.cursor
-            standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
-            handed: Handed | Unread | Outdated | None
-            if self.known.mode == CURSOR:
-                handed = fetch(standing, ahead, page.expired)
-            else:
-                most, now, read = again.most, entry.now, (again.is_there, again.reread)
-                find = functools.partial(ledger.rows, entry.sql, entry.id, now, most, keys)
-                handed = lease_next(standing, settings, find, ahead, most, now, page.expired, *read)
-            if isinstance(handed, Handed):
-                write(entry, handed)
+            handed = NOBODYS if leaving.has_gone() else hand_out(entry, self.known, page, again)
             return answer, handed, entry.cursor
 
         while True:
@@ -258,26 +246,29 @@ class Desk:
                 return self._given(handed, page, again)
             if isinstance(handed, Outdated):
                 raise SettingsOutdated
-            if not isinstance(handed, Unread):
+            if isinstance(handed, Unplaced):
+                again.make_room(handed)
+            elif isinstance(handed, Unread):
+                await again.read(handed)
+            else:
                 return handed
-            await again.read(handed)
 
-    def _given(self, handed: Handed, page: _Page, again: Again) -> Given:
+    def _given(self, handed: Handed, page: Page, again: Again) -> Given:
         cursor, self._is_active = handed.cursor, handed.is_active
         self._is_full = handed.leased is not None and handed.leased.is_full
         if not handed.is_active:
             return Given(cursor.position, cursor.generation, is_active=False)
         if handed.leased is None:
-            return Given(page.ahead.upto, page.ahead.generation, page.documents, skipped=handed.missed)
+            given = Given(page.ahead.upto, page.ahead.generation, page.documents, skipped=handed.missed)
+            return replace(given, is_short=page.is_short)
         is_nothing = handed.leased.has_only_moved and handed.missed is None
         if handed.lost or is_nothing:
             self.wake()  # There may be more.
-        by_position = {document["position"]: document for document in page.documents}
-        by_position |= again.documents
         deliveries = {one.position: one for one in (*handed.leased.again, *handed.leased.new)}
-        messages = [by_position[position] for position in sorted(deliveries)]
+        messages = again.documents(sorted(deliveries))
         given = Given(cursor.position, cursor.generation, messages, deliveries, handed.missed)
-        return replace(given, has_only_moved=is_nothing)
+        is_short = again.is_short and not messages and not self._is_full
+        return replace(given, has_only_moved=is_nothing, is_short=is_short)
 
     def _ripe_before(self) -> str | None:
         """With a delay: what stands here or above is not handed out yet."""

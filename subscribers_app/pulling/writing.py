@@ -1,12 +1,39 @@
-"""What a fetch has decided (`relaycore.delivering.giving`), written in the transaction of the decision."""
+"""A fetch in its transaction: it is decided (`relaycore.delivering.giving`), and written if it has room."""
 
-from relaycore.delivering.giving import Handed
+import functools
+
+from relaycore.delivering.giving import Handed, Outdated, Standing, Unread, fetch, lease_next
 from relaycore.delivering.leasing import Leased
+from relaycore.delivering.settings import CURSOR
 from relaycore.delivering.skipping import Noted, Skip, skip
 from relaycore.position import previous_position
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import holding, ledger
+from subscribers_app.pulling.again import Again, Page, Unplaced
 from subscribers_app.pulling.clerk import Entry
+from subscribers_app.remembering import KnownSubscription
+
+
+def hand_out(
+    entry: Entry, known: KnownSubscription, page: Page, again: Again
+) -> Handed | Unread | Unplaced | Outdated | None:
+    """What is written; or what has to come before, and nothing is. None: the cursor is elsewhere."""
+    ahead, expired = page.ahead, page.expired
+    standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
+    handed: Handed | Unread | Outdated | None
+    if known.mode == CURSOR:
+        handed = fetch(standing, ahead, expired)
+    else:
+        keys = ahead.keys if again.is_by_key else None
+        most, now, read = again.most, entry.now, (again.is_there, again.reread)
+        find = functools.partial(ledger.rows, entry.sql, entry.id, now, most, keys)
+        handed = lease_next(standing, known.settings, find, ahead, most, now, expired, *read)
+    if not isinstance(handed, Handed):
+        return handed
+    if (unplaced := again.unplaced(handed)) is not None:
+        return unplaced
+    write(entry, handed)
+    return handed
 
 
 def write(entry: Entry, handed: Handed) -> None:

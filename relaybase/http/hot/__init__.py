@@ -57,6 +57,9 @@ Sharing
 Failures
     Where a function raises what nobody expected the answer is 500, and the traceback stands in the log.
     A client that goes away while the function runs is not noticed: the function runs to its end.
+    A client that does not read its answer is cut off (`relaybase.http.connections`). A large answer is sent
+    in pieces, each once the one before has gone out: so the server holds little of one whose end was sent,
+    and what the function has taken up for it (`Answer.over`) is given back then.
     What a function waits for must have a limit of its own, as the clients of `connections` have.
 
 What is deliberately not here
@@ -64,8 +67,9 @@ What is deliberately not here
     Django's ORM, which is not async: a function may not touch PostgreSQL.
 """
 
+from relaybase.http.hot.answers import Encoded
 from relaybase.http.hot.application import HotEndpoints
-from relaybase.http.hot.endpoint import Answer, Authority, Encoded, Endpoint, Holder, Trace
+from relaybase.http.hot.endpoint import Answer, Authority, Endpoint, Holder, Trace
 from relaybase.http.hot.request import Request
 
 __all__ = ["Answer", "Authority", "Encoded", "Endpoint", "Holder", "HotEndpoints", "Request", "Trace"]

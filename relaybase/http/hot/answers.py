@@ -1,7 +1,7 @@
 """Answers as they are sent: bytes, and the headers that Django's would have."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from json import JSONEncoder
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from relaybase import logs
 from relaybase.http import problems
 from relaybase.http.bodies import Refused, Send
 from relaybase.http.details import CONTENT_TYPE, problem_details
-from relaybase.http.hot.endpoint import Answer, Encoded
+from relaybase.http.hot.endpoint import Answer
 from relaybase.http.hot.request import Request
 
 log = logging.getLogger(__name__)
@@ -27,12 +27,48 @@ _encoder: Final[JSONEncoder] = RestEncoder(
 )
 
 
-def encoded(data: Any) -> bytes:
-    """As Django has it: JSON, in it no line break that is one to JavaScript only, and at its end one."""
-    text = data if isinstance(data, Encoded) else _encoder.encode(data)
+PIECE_BYTES: Final = 64 << 10
+"""An answer is sent in pieces of at most so many bytes, each once the one before has mostly gone out."""
+
+
+class Encoded:
+    """What is JSON already: in pieces, since whoever puts a large one together holds it twice.
+
+    rows: stand between `before` and `after`, with commas between them
+    """
+
+    def __init__(self, before: str, rows: Iterable[str] = (), after: str = "") -> None:
+        self.pieces = list(_joined(before, rows, after))
+
+    @property
+    def size(self) -> int:
+        """So many bytes."""
+        return sum(map(len, self.pieces))
+
+
+def _joined(before: str, rows: Iterable[str], after: str) -> Iterator[bytes]:
+    """As bytes, and at their end a line break: some ten thousand in each, if no row has more."""
+    some: list[str] = []
+    characters = 0
+    for row in rows:
+        if characters >= PIECE_BYTES // 2:
+            yield _as_django(f"{before}{','.join(some)}")
+            before, some, characters = ",", [], 0
+        some.append(row)
+        characters += len(row)
+    yield _as_django(f"{before}{','.join(some)}{after}\n")
+
+
+def _as_django(text: str) -> bytes:
+    """No line break in it that is one to JavaScript only."""
     if not text.isascii():
         text = text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return text.encode() + b"\n"
+    return text.encode()
+
+
+def encoded(data: Any) -> list[bytes]:
+    """As Django has it: JSON, and at its end a line break."""
+    return (data if isinstance(data, Encoded) else Encoded(_encoder.encode(data))).pieces
 
 
 def of_error(exc: Exception, request: Request, name: str) -> Answer:
@@ -68,19 +104,24 @@ class AnswerWriter:
     async def send(
         self, send: Send, answer: Answer, more: Mapping[str, str], *, is_https: bool, request_id: str
     ) -> None:
-        """The whole answer, at once; `more` are headers beside its own."""
-        body = b"" if answer.data is None else encoded(answer.data)
+        """The whole answer; `more` are headers beside its own."""
+        pieces = [b""] if answer.data is None else encoded(answer.data)
+        last = len(pieces) - 1
         headers = [
             (b"content-type", answer.content_type.encode()),
             *self._fixed[is_https, answer.status == 500],
-            (b"content-length", b"%d" % len(body)),
+            (b"content-length", b"%d" % sum(map(len, pieces))),
             (_REQUEST_ID, request_id.encode()),
         ]
         if answer.headers or more:
             headers += raw({**answer.headers, **more})
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         # Servers leave out the body where HEAD was asked.
-        await send({"type": "http.response.body", "body": body})
+        for index, piece in enumerate(pieces):
+            for start in range(0, len(piece) or 1, PIECE_BYTES):
+                end = start + PIECE_BYTES
+                is_last = index == last and end >= len(piece)
+                await send({"type": "http.response.body", "body": piece[start:end], "more_body": not is_last})
 
 
 def raw(headers: Mapping[str, str]) -> RawHeaders:

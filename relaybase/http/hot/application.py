@@ -122,8 +122,12 @@ class HotEndpoints:
                 return _GONE
             except Exception as exc:
                 answer = of_error(exc, call.request, name)
-            self._count(call.request.method, name, answer.status, time.perf_counter() - began)
-            await call.route.writer.send(send, answer, more, is_https=call.is_https, request_id=request_id)
+            try:
+                self._count(call.request.method, name, answer.status, time.perf_counter() - began)
+                writer, is_https = call.route.writer, call.is_https
+                await writer.send(send, answer, more, is_https=is_https, request_id=request_id)
+            finally:
+                answer.over()
         return answer.status
 
     async def _work(self, call: _Call, more: dict[str, str]) -> Answer:

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -12,6 +12,11 @@ T = TypeVar("T")
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Have it done in the event loop that this process has for its threads; what comes of it."""
     return asyncio.run_coroutine_threadsafe(work, _loop()).result()
+
+
+def call(function: Callable[[], object]) -> None:
+    """Have it called there, some time from now."""
+    _loop().call_soon_threadsafe(function)
 
 
 @functools.lru_cache(maxsize=1)

@@ -51,20 +51,22 @@ Trace = Callable[[str, str, Mapping[bytes, bytes]], AbstractContextManager[Calla
 """Begins and ends a span: method, route and headers of a request; it is told the status of the answer."""
 
 
-class Encoded(str):
-    """What is JSON already, as `answers.encoded` would make it."""
-
-    __slots__ = ()
+def _nothing() -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a function answers if not with 200. `data` becomes JSON; headers are names and values."""
+    """What a function answers if not with 200. `data` becomes JSON; headers are names and values.
+
+    over: is called once, when all of it was sent, or cannot be: what was held for it is given back
+    """
 
     data: Any
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    over: Callable[[], object] = _nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,3 +65,16 @@ def test_it_is_the_same(
 )
 def test_what_stands_around_the_messages_is_the_same(found: Given) -> None:
     assert encoded(as_text(found)) == encoded(as_data(found))
+
+
+@pytest.mark.parametrize("is_leased", [False, True])
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_large_page_is_the_same_in_pieces(count: int, is_leased: bool) -> None:
+    leased = Delivery(POSITION, b"0123456789ab", State.LEASED, 3, 1763724030000, 1763724000000)
+    many = [document("\u2028é\1" * 2_500)] * count
+    found = Given(POSITION, 2, many, {POSITION: leased} if is_leased else {})
+
+    pieces = encoded(as_text(found))
+    assert b"".join(pieces) == b"".join(encoded(as_data(found)))
+    assert len(pieces) == (count + 1) // 2
+    assert as_text(found).size == sum(map(len, pieces))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from relaybase.http import connections
@@ -22,6 +23,8 @@ class Wire(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.is_closed = False
+        self.left = 0
+        """Bytes that have been written and not sent."""
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
@@ -34,6 +37,12 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.is_closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.left
+
+    def abort(self) -> None:
+        self.left, self.is_closed = 0, True
 
     def pause_reading(self) -> None:
         pass
@@ -51,8 +60,8 @@ async def _refuses(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _connected() -> tuple[Connection, Wire]:
-    config, wire = Config(_refuses, log_config=None), Wire()
+async def _connected(application: Any = _refuses) -> tuple[Connection, Wire]:
+    config, wire = Config(application, log_config=None), Wire()
     config.load()
     connection = Connection(config, ServerState(), {})
     connection.connection_made(wire)
@@ -116,6 +125,125 @@ def test_a_head_behind_such_a_body_still_has_its_bounds() -> None:
         connection.connection_lost(None)
 
     asyncio.run(talk())
+
+
+PAUSE = 0.1
+
+
+async def _answers(scope: Any, receive: Any, send: Any) -> None:
+    """Half of an answer, and the rest once it may be sent."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    await send({"type": "http.response.body", "body": b"x"})
+
+
+async def _held_up(monkeypatch: pytest.MonkeyPatch, *, closes: bool = False) -> tuple[Connection, Wire]:
+    """One that has answered, and whose answer has not gone out."""
+    monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
+    connection, wire = await _connected(_answers)
+    wire.left = 1000
+    how = b"connection: close\r\n" if closes else b""
+    connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n" + how + b"\r\n")
+    await _answered(wire, 1)
+    await asyncio.sleep(0)
+    return connection, wire
+
+
+@pytest.mark.parametrize("closes", [False, True])
+def test_whoever_does_not_read_his_answer_is_cut(monkeypatch: pytest.MonkeyPatch, closes: bool) -> None:
+    async def talk() -> None:
+        connection, wire = await _held_up(monkeypatch, closes=closes)
+        await asyncio.sleep(PAUSE * 0.7)
+        assert wire.left == 1000
+        await asyncio.sleep(PAUSE * 0.7)
+        assert (wire.left, wire.is_closed) == (0, True)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_whoever_reads_slowly_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk() -> None:
+        connection, wire = await _held_up(monkeypatch)
+        for _ in range(40):
+            await asyncio.sleep(PAUSE / 10)
+            wire.left -= 1
+        assert not wire.is_closed
+        await asyncio.sleep(PAUSE * 2.5)
+        assert wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_what_does_not_wait_for_the_client_is_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It sends as slowly as the client reads."""
+
+    async def talk() -> None:
+        monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
+        connection, wire = await _connected(_never_ends)
+        connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await _answered(wire, 1)
+        wire.left = 100
+        connection.pause_writing()
+        connection.resume_writing()
+        await asyncio.sleep(PAUSE * 3)
+        assert not wire.is_closed
+        connection.pause_writing()
+        await asyncio.sleep(PAUSE * 1.5)
+        assert wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_a_head_alone_that_is_not_read_is_an_answer_that_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(Wire):
+        def write(self, data: Any) -> None:
+            super().write(data)
+            self.left += len(data)
+
+    async def talk() -> None:
+        monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
+        config, wire = Config(_answers, log_config=None), Full()
+        config.load()
+        connection = Connection(config, ServerState(), {})
+        connection.connection_made(wire)
+        connection.data_received(b"HEAD / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await _answered(wire, 1)
+        await asyncio.sleep(PAUSE * 1.5)
+        assert wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_what_is_a_websocket_by_now_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    upgraded: list[HttpToolsProtocol] = []
+
+    def upgrade(self: HttpToolsProtocol) -> None:
+        upgraded.append(self)
+
+    monkeypatch.setattr(HttpToolsProtocol, "handle_websocket_upgrade", upgrade)
+
+    async def talk() -> None:
+        connection, wire = await _held_up(monkeypatch)
+        connection.data_received(
+            b"GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"
+        )
+        assert upgraded == [connection]
+        await asyncio.sleep(PAUSE * 2)
+        assert not wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+async def _never_ends(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"x", "more_body": True})
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 class Packets(Wire):

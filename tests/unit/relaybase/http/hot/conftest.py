@@ -77,10 +77,18 @@ async def post(request: Request, name: str) -> Answer:
     return Answer({"given": await request.json()}, 202, {"X-More": "é"})
 
 
+async def large(request: Request) -> Answer:
+    return Answer({"name": "large" * 40_000}, over=lambda: over.append(1))
+
+
+over: list[int] = []
+"""Of answers that are large, and over."""
+
 PATTERN = "api/v1/things/(?P<name>[^/]+)"
 ENDPOINTS = [
     Endpoint("thing", PATTERN, Things, "read", {"GET": get}, channel="name"),
     Endpoint("thing", PATTERN, Things, "write", {"POST": post}, most_bytes=1000),
+    Endpoint("large", "api/v1/large", Things, "read", {"GET": large}),
 ]
 
 
@@ -91,6 +99,7 @@ class Answered:
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    pieces: int = 0
     by_django: bool = False
 
     @property
@@ -105,6 +114,7 @@ class World:
     tokens: Tokens = field(default_factory=Tokens)
     counted: list[tuple[str, str, int]] = field(default_factory=list)
     read: int = 0
+    can_send: bool = True
 
     def __post_init__(self) -> None:
         fixed = {False: {"X-Frame-Options": "DENY"}, True: {"Strict-Transport-Security": "max-age=1"}}
@@ -155,7 +165,10 @@ class World:
                 self.answered.headers = {k.decode(): v.decode("latin-1") for k, v in event["headers"]}
                 assert len(self.answered.headers) == len(event["headers"])
             else:
+                if not self.can_send:
+                    raise OSError("This line is cut.")
                 self.answered.body += event["body"]
+                self.answered.pieces += 1
 
         asyncio.run(self.application(whole, receive, send))
         return self.answered

@@ -1,5 +1,6 @@
 """What a hot endpoint answers, beside REST framework's view for the same."""
 
+import contextlib
 import logging
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.unit.relaybase.http.hot.conftest import (
     REFUSAL,
     Things,
     World,
+    over,
 )
 
 
@@ -174,3 +176,21 @@ def test_what_came_by_https_is_told_so(ask: World) -> None:
 
     assert headers["strict-transport-security"] == "max-age=1"
     assert "x-frame-options" not in headers
+
+
+def test_a_large_answer_comes_in_pieces_and_a_small_one_at_once(ask: World) -> None:
+    small, large = ask(), ask(path="/api/v1/large")
+
+    assert (small.pieces, large.pieces) == (1, 4)
+    assert large.data == {"name": "large" * 40_000}
+    assert int(large.headers["content-length"]) == len(large.body)
+
+
+@pytest.mark.parametrize("can_send", [True, False])
+def test_what_was_taken_up_is_given_back_once_it_was_sent_or_cannot_be(ask: World, can_send: bool) -> None:
+    over.clear()
+    ask.can_send = can_send
+
+    with contextlib.nullcontext() if can_send else pytest.raises(OSError, match="cut"):
+        ask(path="/api/v1/large")
+    assert over == [1]
