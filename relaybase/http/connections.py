@@ -15,7 +15,8 @@ if the client is slow.
 The head of an answer goes out with the first piece of its body: `HeadFirst`.
 
 An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
-broken off, and is told when the server is about to stop.
+broken off, and is told when the server is about to stop (`on_stop`). As long as it wants to be told it has to
+see for itself that somebody reads.
 
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
@@ -183,7 +184,9 @@ class Connection(HttpToolsProtocol):
         self._watch()
 
     def _watch(self) -> None:
-        """From now on something has to go out."""
+        """From now on something has to go out. Whoever is told of the stop looks after that himself."""
+        if self.on_stop is not None:
+            return
         self._left, self._since = self._waiting(), self.loop.time()
         if self._look_later is None:
             self._look_later = self.loop.call_later(PAUSE_SECONDS, self._look)

@@ -197,6 +197,25 @@ def test_what_does_not_wait_for_the_client_is_not_cut(monkeypatch: pytest.Monkey
     asyncio.run(talk())
 
 
+def test_whoever_has_taken_a_connection_cuts_it_himself(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk() -> None:
+        monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
+        connection, wire = await _connected(_never_ends)
+        connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await _answered(wire, 1)
+        wire.left, connection.on_stop = 100, lambda: None
+        connection.pause_writing()
+        await asyncio.sleep(PAUSE * 2)
+        assert not wire.is_closed
+        connection.on_stop = None
+        connection.pause_writing()
+        await asyncio.sleep(PAUSE * 1.5)
+        assert wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
 def test_a_head_alone_that_is_not_read_is_an_answer_that_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full(Wire):
         def write(self, data: Any) -> None:
