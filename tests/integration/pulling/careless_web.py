@@ -84,7 +84,7 @@ def patient() -> None:
     from subscribers_app.pulling import ledger
 
     module: Any = ledger
-    module._LIMITS = f"SET LOCAL lock_timeout = {ledger.LOCK_MS}; "
+    module._BEGIN = f"BEGIN; SET LOCAL lock_timeout = {ledger.LOCK_MS}; "
 
 
 def careful() -> None:
