@@ -24,9 +24,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from django.db import DatabaseError, DataError, InterfaceError, connection, transaction
-from psycopg2.extras import execute_values
 
 from relaybase.connections import one_per_loop
+from relaybase.postgres.values import execute_values
 from relaycore.errors import Disconnected, one_line
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Sums:
         self._transaction = None
         with transaction.atomic():
             with connection.cursor() as sql:
-                found = execute_values(sql.cursor, _ADD, self._rows, page_size=len(self._rows), fetch=True)
+                found = execute_values(sql, _ADD, self._rows, page_size=len(self._rows), fetch=True)
             self._transaction = found[0][0]
 
     @staticmethod

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from django.db import DatabaseError, InterfaceError, connection
-from psycopg2.extras import execute_values
 
 from relaybase.connections import one_per_loop
 from relaybase.gathering import Gathering
+from relaybase.postgres.values import execute_values
 from relaycore.delivering.cursor import Cursor
 from relaycore.errors import Disconnected, SubscriptionUnknown, one_line
 from subscribers_app.pulling import ledger
@@ -117,7 +117,7 @@ def _move(moves: Sequence[Move]) -> dict[Move, bool]:
     ]
     statement = _MOVE_ONE if len(rows) == 1 else _MOVE_MANY
     with connection.cursor() as sql:
-        found = execute_values(sql.cursor, statement, rows, page_size=_MOST, fetch=True)
+        found = execute_values(sql, statement, rows, page_size=_MOST, fetch=True)
     return {moves[number]: True for (number,) in found}
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db.backends.utils import CursorWrapper
-from psycopg2.extras import execute_values
 
+from relaybase.postgres.values import execute_values
 from relaycore.delivering.holding import Held
 
 IS_OPEN: Final = (
@@ -65,7 +65,7 @@ def write(sql: CursorWrapper, id: int, held: Sequence[Held], free: Sequence[str]
     """What waits from now on; of the keys that are free nothing does."""
     if held:
         execute_values(
-            sql.cursor,
+            sql,
             f"INSERT INTO held_back (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
             "ON CONFLICT (subscription_id, key) DO UPDATE SET above = excluded.above, "
             "upto = excluded.upto, messages = excluded.messages",

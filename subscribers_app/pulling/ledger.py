@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from psycopg2.extras import execute_values
 
 from relaybase.postgres.clock import NOW_MS
+from relaybase.postgres.values import execute_values
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS, Delivery, Rows, State
 from relaycore.delivering.skipping import Noted, Skip
@@ -219,7 +219,7 @@ def find(sql: CursorWrapper, id: int, positions: Iterable[str]) -> dict[str, Del
 def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
     """Rows of messages that had none, or after a seek that of a dead letter, which is handed out anew."""
     execute_values(
-        sql.cursor,
+        sql,
         f"INSERT INTO deliveries (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
         "ON CONFLICT (subscription_id, position) DO UPDATE SET state = excluded.state, "
         "attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = excluded.deadline_at, "
@@ -233,7 +233,7 @@ def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
 def update(sql: CursorWrapper, id: int, changed: Sequence[Delivery]) -> None:
     """What these rows are from now on."""
     execute_values(
-        sql.cursor,
+        sql,
         "UPDATE deliveries AS d SET state = v.state, attempt = v.attempt, due_at = v.due_at, "  # noqa: S608
         "deadline_at = v.deadline_at, why = v.why, before = v.before, "
         "died_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END "

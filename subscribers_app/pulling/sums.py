@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db.backends.utils import CursorWrapper
-from psycopg2.extras import execute_values
+
+from relaybase.postgres.values import execute_values
 
 NEVER: Final = float("-inf")
 
@@ -89,7 +90,7 @@ def add(sql: CursorWrapper, counts: Mapping[int, Sums]) -> None:
     """
     given = list(_given(counts, time.monotonic()))
     for statement in (_EVER, _MINUTES):
-        execute_values(sql.cursor, statement, given, template=_TEMPLATE, page_size=1000)
+        execute_values(sql, statement, given, template=_TEMPLATE, page_size=1000)
 
 
 def _given(counts: Mapping[int, Sums], now: float) -> Iterator[tuple[Any, ...]]:
