@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from access_app import audit
-from access_app.models import Token
+from access_app.models import Ticket, Token
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore import rights
 from relaycore.rights import Grants
@@ -50,6 +50,8 @@ def rotate(token: Token, key: str | None = None) -> str:
         Token.objects.filter(pk=token.pk).update(
             digest=digest_of(key), hint=key[:10], rotated_at=ClockTimestamp()
         )
+        # Whoever had the key may have made some.
+        Ticket.objects.filter(token=token).delete()
         audit.record("token rotated", [token.name])
     return key
 

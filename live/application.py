@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from django.conf import settings
 from django.http import QueryDict
 from rest_framework.exceptions import PermissionDenied, Throttled
 
 from access_app.remembering import Holder
 from live import admitting, asking, origins
-from live.admitting import NOBODY, Watchers, refusal, require_channel
+from live.admitting import NOBODY, SESSION, Watchers, refusal, require_channel
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
@@ -22,6 +23,7 @@ from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.connections import Connection, connection_of
+from relaybase.http.forwarded import client_address
 from relaybase.http.hot import Answer, Endpoint, Request, limit, plain
 from relaybase.http.hot.answers import AnswerWriter, of_error, raw
 from relaybase.http.hot.application import holder_of
@@ -60,7 +62,7 @@ ENDPOINTS: Final = (
 class _Call:
     """A request to watch: of which endpoint, with which key, and the channel in its address.
 
-    peer:   where it comes from
+    address: where it comes from, past trusted proxies
     """
 
     name: str
@@ -68,13 +70,19 @@ class _Call:
     key: str
     channel: str | None
     request: Request
-    peer: str
+    address: str
     is_https: bool
     is_poll: bool
 
     def who(self, holder: Holder) -> str:
         """Whose connections are counted together."""
-        return f"address:{self.peer}" if holder is NOBODY else holder.who
+        return f"address:{self.address}" if holder is NOBODY else holder.who
+
+
+NO_FILTER: Final = (
+    "A filter is asked of each message, which takes time: it is for those who have a token or a ticket, or "
+    "are logged in. Watch without one, and choose yourself."
+)
 
 
 class LiveDoor:
@@ -135,7 +143,11 @@ class LiveDoor:
                 key,
                 None if channel is None else channel.replace(plain.QUOTED_SLASH, "/"),
                 Request(scope["method"], headers, query, receive, 0),
-                bodies.peer_of(scope),
+                client_address(
+                    bodies.peer_of(scope),
+                    headers.get(b"x-forwarded-for", b"").decode("latin-1"),
+                    settings.RELAY_TRUSTED_PROXIES,
+                ),
                 way.is_https,
                 asking.is_poll(headers, query),
             )
@@ -146,7 +158,9 @@ class LiveDoor:
     ) -> None:
         began = time.perf_counter()
         try:
-            told = origins.headers_for(call.request.headers, is_https=call.is_https)
+            told = origins.headers_for(
+                call.request.headers, is_https=call.is_https, is_by_cookie=call.key.startswith(SESSION)
+            )
             send = origins.telling(send, told)
             asked, viewer = await self._let_in(call)
         except Exception as exc:
@@ -175,6 +189,8 @@ class LiveDoor:
         if (allowance := await limit.count(who)) is not None and allowance.is_exceeded:
             raise Throttled(allowance.seconds)
         asked = asking.read(request.query_params, request.headers, call.channel)
+        if asked.wants is not None and holder is NOBODY:
+            raise PermissionDenied(NO_FILTER)
         for name in asked.channels:
             if (said := await refusal(holder, name)) is not None:
                 raise PermissionDenied(said)

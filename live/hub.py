@@ -157,7 +157,7 @@ class Hub:
             raise Full(f"{most} clients watch here, which is as many as may (RELAY_LIVE_CONNECTIONS).")
         if self._by_holder[who] >= of_one:
             raise Full(
-                f"With this token {of_one} clients watch, which is as many as may "
+                f"With this token, or from this address, {of_one} clients watch, which is as many as may "
                 "(RELAY_LIVE_CONNECTIONS_PER_TOKEN)."
             )
 

@@ -26,8 +26,10 @@ _ALLOWED: Final[RawHeaders] = [
 ]
 
 
-def headers_for(headers: Mapping[bytes, bytes], *, is_https: bool) -> RawHeaders:
+def headers_for(headers: Mapping[bytes, bytes], *, is_https: bool, is_by_cookie: bool) -> RawHeaders:
     """What the answer says to the browser of a page; nothing where it is one of ours, or no page at all.
+
+    is_by_cookie: the browser has sent it by itself, so an origin counts only if it is named
 
     Raises:
         PermissionDenied: its page may not watch.
@@ -36,7 +38,7 @@ def headers_for(headers: Mapping[bytes, bytes], *, is_https: bool) -> RawHeaders
     if origin is None or _is_ours(origin, headers, is_https=is_https):
         return []
     found = allowed(origin)
-    if found is None:
+    if found is None or (is_by_cookie and not _is_named(origin)):
         raise PermissionDenied(NOT_ALLOWED)
     return found
 
@@ -56,12 +58,11 @@ def telling(send: Send, told: RawHeaders) -> Send:
 
 def allowed(origin: bytes) -> RawHeaders | None:
     """What a page of another origin is told; None: it may not watch."""
-    origins = settings.RELAY_LIVE_ORIGINS
-    if origin.decode("latin-1") in origins:
+    if _is_named(origin):
         # With its cookies, if it is of the same site: browsers send them only there.
         told = [(b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true")]
         return [*told, (b"access-control-expose-headers", b"Last-Event-ID"), (b"vary", b"Origin")]
-    return [(b"access-control-allow-origin", b"*")] if ANY in origins else None
+    return [(b"access-control-allow-origin", b"*")] if ANY in settings.RELAY_LIVE_ORIGINS else None
 
 
 def preflight(headers: Mapping[bytes, bytes]) -> RawHeaders | None:
@@ -70,6 +71,10 @@ def preflight(headers: Mapping[bytes, bytes]) -> RawHeaders | None:
         return None
     found = allowed(headers.get(b"origin", b""))
     return None if found is None else [*found, *_ALLOWED]
+
+
+def _is_named(origin: bytes) -> bool:
+    return origin.decode("latin-1") in settings.RELAY_LIVE_ORIGINS
 
 
 def _is_ours(origin: bytes, headers: Mapping[bytes, bytes], *, is_https: bool) -> bool:

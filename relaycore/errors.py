@@ -13,6 +13,7 @@
     ├── TooMuchAtOnce      a request brings more than one may
     ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
+    ├── NotGiven           no messages are handed out now: there is no room for the answer; try again
     ├── TooManyWatch       no more clients may watch here now; try again
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why

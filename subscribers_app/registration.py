@@ -20,7 +20,7 @@ from channels_app.registration import unknown as unknown_channel
 from messages_app.searching import counting
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.delivering.beginning import Start
-from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.cursor import Cursor, first_generation
 from relaycore.errors import (
     BadSubscription,
     RelayError,
@@ -85,6 +85,8 @@ def create_all(
         with transaction.atomic():
             for row in made:
                 row.save(force_insert=True)
+                row.generation = first_generation(row.pk)
+                row.save(update_fields=["generation"])
                 told = {"mode": mode, "position": row.position, **wanted}
                 audit.record("subscription created", [row.name], channel=row.channel.channel, **told)
             connection.check_constraints()

@@ -60,7 +60,7 @@ class SocketIO:
             await _refuse(scope, receive, send, 400, NOT_PROPER)
             return
         try:
-            told = origins.headers_for(headers, is_https=way.is_https)
+            told = origins.headers_for(headers, is_https=way.is_https, is_by_cookie=False)
         except PermissionDenied as exc:
             await _refuse(scope, receive, send, 403, str(exc))
             return

@@ -51,7 +51,8 @@ Order by a field
 Rules without which something is lost or done twice
     1.  Below the cursor everything is done, has a row, or waits by the row of its key. So rows are made in
         the step that moves the cursor.
-    2.  A subscription has a generation. Seek raises it and deletes what is on its way. Tokens and commits
+    2.  A subscription has a generation, and no other one ever has the same, under whatever name
+        (`cursor.first_generation`). Seek raises it and deletes what is on its way. Tokens and commits
         carry it, so none from before a seek undoes it. What was on its way and is not come by again is on
         record (`seeking`). Above the cursor no row is on its way: what comes as new is not redriven.
     3.  A commit goes forward, and not past what was fetched: what nobody was given is not done. What a client

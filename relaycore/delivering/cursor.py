@@ -1,9 +1,25 @@
 """How far a subscription has come, and who may move it."""
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from relaycore.errors import CursorMoved
 from relaycore.position import START
+
+_SEEKS: Final = 1 << 16
+"""Generations that one subscription has for itself. JSON has numbers for 2^37 subscriptions."""
+
+
+def first_generation(number: int) -> int:
+    """Where the generations of a subscription begin. `number`: no other one ever has it, whatever its name.
+
+    So what was handed out by one settles nothing of another, nor of one that is made anew under its name.
+    """
+    return number * _SEEKS + 1
+
+
+def _is_first(generation: int) -> bool:
+    return generation % _SEEKS == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +28,8 @@ class Cursor:
 
     position:   everything up to here is done for this reader, or has a row
     fetched:    mode `cursor`: up to here somebody was given what there is. Never below `position`
-    generation: raised by each seek; what carries another one is from before it, and moves nothing
+    generation: raised by each seek; what carries another one is from before it, and moves nothing. Where it
+                begins says `first_generation`
     """
 
     position: str = START
@@ -67,5 +84,6 @@ class Cursor:
         return self.seek(self.position)
 
     def _require(self, generation: int | None) -> None:
-        if (1 if generation is None else generation) != self.generation:
+        is_meant = _is_first(self.generation) if generation is None else generation == self.generation
+        if not is_meant:
             raise CursorMoved(self.position, self.generation)

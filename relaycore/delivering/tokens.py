@@ -4,12 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
-_FORM: Final = re.compile(r"([0-9]{1,15})\.([0-9]{1,9})\.([0-9]{13}-[0-9]{10}-[0-9]{5})")
+_FORM: Final = re.compile(r"([0-9]{1,16})\.([0-9]{1,9})\.([0-9]{13}-[0-9]{10}-[0-9]{5})")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
     """A message in a generation of its subscription, and the attempt with which it was handed out.
+
+    No other subscription has that generation.
 
     It is no secret: whoever may consume may settle.
     """

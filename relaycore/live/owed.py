@@ -188,13 +188,20 @@ def begin(
     if isinstance(after, EventId):
         found = resume(after, epoch, generation, rings)
         positions, gap, told = found.positions, after.gap, meant(found.meaning)
+        if found.meaning is not Meaning.SAME:
+            # The clock by which they were given may have been ahead of the one that goes now.
+            positions = _not_ahead(positions, rings)
     elif after is not None:
-        # What lies ahead would pass over messages that nobody has seen yet.
-        positions = {partition: min(after, now_of(of_it)) for partition, of_it in rings.items()}
+        positions = _not_ahead(dict.fromkeys(rings, after), rings)
     walks = [Walk(partition, of_it, positions.get(partition)) for partition, of_it in sorted(rings.items())]
     owed = Owed(epoch, generation, gap, walks, limit)
     owed.tell(told)
     return owed
+
+
+def _not_ahead(positions: Mapping[int, str], rings: Mapping[int, Mapping[str, Ring]]) -> Mapping[int, str]:
+    """What lies ahead would pass over messages that nobody has seen yet."""
+    return {number: min(positions[number], now_of(of_it)) for number, of_it in rings.items()}
 
 
 def reset_of(missed: Missed) -> Told:

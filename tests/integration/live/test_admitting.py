@@ -4,6 +4,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -103,6 +104,13 @@ def test_a_ticket_ends_with_its_token(channel: str, ticket: str, web: str) -> No
     assert status_of(web, f"channels/{channel}/live?ticket={ticket}") == 401
 
 
+def test_a_ticket_ends_with_the_key_of_its_token(channel: str, ticket: str, web: str) -> None:
+    with asked(web, f"channels/{channel}/live?ticket={ticket}") as answer:
+        tokens.rotate(Token.objects.get())
+        assert is_cut(answer)
+    assert status_of(web, f"channels/{channel}/live?ticket={ticket}") == 401
+
+
 def test_a_ticket_lives_no_longer_than_its_token(operator: User, channel: str, web: str) -> None:
     token, key = tokens.make("short", operator, "read")
     Token.objects.update(expires_at=ClockTimestamp() + timedelta(seconds=100))
@@ -186,6 +194,25 @@ def test_what_is_public_is_watched_live_and_nothing_else(channel: str, web: str)
     assert status_of(web, f"live?channel={channel}&channel=elsewhere") == 401
 
 
+def test_strangers_bring_no_filter(channel: str, ticket: str, web: str) -> None:
+    Channel.objects.filter(channel=channel).update(public=True)
+    path = f"channels/{channel}/live?filter=%7B%22a%22%3A%5B1%5D%7D"
+    assert status_of(web, path) == 403
+    assert status_of(web, f"{path}&ticket={ticket}") == 200
+
+
+def test_strangers_behind_a_proxy_are_counted_apart(channel: str, serve: Callable[..., str]) -> None:
+    Channel.objects.filter(channel=channel).update(public=True)
+    limits = {"RELAY_TRUSTED_PROXIES": "127.0.0.0/8", "RELAY_LIVE_CONNECTIONS_PER_TOKEN": "1"}
+    web, path = serve(RELAY_WEB_REQUESTS_PER_MINUTE="0", **limits), f"channels/{channel}/live"
+    with ExitStack() as watching:
+        for address, line in (("203.0.113.5", b": Relay\n"), ("198.51.100.7", b": Relay\n")):
+            answer = watching.enter_context(asked(web, path, {"X-Forwarded-For": address}))
+            assert answer.readline() == line
+        again = watching.enter_context(asked(web, path, {"X-Forwarded-For": "203.0.113.5"}))
+        assert b"as many as may" in again.readline()
+
+
 def test_a_public_channel_is_for_tokens_without_a_right_on_it_too(
     operator: User, channel: str, web: str
 ) -> None:
@@ -213,6 +240,15 @@ def test_a_page_of_an_origin_that_is_named_may_watch(channel: str, ticket: str, 
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
         assert "Origin" in answer.headers["Vary"]
     assert status_of(open_web, path, {"Origin": "https://elsewhere.example"}) == 403
+
+
+def test_of_any_origin_means_without_cookies(channel: str, session: str, serve: Callable[..., str]) -> None:
+    web, path = serve(RELAY_WEB_REQUESTS_PER_MINUTE="0", RELAY_LIVE_ORIGINS="*"), f"channels/{channel}/live"
+    Channel.objects.filter(channel=channel).update(public=True)
+    assert status_of(web, path, {"Cookie": session, "Origin": "https://elsewhere.example"}) == 403
+    with asked(web, path, {"Origin": "https://elsewhere.example"}) as answer:
+        assert answer.status == 200
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_a_browser_that_asks_first_is_told(channel: str, open_web: str) -> None:

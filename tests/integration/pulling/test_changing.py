@@ -11,6 +11,7 @@ import pytest
 
 from access_app.models import AuditEntry
 from relaycore.position import START
+from subscribers_app import registration
 from subscribers_app.models import Delivery, Subscription
 from tests.integration.pulling.conftest import Client
 
@@ -21,6 +22,33 @@ Subscribe = Callable[..., str]
 OLD, NEW = {"kind": ["old"]}, {"kind": ["new"]}
 
 DEADLINES = (600, 30, 60)
+
+
+def test_what_one_has_handed_out_settles_nothing_of_another(client: Client, channel: str) -> None:
+    """Of another one of the same channel, and of one that is made anew under its name."""
+
+    def make(name: str, mode: str) -> None:
+        body = {"name": name, "channel": channel, "kind": "pull", "mode": mode, "start": "earliest"}
+        client.post("subscriptions", body, 201)
+
+    client.publish(channel, "one", "two")
+    for name in (f"{channel}-a", f"{channel}-b"):
+        make(name, "lease")
+    tokens = [one["delivery"]["token"] for one in client.fetch(f"{channel}-a")["messages"]]
+    assert len(client.fetch(f"{channel}-b")["messages"]) == 2
+    assert client.settle("ack", f"{channel}-b", tokens) == [False, False]
+    registration.delete(f"{channel}-a")
+    make(f"{channel}-a", "lease")
+    assert len(client.fetch(f"{channel}-a")["messages"]) == 2
+    assert client.settle("ack", f"{channel}-a", tokens) == [False, False]
+
+    make(f"{channel}-c", "cursor")
+    seen = client.fetch(f"{channel}-c")
+    registration.delete(f"{channel}-c")
+    make(f"{channel}-c", "cursor")
+    client.fetch(f"{channel}-c")
+    said = {"position": seen["position"], "generation": seen["generation"]}
+    client.post(f"subscriptions/{channel}-c/commit", said, 409)
 
 
 def of_kind(kind: str, number: int = 0) -> str:

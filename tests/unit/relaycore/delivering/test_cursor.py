@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.cursor import Cursor, first_generation
 from relaycore.errors import CursorMoved
 
 from .places import at, positions
 
+FIRST = first_generation(7)
 HERE = Cursor(at(5), at(9), generation=3)
 
 
@@ -66,3 +67,19 @@ def test_what_was_fetched_before_it_was_chosen_anew_is_not_committed() -> None:
     assert anew == Cursor(at(5), at(5), 4)
     with pytest.raises(CursorMoved):
         anew.commit(at(9), 3)
+
+
+def test_no_two_subscriptions_have_one_generation() -> None:
+    generations = {first_generation(number) + seeks for number in range(50) for seeks in range(100)}
+    assert len(generations) == 5000
+    assert first_generation(0) == Cursor().generation
+
+
+def test_until_the_first_seek_a_commit_need_not_say_its_generation() -> None:
+    cursor = Cursor(at(5), at(9), FIRST)
+    assert cursor.commit(at(7)) == cursor.commit(at(7), FIRST)
+    for generation in (1, FIRST - 1, FIRST + 1):
+        with pytest.raises(CursorMoved):
+            cursor.commit(at(7), generation)
+    with pytest.raises(CursorMoved):
+        cursor.seek(at(5)).commit(at(5))
