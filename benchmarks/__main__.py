@@ -76,7 +76,7 @@ QUICK = Plan(
     published_seconds=0.3,
     asked=1,
     pulled=pull.Effort(2, 5, 1000, 1, waiting.Effort(3, 20, 0.5, 1000, 1)),
-    watched=live.Effort((20,), 200, 1000.0, 1, 3, 20, 50, 0.05),
+    watched=live.Effort((20,), 200, (1000,), 1, 3, 20, 50, 0.05),
     apart=False,
 )
 

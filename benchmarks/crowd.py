@@ -25,6 +25,10 @@ _PING: Final = b"\x81\x012"
 _PONG: Final = b"\x81\x81\0\0\0\0003"
 """Engine.IO's, as frames of a WebSocket."""
 
+_ALIVE: Final = re.compile(rb"\x89\x04(.{4})", re.DOTALL)
+_ALIVE_TOO: Final = b"\x8a\x84\0\0\0\0"
+"""The WebSocket's own, with four bytes that are sent back. Rows are ASCII, and frames of a message longer."""
+
 _PATIENCE_SECONDS: Final = 30.0
 _READ_BYTES: Final = 1 << 18
 _AT_ONCE: Final = 64
@@ -189,4 +193,7 @@ class Crowd:
         if _PING in data:
             client.socket.sendall(_PONG)
             tail = tail.rpartition(_PING)[2]
+        if (alive := _ALIVE.search(data)) is not None:
+            client.socket.sendall(_ALIVE_TOO + alive[1])
+            tail = tail.rpartition(alive[0])[2]
         client.tail = tail

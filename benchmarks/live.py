@@ -9,14 +9,13 @@ and store nothing.
 import random
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
-from benchmarks import latency
 from benchmarks.crowd import Crowd
 from benchmarks.documents import DURABLE, fill
 from benchmarks.load import Load, Shape, make_load
@@ -41,7 +40,7 @@ class Effort:
 
     clients:    at once
     deliveries: one message after another, and in one burst: messages times clients
-    per_second: of those one after another
+    per_second: of those one after another: a message each time, or several that have come meanwhile
     times:      how often each
     probes:     messages for a single client
     herd:       clients who come again at once
@@ -51,7 +50,7 @@ class Effort:
 
     clients: tuple[int, ...] = (1000, 5000)
     deliveries: int = 100_000
-    per_second: float = 10_000.0
+    per_second: tuple[int, ...] = (10_000, 50_000)
     times: int = 3
     probes: int = 200
     herd: int = 1000
@@ -63,21 +62,29 @@ class Effort:
 class _Round:
     """What came of one crowd. CPU is the server's, in microseconds.
 
-    handshake:   CPU for each client, until it is there
-    memory:      bytes more than before, for each client
-    cpu:         for each delivery, one message after another
-    took:        seconds from PUBLISH, of each delivery
-    rate:        deliveries for each second of a burst
-    burst_cpu:   for each of these
-    crowd_cores: what the clients took meanwhile
+    handshake: CPU for each client, until it is there
+    steady:    messages one after another, by deliveries for each second
+    burst:     all of them at once
     """
 
     handshake: float
-    memory: float
+    steady: Mapping[int, "_Delivered"]
+    burst: "_Delivered"
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """Messages, to all of a crowd.
+
+    cpu:         for each delivery
+    took:        milliseconds from PUBLISH of half of the deliveries, and of 99 of 100
+    rate:        for each second, from the first PUBLISH on
+    crowd_cores: what the clients took meanwhile
+    """
+
     cpu: float
-    took: Sequence[float]
+    took: tuple[float, float]
     rate: float
-    burst_cpu: float
     crowd_cores: float
 
 
@@ -120,6 +127,10 @@ def _side_by_side(
             web = cleanup.enter_context(server.serve(relay, results, server.shape.names[0]))
             if web is not None:
                 running[server] = web
+        # Before anything else: what a process has let go, it may take again unseen.
+        memory = {
+            server: _memory_each(relay, server, web, clients, effort) for server, web in running.items()
+        }
         for server, web in running.items():
             _warm(relay, server, web, effort.deliveries // _WARM_CLIENTS)
         rounds: dict[Server, list[_Round]] = {server: [] for server in running}
@@ -127,7 +138,7 @@ def _side_by_side(
             for server, web in running.items():
                 rounds[server].append(_round(relay, server, web, clients, effort))
         for server, found in rounds.items():
-            _report(results, servers, server, clients, found)
+            _report(results, servers, server, clients, memory[server], found)
         if clients == effort.clients[0]:
             for server, web in running.items():
                 _seen(relay, results, servers[0], server, web, effort.probes)
@@ -141,6 +152,17 @@ def _crowd(relay: Relay, server: Server, web: Web, behind: Shape | None = None) 
     return Crowd(web.port, server.steps(web.token, shape.names[0], behind is not None), redis)
 
 
+def _memory_each(relay: Relay, server: Server, web: Web, clients: int, effort: Effort) -> float:
+    """Bytes for each client, none of whom has been sent a message."""
+    with _crowd(relay, server, web) as crowd:
+        crowd.come(1)
+        crowd.wait(effort.settle)
+        before = _memory(web)
+        crowd.come(clients)
+        crowd.wait(effort.settle)
+        return (_memory(web) - before) / clients
+
+
 def _warm(relay: Relay, server: Server, web: Web, messages: int) -> None:
     with _crowd(relay, server, web) as crowd:
         crowd.come(_WARM_CLIENTS)
@@ -150,57 +172,76 @@ def _warm(relay: Relay, server: Server, web: Web, messages: int) -> None:
 def _round(relay: Relay, server: Server, web: Web, clients: int, effort: Effort) -> _Round:
     messages = max(1, effort.deliveries // clients)
     time.sleep(effort.settle)
-    memory, cpu = _memory(web), web.cpu()
+    cpu = web.cpu()
     with _crowd(relay, server, web) as crowd:
         crowd.come(clients)
-        handshake = (web.cpu() - cpu) / clients
+        handshake = (web.cpu() - cpu) / clients * 1e6
         crowd.wait(effort.settle)
-        more = (_memory(web) - memory) / clients
-        cpu = web.cpu()
-        took = crowd.deliver(make_load(server.shape, messages), lambda: clients / effort.per_second)
-        each = (web.cpu() - cpu) / len(took)
-        cpu, own, began = web.cpu(), time.process_time(), time.perf_counter()
-        burst = max(crowd.deliver(make_load(server.shape, messages), lambda: 0.0))
-        cores = (time.process_time() - own) / (time.perf_counter() - began)
-        burst_cpu = (web.cpu() - cpu) / messages / clients
-    rate = messages * clients / burst
-    return _Round(handshake * 1e6, more, each * 1e6, sorted(took), rate, burst_cpu * 1e6, cores)
+        steady = {
+            rate: _deliver(crowd, web, make_load(server.shape, messages), clients / rate)
+            for rate in effort.per_second
+        }
+        return _Round(handshake, steady, _deliver(crowd, web, make_load(server.shape, messages), 0.0))
+
+
+def _deliver(crowd: Crowd, web: Web, load: Load, pause: float) -> _Delivered:
+    cpu, own, began = web.cpu(), time.process_time(), time.perf_counter()
+    took = crowd.deliver(load, lambda: pause)
+    seconds = time.perf_counter() - began
+    cores = (time.process_time() - own) / seconds
+    took.sort()
+    times = _percentile(took, 50), _percentile(took, 99)
+    return _Delivered((web.cpu() - cpu) / len(took) * 1e6, times, len(took) / seconds, cores)
 
 
 def _report(
-    results: Results, servers: Sequence[Server], server: Server, clients: int, rounds: Sequence[_Round]
+    results: Results,
+    servers: Sequence[Server],
+    server: Server,
+    clients: int,
+    memory: float,
+    rounds: Sequence[_Round],
 ) -> None:
     after = f", {clients:,} clients"
-    figures = {
-        "CPU": ("us/delivery", [one.cpu for one in rounds]),
-        "p50": ("ms", [_percentile(one.took, 50) for one in rounds]),
-        "p99": ("ms", [_percentile(one.took, 99) for one in rounds]),
-        "a burst": ("deliveries/s", [one.rate for one in rounds]),
-        "a burst, CPU": ("us/delivery", [one.burst_cpu for one in rounds]),
-        "handshake, CPU": ("us/client", [one.handshake for one in rounds]),
-        # What is let go is not given back, so the first one shows it.
-        "memory": ("KiB/client", [one.memory / _KIBI for one in rounds][:1]),
+    figures: dict[str, tuple[str, list[float]]] = {}
+    for rate in rounds[0].steady:
+        found = [one.steady[rate] for one in rounds]
+        figures[f"CPU at {rate:,}/s"] = "us/delivery", [one.cpu for one in found]
+        figures[f"p50 at {rate:,}/s"] = "ms", [one.took[0] for one in found]
+        figures[f"p99 at {rate:,}/s"] = "ms", [one.took[1] for one in found]
+    bursts = [one.burst for one in rounds]
+    figures |= {
+        "a burst": ("deliveries/s", [one.rate for one in bursts]),
+        "CPU of a burst": ("us/delivery", [one.cpu for one in bursts]),
+        "CPU of the handshake": ("us/client", [one.handshake for one in rounds]),
+        "memory": ("KiB/client", [memory / _KIBI]),
     }
     for name, (unit, values) in figures.items():
-        more = {"crowd_cores": [one.crowd_cores for one in rounds]} if name == "a burst" else {}
+        more = {"crowd_cores": [one.crowd_cores for one in bursts]} if name == "a burst" else {}
         to = f"{servers[0].name}{after}, {name}"
         results.add("j", f"{server.name}{after}, {name}", median(values), unit, to=to, values=values, **more)
         say(f"{server.name}{after}, {name}: {median(values):,.1f} {unit}")
-    if server is servers[-1]:
-        other, cpu = servers[1].name, f"{after}, CPU"
-        value = results.value(f"{server.name}{cpu}") or 0.0
-        results.add("j", f"{server.name}, beside {other}{cpu}", value, "us/delivery", to=f"{other}{cpu}")
+    if server is servers[-1] and results.value(f"{servers[1].name}{after}, memory") is not None:
+        _beside(results, servers[1], server, after, [name for name in figures if name.startswith("CPU")])
+
+
+def _beside(results: Results, other: Server, server: Server, after: str, names: Sequence[str]) -> None:
+    """The same figures once more, beside another peer."""
+    for name in names:
+        value, of = results.value(f"{server.name}{after}, {name}") or 0.0, f"{after}, {name}"
+        unit = "us/client" if name.endswith("handshake") else "us/delivery"
+        results.add("j", f"{server.name}, beside {other.name}{of}", value, unit, to=f"{other.name}{of}")
 
 
 def _seen(relay: Relay, results: Results, base: Server, server: Server, web: Web, probes: int) -> None:
-    """Seconds from each PUBLISH until the message is in the client's hands, on an idle system."""
+    """The time from each PUBLISH until the message is in the client's hands, on an idle system."""
     with _crowd(relay, server, web) as crowd:
         crowd.come(1)
         crowd.deliver(make_load(server.shape, 1), lambda: 0.0)
         took = sorted(crowd.deliver(make_load(server.shape, probes), lambda: random.uniform(0.1, 0.3)))
     for percent in (50, 99):
         name = f"PUBLISH to seen by a client, p{percent}"
-        to = f"{base.name}, {name}" if server is not base else latency.FLOOR
+        to = f"{base.name}, {name}"
         results.add("j", f"{server.name}, {name}", _percentile(took, percent), "ms", to=to, of=len(took))
         say(f"{server.name}, {name}: {_percentile(took, percent):.1f} ms")
 
