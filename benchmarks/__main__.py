@@ -17,6 +17,7 @@ from benchmarks import (
     history,
     hot,
     latency,
+    live,
     pull,
     rates,
     variations,
@@ -27,7 +28,7 @@ from benchmarks.relay import Relay, running
 from benchmarks.results import Results
 from benchmarks.steady import Effort
 
-SECTIONS = "abcdefghi"
+SECTIONS = "abcdefghij"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -53,6 +54,7 @@ class Plan:
     published_seconds: float = 10.0
     asked: int = 3
     pulled: pull.Effort = field(default_factory=pull.Effort)
+    watched: live.Effort = field(default_factory=live.Effort)
     apart: bool = True
 
 
@@ -74,6 +76,7 @@ QUICK = Plan(
     published_seconds=0.3,
     asked=1,
     pulled=pull.Effort(2, 5, 1000, 1, waiting.Effort(3, 20, 0.5, 1000, 1)),
+    watched=live.Effort((20,), 200, (1000,), 1, 3, 20, 50, 0.05),
     apart=False,
 )
 
@@ -127,6 +130,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
         "g": lambda relay: history.measure(relay, results, plan.history),
         "h": lambda relay: _measure_web(relay, results, plan),
         "i": lambda relay: pull.measure(relay, results, plan.pulled),
+        "j": lambda relay: live.measure(relay, results, plan.watched),
     }
     with_standby: dict[str, Callable[[Relay], None]] = {
         "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),

@@ -1,4 +1,4 @@
-"""What is going on, for whoever waits: a full run takes the better part of an hour."""
+"""What is going on, for whoever waits: a full run takes more than an hour."""
 
 import sys
 import time

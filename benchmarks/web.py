@@ -21,6 +21,7 @@ from benchmarks.results import Results
 from benchmarks.target import WrongResult
 from relayproject.processes import processes
 from relaystack.ports import free_port
+from tests import node
 from tests.acceptance.stack import ROOT
 
 _BEGINNING_SECONDS: Final = 30.0
@@ -52,21 +53,54 @@ def relay_web(relay: Relay, application: str = "application", **settings: str) -
 
 
 @contextmanager
-def peer_web(relay: Relay, results: Results, name: str, module: str) -> Iterator[Web | None]:
-    """A program of `peers/` that is FastAPI and asyncpg; None if these are not installed."""
-    missing = [package for package in ("fastapi", "asyncpg") if importlib.util.find_spec(package) is None]
+def peer_web(
+    relay: Relay,
+    results: Results,
+    name: str,
+    module: str,
+    packages: Sequence[str] = ("fastapi", "asyncpg"),
+    **settings: str,
+) -> Iterator[Web | None]:
+    """A program of `peers/` that needs these packages; None if they are not installed."""
+    missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         results.skip(name, f"no {' and '.join(missing)}: benchmarks/peers/requirements.txt")
         yield None
         return
     token = relay.stack.info["token"]
-    url = urlsplit(relay.stack.info["database_url"])._replace(query="").geturl()
-    environment = {**os.environ, "DATABASE_URL": url, "TOKEN": token}
+    environment = {**os.environ, **_servers(relay), **settings}
     port = free_port()
     argv = [sys.executable, "-m", "uvicorn", f"{module}:app", "--app-dir", str(PEERS)]
     argv += ["--port", str(port), "--no-access-log", "--log-level", "warning"]
     with serving(argv, environment, port, token) as peer:
         yield peer
+
+
+@contextmanager
+def node_web(relay: Relay, results: Results, name: str, script: str, **settings: str) -> Iterator[Web | None]:
+    """A program of `peers/live` for Node.js; None if what it needs cannot be installed."""
+    try:
+        folder = node.installed(PEERS / "live")
+    except (AssertionError, subprocess.TimeoutExpired) as exc:
+        results.skip(name, str(exc))
+        yield None
+        return
+    port = free_port()
+    environment = node.environment(**_servers(relay), **settings, PORT=str(port), NODE_ENV="production")
+    argv = [node.NODE, str(folder / script)]
+    with serving(argv, environment, port, relay.stack.info["token"]) as peer:
+        yield peer
+
+
+def _servers(relay: Relay) -> dict[str, str]:
+    """Where everything is, as programs of `peers/` are told."""
+    info = relay.stack.info
+    return {
+        "DATABASE_URL": urlsplit(info["database_url"])._replace(query="").geturl(),
+        "REDIS_URL": info["redis_url"],
+        "MONGO_URL": info["mongo_url"],
+        "TOKEN": info["token"],
+    }
 
 
 def web_command(port: int, application: str = "application") -> list[str]:
