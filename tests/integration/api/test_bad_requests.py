@@ -60,7 +60,7 @@ def test_a_body_of_unknown_keys_costs_little(api: Any, body: dict[str, int]) -> 
     assert answer.status_code == 400
     assert "Unknown; there are: channel" in answer.json()["detail"]
     assert len(answer.content) < 10_000
-    assert took < 0.6
+    assert took < 1.5  # 0.6 on a busy machine; 1.9 when each key had a sentence of its own.
     if len(body) > 10:
         assert answer.json()["detail"].endswith("And 79991 more that are unknown.")
 
