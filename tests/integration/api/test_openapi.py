@@ -45,6 +45,7 @@ def web(serve: Callable[..., str]) -> str:
     return serve(RELAY_WEB_REQUESTS_PER_MINUTE="0")
 
 
+@pytest.mark.timeout(600)  # Thousands of requests, one after another.
 def test_no_request_brings_an_answer_that_the_schema_does_not_have(
     web: str, token: str, archive: Any, relay_keys: Any, tmp_path: Path
 ) -> None:
