@@ -227,7 +227,7 @@ def lease(
         if outstanding:
             # What is before it has to be done first: a lower row that is not due holds it back. If the lowest
             # has died just now, the next one sees which is the lowest then.
-            return Leased(cursor, again=again, dead=spent, is_full=not again)
+            return Leased(cursor, again=again, dead=spent, is_full=most > len(again))
     waiting = Waiting(rows.busy, {**rows.held, **{held.key: held for held in rows.open}})
     found = waiting.go_on(goes_on(settings, rows, most), reread or {})
     outstanding -= waiting.closed

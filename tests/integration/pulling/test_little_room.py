@@ -99,6 +99,19 @@ def test_who_asks_behind_somebody_who_waits_for_room_is_told_so(
         waits.close()
 
 
+def test_in_order_what_comes_again_and_has_no_room_is_refused(
+    client: Client, channel: str, subscribe: Subscribe, no_room: Callable[[], Any]
+) -> None:
+    worker = subscribe("lease", order="channel")
+    client.publish(channel, *"ab")
+    assert client.settle("nack", worker, tokens(client.fetch(worker)), delay_seconds=0) == [True]
+    with no_room():
+        refused(client, worker)
+        refused(client, worker, wait_seconds=1)
+        assert Delivery.objects.get(subscription__name=worker).attempt == 1
+    assert client.texts(worker, wait_seconds=10) == ["a"]
+
+
 def test_a_pause_ends_the_wait_for_room(
     client: Client, channel: str, subscribe: Subscribe, no_room: Callable[[], Any]
 ) -> None:

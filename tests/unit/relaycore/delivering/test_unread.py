@@ -97,3 +97,9 @@ def test_it_says_whether_somebody_else_has_to_settle_first(
 ) -> None:
     rows = Rows((), waiting, position(1) if waiting else "")
     assert lease(settings, CURSOR, rows, None, 10, NOW).is_full is is_full
+
+
+@pytest.mark.parametrize("settings", [Settings(most_outstanding=1), Settings(is_ordered=True)])
+def test_where_none_may_be_given_it_is_not_for_want_of_a_settlement(settings: Settings) -> None:
+    rows = Rows([row(1)], 1, position(1))
+    assert not lease(settings, CURSOR, rows, None, 0, NOW).is_full
