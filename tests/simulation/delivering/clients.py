@@ -3,13 +3,14 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from relaycore.delivering import holding, seeking, settling
+from relaycore.delivering import cursor, holding, seeking, settling
+from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.holding import Earlier
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.delivering.reading import Wants
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.settling import Change
-from relaycore.delivering.skipping import skip
+from relaycore.delivering.skipping import Noted, skip
 from relaycore.errors import CursorMoved
 from relaycore.position import START, before_millisecond, previous_position
 
@@ -218,6 +219,25 @@ class Operators:
             if reader.settings is None:
                 entry.cursor = entry.cursor.choose_anew()
             entry.after.append(lambda: self._watch.chosen_anew(reader, entry))
+
+        self._transact(reader, work)
+
+    def make_anew(self, reader: Reader, chance: int) -> Iterator[None]:
+        """Deleted, and made under its name: as `subscribers_app.registration`."""
+        gone = self._channel.expired
+        position = START if chance % 2 else self._channel.last
+        yield
+
+        def work(entry: Entry) -> None:
+            entry.number = self._ledger.next_number()
+            entry.cursor = Cursor(position, position, cursor.first_generation(entry.number))
+            entry.noted = Noted(gone.upto, gone.messages)
+            # A process keeps its desks by their ids. Here another revision tells it that it has another one.
+            entry.wants, entry.revision, entry.earlier = reader.wants, entry.revision + 1, ()
+            entry.is_active = True
+            entry.rows.clear()
+            entry.held.clear()
+            entry.after.append(lambda: self._watch.made_anew(reader, entry))
 
         self._transact(reader, work)
 

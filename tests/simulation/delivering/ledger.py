@@ -3,6 +3,7 @@
 As `subscribers_app.pulling.ledger`, for which nothing is decided here either.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,6 +42,7 @@ class Record:
 class Entry:
     """A locked subscription, as it stands within the transaction.
 
+    number:  no other one ever has it
     earlier: by what something was chosen that waits
     held:    what waits behind another one of its key
     now:     ms since 1970
@@ -48,6 +50,7 @@ class Entry:
 
     cursor: Cursor = field(default_factory=Cursor)
     noted: Noted = field(default_factory=Noted)
+    number: int = 0
     is_active: bool = True
     wants: Wants | None = None
     revision: int = 1
@@ -107,12 +110,17 @@ class Ledger:
         self.time = 0
         self.has_faults = True
         self.lost = 0
+        self._numbers = itertools.count(1)
         self.recorded: Callable[[str, Entry], None] = lambda name, entry: None
         self.written: Callable[[str, Entry, Entry], None] = lambda name, before, after: None
 
     @property
     def now(self) -> int:
         return self.time + self.clock_offset
+
+    def next_number(self) -> int:
+        """Of a row that is made: a sequence goes on, whatever becomes of the transaction."""
+        return next(self._numbers)
 
     def transaction(self, name: str, work: Callable[[Entry], Answer]) -> Answer:
         """What this says of the locked row, once it is committed.

@@ -20,6 +20,7 @@ from relaycore.errors import CursorMoved
 from relaycore.position import entry_of, first_of, next_position, previous_position
 from relaycore.storing.expiring import Expired
 
+from .again import Again, Unplaced
 from .channel import Away, Document
 from .ledger import Entry
 from .saying import Said
@@ -33,7 +34,7 @@ PATIENCE: Final = 10
 _MOST_BYTES: Final = 10_000
 
 Answer = TypeVar("Answer")
-Decided = giving.Handed | giving.Unread | giving.Outdated | None
+Decided = giving.Handed | giving.Unread | Unplaced | giving.Outdated | None
 Steps = Generator[None, None, Answer]
 
 
@@ -177,8 +178,8 @@ class Process:
                 early = self._channel.expired
                 read = yield from self._stand(desk, cursor if said is None else said.foresee(cursor))
                 self._collect(desk, read, most)
-                ripe, is_leased = self._ripe_before(desk.reader), desk.reader.settings is not None
-                ahead, documents = read.ahead(most, _MOST_BYTES, ripe, is_leased=is_leased)
+                again = Again(self._random, most, is_crowded=self._world.is_crowded)
+                ahead, documents = self._page(desk.reader, read, again)
                 yield from self._pause()
                 expired = self._expired(read, early)
                 yield from self._pause()
@@ -186,7 +187,7 @@ class Process:
                 if said is not None:
                     yield from self.say(desk.reader, said)
                 raise
-            given = yield from self._give(desk, ahead, documents, most, expired, said)
+            given = yield from self._give(desk, ahead, documents, again, expired, said)
             if given is not None:
                 return given
             assert desk.cursor is not None
@@ -301,6 +302,22 @@ class Process:
                 raise page
             read.add(page, desk.wants, desk.reader.key_of)
 
+    def _page(self, reader: Reader, read: ReadAhead, again: Again) -> tuple[Ahead, list[Document]]:
+        """What there is room for. In an order by a field it is not known which of them wait."""
+        ripe, is_leased = self._ripe_before(reader), reader.settings is not None
+        ahead, documents = read.ahead(again.most, _MOST_BYTES, ripe, is_leased=is_leased)
+        if reader.key_of is not None:
+            return ahead, documents
+        fitting = again.take([one["position"] for one in documents])
+        if fitting == len(documents):
+            return ahead, documents
+        self._watch.happened["a page was cut"] += 1
+        return self._cut(ahead, *read.ahead(fitting, _MOST_BYTES, ripe, is_leased=is_leased))
+
+    def _cut(self, whole: Ahead, ahead: Ahead, documents: list[Document]) -> tuple[Ahead, list[Document]]:
+        """In place of the whole page: it ends where the last one stands that has room."""
+        return ahead, documents
+
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
             return None
@@ -311,14 +328,11 @@ class Process:
         desk: Desk,
         ahead: Ahead,
         documents: Sequence[Document],
-        most: int,
+        again: Again,
         expired: Expired,
         said: Said | None,
     ) -> Steps[Answered | None]:
         reader = desk.reader
-
-        read: dict[bytes, bool] = {}
-        reread: dict[str, Reread] = {}
 
         def work(entry: Entry) -> "tuple[Decided, Cursor, Sequence[Given]]":
             standing = giving.Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
@@ -326,10 +340,11 @@ class Process:
             if reader.settings is None:
                 handed = giving.fetch(standing, ahead, expired)
             else:
-                settings, now = reader.settings, entry.now
+                settings, now, most, read = reader.settings, entry.now, again.most, (again.read, again.reread)
                 handed = giving.lease_next(
-                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, read, reread
+                    standing, settings, lambda: entry.due(most), ahead, most, now, expired, *read
                 )
+            handed = again.unless_unplaced(handed)
             given: list[Given] = []
             if isinstance(handed, giving.Handed) and handed.is_active:
                 given = self._hand(reader, entry, handed, documents, ahead)
@@ -339,13 +354,9 @@ class Process:
             handed, cursor, given = yield from self._after(reader, said, work)
             desk.cursor = cursor
             yield from self._pause()
-            if not isinstance(handed, giving.Unread):
+            if not isinstance(handed, giving.Unread | Unplaced):
                 break
-            # Before they are leased: an attempt counts only for what can be shown.
-            found = self._channel.find([row.position for row in handed.rows])
-            read |= {row.id: row.position in found for row in handed.rows}
-            yield from self._pause()
-            reread |= yield from self._reread(desk, handed.open, ahead.generation)
+            yield from self._see_to(desk, handed, again, ahead.generation)
         if handed is None or self._has_only_moved(handed):
             return None
         if isinstance(handed, giving.Outdated):
@@ -356,6 +367,19 @@ class Process:
             return Answered(ahead.upto, ahead.generation)
         self._watch.answered(reader, given)
         return Answered(cursor.position, cursor.generation, given)
+
+    def _see_to(
+        self, desk: Desk, lacking: giving.Unread | Unplaced, again: Again, generation: int
+    ) -> Steps[None]:
+        """Before they are leased: an attempt counts only for what can be shown."""
+        if isinstance(lacking, Unplaced):
+            self._watch.happened["leased only once there is room"] += 1
+            again.make_room(lacking)
+            return
+        found = self._channel.find([row.position for row in lacking.rows])
+        again.read |= {row.id: row.position in found for row in lacking.rows}
+        yield from self._pause()
+        again.reread |= yield from self._reread(desk, lacking.open, generation)
 
     def _has_only_moved(self, handed: giving.Handed | giving.Outdated) -> bool:
         if not isinstance(handed, giving.Handed) or handed.leased is None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from relaycore.delivering import giving, holding, leasing, reading, seeking, settling
+from relaycore.delivering import cursor, giving, holding, leasing, reading, seeking, settling
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.holding import Held, Reread, Waiting
 from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, State
@@ -37,10 +37,12 @@ ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
     "redrive": lambda chance: (chance.randint(0, 9),),
     "choose_anew": lambda chance: (chance.randint(0, 9), chance.randint(0, 9)),
     "drop_watermark": lambda chance: (chance.randint(0, 99),),
+    "crowd": lambda chance: (chance.randint(0, 9),),
+    "make_anew": lambda chance: (chance.randint(0, 9), chance.randint(0, 9)),
 }
 
 
-MIXED = ["seek", "redrive", "choose_anew", "retain", "jump", "drop_watermark"]
+MIXED = ["seek", "redrive", "choose_anew", "make_anew", "retain", "jump", "drop_watermark", "crowd"]
 
 
 def searched(promise: int, reader: str, names: Sequence[str] = (), most: int = 400) -> bool:
@@ -151,6 +153,14 @@ def test_control_a_dead_letter_is_redriven_above_the_cursor(monkeypatch: pytest.
 
     monkeypatch.setattr(settling, "redrive", all_of_them)
     assert searched(2, "once", ["seek", "redrive"], most=2000)
+
+
+@pytest.mark.parametrize("reader", ["lease", "keyed"])
+def test_control_one_that_is_made_anew_has_the_generations_of_before(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    monkeypatch.setattr(cursor, "first_generation", lambda number: 1)
+    assert searched(5, reader, ["make_anew"])
 
 
 # --- 3: commits -----------------------------------------------------------------------------------
@@ -379,6 +389,38 @@ def test_control_nothing_more_by_a_watermark_that_has_fallen_since(monkeypatch: 
 def test_control_a_step_over_what_was_deleted_is_not_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Process, "_note", lambda self, desk, cursor, expired: None)
     assert searched(1, "queue", ["retain"])
+
+
+# --- room for the answer --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reader", ["cursor", "lease", "delayed"])
+def test_control_a_page_without_what_has_no_room_ends_where_it_did(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    def up_to_the_end(
+        self: Process, whole: Ahead, ahead: Ahead, documents: list[Any]
+    ) -> tuple[Ahead, list[Any]]:
+        return replace(ahead, upto=whole.upto), documents
+
+    monkeypatch.setattr(Process, "_cut", up_to_the_end)
+    assert searched(1, reader, ["crowd"])
+
+
+@pytest.mark.parametrize("reader", ["lease", "keyed"])
+def test_control_where_none_has_room_what_was_read_is_passed(
+    monkeypatch: pytest.MonkeyPatch, reader: str
+) -> None:
+    lease = leasing.lease
+
+    def passing(
+        settings: Settings, cursor: Cursor, rows: Rows, ahead: Ahead, most: int, *others: Any
+    ) -> Leased:
+        leased = lease(settings, cursor, rows, ahead, most, *others)
+        return leased if most else replace(leased, cursor=replace(cursor, position=ahead.upto))
+
+    monkeypatch.setattr(giving, "lease", passing)
+    assert searched(1, reader, ["crowd"])
 
 
 # --- 15: clocks ------------------------------------------------------------------------------------

@@ -35,6 +35,13 @@ HAPPENED = {
     "committed with a fetch",
 }
 
+HAPPENED_THERE = {
+    "made anew",
+    "from one of before under its name",
+    "a page was cut",
+    "leased only once there is room",
+}
+
 Schedule = list[tuple]  # type: ignore[type-arg]
 
 much_explored = settings(explored, max_examples=4 * EXAMPLES)
@@ -59,12 +66,16 @@ operating = [
     st.tuples(st.just("pause"), any_one),
     st.tuples(st.just("resume"), any_one),
 ]
+# Apart from the others: one that is made anew has no dead letters to do something about.
+crowding = [st.tuples(st.just("crowd"), any_one)] * 2
+making = [st.tuples(st.just("make_anew"), any_one, any_one)]
 # Where one attempt is all there is, there are dead letters to do something about.
 names = st.sampled_from([*(one.name for one in READERS), *["once", "keyed once"] * 2])
 modes = st.lists(names, min_size=2, max_size=2, unique=True)
 no_operators = st.lists(st.one_of(*steady, *dying, *watermarks), min_size=15, max_size=40)
 anything = [*steady, *dying, *retaining, *watermarks, *clocks, *operating]
 everything = st.lists(st.one_of(*anything), min_size=25, max_size=60)
+even_more = st.lists(st.one_of(*anything, *crowding, *making), min_size=25, max_size=60)
 
 
 def play(schedule: Schedule, seed: int, *names: str) -> World:
@@ -102,6 +113,14 @@ def test_so_it_is_where_one_subscription_has_all_the_trouble(
     assert not play(schedule, seed, name).broken
 
 
+@much_explored
+@given(schedule=even_more, seed=seeds, names=modes)
+def test_so_it_is_where_there_is_little_room_and_others_are_made_under_their_names(
+    schedule: Schedule, seed: int, names: list[str]
+) -> None:
+    assert not play(schedule, seed, *names).broken
+
+
 def test_all_that_is_told_of_here_happens() -> None:
     """In schedules as they are drawn above: a fault that never comes is survived by everybody."""
     happened: Counter[str] = Counter()
@@ -115,3 +134,15 @@ def test_all_that_is_told_of_here_happens() -> None:
 
     look()
     assert set(+happened) == HAPPENED
+
+
+def test_so_does_what_is_only_told_of_there() -> None:
+    happened: Counter[str] = Counter()
+
+    @explored
+    @given(schedule=even_more, seed=seeds, names=modes)
+    def look(schedule: Schedule, seed: int, names: list[str]) -> None:
+        happened.update(+play(schedule, seed, *names).watch.happened)
+
+    look()
+    assert set(+happened) >= HAPPENED_THERE

@@ -66,6 +66,7 @@ class Book:
     owed:    positions that are not done
     excused: those that are on record while the cursor is below them
     going:   those that are there after a seek, and are on record as deleted: they may come, or not
+    first:   its generations begin there; what has a lower one is of another one of its name
     upto:    mode `cursor`: up to here somebody was given what there is
     leases:  the last one of each message, in this generation
     tries:   how often each was leased, since it was redriven
@@ -78,6 +79,7 @@ class Book:
     excused: set[str] = field(default_factory=set)
     going: set[str] = field(default_factory=set)
     generation: int = 1
+    first: int = 1
     upto: str = START
     leases: dict[str, Given] = field(default_factory=dict)
     tries: dict[str, int] = field(default_factory=dict)
@@ -181,6 +183,7 @@ class Watch:
         self.happened["late, and counts"] += is_late and in_time
         self.happened["late, and somebody else had it"] += is_late and not in_time
         self.happened["from before a seek"] += one.token.generation != book.generation
+        self.happened["from one of before under its name"] += one.token.generation < book.first
         if not in_time:
             self._require(5, what != "ack" or not is_last, "a late ack does not count")
             return
@@ -247,6 +250,14 @@ class Watch:
         before = set(book.owed)
         self._choose(book, entry)
         self.happened["chosen anew"] += book.owed != before
+
+    def made_anew(self, reader: Reader, entry: Entry) -> None:
+        """It is another one, to which nobody owes what the one of before was owed."""
+        known = self.books[reader.name].known
+        book = self.books[reader.name] = Book(reader, entry.wants, known=known)
+        book.first = entry.cursor.generation
+        self._choose(book, entry)
+        self.happened["made anew"] += 1
 
     def _choose(self, book: Book, entry: Entry) -> set[str]:
         """What is above the cursor is for it, or not, as it is set now. What has a row stays."""

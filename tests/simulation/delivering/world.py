@@ -69,6 +69,7 @@ class World:
             self.ledger.entries[reader.name] = Entry(Cursor(), Noted(), wants=reader.wants)
         self.clients, self.operators = Clients(self), Operators(self)
         self.processes = [self._start() for _ in range(2)]
+        self.is_crowded = False
         self._retention: Iterator[None] | None = None
         self._others: list[Iterator[None]] = []
         self._workers = [(one, self._work(one)) for one in self.readers for _ in range(2)]
@@ -134,6 +135,10 @@ class World:
         """It has stood for so long."""
         self.ledger.clock_offset -= milliseconds
 
+    def crowd(self, chance: int) -> None:
+        """Other answers take up the room of these, or do no more."""
+        self.is_crowded = chance % 3 > 0
+
     # --- what operators do ------------------------------------------------------------------
 
     def seek(self, which: int, chance: int) -> None:
@@ -144,6 +149,12 @@ class World:
         reader = self.reader(which)
         if not reader.steps:
             self._others.append(self.operators.choose_anew(reader, FILTERS[chance % len(FILTERS)]))
+
+    def make_anew(self, which: int, chance: int) -> None:
+        """Delete it, and make one of its name. No log queue's consumer has the name of another one."""
+        reader = self.reader(which)
+        if not reader.steps:
+            self._others.append(self.operators.make_anew(reader, chance))
 
     def redrive(self, which: int) -> None:
         self._others.append(self.operators.redrive(self.reader(which)))
@@ -166,6 +177,7 @@ class World:
         """Nothing goes wrong any more, and time goes on."""
         self.ledger.has_faults = False
         self.clients.are_good = True
+        self.is_crowded = False
         for reader in self.readers:
             self.operators.pause(reader, is_active=True)
         while self.channel.late:
