@@ -21,7 +21,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from django.conf import settings
@@ -217,17 +218,21 @@ class Hub:
         """As long as somebody is there, or something is kept: what is to be looked after once a second."""
         while self._viewers or self.pages.size:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
+            with _by_itself():
                 self._look_after(time.monotonic())
+            with _by_itself():
                 self.pages.let_go()
+            with _by_itself():
                 self._shrink()
+            with _by_itself():
                 await self.rights.look(list(self._viewers))
+            with _by_itself():
                 await self.gaps.look()
+            with _by_itself():
                 self._said.look()
+            with _by_itself():
                 if time.monotonic() - self._stood_at > _STANDING_SECONDS:
                     await self._stands()
-            except Exception as exc:  # Whatever it is: in a second it is tried again.
-                log.info("live: %s", one_line(exc))
 
     def _tell(self, gaps: Sequence[Gap]) -> None:
         for viewer in self._viewers:
@@ -250,6 +255,15 @@ class Hub:
             if seconds and is_too_slow(seconds, viewer.waiting_bytes(), settings.RELAY_LIVE_BUFFER_BYTES):
                 log.info("live: a client is cut: it does not take what it is sent, %s", viewer.wanted.who)
                 viewer.cut(SLOW)
+
+
+@contextmanager
+def _by_itself() -> Iterator[None]:
+    """Whatever goes wrong: in a second it is tried again, and what comes after it is done all the same."""
+    try:
+        yield
+    except Exception as exc:
+        log.info("live: %s", one_line(exc))
 
 
 def _by_partition(topics: Mapping[str, Topic]) -> dict[int, list[Topic]]:
