@@ -74,6 +74,7 @@ class Hub:
         self._stood_at = float("-inf")
         self._asking: asyncio.Task[Standing] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._reading: asyncio.Task[None] | None = None
         self._is_failing = False
         self._trouble = ""
 
@@ -227,12 +228,17 @@ class Hub:
             with _by_itself():
                 await self.rights.look(list(self._viewers))
             with _by_itself():
-                await self.gaps.look()
-            with _by_itself():
                 self._said.look()
-            with _by_itself():
-                if time.monotonic() - self._stood_at > _STANDING_SECONDS:
-                    await self._stands()
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        """What servers have to be asked for. A link that swallows everything keeps nobody else waiting."""
+        with _by_itself():
+            await self.gaps.look()
+        with _by_itself():
+            if time.monotonic() - self._stood_at > _STANDING_SECONDS:
+                await self._stands()
 
     def _tell(self, gaps: Sequence[Gap]) -> None:
         for viewer in self._viewers:

@@ -60,3 +60,36 @@ def test_what_fails_each_second_keeps_nothing_else_from_being_done(
         assert min(done) >= 2, done
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("is_of_gaps", [True, False])
+def test_a_server_that_does_not_answer_keeps_nobody_from_being_looked_at(
+    is_of_gaps: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def play() -> None:
+        hub = Hub()
+        come(hub)
+        looked: list[str] = []
+
+        async def look(_: Any) -> None:
+            looked.append("rights")
+
+        async def nothing() -> None:
+            return
+
+        async def for_ever() -> None:
+            looked.append("asked")
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(hub.rights, "look", look)
+        monkeypatch.setattr(hub._said, "look", lambda: None)
+        monkeypatch.setattr(hub.gaps, "look", for_ever if is_of_gaps else nothing)
+        monkeypatch.setattr(hub, "_stands", nothing if is_of_gaps else for_ever)
+        watching = asyncio.create_task(hub._watch())
+        async with asyncio.timeout(5):
+            while looked.count("rights") < 5:
+                await asyncio.sleep(0.001)
+        watching.cancel()
+        assert looked.count("asked") == 1
+
+    asyncio.run(play())
