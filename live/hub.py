@@ -184,6 +184,8 @@ class Hub:
         COUNTS.connections += 1
         for partition, of_it in by_partition.items():
             self._tail(partition).watch(of_it, viewer)
+        if self._standing != standing:
+            viewer.leave(ARCHIVE)  # Whoever was here when that was learnt has been sent away.
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         return viewer
