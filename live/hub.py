@@ -9,8 +9,9 @@ What a door does (`sse`, `polling`, Socket.IO)::
             if found is None:
                 await viewer.wait(seconds)       # until there is something, or it is to go
             else:
-                with viewer.sending():
-                    await send(...)              # a `Shown`, or a `Told`
+                viewer.begin_to_send(cut)
+                await send(...)                  # a `Shown`, or a `Told`
+                viewer.end_to_send()
     finally:
         viewer.close()
 
@@ -102,10 +103,6 @@ class Hub:
             for topic in tail.topics
             if topic.watchers
         }
-
-    def count(self) -> int:
-        """How many are connected, here."""
-        return len(self._viewers)
 
     @property
     def trouble(self) -> str:

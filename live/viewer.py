@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -178,15 +177,6 @@ class Viewer:
     def end_to_send(self) -> None:
         """It is sent."""
         self._sending_since = None
-
-    @contextmanager
-    def sending(self, cut: Callable[[], object] | None = None) -> Iterator[None]:
-        """The same two, around what is being sent."""
-        self.begin_to_send(cut)
-        try:
-            yield
-        finally:
-            self.end_to_send()
 
     def close(self) -> None:
         """It watches no more."""

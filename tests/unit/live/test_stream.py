@@ -52,6 +52,6 @@ def test_who_does_not_take_the_last_that_he_is_sent_is_cut_too() -> None:
         await asyncio.wait_for(running, 1)
         # Who wants to be told of the stop has to see for himself that somebody reads, and nobody does now.
         assert connection.waits == [None]
-        assert not hub.count()
+        assert not hub._viewers
 
     asyncio.run(play())
