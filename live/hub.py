@@ -76,8 +76,6 @@ class Hub:
         self._asking: asyncio.Task[Standing] | None = None
         self._task: asyncio.Task[None] | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._is_failing = False
-        self._trouble = ""
 
     # --- for doors -----------------------------------------------------------------------
 
@@ -107,7 +105,7 @@ class Hub:
     @property
     def trouble(self) -> str:
         """What keeps somebody from being shown more at this moment; empty: nothing."""
-        return next((tail.trouble for tail in self._tails.values() if tail.trouble), self._trouble)
+        return next((tail.trouble for tail in self._tails.values() if tail.trouble), self.pages.trouble)
 
     def close(self) -> None:
         """The event loop is about to end: nothing is followed any more."""
@@ -127,13 +125,6 @@ class Hub:
             self._tails[partition].unwatch(topics, viewer)
         if viewer.reason is not None:
             COUNTS.left[viewer.reason] += 1
-
-    def note_failure(self, exc: Exception) -> None:
-        """Something could not be read: said once, until something can."""
-        if not self._is_failing:
-            self._is_failing = True
-            log.warning("live: the archive is not read: %s", one_line(exc))
-        self._trouble = one_line(exc)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -211,7 +202,6 @@ class Hub:
             for viewer in list(self._viewers):
                 viewer.leave(ARCHIVE)
         self._standing, self._stood_at = found, began
-        self._is_failing, self._trouble = False, ""
         return found
 
     async def _watch(self) -> None:

@@ -89,9 +89,6 @@ class House(Protocol):
     def pages(self) -> Pages:
         """The archive."""
 
-    def note_failure(self, exc: Exception) -> None:
-        """Something could not be read."""
-
     def forget(self, viewer: "Viewer") -> None:
         """It watches no more."""
 
@@ -243,8 +240,7 @@ class Viewer:
             return False
         try:
             page = await self._hub.pages.find(read)
-        except Exception as exc:  # Whatever it is: nobody is stepped over, and it is tried again.
-            self._hub.note_failure(exc)
+        except Exception:  # Whatever it is: nobody is stepped over, and it is tried again.
             self._not_before = now + AGAIN_SECONDS
             return False
         self.owed.read(read.walk, page)
