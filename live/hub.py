@@ -9,8 +9,9 @@ What a door does (`sse`, `polling`, Socket.IO)::
             if found is None:
                 await viewer.wait(seconds)       # until there is something, or it is to go
             else:
-                with viewer.sending():
-                    await send(...)              # a `Shown`, or a `Told`
+                viewer.begin_to_send(cut)
+                await send(...)                  # a `Shown`, or a `Told`
+                viewer.end_to_send()
     finally:
         viewer.close()
 
@@ -21,7 +22,8 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from django.conf import settings
@@ -73,8 +75,7 @@ class Hub:
         self._stood_at = float("-inf")
         self._asking: asyncio.Task[Standing] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._is_failing = False
-        self._trouble = ""
+        self._reading: asyncio.Task[None] | None = None
 
     # --- for doors -----------------------------------------------------------------------
 
@@ -101,14 +102,10 @@ class Hub:
             if topic.watchers
         }
 
-    def count(self) -> int:
-        """How many are connected, here."""
-        return len(self._viewers)
-
     @property
     def trouble(self) -> str:
         """What keeps somebody from being shown more at this moment; empty: nothing."""
-        return next((tail.trouble for tail in self._tails.values() if tail.trouble), self._trouble)
+        return next((tail.trouble for tail in self._tails.values() if tail.trouble), self.pages.trouble)
 
     def close(self) -> None:
         """The event loop is about to end: nothing is followed any more."""
@@ -128,13 +125,6 @@ class Hub:
             self._tails[partition].unwatch(topics, viewer)
         if viewer.reason is not None:
             COUNTS.left[viewer.reason] += 1
-
-    def note_failure(self, exc: Exception) -> None:
-        """Something could not be read: said once, until something can."""
-        if not self._is_failing:
-            self._is_failing = True
-            log.warning("live: the archive is not read: %s", one_line(exc))
-        self._trouble = one_line(exc)
 
     # --- inside --------------------------------------------------------------------------
 
@@ -182,6 +172,8 @@ class Hub:
         COUNTS.connections += 1
         for partition, of_it in by_partition.items():
             self._tail(partition).watch(of_it, viewer)
+        if self._standing != standing:
+            viewer.leave(ARCHIVE)  # Whoever was here when that was learnt has been sent away.
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._watch())
         return viewer
@@ -210,24 +202,32 @@ class Hub:
             for viewer in list(self._viewers):
                 viewer.leave(ARCHIVE)
         self._standing, self._stood_at = found, began
-        self._is_failing, self._trouble = False, ""
         return found
 
     async def _watch(self) -> None:
         """As long as somebody is there, or something is kept: what is to be looked after once a second."""
         while self._viewers or self.pages.size:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
+            with _by_itself():
                 self._look_after(time.monotonic())
+            with _by_itself():
                 self.pages.let_go()
+            with _by_itself():
                 self._shrink()
+            with _by_itself():
                 await self.rights.look(list(self._viewers))
-                await self.gaps.look()
+            with _by_itself():
                 self._said.look()
-                if time.monotonic() - self._stood_at > _STANDING_SECONDS:
-                    await self._stands()
-            except Exception as exc:  # Whatever it is: in a second it is tried again.
-                log.info("live: %s", one_line(exc))
+            if self._reading is None or self._reading.done():
+                self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        """What servers have to be asked for. A link that swallows everything keeps nobody else waiting."""
+        with _by_itself():
+            await self.gaps.look()
+        with _by_itself():
+            if time.monotonic() - self._stood_at > _STANDING_SECONDS:
+                await self._stands()
 
     def _tell(self, gaps: Sequence[Gap]) -> None:
         for viewer in self._viewers:
@@ -250,6 +250,15 @@ class Hub:
             if seconds and is_too_slow(seconds, viewer.waiting_bytes(), settings.RELAY_LIVE_BUFFER_BYTES):
                 log.info("live: a client is cut: it does not take what it is sent, %s", viewer.wanted.who)
                 viewer.cut(SLOW)
+
+
+@contextmanager
+def _by_itself() -> Iterator[None]:
+    """Whatever goes wrong: in a second it is tried again, and what comes after it is done all the same."""
+    try:
+        yield
+    except Exception as exc:
+        log.info("live: %s", one_line(exc))
 
 
 def _by_partition(topics: Mapping[str, Topic]) -> dict[int, list[Topic]]:

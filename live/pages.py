@@ -1,11 +1,15 @@
 """Pages of the archive for who is behind the rings: one read for all who stand at the same place."""
 
 import asyncio
+import logging
 import time
 from typing import Final
 
 from live import archive
+from relaycore.errors import one_line
 from relaycore.live.walk import Page, Read
+
+log = logging.getLogger(__name__)
 
 _MOST_AT_ONCE: Final = 4
 """Reads that are under way in the process."""
@@ -40,6 +44,8 @@ class Pages:
         """With the instant from which on it is kept; those of before come first."""
         self.size = 0
         """Bytes that are kept, about."""
+        self.trouble = ""
+        """Why the archive is not read, since it was read last; empty: nothing speaks against it."""
         self._gate = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def find(self, read: Read) -> Page:
@@ -82,10 +88,20 @@ class Pages:
         try:
             async with self._gate:
                 page = await asyncio.to_thread(archive.read, read.channels, read.after, read.floor)
+        except Exception as exc:
+            self._say(exc)
+            raise
         finally:
             shelf.reading = None
+        self.trouble = ""
         self._keep(shelf, page)
         return page
+
+    def _say(self, exc: Exception) -> None:
+        """Once, until something is read again."""
+        if not self.trouble:
+            log.warning("live: the archive is not read: %s", one_line(exc))
+        self.trouble = one_line(exc)
 
     def _keep(self, shelf: _Shelf, page: Page) -> None:
         shelf.pages.append(page)

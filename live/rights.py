@@ -1,6 +1,7 @@
 """Who may still watch: asked again each second, of memory, for each key once."""
 
 import asyncio
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -11,6 +12,8 @@ from live.admitting import NOBODY, Watchers, refusal
 from live.viewer import Viewer
 from relaycore.errors import Disconnected
 
+log = logging.getLogger(__name__)
+
 REVOKED: Final = "revoked"
 AWAY: Final = "away"
 
@@ -18,7 +21,7 @@ _MOST_AT_ONCE: Final = 100
 
 
 class Rights:
-    """Of one event loop. `authority`: who knows the keys; None: nobody is let in with one."""
+    """Of one event loop. `authority`: who knows the keys; None: none is valid."""
 
     def __init__(self) -> None:
         self.authority: Watchers | None = None
@@ -34,19 +37,24 @@ class Rights:
             await asyncio.gather(*(self._look(key, by_key[key]) for key in some))
 
     async def _look(self, key: str, viewers: Sequence[Viewer]) -> None:
-        if self.authority is None:
-            return
         try:
-            holder = self.authority.known(key) or await self.authority.find(key)
+            holder = await self._holder(key)
             refused = await _refused(holder, {name for viewer in viewers for name in viewer.wanted.channels})
-        except Disconnected:
+        except Exception as exc:
             # For as long as rights are remembered nothing has been said of it, and then nothing holds.
+            if not isinstance(exc, Disconnected):
+                log.error("live: nobody expected this", exc_info=exc)
             for viewer in viewers:
                 viewer.cut(AWAY)
             return
         for viewer in viewers:
             if not refused.isdisjoint(viewer.wanted.channels):
                 viewer.cut(REVOKED)
+
+    async def _holder(self, key: str) -> Holder | None:
+        if self.authority is None:
+            return None
+        return self.authority.known(key) or await self.authority.find(key)
 
 
 async def _refused(holder: Holder | None, channels: Iterable[str]) -> set[str]:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -89,9 +88,6 @@ class House(Protocol):
     @property
     def pages(self) -> Pages:
         """The archive."""
-
-    def note_failure(self, exc: Exception) -> None:
-        """Something could not be read."""
 
     def forget(self, viewer: "Viewer") -> None:
         """It watches no more."""
@@ -179,15 +175,6 @@ class Viewer:
         """It is sent."""
         self._sending_since = None
 
-    @contextmanager
-    def sending(self, cut: Callable[[], object] | None = None) -> Iterator[None]:
-        """The same two, around what is being sent."""
-        self.begin_to_send(cut)
-        try:
-            yield
-        finally:
-            self.end_to_send()
-
     def close(self) -> None:
         """It watches no more."""
         self._hub.forget(self)
@@ -253,8 +240,7 @@ class Viewer:
             return False
         try:
             page = await self._hub.pages.find(read)
-        except Exception as exc:  # Whatever it is: nobody is stepped over, and it is tried again.
-            self._hub.note_failure(exc)
+        except Exception:  # Whatever it is: nobody is stepped over, and it is tried again.
             self._not_before = now + AGAIN_SECONDS
             return False
         self.owed.read(read.walk, page)

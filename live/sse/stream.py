@@ -69,6 +69,9 @@ class Stream:
             await self._send({"type": "http.response.start", "status": 200, "headers": [*HEADERS, *headers]})
             await self._put(frames.again(RETRY_MILLISECONDS, "Relay"))
             await self._show()
+            if connection is not None:
+                # There is nothing more to stop: from now on it sees for itself that this is read.
+                connection.on_stop = None
             await self._end()
         finally:
             if connection is not None:
@@ -107,13 +110,13 @@ class Stream:
         if reason == GONE or (self._connection is not None and self._connection.transport.is_closing()):
             return
         last = b"" if reason is None else frames.again(self._retry(reason), reason)
-        await self._send({"type": "http.response.body", "body": last})
+        await self._put(last, is_last=True)
 
     @staticmethod
     def _retry(reason: str) -> int:
         return RETRY_MILLISECONDS if reason == REVOKED else retry_milliseconds()
 
-    async def _put(self, body: bytes) -> None:
+    async def _put(self, body: bytes, *, is_last: bool = False) -> None:
         self._viewer.begin_to_send(self._cut)
-        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        await self._send({"type": "http.response.body", "body": body, "more_body": not is_last})
         self._viewer.end_to_send()

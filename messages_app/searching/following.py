@@ -189,9 +189,13 @@ class Reader:
     def _run(self) -> None:
         with logs.about(partition=self._partition), self._woken, self._waker, contextlib.closing(self._ear):
             while not self._is_closed:
-                self._ear.turn(time.monotonic())
-                self._wait()
-                self._hear(time.monotonic())
+                try:
+                    self._ear.turn(time.monotonic())
+                    self._wait()
+                    self._hear(time.monotonic())
+                except Exception as exc:  # Whatever it is (no file left to open): it is looked each second.
+                    log.warning("nothing is heard for now: %s: %s", type(exc).__name__, exc)
+                    time.sleep(LOOK_SECONDS)
                 if not self._due_in():
                     self._turn()
 

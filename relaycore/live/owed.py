@@ -96,16 +96,6 @@ class Owed:
         return not self._told
 
     @property
-    def is_caught_up(self) -> bool:
-        """Whether it has been told that what comes next comes as it comes."""
-        return self._is_caught_up
-
-    @property
-    def has_joined(self) -> bool:
-        """Whether all that comes next comes as it comes."""
-        return all(walk.is_joined for walk in self.walks)
-
-    @property
     def left(self) -> int | None:
         """So many messages it still wants; None: all."""
         return self._left

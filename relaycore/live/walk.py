@@ -131,11 +131,6 @@ class Walk:
         self._page_at = 0
 
     @property
-    def is_joined(self) -> bool:
-        """Whether it gets what comes from the rings."""
-        return self._places is not None
-
-    @property
     def floor(self) -> str:
         """Up to here it has to have looked at everything before it may join."""
         return max(ring.floor for ring in self.rings.values())

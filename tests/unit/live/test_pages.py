@@ -9,6 +9,8 @@ import pytest
 
 from live import archive as asked
 from live import pages
+from live.archive import Standing
+from live.hub import Hub
 from live.pages import Pages
 from relaycore.errors import Disconnected
 from relaycore.live.ring import Entry
@@ -131,3 +133,27 @@ def test_what_is_kept_has_a_bound_and_an_end(monkeypatch: pytest.MonkeyPatch) ->
         assert found.size == 0
 
     play(archive, monkeypatch, work)
+
+
+def test_that_it_is_not_read_is_said_once_until_it_is_read(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = Archive(5)
+    archive.fails = 3
+    monkeypatch.setattr(asked, "standing", lambda: Standing("0" * 12, 1))
+
+    async def play_it() -> None:
+        hub = Hub()
+        read = Read(None, CHANNELS, START, START)  # type: ignore[arg-type]
+        for _ in range(3):
+            with pytest.raises(Disconnected):
+                await hub.pages.find(read)
+            await hub._ask()  # MongoDB and PostgreSQL answer: that says nothing of Redis.
+            assert hub.trouble == "away"
+        await hub.pages.find(read)
+        assert hub.trouble == ""
+
+    monkeypatch.setattr(asked, "read", archive.read)
+    with caplog.at_level("WARNING", "live"):
+        asyncio.run(play_it())
+    assert [record.getMessage() for record in caplog.records] == ["live: the archive is not read: away"]
