@@ -76,6 +76,28 @@ def test_kubernetes_runs_each_process_with_its_arguments(process: Any) -> None:
         assert "livenessProbe" in container
 
 
+def test_live_runs_what_web_runs() -> None:
+    live, web = (
+        _named("Deployment")[name]["spec"]["template"]["spec"]["containers"][0] for name in ("live", "web")
+    )
+    assert live["command"] == web["command"]
+    assert live["envFrom"] == web["envFrom"]
+
+
+def test_probes_ask_under_a_name_that_is_answered() -> None:
+    allowed = _named("ConfigMap")["relay"]["data"]["RELAY_ALLOWED_HOSTS"].split(",")
+    asked = {
+        header["value"]
+        for found in _named("Deployment").values()
+        for container in found["spec"]["template"]["spec"]["containers"]
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe")
+        for header in container.get(kind, {}).get("httpGet", {}).get("httpHeaders", [])
+        if header["name"] == "Host"
+    }
+    assert asked == {"web", "live"}
+    assert asked <= set(allowed)
+
+
 def test_pods_are_not_root_and_may_not_become_it() -> None:
     for name, found in {**_named("Deployment"), **_named("Job")}.items():
         pod = found["spec"]["template"]["spec"]
