@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -140,12 +141,13 @@ class Sockets:
     async def _watch(self) -> None:
         while self._sockets:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
-                for socket in list(self._sockets.values()):
-                    await self._look(socket)
-                await self._look_at_keys()
-            except Exception as exc:  # Whatever it is: in a second it is tried again.
-                log.info("Socket.IO: %s", one_line(exc))
+            looks: list[Callable[[], Awaitable[None]]]
+            looks = [partial(self._look, socket) for socket in self._sockets.values()]
+            for look in [*looks, self._look_at_keys]:
+                try:
+                    await look()
+                except Exception as exc:  # Whatever it is: in a second it is tried again.
+                    log.info("Socket.IO: %s", one_line(exc))
 
     async def _look(self, socket: Socket) -> None:
         engine = self.engine.sockets.get(socket.id)
@@ -171,7 +173,9 @@ class Sockets:
         for key, sockets in by_key.items():
             try:
                 is_valid = (self._authority.known(key) or await self._authority.find(key)) is not None
-            except Disconnected:
+            except Exception as exc:  # Whatever keeps it from being looked at: nothing holds then.
+                if not isinstance(exc, Disconnected):
+                    log.error("Socket.IO: a key could not be looked at", exc_info=exc)
                 for socket in sockets:
                     await self._send_away(socket, AWAY)
                 continue

@@ -15,8 +15,8 @@ if the client is slow.
 The head of an answer goes out with the first piece of its body: `HeadFirst`.
 
 An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
-broken off, and is told when the server is about to stop (`on_stop`). As long as it wants to be told it has to
-see for itself that somebody reads.
+broken off, and is told when the server is about to stop (`on_stop`). As long as it wants to be told, at most
+until its answer has its end, it has to see for itself that somebody reads.
 
 `--http relaybase.http.connections:Connection` has uvicorn use it (`relayproject.processes`).
 """
@@ -162,6 +162,8 @@ class Connection(HttpToolsProtocol):
         head: Any = self.cycle.transport
         if self.cycle.response_complete and isinstance(head, HeadFirst):
             head.go()
+        # Whoever was told of the stop has written his last, and looks no more whether it is read.
+        self.on_stop = None
         super().on_response_complete()
         if self.transport.get_write_buffer_size():
             self._watch()

@@ -15,6 +15,7 @@ import promql_parser
 import pytest
 import yaml
 
+from live.socketio.application import PATH as SOCKETS
 from relaybase.http.bodies import MAX_BODY_BYTES
 from relaycore.publishing.parsing import MOST_BYTES
 from relayproject.processes import processes
@@ -74,6 +75,51 @@ def test_kubernetes_runs_each_process_with_its_arguments(process: Any) -> None:
         assert deployment["spec"]["replicas"] == 2
         assert _named("PodDisruptionBudget")[process.name]["spec"]["minAvailable"] == 1
         assert "livenessProbe" in container
+
+
+def test_live_runs_what_web_runs() -> None:
+    live, web = (
+        _named("Deployment")[name]["spec"]["template"]["spec"]["containers"][0] for name in ("live", "web")
+    )
+    assert live["command"] == web["command"]
+    assert live["envFrom"] == web["envFrom"]
+
+
+def test_probes_ask_under_a_name_that_is_answered() -> None:
+    allowed = _named("ConfigMap")["relay"]["data"]["RELAY_ALLOWED_HOSTS"].split(",")
+    asked = {
+        header["value"]
+        for found in _named("Deployment").values()
+        for container in found["spec"]["template"]["spec"]["containers"]
+        for kind in ("startupProbe", "livenessProbe", "readinessProbe")
+        for header in container.get(kind, {}).get("httpGet", {}).get("httpHeaders", [])
+        if header["name"] == "Host"
+    }
+    assert asked == {"web", "live"}
+    assert asked <= set(allowed)
+
+
+def _backends(ingress: dict[str, Any]) -> dict[str, str]:
+    """Services, by path."""
+    return {
+        path["path"]: path["backend"]["service"]["name"]
+        for rule in ingress["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    }
+
+
+def test_the_polls_of_a_client_come_to_the_same_pod() -> None:
+    """ingress-nginx keeps what is said of that for each service: the first ingress that names it counts."""
+    others = list(_named("Ingress").values())
+    (sockets,) = [found for found in others if SOCKETS in _backends(found)]
+    others.remove(sockets)
+    hashed = sockets["metadata"]["annotations"]["nginx.ingress.kubernetes.io/upstream-hash-by"]
+    assert hashed == "$remote_addr"
+    service = _backends(sockets)[SOCKETS]
+    assert all(service not in _backends(found).values() for found in others)
+    services = _named("Service")
+    assert services[service]["spec"] == services["live"]["spec"]
+    assert {name for found in others for name in _backends(found).values()} == {"web", "live"}
 
 
 def test_pods_are_not_root_and_may_not_become_it() -> None:

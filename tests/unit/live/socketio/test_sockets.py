@@ -15,8 +15,8 @@ from relaybase.http.crowd import Crowd
 class Door:
     """`SocketIO`, asked without a network."""
 
-    def __init__(self) -> None:
-        self.application = SocketIO(cast(Any, None), cast(Any, None))
+    def __init__(self, authority: Any = None) -> None:
+        self.application = SocketIO(cast(Any, None), authority)
         self.sockets = self.application._sockets()
 
     async def ask(self, session: str = "", body: bytes | None = None) -> tuple[int, str]:
@@ -106,6 +106,52 @@ def test_who_does_not_say_who_he_is_has_to_go(monkeypatch: pytest.MonkeyPatch) -
         door = Door()
         await door.come()
         while not door.is_empty():
+            await asyncio.sleep(0.01)
+
+    run(work)
+
+
+class Authority:
+    """Nobody has a key any more, and of one that cannot be said."""
+
+    def known(self, key: str) -> None:
+        return None
+
+    async def find(self, key: str) -> None:
+        if key == "strange":
+            raise RuntimeError("Nobody expected this.")
+
+
+def test_whose_key_nobody_could_look_at_does_not_stay_and_keeps_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+
+    async def work() -> None:
+        door = Door(Authority())
+        for key in ("strange", "revoked"):
+            door.sockets._sockets[await door.come()].key = key
+        while not door.is_empty():
+            await asyncio.sleep(0.01)
+
+    run(work)
+
+
+def test_a_socket_that_nobody_can_look_at_keeps_nobody_from_being_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.05)
+
+    async def fail() -> bool:
+        raise RuntimeError("Nobody expected this.")
+
+    async def work() -> None:
+        door = Door(Authority())
+        strange, other, revoked = [await door.come() for _ in range(3)]
+        door.sockets.engine.sockets[strange].check_ping_timeout = fail
+        door.sockets._sockets[revoked].key = "revoked"
+        while door.sockets._sockets.keys() & {other, revoked}:
             await asyncio.sleep(0.01)
 
     run(work)

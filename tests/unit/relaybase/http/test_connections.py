@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from relaybase.http import connections
-from relaybase.http.connections import MOST_HEAD_BYTES, WAITING, Connection
+from relaybase.http.connections import MOST_HEAD_BYTES, WAITING, Connection, connection_of
 
 BODY_BYTES = 500_000
 HEAD = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % BODY_BYTES
@@ -211,6 +211,32 @@ def test_whoever_has_taken_a_connection_cuts_it_himself(monkeypatch: pytest.Monk
         connection.pause_writing()
         await asyncio.sleep(PAUSE * 1.5)
         assert wire.is_closed
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_who_had_taken_a_connection_does_not_keep_it_after_his_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The last of it is written while he still has it, and he does not look any more."""
+
+    async def takes(scope: Any, receive: Any, send: Any) -> None:
+        taken = connection_of(scope)
+        assert taken is not None
+        taken.on_stop = lambda: None
+        await _answers(scope, receive, send)
+
+    async def talk() -> None:
+        monkeypatch.setattr(connections, "PAUSE_SECONDS", PAUSE)
+        connection, wire = await _connected(takes)
+        wire.left = 1000
+        connection.data_received(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await _answered(wire, 1)
+        await asyncio.sleep(PAUSE * 0.7)
+        assert wire.left == 1000
+        await asyncio.sleep(PAUSE * 0.7)
+        assert (wire.left, wire.is_closed) == (0, True)
         connection.connection_lost(None)
 
     asyncio.run(talk())
