@@ -6,8 +6,8 @@ from typing import Final
 from relaycore.errors import CursorMoved
 from relaycore.position import START
 
-_SEEKS: Final = 1 << 16
-"""Generations that one subscription has for itself. JSON has numbers for 2^37 subscriptions."""
+_SEEKS: Final = 1 << 20
+"""Generations that one subscription has for itself. JSON has numbers for 2^33 subscriptions."""
 
 
 def first_generation(number: int) -> int:
