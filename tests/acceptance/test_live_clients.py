@@ -1,8 +1,6 @@
 """The clients that watch, against a real Relay whose web process is killed: nothing missed, nothing twice."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import threading
 import time
@@ -13,6 +11,7 @@ import pytest
 
 from relay_client import AsyncClient, Client, Forbidden, Message, NotFound, Unauthorized
 from tests.acceptance.stack import ROOT, Stack
+from tests.acceptance.test_client import kill_web
 from tests.acceptance.test_live_page import make, publish
 from tests.acceptance.test_processes_come_back import answers
 from tests.node import NODE, environment, installed
@@ -93,14 +92,6 @@ def script_that_watches(stack: Stack, channel: str) -> Iterator[list[str]]:
         thread.join(5)
 
 
-def kill_web(stack: Stack, wait_until: Wait) -> None:
-    """Until there is another one."""
-    killed = stack.pids["web"]
-    os.kill(killed, signal.SIGKILL)
-    wait_until(lambda: stack.pids.get("web", killed) != killed, what="another one")
-    wait_until(lambda: answers(stack), seconds=20)
-
-
 def test_who_watches_misses_nothing_while_the_web_is_killed(stack: Stack, wait_until: Wait) -> None:
     channel = "watched by three"
     make(stack, channel)
@@ -115,6 +106,7 @@ def test_who_watches_misses_nothing_while_the_web_is_killed(stack: Stack, wait_u
             wait_until(lambda: a and b and c, seconds=20, what="all three are there")
             if part < KILLS:
                 kill_web(stack, wait_until)
+                wait_until(lambda: answers(stack), seconds=20)
         for seen in (a, b, c):
             wait_until(lambda seen=seen: len(seen) >= len(sent), seconds=30, what="all has come")
         time.sleep(1)

@@ -42,5 +42,5 @@ def test_sseclient(client: Client, channel: str) -> None:
         with requests.get(url, headers=headers(client, last_id), stream=True, timeout=20) as answer:
             event = next(sseclient.SSEClient(answer).events())
             given.append(event.data)
-            last_id = event.id or "" or ""
+            last_id = event.id or ""
     assert given == ["a", "two\nlines", "c"]

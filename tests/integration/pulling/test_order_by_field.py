@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -193,15 +194,17 @@ def test_many_workers_never_overtake_each_other(
 
     def work(number: int) -> None:
         worker = Client(webs[number % 2], token)
-        while len([one for some in done.values() for one in some]) < len(published):
-            for one in worker.fetch(name, max=2, wait_seconds=1)["messages"]:
-                (what,) = names([one])
-                with guard:
+        while sum(map(len, list(done.values()))) < len(published):
+            given = worker.fetch(name, max=2, wait_seconds=1)["messages"]
+            with guard:
+                for what in names(given):
                     assert what[0] not in at_work
                     at_work.add(what[0])
                     done[what[0]].append(what)
+            for one, what in zip(given, names(given), strict=True):
+                time.sleep(0.01)
                 with guard:
-                    at_work.discard(what[0])
+                    at_work.remove(what[0])
                 assert worker.settle("ack", name, [one["delivery"]["token"]]) == [True]
 
     with ThreadPoolExecutor(4) as pool:
