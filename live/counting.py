@@ -22,6 +22,8 @@ class Counts:
     def __init__(self) -> None:
         self.connections = 0
         """So many watch now, by whatever door."""
+        self.is_failing = False
+        """Something keeps those who watch from being shown what is stored."""
         self.refused = 0
         """So many were told to come again, since there were too many."""
         self.delivered: Counter[str] = Counter()

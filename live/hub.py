@@ -208,6 +208,7 @@ class Hub:
         """As long as somebody is there, or something is kept: what is to be looked after once a second."""
         while self._viewers or self.pages.size:
             await asyncio.sleep(LOOK_SECONDS)
+            COUNTS.is_failing = bool(self.trouble)
             with _by_itself():
                 self._look_after(time.monotonic())
             with _by_itself():
@@ -220,6 +221,7 @@ class Hub:
                 self._said.look()
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read())
+        COUNTS.is_failing = False  # Of nobody.
 
     async def _read(self) -> None:
         """What servers have to be asked for. A link that swallows everything keeps nobody else waiting."""

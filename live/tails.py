@@ -203,13 +203,18 @@ class Tail:
         """What was on record as deleted after these pages were read, never before. Until somebody says so."""
         self._read_at = max(self._read_at, *(page.read_at for _, _, pages in taken for page in pages), "")
         channels = [topic.channel for topic, _, _ in taken]
+        has_failed = False
         while True:
             try:
                 found = await asyncio.gather(*(expired(channel, self._read_at) for channel in channels))
-                return dict(zip(channels, found, strict=True))
             except (Disconnected, PyMongoError) as exc:
+                has_failed = True
                 self._say(exc)
                 await asyncio.sleep(_AGAIN_SECONDS)
+                continue
+            if has_failed:
+                self.trouble = ""
+            return dict(zip(channels, found, strict=True))
 
     def _say(self, exc: Exception) -> None:
         """Once, until something is read again."""

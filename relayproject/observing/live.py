@@ -16,6 +16,11 @@ class Watching(Collector):
         yield GaugeMetricFamily(
             "relay_live_connections", "Clients that watch, by this process.", float(COUNTS.connections)
         )
+        yield GaugeMetricFamily(
+            "relay_live_failing",
+            "Whether something keeps clients that watch here from being shown what is stored.",
+            float(COUNTS.is_failing),
+        )
         yield CounterMetricFamily(
             "relay_live_refused", "Clients that were told to come again: there were too many.", COUNTS.refused
         )

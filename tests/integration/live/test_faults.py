@@ -121,6 +121,7 @@ def test_a_server_is_away(
                 two.break_off()
                 time.sleep(3)
                 assert len(one.texts) == 10
+                wait_until(lambda: metric(away, client.key, "relay_live_failing") == 1)
                 came_new = Watcher(away, client.key, path)
                 if name == "REDIS_URL":
                     answer = came_new.connect()
@@ -129,6 +130,7 @@ def test_a_server_is_away(
             wait_until(lambda: len(one.texts) >= 20 and len(two.texts) >= 20, seconds=30)
             client.publish(channel, *(str(number) for number in range(20, 30)))
             wait_until(lambda: len(one.texts) >= 30 and len(two.texts) >= 30, seconds=30)
+            wait_until(lambda: metric(away, client.key, "relay_live_failing") == 0)
     assert one.texts == two.texts == numbers(30)
     assert set(two.statuses) == {200}
 
@@ -214,7 +216,6 @@ def test_who_reads_nothing_is_cut_and_goes_on_from_its_id(
     serve: Callable[..., str], client: Client, channel: str, wait_until: Any
 ) -> None:
     url = serve(RELAY_LIVE_BUFFER_BYTES="65536")
-    head = {"Authorization": f"Bearer {client.key}"}
     with Watcher(url, client.key, address(channel, since="earliest")) as quick:
         wait_until(lambda: quick.told("caught-up"))
         lazy = [Watcher(url, client.key, address(channel)) for _ in range(5)]
@@ -224,9 +225,9 @@ def test_who_reads_nothing_is_cut_and_goes_on_from_its_id(
             batch = [f"{len(sent) + number} ".ljust(100_000, "x") for number in range(5)]
             client.publish(channel, *batch)
             sent += batch
-            if cuts(url, head):
+            if cuts(url, client.key):
                 break
-        wait_until(lambda: cuts(url, head) == 5, seconds=20)
+        wait_until(lambda: cuts(url, client.key) == 5, seconds=20)
         wait_until(lambda: len(quick.texts) >= len(sent))
         for answer in answers:
             with pytest.raises((OSError, http.client.HTTPException)):
@@ -236,10 +237,15 @@ def test_who_reads_nothing_is_cut_and_goes_on_from_its_id(
     assert quick.texts == sent
 
 
-def cuts(url: str, headers: dict[str, str]) -> int:
-    text = requests.get(url + "/metrics", headers=headers).text
-    found = [line for line in text.splitlines() if line.startswith('relay_live_left_total{reason="slow"}')]
-    return int(float(found[0].split()[1])) if found else 0
+def metric(url: str, key: str, name: str) -> float:
+    """What this web process says of it; 0 while it says nothing."""
+    text = requests.get(url + "/metrics", headers={"Authorization": f"Bearer {key}"}).text
+    found = [line for line in text.splitlines() if line.startswith(f"{name} ")]
+    return float(found[0].split()[1]) if found else 0.0
+
+
+def cuts(url: str, key: str) -> float:
+    return metric(url, key, 'relay_live_left_total{reason="slow"}')
 
 
 def test_as_many_as_may_and_no_more(serve: Callable[..., str], client: Client, channel: str) -> None:
