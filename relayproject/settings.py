@@ -116,6 +116,7 @@ INSTALLED_APPS = [
     "channels_app",
     "messages_app",
     "subscribers_app",
+    "webhooks_app",
     "compat_app",
 ]
 
