@@ -35,6 +35,7 @@ What a writer decides:
 `storing.batching`     how much a writer reads at once
 `storing.together`     what may be on its way to MongoDB at one time
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
+`storing.shown`        a stored message as JSON shows it
 =====================  ============================================================
 
 What is decided when messages are taken by HTTP:
@@ -68,6 +69,12 @@ What is decided when messages are handed out to subscriptions:
 `delivering.settling`  what becomes of rows by what workers and operators say
 `delivering.skipping`  what retention has deleted before it was handed out
 `delivering.tokens`    what a worker shows when it settles a message
+=====================  ============================================================
+
+What is decided when messages are pushed to endpoints:
+
+=====================  ============================================================
+`sending.answers`      what came of one attempt
 =====================  ============================================================
 
 What a live client is owed:

@@ -1,1 +1,3 @@
-"""What a writer decides: what the stores say of a partition, and what a duplicate or a batch means."""
+"""What a writer decides: what the stores say of a partition, and what a duplicate or a batch means; and how
+what is stored is shown.
+"""
