@@ -1,0 +1,186 @@
+"""One subscription: what is read of it, and what becomes of that."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from relaycore.delivering.giving import Standing
+from relaycore.errors import one_line
+from relaycore.position import first_of
+from relaycore.sending.items import Item, Outcome, Progress
+from relaycore.sending.window import Window
+from subscribers_app.pulling import archive
+from subscribers_app.pulling.ahead import Source
+from subscribers_app.pulling.choosing import Choosing
+from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.known import Hook
+
+AHEAD: Final = 256
+"""Messages that are read ahead of what is out."""
+
+AHEAD_BYTES: Final = 4 << 20
+_AGAIN_SECONDS: Final = 1.0
+
+
+class Course:
+    """One subscription of this shard, in the event loop.
+
+    came: is called when there is something to try
+    """
+
+    def __init__(self, hook: Hook, clock: Clock, came: Callable[[], object]) -> None:
+        self.hook = hook
+        self._clock = clock
+        self._came = came
+        self._is_active = hook.subscription.is_active
+        self.window: Window | None = None
+        self.trouble = ""
+        """Why nothing of it is read; empty: nothing speaks against it."""
+        self._source = self._source_of(hook)
+        self._reading: asyncio.Task[None] | None = None
+        self._is_resting = True
+        self._is_closed = False
+
+    @property
+    def id(self) -> int:
+        """Of the subscription."""
+        return self.hook.subscription.id
+
+    @property
+    def needs_load(self) -> bool:
+        """Whether it has to be known first where it stands."""
+        return self.window is None or self.window.needs_load
+
+    def set(self, hook: Hook) -> None:
+        """It is set to this by now, or was sought."""
+        self.hook = hook
+        self._is_active = hook.subscription.is_active
+        self._let_go()
+        if self.window is not None:
+            self.window.missed()
+
+    def load(self, standing: Standing) -> None:
+        """It stands so. What was set when that was asked may be another thing than what is known here."""
+        if standing.revision != self.hook.subscription.revision:
+            return
+        if self.window is None:
+            self.window = Window(standing, self.hook.subscription.settings)
+        else:
+            self.window.load(standing, self.hook.subscription.settings)
+        self.read_on()
+
+    # --- trying --------------------------------------------------------------------------
+
+    def next(self) -> Item | None:
+        """What is to be tried next; None: nothing, or not now."""
+        if self.window is None or not self._is_active or self._is_closed:
+            return None
+        item = self.window.next()
+        if item is None or self.window.queued < AHEAD // 2:
+            self.read_on()
+        return item
+
+    def settle(self, item: Item, outcome: Outcome) -> None:
+        """What came of it."""
+        if self.window is not None:
+            self.window.settle(item, outcome)
+
+    def expire(self) -> None:
+        """What is older than it wants is not tried."""
+        most_age = self.hook.most_age_ms
+        if self.window is not None and most_age is not None and self._clock.is_known:
+            self.window.expire(first_of(f"{max(0, self._clock.now() - most_age)}-0"))
+
+    def missed(self, progress: Progress) -> None:
+        """That was not recorded, or nobody knows."""
+        if self.window is not None:
+            self.window.missed()
+            self._source.close()
+
+    # --- reading -------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Nothing of it can be sent for a while: what was read ahead is let go, but for what is at hand."""
+        if not self._is_resting:
+            self._is_resting = True
+            self._let_go()
+
+    def wake(self) -> None:
+        """It can be."""
+        self._is_resting = False
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read, unless somebody does, or there is enough."""
+        if self._reading is None and self._wants_more:
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(self._has_read)
+
+    @property
+    def _wants_more(self) -> bool:
+        if self.window is None or self._is_resting or self._is_closed or not self._is_active:
+            return False
+        window = self.window
+        if window.needs_load:
+            return False
+        return bool(window.unread) or (window.queued < AHEAD and window.room > 0)
+
+    async def _read(self) -> None:
+        try:
+            while self._wants_more and await self._read_some():
+                self._came()
+            self.trouble = ""
+        except asyncio.CancelledError:
+            raise
+        except Exception as exc:  # Whatever it is: it is looked again, and shown.
+            self.trouble = f"Subscription {self.hook.subscription.name}: {one_line(exc)}"
+            self._source.close()
+            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.read_on)
+
+    async def _read_some(self) -> bool:
+        """Whether there may be more."""
+        window, source = self.window, self._source
+        if window is None:
+            return False
+        if window.unread:
+            ids = [row.id for row in window.unread]
+            found = await archive.find(self.hook.subscription.channel, ids, AHEAD_BYTES)
+            window.read(found)
+            return bool(found)
+        place = window.place
+        read = await source.stand(place)
+        most = min(window.room, AHEAD)
+        await source.collect(most, AHEAD_BYTES)
+        ahead, documents = read.ahead(most, AHEAD_BYTES, self._ripe_before())
+        expired = await source.expired()
+        if source is not self._source or not window.add(ahead, documents, expired):
+            return False
+        return window.place != place
+
+    def _has_read(self, task: "asyncio.Task[None]") -> None:
+        self._reading = None
+        self._came()
+
+    def _ripe_before(self) -> str | None:
+        delay = self.hook.subscription.delay_ms
+        return first_of(f"{max(0, self._clock.now() - delay)}-0") if delay else None
+
+    def _let_go(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        self._source.close()
+        self._source = self._source_of(self.hook)
+
+    def _source_of(self, hook: Hook) -> Source:
+        known = hook.subscription
+        return Source(known.channel, Choosing(known).wants, self.read_on, known.revision)
+
+    def close(self) -> None:
+        """Nothing more is sent of it here."""
+        self._is_closed = True
+        if self._reading is not None:
+            self._reading.cancel()
+        with contextlib.suppress(Exception):
+            self._source.close()

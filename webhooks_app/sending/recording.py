@@ -1,0 +1,171 @@
+"""The thread that writes what a sender has done, in one transaction, and looks at what is due."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.backends.utils import CursorWrapper
+
+from leases_app.leasing import Term
+from relaybase.postgres.clock import NOW_MS
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Standing
+from relaycore.delivering.leasing import Rows
+from relaycore.errors import LeaseLost, one_line
+from relaycore.sending.breaker import Breaker
+from relaycore.sending.failing import Failing
+from relaycore.sending.items import Progress
+from relaycore.sending.schedule import LONGEST_MS
+from subscribers_app.pulling import ledger
+from webhooks_app.sending import rows as writing
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 1000
+"""Subscriptions in one transaction: it holds their locks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a sender says of an endpoint, if it still is of this revision. Times: PostgreSQL's ms."""
+
+    endpoint: int
+    revision: int
+    breaker: Breaker
+    failing: Failing
+    state: str
+    last_status: int | None
+    last_failure: str
+    last_attempt_at: int | None
+    last_success_at: int | None
+
+
+@dataclass(slots=True)
+class Job:
+    """What is to be done in one turn.
+
+    loads: where these subscriptions stand is wanted
+    steps: what is to be written, by subscription
+    looks: of these subscriptions the rows are wanted, so many that are due at most
+    seen:  what is to be written of endpoints
+    """
+
+    loads: Sequence[int] = ()
+    steps: Mapping[int, Progress] = field(default_factory=dict)
+    looks: Mapping[int, int] = field(default_factory=dict)
+    seen: Sequence[Seen] = ()
+
+
+@dataclass(slots=True)
+class Result:
+    """What came of a job.
+
+    now:      PostgreSQL's clock, ms since 1970; 0: it was not asked
+    standing: by subscription, of those that are there and that nobody else has locked
+    recorded: the steps that are committed. What is not among them is missed
+    rows:     by subscription, as they stood after that
+    is_lost:  the term is over, and nothing was written
+    trouble:  why PostgreSQL does not answer; empty: it does
+    """
+
+    now: int = 0
+    standing: dict[int, Standing] = field(default_factory=dict)
+    recorded: set[int] = field(default_factory=set)
+    rows: dict[int, Rows] = field(default_factory=dict)
+    is_lost: bool = False
+    trouble: str = ""
+
+
+def record(term: Term, job: Job) -> Result:
+    """Do this. It fails by what `Result` says, and raises nothing of PostgreSQL."""
+    for is_last in (False, True):
+        result, is_done = Result(), False
+        try:
+            with connection.cursor() as sql:
+                cursors = _write(sql, term, job, result)
+                is_done = True
+                ledger.end(sql, cursors, frozenset())
+                result.recorded = {id for id, _ in cursors}
+                _look(sql, job, result)
+        except LeaseLost as exc:
+            ledger.give_up(connection)
+            log.warning("%s", exc)
+            return Result(is_lost=True)
+        except (DatabaseError, InterfaceError) as exc:
+            connection.close()
+            # What failed before the commit was not done: with another connection it may be.
+            if is_last or is_done:
+                log.warning("deliveries are not recorded: %s", one_line(exc))
+                result.trouble = f"PostgreSQL does not answer: {one_line(exc)}"
+                return result
+        else:
+            return result
+    raise AssertionError("not reached")
+
+
+
+def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tuple[int, Cursor]]:
+    found = ledger.begin(sql, {*job.loads, *job.steps}, is_skipping=True)
+    _require_term(sql, term)
+    cursors: list[tuple[int, Cursor]] = []
+    for id, standing in found.items():
+        result.now = standing.now
+        step = job.steps.get(id)
+        if step is None:
+            result.standing[id] = Standing(
+                standing.cursor, standing.noted, standing.is_active, standing.revision
+            )
+        elif standing.cursor.stands_as(step.seen) and standing.revision == step.revision:
+            writing.write(sql, id, step)
+            cursors.append((id, step.cursor))
+    for seen in job.seen:
+        _write_seen(sql, seen)
+    return cursors
+
+def _require_term(sql: CursorWrapper, term: Term) -> None:
+    """As it begins; who claims it meanwhile finds the cursor moved, or moves it and is missed by us."""
+    sql.execute(
+        "SELECT FROM leases WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s "
+        "AND holder = %s",
+        [term.role, term.partition, term.slot, term.epoch, term.holder],
+    )
+    if sql.fetchone() is None:
+        raise LeaseLost(f"{term}: the term is over.")
+
+def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
+    if not job.looks:
+        return
+    sql.execute(
+        "SELECT subscription_id, count(*), min(position), "  # noqa: S608 -- a constant
+        f"count(*) FILTER (WHERE due_at <= now.ms OR due_at > now.ms + %s), now.ms "
+        f"FROM deliveries, (SELECT {NOW_MS} AS ms) AS now "
+        "WHERE subscription_id = ANY(%s) AND state <> 'dead' GROUP BY subscription_id, now.ms",
+        [LONGEST_MS, sorted(job.looks)],
+    )
+    found = dict.fromkeys(job.looks, Rows())
+    due: list[tuple[int, int]] = []
+    for id, outstanding, lowest, is_due, now in sql.fetchall():
+        result.now = now
+        found[id] = Rows((), outstanding, lowest)
+        if is_due:
+            due.append((id, now))
+    for id, now in due:
+        found[id] = ledger.rows(sql, id, now, job.looks[id], longest_ms=LONGEST_MS)
+    result.rows = found
+
+
+def _write_seen(sql: CursorWrapper, seen: Seen) -> None:
+    sql.execute(
+    "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
+    "failed_at = %s, last_status = %s, last_failure = %s, "
+    "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
+    "WHERE id = %s AND revision = %s",
+    [
+        *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
+        *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
+        *(seen.endpoint, seen.revision),
+    ],
+)
+

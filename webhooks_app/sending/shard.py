@@ -1,0 +1,288 @@
+"""The endpoints of one shard, while one term lasts: one event loop."""
+
+import asyncio
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+import uvloop
+from django.conf import settings
+
+from leases_app import deployment
+from leases_app.leasing import Condition, Term
+from relaycore.errors import one_line
+from relaycore.sending.addresses import Allowed
+from relaycore.sending.answers import Answer
+from relaycore.sending.items import Item, Progress
+from webhooks_app import registration
+from webhooks_app.http.client import Client
+from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.course import Course
+from webhooks_app.sending.encoding import Encoding
+from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
+from webhooks_app.sending.lane import Lane
+from webhooks_app.sending.logbook import Logbook
+from webhooks_app.sending.recording import Job, Result, record
+from webhooks_app.sending.worker import Worker
+
+log = logging.getLogger(__name__)
+
+RECORD_SECONDS: Final = 0.1
+LOOK_SECONDS: Final = 1.0
+LEARN_SECONDS: Final = 0.75
+_STOPPING_LOOK_SECONDS: Final = 0.1
+_PARTING_SECONDS: Final = 3.0
+"""What is under way when the sender stops may end; then it is closed, and is sent once more by the next."""
+
+_MOST_DUE: Final = 256
+"""Rows of one subscription that are taken at one look."""
+
+
+class Shard:
+    """The endpoints of one shard. `run` is called once, in a thread that has no event loop."""
+
+    def __init__(self, term: Term) -> None:
+        self._term = term
+        self._trouble = ""
+        self._out = 0
+
+    def condition(self) -> Condition:
+        """How this sender is. Asked by another thread: it does not wait."""
+        return Condition(waiting=self._out, trouble=self._trouble)
+
+    def run(self, stopping: Callable[[], bool], confirmed_until: Callable[[], float]) -> None:
+        """Until `stopping()`. `confirmed_until`: monotonic seconds after which nothing may begin."""
+        loop = uvloop.new_event_loop()
+        try:
+            loop.run_until_complete(self._run(stopping, confirmed_until))
+        finally:
+            # Not by `asyncio.Runner`, which would wait for threads that a server keeps.
+            loop.close()
+
+    async def _run(self, stopping: Callable[[], bool], confirmed_until: Callable[[], float]) -> None:
+        working = Working(self._term, lambda: time.monotonic() < confirmed_until())
+        try:
+            while not (stopping() or working.is_lost):
+                self._trouble, self._out = working.trouble, working.out
+                await asyncio.sleep(_STOPPING_LOOK_SECONDS)
+            await working.stop()
+        finally:
+            working.close()
+
+
+class Working:
+    """What one sender does, in its event loop, until it is stopped."""
+
+    def __init__(self, term: Term, may_send: Callable[[], bool]) -> None:
+        self._term = term
+        self._worker = Worker("record deliveries")
+        self._client = Client(Allowed(settings.RELAY_WEBHOOK_ALLOWED_NETWORKS), may_send=may_send)
+        self._encoding = Encoding(settings.RELAY_PUBLIC_URL)
+        self._clock = Clock()
+        self._logbook = Logbook()
+        self._known = Known()
+        self._lanes: dict[int, Lane] = {}
+        self._courses: dict[int, Course] = {}
+        self._dirty: dict[Course, None] = {}
+        self._looked_at = float("-inf")
+        self._troubles: dict[str, str] = {}
+        self.is_lost = False
+        self._tasks = [
+            asyncio.create_task(self._repeat(self._learn, LEARN_SECONDS)),
+            asyncio.create_task(self._repeat(self._record, RECORD_SECONDS)),
+        ]
+
+    @property
+    def out(self) -> int:
+        """So many attempts are under way."""
+        return sum(lane.out for lane in self._lanes.values())
+
+    @property
+    def trouble(self) -> str:
+        """What it cannot do, in a sentence; empty: nothing."""
+        found = [one for one in self._troubles.values() if one]
+        found += [lane.endpoint.trouble for lane in self._lanes.values() if lane.endpoint.trouble]
+        found += [course.trouble for course in self._courses.values() if course.trouble]
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        return found[0] + more if found else ""
+
+    async def _repeat(self, work: Callable[[], "asyncio.Future[None] | object"], seconds: float) -> None:
+        """Whatever goes wrong in one turn is shown, and the next one comes."""
+        while True:
+            began = time.monotonic()
+            try:
+                await work()  # type: ignore[misc]
+                self._troubles.pop(work.__name__, None)
+            except Exception as exc:
+                self._troubles[work.__name__] = f"{type(exc).__name__}: {one_line(exc)}"
+                log.warning("sending: %s: %s", type(exc).__name__, one_line(exc))
+            await asyncio.sleep(max(seconds / 10, seconds - (time.monotonic() - began)))
+
+    # --- what is set ---------------------------------------------------------------------
+
+    async def _learn(self) -> None:
+        shard = self._term.partition
+        known = await self._worker.do(functools.partial(_learn, shard, self._known))
+        if known is self._known:
+            return
+        before, self._known = self._known, known
+        for id, endpoint in known.endpoints.items():
+            self._set_endpoint(id, endpoint)
+        for id in self._courses.keys() - known.hooks.keys():
+            self._remove(id)
+        for id, hook in known.hooks.items():
+            if before.hooks.get(id) is not hook:
+                self._set_hook(id, hook)
+        for id in self._lanes.keys() - known.endpoints.keys():
+            self._lanes.pop(id).close()
+
+    def _set_endpoint(self, id: int, endpoint: KnownEndpoint) -> None:
+        lane = self._lanes.get(id)
+        if lane is None:
+            self._lanes[id] = Lane(endpoint, self._client, self._encoding, self._clock, self)
+        elif lane.endpoint is not endpoint:
+            lane.set(endpoint)
+
+    def _set_hook(self, id: int, hook: Hook) -> None:
+        course = self._courses.get(id)
+        if course is not None and course.hook.endpoint == hook.endpoint:
+            course.set(hook)
+        else:
+            if course is not None:
+                self._remove(id)
+            course = self._courses[id] = Course(hook, self._clock, lambda: self._come(id))
+            self._lanes[hook.endpoint].add(course)
+        self._dirty[course] = None
+
+    def _remove(self, id: int) -> None:
+        course = self._courses.pop(id)
+        if (lane := self._lanes.get(course.hook.endpoint)) is not None:
+            lane.remove(course)
+        course.close()
+        self._dirty.pop(course, None)
+
+    def _come(self, id: int) -> None:
+        course = self._courses.get(id)
+        if course is not None:
+            self._dirty[course] = None
+            self._lanes[course.hook.endpoint].come(course)
+
+    # --- what has happened ---------------------------------------------------------------
+
+    def attempted(self, lane: Lane, course: Course, item: Item, id: str, answer: Answer) -> None:
+        """An attempt has ended."""
+        self._dirty[course] = None
+        self._logbook.note(lane.endpoint, course.hook, item, id, answer)
+
+    def gone(self, lane: Lane, reason: str) -> None:
+        """Nothing is to be sent to this endpoint any more."""
+        endpoint = lane.endpoint
+        log.warning("endpoint %s is disabled: %s", endpoint.name, reason)
+        lane.stop()
+        work = functools.partial(registration.disable_by_sender, endpoint.id, endpoint.revision, reason)
+        task = asyncio.create_task(self._worker.do(work))
+        self._tasks.append(task)  # type: ignore[arg-type]
+        task.add_done_callback(lambda done: self._disabled(lane, done))
+
+    def _disabled(self, lane: Lane, done: "asyncio.Task[bool]") -> None:
+        self._tasks.remove(done)  # type: ignore[arg-type]
+        if done.cancelled() or done.exception() is None:
+            return
+        log.warning("endpoint %s is not disabled yet: %s", lane.endpoint.name, done.exception())
+        lane.resume()
+
+    # --- what is written -----------------------------------------------------------------
+
+    async def _record(self) -> None:
+        self._logbook.write()
+        steps: dict[Course, Progress] = {}
+        loads: list[Course] = []
+        dirty, self._dirty = self._dirty, {}
+        for course in dirty:
+            if course.needs_load:
+                loads.append(course)
+            elif course.window is not None and (progress := course.window.progress()) is not None:
+                steps[course] = progress
+        looks = self._looks()
+        seen = [lane.seen() for lane in self._lanes.values() if lane.is_changed]
+        if not (steps or loads or looks or seen):
+            return
+        job = Job(
+            [course.id for course in loads],
+            {course.id: progress for course, progress in steps.items()},
+            {course.id: _MOST_DUE for course in looks},
+            seen,
+        )
+        try:
+            result = await self._worker.do(functools.partial(record, self._term, job))
+        except BaseException:
+            self._take(Result(trouble="nothing is known of what was recorded"), steps, loads)
+            raise
+        self._take(result, steps, loads)
+        self._troubles["record"] = result.trouble
+
+    def _looks(self) -> list[Course]:
+        now = time.monotonic()
+        if now - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = now
+            for course in self._courses.values():
+                course.expire()
+            return [course for course in self._courses.values() if not course.needs_load]
+        return [course for course in self._dirty if course.window is not None and course.window.wants_look]
+
+    def _take(self, result: Result, steps: dict[Course, Progress], loads: list[Course]) -> None:
+        """What came of it. First what was written, then how the rows stood after that."""
+        self.is_lost = self.is_lost or result.is_lost
+        if result.now:
+            self._clock.hear(result.now)
+        for course, progress in steps.items():
+            if course.id in result.recorded and course.window is not None:
+                course.window.recorded(progress)
+            else:
+                course.missed(progress)
+            self._dirty[course] = None
+        for course in loads:
+            standing = result.standing.get(course.id)
+            if standing is not None:
+                course.load(standing)
+            self._dirty[course] = None
+        for id, rows in result.rows.items():
+            course = self._courses.get(id)
+            if course is not None and course.window is not None:
+                course.window.look(rows)
+                course.read_on()
+                self._lanes[course.hook.endpoint].come(course)
+
+    # --- the end -------------------------------------------------------------------------
+
+    async def stop(self) -> None:
+        """Begin nothing any more; what is under way may end, and is recorded."""
+        for lane in self._lanes.values():
+            lane.stop()
+        until = time.monotonic() + _PARTING_SECONDS
+        while self.out and time.monotonic() < until and not self.is_lost:
+            await asyncio.sleep(0.02)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if not self.is_lost:
+            self._dirty |= dict.fromkeys(self._courses.values())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._record(), 1.0)
+
+    def close(self) -> None:
+        """Let everything go."""
+        for course in self._courses.values():
+            course.close()
+        self._client.close()
+        self._logbook.close()
+        self._worker.close()
+
+
+def _learn(shard: int, known: Known) -> Known:
+    if known.mark is None:
+        deployment.require()
+    return learn(shard, known)
