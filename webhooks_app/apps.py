@@ -1,0 +1,12 @@
+"""Django's view of this package."""
+
+from django.apps import AppConfig
+
+
+class WebhooksConfig(AppConfig):
+    """Endpoints, and what sends to them."""
+
+    name = "webhooks_app"
+    label = "webhooks_app"
+    verbose_name = "Webhooks"
+    default_auto_field = "django.db.models.BigAutoField"
