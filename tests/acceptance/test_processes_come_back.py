@@ -52,7 +52,7 @@ def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, w
     relays_again(stack, channel, "after", wait_until)
 
 
-@pytest.mark.parametrize("role", ["listener", "writer"])
+@pytest.mark.parametrize("role", ["listener", "writer", "sender"])
 def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     stack: Stack, role: str, wait_until: Wait
 ) -> None:
@@ -66,13 +66,14 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     relays_again(stack, f"loop-{role}", "after", wait_until)
 
 
-def test_a_writer_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait) -> None:
-    epoch, pid, held = stack.lease("writer")
+@pytest.mark.parametrize("role", ["writer", "sender"])
+def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait, role: str) -> None:
+    epoch, pid, held = stack.lease(role)
     assert held
     os.kill(pid, signal.SIGTERM)
     # Released, not lapsed: a lapsed lease keeps the name of its holder.
-    wait_until(lambda: stack.lease("writer") == (epoch, pid, False), seconds=10, what="released")
-    wait_until(lambda: stack.lease("writer")[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
+    wait_until(lambda: stack.lease(role) == (epoch, pid, False), seconds=10, what="released")
+    wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
 
 
 def test_a_leader_that_is_terminated_hands_over(stack: Stack, wait_until: Wait) -> None:
