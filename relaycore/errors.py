@@ -25,6 +25,8 @@
     ├── ChannelHasSubscriptions  a channel is not removed while somebody reads it
     ├── CursorMoved        what moves a cursor is from before a seek, goes back, or past what was fetched
     ├── ChannelChanged     somebody has changed it since it was looked at
+    ├── NoEncryptionKey    there is nothing to encrypt a secret with
+    ├── CannotDecrypt      the key is lacking that a secret was encrypted with
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
@@ -148,6 +150,14 @@ class CursorMoved(RelayError):
 
 class ChannelChanged(RelayError):
     """A channel that is not what it was when whoever wants to change it looked at it."""
+
+
+class NoEncryptionKey(RelayError):
+    """A secret is to be kept or read, and `RELAY_ENCRYPTION_KEYS` is not set."""
+
+
+class CannotDecrypt(RelayError):
+    """A secret was encrypted by a key that is not among `RELAY_ENCRYPTION_KEYS`, or is damaged."""
 
 
 class BadEntry(RelayError, ValueError):

@@ -82,6 +82,17 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     "RELAY_LEASE_HEARTBEAT_SECONDS": (*NUMBERS, "0"),
     "RELAY_PROPOSE_INTERVAL_SECONDS": (*NUMBERS, "0"),
     "RELAY_SECRET_KEY": (),
+    "RELAY_ENCRYPTION_KEYS": (
+        "s3cret",
+        "CHANGE-ME",
+        f"{'s3c' * 14}x=,",
+        f"{'a' * 43}= {'b' * 43}=",
+        "a" * 44,
+    ),
+    "RELAY_PUBLIC_URL": (
+        *("relay.example.org", "https://relay.example.org/app", "ftp://relay", "https://u:s3cret@relay"),
+        *("https://", "https://relay.example.org?x=1", "https://two words"),
+    ),
     "RELAY_ALLOWED_HOSTS": (",", "https://relay.example.org", "relay.example.org:8000", "a b", "a/b"),
     "RELAY_LIVE_ORIGINS": (
         ",",
