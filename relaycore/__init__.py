@@ -70,6 +70,14 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
+What is decided when messages are pushed to webhooks:
+
+=====================  ============================================================
+`sending.answers`      what came of one attempt
+`sending.addresses`    which addresses may be connected to
+`sending.urls`         where an endpoint is, read strictly
+=====================  ============================================================
+
 What a live client is owed:
 
 =====================  ============================================================

@@ -15,6 +15,7 @@
     ├── NotTaken           no messages are taken now; try again
     ├── NotGiven           no messages are handed out now: there is no room for the answer; try again
     ├── TooManyWatch       no more clients may watch here now; try again
+    ├── BadUrl             where webhooks are to go is no URL that can be used; the text says what to do
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
@@ -80,6 +81,10 @@ class BadMessage(RelayError, ValueError):
 
 class BadEventId(RelayError, ValueError):
     """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
+class BadUrl(RelayError, ValueError):
+    """Where webhooks are to go is no URL that can be used, or one that may be read in two ways."""
 
 
 class MessageTooLarge(BadMessage):
