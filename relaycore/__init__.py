@@ -70,6 +70,16 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
+What is decided when messages are pushed to webhooks:
+
+=====================  ============================================================
+`sending.answers`      what came of one attempt
+`sending.addresses`    which addresses may be connected to
+`sending.urls`         where an endpoint is, read strictly
+`sending.headers`      what stands in a request before its body, and what its owner may choose of it
+`sending.retry_after`  when an endpoint wants to be asked again
+=====================  ============================================================
+
 What a live client is owed:
 
 =====================  ============================================================

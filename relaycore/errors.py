@@ -15,6 +15,8 @@
     ├── NotTaken           no messages are taken now; try again
     ├── NotGiven           no messages are handed out now: there is no room for the answer; try again
     ├── TooManyWatch       no more clients may watch here now; try again
+    ├── BadUrl             where webhooks are to go is no URL that can be used; the text says what to do
+    ├── BadHeaders         what webhooks are to carry are no headers that can be set; the text says why
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
@@ -82,6 +84,14 @@ class BadMessage(RelayError, ValueError):
 
 class BadEventId(RelayError, ValueError):
     """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
+class BadUrl(RelayError, ValueError):
+    """Where webhooks are to go is no URL that can be used, or one that may be read in two ways."""
+
+
+class BadHeaders(RelayError, ValueError):
+    """Headers that cannot be sent with a webhook, or not be chosen by who owns the endpoint."""
 
 
 class MessageTooLarge(BadMessage):

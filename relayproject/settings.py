@@ -69,6 +69,7 @@ RELAY_PUBLIC_URL = env.fitting(
     r"https?://([\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?",
     "where people reach the site, such as https://relay.example.org, without a path",
 ).rstrip("/")
+RELAY_WEBHOOK_ALLOWED_NETWORKS = env.networks("RELAY_WEBHOOK_ALLOWED_NETWORKS")
 RELAY_METRICS_TOKEN = env.fitting(
     "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
 )

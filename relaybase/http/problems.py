@@ -37,6 +37,8 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadFilter: (400, "bad-filter"),
     errors.BadEntry: (400, "bad-entry"),
     errors.BadEventId: (400, "bad-event-id"),
+    errors.BadUrl: (400, "bad-url"),
+    errors.BadHeaders: (400, "bad-headers"),
     errors.BadSubscription: (400, "bad-subscription"),
     errors.ChannelUnknown: (404, "channel-unknown"),
     errors.SubscriptionUnknown: (404, "subscription-unknown"),

@@ -102,6 +102,9 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "RELAY_CSRF_TRUSTED_ORIGINS": (",", "relay.example.org", "https://relay.example.org/admin", "ftp://a"),
     "RELAY_TRUSTED_PROXIES": (",", "proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "::/129"),
+    "RELAY_WEBHOOK_ALLOWED_NETWORKS": (
+        *(",", "inside", "*", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "fe80::/10%eth0"),
+    ),
     "RELAY_WEB_HOST": ("http://localhost", "two words", "a/b"),
     "RELAY_WEB_PORT": ("http", "65536", "-1", "80.0"),
     "RELAY_WEB_MONGO_TIMEOUT_SECONDS": (*NUMBERS, "0"),
@@ -228,6 +231,7 @@ def test_what_has_no_default_must_be_set(
         ("RELAY_ALLOWED_HOSTS", "*"),
         ("RELAY_ALLOWED_HOSTS", ".example.org, relay, [::1]"),
         ("RELAY_CSRF_TRUSTED_ORIGINS", "https://*.example.org,http://localhost:8080"),
+        ("RELAY_WEBHOOK_ALLOWED_NETWORKS", "10.1.0.0/16, fd00:1::/32,192.168.7.7"),
         ("RELAY_LOG_LEVEL", "warning"),
         ("SENTRY_DSN", "https://key@o1.ingest.sentry.io/4"),
     ],
