@@ -75,6 +75,13 @@ What is decided when messages are pushed to endpoints:
 
 =====================  ============================================================
 `sending.answers`      what came of one attempt
+`sending.signing`      headers by which a receiver knows that it was Relay
+`sending.formats.choosing`  a message in the format that is asked for, and many in one request
+`sending.formats.format`    the formats by name, and what one makes of a message
+`sending.formats.headers`   what a publisher said, where it may stand in headers
+`sending.formats.raw`       the payload, byte for byte, and headers
+`sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
+`sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
 =====================  ============================================================
 
 What a live client is owed:
