@@ -71,6 +71,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
+<<<<<<< HEAD
 What is decided when messages are pushed to webhooks:
 
 =====================  =====================================================`sending.answers`      what came of one attempt
@@ -86,6 +87,23 @@ What is decided when messages are pushed to webhooks:
 `sending.formats.raw`       the payload, byte for byte, and headers
 `sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
 `sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
+=======
+What is decided when messages are sent to endpoints:
+
+=====================  ============================================================
+`sending.window`       one subscription in one sender's term: what is tried next, how far it has come
+`sending.items`        what goes between that and whoever drives it
+`sending.again`        rows that are due, and what has become of those in hand
+`sending.noting`       when what retention has deleted may be put on record
+`sending.writing`      what is written of a window in one step
+`sending.answers`      what came of one attempt
+`sending.verdict`      what that means
+`sending.schedule`     when a message that failed is tried again
+`sending.breaker`      whether an endpoint is left alone for a while
+`sending.failing`      for how long it has done nothing but fail
+`sending.confirming`   until when a sender may be sure of its lease
+`sending.shards`       which sender has an endpoint
+>>>>>>> w1
 =====================  ============================================================
 
 What a live client is owed:

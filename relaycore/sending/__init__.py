@@ -26,7 +26,11 @@ A message on its way
     ==========  =======================================  ====================================================
 
     A row says when it is due. That an attempt is under way stands nowhere: a sender that dies leaves rows
-    that are due, and a cursor below all it had not recorded.
+    that are due, and a cursor below all it had not recorded. Rows are those of whoever pulls
+    (`relaycore.delivering.leasing`): dead letters are redriven and dropped, and messages skipped, as there.
+
+    There are two orders, none and by channel. Webhooks refuse an order by a field: what waits behind a key
+    would be one more thing that a window has to know.
 
 Rules without which something is lost, harmed or done without end
     1.  The cursor passes only what is done, or what gets its row in the same step. So it stands below the
@@ -39,16 +43,22 @@ Rules without which something is lost, harmed or done without end
     4.  Nothing is sent but before the instant up to which the lease is confirmed, by a clock that only goes
         on, looked at before each attempt. What is under way then may still arrive: a repetition.
     5.  What is out, done or failed and is not recorded is `MOST_UNRECORDED` messages at most (or one batch).
-        At the bound nothing more is sent, also while PostgreSQL is away.
+        At the bound nothing more is sent, also while PostgreSQL is away. What is out at the bound gets its
+        row, with no attempt, in the next step: else one endpoint that hangs holds up all that is above.
     6.  What a window knows to be done it need not send once more in the same generation, also when it has
-        to be read anew: another revision, a pause. What is not done is chosen by the new revision.
+        to be read anew: another revision, a pause, an answer of PostgreSQL that was lost. What has failed
+        keeps its attempt. All else is chosen by the new revision.
     7.  A row is changed only as it was taken: under its attempt number. What was skipped, dropped or
         redriven meanwhile is not undone by an answer.
-    8.  Order `channel`: one at a time, rows first. While a row waits nothing new is tried.
+    8.  Order `channel`: one at a time, the lowest row first. While a row waits nothing new is tried. Which
+        rows there are is asked before anything is tried, and after each that was changed.
     9.  An attempt that is withheld (breaker, rate, pause, disabled, unconfirmed) is none: it counts for no
         schedule. Neither does a kept connection that the server had closed before it answered a byte; that
         is tried once more, on a new connection, under the same attempt.
-    10. What retention has deleted above the cursor is on record in the step that passes it, as for whoever
-        pulls. What is older than the subscription wants is on record too, and never tried.
+    10. What retention has deleted above the cursor is on record in the step that comes to where it was found
+        missing, and no sooner (`noting`). A row whose message is gone goes, on record. So does what is older
+        than the subscription wants; it is not tried.
     11. The breaker and the failing time of an endpoint are of its shard's holder alone, and survive it.
+    12. Rows on their way are bounded (`Settings.most_outstanding`): nothing new is tried that could need one
+        more.
 """
