@@ -1,0 +1,1 @@
+"""PUSHES: endpoints, and what sends to them."""
