@@ -67,6 +67,14 @@ RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000,
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
+RELAY_ENCRYPTION_KEYS = [key.strip() for key in SERVERS.encryption_keys.split(",") if key.strip()]
+RELAY_PUBLIC_URL = env.fitting(
+    "RELAY_PUBLIC_URL",
+    "",
+    r"https?://([\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?",
+    "where people reach the site, such as https://relay.example.org, without a path",
+).rstrip("/")
+RELAY_WEBHOOK_ALLOWED_NETWORKS = env.networks("RELAY_WEBHOOK_ALLOWED_NETWORKS")
 RELAY_METRICS_TOKEN = env.fitting(
     "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
 )

@@ -31,6 +31,7 @@ class Subscription(models.Model):
         """Who moves the cursor."""
 
         PULL = "pull", "pull"
+        WEBHOOK = "webhook", "webhook"
 
     class Mode(models.TextChoices):
         """How messages are taken."""

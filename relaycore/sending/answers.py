@@ -1,35 +1,51 @@
 """What came of one attempt, as the client that sends says it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+HEARD: Final = ("retry-after", "webhook-allowed-origin", "webhook-allowed-rate", "webhook-delivery")
+"""Headers of an answer that mean something here. No others are kept: they may be secrets of somebody's."""
+
+MOST_KEPT: Final = 1024
+"""Bytes of a body, and characters of each such header, that are kept."""
+
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Failure(StrEnum):
-    """Why there is no whole answer. The values stand in the record of attempts, in the API and in metrics."""
+    """Why there is no answer. The values stand in the record of attempts, in the API and in metrics."""
 
     ADDRESS = "address"  # It is none that may be connected to, or the name leads only to such.
-    NAME = "name"  # The name cannot be resolved.
+    NAME = "name"  # The name cannot be resolved, or not in time.
     REFUSED = "refused"
+    UNREACHABLE = "unreachable"  # No way leads there.
     CONNECT_TIMEOUT = "connect-timeout"
-    TLS = "tls"
-    RESET = "reset"  # The connection ended before the answer did.
+    CERTIFICATE = "certificate"  # Not to be trusted: expired, of another name, of an unknown authority.
+    TLS = "tls"  # Anything else that keeps TLS from beginning, such as a client certificate that is missing.
+    RESET = "reset"  # The connection ended before the head of the answer did.
     TIMEOUT = "timeout"
     PROTOCOL = "protocol"  # What came is no HTTP.
-    TOO_LARGE = "too-large"  # Of its head, or of what a bound is set to.
+    TOO_LARGE = "too-large"  # The head of the answer.
+    REQUEST = "request"  # What was to be sent cannot be written as HTTP. Sending it again changes nothing.
+    OURS = "ours"  # Nothing of the endpoint's: whoever sends stops, may send no more, or has no sockets.
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What came of one attempt.
 
-    status:      of the final response (1xx are passed over); None: there was none, and `failure` says why
-    failure:     None: a whole answer came, or its status decided and the rest of its body was not waited for
+    status:      of the final response (1xx are passed over, but for 101); None: there was none, and `failure`
+                 says why
+    failure:     None: the head of an answer came. Its status decides, whatever became of the rest
     detail:      one short sentence for people; never a body, a header's value or a secret
     retry_after: seconds, as its `Retry-After` says, a date reckoned by our clock; None: it says none
     body:        the first KiB of it, as it came
     seconds:     from the first byte that was written, or the attempt to connect, to here
-    is_unsent:   nothing of the answer had come on a connection that was kept: a request that may be sent
-                 once more without being counted
+    is_unsent:   nothing of the request was written, and not through the endpoint: it was no attempt
+    headers:     those of `HEARD` that came, names in small letters, each at most 1 KiB
     """
 
     status: int | None
@@ -39,3 +55,4 @@ class Answer:
     body: bytes = b""
     seconds: float = 0.0
     is_unsent: bool = False
+    headers: Mapping[str, str] = field(default=_NONE)

@@ -140,7 +140,7 @@ new_subscription = _extend(
         name={"type": "string", "pattern": f"^{NAME_PATTERN}$"},
         channel=_CHANNEL,
         channels={"type": "array", "items": _CHANNEL, "minItems": 1, "maxItems": MOST_CHANNELS},
-        kind={"type": "string", "enum": Subscription.Kind.values},
+        kind={"type": "string", "enum": [Subscription.Kind.PULL.value]},
         mode={"type": "string", "enum": Subscription.Mode.values},
         start=_START,
         **_SETTINGS,

@@ -137,7 +137,7 @@ class New(_Given):
         max_length=MOST_CHANNELS,
         required=False,
     )
-    kind = serializers.ChoiceField(Subscription.Kind.choices, default=Subscription.Kind.PULL)
+    kind = serializers.ChoiceField([Subscription.Kind.PULL], default=Subscription.Kind.PULL)
     mode = serializers.ChoiceField(Subscription.Mode.choices, initial=Subscription.Mode.LEASE)
     start = Beginning(initial="earliest")
 

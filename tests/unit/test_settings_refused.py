@@ -83,6 +83,17 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     "RELAY_LEASE_HEARTBEAT_SECONDS": (*NUMBERS, "0"),
     "RELAY_PROPOSE_INTERVAL_SECONDS": (*NUMBERS, "0"),
     "RELAY_SECRET_KEY": (),
+    "RELAY_ENCRYPTION_KEYS": (
+        "s3cret",
+        "CHANGE-ME",
+        f"{'s3c' * 14}x=,",
+        f"{'a' * 43}= {'b' * 43}=",
+        "a" * 44,
+    ),
+    "RELAY_PUBLIC_URL": (
+        *("relay.example.org", "https://relay.example.org/app", "ftp://relay", "https://u:s3cret@relay"),
+        *("https://", "https://relay.example.org?x=1", "https://two words"),
+    ),
     "RELAY_ALLOWED_HOSTS": (",", "https://relay.example.org", "relay.example.org:8000", "a b", "a/b"),
     "RELAY_LIVE_ORIGINS": (
         ",",
@@ -92,6 +103,9 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "RELAY_CSRF_TRUSTED_ORIGINS": (",", "relay.example.org", "https://relay.example.org/admin", "ftp://a"),
     "RELAY_TRUSTED_PROXIES": (",", "proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "::/129"),
+    "RELAY_WEBHOOK_ALLOWED_NETWORKS": (
+        *(",", "inside", "*", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "fe80::/10%eth0"),
+    ),
     "RELAY_WEB_HOST": ("http://localhost", "two words", "a/b"),
     "RELAY_WEB_PORT": ("http", "65536", "-1", "80.0"),
     "RELAY_WEB_MONGO_TIMEOUT_SECONDS": (*NUMBERS, "0"),
@@ -218,6 +232,7 @@ def test_what_has_no_default_must_be_set(
         ("RELAY_ALLOWED_HOSTS", "*"),
         ("RELAY_ALLOWED_HOSTS", ".example.org, relay, [::1]"),
         ("RELAY_CSRF_TRUSTED_ORIGINS", "https://*.example.org,http://localhost:8080"),
+        ("RELAY_WEBHOOK_ALLOWED_NETWORKS", "10.1.0.0/16, fd00:1::/32,192.168.7.7"),
         ("RELAY_LOG_LEVEL", "warning"),
         ("SENTRY_DSN", "https://key@o1.ingest.sentry.io/4"),
     ],
