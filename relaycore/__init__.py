@@ -75,12 +75,12 @@ What is decided when messages are handed out to subscriptions:
 <<<<<<< HEAD
 What is decided when messages are pushed to webhooks:
 
-=====================  =====================================================`sending.answers`      what came of one attempt
+=====================  ============================================================
+`sending.answers`      what came of one attempt
 `sending.addresses`    which addresses may be connected to
 `sending.urls`         where an endpoint is, read strictly
 `sending.headers`      what stands in a request before its body, and what its owner may choose of it
 `sending.retry_after`  when an endpoint wants to be asked again
-=======
 `sending.signing`      headers by which a receiver knows that it was Relay
 `sending.formats.choosing`  a message in the format that is asked for, and many in one request
 `sending.formats.format`    the formats by name, and what one makes of a message

@@ -3,7 +3,8 @@
 =============  =================================================================
 `models`       endpoints, their secrets, what asks for confirmation, and the webhooks that hang on them
 `keeping`      secrets and the owners' headers, encrypted
-`management/`  the command
+`sending/`     senders: what a term of one shard is
+`management/`  the commands
 =============  =================================================================
 
 What is decided is in `relaycore.sending`.
