@@ -71,28 +71,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
-<<<<<<< HEAD
-<<<<<<< HEAD
 What is decided when messages are pushed to webhooks:
-
-=====================  ============================================================
-`sending.answers`      what came of one attempt
-`sending.addresses`    which addresses may be connected to
-`sending.urls`         where an endpoint is, read strictly
-`sending.headers`      what stands in a request before its body, and what its owner may choose of it
-`sending.retry_after`  when an endpoint wants to be asked again
-`sending.signing`      headers by which a receiver knows that it was Relay
-`sending.formats.choosing`  a message in the format that is asked for, and many in one request
-`sending.formats.format`    the formats by name, and what one makes of a message
-`sending.formats.headers`   what a publisher said, where it may stand in headers
-`sending.formats.raw`       the payload, byte for byte, and headers
-`sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
-`sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
-=======
-What is decided when messages are sent to endpoints:
-=======
-What is decided when messages are pushed to webhooks:
->>>>>>> w3
 
 =====================  ============================================================
 `sending.window`       one subscription in one sender's term: what is tried next, how far it has come
@@ -101,15 +80,13 @@ What is decided when messages are pushed to webhooks:
 `sending.noting`       when what retention has deleted may be put on record
 `sending.writing`      what is written of a window in one step
 `sending.answers`      what came of one attempt
-<<<<<<< HEAD
 `sending.verdict`      what that means
 `sending.schedule`     when a message that failed is tried again
 `sending.breaker`      whether an endpoint is left alone for a while
+`sending.pace`         how many attempts begin in a second
 `sending.failing`      for how long it has done nothing but fail
 `sending.confirming`   until when a sender may be sure of its lease
 `sending.shards`       which sender has an endpoint
->>>>>>> w1
-=======
 `sending.addresses`    which addresses may be connected to
 `sending.urls`         where an endpoint is, read strictly
 `sending.headers`      what stands in a request before its body, and what its owner may choose of it
@@ -121,7 +98,6 @@ What is decided when messages are pushed to webhooks:
 `sending.formats.raw`       the payload, byte for byte, and headers
 `sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
 `sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
->>>>>>> w3
 =====================  ============================================================
 
 What a live client is owed:

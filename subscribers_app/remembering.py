@@ -76,8 +76,16 @@ class RememberedSubscriptions(Remembering[str, KnownSubscription]):
         return SubscriptionsMark.objects.values_list("mark", flat=True).first()
 
     def _read(self, keys: Sequence[str]) -> dict[str, KnownSubscription]:
-        rows = Subscription.objects.filter(name__in=keys).values(*_COLUMNS)
-        return {row["name"]: _known(row) for row in rows}
+        return {known.name: known for known in read(name__in=keys)}
+
+
+def read(**which: Any) -> list[KnownSubscription]:
+    """Subscriptions as they are set now, by conditions as a query set takes them.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    return [_known(row) for row in Subscription.objects.filter(**which).values(*_COLUMNS)]
 
 
 def _known(row: dict[str, Any]) -> KnownSubscription:

@@ -7,7 +7,10 @@ _SLACK_SECONDS: Final = 0.01
 
 
 class Pace:
-    """Of one endpoint. `per_second`: None: as many as it takes. Times: seconds, of a clock that only goes on."""
+    """Of one endpoint. Times are seconds of a clock that only goes on.
+
+    per_second: None: as many as it takes
+    """
 
     def __init__(self, per_second: float | None) -> None:
         self._gap = 0.0 if per_second is None else 1 / per_second

@@ -113,6 +113,11 @@ class Window:
         """So many messages more may be added."""
         return max(0, self._most - len(self._items) - len(self._again))
 
+    @property
+    def queued(self) -> int:
+        """So many new messages are here that were not tried yet."""
+        return len(self._queue)
+
     def add(self, ahead: Ahead, documents: Sequence[Any], expired: Expired) -> bool:
         """What comes next in the channel. False: it is from elsewhere, and nothing was taken.
 

@@ -4,9 +4,9 @@ Who does what, in one sender
     ::
 
         `sender`     claims the lease of a shard, has it renewed, and runs
-        `shard`      one event loop: what is set (`known`), the lanes, the courses; ten times a second a record
+        `shard`      one event loop: what is set (`known`), lanes, courses; a record ten times a second
           `lane`     one endpoint: what may be out to it (concurrency, rate, breaker), whose turn is next
-          `course`   one subscription: `subscribers_app.pulling.ahead` reads, `relaycore.sending.window` decides
+          `course`   one subscription: `pulling.ahead` reads, `relaycore.sending.window` decides
           `encoding` each message once per format
         `recording`  a thread with one connection to PostgreSQL: one transaction for all that has happened in
                      the last 100 ms, then a look at which rows are due

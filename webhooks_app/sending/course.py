@@ -41,6 +41,7 @@ class Course:
         self._reading: asyncio.Task[None] | None = None
         self._is_resting = True
         self._is_closed = False
+        self._again: asyncio.TimerHandle | None = None
 
     @property
     def id(self) -> int:
@@ -113,7 +114,7 @@ class Course:
 
     def read_on(self) -> None:
         """Read, unless somebody does, or there is enough."""
-        if self._reading is None and self._wants_more:
+        if self._reading is None and self._again is None and self._wants_more:
             self._reading = asyncio.create_task(self._read())
             self._reading.add_done_callback(self._has_read)
 
@@ -136,7 +137,11 @@ class Course:
         except Exception as exc:  # Whatever it is: it is looked again, and shown.
             self.trouble = f"Subscription {self.hook.subscription.name}: {one_line(exc)}"
             self._source.close()
-            asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self.read_on)
+            self._again = asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._read_again)
+
+    def _read_again(self) -> None:
+        self._again = None
+        self.read_on()
 
     async def _read_some(self) -> bool:
         """Whether there may be more."""
@@ -180,6 +185,8 @@ class Course:
     def close(self) -> None:
         """Nothing more is sent of it here."""
         self._is_closed = True
+        if self._again is not None:
+            self._again.cancel()
         if self._reading is not None:
             self._reading.cancel()
         with contextlib.suppress(Exception):

@@ -4,8 +4,7 @@ from collections import OrderedDict
 from typing import Any, Final
 
 from relaycore.sending.formats.choosing import single
-from relaycore.sending.formats.encoded import Encoded
-from relaycore.sending.formats.format import Format
+from relaycore.sending.formats.format import Encoded, Format
 
 _MOST: Final = 4096
 _MOST_BYTES: Final = 16 << 20

@@ -1,12 +1,15 @@
 """What the endpoints of a shard, and the webhooks that hang on them, are set to."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.conf import settings
 
+from relaybase.postgres.clock import ClockTimestamp
+from relaybase.postgres.encrypting import decrypt
 from relaycore.errors import RelayError, one_line
 from relaycore.sending import urls
 from relaycore.sending.breaker import Breaker
@@ -17,9 +20,9 @@ from relaycore.sending.shards import shard_of
 from relaycore.sending.signing import Secret, Signer
 from subscribers_app import remembering
 from subscribers_app.remembering import KnownSubscription
-from webhooks_app import keeping
+from webhooks_app import keeping, signing
 from webhooks_app.http.target import Target
-from webhooks_app.models import Endpoint, Webhook, WebhooksMark
+from webhooks_app.models import Endpoint, EndpointSecret, Webhook, WebhooksMark
 
 AGAIN_SECONDS: Final = 120.0
 """Everything is read again after so long, whatever the mark says: rotated secrets end by themselves."""
@@ -96,15 +99,20 @@ def _endpoints(shard: int, before: Known) -> dict[int, KnownEndpoint]:
     changed = [pk for pk in mine if pk not in kept]
     if not changed:
         return kept
-    signing = keeping.signing(changed)
-    return kept | {row.pk: _endpoint(row, signing.get(row.pk, ())) for row in _rows(changed)}
+    by_endpoint: dict[int, list[EndpointSecret]] = defaultdict(list)
+    for secret in EndpointSecret.objects.filter(endpoint__in=changed, ends_at=None):
+        by_endpoint[secret.endpoint_id].append(secret)
+    now = ClockTimestamp()
+    for secret in EndpointSecret.objects.filter(endpoint__in=changed, ends_at__gt=now):
+        by_endpoint[secret.endpoint_id].append(secret)
+    return kept | {row.pk: _endpoint(row, by_endpoint[row.pk]) for row in _rows(changed)}
 
 
 def _rows(ids: Iterable[int]) -> Iterable[Endpoint]:
     return Endpoint.objects.filter(pk__in=list(ids)).iterator()
 
 
-def _endpoint(row: Endpoint, secrets: Iterable[Secret]) -> KnownEndpoint:
+def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint:
     common: dict[str, Any] = {
         "id": row.pk,
         "name": row.name,
@@ -122,9 +130,13 @@ def _endpoint(row: Endpoint, secrets: Iterable[Secret]) -> KnownEndpoint:
             max_connections=row.max_concurrency,
             headers=keeping.headers_of(bytes(row.headers)),
         )
-        return KnownEndpoint(**common, target=target, signer=Signer(list(secrets)))
+        return KnownEndpoint(**common, target=target, signer=Signer([_secret(one) for one in secrets]))
     except (RelayError, ValueError) as exc:
         return KnownEndpoint(**common, trouble=f"Endpoint {row.name}: {one_line(exc)}")
+
+
+def _secret(row: EndpointSecret) -> Secret:
+    return signing.read(decrypt(row.value).decode())
 
 
 def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, Hook]:

@@ -5,10 +5,8 @@ import functools
 import random
 import time
 from collections import OrderedDict
-
 from typing import Final, Protocol
 
-from relaycore.errors import one_line
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
 from relaycore.sending.pace import Pace
@@ -88,6 +86,11 @@ class Lane:
         self._is_stopping = True
         if self._timer is not None:
             self._timer.cancel()
+
+    def resume(self) -> None:
+        """It was not stopped for good."""
+        self._is_stopping = False
+        self.go_on()
 
     def close(self) -> None:
         """It is gone, or is another one's."""
@@ -208,6 +211,4 @@ def why(answer: Answer) -> str:
     if answer.status is not None:
         return f"answered {answer.status}"
     reason = "" if answer.failure is None else answer.failure.value
-    return f"{reason}: {one_line(answer.detail)}" if answer.detail else reason
-
-
+    return f"{reason}: {answer.detail}" if answer.detail else reason

@@ -105,7 +105,6 @@ def record(term: Term, job: Job) -> Result:
     raise AssertionError("not reached")
 
 
-
 def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tuple[int, Cursor]]:
     found = ledger.begin(sql, {*job.loads, *job.steps}, is_skipping=True)
     _require_term(sql, term)
@@ -124,15 +123,16 @@ def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tup
         _write_seen(sql, seen)
     return cursors
 
+
 def _require_term(sql: CursorWrapper, term: Term) -> None:
     """As it begins; who claims it meanwhile finds the cursor moved, or moves it and is missed by us."""
     sql.execute(
-        "SELECT FROM leases WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s "
-        "AND holder = %s",
+        "SELECT FROM leases WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s",
         [term.role, term.partition, term.slot, term.epoch, term.holder],
     )
     if sql.fetchone() is None:
         raise LeaseLost(f"{term}: the term is over.")
+
 
 def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
     if not job.looks:
@@ -158,14 +158,13 @@ def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
 
 def _write_seen(sql: CursorWrapper, seen: Seen) -> None:
     sql.execute(
-    "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
-    "failed_at = %s, last_status = %s, last_failure = %s, "
-    "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
-    "WHERE id = %s AND revision = %s",
-    [
-        *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
-        *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
-        *(seen.endpoint, seen.revision),
-    ],
-)
-
+        "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
+        "failed_at = %s, last_status = %s, last_failure = %s, "
+        "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
+        "WHERE id = %s AND revision = %s",
+        [
+            *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
+            *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
+            *(seen.endpoint, seen.revision),
+        ],
+    )

@@ -38,7 +38,10 @@ def _insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
         "state = excluded.state, attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = 0, "
         "before = 0, key = '', why = excluded.why, died_at = excluded.died_at "
         "WHERE deliveries.state = 'dead'",
-        [(id, one.position, one.id, one.state.value, one.attempt, one.due_at, one.why, one.state.value) for one in new],
+        [
+            (id, one.position, one.id, one.state.value, one.attempt, one.due_at, one.why, one.state.value)
+            for one in new
+        ],
         template="(%s, %s, %s, %s, %s, %s, 0, %s, 0, '', CASE WHEN %s = 'dead' THEN clock_timestamp() END)",
         page_size=1000,
     )

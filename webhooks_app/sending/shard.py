@@ -13,14 +13,16 @@ from django.conf import settings
 
 from leases_app import deployment
 from leases_app.leasing import Condition, Term
+from relaybase.connections import close_async
 from relaycore.errors import one_line
 from relaycore.sending.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item, Progress
-from webhooks_app import registration
+from subscribers_app.pulling.ahead import follower
 from webhooks_app.http.client import Client
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
+from webhooks_app.sending.disabling import disable
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
 from webhooks_app.sending.lane import Lane
@@ -71,6 +73,8 @@ class Shard:
             await working.stop()
         finally:
             working.close()
+            follower().close()
+            await close_async()
 
 
 class Working:
@@ -182,7 +186,7 @@ class Working:
         endpoint = lane.endpoint
         log.warning("endpoint %s is disabled: %s", endpoint.name, reason)
         lane.stop()
-        work = functools.partial(registration.disable_by_sender, endpoint.id, endpoint.revision, reason)
+        work = functools.partial(disable, endpoint.id, endpoint.revision, reason)
         task = asyncio.create_task(self._worker.do(work))
         self._tasks.append(task)  # type: ignore[arg-type]
         task.add_done_callback(lambda done: self._disabled(lane, done))
@@ -250,11 +254,11 @@ class Working:
                 course.load(standing)
             self._dirty[course] = None
         for id, rows in result.rows.items():
-            course = self._courses.get(id)
-            if course is not None and course.window is not None:
-                course.window.look(rows)
-                course.read_on()
-                self._lanes[course.hook.endpoint].come(course)
+            looked = self._courses.get(id)
+            if looked is not None and looked.window is not None:
+                looked.window.look(rows)
+                looked.read_on()
+                self._lanes[looked.hook.endpoint].come(looked)
 
     # --- the end -------------------------------------------------------------------------
 
@@ -272,13 +276,13 @@ class Working:
             self._dirty |= dict.fromkeys(self._courses.values())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._record(), 1.0)
+        await self._logbook.close()
 
     def close(self) -> None:
         """Let everything go."""
         for course in self._courses.values():
             course.close()
         self._client.close()
-        self._logbook.close()
         self._worker.close()
 
 

@@ -22,7 +22,7 @@ Wait = Callable[..., None]
 def _quick(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RELAY_SENDER_SHARDS = 2
     settings.RELAY_LEASE_HEARTBEAT_SECONDS = 0.1
-    monkeypatch.setattr(working, "_LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(working, "_STOPPING_LOOK_SECONDS", 0.02)
 
 
 class Sending:
