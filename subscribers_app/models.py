@@ -209,6 +209,7 @@ class Undelivered(models.Model):
         SOUGHT = "seek", "the cursor was moved past it"
         SKIPPED = "skip", "somebody skipped it"
         DROPPED = "drop", "somebody dropped the dead letter"
+        AGED = "age", "older than the subscription wants"
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="undelivered")
     cause = models.CharField(max_length=10, choices=Cause)

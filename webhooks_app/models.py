@@ -24,7 +24,7 @@ class Endpoint(models.Model):
     """Where webhooks go. One URL of one owner has one confirmation, one set of secrets, one breaker.
 
     `revision` is another one with each change of the URL, the headers, the secrets, the limits or the state.
-    The breaker's columns, `failing_since` and what was last are written by the sender that holds its shard,
+    The breaker's columns, `failing_since`, `failed_at` and what was last are written by the sender that holds its shard,
     and by nobody else while there is one; what enables it again sets them back under another revision.
     """
 
@@ -77,6 +77,7 @@ class Endpoint(models.Model):
     breaker_until = models.BigIntegerField(default=0, editable=False)
     breaker_failures = models.PositiveIntegerField(default=0, editable=False)
     failing_since = models.BigIntegerField(null=True, editable=False)
+    failed_at = models.BigIntegerField(null=True, editable=False)
     last_status = models.PositiveSmallIntegerField(null=True, editable=False)
     last_failure = models.CharField(max_length=20, blank=True, default="", editable=False)
     last_attempt_at = models.DateTimeField(null=True, editable=False)

@@ -103,9 +103,9 @@ class UndeliveredList(APIView):
     """What ended undelivered, and why, the last first; ?since=TIME, ?limit= up to 1000.
 
     `cause`: "retention" (deleted before it was handed out), "expired" (deleted while it was on its way),
-    "seek" (the cursor was moved past it), "skip", "drop", or "dead", which may be redriven. What is meant
-    stands above the position `after`, up to `upto`; `after` is null for a dead letter. `messages`: at most so
-    many; null: it is not known.
+    "seek" (the cursor was moved past it), "age" (it was too old to be pushed), "skip", "drop", or "dead",
+    which may be redriven. What is meant stands above the position `after`, up to `upto`; `after` is null for
+    a dead letter. `messages`: at most so many; null: it is not known.
     """
 
     name = "Undelivered"

@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='kind',
             field=models.CharField(choices=[('pull', 'pull'), ('webhook', 'webhook')], default='pull', editable=False, max_length=8),
         ),
+        migrations.AlterField(
+            model_name='undelivered',
+            name='cause',
+            field=models.CharField(choices=[('retention', 'deleted by retention before it was handed out'), ('expired', 'deleted by retention while it was on its way, waited for its turn, or was dead'), ('seek', 'the cursor was moved past it'), ('skip', 'somebody skipped it'), ('drop', 'somebody dropped the dead letter'), ('age', 'older than the subscription wants')], max_length=10),
+        ),
     ]

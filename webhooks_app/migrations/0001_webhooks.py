@@ -23,8 +23,8 @@ END $$
 # What senders write themselves. All other columns count, those of later migrations too. The generation of a
 # subscription does as well, which tells of a seek.
 FREE = {
-    "endpoints": "breaker, breaker_until, breaker_failures, failing_since, last_status, last_failure, "
-    "last_attempt_at, last_success_at, updated_at",
+    "endpoints": "breaker, breaker_until, breaker_failures, failing_since, failed_at, last_status, "
+    "last_failure, last_attempt_at, last_success_at, updated_at",
     "endpoint_secrets": "",
     "webhooks": "",
     "subscriptions": "position, fetched, noted_upto, noted_messages, last_fetch_at, updated_at",
@@ -88,6 +88,7 @@ class Migration(migrations.Migration):
                 ('breaker_until', models.BigIntegerField(default=0, editable=False)),
                 ('breaker_failures', models.PositiveIntegerField(default=0, editable=False)),
                 ('failing_since', models.BigIntegerField(editable=False, null=True)),
+                ('failed_at', models.BigIntegerField(editable=False, null=True)),
                 ('last_status', models.PositiveSmallIntegerField(editable=False, null=True)),
                 ('last_failure', models.CharField(blank=True, default='', editable=False, max_length=20)),
                 ('last_attempt_at', models.DateTimeField(editable=False, null=True)),

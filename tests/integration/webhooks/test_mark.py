@@ -50,6 +50,7 @@ def test_what_a_sender_writes_itself_changes_none(pushed: Webhook) -> None:
         breaker_until=1,
         breaker_failures=3,
         failing_since=1,
+        failed_at=1,
         last_status=500,
         last_failure="refused",
     )
