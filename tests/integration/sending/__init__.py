@@ -1,1 +1,1 @@
-"""Senders of webhooks."""
+"""Senders of webhooks, and their log."""
