@@ -141,11 +141,18 @@ class Window:
             self._kept.pop(passed).is_let_go = True
         self._count()
 
-    def look(self, rows: Rows) -> None:
-        """What PostgreSQL says of its rows, after all that was written, and before more is."""
-        if self._step is None and not self.needs_load:
-            self._again.look(rows)
-            self._count()
+    def look(self, standing: Standing, rows: Rows) -> None:
+        """What PostgreSQL says of its rows, after all that was written, and before more is.
+
+        standing: of the same moment. If it is another one, the rows are of another one, too
+        """
+        if self._step is not None or self.needs_load:
+            return
+        if not standing.cursor.stands_as(self._seen) or standing.revision != self._revision:
+            self.missed()
+            return
+        self._again.look(rows)
+        self._count()
 
     @property
     def wants_look(self) -> bool:
