@@ -352,6 +352,41 @@ def test_what_is_not_wanted_by_another_revision_is_let_go() -> None:
     assert some.out == 0
 
 
+def test_what_one_revision_does_not_want_and_the_next_one_does_is_not_tried_again() -> None:
+    some = window(SETTINGS, 9, 1, 2, 3)
+    first, second, third = taken(some)
+    some.settle(second, DONE)
+    some.settle(third, SOON)
+    for revision, wanted in ((2, (1, 4)), (3, (1, 2, 3, 4))):
+        some.load(standing(revision=revision), SETTINGS)
+        look(some)
+        add(some, *wanted)
+    assert [number(one) for one in taken(some)] == [4]
+    some.settle(first, DONE)
+    progress = written(some)
+    assert (progress.cursor.position, numbers(progress.new)) == (at(3), [3])
+
+
+def test_what_another_revision_wants_below_all_that_is_done_is_tried_one_by_one() -> None:
+    """At the bound, and nothing of it can be recorded before."""
+    some = window(SETTINGS, 3, 7, 8, 9)
+    for one in taken(some):
+        some.settle(one, DONE)
+    some.load(standing(revision=2), SETTINGS)
+    look(some)
+    add(some, 1, 2, 3)
+    for wanted in (1, 2, 3):
+        (item,) = taken(some)
+        assert number(item) == wanted
+        some.settle(item, DONE)
+        assert some.next() is None
+        written(some)
+    add(some, 7, 8, 9, 10)
+    assert some.next() is None
+    assert written(some).cursor.position == at(9)
+    assert number(some.next()) == 10
+
+
 def test_what_is_out_while_another_revision_comes_is_out_once() -> None:
     some = window(SETTINGS, 9, 1)
     (item,) = taken(some)
