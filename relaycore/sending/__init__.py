@@ -45,6 +45,7 @@ Rules without which something is lost, harmed or done without end
     5.  What is out, done or failed and is not recorded is `MOST_UNRECORDED` messages at most (or one batch).
         At the bound nothing more is sent, also while PostgreSQL is away. What is out at the bound gets its
         row, with no attempt, in the next step: else one endpoint that hangs holds up all that is above.
+        Where all of them stand above what another revision wants, that is tried one by one.
     6.  What a window knows to be done it need not send once more in the same generation, also when it has
         to be read anew: another revision, a pause, an answer of PostgreSQL that was lost. What has failed
         keeps its attempt. All else is chosen by the new revision.

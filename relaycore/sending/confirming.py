@@ -18,6 +18,7 @@ class Confirmed:
     def __init__(self, seconds_to_live: float) -> None:
         self._seconds = seconds_to_live * (1 - _SPARED)
         self._until: float | None = None
+        self._is_over = False
 
     def confirm(self, asked_at: float) -> None:
         """PostgreSQL has said that the lease is ours; it was asked at that time."""
@@ -26,8 +27,8 @@ class Confirmed:
 
     def holds(self, now: float) -> bool:
         """Whether an attempt may begin. To be asked right before each."""
-        return self._until is not None and now < self._until
+        return not self._is_over and self._until is not None and now < self._until
 
     def end(self) -> None:
-        """It was lost, or given back."""
-        self._until = None
+        """It was lost, or given back: for good."""
+        self._is_over = True

@@ -6,7 +6,8 @@ writes finds them there (`progress`).
 
 `Item` says what a message may be. Each stands in one place: in the window, from the cursor up to where it has
 read; among the rows in hand (`again`); or it is kept: known to be out, done or failed in this generation,
-above where the window was read anew. Those that come by take up what is known of them.
+above where the window was read anew. Those that come by take up what is known of them; those that do not
+are kept until the cursor has passed them: yet another revision may want them.
 """
 
 import bisect
@@ -86,6 +87,10 @@ class Window:
                 self._again.put(one)  # It was written that it has a row, and nobody heard of it.
             else:
                 one.is_let_go = True
+        self._let_go_kept(position)
+
+    def _let_go_kept(self, position: str) -> None:
+        """What was not come by again: it is not wanted any more, or is gone."""
         for passed in [one for one in self._kept if one <= position]:
             self._kept.pop(passed).is_let_go = True
 
@@ -136,21 +141,20 @@ class Window:
                 self.size += known.size
             self._items.append(known)
         self._looked = ahead.upto
-        if self._kept:
-            self._let_go_up_to(ahead.upto)
         return True
 
-    def _let_go_up_to(self, position: str) -> None:
-        """What is known of, and is not for this subscription any more, or is gone."""
-        for passed in [one for one in self._kept if one <= position]:
-            self._kept.pop(passed).is_let_go = True
-        self._count()
+    def look(self, standing: Standing, rows: Rows) -> None:
+        """What PostgreSQL says of its rows, after all that was written, and before more is.
 
-    def look(self, rows: Rows) -> None:
-        """What PostgreSQL says of its rows, after all that was written, and before more is."""
-        if self._step is None and not self.needs_load:
-            self._again.look(rows)
-            self._count()
+        standing: of the same moment. If it is another one, the rows are of another one, too
+        """
+        if self._step is not None or self.needs_load:
+            return
+        if not standing.cursor.stands_as(self._seen) or standing.revision != self._revision:
+            self.missed()
+            return
+        self._again.look(rows)
+        self._count()
 
     @property
     def wants_look(self) -> bool:
@@ -188,7 +192,10 @@ class Window:
 
     def next(self) -> Item | None:
         """What is to be tried next: what is due again, then what is new. None: nothing, or not now."""
-        if self.needs_load or not self._again.is_known or self._unrecorded >= self._most:
+        if self.needs_load or not self._again.is_known:
+            return None
+        # What is kept stands above what is new, and cannot be recorded before: that goes on one by one.
+        if self._unrecorded >= self._most and self._unrecorded > len(self._kept):
             return None
         is_ordered = self._settings.is_ordered
         if is_ordered and self.out:
@@ -269,6 +276,9 @@ class Window:
             self._unrecorded -= one.is_taken
             self._again.forget(one)
         self._again.written(progress)
+        if self._kept:
+            self._let_go_kept(progress.cursor.position)
+            self._count()
 
     def _put(self, item: Item) -> None:
         """It was out when it was given a row."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Ahead, Delivery, Rows, State
 from relaycore.delivering.skipping import Noted, Skip
 from relaycore.position import previous_position
@@ -12,7 +13,20 @@ from relaycore.sending.window import Window
 from relaycore.storing.expiring import Expired
 from tests.unit.relaycore.delivering.places import NOW, at
 
-from .windows import ORDERED, SETTINGS, add, look, number, numbers, standing, taken, waiting, window, written
+from .windows import (
+    ORDERED,
+    SETTINGS,
+    add,
+    look,
+    look_at,
+    number,
+    numbers,
+    standing,
+    taken,
+    waiting,
+    window,
+    written,
+)
 
 SOON = Failed(NOW + 5000, "status 500")
 NEVER = Failed(None, "status 500")
@@ -23,7 +37,7 @@ def test_before_postgresql_was_asked_for_rows_nothing_is_tried() -> None:
     add(fresh, 1)
     assert fresh.wants_look
     assert fresh.next() is None
-    fresh.look(Rows())
+    look_at(fresh, Rows())
     assert not fresh.wants_look
     assert number(fresh.next()) == 1
 
@@ -101,7 +115,7 @@ def test_a_row_changes_as_it_was_taken() -> None:
 
 def test_a_row_whose_message_is_gone_goes_on_record() -> None:
     some = window()
-    some.look(Rows([waiting(1), waiting(2)], 2, at(1)))
+    look_at(some, Rows([waiting(1), waiting(2)], 2, at(1)))
     assert numbers(some.unread) == [1, 2]
     some.read({(1).to_bytes(12, "big"): None})
     assert numbers(some.unread) == [2]
@@ -202,7 +216,7 @@ def test_what_has_got_its_row_and_was_withheld_is_a_row_from_then_on() -> None:
 
 def test_no_more_rows_than_may_be_on_their_way() -> None:
     some = window(replace(SETTINGS, most_outstanding=3), 9, 1, 2, 3, 4)
-    some.look(Rows((), 1, at(9)))
+    look_at(some, Rows((), 1, at(9)))
     first, second = taken(some)
     some.settle(first, SOON)
     some.settle(second, DONE)
@@ -252,7 +266,7 @@ def test_in_order_what_has_failed_holds_back_the_rest_till_it_is_done() -> None:
     written(some)
     assert some.next() is None
     assert some.wants_look
-    some.look(Rows((), 1, at(1)))
+    look_at(some, Rows((), 1, at(1)))
     assert some.next() is None
     look(some, waiting(1))
     (again,) = taken(some)
@@ -298,7 +312,7 @@ def test_once_it_is_not_known_whether_a_step_was_committed_nothing_goes_on() -> 
     assert not add(some, 3)
     assert progress is not None
     some.recorded(progress)
-    some.look(Rows())
+    look_at(some, Rows())
     assert not some.wants_look
     assert some.needs_load
 
@@ -336,6 +350,41 @@ def test_what_is_not_wanted_by_another_revision_is_let_go() -> None:
     progress = written(some)
     assert (progress.revision, progress.cursor.position, progress.new) == (2, at(4), [])
     assert some.out == 0
+
+
+def test_what_one_revision_does_not_want_and_the_next_one_does_is_not_tried_again() -> None:
+    some = window(SETTINGS, 9, 1, 2, 3)
+    first, second, third = taken(some)
+    some.settle(second, DONE)
+    some.settle(third, SOON)
+    for revision, wanted in ((2, (1, 4)), (3, (1, 2, 3, 4))):
+        some.load(standing(revision=revision), SETTINGS)
+        look(some)
+        add(some, *wanted)
+    assert [number(one) for one in taken(some)] == [4]
+    some.settle(first, DONE)
+    progress = written(some)
+    assert (progress.cursor.position, numbers(progress.new)) == (at(3), [3])
+
+
+def test_what_another_revision_wants_below_all_that_is_done_is_tried_one_by_one() -> None:
+    """At the bound, and nothing of it can be recorded before."""
+    some = window(SETTINGS, 3, 7, 8, 9)
+    for one in taken(some):
+        some.settle(one, DONE)
+    some.load(standing(revision=2), SETTINGS)
+    look(some)
+    add(some, 1, 2, 3)
+    for wanted in (1, 2, 3):
+        (item,) = taken(some)
+        assert number(item) == wanted
+        some.settle(item, DONE)
+        assert some.next() is None
+        written(some)
+    add(some, 7, 8, 9, 10)
+    assert some.next() is None
+    assert written(some).cursor.position == at(9)
+    assert number(some.next()) == 10
 
 
 def test_what_is_out_while_another_revision_comes_is_out_once() -> None:
@@ -444,6 +493,16 @@ def test_while_a_step_is_under_way_a_look_says_nothing() -> None:
     progress = some.progress()
     look(some, waiting(2), waiting(3))
     assert some.next() is None
+
+
+@pytest.mark.parametrize("elsewhere", [standing(1), standing(generation=2), standing(revision=2)])
+def test_rows_of_when_it_stood_elsewhere_are_not_its_own(elsewhere: Standing) -> None:
+    some = window(SETTINGS, 5, 1)
+    some.look(elsewhere, Rows([waiting(9)], 1, at(9)))
+    assert some.needs_load
+    some.load(elsewhere, SETTINGS)
+    assert some.next() is None
+    assert numbers(some.unread) == []
 
 
 def test_what_is_not_from_here_is_not_taken() -> None:

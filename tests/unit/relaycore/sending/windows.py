@@ -25,7 +25,7 @@ def standing(number: int = 0, generation: int = 1, revision: int = 1, noted: Not
 def window(settings: Settings = SETTINGS, most: int = 5, *numbers: int) -> Window:
     """One whose rows are known: there are none. These are read."""
     found = Window(standing(), settings, most)
-    found.look(Rows())
+    found.look(standing(), Rows())
     if numbers:
         assert add(found, *numbers)
     return found
@@ -47,8 +47,13 @@ def waiting(number: int, attempt: int = 1, **more: Any) -> Delivery:
 def look(into: Window, *rows: Delivery, lowest: int | None = None, outstanding: int | None = None) -> None:
     """These are due, and their messages are there."""
     count = len(rows) if outstanding is None else outstanding
-    into.look(Rows(rows, count, at(lowest) if lowest else rows[0].position if rows else ""))
+    look_at(into, Rows(rows, count, at(lowest) if lowest else rows[0].position if rows else ""))
     into.read({one.id: document(int.from_bytes(one.id, "big")) for one in into.unread})
+
+
+def look_at(into: Window, rows: Rows) -> None:
+    """It stands where it was seen."""
+    into.look(Standing(into._seen, Noted(), revision=into._revision), rows)
 
 
 def number(item: Item | None) -> int | None:
