@@ -35,6 +35,7 @@ What a writer decides:
 `storing.batching`     how much a writer reads at once
 `storing.together`     what may be on its way to MongoDB at one time
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
+`storing.shown`        a stored message as JSON shows it
 =====================  ============================================================
 
 What is decided when messages are taken by HTTP:
@@ -70,7 +71,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
-What is decided when messages are pushed to webhooks:
+What is decided when messages are pushed to endpoints:
 
 =====================  ============================================================
 `sending.answers`      what came of one attempt
@@ -78,6 +79,13 @@ What is decided when messages are pushed to webhooks:
 `sending.urls`         where an endpoint is, read strictly
 `sending.headers`      what stands in a request before its body, and what its owner may choose of it
 `sending.retry_after`  when an endpoint wants to be asked again
+`sending.signing`      headers by which a receiver knows that it was Relay
+`sending.formats.choosing`  a message in the format that is asked for, and many in one request
+`sending.formats.format`    the formats by name, and what one makes of a message
+`sending.formats.headers`   what a publisher said, where it may stand in headers
+`sending.formats.raw`       the payload, byte for byte, and headers
+`sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
+`sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
 =====================  ============================================================
 
 What a live client is owed:

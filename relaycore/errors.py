@@ -5,6 +5,7 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadBody            what came is not in the form that it announces; the text says why
@@ -58,6 +59,10 @@ class BadGrants(RelayError, ValueError):
 
 class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
+
+
+class BadSecret(RelayError, ValueError):
+    """A secret of an endpoint that is in none of the forms of Standard Webhooks. It is not in the text."""
 
 
 class ChannelExists(RelayError):

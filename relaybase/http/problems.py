@@ -35,6 +35,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadMessage: (400, "bad-message"),
     errors.BadGrants: (400, "bad-grants"),
     errors.BadFilter: (400, "bad-filter"),
+    errors.BadSecret: (400, "bad-secret"),
     errors.BadEntry: (400, "bad-entry"),
     errors.BadEventId: (400, "bad-event-id"),
     errors.BadUrl: (400, "bad-url"),
