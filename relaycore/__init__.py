@@ -71,7 +71,11 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
+<<<<<<< HEAD
 What is decided when messages are pushed to webhooks:
+=======
+What is decided when messages are pushed to endpoints:
+>>>>>>> w2
 
 =====================  ============================================================
 `sending.window`       one subscription in one sender's term: what is tried next, how far it has come
@@ -80,6 +84,7 @@ What is decided when messages are pushed to webhooks:
 `sending.noting`       when what retention has deleted may be put on record
 `sending.writing`      what is written of a window in one step
 `sending.answers`      what came of one attempt
+<<<<<<< HEAD
 `sending.verdict`      what that means
 `sending.schedule`     when a message that failed is tried again
 `sending.breaker`      whether an endpoint is left alone for a while
@@ -87,6 +92,8 @@ What is decided when messages are pushed to webhooks:
 `sending.failing`      for how long it has done nothing but fail
 `sending.confirming`   until when a sender may be sure of its lease
 `sending.shards`       which sender has an endpoint
+=======
+>>>>>>> w2
 `sending.addresses`    which addresses may be connected to
 `sending.urls`         where an endpoint is, read strictly
 `sending.headers`      what stands in a request before its body, and what its owner may choose of it

@@ -99,12 +99,9 @@ class Pool:
             self.fail(exchange, failed)
 
     def _begin(self, exchange: Exchange) -> None:
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.is_over:
-                self._write(exchange, connection)
-                return
-        if len(self._connections) + self._opening < self._target.max_connections:
+        if self._idle:
+            self._write(exchange, self._idle.pop())
+        elif len(self._connections) + self._opening < self._target.max_connections:
             self._open(exchange)
         else:
             self._waiting.append(exchange)
@@ -127,17 +124,20 @@ class Pool:
                 return
         self._idle.append(connection)
 
-    def lost(self, connection: Connection) -> None:
-        """It has ended."""
-        self._connections.discard(connection)
+    def part(self, connection: Connection) -> None:
+        """Nothing may be begun on it any more."""
         if connection in self._idle:
             self._idle.remove(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """It has ended, and there is room for another one."""
+        self._connections.discard(connection)
         self._go_on()
 
     def close_idle(self, before: float) -> None:
         """End those that have carried nothing since `before`."""
         while self._idle and self._idle[0].idle_since <= before:
-            self._idle.pop(0).abort()
+            self._idle[0].abort()
 
     def allow(self, networks: Allowed) -> None:
         """Keep no connection to what may not be connected to any more."""
@@ -157,13 +157,12 @@ class Pool:
     def _keep_no_more(self, connections: Iterable[Connection]) -> None:
         for connection in list(connections):
             if connection in self._idle:
-                self._idle.remove(connection)
                 connection.abort()
             else:
                 connection.is_last = True
 
     def _go_on(self) -> None:
-        """There is room for one more."""
+        """There may be room for one more."""
         while self._waiting:
             exchange = self._waiting.popleft()
             if exchange in self.under_way:
@@ -201,7 +200,7 @@ class Pool:
                 self._go_on()
 
     def _take(self, connection: Connection, exchange: Exchange) -> None:
-        if connection.is_over:
+        if connection.is_last:
             self.fail(exchange, Failed(Failure.RESET, "The connection was closed before anything was sent."))
             self._go_on()
             return
