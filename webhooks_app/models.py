@@ -24,8 +24,9 @@ class Endpoint(models.Model):
     """Where webhooks go. One URL of one owner has one confirmation, one set of secrets, one breaker.
 
     `revision` is another one with each change of the URL, the headers, the secrets, the limits or the state.
-    The breaker's columns, `failing_since`, `failed_at` and what was last are written by the sender that holds its shard,
-    and by nobody else while there is one; what enables it again sets them back under another revision.
+    The breaker's columns, `failing_since`, `failed_at` and what was last are written by the sender that holds
+    its shard, and by nobody else while there is one; what enables it again sets them back under another
+    revision.
     """
 
     class Confirmation(models.TextChoices):
