@@ -13,8 +13,8 @@ from relaycore.errors import RelayError, one_line
 from relaycore.position import is_position
 from subscribers_app import dead, lag, registration, seeking
 from subscribers_app.dead import Which
-from subscribers_app.lag import Lag
 from subscribers_app.kinds.checking import LEASE_ONLY
+from subscribers_app.lag import Lag
 from subscribers_app.models import Subscription
 
 _AT_ONCE = 500
