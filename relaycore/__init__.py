@@ -71,7 +71,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
-What is decided when messages are pushed to webhooks:
+What is decided when messages are pushed to endpoints:
 
 =====================  ============================================================
 `sending.answers`      what came of one attempt

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 HEARD: Final = ("retry-after", "webhook-allowed-origin", "webhook-allowed-rate", "webhook-delivery")
@@ -11,8 +10,6 @@ HEARD: Final = ("retry-after", "webhook-allowed-origin", "webhook-allowed-rate",
 
 MOST_KEPT: Final = 1024
 """Bytes of a body, and characters of each such header, that are kept."""
-
-_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Failure(StrEnum):
@@ -55,4 +52,4 @@ class Answer:
     body: bytes = b""
     seconds: float = 0.0
     is_unsent: bool = False
-    headers: Mapping[str, str] = field(default=_NONE)
+    headers: Mapping[str, str] = field(default_factory=dict)
