@@ -72,10 +72,14 @@ What is decided when messages are handed out to subscriptions:
 =====================  ============================================================
 
 <<<<<<< HEAD
+<<<<<<< HEAD
 What is decided when messages are pushed to webhooks:
 =======
 What is decided when messages are pushed to endpoints:
 >>>>>>> w2
+=======
+What is decided when messages are pushed to endpoints:
+>>>>>>> w3
 
 =====================  ============================================================
 `sending.window`       one subscription in one sender's term: what is tried next, how far it has come
