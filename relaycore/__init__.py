@@ -71,15 +71,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
-<<<<<<< HEAD
-<<<<<<< HEAD
 What is decided when messages are pushed to webhooks:
-=======
-What is decided when messages are pushed to endpoints:
->>>>>>> w2
-=======
-What is decided when messages are pushed to endpoints:
->>>>>>> w3
 
 =====================  ============================================================
 `sending.window`       one subscription in one sender's term: what is tried next, how far it has come
@@ -88,7 +80,6 @@ What is decided when messages are pushed to endpoints:
 `sending.noting`       when what retention has deleted may be put on record
 `sending.writing`      what is written of a window in one step
 `sending.answers`      what came of one attempt
-<<<<<<< HEAD
 `sending.verdict`      what that means
 `sending.schedule`     when a message that failed is tried again
 `sending.breaker`      whether an endpoint is left alone for a while
@@ -96,19 +87,17 @@ What is decided when messages are pushed to endpoints:
 `sending.failing`      for how long it has done nothing but fail
 `sending.confirming`   until when a sender may be sure of its lease
 `sending.shards`       which sender has an endpoint
-=======
->>>>>>> w2
 `sending.addresses`    which addresses may be connected to
 `sending.urls`         where an endpoint is, read strictly
 `sending.headers`      what stands in a request before its body, and what its owner may choose of it
 `sending.retry_after`  when an endpoint wants to be asked again
 `sending.signing`      headers by which a receiver knows that it was Relay
-`sending.formats.choosing`  a message in the format that is asked for, and many in one request
-`sending.formats.format`    the formats by name, and what one makes of a message
-`sending.formats.headers`   what a publisher said, where it may stand in headers
-`sending.formats.raw`       the payload, byte for byte, and headers
-`sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
-`sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
+`sending.formats.choosing` a message in the format that is asked for, and many in one request
+`sending.formats.format` the formats by name, and what one makes of a message
+`sending.formats.headers` what a publisher said, where it may stand in headers
+`sending.formats.raw`  the payload, byte for byte, and headers
+`sending.formats.rows` the row of the API: as Standard Webhooks advises, and one a line
+`sending.formats.cloudevents` an event of CloudEvents, in headers and in JSON
 =====================  ============================================================
 
 What a live client is owed:

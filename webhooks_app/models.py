@@ -29,13 +29,8 @@ class Endpoint(models.Model):
     """Where webhooks go. One URL of one owner has one confirmation, one set of secrets, one breaker.
 
     `revision` is another one with each change of the URL, the headers, the secrets, the limits or the state.
-<<<<<<< HEAD
-    The columns of the breaker, `failing_since`, `failed_at` and what was last are written by the sender that
-    holds its shard, and by nobody else while there is one; what enables it again sets them back under another
-=======
     The breaker's columns, `failing_since`, `failed_at` and what was last are written by the sender that holds
     its shard, and by nobody else while there is one; what enables it again sets them back under another
->>>>>>> w3
     revision.
     """
 

@@ -4,15 +4,14 @@ import asyncio
 import logging
 import time
 from collections import deque
+from datetime import UTC, datetime
 from typing import Final
-
-from bson import ObjectId
 
 from relaycore.errors import one_line
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item
 from webhooks_app import attempts
-from webhooks_app.attempts import Attempt
+from webhooks_app.attempts import Attempted
 from webhooks_app.sending.known import Hook, KnownEndpoint
 
 log = logging.getLogger(__name__)
@@ -27,7 +26,7 @@ class Logbook:
     """Of one sender, in its event loop."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Attempt] = deque(maxlen=_MOST_WAITING)
+        self._waiting: deque[Attempted] = deque(maxlen=_MOST_WAITING)
         self._writing: asyncio.Task[None] | None = None
         self._not_before = float("-inf")
         self.lost = 0
@@ -37,15 +36,20 @@ class Logbook:
         self.lost += len(self._waiting) == _MOST_WAITING
         known = hook.subscription
         self._waiting.append(
-            Attempt(
-                subscription=(known.id, known.name),
-                endpoint=(endpoint.id, endpoint.name),
-                message=ObjectId(item.id),
+            Attempted(
+                at=datetime.fromtimestamp(time.time() - answer.seconds, UTC),
+                subscription=known.id,
+                subscription_name=known.name,
+                endpoint=endpoint.id,
+                endpoint_name=endpoint.name,
+                message=item.id,
                 position=item.position,
                 attempt=item.attempt,
                 webhook_id=id,
-                answer=answer,
-                at=time.time(),
+                status=answer.status,
+                failure=answer.failure,
+                seconds=answer.seconds,
+                answer=answer.body,
             )
         )
 
@@ -57,7 +61,7 @@ class Logbook:
             self._writing = asyncio.create_task(self._bring(batch))
             self._writing.add_done_callback(self._done)
 
-    async def _bring(self, batch: list[Attempt]) -> None:
+    async def _bring(self, batch: list[Attempted]) -> None:
         try:
             await asyncio.to_thread(attempts.record, batch)
         except Exception as exc:

@@ -13,6 +13,7 @@ from relaybase.postgres.clock import NOW_MS
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
+from relaycore.delivering.skipping import Noted
 from relaycore.errors import LeaseLost, one_line
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
@@ -65,7 +66,7 @@ class Result:
     now:      PostgreSQL's clock, ms since 1970; 0: it was not asked
     standing: by subscription, of those that are there and that nobody else has locked
     recorded: the steps that are committed. What is not among them is missed
-    rows:     by subscription, as they stood after that
+    looked:   by subscription, how it stood after that, and its rows
     is_lost:  the term is over, and nothing was written
     trouble:  why PostgreSQL does not answer; empty: it does
     """
@@ -73,7 +74,7 @@ class Result:
     now: int = 0
     standing: dict[int, Standing] = field(default_factory=dict)
     recorded: set[int] = field(default_factory=set)
-    rows: dict[int, Rows] = field(default_factory=dict)
+    looked: dict[int, tuple[Standing, Rows]] = field(default_factory=dict)
     is_lost: bool = False
     trouble: str = ""
 
@@ -134,26 +135,32 @@ def _require_term(sql: CursorWrapper, term: Term) -> None:
         raise LeaseLost(f"{term}: the term is over.")
 
 
+_SURVEY: Final = (
+    "SELECT s.id, s.position, s.fetched, s.generation, s.noted_upto, s.noted_messages, "  # noqa: S608
+    "s.state = 'active', "
+    "s.revision, coalesce(d.outstanding, 0), coalesce(d.lowest, ''), coalesce(d.due, 0), now.ms "
+    f"FROM (SELECT {NOW_MS} AS ms) AS now, subscriptions AS s LEFT JOIN LATERAL ("
+    "SELECT count(*) AS outstanding, min(position) AS lowest, "
+    "count(*) FILTER (WHERE due_at <= now.ms OR due_at > now.ms + %s) AS due "
+    "FROM deliveries WHERE subscription_id = s.id AND state <> 'dead') AS d ON true WHERE s.id = ANY(%s)"
+)
+
+
 def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
+    """How the rows stand, and the subscriptions at the same moment."""
     if not job.looks:
         return
-    sql.execute(
-        "SELECT subscription_id, count(*), min(position), "  # noqa: S608 -- a constant
-        f"count(*) FILTER (WHERE due_at <= now.ms OR due_at > now.ms + %s), now.ms "
-        f"FROM deliveries, (SELECT {NOW_MS} AS ms) AS now "
-        "WHERE subscription_id = ANY(%s) AND state <> 'dead' GROUP BY subscription_id, now.ms",
-        [LONGEST_MS, sorted(job.looks)],
-    )
-    found = dict.fromkeys(job.looks, Rows())
-    due: list[tuple[int, int]] = []
-    for id, outstanding, lowest, is_due, now in sql.fetchall():
+    sql.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    sql.execute(_SURVEY, [LONGEST_MS, sorted(job.looks)])
+    for id, position, fetched, generation, upto, messages, *others in sql.fetchall():
+        is_active, revision, outstanding, lowest, due, now = others
         result.now = now
-        found[id] = Rows((), outstanding, lowest)
-        if is_due:
-            due.append((id, now))
-    for id, now in due:
-        found[id] = ledger.rows(sql, id, now, job.looks[id], longest_ms=LONGEST_MS)
-    result.rows = found
+        cursor = Cursor(position, fetched, generation)
+        rows = Rows((), outstanding, lowest)
+        if due:
+            rows = ledger.rows(sql, id, now, job.looks[id], longest_ms=LONGEST_MS)
+        result.looked[id] = Standing(cursor, Noted(upto, messages), is_active, revision), rows
+    sql.execute("COMMIT")
 
 
 def _write_seen(sql: CursorWrapper, seen: Seen) -> None:

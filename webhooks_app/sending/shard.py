@@ -249,15 +249,15 @@ class Working:
                 course.missed(progress)
             self._dirty[course] = None
         for course in loads:
-            standing = result.standing.get(course.id)
-            if standing is not None:
-                course.load(standing)
+            if (stands := result.standing.get(course.id)) is not None:
+                course.load(stands)
             self._dirty[course] = None
-        for id, rows in result.rows.items():
+        for id, (standing, rows) in result.looked.items():
             looked = self._courses.get(id)
             if looked is not None and looked.window is not None:
-                looked.window.look(rows)
+                looked.window.look(standing, rows)
                 looked.read_on()
+                self._dirty[looked] = None
                 self._lanes[looked.hook.endpoint].come(looked)
 
     # --- the end -------------------------------------------------------------------------
