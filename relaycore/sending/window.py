@@ -212,6 +212,11 @@ class Window:
         self.out += 1
         return item
 
+    @property
+    def is_pressed(self) -> bool:
+        """Whether it comes near the bound: what is done or has failed is to be written soon."""
+        return 2 * (self._unrecorded - self.out) >= self._most
+
     def settle(self, item: Item, outcome: Outcome) -> None:
         """What came of it. What was let go meanwhile changes nothing."""
         self.out -= 1

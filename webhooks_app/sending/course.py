@@ -19,6 +19,9 @@ from webhooks_app.sending.known import Hook
 AHEAD: Final = 256
 """Messages that are read ahead of what is out."""
 
+_FEW: Final = AHEAD // 4
+"""It is read on once there are so few: a page at a time, and not whatever has just gone out."""
+
 AHEAD_BYTES: Final = 4 << 20
 _AGAIN_SECONDS: Final = 1.0
 
@@ -78,7 +81,7 @@ class Course:
         if self.window is None or not self._is_active or self._is_closed:
             return None
         item = self.window.next()
-        if item is None or self.window.queued < AHEAD // 2:
+        if item is None or self.window.queued < _FEW:
             self.read_on()
         return item
 
@@ -125,7 +128,7 @@ class Course:
         window = self.window
         if window.needs_load:
             return False
-        return bool(window.unread) or (window.queued < AHEAD and window.room > 0)
+        return bool(window.unread) or (window.queued < _FEW and window.room > 0)
 
     async def _read(self) -> None:
         try:

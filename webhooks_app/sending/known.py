@@ -55,7 +55,7 @@ class Hook:
 
     subscription: KnownSubscription
     endpoint: int
-    stamp: tuple[int, int]
+    stamp: tuple[int, int, str]
     format: Format
     schedule: Schedule
     most_age_ms: int | None
@@ -141,9 +141,13 @@ def _secret(row: EndpointSecret) -> Secret:
 
 def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, Hook]:
     stamps = {
-        pk: (revision, generation)
-        for pk, endpoint, revision, generation in Webhook.objects.values_list(
-            "pk", "endpoint_id", "subscription__revision", "subscription__generation"
+        pk: (revision, generation, state)
+        for pk, endpoint, revision, generation, state in Webhook.objects.values_list(
+            "pk",
+            "endpoint_id",
+            "subscription__revision",
+            "subscription__generation",
+            "subscription__state",
         )
         if endpoint in endpoints
     }
@@ -160,7 +164,7 @@ def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, H
     return kept | {row.pk: _hook(row, known[row.pk], stamps[row.pk]) for row in rows}
 
 
-def _hook(row: Webhook, subscription: KnownSubscription, stamp: tuple[int, int]) -> Hook:
+def _hook(row: Webhook, subscription: KnownSubscription, stamp: tuple[int, int, str]) -> Hook:
     schedule = DEFAULT_SECONDS if row.schedule_seconds is None else tuple(row.schedule_seconds)
     most_age = None if row.max_age_seconds is None else row.max_age_seconds * 1000
     return Hook(subscription, row.endpoint_id, stamp, Format(row.format), Schedule(schedule), most_age)

@@ -63,7 +63,7 @@ class Lane:
         self.endpoint = endpoint
         self.breaker, self.failing = endpoint.breaker, endpoint.failing
         self._pace = Pace(endpoint.per_second)
-        self.go_on()
+        self.resume()
 
     def add(self, course: Course) -> None:
         """It hangs on this endpoint."""
@@ -172,6 +172,8 @@ class Lane:
         success = now if verdict.is_done else self._seen[3]
         self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
         self.is_changed |= before != (self.breaker, self.failing)
+        if self._is_stopping:
+            return
         if verdict is Verdict.GONE:
             self._told.gone(self, "it answered 410: gone")
         elif self.failing.has_to_end:

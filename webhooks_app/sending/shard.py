@@ -91,12 +91,13 @@ class Working:
         self._lanes: dict[int, Lane] = {}
         self._courses: dict[int, Course] = {}
         self._dirty: dict[Course, None] = {}
+        self._is_pressed = asyncio.Event()
         self._looked_at = float("-inf")
         self._troubles: dict[str, str] = {}
         self.is_lost = False
         self._tasks = [
             asyncio.create_task(self._repeat(self._learn, LEARN_SECONDS)),
-            asyncio.create_task(self._repeat(self._record, RECORD_SECONDS)),
+            asyncio.create_task(self._repeat(self._record_soon, RECORD_SECONDS / 10)),
         ]
 
     @property
@@ -179,6 +180,8 @@ class Working:
     def attempted(self, lane: Lane, course: Course, item: Item, id: str, answer: Answer) -> None:
         """An attempt has ended."""
         self._dirty[course] = None
+        if course.window is not None and course.window.is_pressed:
+            self._is_pressed.set()
         self._logbook.note(lane.endpoint, course.hook, item, id, answer)
 
     def gone(self, lane: Lane, reason: str) -> None:
@@ -199,6 +202,12 @@ class Working:
         lane.resume()
 
     # --- what is written -----------------------------------------------------------------
+
+    async def _record_soon(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._is_pressed.wait(), RECORD_SECONDS)
+        self._is_pressed.clear()
+        await self._record()
 
     async def _record(self) -> None:
         self._logbook.write()
