@@ -30,6 +30,18 @@ def test_a_killed_process_is_replaced(stack: Stack, name: str, wait_until: Wait)
     assert stack.texts(channel) == ["before", "after"]
 
 
+def held_by(stack: Stack, role: str, wait_until: Wait) -> tuple[int, int]:
+    """The epoch and the process of who holds the lease, once somebody who lives does."""
+
+    def is_held() -> bool:
+        _, pid, held = stack.lease(role)
+        return held and psutil.pid_exists(pid)
+
+    wait_until(is_held, seconds=REPLACED_SECONDS, what=f"the lease of the {role} held")
+    epoch, pid, _ = stack.lease(role)
+    return epoch, pid
+
+
 def answers(stack: Stack) -> bool:
     try:
         return stack.http.get("/api/v1/channels").status_code == 200 and bool(stack.redis.ping())
@@ -57,8 +69,7 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     stack: Stack, role: str, wait_until: Wait
 ) -> None:
     stack.listen_to(f"loop-{role}")
-    epoch, pid, held = stack.lease(role)
-    assert held
+    epoch, pid = held_by(stack, role, wait_until)
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
     wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
@@ -68,8 +79,7 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
 
 @pytest.mark.parametrize("role", ["writer", "sender"])
 def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait, role: str) -> None:
-    epoch, pid, held = stack.lease(role)
-    assert held
+    epoch, pid = held_by(stack, role, wait_until)
     os.kill(pid, signal.SIGTERM)
     # Released, not lapsed: a lapsed lease keeps the name of its holder.
     wait_until(lambda: stack.lease(role) == (epoch, pid, False), seconds=10, what="released")
