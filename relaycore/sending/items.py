@@ -62,7 +62,7 @@ class Item:
     row:      it has one, and it was so when it was taken; None: it has none yet
     parked:   the row that it gets while it is out
     becomes:  failed: its row from then on
-    is_let_go: what comes of it matters no more
+    is_let_go: what comes of it matters no more. Whoever waits before an attempt looks here first
     """
 
     __slots__ = ("becomes", "document", "id", "is_let_go", "parked", "position", "row", "state")

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .world import World
 
 CONCURRENCY: Final = 3
-TIMEOUT_MS: Final = 900
+TIMEOUT_MS: Final = 1500
 LOOKED_AT: Final = 4
 _BYTES: Final = 10_000
 
@@ -127,7 +127,7 @@ class Sender:
                 continue
             yield from self._somewhile()
             if holds:
-                self.confirmed.confirm(asked_at)
+                self.confirmed.confirm(self._holds_from(asked_at))
             elif self.epoch:
                 raise Lost
             until = self._world.time + TTL_MS // 6
@@ -136,6 +136,9 @@ class Sender:
             if self.is_leaving and self.epoch and not any(line.out for line in self.lines.values()):
                 self._world.lease.release(self.epoch)
                 raise Lost
+
+    def _holds_from(self, asked_at: float) -> float:
+        return asked_at
 
     def _ask(self) -> bool:
         lease, now, chance = self._world.lease, self._world.time, self._random.random()
@@ -211,7 +214,11 @@ class Sender:
                 yield from self._turn(line)
             except Away:
                 if line.window is not None:
-                    line.window.missed()
+                    self._lose(line.window)
+
+    def _lose(self, window: Window) -> None:
+        """What was to be written may be, or not."""
+        window.missed()
 
     def _turn(self, line: Line) -> Steps[None]:
         window = line.window
@@ -320,16 +327,17 @@ class Sender:
             if window is None or self.is_leaving or not self._may_try(line):
                 continue
             self._expire(line, window)
-            item = window.next()
+            item, revision = window.next(), line.revision
             if item is None:
                 continue
             if self._random.random() < 0.2:
                 yield from self._somewhile()  # It waits for its turn at the endpoint.
-                if not self._may_try(line) or self._is_too_old(line.reader, item):
+                if not self._may_still_try(line, item):
                     self._watch.happened["withheld"] += 1
                     window.settle(item, self._withheld(item))
                     continue
-            self._jobs.append(self._attempt(line, window, item, self._begin(line, window, item)))
+            request = self._begin(line, window, item, revision)
+            self._jobs.append(self._attempt(line, window, item, request))
 
     def _withheld(self, item: Item) -> Outcome:
         return WITHHELD
@@ -337,6 +345,10 @@ class Sender:
     def _may_try(self, line: Line) -> bool:
         is_free = line.out < CONCURRENCY and line.breaker.may_try(self._ledger.now, line.out)
         return is_free and line.is_active and self.confirmed.holds(self._seconds)
+
+    def _may_still_try(self, line: Line, item: Item) -> bool:
+        """Right before it is sent."""
+        return self._may_try(line) and not (item.is_let_go or self._is_too_old(line.reader, item))
 
     def _expire(self, line: Line, window: Window) -> None:
         if line.reader.max_age_ms is not None:
@@ -347,13 +359,14 @@ class Sender:
             self._world.time - reader.max_age_ms
         )
 
-    def _begin(self, line: Line, window: Window, item: Item) -> Request:
+    def _begin(self, line: Line, window: Window, item: Item, revision: int) -> Request:
         generation = window.place.generation
         line.attempts[(generation, item.position)] = item.attempt
         line.ended.pop((generation, item.position), None)
         state = line.breaker.state(self._ledger.now)
         self._watch.alone(line.out, state)
-        self._watch.begins(line, item, is_sure=self._world.lease.epoch == self.epoch, others_out=line.out)
+        is_sure = self._world.lease.epoch == self.epoch
+        self._watch.begins(line, item, revision, is_sure=is_sure, others_out=line.out)
         line.out += 1
         request = Request(item.position, generation)
         self._world.endpoints[line.reader.name].send(request)

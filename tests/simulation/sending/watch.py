@@ -101,8 +101,13 @@ class Watch:
 
     # --- what is sent ---------------------------------------------------------------------------
 
-    def begins(self, line: "Line", item: Item, *, is_sure: bool, others_out: int) -> None:
-        """An attempt begins. `is_sure`: nobody else has the lease; `others_out`: at its endpoint."""
+    def begins(self, line: "Line", item: Item, revision: int, *, is_sure: bool, others_out: int) -> None:
+        """An attempt begins.
+
+        revision:   by which it was chosen to be tried
+        is_sure:    nobody else has the lease
+        others_out: at its endpoint
+        """
         book, at, window = self.books[line.reader.name], item.position, line.window
         assert window is not None
         generation = window.place.generation
@@ -124,13 +129,13 @@ class Watch:
         book.tries[at] += 1
         most = line.reader.most + bool(window._kept)
         self._require(3, self._traceless(line) <= most, "too many without a trace")
-        self.happened["tried again"] += item.is_row
+        self.happened["tried again"] += item.attempt > 1
         self.happened["repeated"] += at in book.taken
-        if line.revision == self._ledger.entries[line.reader.name].revision:
+        if revision == self._ledger.entries[line.reader.name].revision:
             is_for_it = at in book.owed | book.taken | book.going or item.is_row
             self._require(9, is_for_it, "sent though it is not wanted")
-        if line.reader.settings.is_ordered:
-            self._begins_in_order(book, line, at)
+            if line.reader.settings.is_ordered:
+                self._begins_in_order(book, line, at)
         if at in book.going:
             book.going.discard(at)
             book.owed.add(at)

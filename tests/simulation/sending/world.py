@@ -18,7 +18,7 @@ from .sender import Sender
 from .watch import Book, Reader, Watch
 
 STEP_MS: Final = 60
-_SETTLING: Final = 1500
+_SETTLING: Final = 150
 
 READERS: Final = (
     Reader("plain"),
@@ -156,10 +156,12 @@ class World:
             self.channel.store()
         self.channel.rise()
         self.run(2 * TTL_MS // STEP_MS)
-        for _ in range(_SETTLING // 20):
+        for number in range(_SETTLING):
             if self.is_done():
                 break
-            self.run(20, 500)
+            self.run(20)
+            if number % 10 == 9:
+                self.run(1, 20_000)  # What waits long is due.
         self.watch.require_all_done()
 
     def is_done(self) -> bool:
