@@ -3,12 +3,16 @@
 Times that decide are PostgreSQL's, as ms since 1970.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+<<<<<<< HEAD
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
+=======
+from django.db.models import Q
+>>>>>>> w3
 
 from relaybase.mongo.indexes import ExpiringIndex
 from relaybase.postgres.clock import ClockTimestamp
@@ -102,6 +106,19 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def tag(self) -> str:
+        """Another one whenever its settings or its state have changed. Sending changes nothing."""
+        return f"{self.pk}-{self.revision}"
+
+
+class SecretQuerySet(models.QuerySet["EndpointSecret"]):
+    """Secrets by what PostgreSQL's clock says of them."""
+
+    def signing(self) -> Self:
+        """Those that sign now, the newest first."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=ClockTimestamp())).order_by("-created_at", "-id")
+
 
 class EndpointSecret(models.Model):
     """With what is signed. A rotation makes another one, and lets that of before sign for a while longer."""
@@ -114,10 +131,14 @@ class EndpointSecret(models.Model):
 
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="secrets")
     kind = models.CharField(max_length=3, choices=Kind)
-    value = models.BinaryField(help_text="Encrypted: 32 bytes. Of v1a the private key.")
-    public = models.BinaryField(default=b"", max_length=32, help_text="Of v1a the public key; of v1 empty.")
+    value = models.BinaryField(help_text="Encrypted: the text whsec_…, or of v1a whsk_….")
+    public = models.CharField(
+        max_length=60, blank=True, default="", help_text="Of v1a the public key, whpk_…; of v1 empty."
+    )
     created_at = models.DateTimeField(db_default=ClockTimestamp())
     ends_at = models.DateTimeField(null=True, help_text="Until when it signs. Empty: it is the one of now.")
+
+    objects = SecretQuerySet.as_manager()
 
     class Meta:
         db_table = "endpoint_secrets"
