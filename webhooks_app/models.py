@@ -8,11 +8,7 @@ from typing import Any, ClassVar, Final, Self
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-<<<<<<< HEAD
-from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
-=======
 from django.db.models import Q
->>>>>>> w3
 
 from relaybase.mongo.indexes import ExpiringIndex
 from relaybase.postgres.clock import ClockTimestamp
