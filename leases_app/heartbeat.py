@@ -10,8 +10,9 @@ from django.db import Error as DatabaseError
 from django.db import connection
 
 from leases_app.leasing import Condition, Term
-from relaybase import logs
+from relaybase import logs, sleepless
 from relaycore.errors import LeaseLost, LeaseWentBack, one_line
+from relaycore.sending.confirming import Confirmed
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +37,7 @@ class Heartbeat:
     lost:              nobody renews the term any more; the loop that works under it looks here
     went_back:         it is, and nobody else need have the lease: it has forgotten the term
     unconfirmed_since: monotonic seconds, while PostgreSQL does not answer
-    confirmed_until:   monotonic seconds up to which nobody else can have the lease, since PostgreSQL has
-                       acknowledged a renewal that was sent its time to live before; `-inf` until the first
+    confirmed:         until when nobody else can have the lease, by what PostgreSQL has acknowledged
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Heartbeat:
         self.lost = self.went_back = False
         self._begins_anew = begins_anew
         self.unconfirmed_since: float | None = None
-        self.confirmed_until = float("-inf")
+        self.confirmed = Confirmed(settings.RELAY_LEASE_TTL_SECONDS)
         self._given_up = 0
         self._releases = True
         self._condition = condition or Condition
@@ -101,6 +101,7 @@ class Heartbeat:
         finally:
             # Whatever ended the thread: a term that nobody renews must not be worked under.
             self.lost = True
+            self.confirmed.end()
             connection.close()
 
     def _is_closed_before_the_next(self) -> bool:
@@ -113,13 +114,13 @@ class Heartbeat:
 
     def _beat(self) -> None:
         # Before it is sent: how long it takes to arrive, and its answer to come back, nobody knows.
-        sent_at = time.monotonic()
+        asked_at = sleepless.seconds()
         try:
             self._renew()
         except DatabaseError as exc:
             self._doubt(exc)
             return
-        self.confirmed_until = sent_at + settings.RELAY_LEASE_TTL_SECONDS
+        self.confirmed.confirm(asked_at)
         if self.unconfirmed_since is not None:
             self.unconfirmed_since = None
             log.info("%s: the term is confirmed again", self.term)

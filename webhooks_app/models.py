@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
 from relaybase.mongo.indexes import ExpiringIndex
 from relaybase.postgres.clock import ClockTimestamp

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from leases_app import sharding
 from leases_app.heartbeat import Heartbeat
-from relaybase import logs
+from relaybase import logs, sleepless
 from webhooks_app.sending.shard import Shard
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,8 @@ def send(shard: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
         working = Shard(term)
         with Heartbeat(term, working.condition) as heartbeat:
             heartbeat.beat_soon()  # Nothing may begin before the term is confirmed.
-            working.run(lambda: stopping() or heartbeat.lost, lambda: heartbeat.confirmed_until)
+            working.run(
+                lambda: stopping() or heartbeat.lost, lambda: heartbeat.confirmed.holds(sleepless.seconds())
+            )
         log.info("shard %d: stopped, epoch %d", shard, term.epoch)
         return True

@@ -55,17 +55,17 @@ class Shard:
         """How this sender is. Asked by another thread: it does not wait."""
         return Condition(waiting=self._out, trouble=self._trouble)
 
-    def run(self, stopping: Callable[[], bool], confirmed_until: Callable[[], float]) -> None:
-        """Until `stopping()`. `confirmed_until`: monotonic seconds after which nothing may begin."""
+    def run(self, stopping: Callable[[], bool], may_send: Callable[[], bool]) -> None:
+        """Until `stopping()`. `may_send`: asked right before each attempt."""
         loop = uvloop.new_event_loop()
         try:
-            loop.run_until_complete(self._run(stopping, confirmed_until))
+            loop.run_until_complete(self._run(stopping, may_send))
         finally:
             # Not by `asyncio.Runner`, which would wait for threads that a server keeps.
             loop.close()
 
-    async def _run(self, stopping: Callable[[], bool], confirmed_until: Callable[[], float]) -> None:
-        working = Working(self._term, lambda: time.monotonic() < confirmed_until())
+    async def _run(self, stopping: Callable[[], bool], may_send: Callable[[], bool]) -> None:
+        working = Working(self._term, may_send)
         try:
             while not (stopping() or working.is_lost):
                 self._trouble, self._out = working.trouble, working.out

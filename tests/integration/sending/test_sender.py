@@ -83,19 +83,19 @@ def test_it_ends_when_its_term_is_lost(sender: Sending, wait_until: Wait) -> Non
     assert Lease.objects.get().holder == "somebody else"
 
 
-def test_what_it_runs_is_told_until_when_the_term_is_confirmed(
+def test_what_it_runs_may_send_once_the_term_is_confirmed(
     monkeypatch: pytest.MonkeyPatch, wait_until: Wait
 ) -> None:
-    told: list[float] = []
+    told: list[bool] = []
 
-    def run(self: working.Shard, stopping: Callable[[], bool], confirmed_until: Callable[[], float]) -> None:
-        told.append(confirmed_until())
-        wait_until(lambda: confirmed_until() > told[0], what="a renewal")
+    def run(self: working.Shard, stopping: Callable[[], bool], may_send: Callable[[], bool]) -> None:
+        told.append(may_send())
+        wait_until(may_send, what="a renewal")
 
     monkeypatch.setattr(working.Shard, "run", run)
 
     assert send(0, lambda: False)
-    assert told == [float("-inf")], "nothing may begin before the first renewal"
+    assert told == [False], "nothing may begin before the first renewal"
 
 
 def test_in_the_foreground_it_says_that_the_shard_is_taken(relay_keys: Any) -> None:
