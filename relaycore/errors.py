@@ -200,7 +200,7 @@ class NotConfirmed(RelayError):
 
 
 class ChallengeUnknown(RelayError, LookupError):
-    """A challenge that nobody was sent, or that has expired, or is of another URL than the endpoint has now."""
+    """A challenge that nobody was sent, that has expired, or that was for another URL of the endpoint."""
 
 
 class TooManyAsked(RelayError):
