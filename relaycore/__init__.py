@@ -100,6 +100,12 @@ What is decided when messages are pushed to webhooks:
 `sending.formats.cloudevents` an event of CloudEvents, in headers and in JSON
 =====================  ============================================================
 
+What is decided about an endpoint before anything is sent to it:
+
+=====================  ============================================================
+`endpoints.consent`    whether it wants that, by what it has answered
+=====================  ============================================================
+
 What a live client is owed:
 
 =====================  ============================================================
