@@ -200,11 +200,7 @@ class NotConfirmed(RelayError):
 
 
 class ChallengeUnknown(RelayError, LookupError):
-<<<<<<< HEAD
-    """A challenge that nobody was sent, that has expired, or that is of another URL than it has now."""
-=======
     """A challenge that nobody was sent, that has expired, or that was for another URL of the endpoint."""
->>>>>>> w3
 
 
 class TooManyAsked(RelayError):
