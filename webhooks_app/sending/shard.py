@@ -20,9 +20,9 @@ from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item, Progress
 from subscribers_app.pulling.ahead import follower
 from webhooks_app.http.client import Client
+from webhooks_app.registration import disable_by_sender
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
-from webhooks_app.sending.disabling import disable
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
 from webhooks_app.sending.lane import Lane
@@ -189,7 +189,7 @@ class Working:
         endpoint = lane.endpoint
         log.warning("endpoint %s is disabled: %s", endpoint.name, reason)
         lane.stop()
-        work = functools.partial(disable, endpoint.id, endpoint.revision, reason)
+        work = functools.partial(disable_by_sender, endpoint.id, endpoint.revision, reason)
         task = asyncio.create_task(self._worker.do(work))
         self._tasks.append(task)  # type: ignore[arg-type]
         task.add_done_callback(lambda done: self._disabled(lane, done))
@@ -232,15 +232,14 @@ class Working:
         try:
             result = await self._worker.do(functools.partial(record, self._term, job))
         except BaseException:
-            self._take(Result(trouble="nothing is known of what was recorded"), steps, loads)
+            self._take(Result(), steps, loads)
             raise
         self._take(result, steps, loads)
         self._troubles["record"] = result.trouble
 
     def _looks(self) -> list[Course]:
-        now = time.monotonic()
-        if now - self._looked_at >= LOOK_SECONDS:
-            self._looked_at = now
+        if time.monotonic() - self._looked_at >= LOOK_SECONDS:
+            self._looked_at = time.monotonic()
             for course in self._courses.values():
                 course.expire()
             return [course for course in self._courses.values() if not course.needs_load]
