@@ -308,6 +308,40 @@ def test_while_nothing_may_be_sent_nothing_is() -> None:
     run(story)
 
 
+def test_thousands_that_may_not_be_sent_are_told_so() -> None:
+    async def story() -> None:
+        allowed = [True]
+        async with serving(slow_ok) as endpoint, sending(may_send=lambda: allowed[0]) as client:
+            target = endpoint.target(max_connections=1)
+            under_way = [ask(client, target) for _ in range(3000)]
+            await until(lambda: endpoint.requests)
+            allowed[0] = False
+            answers = await asyncio.gather(*under_way)
+            assert [answer.is_unsent for answer in answers] == [False] + [True] * 2999
+
+    run(story)
+
+
+def test_whoever_sends_on_while_it_is_closed_is_told_so() -> None:
+    async def story() -> None:
+        async with serving(slow_ok) as endpoint, sending() as client:
+            target, told = endpoint.target(), []
+
+            def again(answer: Answer) -> None:
+                told.append(answer.is_unsent)
+                if len(told) < 10:
+                    client.send(target, HEAD, b"", again)
+
+            client.send(target, HEAD, b"", again)
+            await until(lambda: endpoint.requests)
+            client.close()
+            assert told == [False]
+            await until(lambda: len(told) == 10)
+            assert told[1:] == [True] * 9
+
+    run(story)
+
+
 def test_what_is_sent_once_more_may_be_sent() -> None:
     """The sender is frozen for a moment after the request was written, and has lost its lease meanwhile."""
     allowed = [True]
