@@ -71,7 +71,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
-What is decided when messages are pushed to webhooks:
+What is decided when messages are pushed to endpoints:
 
 =====================  ============================================================
 `sending.answers`      what came of one attempt
@@ -86,6 +86,12 @@ What is decided when messages are pushed to webhooks:
 `sending.formats.raw`       the payload, byte for byte, and headers
 `sending.formats.rows`      the row of the API: as Standard Webhooks advises, and one a line
 `sending.formats.cloudevents`  an event of CloudEvents, in headers and in JSON
+=====================  ============================================================
+
+What is decided about an endpoint before anything is sent to it:
+
+=====================  ============================================================
+`endpoints.consent`    whether it wants that, by what it has answered
 =====================  ============================================================
 
 What a live client is owed:

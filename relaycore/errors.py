@@ -28,6 +28,14 @@
     ├── ChannelHasSubscriptions  a channel is not removed while somebody reads it
     ├── CursorMoved        what moves a cursor is from before a seek, goes back, or past what was fetched
     ├── ChannelChanged     somebody has changed it since it was looked at
+    ├── BadEndpoint        an endpoint cannot be meant as it is asked for; the text says why
+    ├── EndpointExists     there is one of this name, or of this owner and URL, already
+    ├── EndpointUnknown    no such endpoint
+    ├── EndpointChanged    somebody has changed it since it was looked at
+    ├── EndpointInUse      an endpoint is not removed while subscriptions hang on it
+    ├── NotConfirmed       nothing is sent to an endpoint before it is confirmed
+    ├── ChallengeUnknown   what is shown as a challenge is none that is open
+    ├── TooManyAsked       endpoints, or one host, were asked too often for a confirmation
     ├── NoEncryptionKey    there is nothing to encrypt a secret with
     ├── CannotDecrypt      the key is lacking that a secret was encrypted with
     ├── BadEntry           a stream entry is not in the documented format
@@ -165,6 +173,45 @@ class CursorMoved(RelayError):
 
 class ChannelChanged(RelayError):
     """A channel that is not what it was when whoever wants to change it looked at it."""
+
+
+class BadEndpoint(RelayError, ValueError):
+    """An endpoint, or what is asked of it, that cannot be meant."""
+
+
+class EndpointExists(RelayError):
+    """An endpoint that was to be made is there already."""
+
+
+class EndpointUnknown(RelayError, LookupError):
+    """An endpoint that is not there."""
+
+
+class EndpointChanged(RelayError):
+    """An endpoint that is not what it was when whoever wants to change it looked at it."""
+
+
+class EndpointInUse(RelayError):
+    """An endpoint that was to be removed, and that subscriptions are sent to."""
+
+
+class NotConfirmed(RelayError):
+    """Nothing is sent to an endpoint that is not confirmed, or need not be asked for that."""
+
+
+class ChallengeUnknown(RelayError, LookupError):
+    """A challenge that nobody was sent, that has expired, or that was for another URL of the endpoint."""
+
+
+class TooManyAsked(RelayError):
+    """Confirmations were asked for too often, of one host or by one owner.
+
+    seconds: when to try again
+    """
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
 
 
 class NoEncryptionKey(RelayError):

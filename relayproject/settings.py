@@ -255,7 +255,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "channels_app.models.Channel.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "SubscriptionStatus": "channels_app.models.Channel.Status",
+        "EndpointState": "webhooks_app.models.Endpoint.State",
+    },
 }
 
 # --- Celery --------------------------------------------------------------------------

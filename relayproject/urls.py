@@ -28,9 +28,20 @@ from subscribers_app.api.moving import (
     SubscriptionSize,
 )
 from subscribers_app.api.views import SubscriptionDetail, SubscriptionList
+from webhooks_app.api import confirmation
+from webhooks_app.api.actions import (
+    EndpointChallenge,
+    EndpointConfirm,
+    EndpointDisable,
+    EndpointEnable,
+    EndpointRotate,
+    EndpointTest,
+)
+from webhooks_app.api.views import EndpointDetail, EndpointList
 
 API = "api/v1"
 SUBSCRIPTION = f"{API}/subscriptions/(?P<name>[^/]+)"
+ENDPOINT = f"{API}/endpoints/(?P<name>[^/]+)"
 
 handler400 = refused
 handler404 = missing
@@ -89,5 +100,14 @@ urlpatterns = [
         both(f"{SUBSCRIPTION}/{verb}", view.as_view(), f"subscription-{verb}")
         for verb, view in ACTIONS.items()
     ),
+    both(f"{API}/endpoints", EndpointList.as_view(), "endpoints"),
+    both(ENDPOINT, EndpointDetail.as_view(), "endpoint"),
+    both(f"{ENDPOINT}/rotate", EndpointRotate.as_view(), "endpoint-rotate"),
+    both(f"{ENDPOINT}/confirm", EndpointConfirm.as_view(), "endpoint-confirm"),
+    both(f"{ENDPOINT}/challenge", EndpointChallenge.as_view(), "endpoint-challenge"),
+    both(f"{ENDPOINT}/test", EndpointTest.as_view(), "endpoint-test"),
+    both(f"{ENDPOINT}/enable", EndpointEnable.as_view(), "endpoint-enable"),
+    both(f"{ENDPOINT}/disable", EndpointDisable.as_view(), "endpoint-disable"),
+    both("webhooks/confirm/(?P<challenge>[^/]+)", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]

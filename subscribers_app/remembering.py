@@ -14,15 +14,9 @@ from subscribers_app import ordering
 from subscribers_app.models import Subscription, SubscriptionsMark
 
 _COLUMNS = (
-    *("id", "name", "channel__channel", "mode", "state", "filter", "filter_scope", "order", "delay_seconds"),
-    *(
-        "ack_deadline_seconds",
-        "max_deliveries",
-        "max_outstanding",
-        "revision",
-        "order_field",
-        "earlier_filters",
-    ),
+    *("id", "name", "channel__channel", "kind", "mode", "state", "filter", "filter_scope"),
+    *("order", "delay_seconds", "ack_deadline_seconds", "max_deliveries", "max_outstanding"),
+    *("revision", "order_field", "earlier_filters"),
 )
 
 
@@ -39,6 +33,7 @@ class KnownSubscription:
     id: int
     name: str
     channel: str
+    kind: str
     mode: str
     is_active: bool
     filter: Any
@@ -85,6 +80,7 @@ def _known(row: dict[str, Any]) -> KnownSubscription:
         row["id"],
         row["name"],
         row["channel__channel"],
+        row["kind"],
         row["mode"],
         row["state"] == Subscription.State.ACTIVE,
         row["filter"],

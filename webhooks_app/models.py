@@ -3,11 +3,12 @@
 Times that decide are PostgreSQL's, as ms since 1970.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models import Q
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
 from relaybase.mongo.indexes import ExpiringIndex
@@ -29,8 +30,9 @@ class Endpoint(models.Model):
     """Where webhooks go. One URL of one owner has one confirmation, one set of secrets, one breaker.
 
     `revision` is another one with each change of the URL, the headers, the secrets, the limits or the state.
-    The breaker's columns, `failing_since`, `failed_at` and what was last are written by the sender that holds its shard,
-    and by nobody else while there is one; what enables it again sets them back under another revision.
+    The breaker's columns, `failing_since`, `failed_at` and what was last are written by the sender that holds
+    its shard, and by nobody else while there is one; what enables it again sets them back under another
+    revision.
     """
 
     class Confirmation(models.TextChoices):
@@ -101,6 +103,19 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def tag(self) -> str:
+        """Another one whenever its settings or its state have changed. Sending changes nothing."""
+        return f"{self.pk}-{self.revision}"
+
+
+class SecretQuerySet(models.QuerySet["EndpointSecret"]):
+    """Secrets by what PostgreSQL's clock says of them."""
+
+    def signing(self) -> Self:
+        """Those that sign now, the newest first."""
+        return self.filter(Q(ends_at=None) | Q(ends_at__gt=ClockTimestamp())).order_by("-created_at", "-id")
+
 
 class EndpointSecret(models.Model):
     """With what is signed. A rotation makes another one, and lets that of before sign for a while longer."""
@@ -113,10 +128,14 @@ class EndpointSecret(models.Model):
 
     endpoint = models.ForeignKey(Endpoint, models.CASCADE, related_name="secrets")
     kind = models.CharField(max_length=3, choices=Kind)
-    value = models.BinaryField(help_text="Encrypted: 32 bytes. Of v1a the private key.")
-    public = models.BinaryField(default=b"", max_length=32, help_text="Of v1a the public key; of v1 empty.")
+    value = models.BinaryField(help_text="Encrypted: the text whsec_…, or of v1a whsk_….")
+    public = models.CharField(
+        max_length=60, blank=True, default="", help_text="Of v1a the public key, whpk_…; of v1 empty."
+    )
     created_at = models.DateTimeField(db_default=ClockTimestamp())
     ends_at = models.DateTimeField(null=True, help_text="Until when it signs. Empty: it is the one of now.")
+
+    objects = SecretQuerySet.as_manager()
 
     class Meta:
         db_table = "endpoint_secrets"

@@ -1,21 +1,28 @@
-"""Sender tasks, and beat's proposals of them."""
+"""Sender tasks, beat's proposals of them, and asking endpoints for their confirmation."""
 
 import logging
 import signal
+import threading
+from typing import Final
 
 from celery import Task, shared_task
 from django.conf import settings
+from django.db import connections
 
 from leases_app import deployment, sharding
 from leases_app.leasing import Held
 from leases_app.models import Lease
 from relaybase import stopping
+from relaybase.background import in_background
 from relaybase.proposing import enough_wait, propose
 from relaybase.queues import SENDERS
-from relaycore.errors import RelayError
+from relaycore.errors import RelayError, one_line
+from webhooks_app.confirming.requesting import request
 from webhooks_app.sending.sender import send as push
 
 log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = threading.BoundedSemaphore(8)
 
 
 @shared_task(bind=True)
@@ -43,3 +50,19 @@ def propose_senders(held: Held) -> None:
     if lacking and not enough_wait(SENDERS, len(lacking)):
         for shard in sorted(lacking):
             send.apply_async((shard,))
+
+
+@shared_task
+def confirm(number: int) -> None:
+    """Ask as this challenge says: in a thread, since whoever waits here keeps proposals from being made."""
+    in_background(_confirm, number)
+
+
+def _confirm(number: int) -> None:
+    try:
+        with _AT_ONCE:
+            request(number)
+    except Exception as exc:  # Whatever it is: somebody asks again.
+        log.warning("an endpoint was not asked for its confirmation: %s", one_line(exc))
+    finally:
+        connections.close_all()

@@ -71,16 +71,16 @@ def check(headers: Mapping[str, str]) -> None:
         raise BadHeaders(f"An endpoint has at most {MOST_HEADERS} headers, of {MOST_BYTES} bytes together.")
 
 
-def encode(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Header lines as they are sent, each with its line break.
+def encode(headers: Sequence[tuple[bytes, bytes]], but: frozenset[bytes] = frozenset()) -> bytes:
+    """Header lines as they are sent, each with its line break. `but`: names in small letters that none has.
 
     Raises:
         BadHeaders: one of them would be more than one line, or is none.
     """
     # Called for each request: so all are looked at together.
     names = [name for name, _ in headers]
-    if not (all(names) and _TOKENS.fullmatch(b"".join(names))):
-        raise BadHeaders("A header has a name that is none.")
+    if not (all(names) and _TOKENS.fullmatch(b"".join(names)) and but.isdisjoint(map(bytes.lower, names))):
+        raise BadHeaders("A header has a name that is none, or not this one's.")
     if _NO_VALUE.search(b"".join([value for _, value in headers])):
         raise BadHeaders("A header has a value with a line break, or with other than visible ASCII.")
     return b"".join([b"%b: %b\r\n" % header for header in headers])

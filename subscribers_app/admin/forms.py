@@ -10,8 +10,9 @@ from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
 from subscribers_app import filters, ordering
 from subscribers_app.admin.places import AGAIN, HERE, PlaceField
+from subscribers_app.kinds.checking import LEASE_ONLY
 from subscribers_app.models import Subscription
-from subscribers_app.registration import LEASE_ONLY, SETTINGS
+from subscribers_app.registration import SETTINGS
 
 _MOMENT: Final = {"type": "datetime-local", "step": "1"}
 

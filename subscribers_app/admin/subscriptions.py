@@ -20,8 +20,9 @@ from subscribers_app import activity, lag, registration, seeking
 from subscribers_app.admin import deciding, decisions, page
 from subscribers_app.admin.decisions import DECISIONS
 from subscribers_app.admin.forms import SeekForm, SubscriptionForm
+from subscribers_app.kinds.checking import LEASE_ONLY
 from subscribers_app.models import Subscription
-from subscribers_app.registration import LEASE_ONLY, SETTINGS
+from subscribers_app.registration import SETTINGS
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,11 @@ from rest_framework import serializers
 from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.policy import MAX_FIELD_LENGTH
 from subscribers_app.activity import ACK, COMMIT, NACK
+from subscribers_app.kinds import kind as kinds
 from subscribers_app.models import Subscription, Undelivered
+
+STATES: Final = ["pending", "active", "paused", "disabled"]
+"""Of a subscription, and of the endpoint that one is pushed to."""
 
 Serializer = serializers.Serializer[Any]
 
@@ -70,8 +74,8 @@ class SubscriptionSchema(Serializer):
     channel = serializers.CharField()
     kind = serializers.ChoiceField(Subscription.Kind.choices)
     mode = serializers.ChoiceField(Subscription.Mode.choices)
-    state = serializers.ChoiceField(Subscription.State.choices)
-    reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
+    state = serializers.ChoiceField(STATES, help_text="The first and the last are those of its endpoint.")
+    reason = serializers.CharField(allow_null=True, help_text="Why it is not active, if that is known.")
     filter = _FilterField()
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
     order = _OrderField()
@@ -89,6 +93,10 @@ class SubscriptionSchema(Serializer):
     updated_at = serializers.DateTimeField()
     url = serializers.URLField()
     channel_url = serializers.URLField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """With those that only one kind has."""
+        return {**super().get_fields(), **kinds.row_fields()}
 
 
 class SubscriptionsSchema(Serializer):

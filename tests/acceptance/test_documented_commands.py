@@ -172,6 +172,7 @@ def test_pages_with_commands_are_found() -> None:
         "python -m benchmarks.nonsense",
         "manage.py channels list --nonsense",
         "pip install ./nonsense",
+        "pip install ./clients/python[nonsense]",
         "celery -A relayproject nonsense",
         "nonsense",
     ],

@@ -125,8 +125,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(choices=[('v1', 'v1: HMAC-SHA256'), ('v1a', 'v1a: ed25519')], max_length=3)),
-                ('value', models.BinaryField(help_text='Encrypted: 32 bytes. Of v1a the private key.')),
-                ('public', models.BinaryField(default=b'', help_text='Of v1a the public key; of v1 empty.', max_length=32)),
+                ('value', models.BinaryField(help_text='Encrypted: the text whsec_…, or of v1a whsk_….')),
+                ('public', models.CharField(blank=True, default='', help_text='Of v1a the public key, whpk_…; of v1 empty.', max_length=60)),
                 ('created_at', models.DateTimeField(db_default=relaybase.postgres.clock.ClockTimestamp())),
                 ('ends_at', models.DateTimeField(help_text='Until when it signs. Empty: it is the one of now.', null=True)),
                 ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='secrets', to='webhooks_app.endpoint')),

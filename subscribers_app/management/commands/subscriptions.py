@@ -13,6 +13,7 @@ from relaycore.errors import RelayError, one_line
 from relaycore.position import is_position
 from subscribers_app import dead, lag, registration, seeking
 from subscribers_app.dead import Which
+from subscribers_app.kinds.checking import LEASE_ONLY
 from subscribers_app.lag import Lag
 from subscribers_app.models import Subscription
 
@@ -82,7 +83,7 @@ class Command(BaseCommand):
         self._line("channel", row.channel)
         self._line("mode", row.mode)
         self._line("state", f"{row.state} ({row.reason})" if row.reason else row.state)
-        leased = registration.LEASE_ONLY if row.mode == Subscription.Mode.LEASE else ()
+        leased = LEASE_ONLY if row.mode == Subscription.Mode.LEASE else ()
         for column in ("filter", "filter_scope", "delay_seconds", *leased):
             value = row.order_as_json if column == "order" else getattr(row, column)
             if column != "order_field":

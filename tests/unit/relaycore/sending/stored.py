@@ -47,7 +47,7 @@ payloads = st.one_of(st.binary(max_size=40), _texts, _jsons, st.just(b""), st.ju
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """As MongoDB has them: any payload and description, also such as no door lets in."""
-    found = {
+    found: dict[str, Any] = {
         # An ObjectId shows itself as this.
         "_id": draw(strategies.keys).hex(),
         "channel": draw(strategies.names),

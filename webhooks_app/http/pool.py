@@ -1,0 +1,213 @@
+"""The connections of one target, and what waits for them."""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from relaycore.sending.addresses import Allowed
+from relaycore.sending.answers import Answer, Failure
+from webhooks_app.http.connection import Connection
+from webhooks_app.http.exchange import Around, Exchange, Stage
+from webhooks_app.http.failures import Failed
+from webhooks_app.http.opening import connect
+from webhooks_app.http.target import Target
+
+log = logging.getLogger(__name__)
+
+_MAY_NOT = Failed(Failure.OURS, "The sender may send no more.")
+_STOPS = Failed(Failure.OURS, "The sender stops.")
+_TOO_LATE = {
+    Stage.WAITING: Failed(Failure.OURS, "No connection was free in time."),
+    Stage.NAME: Failed(Failure.NAME, "The name was not resolved in time."),
+    Stage.CONNECTING: Failed(Failure.CONNECT_TIMEOUT, "No connection was made in time."),
+    Stage.WRITTEN: Failed(Failure.TIMEOUT, "No answer came in time."),
+}
+
+
+class Pool:
+    """Of one target.
+
+    under_way: what has no answer yet, the oldest first: all have the same time
+    """
+
+    def __init__(self, target: Target, around: Around) -> None:
+        self.under_way: dict[Exchange, None] = {}
+        self._target = target
+        self._around = around
+        self._connections: set[Connection] = set()
+        self._opening = 0
+        self._idle: list[Connection] = []
+        """The one that was used last is used next, so that those that are too many grow old in front."""
+        self._waiting: deque[Exchange] = deque()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing here."""
+        return not (self.under_way or self._connections or self._opening)
+
+    # --- exchanges -----------------------------------------------------------------------
+
+    def send(self, exchange: Exchange) -> None:
+        """It is under way from now on."""
+        self.under_way[exchange] = None
+        self._begin(exchange)
+
+    def refuse(self, exchange: Exchange, failed: Failed) -> None:
+        """It is not sent. Nobody is called back from within his own call."""
+        self.under_way[exchange] = None
+        self._around.loop.call_soon(self.fail, exchange, failed)
+
+    def again(self, exchange: Exchange) -> None:
+        """Its connection had ended before it was asked: once more, on one that has not been used."""
+        exchange.is_again = True
+        exchange.connection = None
+        exchange.stage = Stage.WAITING
+        self._open(exchange)
+
+    def end(self, exchange: Exchange, answer: Answer) -> None:
+        """It has its answer. One that had it before does not get another."""
+        if exchange not in self.under_way:
+            return
+        del self.under_way[exchange]
+        try:
+            exchange.done(answer)
+        except Exception:  # Whatever it is, it must not be taken for the endpoint's.
+            log.exception("What was to be done with an answer has failed.")
+
+    def fail(self, exchange: Exchange, failed: Failed) -> None:
+        """There will be no answer."""
+        is_unsent = failed.failure is Failure.OURS and exchange.stage is not Stage.WRITTEN
+        seconds = time.monotonic() - exchange.since
+        self.end(exchange, Answer(None, failed.failure, failed.detail, seconds=seconds, is_unsent=is_unsent))
+
+    def expire(self, now: float) -> None:
+        """End what is past its deadline."""
+        while self.under_way:
+            oldest = next(iter(self.under_way))
+            if oldest.deadline > now:
+                return
+            self._let_go(oldest, _TOO_LATE[oldest.stage])
+
+    def _let_go(self, exchange: Exchange, failed: Failed) -> None:
+        answer = exchange.connection.let_go() if exchange.connection else None
+        if exchange.opening:
+            exchange.opening.cancel()
+        if answer is not None:
+            self.end(exchange, answer)
+        else:
+            self.fail(exchange, failed)
+
+    def _begin(self, exchange: Exchange) -> None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_over:
+                self._write(exchange, connection)
+                return
+        if len(self._connections) + self._opening < self._target.max_connections:
+            self._open(exchange)
+        else:
+            self._waiting.append(exchange)
+
+    def _write(self, exchange: Exchange, connection: Connection) -> None:
+        if self._around.may_send():
+            connection.begin(exchange)
+            return
+        self.refuse(exchange, _MAY_NOT)
+        self.keep(connection)
+
+    # --- connections ---------------------------------------------------------------------
+
+    def keep(self, connection: Connection) -> None:
+        """It is free. Whoever waits is next."""
+        while self._waiting:
+            exchange = self._waiting.popleft()
+            if exchange in self.under_way:
+                self._write(exchange, connection)
+                return
+        self._idle.append(connection)
+
+    def lost(self, connection: Connection) -> None:
+        """It has ended."""
+        self._connections.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+        self._go_on()
+
+    def close_idle(self, before: float) -> None:
+        """End those that have carried nothing since `before`."""
+        while self._idle and self._idle[0].idle_since <= before:
+            self._idle.pop(0).abort()
+
+    def allow(self, networks: Allowed) -> None:
+        """Keep no connection to what may not be connected to any more."""
+        self._keep_no_more([one for one in self._connections if not networks.takes(one.address)])
+
+    def forget(self) -> None:
+        """Keep no connection."""
+        self._keep_no_more(self._connections)
+
+    def close(self) -> None:
+        """End everything."""
+        while self.under_way:
+            self._let_go(next(iter(self.under_way)), _STOPS)
+        for connection in list(self._connections):
+            connection.abort()
+
+    def _keep_no_more(self, connections: Iterable[Connection]) -> None:
+        for connection in list(connections):
+            if connection in self._idle:
+                self._idle.remove(connection)
+                connection.abort()
+            else:
+                connection.is_last = True
+
+    def _go_on(self) -> None:
+        """There is room for one more."""
+        while self._waiting:
+            exchange = self._waiting.popleft()
+            if exchange in self.under_way:
+                self._begin(exchange)
+                return
+
+    def _open(self, exchange: Exchange) -> None:
+        self._opening += 1
+        exchange.opening = self._around.loop.create_task(self._connect(exchange))
+
+    async def _connect(self, exchange: Exchange) -> None:
+        made: list[Connection] = []
+        connection: Connection | None = None
+
+        def make(address: str) -> Connection:
+            made.append(Connection(self, address))
+            return made[-1]
+
+        try:
+            connection = await connect(self._target, self._around, exchange, make)
+        except Failed as failed:
+            self.fail(exchange, failed)
+        except Exception as exc:  # Else whoever waits for it would wait for ever.
+            log.exception("A connection could not be made.")
+            self.fail(exchange, Failed(Failure.OURS, f"No connection can be opened: {type(exc).__name__}."))
+        finally:
+            self._opening -= 1
+            exchange.opening = None
+            for other in made:
+                if other is not connection:
+                    other.abort()
+            if connection is not None:
+                self._take(connection, exchange)
+            else:
+                self._go_on()
+
+    def _take(self, connection: Connection, exchange: Exchange) -> None:
+        if connection.is_over:
+            self.fail(exchange, Failed(Failure.RESET, "The connection was closed before anything was sent."))
+            self._go_on()
+            return
+        self._connections.add(connection)
+        if not self._around.networks.takes(connection.address):
+            connection.abort()
+            self.fail(exchange, Failed(Failure.ADDRESS, "It leads to no address that may be connected to."))
+        else:
+            self._write(exchange, connection)
