@@ -90,8 +90,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     with django_db_blocker.unblock():
         made = emptying.kept()
     with pytest.MonkeyPatch.context() as patch:
-        slowly = TransactionTestCase._fixture_teardown
-        patch.setattr(TransactionTestCase, "_fixture_teardown", emptying.quickly(slowly, made))
+        case: Any = TransactionTestCase
+        patch.setattr(case, "_fixture_teardown", emptying.quickly(case._fixture_teardown, made))
         yield
 
 

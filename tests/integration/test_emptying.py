@@ -23,7 +23,8 @@ MARKS = (RightsMark, ChannelsMark, SubscriptionsMark)
 
 
 def end_of_a_test() -> None:
-    TransactionTestCase()._fixture_teardown()
+    case: Any = TransactionTestCase()
+    case._fixture_teardown()
 
 
 def marks() -> list[Any]:

@@ -33,9 +33,3 @@ def test_the_longest_come_first_each_beside_its_own() -> None:
 def test_what_is_named_is_there() -> None:
     for name in (*spreading.WITH_ITS_OWN, *spreading.ONE_BY_ONE, *spreading.LONGEST):
         assert (ROOT / name).exists(), name
-    uses = {
-        f"tests/acceptance/{file.name}"
-        for file in (ROOT / spreading.ACCEPTANCE).glob("test_*.py")
-        if "stack: Stack" in file.read_text() and "def stack(" not in file.read_text()
-    }
-    assert uses & spreading.WITH_ITS_OWN <= {"tests/acceptance/test_documented_commands.py"}
