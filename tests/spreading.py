@@ -26,12 +26,17 @@ ONE_BY_ONE: Final = ("tests/simulation/", "tests/chaos/")
 LONGEST: Final = (
     "tests/acceptance/test_documented_commands.py",
     ACCEPTANCE,
+    "tests/integration/working/test_broker_refuses.py",
     "tests/integration/test_made_unfit.py",
     "tests/integration/api/test_openapi.py",
-    "tests/integration/api/test_hot_side_by_side.py",
     "tests/integration/test_repartition_gaps.py",
+    "tests/integration/api/test_hot_side_by_side.py",
+    "tests/integration/working/",
     "tests/integration/pulling/",
+    "tests/integration/live/",
     "tests/integration/",
+    "tests/chaos/test_workers.py",
+    "tests/chaos/test_listeners.py",
 )
 """What begins so is handed out in this order, then all else; of two that begin alike what has more tests."""
 

@@ -47,6 +47,9 @@ In the environment, so that the workers have the same where several faults happe
 LOADED = os.environ.get("CHAOS_LOAD", "0") != "0"
 """Whether another process takes a whole core meanwhile."""
 
+_FIRST = "gw0"
+"""The worker that takes it, if there are several."""
+
 _began_at = time.monotonic()
 _score = Score(SEED, "a whole core" if LOADED else "none")
 """Added up from the reports of the tests: they may have run in other processes."""
@@ -55,7 +58,7 @@ _score = Score(SEED, "a whole core" if LOADED else "none")
 @pytest.fixture(scope="session", autouse=True)
 def load() -> Iterator[None]:
     """Somebody else who takes a whole core, if `CHAOS_LOAD` asks for it; ends with this process."""
-    if not LOADED:
+    if not LOADED or os.environ.get("PYTEST_XDIST_WORKER", _FIRST) != _FIRST:
         yield
         return
     process = subprocess.Popen([sys.executable, "-c", _TAKE_A_CORE, str(os.getpid())])
