@@ -7,7 +7,8 @@ import time
 import tracemalloc
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -193,35 +194,44 @@ async def one_answer(reader: Reader, writer: Writer) -> None:
     writer.close()
 
 
-def test_what_nobody_answers_to_is_a_connection_that_was_not_made() -> None:
-    """A full backlog: the kernel leaves who knocks without an answer."""
+@contextmanager
+def silent(host: str, port: int = 0) -> Iterator[socket.socket]:
+    """Its backlog is full: the kernel leaves whoever knocks without an answer."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind((host, port))
+        full.listen(0)
+        for _ in range(8):
+            other = stack.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        yield full
 
+
+def test_what_nobody_answers_to_is_a_connection_that_was_not_made() -> None:
     async def story() -> None:
-        with socket.socket() as full, sockets(8) as others:
-            full.bind(("127.0.0.1", 0))
-            full.listen(0)
-            for other in others:
-                other.setblocking(False)
-                other.connect_ex(full.getsockname())
+        with silent("127.0.0.1") as full:
             async with sending() as client:
                 target = Endpoint(full.getsockname()[1]).target(timeout_seconds=SECONDS)
                 answer = await ask(client, target)
-                assert answer.failure is Failure.CONNECT_TIMEOUT
-                assert not answer.is_unsent
+                assert (answer.failure, answer.is_unsent) == (Failure.CONNECT_TIMEOUT, False)
 
     run(story)
 
 
-class sockets:  # noqa: N801 - as a function is used
-    def __init__(self, count: int) -> None:
-        self.made = [socket.socket() for _ in range(count)]
+def test_an_address_that_is_silent_leaves_time_for_the_next_one() -> None:
+    async def both(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
 
-    def __enter__(self) -> list[socket.socket]:
-        return self.made
+    async def story() -> None:
+        async with serving(answering(OK)) as endpoint, sending(resolve=both) as client:
+            with silent("127.0.0.2", endpoint.port):
+                target = endpoint.target(host="hooks.example.org", timeout_seconds=2)
+                answer = await ask(client, target)
+                assert answer.status == 200
+                assert answer.seconds > 0.5
 
-    def __exit__(self, *_: Any) -> None:
-        for one in self.made:
-            one.close()
+    run(story)
 
 
 def test_tls_that_never_begins_is_ended_in_time() -> None:
@@ -230,6 +240,20 @@ def test_tls_that_never_begins_is_ended_in_time() -> None:
             answer = await ask(client, endpoint.target(scheme="https", timeout_seconds=SECONDS))
             assert answer.failure is Failure.CONNECT_TIMEOUT
             await until(lambda: not client._pools)
+
+    run(story)
+
+
+def test_what_was_given_up_while_it_was_made_is_closed() -> None:
+    async def only_reads(endpoint: Endpoint, reader: Reader, writer: Writer) -> None:
+        await reader.read()
+
+    async def story() -> None:
+        async with serving(only_reads) as endpoint, sending() as client:
+            target = endpoint.target(scheme="https", timeout_seconds=SECONDS)
+            assert (await ask(client, target)).failure is Failure.CONNECT_TIMEOUT
+            assert endpoint.made == 1
+            await until(lambda: endpoint.open == 0)
 
     run(story)
 

@@ -186,6 +186,27 @@ def test_kept_connections_are_looked_at_again_when_other_networks_are_allowed() 
     run(story)
 
 
+def test_a_connection_that_is_being_made_is_looked_at_again_as_well() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Loop):
+        async def create_connection(self, *args: Any, **more: Any) -> Any:
+            begun.set()
+            await go_on.wait()
+            return await super().create_connection(*args, **more)
+
+    async def story() -> None:
+        async with serving(answer_ok) as endpoint, sending() as client:
+            answered = ask(client, endpoint.target())
+            await begun.wait()
+            client.allow(NOBODY)
+            go_on.set()
+            assert (await answered).failure is Failure.ADDRESS
+            assert endpoint.requests == []
+
+    run(story, Slow())
+
+
 async def wait_a_little(
     endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
