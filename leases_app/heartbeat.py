@@ -36,6 +36,8 @@ class Heartbeat:
     lost:              nobody renews the term any more; the loop that works under it looks here
     went_back:         it is, and nobody else need have the lease: it has forgotten the term
     unconfirmed_since: monotonic seconds, while PostgreSQL does not answer
+    confirmed_until:   monotonic seconds up to which nobody else can have the lease, since PostgreSQL has
+                       acknowledged a renewal that was sent its time to live before; `-inf` until the first
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Heartbeat:
         self.lost = self.went_back = False
         self._begins_anew = begins_anew
         self.unconfirmed_since: float | None = None
+        self.confirmed_until = float("-inf")
         self._given_up = 0
         self._releases = True
         self._condition = condition or Condition
@@ -109,11 +112,14 @@ class Heartbeat:
         return self._closed.is_set()
 
     def _beat(self) -> None:
+        # Before it is sent: how long it takes to arrive, and its answer to come back, nobody knows.
+        sent_at = time.monotonic()
         try:
             self._renew()
         except DatabaseError as exc:
             self._doubt(exc)
             return
+        self.confirmed_until = sent_at + settings.RELAY_LEASE_TTL_SECONDS
         if self.unconfirmed_since is not None:
             self.unconfirmed_since = None
             log.info("%s: the term is confirmed again", self.term)

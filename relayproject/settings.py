@@ -11,6 +11,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 SERVERS = whereabouts.find()
 
+MOST_SHARDS = 64
+"""Each is a process."""
+
 _YEAR = 365 * 86_400.0
 
 # --- Relay ---------------------------------------------------------------------------
@@ -50,6 +53,9 @@ RELAY_PUBLISH_CHANNEL_MESSAGES_PER_SECOND = env.whole(
 )
 
 RELAY_FETCH_MEMORY_BYTES = env.whole("RELAY_FETCH_MEMORY_BYTES", 64 << 20, least=1 << 20, most=1 << 40)
+
+RELAY_SENDER_SHARDS = env.whole("RELAY_SENDER_SHARDS", 1, least=1, most=MOST_SHARDS)
+RELAY_ATTEMPTS_SECONDS = env.seconds("RELAY_ATTEMPTS_SECONDS", 30 * 86_400.0, least=60.0, most=_YEAR)
 
 RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least=0.0, most=_YEAR)
 

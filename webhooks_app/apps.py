@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class WebhooksConfig(AppConfig):
-    """What pushes."""
+    """Endpoints, and what sends to them."""
 
     name = "webhooks_app"
     label = "webhooks_app"

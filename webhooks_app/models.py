@@ -1,4 +1,7 @@
-"""Endpoints and webhooks, in PostgreSQL. Times that decide are PostgreSQL's, as ms since 1970."""
+"""Endpoints and webhooks, in PostgreSQL, and attempts, in MongoDB.
+
+Times that decide are PostgreSQL's, as ms since 1970.
+"""
 
 from typing import Any, ClassVar, Final, Self
 
@@ -6,7 +9,9 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
+from relaybase.mongo.indexes import ExpiringIndex
 from relaybase.postgres.clock import ClockTimestamp
 from subscribers_app.models import NAME, Subscription
 
@@ -224,3 +229,37 @@ class WebhooksMark(models.Model):
 
     def __str__(self) -> str:
         return str(self.mark)
+
+
+class Attempt(models.Model):
+    """One try to hand a message to an endpoint, in MongoDB: a log, written by senders (`attempts`)."""
+
+    id = ObjectIdAutoField(primary_key=True, db_column="_id")
+    at = models.DateTimeField(help_text="When it began.")
+    # Names as well: what is looked at may have been deleted, or another one may have its name by now.
+    subscription = models.BigIntegerField()
+    subscription_name = models.TextField()
+    endpoint = models.BigIntegerField()
+    endpoint_name = models.TextField()
+    message_id = ObjectIdField()
+    position = models.CharField(max_length=30)
+    attempt = models.IntegerField(help_text="Which one, from 1.")
+    webhook_id = models.TextField(help_text="The same in each attempt.")
+    status = models.IntegerField(null=True, help_text="Of the answer. Empty: there was none.")
+    failure = models.TextField(null=True, help_text="Why there was no answer.")
+    seconds = models.FloatField(help_text="How long it took.")
+    answer = models.BinaryField(help_text="What its body began with.")
+    expires_at = models.DateTimeField(help_text="When MongoDB deletes this.")
+
+    class Meta:
+        db_table = "attempts"
+        # Ids grow with time. Each is read by one of these from its newest end.
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["subscription", "id"], name="subscription_id"),
+            models.Index(fields=["endpoint", "id"], name="endpoint_id"),
+            models.Index(fields=["message_id", "id"], name="message_id_id"),
+            ExpiringIndex(fields=["expires_at"], name="expires_at"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

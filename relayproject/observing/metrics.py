@@ -153,7 +153,7 @@ def _of_table(table: Table) -> Iterator[Metric]:
     if table.proposals.seconds_ago is not None:
         yield GaugeMetricFamily(
             "relay_proposals_age_seconds",
-            "Since listeners and writers were last proposed.",
+            "Since listeners, writers and senders were last proposed.",
             table.proposals.seconds_ago,
         )
 

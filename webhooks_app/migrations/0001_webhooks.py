@@ -162,5 +162,9 @@ class Migration(migrations.Migration):
             model_name='challenge',
             index=models.Index(fields=['owner', 'asked_at'], name='challenges_of_an_owner'),
         ),
-        migrations.RunSQL(list(statements()), "DROP FUNCTION webhooks_changed() CASCADE"),
+        migrations.RunSQL(
+            list(statements()), "DROP FUNCTION webhooks_changed() CASCADE",
+            # Of this app there is a collection in MongoDB, too.
+            hints={"model_name": "endpoint"},
+        ),
     ]

@@ -366,3 +366,43 @@ def test_the_way_a_server_hangs_here_is_real(hang: Callable[[], None]) -> None:
         finally:
             cursor.execute("RESET lock_timeout")
     assert isinstance(caught.value.__cause__, psycopg2.errors.LockNotAvailable)
+
+
+# --- until when it is confirmed ----------------------------------------------------------
+
+
+def test_a_term_is_confirmed_for_its_time_to_live_from_when_a_renewal_was_sent(
+    term: Term, settings: Any, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew = Term.renew
+    sent: list[float] = []
+
+    def slow(self: Term, *args: Any) -> None:
+        sent.append(time.monotonic())
+        renew(self, *args)
+        time.sleep(0.2)  # The answer is under way.
+
+    monkeypatch.setattr(Term, "renew", slow)
+    heartbeat = Heartbeat(term)
+    assert heartbeat.confirmed_until == float("-inf")
+    with heartbeat:
+        wait_until(lambda: heartbeat.confirmed_until > 0)
+        assert heartbeat.confirmed_until <= sent[0] + settings.RELAY_LEASE_TTL_SECONDS
+
+
+def test_while_nobody_acknowledges_a_renewal_it_is_confirmed_no_longer(
+    term: Term, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Heartbeat(term) as heartbeat:
+        wait_until(lambda: heartbeat.confirmed_until > 0)
+        monkeypatch.setattr(Term, "renew", _away)
+        wait_until(lambda: heartbeat.unconfirmed_since is not None)
+        before = heartbeat.confirmed_until
+        wait_until(lambda: time.monotonic() > before, what="the time to live is over")
+        assert heartbeat.confirmed_until == before
+        monkeypatch.undo()
+        wait_until(lambda: heartbeat.confirmed_until > before)
+
+
+def _away(*args: Any) -> None:
+    raise OperationalError

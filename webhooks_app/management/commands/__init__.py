@@ -1,1 +1,1 @@
-"""Django's place for commands."""
+"""`manage.py` commands about webhooks."""
