@@ -1,9 +1,9 @@
 """What came of one attempt, as the client that sends says it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 HEARD: Final = ("retry-after", "webhook-allowed-origin", "webhook-allowed-rate", "webhook-delivery")
 """Headers of an answer that mean something here. No others are kept: they may be secrets of somebody's."""
@@ -30,8 +30,7 @@ class Failure(StrEnum):
     OURS = "ours"  # Nothing of the endpoint's: whoever sends stops, may send no more, or has no sockets.
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came of one attempt.
 
     status:      of the final response (1xx are passed over, but for 101); None: there was none, and `failure`
@@ -52,4 +51,4 @@ class Answer:
     body: bytes = b""
     seconds: float = 0.0
     is_unsent: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})

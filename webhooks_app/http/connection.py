@@ -31,6 +31,9 @@ class Owner(Protocol):
     def keep(self, connection: "Connection") -> None:
         """It is free."""
 
+    def part(self, connection: "Connection") -> None:
+        """Nothing may be begun on it any more."""
+
     def lost(self, connection: "Connection") -> None:
         """It has ended."""
 
@@ -40,7 +43,7 @@ class Connection(asyncio.Protocol):
 
     address:    that it was made to
     idle_since: when its last answer had come, by `time.monotonic`
-    is_last:    what is under way here is the last it carries
+    is_last:    what is under way here is the last that it carries; nothing is begun on it
     """
 
     def __init__(self, owner: Owner, address: str) -> None:
@@ -52,11 +55,6 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._reading = Reading()
         self._is_used = False
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it carries no more requests."""
-        return self.is_last or self._transport is None or self._transport.is_closing()
 
     def connection_made(self, transport: Any) -> None:
         """It is there, with TLS if that is wanted."""
@@ -96,10 +94,14 @@ class Connection(asyncio.Protocol):
             self._owner.keep(self)
         self._owner.end(exchange, answer)
 
+    def eof_received(self) -> None:
+        """The other side says no more. The transport closes."""
+        self._part()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """It is not there any more. A body that nothing else ends has come to its end."""
         exchange, self._exchange = self._exchange, None
-        self.is_last = True
+        self._part()
         if exchange is None:
             pass
         elif self._reading.status is not None:
@@ -120,6 +122,10 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """End it at once: one that waits for the other side to take something might never end."""
-        self.is_last = True
+        self._part()
         if self._transport is not None:
             self._transport.abort()
+
+    def _part(self) -> None:
+        self.is_last = True
+        self._owner.part(self)

@@ -16,6 +16,7 @@ MOST_BYTES: Final = 64 << 10
 """Of an answer that are read, with its head. What is longer is cut off, and its connection ends."""
 
 _HEARD: Final = {name.encode(): name for name in HEARD}
+_BEGINNINGS: Final = frozenset("".join(name[0] + name[0].upper() for name in HEARD).encode())
 _SWITCHING: Final = 101
 
 
@@ -87,6 +88,8 @@ class Reading:
 
     def answer(self, seconds: float) -> Answer:
         """What has come. The head of an answer has."""
+        if self.is_whole and self._heard is None:
+            return Answer(self.status, body=self._body, seconds=seconds)
         heard: Mapping[str, str] = self._heard or {}
         later = heard.get("retry-after")
         return Answer(
@@ -110,7 +113,8 @@ class Reading:
         self._head_left -= len(name) + len(value) + 4
         if self._head_left < 0:
             raise _TooLarge
-        if self.status is None and name.lower() in _HEARD:
+        # Called for each of them, and nearly none begins so.
+        if name[0] in _BEGINNINGS and self.status is None and name.lower() in _HEARD:
             if self._heard is None:
                 self._heard = {}
             self._heard[_HEARD[name.lower()]] = value[:MOST_KEPT].decode("latin-1")

@@ -27,7 +27,11 @@ def context(
         ValueError: they are no certificates, or this is not the key. The text shows nothing of them.
     """
     try:
-        made = ssl.create_default_context(cadata=authority_pem)
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # It looks at names and certificates.
+        if authority_pem is None:
+            made.load_default_certs()
+        else:
+            made.load_verify_locations(cadata=authority_pem)
         if certificate_pem is not None:
             with _file(f"{certificate_pem}\n{key_pem or ''}") as path:
                 # Without a function OpenSSL would ask for a password at the terminal.
