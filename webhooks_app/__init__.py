@@ -6,7 +6,6 @@
 `finding`      endpoints by their names
 `addresses`    which URLs they may have
 `keeping`      secrets and the owners' headers, encrypted
-=======
 `confirming/`  that whoever has a URL wants what would be sent there
 `testing`      one message to an endpoint, for somebody who waits for the answer
 `subscribing`  what a subscription that is pushed has more than others

@@ -50,5 +50,4 @@ def parted(
             alone.append((name, value))
         else:
             together[name] = value
-    # DEL is the one character of ASCII that JSON lets stand and a header does not.
-    return alone, _DUMPED(together).replace("\x7f", "\\u007f") if together else None
+    return alone, _DUMPED(together) if together else None

@@ -7,8 +7,7 @@
 `relay-channel`            percent-encoded
 `relay-position`           as the API shows it
 `relay-received-at`        the same
-`relay-attribute-NAME`     an attribute whose name is `[a-z0-9-]{1,64}` without `-` at its ends,
-                           percent-encoded
+`relay-attribute-NAME`     an attribute whose name is `[a-z0-9-]{1,64}`, percent-encoded
 `relay-attributes`         all other attributes: a JSON object in ASCII
 =========================  =====================================================================
 """
@@ -21,7 +20,7 @@ from relaycore.sending.formats.format import Encoded
 from relaycore.sending.formats.headers import media_type, parted, quoted
 from relaycore.storing.shown import timestamp
 
-_ALONE: Final = re.compile(r"(?!-)[a-z0-9-]{1,64}(?<!-)")
+_ALONE: Final = re.compile(r"[a-z0-9-]{1,64}")
 
 
 def encode(document: Mapping[str, Any]) -> Encoded:

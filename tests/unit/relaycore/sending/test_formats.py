@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 from typing import Any
+from unicodedata import category
 from urllib.parse import unquote
 
 import httptools
@@ -96,6 +97,18 @@ def test_raw_is_the_payload_and_says_the_rest_in_headers(stored: dict[str, Any])
     assert alone | together == stored.get("attributes", {})
 
 
+def test_an_attribute_has_a_header_of_its_own_if_its_name_can_be_one_everywhere() -> None:
+    names = ["a", "a-1", "-", "a" * 64]
+    others = ["A", "a_b", "a.b", "a b", "ü", "a" * 65, "a\n", "a:"]
+    headers = dict(single(Format.RAW, document(attributes=dict.fromkeys(names + others, "x y"))).headers)
+    assert json.loads(headers[b"relay-attributes"]) == dict.fromkeys(others, "x y")
+    begin = b"relay-attribute-"
+    own = {
+        name.removeprefix(begin).decode(): value for name, value in headers.items() if name.startswith(begin)
+    }
+    assert own == dict.fromkeys(names, b"x%20y")
+
+
 @pytest.mark.parametrize(
     ("said", "message", "type"),
     [
@@ -158,9 +171,17 @@ KNOWN = {
 }
 
 
+def is_string(text: str) -> bool:
+    """As the type system of CloudEvents 1.0.2 has it: no control characters, and no noncharacters."""
+    bad = (c for c in text if category(c) == "Cc" or 0xFDD0 <= ord(c) <= 0xFDEF or ord(c) & 0xFFFE == 0xFFFE)
+    return bool(text) and next(bad, None) is None
+
+
 @pytest.mark.parametrize("format", EVENTS)
 @given(stored=documents())
 @example(stored=document(attributes={"id": "1", "ID": "2", "kind": "3", "relayattributes": "4", "data": "5"}))
+@example(stored=document(channel="a\ufffe"))
+@example(stored=document(channel="\ufdd0"))
 @example(stored=document(attributes={"a" * 21: "1", "kind": "", "other": "\x85", "third": "\U0001fffe"}))
 def test_an_event_says_all_of_a_message(format: Format, stored: dict[str, Any]) -> None:
     event = event_of(format, stored)
@@ -179,6 +200,7 @@ def test_an_event_says_all_of_a_message(format: Format, stored: dict[str, Any]) 
     assert not alone.keys() & together.keys()
     assert alone | together == stored.get("attributes", {})
     assert all(re.fullmatch(r"[a-z0-9]{1,20}", name) for name in found)
+    assert all(is_string(text) for text in found.values() if isinstance(text, str))
 
 
 @pytest.mark.parametrize("format", EVENTS)
