@@ -12,7 +12,7 @@ from rest_framework.exceptions import PermissionDenied, Throttled
 
 from access_app.remembering import Holder
 from live import admitting, asking, origins
-from live.admitting import NOBODY, SESSION, Watchers, refusal, require_channel
+from live.admitting import NOBODY, SESSION, Watchers, refusal, require_channel, require_no_stranger
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
@@ -77,12 +77,6 @@ class _Call:
     def who(self, holder: Holder) -> str:
         """Whose connections are counted together."""
         return f"address:{self.address}" if holder is NOBODY else holder.who
-
-
-NO_FILTER: Final = (
-    "A filter is asked of each message, which takes time: it is for those who have a token or a ticket, or "
-    "are logged in. Watch without one, and choose yourself."
-)
 
 
 class LiveDoor:
@@ -189,8 +183,8 @@ class LiveDoor:
         if (allowance := await limit.count(who)) is not None and allowance.is_exceeded:
             raise Throttled(allowance.seconds)
         asked = asking.read(request.query_params, request.headers, call.channel)
-        if asked.wants is not None and holder is NOBODY:
-            raise PermissionDenied(NO_FILTER)
+        if asked.wants is not None:
+            require_no_stranger(holder)
         for name in asked.channels:
             if (said := await refusal(holder, name)) is not None:
                 raise PermissionDenied(said)

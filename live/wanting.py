@@ -1,6 +1,7 @@
 """Which messages a client wants: asked once of each message for all who have the same filter."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,16 +16,22 @@ _MOST_FORMS: Final = 20
 
 
 class Wants:
-    """One filter (`relaycore.filtering`). `text` tells it from others.
+    """One filter (`relaycore.filtering`), the same one whichever door it came by. `policy`: decoded JSON.
 
     Raises:
         BadFilter: it is none.
     """
 
-    def __init__(self, text: str, policy: Any, scope: str) -> None:
+    def __init__(self, policy: Any, scope: str) -> None:
         self._filter = parse(policy, scope)
         self._is_of_attributes = scope == ATTRIBUTES
-        self._key = "wants", scope, text
+        self._key = "wants", scope, json.dumps(policy, sort_keys=True, separators=(",", ":"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Wants) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
 
     async def of(self, entries: Sequence[Entry]) -> list[bool]:
         """Whether each of them is wanted."""
