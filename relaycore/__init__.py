@@ -85,6 +85,8 @@ Which messages a subscription gets:
 =====================  ============================================================
 `filtering.policy`     a filter policy, read once, and whether a message matches it
 `filtering.conditions`  what a policy asks of the value at one key
+`filtering.kinds`      operators that take text
+`filtering.leaves`     the values at one key, and what conditions make of all of them
 `filtering.values`     what a message has at a key: in its body, in its attributes
 `filtering.wildcards`  patterns with `*`
 =====================  ============================================================

@@ -48,7 +48,7 @@ class All:
     def match(self, fields: Fields) -> bool:
         """Whether what has these fields is as asked."""
         for key, conditions in self.values:
-            if not conditions.match(fields.leaves(key)):
+            if not conditions.match(fields.values(key)):
                 return False
         for key, asked in self.objects:
             if not asked.match_one(fields.objects(key)):
