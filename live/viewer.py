@@ -243,7 +243,7 @@ class Viewer:
     async def _wanted(self, entries: Sequence[Entry]) -> list[bool] | None:
         """Whether it wants each of them; None: all."""
         while (wants := self.wanted.wants) is not None:
-            found = await wants.of(entries)
+            found = await wants.of(entries, self.wanted.who)
             if wants is self.wanted.wants:  # Else it has been told meanwhile that others hold from here on.
                 return found
         return None

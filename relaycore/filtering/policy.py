@@ -116,6 +116,11 @@ class Filter:
         found = attributes if isinstance(attributes, Attributes) else Attributes(attributes)
         return bool(found) and self._asked.match(found)
 
+    @property
+    def points(self) -> int:
+        """How long a message may take, beside what it takes to read it: up to `MOST_POINTS`."""
+        return self._asked.points
+
     def as_json(self) -> dict[str, Any]:
         """The policy as it was given: the form in which `parse` takes it."""
         return copy.deepcopy(self._policy)
