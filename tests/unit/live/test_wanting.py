@@ -138,7 +138,7 @@ def test_another_filter_holds_from_where_its_client_stands_also_while_it_is_look
             await asyncio.sleep(0.001)
         viewer.want(Wants({"a": [1]}, "body"))
         wants.may.set()
-        while isinstance(shown := await taking, Shown) is False:
+        while not isinstance(shown := await taking, Shown):
             taking = asyncio.create_task(viewer.take())
         assert [entry.document["message"][:7] for entry in shown.entries] == ['{"a": 1']
         viewer.close()
