@@ -26,6 +26,9 @@ NOT_GIVEN: Final = (
     "(?ticket=), or they are logged in here."
 )
 
+LEAST_PASSING: Final = 429
+"""What is refused with this status or more says nothing against who asks: he may come again."""
+
 NO_FILTER: Final = (
     "A filter is asked of each message, which takes time: it is for those who have a token or a ticket, or "
     "are logged in. Watch without one, and choose yourself."

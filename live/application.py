@@ -12,7 +12,15 @@ from rest_framework.exceptions import PermissionDenied, Throttled
 
 from access_app.remembering import Holder
 from live import admitting, asking, origins
-from live.admitting import NOBODY, SESSION, Watchers, refusal, require_channel, require_no_stranger
+from live.admitting import (
+    LEAST_PASSING,
+    NOBODY,
+    SESSION,
+    Watchers,
+    refusal,
+    require_channel,
+    require_no_stranger,
+)
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
@@ -37,8 +45,6 @@ Count = Callable[[str, str, int, float], None]
 _POLL_MESSAGES: Final = 100
 _GONE: Final = 499
 _MOST_QUERY_BYTES: Final = 32 << 10
-_LEAST_REFUSAL: Final = 429
-"""What is refused with this or more says nothing against the request: it may come again."""
 
 
 async def _answered_here(request: Request, **named: str) -> None:
@@ -159,7 +165,7 @@ class LiveDoor:
             asked, viewer = await self._let_in(call)
         except Exception as exc:
             answer = of_error(exc, call.request, call.name)
-            if answer.status < _LEAST_REFUSAL or call.is_poll:
+            if answer.status < LEAST_PASSING or call.is_poll:
                 await self._answer(call, answer, send, request_id, began)
                 return
             self._note(call, 200, began)

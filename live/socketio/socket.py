@@ -5,12 +5,12 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Protocol, cast
 
 from rest_framework.exceptions import Throttled
 
 from access_app.remembering import Holder
-from live.admitting import NOBODY, SESSION, Watchers
+from live.admitting import LEAST_PASSING, NOBODY, SESSION, Watchers
 from live.hub import hub
 from live.socketio import asked, protocol
 from live.socketio.asked import Auth, Join
@@ -19,9 +19,6 @@ from live.socketio.outbox import Outbox, Seat
 from live.socketio.protocol import Kind, Said
 from relaybase.http.hot import limit
 from relaybase.http.hot.application import holder_of, not_valid
-
-_LEAST_PASSING: Final = 429
-"""What is refused with this or more says nothing against a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class Socket:
         except Exception as exc:
             _close(seats)
             problem = told_of(exc)
-            if problem["status"] >= _LEAST_PASSING:
+            if problem["status"] >= LEAST_PASSING:
                 # Who is refused does not come again by himself. Who loses his connection does.
                 await self._end(self)
             else:

@@ -244,7 +244,7 @@ def test_prometheus_takes_its_configuration(name: str, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def _is_uvicorn(command: object) -> bool:
+def _is_uvicorn(command: Any) -> bool:
     return "uvicorn" in (command if isinstance(command, str) else " ".join(map(str, command or ())))
 
 

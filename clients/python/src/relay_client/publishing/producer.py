@@ -72,6 +72,7 @@ class Producer:
         self._confirm = confirm
         self._process = os.getpid()
         self._outbox: Outbox[Delivery] = Outbox(limits or Limits())
+        self._chance = random.Random()
         self._keys = Keys()
         self._unresolved = Unresolved()
         self._lock = threading.Lock()
@@ -239,7 +240,7 @@ class Producer:
             if batch is not None:
                 outcome = self._attempt(batch)
                 with self._lock:
-                    settled = self._outbox.answered(batch, outcome, time.monotonic(), random.random())
+                    settled = self._outbox.answered(batch, outcome, time.monotonic(), self._chance.random())
                     self._done.notify_all()
                     if self._outbox.look_at() is not None:
                         self._call_leader()
