@@ -7,9 +7,8 @@ and without the lock. A callback that waits holds up a request, so there nothing
 (`BufferFull`) or for a flush.
 
 After a fork the child has none of these threads, perhaps a lock that nobody will release, and connections
-that are the parent's; and were it to go on, both would give the same idempotency keys to different
-messages. So there everything raises `Closed` before it touches anything. What waited is the parent's to
-send.
+that are the parent's; and both would give the same idempotency keys to different messages. So there
+everything raises `Closed` before it touches anything. What waited is the parent's to send.
 """
 
 import atexit
