@@ -18,6 +18,7 @@ from relaycore.delivering import settings
 from subscribers_app.api.row_schema import (
     ORDER,
     DeadLetterSchema,
+    ParkedSchema,
     SizeSchema,
     SubscriptionSchema,
     SubscriptionsSchema,
@@ -206,6 +207,13 @@ dead_letters = _extend(
     "dead_letters",
     "What was handed out too often",
     page("DeadLetterPage", DeadLetterSchema),
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
+)
+parked = _extend(
+    "parked_keys",
+    "Which values wait for a message that fails",
+    page("ParkedPage", ParkedSchema),
     404,
     parameters=[_NAME, limit("Rows"), cursor()],
 )
