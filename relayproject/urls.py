@@ -20,7 +20,14 @@ from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
 from subscribers_app.api.actions import ACTIONS
-from subscribers_app.api.leftovers import DeadLetters, Drop, Redrive, SubscriptionSkip, UndeliveredList
+from subscribers_app.api.leftovers import (
+    DeadLetters,
+    Drop,
+    ParkedKeys,
+    Redrive,
+    SubscriptionSkip,
+    UndeliveredList,
+)
 from subscribers_app.api.moving import (
     SubscriptionPause,
     SubscriptionResume,
@@ -92,6 +99,7 @@ urlpatterns = [
     both(f"{SUBSCRIPTION}/pause", SubscriptionPause.as_view(), "subscription-pause"),
     both(f"{SUBSCRIPTION}/resume", SubscriptionResume.as_view(), "subscription-resume"),
     both(f"{SUBSCRIPTION}/dead-letters", DeadLetters.as_view(), "dead-letters"),
+    both(f"{SUBSCRIPTION}/parked", ParkedKeys.as_view(), "parked"),
     both(f"{SUBSCRIPTION}/dead-letters/redrive", Redrive.as_view(), "redrive"),
     both(f"{SUBSCRIPTION}/dead-letters/drop", Drop.as_view(), "drop"),
     both(f"{SUBSCRIPTION}/skip", SubscriptionSkip.as_view(), "subscription-skip"),
