@@ -23,6 +23,7 @@ from tests.unit.webhooks_app.http.endpoints import (
     until,
 )
 from webhooks_app.http import client as client_module
+from webhooks_app.http import connection
 from webhooks_app.http.once import ask as ask_once
 from webhooks_app.http.target import AGENT
 
@@ -214,6 +215,22 @@ def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) ->
             await until(lambda: endpoint.open == 0)
             await until(lambda: not client._pools)
             assert client._next_scan is None
+
+    run(story)
+
+
+def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy it is: the name may lead elsewhere by now."""
+    monkeypatch.setattr(connection, "LIFE_SECONDS", 0.2)
+
+    async def story() -> None:
+        async with serving(answer_ok) as endpoint, sending() as client:
+            target = endpoint.target()
+            async with asyncio.timeout(10):
+                while endpoint.made < 3:
+                    assert (await ask(client, target)).status == 200
+            assert len(endpoint.requests) > 3
+            assert endpoint.most_open <= 2
 
     run(story)
 
