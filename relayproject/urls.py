@@ -111,6 +111,6 @@ urlpatterns = [
     both(f"{ENDPOINT}/disable", EndpointDisable.as_view(), "endpoint-disable"),
     both(f"{ENDPOINT}/attempts", EndpointAttempts.as_view(), "endpoint-attempts"),
     both(f"{SUBSCRIPTION}/attempts", SubscriptionAttempts.as_view(), "subscription-attempts"),
-    both("webhooks/confirm/(?P<challenge>[^/]+)", confirmation.page, "confirm"),
+    both("webhooks/confirm", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]
