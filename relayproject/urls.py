@@ -44,6 +44,7 @@ from webhooks_app.api.actions import (
     EndpointRotate,
     EndpointTest,
 )
+from webhooks_app.api.attempts import EndpointAttempts, SubscriptionAttempts
 from webhooks_app.api.views import EndpointDetail, EndpointList
 
 API = "api/v1"
@@ -116,6 +117,8 @@ urlpatterns = [
     both(f"{ENDPOINT}/test", EndpointTest.as_view(), "endpoint-test"),
     both(f"{ENDPOINT}/enable", EndpointEnable.as_view(), "endpoint-enable"),
     both(f"{ENDPOINT}/disable", EndpointDisable.as_view(), "endpoint-disable"),
-    both("webhooks/confirm/(?P<challenge>[^/]+)", confirmation.page, "confirm"),
+    both(f"{ENDPOINT}/attempts", EndpointAttempts.as_view(), "endpoint-attempts"),
+    both(f"{SUBSCRIPTION}/attempts", SubscriptionAttempts.as_view(), "subscription-attempts"),
+    both("webhooks/confirm", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]

@@ -42,7 +42,7 @@ def _state() -> str:
 
 
 def _path(url: str) -> str:
-    assert url.startswith(f"{PUBLIC}/webhooks/confirm/")
+    assert url.startswith(f"{PUBLIC}/webhooks/confirm?challenge=")
     return url.removeprefix(PUBLIC)
 
 
@@ -180,9 +180,10 @@ def test_a_link_confirms_by_its_button_and_by_nothing_else(api: Any, receiver: R
 
 
 def test_a_link_that_nobody_was_sent_says_what_to_do(client: Client, db: None) -> None:
-    answer = client.get("/webhooks/confirm/guessed")
-    assert answer.status_code == 404
-    assert "Have the endpoint asked again" in answer.content.decode()
+    for link in ("?challenge=guessed", "", "?challenge=%00", "?challenge=%FF"):
+        for answer in (client.get(f"/webhooks/confirm{link}"), client.post(f"/webhooks/confirm{link}")):
+            assert answer.status_code == 404
+            assert "Have the endpoint asked again" in answer.content.decode()
 
 
 def test_after_two_days_it_has_to_be_asked_again(api: Any, receiver: Receiver, ask: Ask) -> None:
