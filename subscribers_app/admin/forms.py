@@ -5,11 +5,11 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.core.exceptions import ValidationError
 
+from relaybase.pages.places import AGAIN, HERE, PlaceField
 from relaycore.delivering import beginning
 from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
 from subscribers_app import filters, ordering
-from subscribers_app.admin.places import AGAIN, HERE, PlaceField
 from subscribers_app.kinds.checking import LEASE_ONLY
 from subscribers_app.models import Subscription
 from subscribers_app.registration import SETTINGS

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import re_path
@@ -13,11 +14,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pymongo.errors import PyMongoError
 
-from relaybase.pages.filters import ago, per_second, seconds
+from relaybase.pages import deciding
+from relaybase.pages.filters import ago, per_second, seconds, visible
 from relaybase.pages.long_list import LongListPaginator
 from relaycore.errors import RelayError, one_line
 from subscribers_app import activity, lag, registration, seeking
-from subscribers_app.admin import deciding, decisions, page
+from subscribers_app.admin import decisions, page
 from subscribers_app.admin.decisions import DECISIONS
 from subscribers_app.admin.forms import SeekForm, SubscriptionForm
 from subscribers_app.kinds.checking import LEASE_ONLY
@@ -66,7 +68,13 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def decide(self, request: HttpRequest, pk: str, verb: str) -> HttpResponse:
         """One of these pages."""
-        return deciding.decide(self, request, int(pk), verb, _said)
+        row = Subscription.objects.select_related("channel").filter(pk=pk).first()
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            raise Http404("There is no such subscription.")
+        about = f"reads {visible(row.channel.channel)}"
+        return deciding.decide(self, request, row, DECISIONS[verb], _said, about)
 
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
         """Where nothing is leased there is nothing to set about leases."""
