@@ -22,16 +22,11 @@ LATELY_SECONDS: Final = 3600
 
 _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
-<<<<<<< HEAD
        way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''),
        dead.messages, parked.keys,
-       greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))::float8,
-=======
-       way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''), dead.messages,
        CASE WHEN s.kind = 'pull' THEN
            greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))
        END::float8,
->>>>>>> w10
        coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.nacked, 0), coalesce(k.uncounted, 0),
        extract(epoch FROM clock_timestamp() - greatest(k.done_at, k.nacked_at))::float8, {NOW_MS}
 FROM subscriptions AS s
@@ -80,12 +75,8 @@ class Watched:
     outstanding:  messages on their way
     waiting:      messages that wait for their turn; `lowest`: where the first of all these stands, "" of none
     dead:         dead letters
-<<<<<<< HEAD
     parked:       keys whose message fails, in an order by a field
-    idle_seconds: since somebody asked for messages, or since it was made
-=======
     idle_seconds: since somebody asked for messages, or since it was made; None: it is not pulled
->>>>>>> w10
     handed_out, done, nacked, uncounted: `pulling.counting`
     answered_seconds: since a reader confirmed a message, or gave one back; None: none ever did
     now:          PostgreSQL's clock, ms since 1970
@@ -102,12 +93,8 @@ class Watched:
     waiting: int
     lowest: str
     dead: int
-<<<<<<< HEAD
     parked: int
-    idle_seconds: float
-=======
     idle_seconds: float | None
->>>>>>> w10
     handed_out: int
     done: int
     nacked: int

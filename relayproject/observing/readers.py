@@ -38,12 +38,8 @@ class Reader:
     lag: Lag | None
     outstanding: int
     dead: int
-<<<<<<< HEAD
     parked: int
-    idle_seconds: float
-=======
     idle_seconds: float | None
->>>>>>> w10
     handed_out: int
     done: int
     nacked: int

@@ -104,13 +104,9 @@ def _each(readers: Readers) -> Iterator[Metric]:
         active.add_metric(at, float(reader.is_active))
         outstanding.add_metric(at, reader.outstanding)
         dead.add_metric(at, reader.dead)
-<<<<<<< HEAD
         parked.add_metric(at, reader.parked)
-        idle.add_metric(at, reader.idle_seconds)
-=======
         if reader.idle_seconds is not None:
             idle.add_metric(at, reader.idle_seconds)
->>>>>>> w10
         handed_out.add_metric(at, reader.handed_out)
         settled.add_metric(at, reader.done)
         nacked.add_metric(at, reader.nacked)
