@@ -25,6 +25,7 @@ _FEW: Final = AHEAD // 4
 
 AHEAD_BYTES: Final = 4 << 20
 _AGAIN_SECONDS: Final = 1.0
+_ASKED_SECONDS: Final = 3.0
 
 
 class Course:
@@ -190,6 +191,8 @@ class Course:
         place = window.place
         self._may_be_more = False  # Before it is looked: what comes meanwhile is told.
         read = await source.stand(place)
+        if self.trouble:  # It ends when something was read, and not when nobody has said anything yet.
+            await source.ask(_ASKED_SECONDS)
         most = min(window.room, AHEAD)
         await source.collect(most, AHEAD_BYTES)
         ahead, documents = read.ahead(most, AHEAD_BYTES, self._ripe_before())

@@ -170,7 +170,7 @@ def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
     if job.others is not None:
         sql.execute(_WITH_ROWS)
         result.now, found = sql.fetchone()
-        looks |= job.others.intersection(found or ())
+        looks |= job.others & set(found or ())
     sql.execute(_SURVEY, [LONGEST_MS, sorted(looks)])
     for id, position, fetched, generation, upto, messages, *others in sql.fetchall():
         is_active, revision, outstanding, lowest, due, now = others

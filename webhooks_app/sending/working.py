@@ -226,9 +226,10 @@ class Working:
         for course, progress in steps.items():
             if course.id in result.recorded:
                 course.recorded(progress)
+                self._come(course.id)  # There may be room again.
             else:
                 course.missed()
-            self._touch(course)
+                self._touch(course)
         for course in loads:
             if (stands := result.standing.get(course.id)) is not None:
                 course.load(stands)

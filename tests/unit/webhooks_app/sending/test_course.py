@@ -33,6 +33,7 @@ class Log:
         self.seconds = 0.0
         self.told: Callable[[], object] = lambda: None
         self.fails = 0
+        self.is_silent = False
 
     def store(self, *positions: str) -> None:
         self.messages += positions
@@ -63,6 +64,12 @@ class Source:
             log.reading -= 1
         self._place = place
         return self
+
+    async def ask(self, seconds: float) -> bool:
+        if self.log.is_silent:
+            await asyncio.sleep(0.01)
+            raise OSError("nobody says anything")
+        return True
 
     async def collect(self, most: int, size: int) -> None:
         pass
@@ -172,11 +179,15 @@ def test_one_reads_at_a_time_though_it_is_set_meanwhile(log: Log) -> None:
 
 def test_what_cannot_be_read_is_said_and_read_again(log: Log) -> None:
     async def work() -> None:
-        log.fails = 1
+        log.fails, log.is_silent = 1, True
         log.store("1")
         bench = Bench()
         await asyncio.sleep(0.02)
         assert "shop: nobody answers" in bench.course.trouble
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            assert bench.course.trouble, "nothing was read yet"
+        log.is_silent = False
         await asyncio.sleep(0.15)
         assert bench.got == ["1"]
         assert not bench.course.trouble

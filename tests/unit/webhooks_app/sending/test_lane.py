@@ -1,6 +1,7 @@
 """One endpoint: who is next, how much may be out to it, and when it is left alone."""
 
 import asyncio
+import functools
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,6 @@ from relaycore.sending.failing import Failing
 from relaycore.sending.formats.format import Encoded
 from relaycore.sending.items import Failed, Item, Withheld
 from relaycore.sending.schedule import Schedule
-from webhooks_app.sending import lane as module
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.known import KnownEndpoint
 from webhooks_app.sending.lane import Lane
@@ -80,7 +80,7 @@ class Bench:
         return Encoded(document["message"], [], b"")
 
     def send(self, target: Any, head: Any, body: bytes, done: Callable[[Answer], None]) -> None:
-        assert isinstance(done, module.functools.partial)
+        assert isinstance(done, functools.partial)
         self.sent.append((done.args[2], done))
 
     def forget(self, target: Any) -> None:

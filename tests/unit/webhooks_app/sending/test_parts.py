@@ -12,6 +12,7 @@ from django.db import DatabaseError
 from relaycore.sending.answers import Answer
 from relaycore.sending.formats.format import Encoded, Format
 from relaycore.sending.items import Item
+from webhooks_app import attempts
 from webhooks_app.sending import encoding, logbook, worker
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.logbook import Logbook
@@ -89,7 +90,7 @@ def test_attempts_wait_while_they_cannot_be_logged_and_what_does_not_fit_is_coun
             raise OSError("nobody answers")
         written.extend(one.position for one in batch)
 
-    monkeypatch.setattr(logbook.attempts, "record", record)
+    monkeypatch.setattr(attempts, "record", record)
     monkeypatch.setattr(logbook, "_MOST_WAITING", 5)
     monkeypatch.setattr(logbook, "_AGAIN_SECONDS", 0.05)
 
