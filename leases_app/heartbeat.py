@@ -9,8 +9,9 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from leases_app import sleepless
 from leases_app.leasing import Condition, Term
-from relaybase import logs, sleepless
+from relaybase import logs
 from relaycore.errors import LeaseLost, LeaseWentBack, one_line
 from relaycore.sending.confirming import Confirmed
 

@@ -50,7 +50,8 @@ Rules without which something is lost, harmed or done without end
         to be read anew: another revision, a pause, an answer of PostgreSQL that was lost. What has failed
         keeps its attempt. All else is chosen by the new revision.
     7.  A row is changed only as it was taken: under its attempt number. What was skipped, dropped or
-        redriven meanwhile is not undone by an answer.
+        redriven meanwhile is not undone by an answer. A dead letter of before a seek back goes in the step
+        that passes its message as done: nobody redrives what has arrived.
     8.  Order `channel`: one at a time, the lowest row first. While a row waits nothing new is tried. Which
         rows there are is asked before anything is tried, and after each that was changed.
     9.  An attempt that is withheld (breaker, rate, pause, disabled, unconfirmed) is none: it counts for no

@@ -161,6 +161,8 @@ class Progress:
     done:    rows that go, each only if it has this attempt, and is not dead
     lost:    the same, on record
     aged:    on record
+    risen:   positions of what is done now, and may have been dead before a seek back: dead letters that stand
+             there go
     """
 
     seen: Cursor
@@ -173,6 +175,7 @@ class Progress:
     done: Sequence[Delivery] = ()
     lost: Sequence[Lost] = ()
     aged: Sequence[Aged] = ()
+    risen: Sequence[str] = ()
 
     @property
     def touches_rows(self) -> bool:

@@ -36,10 +36,13 @@ _POSITION: Final = attrgetter("position")
 class Window:
     """Of one subscription.
 
-    most: see `MOST_UNRECORDED`
+    most:      see `MOST_UNRECORDED`
+    dead_upto: the highest dead letter above the cursor, as there are after a seek back; empty: there is none
     """
 
-    def __init__(self, standing: Standing, settings: Settings, most: int = MOST_UNRECORDED) -> None:
+    def __init__(
+        self, standing: Standing, settings: Settings, most: int = MOST_UNRECORDED, dead_upto: str = ""
+    ) -> None:
         self._most = most
         self._items: deque[Item] = deque()
         self._queue: deque[Item] = deque()
@@ -50,9 +53,9 @@ class Window:
         self.size = 0
         """Bytes of the messages that are here, about."""
         self._seen = standing.cursor
-        self._begin(standing, settings)
+        self._begin(standing, settings, dead_upto)
 
-    def load(self, standing: Standing, settings: Settings) -> None:
+    def load(self, standing: Standing, settings: Settings, dead_upto: str = "") -> None:
         """The subscription stands so by now. What was read is let go.
 
         In the same generation what is out, done or has failed is kept, until it comes by again.
@@ -66,12 +69,12 @@ class Window:
         self._items.clear()
         self._queue.clear()
         self._again.let_go()
-        self._begin(standing, settings)
+        self._begin(standing, settings, dead_upto)
 
-    def _begin(self, standing: Standing, settings: Settings) -> None:
+    def _begin(self, standing: Standing, settings: Settings, dead_upto: str) -> None:
         self.needs_load = False
         self._seen, self._revision = standing.cursor, standing.revision
-        self._settings = settings
+        self._settings, self._dead_upto = settings, dead_upto
         self._looked = standing.cursor.position
         self._noting = Noting(standing.noted)
         self._step: Step | None = None
@@ -248,19 +251,11 @@ class Window:
             return None
         # What hangs gets its row while it is out, once it holds up all the others.
         is_stuck = self._unrecorded >= self._most and not self._settings.is_ordered
-        step = writing.step(
-            self._seen,
-            self._revision,
-            self._items,
-            self._looked,
-            self._again,
-            self._noting,
-            is_stuck=is_stuck,
+        passed, upto = writing.passed(self._items, self._seen.position, self._looked, is_stuck=is_stuck)
+        self._step = writing.step(
+            self._seen, self._revision, upto, passed, self._again, self._noting, self._dead_upto
         )
-        if step is None:
-            return None
-        self._step = step
-        return step.progress
+        return None if self._step is None else self._step.progress
 
     def recorded(self, progress: Progress) -> None:
         """That is committed."""

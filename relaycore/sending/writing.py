@@ -20,34 +20,46 @@ class Step:
     rows: Sequence[Item]
 
 
+def passed(items: Iterable[Item], seen: str, looked: str, *, is_stuck: bool) -> tuple[list[Item], str]:
+    """Of the lowest those that the cursor may pass, and where it stands then.
+
+    seen:     where it stands
+    looked:   where it stands if that is all of them
+    is_stuck: what is out gets a row, so that it may be passed
+    """
+    found: list[Item] = []
+    for one in items:
+        one.parked = None
+        if one.state is State.OUT and is_stuck:
+            one.parked = Delivery(one.position, one.id)
+        elif one.state in (State.QUEUED, State.OUT):
+            return found, found[-1].position if found else seen
+        found.append(one)
+    return found, looked
+
+
 def step(
     seen: Cursor,
     revision: int,
-    items: Iterable[Item],
-    looked: str,
+    upto: str,
+    passed: Sequence[Item],
     again: Again,
     noting: Noting,
-    *,
-    is_stuck: bool,
+    dead_upto: str,
 ) -> Step | None:
     """What there is to write by now; None: nothing.
 
-    is_stuck: what is out gets a row, so that the cursor may pass it
+    upto:      where the cursor stands then, which has passed these
+    dead_upto: up to here there may be dead letters of what it passes
     """
-    passed, is_all = _passed(items, is_stuck=is_stuck)
-    position = seen.position
-    if is_all:
-        position = looked
-    elif passed:
-        position = passed[-1].position
     rows = again.settled()
-    noted, missed = noting.upto(position)
-    if position == seen.position and noted is None and not rows:
+    noted, missed = noting.upto(upto)
+    if upto == seen.position and noted is None and not rows:
         return None
     progress = Progress(
         seen,
         revision,
-        Cursor(position, position, seen.generation),
+        Cursor(upto, upto, seen.generation),
         noted,
         missed,
         new=[row for row in map(_row_of, passed) if row is not None],
@@ -55,21 +67,9 @@ def step(
         done=[one.row for one in rows if one.state is State.DONE and one.row is not None],
         lost=[gone for gone in map(lost, rows) if gone is not None],
         aged=_aged(passed),
+        risen=[one.position for one in passed if one.position <= dead_upto and one.state is State.DONE],
     )
     return Step(progress, passed, rows)
-
-
-def _passed(items: Iterable[Item], *, is_stuck: bool) -> tuple[list[Item], bool]:
-    """Of the lowest those that the cursor may pass, and whether that is all of them."""
-    passed: list[Item] = []
-    for one in items:
-        one.parked = None
-        if one.state is State.OUT and is_stuck:
-            one.parked = Delivery(one.position, one.id)
-        elif one.state in (State.QUEUED, State.OUT):
-            return passed, False
-        passed.append(one)
-    return passed, True
 
 
 def _row_of(item: Item) -> Delivery | None:

@@ -10,6 +10,7 @@ from relaycore.sending.urls import is_address
 from webhooks_app.http import failures, tls
 from webhooks_app.http.exchange import Around, Exchange, Stage
 from webhooks_app.http.failures import Failed
+from webhooks_app.http.sealing import Sealed
 from webhooks_app.http.target import Target
 
 P = TypeVar("P", bound=asyncio.Protocol)
@@ -56,13 +57,12 @@ async def _addresses(target: Target, around: Around, exchange: Exchange) -> Sequ
 
 
 async def _connect_to(address: str, target: Target, around: Around, make: Callable[[str], P]) -> P:
-    # An address as a number is looked up by nobody. Its name is for TLS alone.
-    context = (target.tls or tls.context()) if target.url.is_tls else None
-    _, protocol = await around.loop.create_connection(
-        lambda: make(address),
-        address,
-        target.url.port,
-        ssl=context,
-        server_hostname=target.url.host if context else None,
-    )
+    # An address as a number is looked up by nobody. The name is for TLS alone.
+    protocol, loop, url = make(address), around.loop, target.url
+    if not url.is_tls:
+        await loop.create_connection(lambda: protocol, address, url.port)
+        return protocol
+    sealed = Sealed(protocol, target.tls or tls.context(), url.host, loop)
+    await loop.create_connection(lambda: sealed, address, url.port)
+    await sealed.begun
     return protocol

@@ -1,5 +1,6 @@
 """The connections of one target, and what waits for them."""
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -36,7 +37,7 @@ class Pool:
         self._target = target
         self._around = around
         self._connections: set[Connection] = set()
-        self._opening = 0
+        self._opening: set[asyncio.Task[None]] = set()
         self._idle: list[Connection] = []
         """The one that was used last is used next, so that those that are too many grow old in front."""
         self._waiting: deque[Exchange] = deque()
@@ -100,18 +101,20 @@ class Pool:
 
     def _begin(self, exchange: Exchange) -> None:
         if self._idle:
-            self._write(exchange, self._idle.pop())
-        elif len(self._connections) + self._opening < self._target.max_connections:
+            if self._may_be_sent(exchange):
+                self._idle.pop().begin(exchange)
+        elif self._has_room:
             self._open(exchange)
         else:
             self._waiting.append(exchange)
 
-    def _write(self, exchange: Exchange, connection: Connection) -> None:
+    def _may_be_sent(self, exchange: Exchange) -> bool:
+        if exchange not in self.under_way:
+            return False
         if self._around.may_send():
-            connection.begin(exchange)
-            return
+            return True
         self.refuse(exchange, _MAY_NOT)
-        self.keep(connection)
+        return False
 
     # --- connections ---------------------------------------------------------------------
 
@@ -119,8 +122,8 @@ class Pool:
         """It is free. Whoever waits is next."""
         while self._waiting:
             exchange = self._waiting.popleft()
-            if exchange in self.under_way:
-                self._write(exchange, connection)
+            if self._may_be_sent(exchange):
+                connection.begin(exchange)
                 return
         self._idle.append(connection)
 
@@ -149,8 +152,8 @@ class Pool:
 
     def close(self) -> None:
         """End everything."""
-        while self.under_way:
-            self._let_go(next(iter(self.under_way)), _STOPS)
+        for exchange in list(self.under_way):
+            self._let_go(exchange, _STOPS)
         for connection in list(self._connections):
             connection.abort()
 
@@ -162,16 +165,25 @@ class Pool:
                 connection.is_last = True
 
     def _go_on(self) -> None:
-        """There may be room for one more."""
-        while self._waiting:
+        """There may be room for those who wait."""
+        while self._waiting and self._has_room:
             exchange = self._waiting.popleft()
             if exchange in self.under_way:
-                self._begin(exchange)
-                return
+                self._open(exchange)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._connections) + len(self._opening) < self._target.max_connections
 
     def _open(self, exchange: Exchange) -> None:
-        self._opening += 1
         exchange.opening = self._around.loop.create_task(self._connect(exchange))
+        self._opening.add(exchange.opening)
+        # One that is given up before it has begun ends here, too.
+        exchange.opening.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        self._go_on()
 
     async def _connect(self, exchange: Exchange) -> None:
         made: list[Connection] = []
@@ -189,24 +201,22 @@ class Pool:
             log.exception("A connection could not be made.")
             self.fail(exchange, Failed(Failure.OURS, f"No connection can be opened: {type(exc).__name__}."))
         finally:
-            self._opening -= 1
             exchange.opening = None
             for other in made:
                 if other is not connection:
                     other.abort()
-            if connection is not None:
-                self._take(connection, exchange)
-            else:
-                self._go_on()
+        if connection is not None:
+            self._take(connection, exchange)
 
     def _take(self, connection: Connection, exchange: Exchange) -> None:
         if connection.is_last:
             self.fail(exchange, Failed(Failure.RESET, "The connection was closed before anything was sent."))
-            self._go_on()
             return
         self._connections.add(connection)
         if not self._around.networks.takes(connection.address):
             connection.abort()
             self.fail(exchange, Failed(Failure.ADDRESS, "It leads to no address that may be connected to."))
+        elif self._may_be_sent(exchange):
+            connection.begin(exchange)
         else:
-            self._write(exchange, connection)
+            self.keep(connection)

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from relaybase.postgres.clock import ClockTimestamp
 from relaybase.postgres.encrypting import decrypt
 from relaycore.errors import RelayError, one_line
 from relaycore.sending import urls
@@ -100,10 +99,8 @@ def _endpoints(shard: int, before: Known) -> dict[int, KnownEndpoint]:
     if not changed:
         return kept
     by_endpoint: dict[int, list[EndpointSecret]] = defaultdict(list)
-    for secret in EndpointSecret.objects.filter(endpoint__in=changed, ends_at=None):
-        by_endpoint[secret.endpoint_id].append(secret)
-    now = ClockTimestamp()
-    for secret in EndpointSecret.objects.filter(endpoint__in=changed, ends_at__gt=now):
+    # Each is read by itself: one that cannot be decrypted is of one endpoint.
+    for secret in EndpointSecret.objects.signing().filter(endpoint__in=changed):
         by_endpoint[secret.endpoint_id].append(secret)
     return kept | {row.pk: _endpoint(row, by_endpoint[row.pk]) for row in _rows(changed)}
 

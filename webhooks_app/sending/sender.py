@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from leases_app import sharding
+from leases_app import sharding, sleepless
 from leases_app.heartbeat import Heartbeat
-from relaybase import logs, sleepless
+from relaybase import logs
 from webhooks_app.sending.shard import Shard
 
 log = logging.getLogger(__name__)

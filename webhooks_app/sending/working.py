@@ -17,9 +17,9 @@ from relaycore.sending.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item, Progress
 from webhooks_app.http.client import Client
+from webhooks_app.registration import disable_by_sender
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
-from webhooks_app.sending.disabling import disable
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
 from webhooks_app.sending.lane import Lane
@@ -157,7 +157,7 @@ class Working:
         endpoint = lane.endpoint
         log.warning("endpoint %s is disabled: %s", endpoint.name, reason)
         lane.stop()
-        work = functools.partial(disable, endpoint.id, endpoint.revision, reason)
+        work = functools.partial(disable_by_sender, endpoint.id, endpoint.revision, reason)
         task = asyncio.create_task(self._worker.do(work))
         self._tasks.append(task)  # type: ignore[arg-type]
         task.add_done_callback(lambda done: self._disabled(lane, done))
@@ -202,7 +202,7 @@ class Working:
         try:
             result = await self._worker.do(functools.partial(record, self._term, job))
         except BaseException:
-            self._take(Result(trouble="nothing is known of what was recorded"), steps, loads)
+            self._take(Result(), steps, loads)
             raise
         self._take(result, steps, loads)
         self._troubles["record"] = result.trouble

@@ -12,10 +12,10 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from leases_app import sleepless
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
-from relaybase import sleepless
 from relaycore.errors import LeaseLost
 from relaystack.ports import free_port
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from relaycore.delivering.giving import Standing
+from relaycore.delivering.leasing import State
 from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.position import before_millisecond, first_of, previous_position
 from relaycore.sending.answers import Answer, Failure
@@ -47,6 +48,7 @@ class Lost(Exception):
 class Line:
     """What a sender has of one subscription.
 
+    way: what was on its way when it was asked last
     trying, ended, done, dead: what it has out, and what has come of what it had, by generation and position
     attempts: the number of the last attempt of each
     """
@@ -59,6 +61,7 @@ class Line:
     read: ReadAhead | None = None
     feed: str = ""
     out: int = 0
+    way: set[str] = field(default_factory=set)
     breaker: Breaker = field(default_factory=Breaker)
     trying: dict[tuple[int, str], Item] = field(default_factory=dict)
     ended: dict[tuple[int, str], Item] = field(default_factory=dict)
@@ -158,11 +161,11 @@ class Sender:
 
     def _read(self, line: Line) -> Steps[None]:
         while True:
+            early = self._channel.expired
             yield
             window = line.window
             if window is None or window.needs_load or not window.room:
                 continue
-            early = self._channel.expired
             try:
                 read = self._stand(line, window)
                 self._collect(line, read)
@@ -238,16 +241,17 @@ class Sender:
                 return
         if window.wants_look or self._random.random() < 0.2:
             yield from self._somewhile()
-            standing, rows = self._transact(line, self._rows_of)
+            standing, rows, way = self._transact(line, self._rows_of)
             yield from self._somewhile()
             window.look(standing, rows)
-            line.is_active = standing.is_active
+            line.is_active, line.way = standing.is_active, way
         if window.unread:
             yield from self._read_rows(line, window)
 
     def _rows_of(self, entry: Entry) -> Any:
         standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
-        return standing, entry.due(LOOKED_AT)
+        way = {one for one, row in entry.rows.items() if row.state is not State.DEAD}
+        return standing, entry.due(LOOKED_AT), way
 
     def _read_rows(self, line: Line, window: Window) -> Steps[None]:
         rows = window.unread
@@ -259,21 +263,20 @@ class Sender:
         window.read({row.id: found.get(row.position) for row in rows})
 
     def _load(self, line: Line) -> Steps[None]:
-        wants, standing = self._transact(
-            line,
-            lambda entry: (
-                entry.wants,
-                Standing(entry.cursor, entry.noted, entry.is_active, entry.revision),
-            ),
-        )
+        wants, standing, dead_upto = self._transact(line, self._look_up)
         yield from self._somewhile()
         line.wants, line.revision, line.is_active = wants, standing.revision, standing.is_active
         line.read = None
         if line.window is None:
-            line.window = Window(standing, line.reader.settings, line.reader.most)
+            line.window = Window(standing, line.reader.settings, line.reader.most, dead_upto)
         else:
             self._watch.happened["read anew"] += 1
-            line.window.load(standing, line.reader.settings)
+            line.window.load(standing, line.reader.settings, dead_upto)
+
+    def _look_up(self, entry: Entry) -> tuple[Wants | None, Standing, str]:
+        standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
+        dead = [one for one, row in entry.rows.items() if row.state is State.DEAD]
+        return entry.wants, standing, max((one for one in dead if one > entry.cursor.position), default="")
 
     def _record(self, line: Line, entry: Entry, progress: Progress) -> bool:
         """In one transaction. False: it stands elsewhere."""
@@ -298,6 +301,8 @@ class Sender:
         entry.delete(
             [one.position for one in progress.done if self._is_as_taken(entry, one.position, one.attempt)]
         )
+        dead = {one for one, row in entry.rows.items() if row.state is State.DEAD}
+        entry.delete([one for one in progress.risen if one in dead])
         for one in progress.lost:
             if self._is_as_taken(entry, one.row.position, one.row.attempt):
                 entry.delete([one.row.position])
@@ -313,7 +318,7 @@ class Sender:
     def _is_as_taken(self, entry: Entry, position: str, attempt: int) -> bool:
         """As the conditions of the UPDATE and the DELETE."""
         row = entry.rows.get(position)
-        return row is not None and row.attempt == attempt and row.state.value != "dead"
+        return row is not None and row.attempt == attempt and row.state is not State.DEAD
 
     def _transact(self, line: Line, work: Callable[[Entry], Answered]) -> Answered:
         return self._ledger.transaction(line.reader.name, work)

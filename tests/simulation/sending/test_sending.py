@@ -55,7 +55,7 @@ def test_so_it_is_where_one_subscription_has_all_the_trouble(reader: str) -> Non
 
 def test_where_nothing_goes_wrong_nothing_is_sent_twice_or_on_record() -> None:
     happened: Counter[str] = Counter()
-    for seed in range(EXAMPLES):
+    for seed in range(EXAMPLES // 4):
         happened.update(+played([], seed, "plain", "ordered", has_faults=False).watch.happened)
     assert set(happened) <= {"tried, closed", "parked", "withheld"}
 
@@ -63,7 +63,7 @@ def test_where_nothing_goes_wrong_nothing_is_sent_twice_or_on_record() -> None:
 def test_all_that_is_told_of_here_happens() -> None:
     """A fault that never comes is survived by everybody."""
     happened: Counter[str] = Counter()
-    for seed in range(4 * EXAMPLES):
+    for seed in range(max(100, EXAMPLES)):
         happened.update(+played(ALL, seed).watch.happened)
     assert set(happened) >= HAPPENED
 

@@ -136,9 +136,15 @@ class Watch:
             self._require(9, is_for_it, "sent though it is not wanted")
             if line.reader.settings.is_ordered:
                 self._begins_in_order(book, line, at)
+                way = {one for one in line.way if one < at and self._is_on_its_way(line.reader, one)}
+                self._require(6, not (item.is_row and way), "not the lowest of those that were sent before")
         if at in book.going:
             book.going.discard(at)
             book.owed.add(at)
+
+    def _is_on_its_way(self, reader: Reader, position: str) -> bool:
+        row = self._ledger.entries[reader.name].rows.get(position)
+        return row is not None and row.state is not State.DEAD
 
     def alone(self, others_out: int, state: Breaker) -> None:
         """An attempt begins at an endpoint whose breaker is so."""
@@ -205,7 +211,7 @@ class Watch:
         book = self.books[reader.name]
         self.happened["chosen anew"] += 1
         self._choose(book, entry)
-        book.owed -= {one for one in book.taken if one not in entry.rows}
+        book.owed -= book.taken
 
     def _begin_anew(self, book: Book, entry: Entry) -> None:
         book.tries, book.taken, book.let_go = Counter(), set(), set()
@@ -232,7 +238,9 @@ class Watch:
 
     def let_go(self, reader: Reader, positions: Sequence[str]) -> None:
         """Rows that went, on record."""
-        self.books[reader.name].let_go |= set(positions)
+        position = self._ledger.entries[reader.name].cursor.position
+        # Above the cursor, after a seek back, it is a dead letter of what comes as new.
+        self.books[reader.name].let_go |= {one for one in positions if one <= position}
 
     # --- what stands there by now -------------------------------------------------------------------
 

@@ -559,3 +559,24 @@ def test_what_is_missing_where_nothing_comes_is_on_record() -> None:
     assert progress.missed == [Skip(progress.seen.position, at(4), 3)]
     add(some, expired=Expired(at(4), 3))
     assert some.progress() is None
+
+
+# --- dead letters of before a seek back ----------------------------------------------------------
+
+
+def test_what_is_done_that_was_dead_before_a_seek_back_is_said() -> None:
+    some = Window(standing(), SETTINGS, dead_upto=at(3))
+    look(some)
+    add(some, 1, 2, 3, 4)
+    first, second, third, fourth = taken(some)
+    some.settle(first, DONE)
+    some.settle(second, SOON)
+    some.settle(third, DONE)
+    some.settle(fourth, DONE)
+    assert written(some).risen == [at(1), at(3)]
+    some.load(standing(0, generation=2), SETTINGS)
+    look(some)
+    add(some, 1)
+    (again,) = taken(some)
+    some.settle(again, DONE)
+    assert written(some).risen == []

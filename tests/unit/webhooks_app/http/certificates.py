@@ -35,9 +35,9 @@ class Authority:
     def pem(self) -> str:
         public = self._key.public_key()
         builder = _begun(self._name, self._name, public, 1)
-        usage = x509.KeyUsage(
-            *[False] * 5, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False
-        )
+        names = "digital_signature content_commitment key_encipherment data_encipherment key_agreement"
+        may = dict.fromkeys([*names.split(), "encipher_only", "decipher_only"], False)
+        usage = x509.KeyUsage(**may, key_cert_sign=True, crl_sign=True)
         for extension in (x509.BasicConstraints(ca=True, path_length=0), usage):
             builder = builder.add_extension(extension, critical=True)
         builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)

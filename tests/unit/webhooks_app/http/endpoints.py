@@ -81,7 +81,7 @@ async def serving(script: Script, host: str = "127.0.0.1", **more: Any) -> Async
         endpoint.most_open = max(endpoint.most_open, endpoint.open)
         try:
             await script(endpoint, reader, writer)
-        except (OSError, EOFError, asyncio.CancelledError):
+        except (OSError, EOFError, RuntimeError, asyncio.CancelledError):
             pass  # The client has gone, or the test is over.
         finally:
             endpoint.open -= 1
@@ -123,7 +123,10 @@ async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.005)
 
 
-def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run(
+    story: Callable[[], Coroutine[Any, Any, None]],
+    loop: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop,
+) -> None:
     """In uvloop, as senders run. An error that nobody has caught in a callback fails the test."""
     wrong: list[dict[str, Any]] = []
 
@@ -132,5 +135,5 @@ def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await story()
         await asyncio.sleep(0)
 
-    uvloop.run(watched())
+    uvloop.run(watched(), loop_factory=loop)
     assert wrong == []

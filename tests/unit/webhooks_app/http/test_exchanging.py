@@ -23,6 +23,7 @@ from tests.unit.webhooks_app.http.endpoints import (
     until,
 )
 from webhooks_app.http import client as client_module
+from webhooks_app.http import connection
 from webhooks_app.http.once import ask as ask_once
 from webhooks_app.http.target import AGENT
 
@@ -218,6 +219,22 @@ def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) ->
     run(story)
 
 
+def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy it is: the name may lead elsewhere by now."""
+    monkeypatch.setattr(connection, "LIFE_SECONDS", 0.2)
+
+    async def story() -> None:
+        async with serving(answer_ok) as endpoint, sending() as client:
+            target = endpoint.target()
+            async with asyncio.timeout(10):
+                while endpoint.made < 3:
+                    assert (await ask(client, target)).status == 200
+            assert len(endpoint.requests) > 3
+            assert endpoint.most_open <= 2
+
+    run(story)
+
+
 def test_a_target_that_is_forgotten_keeps_no_connection() -> None:
     async def story() -> None:
         async with serving(slow_ok) as endpoint, sending() as client:
@@ -304,6 +321,40 @@ def test_while_nothing_may_be_sent_nothing_is() -> None:
             assert len(endpoint.requests) == 1
             allowed[0] = True
             assert (await ask(client, target)).status == 200
+
+    run(story)
+
+
+def test_thousands_that_may_not_be_sent_are_told_so() -> None:
+    async def story() -> None:
+        allowed = [True]
+        async with serving(slow_ok) as endpoint, sending(may_send=lambda: allowed[0]) as client:
+            target = endpoint.target(max_connections=1)
+            under_way = [ask(client, target) for _ in range(3000)]
+            await until(lambda: endpoint.requests)
+            allowed[0] = False
+            answers = await asyncio.gather(*under_way)
+            assert [answer.is_unsent for answer in answers] == [False] + [True] * 2999
+
+    run(story)
+
+
+def test_whoever_sends_on_while_it_is_closed_is_told_so() -> None:
+    async def story() -> None:
+        async with serving(slow_ok) as endpoint, sending() as client:
+            target, told = endpoint.target(), []
+
+            def again(answer: Answer) -> None:
+                told.append(answer.is_unsent)
+                if len(told) < 10:
+                    client.send(target, HEAD, b"", again)
+
+            client.send(target, HEAD, b"", again)
+            await until(lambda: endpoint.requests)
+            client.close()
+            assert told == [False]
+            await until(lambda: len(told) == 10)
+            assert told[1:] == [True] * 9
 
     run(story)
 

@@ -95,7 +95,8 @@ NO_HTTP = (
 
 def read(*pieces: bytes) -> tuple[Reading, Failure | bool]:
     """Feed them until there is enough."""
-    reading, found = Reading(), False
+    reading = Reading()
+    found: Failure | bool = False
     for piece in pieces:
         found = reading.feed(piece)
         if found is not False:

@@ -1,6 +1,7 @@
 """TLS: whom an endpoint has to be signed by, as whom Relay comes, and what is said if it fails."""
 
 import asyncio
+import random
 import socket
 import ssl
 from typing import Any
@@ -10,7 +11,16 @@ from cryptography.hazmat.primitives import serialization
 
 from relaycore.sending.answers import Answer, Failure
 from tests.unit.webhooks_app.http.certificates import Authority, Issued, server
-from tests.unit.webhooks_app.http.endpoints import Endpoint, answer_ok, ask, run, sending, serving
+from tests.unit.webhooks_app.http.endpoints import (
+    OK,
+    Endpoint,
+    answer_ok,
+    answering,
+    ask,
+    run,
+    sending,
+    serving,
+)
 from webhooks_app.http import tls
 
 
@@ -57,6 +67,47 @@ def test_a_server_whose_authority_is_trusted_is_sent_to(
     answer, _ = attempt(context, tls.context(authority.pem), host)
     assert answer.status == 200
     assert asked == ["hooks.test" if host == "hooks.test" else None]
+
+
+def test_what_is_larger_than_a_record_arrives(authority: Authority, issued: Issued) -> None:
+    body = random.Random(1).randbytes(1 << 20)
+    large = b"HTTP/1.1 200 OK\r\ncontent-length: 50000\r\n\r\n" + b"x" * 50_000
+
+    async def story() -> None:
+        async with serving(answering(large), ssl=server(issued)) as endpoint, sending() as client:
+            target = endpoint.target(scheme="https", tls=tls.context(authority.pem))
+            for size in (1 << 20, 0, 16_384, 16_385, 100_000):
+                answer = await ask(client, target, body[:size])
+                assert (answer.status, answer.detail) == (200, "")
+                assert endpoint.requests[-1][1] == body[:size]
+            assert endpoint.made == 1
+
+    run(story)
+
+
+def test_an_answer_that_ends_with_the_connection_ends(authority: Authority, issued: Issued) -> None:
+    async def story() -> None:
+        said = answering(b"HTTP/1.1 200 OK\r\n\r\nhello", then_close=True)
+        async with serving(said, ssl=server(issued)) as endpoint, sending() as client:
+            target = endpoint.target(scheme="https", tls=tls.context(authority.pem))
+            for _ in range(3):
+                answer = await ask(client, target)
+                assert (answer.status, answer.body) == (200, b"hello")
+
+    run(story)
+
+
+def test_a_kept_connection_that_ends_costs_no_attempt(authority: Authority, issued: Issued) -> None:
+    async def story() -> None:
+        async with (
+            serving(answering(OK, then_close=True), ssl=server(issued)) as endpoint,
+            sending() as client,
+        ):
+            target = endpoint.target(scheme="https", tls=tls.context(authority.pem))
+            for _ in range(5):
+                assert (await ask(client, target)).status == 200
+
+    run(story)
 
 
 def test_whose_authority_nobody_knows_is_not(issued: Issued) -> None:
