@@ -87,10 +87,6 @@ What is decided when messages are pushed to webhooks:
 `sending.failing`      for how long it has done nothing but fail
 `sending.confirming`   until when a sender may be sure of its lease
 `sending.shards`       which sender has an endpoint
-`sending.addresses`    which addresses may be connected to
-`sending.urls`         where an endpoint is, read strictly
-`sending.headers`      what stands in a request before its body, and what its owner may choose of it
-`sending.retry_after`  when an endpoint wants to be asked again
 `sending.signing`      headers by which a receiver knows that it was Relay
 `sending.formats.choosing` a message in the format that is asked for, and many in one request
 `sending.formats.format` the formats by name, and what one makes of a message
@@ -104,6 +100,15 @@ What is decided about an endpoint before anything is sent to it:
 
 =====================  ============================================================
 `endpoints.consent`    whether it wants that, by what it has answered
+=====================  ============================================================
+
+What may be connected to, and what stands in a request:
+
+=====================  ============================================================
+`outbound.addresses`    which addresses may be connected to
+`outbound.urls`         where an endpoint is, read strictly
+`outbound.headers`      what stands in a request before its body, and what its owner may choose of it
+`outbound.retry_after`  when an endpoint wants to be asked again
 =====================  ============================================================
 
 What a live client is owed:

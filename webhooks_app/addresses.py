@@ -1,10 +1,10 @@
-"""Which URLs an endpoint may have: `relaycore.sending.urls` with what this deployment allows."""
+"""Which URLs an endpoint may have: `relaycore.outbound.urls` with what this deployment allows."""
 
 from django.conf import settings
 
-from relaycore.sending import urls
-from relaycore.sending.addresses import Allowed
-from relaycore.sending.urls import Url
+from relaycore.outbound import urls
+from relaycore.outbound.addresses import Allowed
+from relaycore.outbound.urls import Url
 
 
 def networks() -> Allowed:

@@ -16,7 +16,7 @@ from relaybase.postgres.clock import ClockTimestamp
 from relaybase.postgres.encrypting import require_key
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadEndpoint, EndpointExists, EndpointInUse, NotConfirmed
-from relaycore.sending.headers import check as check_headers
+from relaycore.outbound.headers import check as check_headers
 from subscribers_app import registration as subscriptions
 from subscribers_app import seeking
 from webhooks_app import addresses, finding, keeping

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from relaycore.errors import NotConfirmed
-from relaycore.sending import urls
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound import urls
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.signing import Signer
 from webhooks_app import addresses, keeping

@@ -8,7 +8,7 @@ from relaybase.pages.filters import grouped, seconds
 from relaybase.pages.places import HERE
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
-from relaycore.sending import urls
+from relaycore.outbound import urls
 from subscribers_app import lag, seeking
 from subscribers_app.models import Subscription
 from webhooks_app import registration, testing

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from relaybase.pages.places import AGAIN, HERE, PlaceField
 from relaycore.errors import RelayError
-from relaycore.sending.headers import check as check_headers
+from relaycore.outbound.headers import check as check_headers
 from webhooks_app import addresses, keeping
 from webhooks_app.models import Endpoint, EndpointSecret
 

@@ -34,7 +34,7 @@ class Address(Text):
 
 
 class Headers(serializers.Field):  # type: ignore[type-arg]
-    """An object of texts. What may stand in it is looked at by `relaycore.sending.headers`."""
+    """An object of texts. What may stand in it is looked at by `relaycore.outbound.headers`."""
 
     def to_internal_value(self, data: Any) -> dict[str, str]:
         """Validate."""

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.errors import TooManyAsked
-from relaycore.sending import urls
+from relaycore.outbound import urls
 from webhooks_app.models import Challenge, Endpoint
 
 log = logging.getLogger(__name__)

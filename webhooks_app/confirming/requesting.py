@@ -12,8 +12,8 @@ from access_app.actor import Actor, acting
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.endpoints.consent import Consent, allowed, echoes
 from relaycore.errors import ChallengeUnknown, RelayError, one_line
-from relaycore.sending import urls
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound import urls
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.signing import Signer
 from webhooks_app import addresses, keeping

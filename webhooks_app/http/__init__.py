@@ -53,9 +53,10 @@ Sent once more
 
 Whose addresses
     A name is resolved when a connection is opened, at most `resolving.KEPT_SECONDS` before; each address is
-    looked at (`relaycore.sending.addresses`), and the connection is made to one that was, as a number. Nobody
-    asks a resolver again, so a name that leads elsewhere a moment later changes nothing. Kept connections are
-    looked at again when other networks are allowed, and made anew after `connection.LIFE_SECONDS`.
+    looked at (`relaycore.outbound.addresses`), and the connection is made to one that was, as a number.
+    Nobody asks a resolver again, so a name that leads elsewhere a moment later changes nothing. Kept
+    connections are looked at again when other networks are allowed, and made anew after
+    `connection.LIFE_SECONDS`.
 
 Deadlines
     One for each request: from `send` to the end of the answer's body, connecting and waiting included. In an

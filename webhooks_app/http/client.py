@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from relaycore.errors import BadHeaders
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Failure
 from webhooks_app.http.exchange import Around, Done, Exchange, Resolve
 from webhooks_app.http.failures import Failed

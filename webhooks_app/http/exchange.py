@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 
 Done = Callable[[Answer], object]

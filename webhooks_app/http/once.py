@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from webhooks_app.http.client import Client
 from webhooks_app.http.target import Target

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from relaycore.outbound.urls import is_address
 from relaycore.sending.answers import Failure
-from relaycore.sending.urls import is_address
 from webhooks_app.http import failures, tls
 from webhooks_app.http.exchange import Around, Exchange, Stage
 from webhooks_app.http.failures import Failed

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer, Failure
 from webhooks_app.http.connection import Connection
 from webhooks_app.http.exchange import Around, Exchange, Stage

@@ -6,7 +6,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from relaycore.sending import retry_after
+from relaycore.outbound import retry_after
 from relaycore.sending.answers import HEARD, MOST_KEPT, Answer, Failure
 
 MOST_HEAD: Final = 32 << 10

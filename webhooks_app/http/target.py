@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from relaycore.sending.headers import check, encode
-from relaycore.sending.urls import Url
+from relaycore.outbound.headers import check, encode
+from relaycore.outbound.urls import Url
 
 AGENT: Final = "Relay/0.2.0"
 """As whom Relay asks: with the version that `pyproject.toml` has."""

@@ -9,11 +9,12 @@ from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
 from relaycore.position import first_of
-from relaycore.sending.items import Item, Outcome, Progress
+from relaycore.sending.items import Done, Item, Outcome, Progress, Withheld
 from relaycore.sending.window import Window
 from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.choosing import Choosing
+from subscribers_app.pulling.counting import counted
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.known import Hook
 
@@ -43,6 +44,7 @@ class Course:
         self.trouble = ""
         """Why nothing of it is read; empty: nothing speaks against it."""
         self._source = self._source_of(hook)
+        self._counted = counted(hook.subscription.id)
         self._reading: asyncio.Task[None] | None = None
         self._may_be_more = True
         """Whether there may be something new to read: else somebody says so."""
@@ -75,14 +77,14 @@ class Course:
         if self.window is not None:
             self.window.missed()
 
-    def load(self, standing: Standing) -> None:
+    def load(self, standing: Standing, dead_upto: str) -> None:
         """It stands so. What was set when that was asked may be another thing than what is known here."""
         if standing.revision != self.hook.subscription.revision:
             return
         if self.window is None:
-            self.window = Window(standing, self.hook.subscription.settings)
+            self.window = Window(standing, self.hook.subscription.settings, dead_upto=dead_upto)
         else:
-            self.window.load(standing, self.hook.subscription.settings)
+            self.window.load(standing, self.hook.subscription.settings, dead_upto)
         self._may_be_more = True
         self.read_on()
 
@@ -101,6 +103,12 @@ class Course:
         """What came of it."""
         if self.window is not None:
             self.window.settle(item, outcome)
+        if not isinstance(outcome, Withheld):
+            self._counted.handed_out(1)
+            if isinstance(outcome, Done):
+                self._counted.done(1)
+            else:
+                self._counted.nacked(1)
 
     def turn(self) -> None:
         """A second has passed: what is older than it wants is not tried, and what has ripened is read."""

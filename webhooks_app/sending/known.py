@@ -10,7 +10,7 @@ from django.conf import settings
 
 from relaybase.postgres.encrypting import decrypt
 from relaycore.errors import RelayError, one_line
-from relaycore.sending import urls
+from relaycore.outbound import urls
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
 from relaycore.sending.formats.format import Format

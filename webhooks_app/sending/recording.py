@@ -67,6 +67,7 @@ class Result:
 
     now:      PostgreSQL's clock, ms since 1970; 0: it was not asked
     standing: by subscription, of those that are there and that nobody else has locked
+    dead_upto: of these, up to where there are dead letters above the cursor, if there are any
     recorded: the steps that are committed. What is not among them is missed
     looked:   by subscription, how it stood after that, and its rows
     is_lost:  the term is over, and nothing was written
@@ -75,6 +76,7 @@ class Result:
 
     now: int = 0
     standing: dict[int, Standing] = field(default_factory=dict)
+    dead_upto: dict[int, str] = field(default_factory=dict)
     recorded: set[int] = field(default_factory=set)
     looked: dict[int, tuple[Standing, Rows]] = field(default_factory=dict)
     is_lost: bool = False
@@ -122,9 +124,23 @@ def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tup
         elif standing.cursor.stands_as(step.seen) and standing.revision == step.revision:
             writing.write(sql, id, step)
             cursors.append((id, step.cursor))
+    result.dead_upto = _dead_above(sql, result.standing)
     for seen in job.seen:
         _write_seen(sql, seen)
     return cursors
+
+
+def _dead_above(sql: CursorWrapper, standing: Mapping[int, Standing]) -> dict[int, str]:
+    """Of those that have been sought back: up to where there are dead letters above the cursor."""
+    if not standing:
+        return {}
+    sql.execute(
+        "SELECT d.subscription_id, max(d.position) FROM deliveries AS d "
+        "JOIN unnest(%s::bigint[], %s::text[]) AS s (id, position) "
+        "ON d.subscription_id = s.id AND d.position > s.position WHERE d.state = 'dead' GROUP BY 1",
+        [list(standing), [one.cursor.position for one in standing.values()]],
+    )
+    return dict(sql.fetchall())
 
 
 def _require_term(sql: CursorWrapper, term: Term) -> None:

@@ -25,6 +25,11 @@ def write(sql: CursorWrapper, id: int, progress: Progress) -> None:
         _change(sql, id, progress.changed)
     if progress.done:
         _delete(sql, id, progress.done)
+    if progress.risen:
+        sql.execute(
+            "DELETE FROM deliveries WHERE subscription_id = %s AND position = ANY(%s) AND state = 'dead'",
+            [id, list(progress.risen)],
+        )
     if progress.lost:
         _lose(sql, id, progress.lost)
 

@@ -9,6 +9,7 @@ import uvloop
 from leases_app.leasing import Condition, Term
 from relaybase.connections import close_async
 from subscribers_app.pulling.ahead import follower
+from subscribers_app.pulling.clerk import clerk
 from webhooks_app.sending.working import Working
 
 _STOPPING_LOOK_SECONDS: Final = 0.1
@@ -45,4 +46,5 @@ class Shard:
         finally:
             working.close()
             follower().close()
+            clerk().end()
             await close_async()

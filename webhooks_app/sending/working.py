@@ -13,7 +13,7 @@ from django.conf import settings
 from leases_app import deployment
 from leases_app.leasing import Term
 from relaycore.errors import one_line
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item, Progress
 from webhooks_app.http.client import Client
@@ -232,7 +232,7 @@ class Working:
                 self._touch(course)
         for course in loads:
             if (stands := result.standing.get(course.id)) is not None:
-                course.load(stands)
+                course.load(stands, result.dead_upto.get(course.id, ""))
             self._touch(course)
         for id, (standing, rows) in result.looked.items():
             looked = self._courses.get(id)

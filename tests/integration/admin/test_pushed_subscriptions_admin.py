@@ -13,7 +13,6 @@ from channels_app.models import Channel
 from relaybase.connections import mongo_collection
 from relaycore.delivering.leasing import State
 from relaycore.sending.answers import Failure
-from subscribers_app.admin import pushed as looking
 from subscribers_app.models import Delivery, Subscription
 from tests.integration.admin.filled import filled
 from tests.integration.subscriptions.conftest import give, store
@@ -152,5 +151,5 @@ def test_without_mongodb_the_page_says_so(
     def away(*_: Any, **__: Any) -> Any:
         raise AutoReconnect
 
-    monkeypatch.setattr(looking.attempts, "read", away)
+    monkeypatch.setattr(attempts, "read", away)
     assert "Not known: MongoDB does not answer." in browser.get(_page(pushed.subscription)).content.decode()

@@ -10,7 +10,7 @@ from django.db.models import F
 
 from relaycore.delivering.beginning import parse
 from subscribers_app import registration, seeking
-from subscribers_app.models import Delivery, Subscription
+from subscribers_app.models import Delivery, Subscription, SubscriptionCounts
 from tests.integration.pulling.conftest import Client
 from tests.integration.sending.receiving import Receiver, Request
 from tests.loops import Loop
@@ -176,3 +176,29 @@ def test_so_many_begin_in_a_second(
     wait_until(lambda: len(receiver.requests) == 30)
     took = receiver.requests[-1].at - receiver.requests[0].at
     assert took >= 29 / 20 * 0.9
+
+
+def test_a_dead_letter_that_is_sought_back_and_arrives_is_none_any_more(
+    client: Client, channel: str, hook: Callable[..., Subscription], sender: Loop, wait_until: Any
+) -> None:
+    status = [500]
+    with Receiver(lambda *_: status[0]) as receiver:
+        made = hook(channel, receiver.url, schedule_seconds=[0])
+        client.publish(channel, "one")
+        wait_until(lambda: Delivery.objects.filter(subscription=made, state="dead").exists())
+        status[0] = 200
+        seeking.seek(made.name, parse("earliest"))
+        wait_until(lambda: receiver.bodies == ["one", "one"])
+        wait_until(lambda: not Delivery.objects.exists(), what="the dead letter goes")
+
+
+def test_what_is_tried_done_and_refused_is_counted(
+    client: Client, channel: str, hook: Callable[..., Subscription], sender: Loop, wait_until: Any
+) -> None:
+    with Receiver(lambda request, _: 500 if request.body == b"bad" else 200) as receiver:
+        made = hook(channel, receiver.url, schedule_seconds=[0])
+        client.publish(channel, "bad", "good", "better")
+        wait_until(lambda: len(receiver.requests) == 3)
+        wait_until(SubscriptionCounts.objects.filter(subscription=made, handed_out=3).exists)
+    counts = SubscriptionCounts.objects.get(subscription=made)
+    assert (counts.done, counts.nacked) == (2, 1)

@@ -1,5 +1,6 @@
 """`manage.py endpoints`: keys, and encrypting by another one."""
 
+from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -85,8 +86,9 @@ def test_attempts_are_listed_the_newest_first_and_no_more_than_wanted(pushed: We
     mongo_collection(attempts.COLLECTION).delete_many({})
     ids = (pushed.subscription_id, "billing", pushed.endpoint_id, "billing")
     for number in (1, 2, 3):
-        came = (None, Failure.TIMEOUT, 15.0) if number == 1 else (500, None, 0.25)
-        one = Attempted(Channel.objects.now(), *ids, b"m" * 12, "p", number, "w", *came, b"a\nb")
+        one = Attempted(Channel.objects.now(), *ids, b"m" * 12, "p", number, "w", 500, None, 0.25, b"a\nb")
+        if number == 1:
+            one = replace(one, status=None, failure=Failure.TIMEOUT, seconds=15.0)
         attempts.record([one])
     lines = run("attempts", "billing", "--limit", "2", command="subscriptions").splitlines()
     assert [line.split("\t")[2:] for line in lines] == [

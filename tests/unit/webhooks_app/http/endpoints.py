@@ -9,9 +9,9 @@ from typing import Any
 
 import uvloop
 
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
+from relaycore.outbound.urls import read
 from relaycore.sending.answers import Answer
-from relaycore.sending.urls import read
 from webhooks_app.http.client import Client
 from webhooks_app.http.target import Target
 

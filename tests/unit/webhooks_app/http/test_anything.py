@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relaycore.outbound.urls import read
 from relaycore.sending.answers import Answer
-from relaycore.sending.urls import read
 from tests.unit.webhooks_app.http.endpoints import HERE, OK, run
 from tests.unit.webhooks_app.http.test_reading import (
     BROKEN_BEHIND_THE_HEAD,

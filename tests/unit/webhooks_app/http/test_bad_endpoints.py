@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from relaycore.outbound.urls import read
 from relaycore.sending.answers import Answer, Failure
-from relaycore.sending.urls import read
 from tests.unit.webhooks_app.http.certificates import Authority, server
 from tests.unit.webhooks_app.http.endpoints import (
     OK,

@@ -9,10 +9,10 @@ import pytest
 import uvloop
 
 from relaycore.errors import BadUrl
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
+from relaycore.outbound.urls import read
 from relaycore.sending.answers import Failure
-from relaycore.sending.urls import read
-from tests.unit.relaycore.sending.hostile import FORMS, INSIDE, PUBLIC, spellings
+from tests.unit.relaycore.outbound.hostile import FORMS, INSIDE, PUBLIC, spellings
 from tests.unit.webhooks_app.http.endpoints import (
     HERE,
     OK,

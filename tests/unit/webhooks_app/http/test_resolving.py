@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from relaycore.outbound.urls import read
 from relaycore.sending.answers import Failure
-from relaycore.sending.urls import read
 from tests.unit.webhooks_app.http.endpoints import HERE, ask, run, sending, until
 from webhooks_app.http import resolving
 from webhooks_app.http.resolving import Resolver, look_up

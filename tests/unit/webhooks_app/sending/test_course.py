@@ -115,7 +115,7 @@ class Bench:
 
     def load(self, revision: int = 1) -> None:
         standing = Standing(START, Noted("", 0), True, revision)
-        self.course.load(standing)
+        self.course.load(standing, "")
         self.course.look(standing, Rows((), 0, ""))
 
     def take(self) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.sending.addresses import Allowed
-from tests.unit.relaycore.sending.hostile import INSIDE, PUBLIC, spellings
+from relaycore.outbound.addresses import Allowed
+from tests.unit.relaycore.outbound.hostile import INSIDE, PUBLIC, spellings
 
 NOBODY = Allowed()
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.sending.retry_after import read
+from relaycore.outbound.retry_after import read
 
 NOW = 784_111_700.0  # Sun, 06 Nov 1994 08:48:20 GMT
 

@@ -16,7 +16,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
 from relaycore.errors import BadUrl
-from relaycore.sending.addresses import Allowed
+from relaycore.outbound.addresses import Allowed
 
 MOST_CHARACTERS: Final = 2048
 

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relaycore.errors import BadUrl
-from relaycore.sending.addresses import Allowed
-from relaycore.sending.urls import OTHER_PROTOCOLS, is_address, read
-from tests.unit.relaycore.sending.hostile import FORMS, INSIDE, PUBLIC, spellings
-from tests.unit.relaycore.sending.test_addresses import numeric
+from relaycore.outbound.addresses import Allowed
+from relaycore.outbound.urls import OTHER_PROTOCOLS, is_address, read
+from tests.unit.relaycore.outbound.hostile import FORMS, INSIDE, PUBLIC, spellings
+from tests.unit.relaycore.outbound.test_addresses import numeric
 
 NOBODY = Allowed()
 

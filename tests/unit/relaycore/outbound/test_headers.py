@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relaycore.errors import BadHeaders
-from relaycore.sending.headers import MOST_BYTES, MOST_HEADERS, check, encode
+from relaycore.outbound.headers import MOST_BYTES, MOST_HEADERS, check, encode
 
 
 def test_what_an_owner_may_choose() -> None:
