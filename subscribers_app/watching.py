@@ -24,7 +24,9 @@ _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
        way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''),
        dead.messages, parked.keys,
-       greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))::float8,
+       CASE WHEN s.kind = 'pull' THEN
+           greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))
+       END::float8,
        coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.nacked, 0), coalesce(k.uncounted, 0),
        extract(epoch FROM clock_timestamp() - greatest(k.done_at, k.nacked_at))::float8, {NOW_MS}
 FROM subscriptions AS s
@@ -74,7 +76,7 @@ class Watched:
     waiting:      messages that wait for their turn; `lowest`: where the first of all these stands, "" of none
     dead:         dead letters
     parked:       keys whose message fails, in an order by a field
-    idle_seconds: since somebody asked for messages, or since it was made
+    idle_seconds: since somebody asked for messages, or since it was made; None: it is not pulled
     handed_out, done, nacked, uncounted: `pulling.counting`
     answered_seconds: since a reader confirmed a message, or gave one back; None: none ever did
     now:          PostgreSQL's clock, ms since 1970
@@ -92,7 +94,7 @@ class Watched:
     lowest: str
     dead: int
     parked: int
-    idle_seconds: float
+    idle_seconds: float | None
     handed_out: int
     done: int
     nacked: int

@@ -64,6 +64,9 @@ class Endpoint(models.Model):
     confirmed_at = models.DateTimeField(null=True, editable=False, help_text="Empty: this URL is not.")
     state = models.CharField(max_length=8, choices=State, default=State.PENDING, editable=False)
     reason = models.TextField(blank=True, default="", editable=False, help_text="Why it is not active.")
+    is_given_up = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="A sender has disabled it, and no person."
+    )
     timeout_seconds = models.PositiveSmallIntegerField(
         default=TIMEOUT_SECONDS,
         validators=[MinValueValidator(LEAST_TIMEOUT_SECONDS), MaxValueValidator(MOST_TIMEOUT_SECONDS)],

@@ -168,7 +168,7 @@ def disable(name: str, reason: str = "") -> Endpoint:
     """
     with transaction.atomic():
         row = finding.locked(name)
-        row.state, row.reason = State.DISABLED, reason
+        row.state, row.reason, row.is_given_up = State.DISABLED, reason, False
         _keep(row)
         audit.record("endpoint disabled", [name], reason=reason)
     row.refresh_from_db()
@@ -180,7 +180,11 @@ def disable_by_sender(number: int, revision: int, reason: str) -> bool:
     with transaction.atomic():
         found = Endpoint.objects.filter(pk=number, revision=revision, state=State.ACTIVE)
         is_done = found.update(
-            state=State.DISABLED, reason=reason, revision=F("revision") + 1, updated_at=ClockTimestamp()
+            state=State.DISABLED,
+            reason=reason,
+            is_given_up=True,
+            revision=F("revision") + 1,
+            updated_at=ClockTimestamp(),
         )
         if is_done:
             with acting(Actor("relay", "sender")):
@@ -245,6 +249,7 @@ def _begin_anew(row: Endpoint) -> None:
     """What senders have learnt of it is about what it was."""
     row.breaker, row.breaker_until, row.breaker_failures = Endpoint.Breaker.CLOSED, 0, 0
     row.failing_since = row.failed_at = None
+    row.is_given_up = False
 
 
 def _confirm_or_ask(row: Endpoint) -> None:

@@ -20,9 +20,12 @@ DELETE: Final = Need(MANAGE, "subscribers_app.delete_subscription")
 VOUCH: Final = Need(MANAGE, "subscribers_app.add_subscription")
 """For every channel."""
 
+OTHERS: Final = "webhooks_app.change_endpoint"
+"""Django's permission of who decides what is sent to others' endpoints."""
+
 _OF_OTHERS: Final = {
     SEE: Need(READ, "webhooks_app.view_endpoint"),
-    MAKE: Need(MANAGE, "webhooks_app.change_endpoint"),
+    MAKE: Need(MANAGE, OTHERS),
     CHANGE: Need(MANAGE, "webhooks_app.change_endpoint"),
     DELETE: Need(MANAGE, "webhooks_app.delete_endpoint"),
 }

@@ -101,7 +101,7 @@ class Webhooks(Kind):
         _require(own)
         if endpoint is not None:
             _require_own(request, endpoint)
-            return _Pushing(own, lambda: (finding.locked(endpoint), {}))
+            return to_endpoint(endpoint, own)
         address = str(addresses.require(url))
         return _Pushing(own, lambda: _of_url(request.user, address, name))
 
@@ -130,6 +130,18 @@ class Webhooks(Kind):
         if state == Subscription.State.PAUSED:
             return super().in_state(state)
         return Q(kind=self.name, state=Subscription.State.ACTIVE, webhook__endpoint__state=state)
+
+
+def to_endpoint(name: str, given: Mapping[str, Any]) -> Making:
+    """Subscriptions are to be pushed to this endpoint, by what is given of a webhook's columns.
+
+    Whoever calls has seen to it that it is his to decide what is sent there.
+
+    Raises:
+        BadSubscription: it cannot be meant.
+    """
+    _require(given)
+    return _Pushing(given, lambda: (finding.locked(name), {}))
 
 
 _COLUMNS: Final = ("format", "batch_messages", "schedule_seconds", "max_age_seconds")

@@ -54,7 +54,9 @@ def _lag(readers: Readers) -> Iterator[Metric]:
 
 def _each(readers: Readers) -> Iterator[Metric]:
     active = GaugeMetricFamily(
-        "relay_subscription_active", "Whether it is handed anything; 0: it is paused.", labels=_LABELS
+        "relay_subscription_active",
+        "Whether it is handed anything; 0: it is paused, or its endpoint is not active.",
+        labels=_LABELS,
     )
     outstanding = GaugeMetricFamily(
         "relay_subscription_on_their_way_messages",
@@ -71,7 +73,7 @@ def _each(readers: Readers) -> Iterator[Metric]:
     )
     idle = GaugeMetricFamily(
         "relay_subscription_idle_seconds",
-        "Since somebody asked for messages, or else since it was made.",
+        "Since somebody asked for messages, or else since it was made. Nothing for those that are pushed.",
         labels=_LABELS,
     )
     handed_out = CounterMetricFamily(
@@ -103,7 +105,8 @@ def _each(readers: Readers) -> Iterator[Metric]:
         outstanding.add_metric(at, reader.outstanding)
         dead.add_metric(at, reader.dead)
         parked.add_metric(at, reader.parked)
-        idle.add_metric(at, reader.idle_seconds)
+        if reader.idle_seconds is not None:
+            idle.add_metric(at, reader.idle_seconds)
         handed_out.add_metric(at, reader.handed_out)
         settled.add_metric(at, reader.done)
         nacked.add_metric(at, reader.nacked)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from relayproject.observing.readers import Reader, Readers, _together
 from relayproject.observing.subscriptions import of_readers
+from webhooks_app.watching import Endpoints
 
 BILLING = Reader(
     name="billing",
@@ -25,7 +26,7 @@ BILLING = Reader(
 
 def test_parked_keys_are_counted_for_each_subscription_and_for_the_others_together() -> None:
     others = _together([BILLING, replace(BILLING, name="audit", parked=4)])
-    families = of_readers(Readers({"active": 3}, [BILLING, others]))
+    families = of_readers(Readers({"active": 3}, [BILLING, others], Endpoints({}, {}, [])))
     found = {
         sample.labels["subscription"]: sample.value
         for family in families

@@ -272,23 +272,30 @@ def test_bad_certificates_are_certificates() -> None:
 
 
 def test_who_was_held_up_reads_first_what_came_meanwhile() -> None:
-    """A process that was paused: the answer is there, though its time is up."""
-
-    async def later(endpoint: Endpoint, reader: Reader, writer: Writer) -> None:
-        await endpoint.request(reader)
-        writer.write(OK)
+    """The answer is there, though its time is up: whatever is done with another one took too long."""
 
     async def story() -> None:
-        async with sending() as client:
-            with socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            async with sending() as client:
                 target = Endpoint(listening.getsockname()[1]).target(timeout_seconds=0.5)
-                answered = ask(client, target)
-                connection, _ = await asyncio.to_thread(listening.accept)
-                await asyncio.to_thread(connection.recv, 1000)
-                # In the event loop itself: it is held up for longer than the request may take.
-                connection.sendall(OK)
-                time.sleep(0.7)
-                assert (await answered).status == 200
-                connection.close()
+                connections = []
+                first: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+                def hold_up(answer: Answer) -> None:
+                    connections[1].sendall(OK)
+                    time.sleep(0.8)
+                    first.set_result(answer)
+
+                client.send(target, [], b"", hold_up)
+                connections.append((await asyncio.to_thread(listening.accept))[0])
+                second = ask(client, target)
+                connections.append((await asyncio.to_thread(listening.accept))[0])
+                for connection in connections:
+                    await asyncio.to_thread(connection.recv, 1000)
+                connections[0].sendall(OK)
+                assert (await first).status == 200
+                assert (await second).status == 200
+                for connection in connections:
+                    connection.close()
 
     run(story)

@@ -79,11 +79,12 @@ def test_no_url_and_no_name_leads_inside() -> None:
                     for form in FORMS:
                         url = form(host).replace(":8080", f":{here.port}")
                         try:
-                            target = Target(read(url))
+                            target = Target(read(url), timeout_seconds=1)
                         except BadUrl:
                             tried.append(None)
                         else:
                             tried.append((await ask(client, target)).failure)
+                            assert tried[-1] is Failure.ADDRESS, url
             assert here.made == 0
 
     run(story, loop)
