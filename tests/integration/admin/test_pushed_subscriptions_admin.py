@@ -8,12 +8,12 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from pymongo.errors import AutoReconnect
 
 from channels_app.models import Channel
 from relaybase.connections import mongo_collection
 from relaycore.delivering.leasing import State
 from relaycore.sending.answers import Failure
-from subscribers_app.admin import pushed as looking
 from subscribers_app.models import Delivery, Subscription
 from tests.integration.admin.filled import filled
 from tests.integration.subscriptions.conftest import give, store
@@ -147,10 +147,8 @@ def test_the_page_says_what_became_of_the_attempts_and_when_the_next_is_due(
 def test_without_mongodb_the_page_says_so(
     browser: Client, pushed: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pymongo.errors import AutoReconnect
-
     def away(*_: Any, **__: Any) -> Any:
         raise AutoReconnect
 
-    monkeypatch.setattr(looking.attempts, "read", away)
+    monkeypatch.setattr(attempts, "read", away)
     assert "Not known: MongoDB does not answer." in browser.get(_page(pushed.subscription)).content.decode()
