@@ -113,6 +113,7 @@ What a live client is owed:
 `live.ring`            what came last in a channel, kept for all who watch it
 `live.walk`            one client in one partition: what comes next, from the archive or from rings
 `live.owed`            one client: messages, what it is told beside them, and its end
+`live.settled`         up to which number everything on record is known
 `live.slow`            whether it takes what it is sent, or has to go
 =====================  ============================================================
 
@@ -121,6 +122,8 @@ Which messages a subscription gets:
 =====================  ============================================================
 `filtering.policy`     a filter policy, read once, and whether a message matches it
 `filtering.conditions`  what a policy asks of the value at one key
+`filtering.kinds`      operators that take text
+`filtering.leaves`     the values at one key, and what conditions make of all of them
 `filtering.values`     what a message has at a key: in its body, in its attributes
 `filtering.wildcards`  patterns with `*`
 =====================  ============================================================

@@ -43,7 +43,21 @@ _REDIS = {
 
 _KEPT_SECONDS = 300
 
-app = Celery("relay")
+
+class _Application(Celery):
+    """Celery's own, which reads its settings before it sends anything.
+
+    Stock Celery 5.7.0 recurses without end where sending a task is the first thing that it is asked for, as
+    in a web process: it makes its routes, which ask for the settings, which are read, which makes the routes.
+    """
+
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a task by its name; those that are imported come here, too."""
+        _ = self.conf.task_default_queue
+        return super().send_task(*args, **kwargs)
+
+
+app = _Application("relay")
 
 
 @app.on_configure.connect

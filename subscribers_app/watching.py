@@ -10,6 +10,7 @@ from typing import Final
 from django.db import connection
 
 from relaybase.postgres.clock import NOW_MS
+from subscribers_app.pulling.holding import HAS_FAILED
 
 MOST: Final = 5_000
 """So many subscriptions are looked at, those that were made first."""
@@ -21,7 +22,8 @@ LATELY_SECONDS: Final = 3600
 
 _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
-       way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''), dead.messages,
+       way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''),
+       dead.messages, parked.keys,
        CASE WHEN s.kind = 'pull' THEN
            greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))
        END::float8,
@@ -46,6 +48,11 @@ CROSS JOIN LATERAL (
         SELECT FROM deliveries WHERE subscription_id = s.id AND state = 'dead' LIMIT {MOST_ROWS}
     ) AS few
 ) AS dead
+CROSS JOIN LATERAL (
+    SELECT count(*) AS keys FROM (
+        SELECT DISTINCT key FROM deliveries WHERE subscription_id = s.id AND {HAS_FAILED} LIMIT {MOST_ROWS}
+    ) AS few
+) AS parked
 ORDER BY s.id LIMIT {MOST}
 """  # noqa: S608 -- constants, here and below
 
@@ -68,6 +75,7 @@ class Watched:
     outstanding:  messages on their way
     waiting:      messages that wait for their turn; `lowest`: where the first of all these stands, "" of none
     dead:         dead letters
+    parked:       keys whose message fails, in an order by a field
     idle_seconds: since somebody asked for messages, or since it was made; None: it is not pulled
     handed_out, done, nacked, uncounted: `pulling.counting`
     answered_seconds: since a reader confirmed a message, or gave one back; None: none ever did
@@ -85,6 +93,7 @@ class Watched:
     waiting: int
     lowest: str
     dead: int
+    parked: int
     idle_seconds: float | None
     handed_out: int
     done: int

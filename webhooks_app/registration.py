@@ -143,10 +143,10 @@ def enable(name: str, start: Start | None = None) -> Endpoint:
         TooManyAsked: it would have to be asked.
     """
     with transaction.atomic():
-        for hook in finding.named(name).values_list("webhooks__subscription__name", flat=True):
-            if hook is not None and start is not None:
-                seeking.seek(hook, start)
         row = finding.locked(name)
+        if start is not None:
+            for hook in list(row.webhooks.order_by("pk").values_list("subscription__name", flat=True)):
+                seeking.seek(hook, start)
         was_disabled = row.state == State.DISABLED
         _begin_anew(row)
         if was_disabled:

@@ -27,6 +27,9 @@ class State(Enum):
     AGED = auto()
 
 
+_QUEUED, _OUT, _DONE, _FAILED = State.QUEUED, State.OUT, State.DONE, State.FAILED
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """The endpoint has it."""
@@ -72,7 +75,7 @@ class Item:
         self.id = id
         self.document = document
         self.row = row
-        self.state = State.QUEUED if row is None else State.UNREAD
+        self.state = _QUEUED if row is None else State.UNREAD
         self.parked: Delivery | None = None
         self.becomes: Delivery | None = None
         self.is_let_go = False
@@ -95,7 +98,9 @@ class Item:
     @property
     def is_taken(self) -> bool:
         """Whether it is out, or was: a repetition, should nobody hear what came of it."""
-        return self.state in _TAKEN
+        # Enums are hashed in Python, and looked up through a descriptor: this is asked for each message.
+        state = self.state
+        return state is _DONE or state is _OUT or state is _FAILED
 
     @property
     def size(self) -> int:
@@ -105,9 +110,9 @@ class Item:
     def settle(self, outcome: Done | Failed) -> None:
         """What came of the attempt that was under way."""
         if isinstance(outcome, Done):
-            self.state = State.DONE
+            self.state = _DONE
         else:
-            self.state = State.FAILED
+            self.state = _FAILED
             row = self.row or Delivery(self.position, self.id)
             state = RowState.DEAD if outcome.due_at is None else RowState.WAITING
             self.becomes = replace(
@@ -120,15 +125,12 @@ class Item:
         """Whether it has none, and may need one that is on its way."""
         if self.row is not None:
             return False
-        return self.state is State.OUT or (self.state is State.FAILED and not self.is_dead)
+        return self.state is _OUT or (self.state is _FAILED and not self.is_dead)
 
     @property
     def is_dead(self) -> bool:
         """Whether it was the last attempt."""
         return self.becomes is not None and self.becomes.state is RowState.DEAD
-
-
-_TAKEN: Final = frozenset({State.OUT, State.DONE, State.FAILED})
 
 
 @dataclass(frozen=True, slots=True)

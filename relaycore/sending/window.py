@@ -31,6 +31,7 @@ MOST_UNRECORDED: Final = 1000
 """Messages that a sender which dies may have sent without a trace."""
 
 _POSITION: Final = attrgetter("position")
+_OUT: Final = State.OUT
 
 
 class Window:
@@ -210,7 +211,7 @@ class Window:
                 return None
             item = self._queue.popleft()
             self._pending += 1
-        item.state = State.OUT
+        item.state = _OUT
         self._unrecorded += 1
         self.out += 1
         return item
@@ -229,10 +230,10 @@ class Window:
         if isinstance(outcome, Withheld):
             self._give_back(item)
             return
-        was_pending = item.may_get_a_row
+        self._pending -= item.row is None
         self.size -= item.size
         item.settle(outcome)
-        self._pending += item.may_get_a_row - was_pending
+        self._pending += item.may_get_a_row
 
     def _give_back(self, item: Item) -> None:
         self._unrecorded -= 1
@@ -242,6 +243,8 @@ class Window:
             self._again.give_back(item)
         elif self._kept.pop(item.position, None) is None:
             bisect.insort(self._queue, item, key=_POSITION)
+        else:
+            self.size -= item.size
 
     # --- what is written -----------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from relaycore.sending.again import Again, lost
 from relaycore.sending.items import Aged, Item, Progress, State
 from relaycore.sending.noting import Noting
 
+_QUEUED, _OUT, _AGED = State.QUEUED, State.OUT, State.AGED
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -30,9 +32,10 @@ def passed(items: Iterable[Item], seen: str, looked: str, *, is_stuck: bool) -> 
     found: list[Item] = []
     for one in items:
         one.parked = None
-        if one.state is State.OUT and is_stuck:
+        state = one.state
+        if state is _OUT and is_stuck:
             one.parked = Delivery(one.position, one.id)
-        elif one.state in (State.QUEUED, State.OUT):
+        elif state is _QUEUED or state is _OUT:
             return found, found[-1].position if found else seen
         found.append(one)
     return found, looked
@@ -62,7 +65,7 @@ def step(
         Cursor(upto, upto, seen.generation),
         noted,
         missed,
-        new=[row for row in map(_row_of, passed) if row is not None],
+        new=[row for one in passed if (row := one.parked or one.becomes) is not None],
         changed=[one.becomes for one in rows if one.state is State.FAILED and one.becomes is not None],
         done=[one.row for one in rows if one.state is State.DONE and one.row is not None],
         lost=[gone for gone in map(lost, rows) if gone is not None],
@@ -72,16 +75,12 @@ def step(
     return Step(progress, passed, rows)
 
 
-def _row_of(item: Item) -> Delivery | None:
-    return item.parked or item.becomes
-
-
 def _aged(passed: Iterable[Item]) -> list[Aged]:
     """Those that stand next to each other together."""
     runs: list[Aged] = []
     was_aged = False
     for one in passed:
-        is_aged = one.state is State.AGED
+        is_aged = one.state is _AGED
         if is_aged and was_aged:
             last = runs.pop()
             runs.append(Aged(last.after, one.position, last.messages + 1))

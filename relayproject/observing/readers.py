@@ -38,6 +38,7 @@ class Reader:
     lag: Lag | None
     outstanding: int
     dead: int
+    parked: int
     idle_seconds: float | None
     handed_out: int
     done: int
@@ -90,6 +91,7 @@ def _reader(row: Watched, lag: Lag | None, ended: Mapping[str, EndedLately], is_
         lag=lag,
         outstanding=row.outstanding,
         dead=row.dead,
+        parked=row.parked,
         idle_seconds=row.idle_seconds,
         handed_out=row.handed_out,
         done=row.done,
@@ -114,6 +116,7 @@ def _together(readers: Sequence[Reader]) -> Reader:
         lag=_sum(active),
         outstanding=total(lambda one: one.outstanding),
         dead=total(lambda one: one.dead),
+        parked=total(lambda one: one.parked),
         idle_seconds=max(
             (one.idle_seconds or 0.0 for one in active if not one.lag or one.lag.messages), default=0.0
         ),

@@ -66,6 +66,11 @@ def _each(readers: Readers) -> Iterator[Metric]:
     dead = GaugeMetricFamily(
         "relay_subscription_dead_messages", "Dead letters. At most 10000 are counted.", labels=_LABELS
     )
+    parked = GaugeMetricFamily(
+        "relay_subscription_parked_keys",
+        "Values of the field that it is in order by whose message fails: what comes behind that waits.",
+        labels=_LABELS,
+    )
     idle = GaugeMetricFamily(
         "relay_subscription_idle_seconds",
         "Since somebody asked for messages, or else since it was made. Nothing for those that are pushed.",
@@ -99,6 +104,7 @@ def _each(readers: Readers) -> Iterator[Metric]:
         active.add_metric(at, float(reader.is_active))
         outstanding.add_metric(at, reader.outstanding)
         dead.add_metric(at, reader.dead)
+        parked.add_metric(at, reader.parked)
         if reader.idle_seconds is not None:
             idle.add_metric(at, reader.idle_seconds)
         handed_out.add_metric(at, reader.handed_out)
@@ -107,7 +113,7 @@ def _each(readers: Readers) -> Iterator[Metric]:
         uncounted.add_metric(at, reader.uncounted)
         if reader.answered_seconds is not None:
             answered.add_metric(at, reader.answered_seconds)
-    yield from (active, outstanding, dead, idle, handed_out, settled, nacked, uncounted, answered)
+    yield from (active, outstanding, dead, parked, idle, handed_out, settled, nacked, uncounted, answered)
 
 
 def _ended(readers: Readers) -> Iterator[Metric]:

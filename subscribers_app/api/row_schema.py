@@ -116,6 +116,19 @@ class DeadLetterSchema(Serializer):
     expired = serializers.BooleanField(help_text="The message is gone: it cannot be handed out again.")
 
 
+class ParkedSchema(Serializer):
+    """A value whose message fails."""
+
+    key = serializers.CharField(help_text="The hash of the value.")
+    since = serializers.DateTimeField(help_text="The message was handed out first.")
+    waiting = serializers.IntegerField(help_text="So many wait behind it, at most.")
+    id = serializers.CharField(help_text="Of the message.")
+    position = serializers.CharField()
+    state = serializers.CharField(help_text="leased: a worker has it. waiting: it was given back.")
+    attempts = serializers.IntegerField()
+    again_at = serializers.DateTimeField(help_text="It is handed out again from then on.")
+
+
 class UndeliveredSchema(Serializer):
     """What ended undelivered."""
 

@@ -8,11 +8,13 @@ from rest_framework.reverse import reverse
 
 from messages_app.searching.rows import timestamp
 from relaybase.http.addresses import quoted
+from relaycore.times import from_milliseconds
 from subscribers_app.activity import Activity, Answer
 from subscribers_app.ended import Ended
 from subscribers_app.kinds import kind as kinds
 from subscribers_app.lag import Lag
 from subscribers_app.models import Delivery, Subscription
+from subscribers_app.pulling.holding import Parked
 
 
 class Rows:
@@ -90,6 +92,20 @@ def letter(row: Delivery, is_expired: bool) -> dict[str, Any]:
         "why": row.why,
         "died_at": row.died_at and timestamp(row.died_at),
         "expired": is_expired,
+    }
+
+
+def parked(one: Parked) -> dict[str, Any]:
+    """A key whose message fails."""
+    return {
+        "key": one.key,
+        "since": timestamp(one.since),
+        "waiting": one.messages,
+        "id": one.message_id.hex(),
+        "position": one.position,
+        "state": one.state,
+        "attempts": one.attempt,
+        "again_at": timestamp(from_milliseconds(one.due_at)),
     }
 
 

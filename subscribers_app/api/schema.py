@@ -19,6 +19,7 @@ from subscribers_app.api.row_schema import (
     ORDER,
     STATES,
     DeadLetterSchema,
+    ParkedSchema,
     SizeSchema,
     SubscriptionSchema,
     SubscriptionsSchema,
@@ -214,6 +215,13 @@ dead_letters = _extend(
     "dead_letters",
     "What was handed out too often",
     page("DeadLetterPage", DeadLetterSchema),
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
+)
+parked = _extend(
+    "parked_keys",
+    "Which values wait for a message that fails",
+    page("ParkedPage", ParkedSchema),
     404,
     parameters=[_NAME, limit("Rows"), cursor()],
 )

@@ -21,8 +21,9 @@ from webhooks_app.confirming import answering
 @csrf_exempt
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def page(request: HttpRequest, challenge: str) -> HttpResponse:
-    """Ask, or confirm."""
+def page(request: HttpRequest) -> HttpResponse:
+    """Ask, or confirm: ?challenge=CHALLENGE."""
+    challenge = request.GET.get("challenge", "")
     try:
         if request.method == "POST":
             with acting(Actor("nobody", "confirmation link", request.META.get("REMOTE_ADDR") or "")):

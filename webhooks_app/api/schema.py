@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
+from relaycore.sending.answers import Failure
 from subscribers_app.models import NAME_PATTERN
 from webhooks_app import keeping, models
 from webhooks_app.models import Endpoint, EndpointSecret
@@ -15,6 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Serializer = serializers.Serializer[Any]
 
 _KINDS: Final = EndpointSecret.Kind.values
+FAILURES: Final = [failure.value for failure in Failure]
 
 
 class SecretSchema(Serializer):
@@ -91,6 +93,22 @@ class TestedSchema(Serializer):
     detail = serializers.CharField(allow_null=True)
     seconds = serializers.FloatField()
     body = serializers.CharField(help_text="The first KiB of it.")
+
+
+class AttemptSchema(Serializer):
+    """One attempt."""
+
+    at = serializers.DateTimeField(help_text="When it began.")
+    subscription = serializers.CharField()
+    endpoint = serializers.CharField()
+    message_id = serializers.CharField()
+    position = serializers.CharField()
+    attempt = serializers.IntegerField(help_text="Of this message, from 1.")
+    webhook_id = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True, help_text="null: there was no answer.")
+    failure = serializers.ChoiceField(FAILURES, allow_null=True, help_text="Why not.")
+    seconds = serializers.FloatField()
+    answer = serializers.CharField(help_text="The first KiB of it.")
 
 
 _SETTINGS: Final = {
@@ -261,4 +279,19 @@ disable = _extend(
     EndpointSchema,
     *(404, *_NOT_A_BODY),
     request=_body({}, reason={"type": "string", "maxLength": 500}),
+)
+_ATTEMPTS: Final = page("AttemptPage", AttemptSchema)
+endpoint_attempts = _extend(
+    "endpoint_attempts",
+    "What became of attempts",
+    _ATTEMPTS,
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
+)
+subscription_attempts = _extend(
+    "subscription_attempts",
+    "What became of attempts, of one subscription",
+    _ATTEMPTS,
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
 )

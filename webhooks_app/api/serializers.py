@@ -9,7 +9,7 @@ from relaybase.http.fields import Strict, Text, Whole
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadSubscription
-from webhooks_app import keeping, models
+from webhooks_app import addresses, keeping, models
 from webhooks_app.models import Endpoint, EndpointSecret
 
 MOST_HEADERS_BYTES = 16 << 10
@@ -23,6 +23,14 @@ class Rate(serializers.FloatField):
         if not isinstance(data, int | float) or isinstance(data, bool):
             self.fail("invalid")
         return super().to_internal_value(data)
+
+
+class Address(Text):
+    """A URL that something can be sent to, in its normal form."""
+
+    def to_internal_value(self, data: Any) -> str:
+        """Validate; what is wrong with it is an error of its own kind."""
+        return str(addresses.require(super().to_internal_value(data)))
 
 
 class Headers(serializers.Field):  # type: ignore[type-arg]
@@ -71,7 +79,7 @@ class New(_Given):
     """The body of a POST of endpoints. `initial` is what the browser's form proposes."""
 
     name = Text(trim_whitespace=False, allow_blank=True, initial="billing")
-    url = Text(trim_whitespace=False, allow_blank=True, initial="https://hooks.example.org/relay")
+    url = Address(trim_whitespace=False, allow_blank=True, initial="https://hooks.example.org/relay")
     signatures = serializers.ListField(
         child=serializers.ChoiceField(EndpointSecret.Kind.choices), allow_empty=False, required=False
     )
@@ -91,7 +99,7 @@ class New(_Given):
 class Change(_Given):
     """The body of a PATCH: some of them. All headers are replaced."""
 
-    url = Text(trim_whitespace=False, allow_blank=True, required=False)
+    url = Address(trim_whitespace=False, allow_blank=True, required=False)
 
     def get_initial(self) -> dict[str, Any]:
         """The form proposes one that each has."""

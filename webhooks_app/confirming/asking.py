@@ -64,9 +64,12 @@ def take_a_turn(row: Endpoint, *, is_challenge: bool = True) -> Challenge:
 
 
 def link(challenge: str) -> str | None:
-    """Where a person can confirm; None: it is not known how the site is reached."""
+    """Where a person can confirm; None: it is not known how the site is reached.
+
+    The challenge stands in the query, which logs of proxies and reports of errors leave out, as of tickets.
+    """
     public: str = settings.RELAY_PUBLIC_URL
-    return f"{public}/webhooks/confirm/{challenge}" if public else None
+    return f"{public}/webhooks/confirm?challenge={challenge}" if public else None
 
 
 def origin() -> str:

@@ -11,7 +11,7 @@ from typing import Final
 from access_app.actor import Actor, acting
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.endpoints.consent import Consent, allowed, echoes
-from relaycore.errors import RelayError, one_line
+from relaycore.errors import ChallengeUnknown, RelayError, one_line
 from relaycore.sending import urls
 from relaycore.sending.addresses import Allowed
 from relaycore.sending.answers import Answer
@@ -29,6 +29,7 @@ Ask = Callable[[Target, Sequence[tuple[bytes, bytes]], bytes, Allowed], Answer]
 TYPE: Final = "relay.confirmation"
 
 _WITHOUT: Final = "It has answered, but not with the challenge."
+_MOVED: Final = "It has another URL since it was asked."
 _REFUSED: Final = "It has answered, and does not allow it."
 
 
@@ -43,14 +44,16 @@ def request(number: int, ask: Ask = ask_once) -> None:
     row.save(update_fields=["digest"])
     try:
         outcome, consent = _asked(row.endpoint, challenge, ask)
+        if consent is not None:
+            with acting(Actor(row.endpoint.name, "its answer")):
+                answering.confirm(challenge, consent)
+            return
+    except ChallengeUnknown:
+        outcome = _MOVED
     except RelayError as exc:
         log.warning("an endpoint cannot be asked for its confirmation: %s", one_line(exc))
-        outcome, consent = "It was not asked: see the log of the worker.", None
-    if consent is None:
-        Challenge.objects.filter(pk=number, outcome="").update(outcome=outcome)
-    else:
-        with acting(Actor(row.endpoint.name, "its answer")):
-            answering.confirm(challenge, consent)
+        outcome = "It was not asked: see the log of the worker."
+    Challenge.objects.filter(pk=number, outcome="").update(outcome=outcome)
 
 
 def _asked(endpoint: Endpoint, challenge: str, ask: Ask) -> tuple[str, Consent | None]:

@@ -6,6 +6,21 @@ Purpose
     task and a timer for each request, and connect to whatever a name leads to. What is here does one thing:
     `Client.send` writes a request and calls back once, with a `relaycore.sending.answers.Answer`.
 
+    =============  =================================================================
+    `client`       requests go in, and each is answered once; deadlines
+    `target`       where requests go, and what is the same in all of them
+    `pool`         the connections of one target, and what waits for them
+    `connection`   one connection: one request after another
+    `reading`      what comes on it, as answers; no socket
+    `exchange`     one request, how far it has come, and what all of one client share
+    `opening`      how a connection is made
+    `resolving`    from names to addresses
+    `sealing`      TLS between socket and connection
+    `tls`          whom an endpoint has to be trusted by, and as whom Relay comes
+    `failures`     what it means that a connection could not be made, or has ended
+    `once`         one request from where there is no event loop
+    =============  =================================================================
+
 Deliberately absent
     Redirects: they are answers, and no 2xx. Proxies, also those of the environment: the address that was
     looked at is the one that is connected to. Cookies, caches, compression, HTTP/2, pipelining. Retries, but
@@ -40,7 +55,7 @@ Whose addresses
     A name is resolved when a connection is opened, at most `resolving.KEPT_SECONDS` before; each address is
     looked at (`relaycore.sending.addresses`), and the connection is made to one that was, as a number. Nobody
     asks a resolver again, so a name that leads elsewhere a moment later changes nothing. Kept connections are
-    looked at again when other networks are allowed.
+    looked at again when other networks are allowed, and made anew after `connection.LIFE_SECONDS`.
 
 Deadlines
     One for each request: from `send` to the end of the answer's body, connecting and waiting included. In an

@@ -10,6 +10,9 @@ from webhooks_app.http.exchange import Exchange, Stage
 from webhooks_app.http.failures import Failed
 from webhooks_app.http.reading import Reading
 
+LIFE_SECONDS: Final = 300.0
+"""So long a connection is used: a name that leads elsewhere is followed by then, however busy it is."""
+
 _SAYINGS: Final = {
     Failure.PROTOCOL: "What was answered is no HTTP.",
     Failure.TOO_LARGE: "The headers of the answer are too large.",
@@ -55,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._reading = Reading()
         self._is_used = False
+        self._until = time.monotonic() + LIFE_SECONDS
 
     def connection_made(self, transport: Any) -> None:
         """It is there, with TLS if that is wanted."""
@@ -85,9 +89,10 @@ class Connection(asyncio.Protocol):
             answer = Answer(None, found, _SAYINGS[found], seconds=now - exchange.since)
         else:
             answer = self._reading.answer(now - exchange.since)
-        # What it has not taken of a request it would take for the next one.
-        if self.is_last or not self._reading.can_stay or self._transport.get_write_buffer_size():
+        if self.is_last or not self._reading.can_stay or now > self._until:
             self.abort()
+        elif self._transport.get_write_buffer_size():
+            self.abort()  # What it has not taken of this request it would take for the next one.
         else:
             self._is_used = True
             self.idle_since = now

@@ -140,4 +140,4 @@ class Reading:
         """An answer has come to its end."""
         if not self._is_interim:
             self.is_whole = True
-            self.can_stay = self.status != _SWITCHING and self._parser.should_keep_alive()
+            self.can_stay = self._parser.should_keep_alive()

@@ -66,9 +66,7 @@ class Sealed(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Encrypt all of it, and send it."""
         try:
-            taken = self._tls.write(data)
-            while taken < len(data):  # What is larger than a record takes several.
-                taken += self._tls.write(memoryview(data)[taken:])
+            self._tls.write(data)  # All of it: in memory there is room.
         except ssl.SSLError as exc:
             self._end(exc)
         self._flush()

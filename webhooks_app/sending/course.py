@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from relaycore.delivering.giving import Standing
+from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
 from relaycore.position import first_of
 from relaycore.sending.items import Item, Outcome, Progress
@@ -24,6 +25,7 @@ _FEW: Final = AHEAD // 4
 
 AHEAD_BYTES: Final = 4 << 20
 _AGAIN_SECONDS: Final = 1.0
+_ASKED_SECONDS: Final = 3.0
 
 
 class Course:
@@ -42,6 +44,10 @@ class Course:
         """Why nothing of it is read; empty: nothing speaks against it."""
         self._source = self._source_of(hook)
         self._reading: asyncio.Task[None] | None = None
+        self._may_be_more = True
+        """Whether there may be something new to read: else somebody says so."""
+        self.has_rows = False
+        """Whether it may have rows that are on their way: then PostgreSQL is asked each second."""
         self._is_resting = True
         self._is_closed = False
         self._again: asyncio.TimerHandle | None = None
@@ -55,6 +61,11 @@ class Course:
     def needs_load(self) -> bool:
         """Whether it has to be known first where it stands."""
         return self.window is None or self.window.needs_load
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether it goes on only once PostgreSQL has said how its rows stand."""
+        return self.window is not None and self.window.wants_look
 
     def set(self, hook: Hook) -> None:
         """It is set to this by now, or was sought."""
@@ -72,6 +83,7 @@ class Course:
             self.window = Window(standing, self.hook.subscription.settings)
         else:
             self.window.load(standing, self.hook.subscription.settings)
+        self._may_be_more = True
         self.read_on()
 
     # --- trying --------------------------------------------------------------------------
@@ -90,14 +102,29 @@ class Course:
         if self.window is not None:
             self.window.settle(item, outcome)
 
-    def expire(self) -> None:
-        """What is older than it wants is not tried."""
+    def turn(self) -> None:
+        """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
+        if self.hook.subscription.delay_ms:
+            self._come()
         most_age = self.hook.most_age_ms
         if self.window is not None and most_age is not None and self._clock.is_known:
             self.window.expire(first_of(f"{max(0, self._clock.now() - most_age)}-0"))
 
-    def missed(self, progress: Progress) -> None:
-        """That was not recorded, or nobody knows."""
+    def look(self, standing: Standing, rows: Rows) -> None:
+        """What PostgreSQL says of its rows."""
+        if self.window is not None:
+            self.window.look(standing, rows)
+            self.has_rows = bool(rows.outstanding)
+            self.read_on()
+
+    def recorded(self, progress: Progress) -> None:
+        """That is committed."""
+        if self.window is not None:
+            self.window.recorded(progress)
+            self.has_rows |= progress.touches_rows
+
+    def missed(self) -> None:
+        """What was to be recorded was not, or nobody knows."""
         if self.window is not None:
             self.window.missed()
             self._source.close()
@@ -109,6 +136,10 @@ class Course:
         if not self._is_resting:
             self._is_resting = True
             self._let_go()
+
+    def _come(self) -> None:
+        self._may_be_more = True
+        self.read_on()
 
     def wake(self) -> None:
         """It can be."""
@@ -128,7 +159,7 @@ class Course:
         window = self.window
         if window.needs_load:
             return False
-        return bool(window.unread) or (window.queued < _FEW and window.room > 0)
+        return bool(window.unread) or (self._may_be_more and window.queued < _FEW and window.room > 0)
 
     async def _read(self) -> None:
         try:
@@ -140,6 +171,7 @@ class Course:
         except Exception as exc:  # Whatever it is: it is looked again, and shown.
             self.trouble = f"Subscription {self.hook.subscription.name}: {one_line(exc)}"
             self._source.close()
+            self._may_be_more = True
             self._again = asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._read_again)
 
     def _read_again(self) -> None:
@@ -157,18 +189,23 @@ class Course:
             window.read(found)
             return bool(found)
         place = window.place
+        self._may_be_more = False  # Before it is looked: what comes meanwhile is told.
         read = await source.stand(place)
+        if self.trouble:  # It ends when something was read, and not when nobody has said anything yet.
+            await source.ask(_ASKED_SECONDS)
         most = min(window.room, AHEAD)
         await source.collect(most, AHEAD_BYTES)
         ahead, documents = read.ahead(most, AHEAD_BYTES, self._ripe_before())
         expired = await source.expired()
         if source is not self._source or not window.add(ahead, documents, expired):
             return False
-        return window.place != place
+        self._may_be_more |= window.place != place
+        return self._may_be_more
 
     def _has_read(self, task: "asyncio.Task[None]") -> None:
-        self._reading = None
-        self._came()
+        if self._reading is task:  # And not one that was let go.
+            self._reading = None
+            self._came()
 
     def _ripe_before(self) -> str | None:
         delay = self.hook.subscription.delay_ms
@@ -180,10 +217,11 @@ class Course:
             self._reading = None
         self._source.close()
         self._source = self._source_of(self.hook)
+        self._may_be_more = True
 
     def _source_of(self, hook: Hook) -> Source:
         known = hook.subscription
-        return Source(known.channel, Choosing(known).wants, self.read_on, known.revision)
+        return Source(known.channel, Choosing(known).wants, self._come, known.revision)
 
     def close(self) -> None:
         """Nothing more is sent of it here."""

@@ -20,6 +20,9 @@ from webhooks_app.sending.recording import Seen
 
 _LEAST_WAIT_SECONDS: Final = 0.001
 
+_UNSENT_SECONDS: Final = 0.2
+"""After an attempt that might not begin: the lease is not confirmed."""
+
 
 class Told(Protocol):
     """Whoever is told what a lane does."""
@@ -78,7 +81,8 @@ class Lane:
 
     def come(self, course: Course) -> None:
         """There may be something of this one to try."""
-        self._ready.setdefault(course)
+        if course in self._courses:
+            self._ready.setdefault(course)
         self.go_on()
 
     def stop(self) -> None:
@@ -145,7 +149,9 @@ class Lane:
         self.out -= 1
         if answer.is_unsent:
             course.settle(item, WITHHELD)
-            self._go_on_in(0.2)
+            if course in self._courses:
+                self._ready.setdefault(course)
+            self._go_on_in(_UNSENT_SECONDS)
             return
         self._judge(course, item, answer, began_at)
         self._told.attempted(self, course, item, id, answer)

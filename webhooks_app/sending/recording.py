@@ -1,7 +1,7 @@
 """The thread that writes what a sender has done, in one transaction, and looks at what is due."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -49,14 +49,16 @@ class Job:
 
     loads: where these subscriptions stand is wanted
     steps: what is to be written, by subscription
-    looks: of these subscriptions the rows are wanted, so many that are due at most
+    looks: of these subscriptions the rows are wanted, of those that are due the first `MOST_DUE`
     seen:  what is to be written of endpoints
+    others: of these, too, if they have rows that are on their way; None: nobody asks
     """
 
     loads: Sequence[int] = ()
     steps: Mapping[int, Progress] = field(default_factory=dict)
-    looks: Mapping[int, int] = field(default_factory=dict)
+    looks: Collection[int] = ()
     seen: Sequence[Seen] = ()
+    others: Set[int] | None = None
 
 
 @dataclass(slots=True)
@@ -146,19 +148,37 @@ _SURVEY: Final = (
 )
 
 
+# From one subscription to the next in the index, and not from row to row.
+_WITH_ROWS: Final = (
+    "WITH RECURSIVE found AS ((SELECT subscription_id AS id FROM deliveries "  # noqa: S608
+    "WHERE state <> 'dead' "
+    "ORDER BY subscription_id LIMIT 1) UNION ALL SELECT (SELECT subscription_id FROM deliveries "
+    "WHERE state <> 'dead' AND subscription_id > found.id ORDER BY subscription_id LIMIT 1) "
+    f"FROM found WHERE found.id IS NOT NULL) SELECT {NOW_MS}, array_remove(array_agg(id), NULL) FROM found"
+)
+
+MOST_DUE: Final = 256
+"""Rows of one subscription that are taken at one look."""
+
+
 def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
     """How the rows stand, and the subscriptions at the same moment."""
-    if not job.looks:
+    looks = set(job.looks)
+    if not looks and job.others is None:
         return
     sql.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-    sql.execute(_SURVEY, [LONGEST_MS, sorted(job.looks)])
+    if job.others is not None:
+        sql.execute(_WITH_ROWS)
+        result.now, found = sql.fetchone()
+        looks |= job.others & set(found or ())
+    sql.execute(_SURVEY, [LONGEST_MS, sorted(looks)])
     for id, position, fetched, generation, upto, messages, *others in sql.fetchall():
         is_active, revision, outstanding, lowest, due, now = others
         result.now = now
         cursor = Cursor(position, fetched, generation)
         rows = Rows((), outstanding, lowest)
         if due:
-            rows = ledger.rows(sql, id, now, job.looks[id], longest_ms=LONGEST_MS)
+            rows = ledger.rows(sql, id, now, MOST_DUE, longest_ms=LONGEST_MS)
         result.looked[id] = Standing(cursor, Noted(upto, messages), is_active, revision), rows
     sql.execute("COMMIT")
 

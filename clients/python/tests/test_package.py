@@ -47,6 +47,13 @@ def test_a_module_imports_the_standard_library_and_httpx2(name: str, path: Path)
     assert list(rules.entangled(name, path.read_text())) == []
 
 
+@pytest.mark.parametrize(("name", "path"), MODULES.items(), ids=MODULES)
+def test_chance_is_a_clients_own(name: str, path: Path) -> None:
+    """A program that seeds `random` would have all of its processes come again at the same moments."""
+    assert set(re.findall(r"\brandom\.(\w+)\(", path.read_text())) <= {"Random"}
+    assert not re.search(r"^from random import", path.read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", sorted(MODULES.keys() - {f"relay_client.{shell}" for shell in SHELLS}))
 def test_what_decides_has_no_clock_no_chance_and_no_socket(name: str) -> None:
     if name in {

@@ -14,6 +14,7 @@ from relaycore.delivering.beginning import parse
 from subscribers_app import registration
 from subscribers_app.models import Subscription
 from tests.integration.pulling.conftest import channel, client, web
+from tests.integration.sending.endpoints import Endpoints
 from tests.integration.sending.receiving import Receiver
 from tests.loops import Loop
 from webhooks_app.models import Endpoint, EndpointSecret, Webhook
@@ -73,6 +74,12 @@ def sender(settings: Any, db: None) -> Iterator[Loop]:
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as made:
+        yield made
+
+
+@pytest.fixture
+def endpoints() -> Iterator[Endpoints]:
+    with Endpoints() as made:
         yield made
 
 

@@ -19,7 +19,7 @@ from webhooks_app.models import Attempt
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
 
 AT = datetime(2026, 11, 26, 12, 0, 0, 123000, tzinfo=UTC)
-ONE, OTHER = ObjectId(), ObjectId()
+ONE, OTHER = ObjectId("6b08be7c0000000000000001"), ObjectId("6b08be7c0000000000000002")
 
 
 @pytest.fixture

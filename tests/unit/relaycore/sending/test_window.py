@@ -212,6 +212,9 @@ def test_what_has_got_its_row_and_was_withheld_is_a_row_from_then_on() -> None:
     again = some.next()
     assert again is item
     assert again.is_row
+    some.settle(again, DONE)
+    written(some)
+    assert some.next() is None
 
 
 def test_no_more_rows_than_may_be_on_their_way() -> None:

@@ -7,7 +7,8 @@ import time
 import tracemalloc
 from asyncio import StreamReader as Reader
 from asyncio import StreamWriter as Writer
-from typing import Any
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -132,10 +133,11 @@ INSIDE = b"HTTP/1.1 307 Moved\r\nlocation: http://127.0.0.1/\r\ncontent-length: 
 )
 def test_each_has_one_answer_in_time(script: Script, status: int | None, failure: Failure | None) -> None:
     answers: list[Answer] = []
+    seconds = SECONDS if failure is Failure.TIMEOUT or script is a_slow_body else 10.0
 
     async def story() -> None:
         async with serving(script) as endpoint, sending() as client:
-            target = endpoint.target(timeout_seconds=SECONDS, max_connections=1)
+            target = endpoint.target(timeout_seconds=seconds, max_connections=1)
             for body in (b"hello", bytes(4 << 20)):
                 client.send(target, [], body, answers.append)
                 await until(lambda: not client.under_way)
@@ -145,7 +147,7 @@ def test_each_has_one_answer_in_time(script: Script, status: int | None, failure
     assert len(answers) == 2
     for answer in answers:
         assert (answer.status, answer.failure, answer.is_unsent) == (status, failure, False)
-        assert answer.seconds < SECONDS + 2
+        assert answer.seconds < seconds + 2
         assert (failure is None) or answer.detail
     if status in {429, 503}:
         assert (answers[0].retry_after or 0) >= 120
@@ -193,35 +195,44 @@ async def one_answer(reader: Reader, writer: Writer) -> None:
     writer.close()
 
 
-def test_what_nobody_answers_to_is_a_connection_that_was_not_made() -> None:
-    """A full backlog: the kernel leaves who knocks without an answer."""
+@contextmanager
+def silent(host: str, port: int = 0) -> Iterator[socket.socket]:
+    """Its backlog is full: the kernel leaves whoever knocks without an answer."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind((host, port))
+        full.listen(0)
+        for _ in range(8):
+            other = stack.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(full.getsockname())
+        yield full
 
+
+def test_what_nobody_answers_to_is_a_connection_that_was_not_made() -> None:
     async def story() -> None:
-        with socket.socket() as full, sockets(8) as others:
-            full.bind(("127.0.0.1", 0))
-            full.listen(0)
-            for other in others:
-                other.setblocking(False)
-                other.connect_ex(full.getsockname())
+        with silent("127.0.0.1") as full:
             async with sending() as client:
                 target = Endpoint(full.getsockname()[1]).target(timeout_seconds=SECONDS)
                 answer = await ask(client, target)
-                assert answer.failure is Failure.CONNECT_TIMEOUT
-                assert not answer.is_unsent
+                assert (answer.failure, answer.is_unsent) == (Failure.CONNECT_TIMEOUT, False)
 
     run(story)
 
 
-class sockets:  # noqa: N801 - as a function is used
-    def __init__(self, count: int) -> None:
-        self.made = [socket.socket() for _ in range(count)]
+def test_an_address_that_is_silent_leaves_time_for_the_next_one() -> None:
+    async def both(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
 
-    def __enter__(self) -> list[socket.socket]:
-        return self.made
+    async def story() -> None:
+        async with serving(answering(OK)) as endpoint, sending(resolve=both) as client:
+            with silent("127.0.0.2", endpoint.port):
+                target = endpoint.target(host="hooks.example.org", timeout_seconds=2)
+                answer = await ask(client, target)
+                assert answer.status == 200
+                assert answer.seconds > 0.5
 
-    def __exit__(self, *_: Any) -> None:
-        for one in self.made:
-            one.close()
+    run(story)
 
 
 def test_tls_that_never_begins_is_ended_in_time() -> None:
@@ -230,6 +241,20 @@ def test_tls_that_never_begins_is_ended_in_time() -> None:
             answer = await ask(client, endpoint.target(scheme="https", timeout_seconds=SECONDS))
             assert answer.failure is Failure.CONNECT_TIMEOUT
             await until(lambda: not client._pools)
+
+    run(story)
+
+
+def test_what_was_given_up_while_it_was_made_is_closed() -> None:
+    async def only_reads(endpoint: Endpoint, reader: Reader, writer: Writer) -> None:
+        await reader.read()
+
+    async def story() -> None:
+        async with serving(only_reads) as endpoint, sending() as client:
+            target = endpoint.target(scheme="https", timeout_seconds=SECONDS)
+            assert (await ask(client, target)).failure is Failure.CONNECT_TIMEOUT
+            assert endpoint.made == 1
+            await until(lambda: endpoint.open == 0)
 
     run(story)
 
@@ -247,23 +272,30 @@ def test_bad_certificates_are_certificates() -> None:
 
 
 def test_who_was_held_up_reads_first_what_came_meanwhile() -> None:
-    """A process that was paused: the answer is there, though its time is up."""
-
-    async def later(endpoint: Endpoint, reader: Reader, writer: Writer) -> None:
-        await endpoint.request(reader)
-        writer.write(OK)
+    """The answer is there, though its time is up: whatever is done with another one took too long."""
 
     async def story() -> None:
-        async with sending() as client:
-            with socket.create_server(("127.0.0.1", 0)) as listening:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            async with sending() as client:
                 target = Endpoint(listening.getsockname()[1]).target(timeout_seconds=0.5)
-                answered = ask(client, target)
-                connection, _ = await asyncio.to_thread(listening.accept)
-                await asyncio.to_thread(connection.recv, 1000)
-                # In the event loop itself: it is held up for longer than the request may take.
-                connection.sendall(OK)
-                time.sleep(0.7)
-                assert (await answered).status == 200
-                connection.close()
+                connections = []
+                first: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+                def hold_up(answer: Answer) -> None:
+                    connections[1].sendall(OK)
+                    time.sleep(0.8)
+                    first.set_result(answer)
+
+                client.send(target, [], b"", hold_up)
+                connections.append((await asyncio.to_thread(listening.accept))[0])
+                second = ask(client, target)
+                connections.append((await asyncio.to_thread(listening.accept))[0])
+                for connection in connections:
+                    await asyncio.to_thread(connection.recv, 1000)
+                connections[0].sendall(OK)
+                assert (await first).status == 200
+                assert (await second).status == 200
+                for connection in connections:
+                    connection.close()
 
     run(story)

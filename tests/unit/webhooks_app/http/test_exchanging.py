@@ -23,6 +23,7 @@ from tests.unit.webhooks_app.http.endpoints import (
     until,
 )
 from webhooks_app.http import client as client_module
+from webhooks_app.http import connection
 from webhooks_app.http.once import ask as ask_once
 from webhooks_app.http.target import AGENT
 
@@ -117,8 +118,10 @@ def test_whoever_closes_after_each_answer_gets_all(max_connections: int) -> None
         for said in (closing, b"HTTP/1.0 200 OK\r\n\r\nok", OK):
             async with serving(answering(said, then_close=True)) as endpoint, sending() as client:
                 target = endpoint.target(max_connections=max_connections)
-                answers = await asyncio.gather(*(ask(client, target) for _ in range(20)))
+                answers = await asyncio.gather(*(ask(client, target, b"%d" % n) for n in range(20)))
                 assert {(answer.status, answer.body) for answer in answers} == {(200, b"ok")}
+                if max_connections == 1:
+                    assert [body for _, body in endpoint.requests] == [b"%d" % n for n in range(20)]
 
     run(story)
 
@@ -192,11 +195,11 @@ def test_who_answers_before_he_has_taken_the_request_is_not_asked_again_on_that_
     async def early(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
-        await asyncio.sleep(5)
+        await asyncio.sleep(30)
 
     async def story() -> None:
         async with serving(early, limit=1024) as endpoint, sending() as client:
-            target = endpoint.target(max_connections=1)
+            target = endpoint.target(max_connections=1, timeout_seconds=5)
             for made in (1, 2):
                 answer = await ask(client, target, bytes(32 << 20))
                 assert (answer.status, answer.failure) == (413, None)
@@ -214,6 +217,22 @@ def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) ->
             await until(lambda: endpoint.open == 0)
             await until(lambda: not client._pools)
             assert client._next_scan is None
+
+    run(story)
+
+
+def test_a_connection_is_not_used_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy it is: the name may lead elsewhere by now."""
+    monkeypatch.setattr(connection, "LIFE_SECONDS", 0.2)
+
+    async def story() -> None:
+        async with serving(answer_ok) as endpoint, sending() as client:
+            target = endpoint.target()
+            async with asyncio.timeout(10):
+                while endpoint.made < 3:
+                    assert (await ask(client, target)).status == 200
+            assert len(endpoint.requests) > 3
+            assert endpoint.most_open <= 2
 
     run(story)
 
@@ -285,6 +304,22 @@ def test_closing_tells_everybody_once() -> None:
             assert (await late).is_unsent
             assert client.under_way == 0
             await until(lambda: endpoint.open == 0)
+            await until(lambda: all(pool.is_empty for pool in client._pools.values()))
+
+    run(story)
+
+
+def test_what_is_refused_and_ended_at_once_is_told_once() -> None:
+    async def story() -> None:
+        allowed = [True]
+        async with serving(answer_ok) as endpoint, sending(may_send=lambda: allowed[0]) as client:
+            await ask(client, target := endpoint.target())
+            allowed[0] = False
+            told: list[Answer] = []
+            client.send(target, HEAD, b"", told.append)
+            client.close()
+            await asyncio.sleep(0.05)
+            assert len(told) == 1
 
     run(story)
 

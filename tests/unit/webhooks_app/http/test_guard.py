@@ -79,11 +79,12 @@ def test_no_url_and_no_name_leads_inside() -> None:
                     for form in FORMS:
                         url = form(host).replace(":8080", f":{here.port}")
                         try:
-                            target = Target(read(url))
+                            target = Target(read(url), timeout_seconds=1)
                         except BadUrl:
                             tried.append(None)
                         else:
                             tried.append((await ask(client, target)).failure)
+                            assert tried[-1] is Failure.ADDRESS, url
             assert here.made == 0
 
     run(story, loop)
@@ -184,6 +185,27 @@ def test_kept_connections_are_looked_at_again_when_other_networks_are_allowed() 
             assert (await ask(client, target)).status == 200
 
     run(story)
+
+
+def test_a_connection_that_is_being_made_is_looked_at_again_as_well() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(Loop):
+        async def create_connection(self, *args: Any, **more: Any) -> Any:
+            begun.set()
+            await go_on.wait()
+            return await super().create_connection(*args, **more)
+
+    async def story() -> None:
+        async with serving(answer_ok) as endpoint, sending() as client:
+            answered = ask(client, endpoint.target())
+            await begun.wait()
+            client.allow(NOBODY)
+            go_on.set()
+            assert (await answered).failure is Failure.ADDRESS
+            assert endpoint.requests == []
+
+    run(story, Slow())
 
 
 async def wait_a_little(
