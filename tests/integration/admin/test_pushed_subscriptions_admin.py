@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
+from pymongo.errors import AutoReconnect
 
 from channels_app.models import Channel
 from relaybase.connections import mongo_collection
@@ -146,8 +147,6 @@ def test_the_page_says_what_became_of_the_attempts_and_when_the_next_is_due(
 def test_without_mongodb_the_page_says_so(
     browser: Client, pushed: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pymongo.errors import AutoReconnect
-
     def away(*_: Any, **__: Any) -> Any:
         raise AutoReconnect
 
