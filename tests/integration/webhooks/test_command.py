@@ -1,6 +1,5 @@
 """`manage.py endpoints`: keys, and encrypting by another one."""
 
-from dataclasses import replace
 from io import StringIO
 from typing import Any
 
@@ -85,11 +84,6 @@ def test_nothing_is_sent_to_one_that_is_not_confirmed(pushed: Webhook) -> None:
 def test_attempts_are_listed_the_newest_first_and_no_more_than_wanted(pushed: Webhook, archive: Any) -> None:
     mongo_collection(attempts.COLLECTION).delete_many({})
     for number in (1, 2, 3):
-<<<<<<< HEAD
-        one = Attempted(Channel.objects.now(), *ids, b"m" * 12, "p", number, "w", 500, None, 0.25, b"a\nb")
-        if number == 1:
-            one = replace(one, status=None, failure=Failure.TIMEOUT, seconds=15.0)
-=======
         one = Attempted(
             at=Channel.objects.now(),
             subscription=pushed.subscription_id,
@@ -105,7 +99,6 @@ def test_attempts_are_listed_the_newest_first_and_no_more_than_wanted(pushed: We
             seconds=0.25,
             answer=b"a\nb",
         )
->>>>>>> w10
         attempts.record([one])
     lines = run("attempts", "billing", "--limit", "2", command="subscriptions").splitlines()
     assert [line.split("\t")[2:] for line in lines] == [
