@@ -137,6 +137,7 @@ def test_a_challenge_is_for_one_url(api: Any, receiver: Receiver, ask: Ask) -> N
     api.patch(HOOK, {"url": f"{receiver.url}/other"}, format="json")
     assert _type(_post(api, f"{HOOK}/confirm", challenge=challenge)) == (404, "challenge-unknown")
     assert Client().post(link).status_code == 404
+    assert Client().get(link).status_code == 404
     assert _state() == "pending"
 
 
