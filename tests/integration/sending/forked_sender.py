@@ -64,7 +64,13 @@ def careless() -> None:
 
 def endless() -> None:
     module: Any = window.Window
-    module.__init__.__defaults__ = (10**9,)
+    begin = window.Window.__init__
+
+    def endlessly(self: Any, *others: Any, **more: Any) -> None:
+        begin(self, *others, **more)
+        self._most = 10**9
+
+    module.__init__ = endlessly
 
 
 RULES: dict[str, Callable[[], None]] = {
