@@ -23,7 +23,6 @@ CONCURRENCY: Final = 8
 MOST_CONCURRENCY: Final = 64
 LEAST_PER_SECOND: Final = 0.001
 MOST_PER_SECOND: Final = 100_000.0
-LARGEST_BATCH: Final = 1000
 
 
 class Endpoint(models.Model):
@@ -181,28 +180,18 @@ class Webhook(models.Model):
     """
 
     class Format(models.TextChoices):
-        """What a request has in it."""
+        """What a request has in it. A batch is none of them: a request has one message."""
 
         RAW = "raw", "raw"
         STANDARD = "standard", "standard"
         CLOUDEVENTS_BINARY = "cloudevents-binary", "cloudevents-binary"
         CLOUDEVENTS_STRUCTURED = "cloudevents-structured", "cloudevents-structured"
-        CLOUDEVENTS_BATCH = "cloudevents-batch", "cloudevents-batch"
-        NDJSON = "ndjson", "ndjson"
-
-    BATCHES: ClassVar = frozenset({Format.CLOUDEVENTS_BATCH, Format.NDJSON})
-    """The formats that have more than one message in a request."""
 
     subscription = models.OneToOneField(
         Subscription, models.CASCADE, primary_key=True, related_name="webhook"
     )
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="webhooks")
     format = models.CharField(max_length=22, choices=Format, default=Format.STANDARD)
-    batch_messages = models.PositiveIntegerField(
-        default=1,
-        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_BATCH)],
-        help_text="So many messages are in a request, at most.",
-    )
     schedule_seconds = models.JSONField(
         null=True, blank=True, help_text="How long it waits before each attempt. Empty: as the standard says."
     )

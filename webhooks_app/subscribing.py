@@ -14,11 +14,8 @@ from relaycore.errors import BadSubscription
 from subscribers_app.kinds.kind import Kind, Making
 from subscribers_app.models import NAME_PATTERN, Subscription
 from webhooks_app import addresses, finding, registration
-from webhooks_app.models import LARGEST_BATCH, MOST_URL_CHARS, Endpoint, Webhook
+from webhooks_app.models import MOST_URL_CHARS, Endpoint, Webhook
 from webhooks_app.rights import MAKE, may, refused
-
-BATCH: Final = 100
-"""Messages in a request, where there may be several and nobody has said how many."""
 
 MOST_AGE_SECONDS: Final = 10 * 365 * 86_400
 MOST_WAIT_SECONDS: Final = 24 * 3600
@@ -48,7 +45,6 @@ class Webhooks(Kind):
         return {
             **(where if is_new else {}),
             "format": serializers.ChoiceField(Webhook.Format.choices, required=False),
-            "batch_messages": Whole(required=False, min_value=1, max_value=LARGEST_BATCH),
             "schedule_seconds": serializers.ListField(
                 child=wait, required=False, allow_null=True, allow_empty=False, max_length=MOST_ATTEMPTS
             ),
@@ -72,7 +68,6 @@ class Webhooks(Kind):
                 "description": "The same: to your endpoint with this URL, which is made if there is none.",
             },
             "format": FORMAT,
-            "batch_messages": {**whole, "maximum": LARGEST_BATCH, "description": "In a request, at most."},
             "schedule_seconds": _SCHEDULE,
             "max_age_seconds": {
                 **whole,
@@ -87,7 +82,6 @@ class Webhooks(Kind):
         return {
             "endpoint": serializers.CharField(allow_null=True, help_text="To which it is pushed."),
             "format": serializers.ChoiceField(Webhook.Format.choices, allow_null=True),
-            "batch_messages": serializers.IntegerField(allow_null=True),
             "schedule_seconds": serializers.ListField(child=serializers.IntegerField(), allow_null=True),
             "max_age_seconds": serializers.IntegerField(allow_null=True),
         }
@@ -144,7 +138,7 @@ def to_endpoint(name: str, given: Mapping[str, Any]) -> Making:
     return _Pushing(given, lambda: (finding.locked(name), {}))
 
 
-_COLUMNS: Final = ("format", "batch_messages", "schedule_seconds", "max_age_seconds")
+_COLUMNS: Final = ("format", "schedule_seconds", "max_age_seconds")
 
 
 class _Pushing(Making):
@@ -206,12 +200,6 @@ def _require(given: Mapping[str, Any]) -> None:
 
 def _set(hook: Webhook, given: Mapping[str, Any]) -> None:
     """Set what is given; it has to be something that can be meant."""
-    was_batch = hook.format in Webhook.BATCHES
-    is_batch = given.get("format", hook.format) in Webhook.BATCHES
-    if "batch_messages" in given and given["batch_messages"] > 1 and not is_batch:
-        raise BadSubscription(f"batch_messages: Only {' and '.join(sorted(Webhook.BATCHES))} have several.")
-    if "batch_messages" not in given and is_batch is not was_batch:
-        given = {**given, "batch_messages": BATCH if is_batch else 1}
     for column, value in given.items():
         setattr(hook, column, value)
     try:

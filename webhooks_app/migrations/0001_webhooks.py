@@ -140,8 +140,7 @@ class Migration(migrations.Migration):
             name='Webhook',
             fields=[
                 ('subscription', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='webhook', serialize=False, to='subscribers_app.subscription')),
-                ('format', models.CharField(choices=[('raw', 'raw'), ('standard', 'standard'), ('cloudevents-binary', 'cloudevents-binary'), ('cloudevents-structured', 'cloudevents-structured'), ('cloudevents-batch', 'cloudevents-batch'), ('ndjson', 'ndjson')], default='standard', max_length=22)),
-                ('batch_messages', models.PositiveIntegerField(default=1, help_text='So many messages are in a request, at most.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)])),
+                ('format', models.CharField(choices=[('raw', 'raw'), ('standard', 'standard'), ('cloudevents-binary', 'cloudevents-binary'), ('cloudevents-structured', 'cloudevents-structured')], default='standard', max_length=22)),
                 ('schedule_seconds', models.JSONField(blank=True, help_text='How long it waits before each attempt. Empty: as the standard says.', null=True)),
                 ('max_age_seconds', models.PositiveIntegerField(blank=True, help_text='What was received longer ago is not sent. Empty: everything is.', null=True)),
                 ('endpoint', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='webhooks', to='webhooks_app.endpoint')),

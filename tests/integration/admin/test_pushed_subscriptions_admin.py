@@ -82,10 +82,10 @@ def test_one_is_made_for_an_endpoint_in_a_format(browser: Client, pushed: Webhoo
     assert "Nothing is sent: the endpoint is pending" in html
     assert "nothing was sent yet" in html
     assert 'name="max_deliveries"' not in html
-    browser.post(_page(row), filled(html, format="ndjson", delay_seconds="3"))
+    browser.post(_page(row), filled(html, format="standard", delay_seconds="3"))
     row.refresh_from_db()
     row.webhook.refresh_from_db()
-    assert (row.delay_seconds, row.webhook.format, row.webhook.batch_messages) == (3, "ndjson", 100)
+    assert (row.delay_seconds, row.webhook.format) == (3, "standard")
 
 
 def test_without_an_endpoint_it_is_pulled(browser: Client, pushed: Webhook) -> None:

@@ -91,7 +91,7 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
         ({"filter": {"price": [1e100]}}, "bad-filter"),
         ({"filter": {"price": [{"numeric": ["<", 1.7e308]}]}}, "bad-filter"),
         ({"filter_scope": "headers"}, "invalid"),
-        ({"kind": "webhook"}, "invalid"),
+        ({"kind": "webhook"}, "bad-subscription"),
         ({"mode": "queue"}, "invalid"),
         ({"start": "now"}, "invalid"),
         ({"start": {"time": "noon"}}, "invalid"),

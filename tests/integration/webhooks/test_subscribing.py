@@ -15,7 +15,7 @@ SUBSCRIPTIONS = "/api/v1/subscriptions"
 BILLING = f"{SUBSCRIPTIONS}/billing"
 URL = "https://hooks.example.org/relay"
 NEW = {"name": "billing", "channel": "orders", "kind": "webhook", "start": "earliest"}
-OWN = ("endpoint", "format", "batch_messages", "schedule_seconds", "max_age_seconds")
+OWN = ("endpoint", "format", "schedule_seconds", "max_age_seconds")
 
 
 def _post(api: Any, address: str = SUBSCRIPTIONS, **body: Any) -> Any:
@@ -41,7 +41,7 @@ def billing(api: APIClient, orders: Any) -> dict[str, Any]:
 
 def test_a_url_makes_an_endpoint_whose_secret_is_shown_this_once(api: Any, billing: dict[str, Any]) -> None:
     assert billing.pop("secrets")["v1"].startswith("whsec_")
-    assert _own(billing) == ("billing", "standard", 1, None, None)
+    assert _own(billing) == ("billing", "standard", None, None)
     assert (billing["mode"], billing["kind"], billing["state"]) == ("lease", "webhook", "pending")
     assert (billing["ack_deadline_seconds"], billing["max_deliveries"]) == (None, None)
     assert (billing["order"], billing["max_outstanding"]) == ("none", 1000)
@@ -66,7 +66,7 @@ def test_an_endpoint_of_that_name_gets_a_number(api: Any, orders: Any) -> None:
 def test_many_channels_are_many_subscriptions_and_one_endpoint(api: Any, orders: Any) -> None:
     channels.start("refunds", listen=False)
     body = {name: value for name, value in NEW.items() if name != "channel"}
-    answer = _post(api, **body, channels=["orders", "refunds"], url=URL, format="ndjson")
+    answer = _post(api, **body, channels=["orders", "refunds"], url=URL, format="raw")
     made = answer.json()
     assert [(row["name"], row["endpoint"]) for row in made["results"]] == [
         *(("billing.1", "billing"), ("billing.2", "billing")),
@@ -94,8 +94,7 @@ def test_all_of_it_is_made_or_nothing(api: Any, orders: Any) -> None:
         ({"url": URL, "max_deliveries": 3}, "bad-subscription", "Not for webhooks"),
         ({"url": URL, "order": {"field": "customer"}}, "bad-subscription", "not for webhooks"),
         ({"url": URL, "format": "xml"}, "invalid", "format"),
-        ({"url": URL, "format": "raw", "batch_messages": 2}, "bad-subscription", "ndjson"),
-        ({"url": URL, "batch_messages": 1001, "format": "ndjson"}, "invalid", "batch_messages"),
+        ({"url": URL, "format": "ndjson"}, "invalid", "format"),
         ({"url": URL, "schedule_seconds": []}, "invalid", "schedule_seconds"),
         ({"url": URL, "schedule_seconds": [5, 10]}, "bad-subscription", "begins with 0"),
         ({"url": URL, "schedule_seconds": [0, 86401]}, "invalid", "schedule_seconds"),
@@ -121,24 +120,24 @@ def test_what_is_pulled_has_nothing_of_that(api: Any, orders: Any, field: str) -
     assert _type(_post(api, **body, **{field: "x"})) == (400, "invalid")
     assert _type(_post(api, **{**body, "kind": "webhook", "url": URL, "mode": ""})) == (400, "invalid")
     row = _post(api, **body).json()
-    assert _own(row) == (None,) * 5
+    assert _own(row) == (None,) * 4
     assert api.patch(BILLING, {field: "x"}, format="json").status_code == 400
 
 
 def test_its_settings_are_changed_and_that_is_another_revision(api: Any, billing: Any) -> None:
     before, tag = Subscription.objects.get().revision, api.get(BILLING)["ETag"]
     schedule = [0, 5, 60]
-    body = {"format": "cloudevents-batch", "schedule_seconds": schedule, "max_age_seconds": 60}
+    body = {"format": "cloudevents-structured", "schedule_seconds": schedule, "max_age_seconds": 60}
     body |= {"order": "channel"}
     changed = api.patch(BILLING, body, format="json", headers={"If-Match": tag})
-    assert _own(changed.json()) == ("billing", "cloudevents-batch", 100, schedule, 60)
+    assert _own(changed.json()) == ("billing", "cloudevents-structured", schedule, 60)
     assert changed.json()["order"] == "channel"
     assert changed["ETag"] != tag
     assert Subscription.objects.get().revision == before + 1
     late = api.patch(BILLING, {"format": "raw"}, format="json", headers={"If-Match": tag})
     assert _type(late) == (412, "subscription-changed")
     back = api.patch(BILLING, {"format": "raw", "schedule_seconds": None}, format="json").json()
-    assert _own(back) == ("billing", "raw", 1, None, 60)
+    assert _own(back) == ("billing", "raw", None, 60)
     for wrong in ({"endpoint": "other"}, {"url": URL}, {"ack_deadline_seconds": 5}, {"max_deliveries": 5}):
         assert api.patch(BILLING, wrong, format="json").status_code == 400
     only = api.patch(BILLING, {"max_age_seconds": None}, format="json")
