@@ -44,7 +44,7 @@ _REDIS = {
 _KEPT_SECONDS = 300
 
 
-class _Application(Celery):  # type: ignore[misc]
+class _Application(Celery):  # type: ignore[misc]  # Celery has no types.
     """Celery's own, which reads its settings before it sends anything.
 
     Stock Celery 5.7.0 recurses without end where sending a task is the first thing that it is asked for, as

@@ -25,12 +25,14 @@ class Rate(serializers.FloatField):
         return super().to_internal_value(data)
 
 
-class Address(Text):
-    """A URL that something can be sent to, in its normal form."""
+class Address(serializers.Field):  # type: ignore[type-arg]
+    """A URL that something can be sent to, in its normal form. The empty text is looked at, too."""
 
     def to_internal_value(self, data: Any) -> str:
         """Validate; what is wrong with it is an error of its own kind."""
-        return str(addresses.require(super().to_internal_value(data)))
+        if not isinstance(data, str):
+            raise serializers.ValidationError("Give a URL, as text.")
+        return str(addresses.require(data))
 
 
 class Headers(serializers.Field):  # type: ignore[type-arg]
@@ -79,7 +81,7 @@ class New(_Given):
     """The body of a POST of endpoints. `initial` is what the browser's form proposes."""
 
     name = Text(trim_whitespace=False, allow_blank=True, initial="billing")
-    url = Address(trim_whitespace=False, allow_blank=True, initial="https://hooks.example.org/relay")
+    url = Address(initial="https://hooks.example.org/relay")
     signatures = serializers.ListField(
         child=serializers.ChoiceField(EndpointSecret.Kind.choices), allow_empty=False, required=False
     )
@@ -99,7 +101,7 @@ class New(_Given):
 class Change(_Given):
     """The body of a PATCH: some of them. All headers are replaced."""
 
-    url = Address(trim_whitespace=False, allow_blank=True, required=False)
+    url = Address(required=False)
 
     def get_initial(self) -> dict[str, Any]:
         """The form proposes one that each has."""

@@ -155,6 +155,10 @@ def test_nothing_is_changed_by_who_has_seen_an_older_one(api: Any) -> None:
     ):
         assert _type(refused) == (412, "endpoint-changed")
     assert Endpoint.objects.get().timeout_seconds == 5
+    # What cannot be meant is said first.
+    for url in ("", "x", 1, None):
+        wrong = api.patch(HOOK, {"url": url}, format="json", headers={"If-Match": tag})
+        assert wrong.status_code == 400
 
 
 def test_a_rotated_secret_signs_for_a_day_more(api: Any) -> None:
