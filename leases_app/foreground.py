@@ -1,4 +1,4 @@
-"""The endless loops without Celery, for debugging: `manage.py listen`, `manage.py write`."""
+"""The endless loops without Celery, for debugging: `manage.py listen`, `write` and `send`."""
 
 import signal
 from collections.abc import Callable
@@ -12,26 +12,28 @@ from relaycore.errors import RelayError
 
 
 class LoopCommand(BaseCommand):
-    """Runs one loop until Ctrl-C or SIGTERM. Subclasses say which."""
+    """Runs one loop until Ctrl-C or SIGTERM. Subclasses say which, and for what there is one."""
 
-    def loop(self, partition: int, stopping: Callable[[], bool]) -> bool:
+    share = "partition"
+
+    def loop(self, number: int, stopping: Callable[[], bool]) -> bool:
         """Run until `stopping()`; False if the lease is held elsewhere."""
         raise NotImplementedError
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Which partition."""
-        parser.add_argument("--partition", type=int, default=0)
+        """Which partition, or shard."""
+        parser.add_argument(f"--{self.share}", type=int, default=0, dest="number")
 
-    def handle(self, *args: Any, partition: int, **options: Any) -> None:
+    def handle(self, *args: Any, number: int, **options: Any) -> None:
         """Run the loop."""
         stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
         try:
             deployment.require()
-            done = self.loop(partition, stopping.asked)
+            done = self.loop(number, stopping.asked)
         except RelayError as exc:
             raise CommandError(str(exc)) from exc
         if not done:
             raise CommandError(
-                f"Partition {partition} is taken: another process holds its lease (see Leases in the admin). "
-                "Stop that one, or wait until its lease lapses."
+                f"{self.share.capitalize()} {number} is taken: another process holds its lease "
+                "(see Leases in the admin). Stop that one, or wait until its lease lapses."
             )

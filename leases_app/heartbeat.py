@@ -9,9 +9,11 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from leases_app import sleepless
 from leases_app.leasing import Condition, Term
 from relaybase import logs
 from relaycore.errors import LeaseLost, LeaseWentBack, one_line
+from relaycore.sending.confirming import Confirmed
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Heartbeat:
     lost:              nobody renews the term any more; the loop that works under it looks here
     went_back:         it is, and nobody else need have the lease: it has forgotten the term
     unconfirmed_since: monotonic seconds, while PostgreSQL does not answer
+    confirmed:         until when nobody else can have the lease, by what PostgreSQL has acknowledged
     """
 
     def __init__(
@@ -45,6 +48,7 @@ class Heartbeat:
         self.lost = self.went_back = False
         self._begins_anew = begins_anew
         self.unconfirmed_since: float | None = None
+        self.confirmed = Confirmed(settings.RELAY_LEASE_TTL_SECONDS)
         self._given_up = 0
         self._releases = True
         self._condition = condition or Condition
@@ -98,6 +102,7 @@ class Heartbeat:
         finally:
             # Whatever ended the thread: a term that nobody renews must not be worked under.
             self.lost = True
+            self.confirmed.end()
             connection.close()
 
     def _is_closed_before_the_next(self) -> bool:
@@ -109,11 +114,14 @@ class Heartbeat:
         return self._closed.is_set()
 
     def _beat(self) -> None:
+        # Before it is sent: how long it takes to arrive, and its answer to come back, nobody knows.
+        asked_at = sleepless.seconds()
         try:
             self._renew()
         except DatabaseError as exc:
             self._doubt(exc)
             return
+        self.confirmed.confirm(asked_at)
         if self.unconfirmed_since is not None:
             self.unconfirmed_since = None
             log.info("%s: the term is confirmed again", self.term)

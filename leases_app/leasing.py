@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, Q
 from django.db.models.functions import Greatest
 
-from leases_app.models import Lease, LeaseQuerySet
+from leases_app.models import Lease, LeaseQuerySet, share_of
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.errors import LeaseLost, LeaseWentBack
 
@@ -103,7 +103,7 @@ class Term:
     acknowledged: Acknowledged = field(default_factory=Acknowledged, compare=False, repr=False)
 
     def __str__(self) -> str:
-        return f"{self.role} of partition {self.partition}, epoch {self.epoch}"
+        return f"{self.role} of {share_of(self.role)} {self.partition}, epoch {self.epoch}"
 
     def _key(self) -> tuple[str, int, int, int, str, int]:
         return self.role, self.partition, self.slot, self.epoch, self.holder, self.acknowledged.writes

@@ -79,9 +79,10 @@ def roles() -> list[tuple[str, str]]:
 
 
 class Lease(models.Model):
-    """Who leads, listens to, or writes one partition. One row for each role, partition and slot.
+    """Who leads, listens to, or writes one partition, or sends to one shard of the endpoints.
 
-    A listener holds two: its seat, which says that it lives, and, if it leads, the leadership.
+    One row for each role, partition (of a sender: shard) and slot. A listener holds two: its seat, which
+    says that it lives, and, if it leads, the leadership.
     """
 
     class Role(models.TextChoices):
@@ -90,6 +91,7 @@ class Lease(models.Model):
         LISTENER = "listener", "leading listener"
         SEAT = "seat", "listener"
         WRITER = "writer", "writer"
+        SENDER = "sender", "sender"
 
     role = models.CharField(max_length=16, choices=roles)
     partition = models.PositiveIntegerField()
@@ -174,7 +176,17 @@ class Lease(models.Model):
         ordering: ClassVar[list[str]] = ["role", "partition", "slot"]
 
     def __str__(self) -> str:
-        return f"{self.role} of partition {self.partition}"
+        return f"{self.role} of {self.share}"
+
+    @property
+    def share(self) -> str:
+        """Of what it is the lease, for a reader: `partition 0`."""
+        return f"{share_of(self.role)} {self.partition}"
+
+
+def share_of(role: str) -> str:
+    """What there is one loop of this role for: `partition`, or `shard` (of the endpoints)."""
+    return "shard" if role == Lease.Role.SENDER else "partition"
 
 
 class Partitioning(models.Model):

@@ -54,10 +54,10 @@ def misfit(own: Layout) -> str | None:
 
 
 def proposed() -> None:
-    """Note that listeners and writers were proposed just now."""
+    """Note that loops were proposed just now."""
     Partitioning.objects.update(proposed_at=ClockTimestamp())
 
 
 def running() -> list[str]:
-    """The listeners and writers that are alive, for a reader."""
+    """The loops that are alive, for a reader."""
     return [f"{lease} ({lease.host}, pid {lease.pid})" for lease in Lease.objects.live()]

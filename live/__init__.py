@@ -46,7 +46,8 @@ Failure
 
 Concurrency
     One event loop, and everything in it between two awaits is one step. Threads: the follower's, which only
-    says that there is something (`call_soon_threadsafe`), and those in which the archive is read.
+    says that there is something (`call_soon_threadsafe`), those in which the archive is read, and two that
+    look at messages for filters that may take long (`wanting`).
 
 Bounds
     Connections for each process and token; bytes that rings and pages hold; channels for each connection.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from django.db import connection
-from rest_framework.exceptions import NotAuthenticated
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 
 from access_app.remembering import Holder, Remembered, RememberedSessions, RememberedTickets
 from access_app.watching import sessions, tickets
@@ -24,6 +24,14 @@ SESSION: Final = "session:"
 NOT_GIVEN: Final = (
     "Authentication credentials were not provided. Programs send the key of a token, browsers a ticket "
     "(?ticket=), or they are logged in here."
+)
+
+LEAST_PASSING: Final = 429
+"""What is refused with this status or more says nothing against who asks: he may come again."""
+
+NO_FILTER: Final = (
+    "A filter is asked of each message, which takes time: it is for those who have a token or a ticket, or "
+    "are logged in. Watch without one, and choose yourself."
 )
 
 
@@ -94,6 +102,16 @@ async def refusal(holder: Holder, channel: str) -> str | None:
         exc.auth_header = "Bearer"  # type: ignore[attr-defined]  # REST framework's views set it so.
         raise exc
     return said
+
+
+def require_no_stranger(holder: Holder) -> None:
+    """Nothing, if he may have a filter.
+
+    Raises:
+        PermissionDenied: nobody in particular may not.
+    """
+    if holder is NOBODY:
+        raise PermissionDenied(NO_FILTER)
 
 
 async def require_channel(name: str) -> None:

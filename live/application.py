@@ -12,7 +12,15 @@ from rest_framework.exceptions import PermissionDenied, Throttled
 
 from access_app.remembering import Holder
 from live import admitting, asking, origins
-from live.admitting import NOBODY, SESSION, Watchers, refusal, require_channel
+from live.admitting import (
+    LEAST_PASSING,
+    NOBODY,
+    SESSION,
+    Watchers,
+    refusal,
+    require_channel,
+    require_no_stranger,
+)
 from live.api.views import Live, LiveChannel
 from live.asking import Asked
 from live.departing import Departure
@@ -37,8 +45,6 @@ Count = Callable[[str, str, int, float], None]
 _POLL_MESSAGES: Final = 100
 _GONE: Final = 499
 _MOST_QUERY_BYTES: Final = 32 << 10
-_LEAST_REFUSAL: Final = 429
-"""What is refused with this or more says nothing against the request: it may come again."""
 
 
 async def _answered_here(request: Request, **named: str) -> None:
@@ -77,12 +83,6 @@ class _Call:
     def who(self, holder: Holder) -> str:
         """Whose connections are counted together."""
         return f"address:{self.address}" if holder is NOBODY else holder.who
-
-
-NO_FILTER: Final = (
-    "A filter is asked of each message, which takes time: it is for those who have a token or a ticket, or "
-    "are logged in. Watch without one, and choose yourself."
-)
 
 
 class LiveDoor:
@@ -165,7 +165,7 @@ class LiveDoor:
             asked, viewer = await self._let_in(call)
         except Exception as exc:
             answer = of_error(exc, call.request, call.name)
-            if answer.status < _LEAST_REFUSAL or call.is_poll:
+            if answer.status < LEAST_PASSING or call.is_poll:
                 await self._answer(call, answer, send, request_id, began)
                 return
             self._note(call, 200, began)
@@ -189,8 +189,8 @@ class LiveDoor:
         if (allowance := await limit.count(who)) is not None and allowance.is_exceeded:
             raise Throttled(allowance.seconds)
         asked = asking.read(request.query_params, request.headers, call.channel)
-        if asked.wants is not None and holder is NOBODY:
-            raise PermissionDenied(NO_FILTER)
+        if asked.wants is not None:
+            require_no_stranger(holder)
         for name in asked.channels:
             if (said := await refusal(holder, name)) is not None:
                 raise PermissionDenied(said)

@@ -23,6 +23,8 @@ MOST_WAIT_SECONDS: Final = 30.0
 
 EARLIEST: Final = "earliest"
 
+SCOPE_ALONE: Final = "filter_scope says what a filter is about. Give filter as well."
+
 _KNOWN: Final = ("since", "last_event_id", "filter", "filter_scope", "limit", "format", "wait_seconds")
 _LIMIT: Final = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -103,13 +105,13 @@ def _wants(parameters: Parameters) -> Wants | None:
     scope = parameters.one_of("filter_scope", list(SCOPES))
     if (text := parameters.text("filter")) is None:
         if scope is not None:
-            raise ParseError("filter_scope says what a filter is about. Give filter as well.")
+            raise ParseError(SCOPE_ALONE)
         return None
     try:
         policy: Any = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ParseError('filter must be JSON, such as {"level": ["error"]}.') from exc
-    return Wants(text, policy, scope or BODY)
+    return Wants(policy, scope or BODY)
 
 
 def _limit(parameters: Parameters) -> int | None:

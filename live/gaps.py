@@ -15,6 +15,7 @@ from channels_app.ranges import row
 from live.tails import Topic
 from relaycore.channels import partition_of
 from relaycore.errors import one_line
+from relaycore.live.settled import Settled
 from relaycore.position import milliseconds_of
 from relaycore.times import from_milliseconds
 
@@ -32,13 +33,14 @@ class Gaps:
     def __init__(self, tell: Callable[[Sequence[Gap]], object]) -> None:
         self._tell = tell
         self._known: dict[int, Gap] = {}
+        self._settled = Settled()
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
     @property
-    def newest(self) -> int:
-        """The number of the last one that is known."""
-        return max(self._known, default=0)
+    def settled(self) -> int:
+        """No number up to this one comes any more, other than those that are known."""
+        return self._settled.number
 
     async def require(self) -> None:
         """Know them, as of a short while ago.
@@ -52,16 +54,26 @@ class Gaps:
     def since(
         self, topics: Iterable[Topic], number: int | None, position: str
     ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-        """What concerns these channels, with its number: recorded after this one, or not over before that.
+        """What concerns these channels, as `told`: recorded after this one, or not over before that.
 
-        number: of the last one that was told; None: none was
+        number: the last one that was told with a gap; None: none was
         """
         began = from_milliseconds(milliseconds_of(position))
         of_all = list(topics)
         for gap in sorted(self._known.values(), key=lambda gap: gap.pk):
             is_new = number is not None and gap.pk > number
             if (is_new or gap.ended_at is None or gap.ended_at >= began) and not gap.covered:
-                yield from told(gap, of_all)
+                yield from self.told(gap, of_all)
+
+    def told(self, gap: Gap, topics: Iterable[Topic]) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """What is said of a gap to who watches these channels; nothing, if it concerns none.
+
+        With the number that he is known to have been told up to then: of a gap whose transaction is over
+        later, and whose number is lower, he is told as well when he comes again.
+        """
+        concerned = [topic.channel for topic in topics if _concerns(gap, topic)]
+        if concerned:
+            yield min(gap.pk, self.settled), {**row(gap), "channels": concerned}
 
     async def look(self) -> None:
         """See whether there are more, or something has become known of one."""
@@ -82,6 +94,7 @@ class Gaps:
         try:
             before, self._known = self._known, await asyncio.to_thread(_newest)
             self._read_at = began
+            self._settled.see(self._known, began)
             changed = [gap for gap in self._known.values() if _is_news(gap, before.get(gap.pk))]
             if changed:
                 self._tell(changed)
@@ -104,13 +117,6 @@ def _is_news(gap: Gap, before: Gap | None) -> bool:
         before.covered,
         before.missed_at_most,
     )
-
-
-def told(gap: Gap, topics: Iterable[Topic]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """What is said of a gap to who watches these channels, with its number; nothing, if it concerns none."""
-    concerned = [topic.channel for topic in topics if _concerns(gap, topic)]
-    if concerned:
-        yield gap.pk, {**row(gap), "channels": concerned}
 
 
 def _concerns(gap: Gap, topic: Topic) -> bool:

@@ -32,7 +32,7 @@ from channels_app.models import Gap
 from live import archive
 from live.archive import Standing
 from live.counting import COUNTS, Present
-from live.gaps import Gaps, told
+from live.gaps import Gaps
 from live.pages import Pages
 from live.rights import Rights
 from live.tails import Tail, Topic
@@ -163,8 +163,8 @@ class Hub:
             for partition, of_it in by_partition.items()
         }
         gap = wanted.after.gap if isinstance(wanted.after, EventId) else None
-        newest = self.gaps.newest
-        owed = begin(wanted.after, rings, standing.epoch, standing.generation, newest, wanted.limit)
+        settled = self.gaps.settled
+        owed = begin(wanted.after, rings, standing.epoch, standing.generation, settled, wanted.limit)
         viewer = Viewer(self, wanted, owed, topics)
         for number, row in self.gaps.since(topics.values(), gap, owed.least):
             owed.tell_gap(number, row)
@@ -234,7 +234,7 @@ class Hub:
     def _tell(self, gaps: Sequence[Gap]) -> None:
         for viewer in self._viewers:
             for gap in gaps:
-                for number, data in told(gap, viewer.topics.values()):
+                for number, data in self.gaps.told(gap, viewer.topics.values()):
                     viewer.owed.tell_gap(number, data)
                     viewer.wake()
 

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from live.pages import Pages
@@ -163,6 +163,10 @@ class Viewer:
         await waiting
         self._waiting = None
 
+    def want(self, wants: Wants | None) -> None:
+        """From where it stands on, other messages than before; None: all."""
+        self.wanted = replace(self.wanted, wants=wants)
+
     def rest_seconds(self) -> float:
         """So long there is no use in asking it again, unless it is woken."""
         return max(0.0, self._not_before - time.monotonic())
@@ -222,17 +226,27 @@ class Viewer:
             self._waiting.set_result(None)
 
     async def _look(self, run: Run) -> Shown:
+        entries, wanted = run.entries, None
+        if self.wanted.wants is not None:
+            wanted = await self._wanted(entries)
         before, after = self.owed.around(run.walk)
-        entries, wants = run.entries, self.wanted.wants
-        if wants is None and self.owed.left is None:
+        if wanted is None and self.owed.left is None:
             self.owed.took(run, len(entries), len(entries))
             return Shown(entries, run, True, before, after, "")
-        wanted = [True] * len(entries) if wants is None else await wants.of(entries)
+        wanted = wanted or [True] * len(entries)
         looked = self.owed.cut(wanted)
         shown = [entry for entry, is_wanted in zip(entries[:looked], wanted, strict=False) if is_wanted]
         self.owed.took(run, looked, len(shown))
         is_whole = len(shown) == len(entries) and self.owed.left is None
         return Shown(shown, run, is_whole, before, after, "" if is_whole else self.owed.id)
+
+    async def _wanted(self, entries: Sequence[Entry]) -> list[bool] | None:
+        """Whether it wants each of them; None: all."""
+        while (wants := self.wanted.wants) is not None:
+            found = await wants.of(entries, self.wanted.who)
+            if wants is self.wanted.wants:  # Else it has been told meanwhile that others hold from here on.
+                return found
+        return None
 
     async def _read(self, read: Read) -> bool:
         """Whether it goes on; False: nothing is known for now."""

@@ -7,7 +7,7 @@ It imports `relaycore` and libraries, and nothing above it.
 `connections`  the clients of Redis and MongoDB; no other module makes one
 `redis/`       how sockets are read, how is appended, its clock, how a demoted server is left
 `mongo/`       Django's engine for MongoDB, and what its collections have to be like
-`postgres/`    Django's engine for PostgreSQL, and its clock
+`postgres/`    Django's engine for PostgreSQL, its clock, and what stands encrypted there
 `http/`        requests and answers: parameters, cursors, bodies, limits, problems
 `pages/`       what people look at: read-only admin pages, numbers, payloads
 `queues`       where tasks wait, and who proposes the endless ones

@@ -149,3 +149,9 @@ def async_messages() -> AsyncCollection[dict[str, Any]]:
         database["HOST"], tz_aware=True, **{**database["OPTIONS"], **READING}
     )
     return client[database["NAME"]]["messages"]
+
+
+async def close_async() -> None:
+    """Close what this event loop has of them, before it ends: nobody else can."""
+    await async_messages().database.client.close()
+    await async_redis().aclose()

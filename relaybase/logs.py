@@ -22,7 +22,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 HEADER: Final = "X-Request-ID"
 _MOST_CHARACTERS: Final = 64
 
-FIELDS: Final = ("channel", "partition", "epoch", "position")
+FIELDS: Final = ("channel", "partition", "shard", "epoch", "position")
 """What a line may say beside its text: `log.info(..., extra={"partition": 0})`. Never a message."""
 
 

@@ -26,17 +26,23 @@ READERS: Final[Mapping[str, Callable[[str], Any]]] = {
 }
 """What reads each URL: a ValueError says what is wrong with it."""
 
+_FERNET_KEY: Final = r"[A-Za-z0-9_-]{43}="
+
 _NEEDED: Final = ("DATABASE_URL", "REDIS_URL", "MONGO_URL")
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
-    """The URLs of the three servers, the secret key, and where a local stack keeps its data."""
+    """The URLs of the three servers, the secrets, and where a local stack keeps its data.
+
+    encryption_keys: for `relaybase.postgres.encrypting`, with commas between; empty: none
+    """
 
     database_url: str
     redis_url: str
     mongo_url: str
     secret_key: str
+    encryption_keys: str
     data_dir: Path
 
 
@@ -62,9 +68,16 @@ def find() -> Whereabouts:
     secret_key = env.text("RELAY_SECRET_KEY", "") or _read(data_dir / "secret_key")
     if not secret_key:
         raise WrongSetting("RELAY_SECRET_KEY must be set, to 50 random characters.")
+    encryption_keys = env.fitting(
+        "RELAY_ENCRYPTION_KEYS",
+        _read(data_dir / "encryption_keys"),
+        rf"\s*{_FERNET_KEY}\s*(,\s*{_FERNET_KEY}\s*)*",
+        "keys as `python manage.py endpoints key` makes them, with commas between",
+    )
     for name, url in found.items():
         read(name, url)
-    return Whereabouts(found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"], secret_key, data_dir)
+    servers = found["DATABASE_URL"], found["REDIS_URL"], found["MONGO_URL"]
+    return Whereabouts(*servers, secret_key, encryption_keys, data_dir)
 
 
 def read(name: str, url: str) -> Any:

@@ -35,6 +35,7 @@ What a writer decides:
 `storing.batching`     how much a writer reads at once
 `storing.together`     what may be on its way to MongoDB at one time
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
+`storing.shown`        a stored message as JSON shows it
 =====================  ============================================================
 
 What is decided when messages are taken by HTTP:
@@ -70,6 +71,46 @@ What is decided when messages are handed out to subscriptions:
 `delivering.tokens`    what a worker shows when it settles a message
 =====================  ============================================================
 
+What is decided when messages are pushed to webhooks:
+
+=====================  ============================================================
+`sending.window`       one subscription in one sender's term: what is tried next, how far it has come
+`sending.items`        what goes between that and whoever drives it
+`sending.again`        rows that are due, and what has become of those in hand
+`sending.noting`       when what retention has deleted may be put on record
+`sending.writing`      what is written of a window in one step
+`sending.answers`      what came of one attempt
+`sending.verdict`      what that means
+`sending.schedule`     when a message that failed is tried again
+`sending.breaker`      whether an endpoint is left alone for a while
+`sending.pace`         how many attempts begin in a second
+`sending.failing`      for how long it has done nothing but fail
+`sending.confirming`   until when a sender may be sure of its lease
+`sending.shards`       which sender has an endpoint
+`sending.signing`      headers by which a receiver knows that it was Relay
+`sending.formats.choosing` a message in the format that is asked for, and many in one request
+`sending.formats.format` the formats by name, and what one makes of a message
+`sending.formats.headers` what a publisher said, where it may stand in headers
+`sending.formats.raw`  the payload, byte for byte, and headers
+`sending.formats.rows` the row of the API: as Standard Webhooks advises, and one a line
+`sending.formats.cloudevents` an event of CloudEvents, in headers and in JSON
+=====================  ============================================================
+
+What is decided about an endpoint before anything is sent to it:
+
+=====================  ============================================================
+`endpoints.consent`    whether it wants that, by what it has answered
+=====================  ============================================================
+
+What may be connected to, and what stands in a request:
+
+=====================  ============================================================
+`outbound.addresses`    which addresses may be connected to
+`outbound.urls`         where an endpoint is, read strictly
+`outbound.headers`      what stands in a request before its body, and what its owner may choose of it
+`outbound.retry_after`  when an endpoint wants to be asked again
+=====================  ============================================================
+
 What a live client is owed:
 
 =====================  ============================================================
@@ -77,6 +118,7 @@ What a live client is owed:
 `live.ring`            what came last in a channel, kept for all who watch it
 `live.walk`            one client in one partition: what comes next, from the archive or from rings
 `live.owed`            one client: messages, what it is told beside them, and its end
+`live.settled`         up to which number everything on record is known
 `live.slow`            whether it takes what it is sent, or has to go
 =====================  ============================================================
 
@@ -85,6 +127,8 @@ Which messages a subscription gets:
 =====================  ============================================================
 `filtering.policy`     a filter policy, read once, and whether a message matches it
 `filtering.conditions`  what a policy asks of the value at one key
+`filtering.kinds`      operators that take text
+`filtering.leaves`     the values at one key, and what conditions make of all of them
 `filtering.values`     what a message has at a key: in its body, in its attributes
 `filtering.wildcards`  patterns with `*`
 =====================  ============================================================

@@ -5,6 +5,7 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
     ├── BadBody            what came is not in the form that it announces; the text says why
@@ -15,6 +16,8 @@
     ├── NotTaken           no messages are taken now; try again
     ├── NotGiven           no messages are handed out now: there is no room for the answer; try again
     ├── TooManyWatch       no more clients may watch here now; try again
+    ├── BadUrl             where webhooks are to go is no URL that can be used; the text says what to do
+    ├── BadHeaders         what webhooks are to carry are no headers that can be set; the text says why
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
@@ -25,6 +28,16 @@
     ├── ChannelHasSubscriptions  a channel is not removed while somebody reads it
     ├── CursorMoved        what moves a cursor is from before a seek, goes back, or past what was fetched
     ├── ChannelChanged     somebody has changed it since it was looked at
+    ├── BadEndpoint        an endpoint cannot be meant as it is asked for; the text says why
+    ├── EndpointExists     there is one of this name, or of this owner and URL, already
+    ├── EndpointUnknown    no such endpoint
+    ├── EndpointChanged    somebody has changed it since it was looked at
+    ├── EndpointInUse      an endpoint is not removed while subscriptions hang on it
+    ├── NotConfirmed       nothing is sent to an endpoint before it is confirmed
+    ├── ChallengeUnknown   what is shown as a challenge is none that is open
+    ├── TooManyAsked       endpoints, or one host, were asked too often for a confirmation
+    ├── NoEncryptionKey    there is nothing to encrypt a secret with
+    ├── CannotDecrypt      the key is lacking that a secret was encrypted with
     ├── BadEntry           a stream entry is not in the documented format
     ├── NotRetried         what was set aside cannot be put back; the text says why
     ├── LeaseLost          somebody else holds the lease, or it was let lapse
@@ -58,6 +71,10 @@ class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
 
 
+class BadSecret(RelayError, ValueError):
+    """A secret of an endpoint that is in none of the forms of Standard Webhooks. It is not in the text."""
+
+
 class ChannelExists(RelayError):
     """A channel that was to be started is in the table already."""
 
@@ -80,6 +97,14 @@ class BadMessage(RelayError, ValueError):
 
 class BadEventId(RelayError, ValueError):
     """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
+class BadUrl(RelayError, ValueError):
+    """Where webhooks are to go is no URL that can be used, or one that may be read in two ways."""
+
+
+class BadHeaders(RelayError, ValueError):
+    """Headers that cannot be sent with a webhook, or not be chosen by who owns the endpoint."""
 
 
 class MessageTooLarge(BadMessage):
@@ -148,6 +173,53 @@ class CursorMoved(RelayError):
 
 class ChannelChanged(RelayError):
     """A channel that is not what it was when whoever wants to change it looked at it."""
+
+
+class BadEndpoint(RelayError, ValueError):
+    """An endpoint, or what is asked of it, that cannot be meant."""
+
+
+class EndpointExists(RelayError):
+    """An endpoint that was to be made is there already."""
+
+
+class EndpointUnknown(RelayError, LookupError):
+    """An endpoint that is not there."""
+
+
+class EndpointChanged(RelayError):
+    """An endpoint that is not what it was when whoever wants to change it looked at it."""
+
+
+class EndpointInUse(RelayError):
+    """An endpoint that was to be removed, and that subscriptions are sent to."""
+
+
+class NotConfirmed(RelayError):
+    """Nothing is sent to an endpoint that is not confirmed, or need not be asked for that."""
+
+
+class ChallengeUnknown(RelayError, LookupError):
+    """A challenge that nobody was sent, that has expired, or that was for another URL of the endpoint."""
+
+
+class TooManyAsked(RelayError):
+    """Confirmations were asked for too often, of one host or by one owner.
+
+    seconds: when to try again
+    """
+
+    def __init__(self, text: str, seconds: int) -> None:
+        super().__init__(text)
+        self.seconds = seconds
+
+
+class NoEncryptionKey(RelayError):
+    """A secret is to be kept or read, and `RELAY_ENCRYPTION_KEYS` is not set."""
+
+
+class CannotDecrypt(RelayError):
+    """A secret was encrypted by a key that is not among `RELAY_ENCRYPTION_KEYS`, or is damaged."""
 
 
 class BadEntry(RelayError, ValueError):

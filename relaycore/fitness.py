@@ -12,8 +12,8 @@ from typing import Any
 _HARD_BYTES = 128 << 20
 _SOFT_BYTES = 64 << 20
 
-IDLE_CONNECTIONS = 28
-"""What one partition with two listeners, its web process and its task queue hold on Redis (measured)."""
+IDLE_CONNECTIONS = 45
+"""What two listeners, a writer, a sender, web and the task queue hold on Redis (measured)."""
 
 _MOST_TAKEN = 0.9
 

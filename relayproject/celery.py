@@ -1,6 +1,6 @@
 """The Celery application.
 
-Listener and writer tasks are endless. What that asks of Celery:
+Listener, writer and sender tasks are endless. What that asks of Celery:
 
 * acknowledged early: an acknowledgement at the end would never come, and after the
   visibility timeout the broker would start a second copy of what still runs;
@@ -43,7 +43,21 @@ _REDIS = {
 
 _KEPT_SECONDS = 300
 
-app = Celery("relay")
+
+class _Application(Celery):  # type: ignore[misc]  # Celery has no types.
+    """Celery's own, which reads its settings before it sends anything.
+
+    Stock Celery 5.7.0 recurses without end where sending a task is the first thing that it is asked for, as
+    in a web process: it makes its routes, which ask for the settings, which are read, which makes the routes.
+    """
+
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a task by its name; those that are imported come here, too."""
+        _ = self.conf.task_default_queue
+        return super().send_task(*args, **kwargs)
+
+
+app = _Application("relay")
 
 
 @app.on_configure.connect

@@ -1,4 +1,4 @@
-"""Whether listeners and writers are proposed where they are missing: what brings back a loop that has ended.
+"""Whether loops are proposed where they are missing: what brings back one that has ended.
 
 Beat sends a task every few seconds, and a worker of the queue `default` does it. Nothing
 is lost without them until something else fails; then nobody takes its place.
@@ -35,7 +35,7 @@ class Proposals:
         if self.seconds_ago is None or self.seconds_ago <= patience:
             return None
         return (
-            f"Nobody has proposed listeners and writers for {self.seconds_ago:.0f} s: "
+            f"Nobody has proposed listeners, writers and senders for {self.seconds_ago:.0f} s: "
             f"see whether beat and a worker of the queue “{DEFAULT}” run"
         )
 

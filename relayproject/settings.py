@@ -11,6 +11,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 SERVERS = whereabouts.find()
 
+MOST_SHARDS = 64
+"""Each is a process."""
+
 _YEAR = 365 * 86_400.0
 
 # --- Relay ---------------------------------------------------------------------------
@@ -51,6 +54,9 @@ RELAY_PUBLISH_CHANNEL_MESSAGES_PER_SECOND = env.whole(
 
 RELAY_FETCH_MEMORY_BYTES = env.whole("RELAY_FETCH_MEMORY_BYTES", 64 << 20, least=1 << 20, most=1 << 40)
 
+RELAY_SENDER_SHARDS = env.whole("RELAY_SENDER_SHARDS", 1, least=1, most=MOST_SHARDS)
+RELAY_ATTEMPTS_SECONDS = env.seconds("RELAY_ATTEMPTS_SECONDS", 30 * 86_400.0, least=60.0, most=_YEAR)
+
 RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least=0.0, most=_YEAR)
 
 RELAY_WRITER_BATCH_MESSAGES = env.whole("RELAY_WRITER_BATCH_MESSAGES", 2000, least=1, most=50_000)
@@ -62,6 +68,14 @@ RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000,
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
+RELAY_ENCRYPTION_KEYS = [key.strip() for key in SERVERS.encryption_keys.split(",") if key.strip()]
+RELAY_PUBLIC_URL = env.fitting(
+    "RELAY_PUBLIC_URL",
+    "",
+    r"https?://([\w-]+(\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?",
+    "where people reach the site, such as https://relay.example.org, without a path",
+).rstrip("/")
+RELAY_WEBHOOK_ALLOWED_NETWORKS = env.networks("RELAY_WEBHOOK_ALLOWED_NETWORKS")
 RELAY_METRICS_TOKEN = env.fitting(
     "RELAY_METRICS_TOKEN", "", "[!-~]+", "visible ASCII characters without spaces: it stands in a header"
 )
@@ -116,6 +130,7 @@ INSTALLED_APPS = [
     "channels_app",
     "messages_app",
     "subscribers_app",
+    "webhooks_app",
     "compat_app",
 ]
 
@@ -240,7 +255,10 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "ENUM_NAME_OVERRIDES": {"SubscriptionStatus": "channels_app.models.Channel.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "SubscriptionStatus": "channels_app.models.Channel.Status",
+        "EndpointState": "webhooks_app.models.Endpoint.State",
+    },
 }
 
 # --- Celery --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ _ORDER: Final = (
     "channels_app",
     "messages_app",
     "subscribers_app",
+    "webhooks_app",
     "leases_app",
     "access_app",
     "django_celery_beat",

@@ -20,6 +20,7 @@ from relaybase import stopping
 from relaybase.background import in_background
 from relaycore.errors import one_line
 from subscribers_app.forgetting import forget
+from webhooks_app.tasks import propose_senders
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class _Own:
 
 @shared_task
 def propose() -> None:
-    """What beat sends every few seconds: propose listeners and writers, and begin to delete what has expired.
+    """What beat sends every few seconds: propose the loops that are missing, delete what has expired.
 
     One task, since each costs an idle system more than what it does. What fails keeps the rest from nothing.
     """
@@ -53,6 +54,7 @@ def propose() -> None:
     with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
         steps.push(_note_unless_it_failed)
+        steps.callback(propose_senders, held)
         steps.callback(propose_writers, held)
         steps.callback(propose_listeners, held)
 

@@ -20,7 +20,14 @@ from relayproject.observing.health import healthz, readyz, readyz_web
 from relayproject.observing.metrics import Metrics
 from relayproject.root import Root, unknown
 from subscribers_app.api.actions import ACTIONS
-from subscribers_app.api.leftovers import DeadLetters, Drop, Redrive, SubscriptionSkip, UndeliveredList
+from subscribers_app.api.leftovers import (
+    DeadLetters,
+    Drop,
+    ParkedKeys,
+    Redrive,
+    SubscriptionSkip,
+    UndeliveredList,
+)
 from subscribers_app.api.moving import (
     SubscriptionPause,
     SubscriptionResume,
@@ -28,9 +35,21 @@ from subscribers_app.api.moving import (
     SubscriptionSize,
 )
 from subscribers_app.api.views import SubscriptionDetail, SubscriptionList
+from webhooks_app.api import confirmation
+from webhooks_app.api.actions import (
+    EndpointChallenge,
+    EndpointConfirm,
+    EndpointDisable,
+    EndpointEnable,
+    EndpointRotate,
+    EndpointTest,
+)
+from webhooks_app.api.attempts import EndpointAttempts, SubscriptionAttempts
+from webhooks_app.api.views import EndpointDetail, EndpointList
 
 API = "api/v1"
 SUBSCRIPTION = f"{API}/subscriptions/(?P<name>[^/]+)"
+ENDPOINT = f"{API}/endpoints/(?P<name>[^/]+)"
 
 handler400 = refused
 handler404 = missing
@@ -81,6 +100,7 @@ urlpatterns = [
     both(f"{SUBSCRIPTION}/pause", SubscriptionPause.as_view(), "subscription-pause"),
     both(f"{SUBSCRIPTION}/resume", SubscriptionResume.as_view(), "subscription-resume"),
     both(f"{SUBSCRIPTION}/dead-letters", DeadLetters.as_view(), "dead-letters"),
+    both(f"{SUBSCRIPTION}/parked", ParkedKeys.as_view(), "parked"),
     both(f"{SUBSCRIPTION}/dead-letters/redrive", Redrive.as_view(), "redrive"),
     both(f"{SUBSCRIPTION}/dead-letters/drop", Drop.as_view(), "drop"),
     both(f"{SUBSCRIPTION}/skip", SubscriptionSkip.as_view(), "subscription-skip"),
@@ -89,5 +109,16 @@ urlpatterns = [
         both(f"{SUBSCRIPTION}/{verb}", view.as_view(), f"subscription-{verb}")
         for verb, view in ACTIONS.items()
     ),
+    both(f"{API}/endpoints", EndpointList.as_view(), "endpoints"),
+    both(ENDPOINT, EndpointDetail.as_view(), "endpoint"),
+    both(f"{ENDPOINT}/rotate", EndpointRotate.as_view(), "endpoint-rotate"),
+    both(f"{ENDPOINT}/confirm", EndpointConfirm.as_view(), "endpoint-confirm"),
+    both(f"{ENDPOINT}/challenge", EndpointChallenge.as_view(), "endpoint-challenge"),
+    both(f"{ENDPOINT}/test", EndpointTest.as_view(), "endpoint-test"),
+    both(f"{ENDPOINT}/enable", EndpointEnable.as_view(), "endpoint-enable"),
+    both(f"{ENDPOINT}/disable", EndpointDisable.as_view(), "endpoint-disable"),
+    both(f"{ENDPOINT}/attempts", EndpointAttempts.as_view(), "endpoint-attempts"),
+    both(f"{SUBSCRIPTION}/attempts", SubscriptionAttempts.as_view(), "subscription-attempts"),
+    both("webhooks/confirm", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]

@@ -7,10 +7,12 @@
 * `ports.json`: where the servers listened last
 * `operator.json`: user and password of the operator
 * `secret_key`: Django's
+* `encryption_keys`: what secrets are encrypted with in PostgreSQL
 * `token`: the operator's, for the API
 * `stack.json`: what runs, for scripts
 """
 
+import base64
 import fcntl
 import os
 import pwd
@@ -78,6 +80,13 @@ class DataDirectory:
         path = self.path / name
         if not path.exists():
             write_private(path, secrets.token_urlsafe(48))
+        return path.read_text().strip()
+
+    def encryption_key(self) -> str:
+        """What `RELAY_ENCRYPTION_KEYS` is, made once; as it is now, if somebody has set others there."""
+        path = self.path / "encryption_keys"
+        if not path.exists():
+            write_private(path, base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
         return path.read_text().strip()
 
     def operator(self) -> tuple[str, str]:

@@ -143,16 +143,20 @@ class Stack:
     def _environment(self) -> dict[str, str]:
         """What Relay's programs get: how to find the servers, and whatever the operator has set."""
         secret_key = read_text(self.options.environment, "RELAY_SECRET_KEY") or self.data.secret("secret_key")
-        kept = {
-            key: value for key, value in self.options.environment.items() if key != "RELAY_SECRET_KEY_FILE"
-        }
+        encryption_keys = (
+            read_text(self.options.environment, "RELAY_ENCRYPTION_KEYS") or self.data.encryption_key()
+        )
+        read = {"RELAY_SECRET_KEY_FILE", "RELAY_ENCRYPTION_KEYS_FILE"}
+        kept = {key: value for key, value in self.options.environment.items() if key not in read}
         return {
+            "RELAY_PUBLIC_URL": self.options.web_address,
             **kept,
             **self._urls,
             "DJANGO_SETTINGS_MODULE": "relayproject.settings",
             "PYTHONUNBUFFERED": "1",
             "RELAY_DATA_DIR": str(self.data.path),
             "RELAY_SECRET_KEY": secret_key,
+            "RELAY_ENCRYPTION_KEYS": encryption_keys,
             "RELAY_WEB_HOST": self.options.host,
             "RELAY_WEB_PORT": str(self.options.port),
         }

@@ -3,6 +3,7 @@
 ================  ============================================================
 `models`          subscriptions, deliveries, and what ended undelivered, in PostgreSQL
 `registration`    making, changing, pausing and deleting a subscription: the one place for it
+`kinds/`          what each kind of subscription has more, and what it may be set to
 `starting`        from "earliest", "latest", a time or a position to where a cursor stands
 `seeking`         moving a cursor, with a dry run
 `dead`            dead letters: looking, handing out again, dropping; skipping one message

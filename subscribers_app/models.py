@@ -31,6 +31,7 @@ class Subscription(models.Model):
         """Who moves the cursor."""
 
         PULL = "pull", "pull"
+        WEBHOOK = "webhook", "webhook"
 
     class Mode(models.TextChoices):
         """How messages are taken."""
@@ -129,6 +130,7 @@ class Subscription(models.Model):
         """Another one whenever an operator has changed something. Handing out changes nothing."""
         shown = [self.pk, self.state, self.filter, self.filter_scope, self.order, self.delay_seconds]
         shown += [self.ack_deadline_seconds, self.max_deliveries, self.max_outstanding]
+        shown += [self.revision]  # What only its kind has is in no column here.
         return blake2b(json.dumps(shown, sort_keys=True).encode(), digest_size=12).hexdigest()
 
 
@@ -208,6 +210,7 @@ class Undelivered(models.Model):
         SOUGHT = "seek", "the cursor was moved past it"
         SKIPPED = "skip", "somebody skipped it"
         DROPPED = "drop", "somebody dropped the dead letter"
+        AGED = "age", "older than the subscription wants"
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="undelivered")
     cause = models.CharField(max_length=10, choices=Cause)

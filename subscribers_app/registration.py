@@ -7,10 +7,9 @@ Mode, channel and name never change: a cursor on another channel is another subs
 a field: what waits would have to be put into another order.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
@@ -21,19 +20,13 @@ from messages_app.searching import counting
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.delivering.beginning import Start
 from relaycore.delivering.cursor import Cursor, first_generation
-from relaycore.errors import (
-    BadSubscription,
-    RelayError,
-    SubscriptionChanged,
-    SubscriptionExists,
-    SubscriptionUnknown,
-)
-from subscribers_app import filters, ordering, seeking, starting
+from relaycore.errors import RelayError, SubscriptionChanged, SubscriptionExists, SubscriptionUnknown
+from subscribers_app import ordering, seeking, starting
+from subscribers_app.kinds import kind as kinds
+from subscribers_app.kinds.checking import LEASE_ONLY, set_to
+from subscribers_app.kinds.kind import Making
 from subscribers_app.models import Subscription
 from subscribers_app.pulling import holding
-
-LEASE_ONLY = ("ack_deadline_seconds", "max_deliveries", "max_outstanding", "order", "order_field")
-"""What has no meaning where nothing is leased."""
 
 SETTINGS = ("filter", "filter_scope", "delay_seconds", *LEASE_ONLY)
 
@@ -68,13 +61,21 @@ def create(name: str, channel: str, mode: str, start: Start, **wanted: Unpack[Se
 
 
 def create_all(
-    named: Sequence[tuple[str, str]], mode: str, start: Start, **wanted: Unpack[Settings]
+    named: Sequence[tuple[str, str]],
+    mode: str,
+    start: Start,
+    kind: str = Subscription.Kind.PULL,
+    making: Making | None = None,
+    **wanted: Unpack[Settings],
 ) -> list[Subscription]:
-    """The same for several, each with its name and its channel: all of them, or none."""
+    """The same for several, each with its name and its channel: all of them, or none.
+
+    making: what is made along with them, as their kind has begun it
+    """
     made = []
     for name, channel in named:
-        row = Subscription(name=name, channel=_channel(channel), mode=mode)
-        _set(row, wanted)
+        row = Subscription(name=name, channel=_channel(channel), mode=mode, kind=kind)
+        set_to(row, wanted)
         made.append(row)
     # Before anybody is asked where to begin. Of two at once the constraint decides.
     if (taken := Subscription.objects.filter(name__in=[name for name, _ in named]).first()) is not None:
@@ -87,8 +88,9 @@ def create_all(
                 row.save(force_insert=True)
                 row.generation = first_generation(row.pk)
                 row.save(update_fields=["generation"])
-                told = {"mode": mode, "position": row.position, **wanted}
+                told = {"kind": kind, "mode": mode, "position": row.position, **wanted}
                 audit.record("subscription created", [row.name], channel=row.channel.channel, **told)
+            (making or Making()).attach(made)
             connection.check_constraints()
     except IntegrityError as exc:
         raise _why_not(made) from exc
@@ -104,12 +106,19 @@ def begin(row: Subscription, start: Start) -> None:
     row.position = row.fetched = starting.resolve(row.channel.channel, start)
 
 
-def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Settings]) -> Subscription:
+def change(
+    name: str,
+    *,
+    tags: Iterable[str] | None = None,
+    more: Mapping[str, Any] | None = None,
+    **wanted: Unpack[Settings],
+) -> Subscription:
     """Change settings, from now on; the row. Whoever hands out by those of before learns these first.
 
     A filter holds for what is above the cursor, which goes on record. In mode `cursor` it is a seek to there.
 
     tags: one of them is that of the settings when this was decided
+    more: what only its kind has
 
     Raises:
         SubscriptionUnknown: there is no such subscription.
@@ -121,7 +130,9 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
         require_unchanged(row, tags)
         ordering.require_for_good(row, wanted.get("order"), wanted.get("order_field"))
         chosen = row.filter, row.filter_scope
-        _set(row, wanted)
+        set_to(row, wanted)
+        if more:
+            kinds.of(row.kind).change(row, more)
         row.revision += 1
         if chosen != (row.filter, row.filter_scope):
             with connection.cursor() as sql:
@@ -131,7 +142,7 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
             row.fetched, row.generation = cursor.fetched, cursor.generation
         row.updated_at = ClockTimestamp()
         row.save(update_fields=[*wanted, *_CHANGED])
-        audit.record("subscription changed", [name], from_position=row.position, **wanted)
+        audit.record("subscription changed", [name], from_position=row.position, **wanted, **(more or {}))
     row.refresh_from_db()
     return row
 
@@ -248,38 +259,6 @@ def _channel(name: str) -> Channel:
 
 def _exists(name: str) -> SubscriptionExists:
     return SubscriptionExists(f'There is a subscription "{name}" already.')
-
-
-def _set(row: Subscription, wanted: Settings) -> None:
-    """Set what is wanted; it has to be something that can be meant.
-
-    Raises:
-        BadSubscription: it cannot.
-    """
-    if row.mode == Subscription.Mode.CURSOR:
-        _require_of_a_cursor(wanted)
-    for column, value in wanted.items():
-        setattr(row, column, value)
-    try:
-        row.clean_fields(exclude=["channel"])
-    except ValidationError as exc:
-        said = [f"{column}: {' '.join(texts)}" for column, texts in exc.message_dict.items()]
-        raise BadSubscription(" ".join(said)) from exc
-    ordering.check(row)
-    filters.check(row.filter, row.filter_scope)
-
-
-def _require_of_a_cursor(wanted: Settings) -> None:
-    given = {column: value for column, value in wanted.items() if column in LEASE_ONLY}
-    if given.get("order") == Subscription.Order.NONE:
-        del given["order"]
-    if not given.get("order_field", ""):
-        given.pop("order_field", None)
-    if given:
-        raise BadSubscription(
-            f'{", ".join(given)}: Only a subscription of the mode "lease" has that. In the mode "cursor" '
-            "nothing is leased: one reader gets everything in order, until it commits."
-        )
 
 
 def _why_not(rows: Sequence[Subscription]) -> RelayError:

@@ -14,15 +14,9 @@ from subscribers_app import ordering
 from subscribers_app.models import Subscription, SubscriptionsMark
 
 _COLUMNS = (
-    *("id", "name", "channel__channel", "mode", "state", "filter", "filter_scope", "order", "delay_seconds"),
-    *(
-        "ack_deadline_seconds",
-        "max_deliveries",
-        "max_outstanding",
-        "revision",
-        "order_field",
-        "earlier_filters",
-    ),
+    *("id", "name", "channel__channel", "kind", "mode", "state", "filter", "filter_scope"),
+    *("order", "delay_seconds", "ack_deadline_seconds", "max_deliveries", "max_outstanding"),
+    *("revision", "order_field", "earlier_filters"),
 )
 
 
@@ -39,6 +33,7 @@ class KnownSubscription:
     id: int
     name: str
     channel: str
+    kind: str
     mode: str
     is_active: bool
     filter: Any
@@ -76,8 +71,16 @@ class RememberedSubscriptions(Remembering[str, KnownSubscription]):
         return SubscriptionsMark.objects.values_list("mark", flat=True).first()
 
     def _read(self, keys: Sequence[str]) -> dict[str, KnownSubscription]:
-        rows = Subscription.objects.filter(name__in=keys).values(*_COLUMNS)
-        return {row["name"]: _known(row) for row in rows}
+        return {known.name: known for known in read(name__in=keys)}
+
+
+def read(**which: Any) -> list[KnownSubscription]:
+    """Subscriptions as they are set now, by conditions as a query set takes them.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    return [_known(row) for row in Subscription.objects.filter(**which).values(*_COLUMNS)]
 
 
 def _known(row: dict[str, Any]) -> KnownSubscription:
@@ -85,6 +88,7 @@ def _known(row: dict[str, Any]) -> KnownSubscription:
         row["id"],
         row["name"],
         row["channel__channel"],
+        row["kind"],
         row["mode"],
         row["state"] == Subscription.State.ACTIVE,
         row["filter"],

@@ -10,6 +10,7 @@ from typing import Final
 from django.db import connection
 
 from relaybase.postgres.clock import NOW_MS
+from subscribers_app.pulling.holding import HAS_FAILED
 
 MOST: Final = 5_000
 """So many subscriptions are looked at, those that were made first."""
@@ -21,8 +22,11 @@ LATELY_SECONDS: Final = 3600
 
 _WATCH: Final = f"""
 SELECT s.id, s.name, c.channel, s.state = 'active', s.filter IS NOT NULL, s.delay_seconds, s.position,
-       way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''), dead.messages,
-       greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))::float8,
+       way.messages, held.messages, coalesce(least(nullif(way.lowest, ''), held.above), ''),
+       dead.messages, parked.keys,
+       CASE WHEN s.kind = 'pull' THEN
+           greatest(0, extract(epoch FROM clock_timestamp() - coalesce(s.last_fetch_at, s.created_at)))
+       END::float8,
        coalesce(k.handed_out, 0), coalesce(k.done, 0), coalesce(k.nacked, 0), coalesce(k.uncounted, 0),
        extract(epoch FROM clock_timestamp() - greatest(k.done_at, k.nacked_at))::float8, {NOW_MS}
 FROM subscriptions AS s
@@ -44,6 +48,11 @@ CROSS JOIN LATERAL (
         SELECT FROM deliveries WHERE subscription_id = s.id AND state = 'dead' LIMIT {MOST_ROWS}
     ) AS few
 ) AS dead
+CROSS JOIN LATERAL (
+    SELECT count(*) AS keys FROM (
+        SELECT DISTINCT key FROM deliveries WHERE subscription_id = s.id AND {HAS_FAILED} LIMIT {MOST_ROWS}
+    ) AS few
+) AS parked
 ORDER BY s.id LIMIT {MOST}
 """  # noqa: S608 -- constants, here and below
 
@@ -66,7 +75,8 @@ class Watched:
     outstanding:  messages on their way
     waiting:      messages that wait for their turn; `lowest`: where the first of all these stands, "" of none
     dead:         dead letters
-    idle_seconds: since somebody asked for messages, or since it was made
+    parked:       keys whose message fails, in an order by a field
+    idle_seconds: since somebody asked for messages, or since it was made; None: it is not pulled
     handed_out, done, nacked, uncounted: `pulling.counting`
     answered_seconds: since a reader confirmed a message, or gave one back; None: none ever did
     now:          PostgreSQL's clock, ms since 1970
@@ -83,7 +93,8 @@ class Watched:
     waiting: int
     lowest: str
     dead: int
-    idle_seconds: float
+    parked: int
+    idle_seconds: float | None
     handed_out: int
     done: int
     nacked: int

@@ -11,25 +11,21 @@ import pytest
 from django.apps import apps
 from django.db import connection, connections
 from django.db.models.signals import post_migrate
+from django.test import TransactionTestCase
 
-from leases_app import deployment
-from leases_app.models import Deployment
 from relaybase import journal, watching
 from relaybase.connections import _mongo_client, mongo_collection, shared_redis
-
-OWN = "0" * 31 + "1"
-"""The identity of the deployment of all tests."""
+from tests import emptying
 
 InThread = Callable[[Callable[[], Any]], "Future[Any]"]
 
 
 def _make_deployment(using: str, **_: object) -> None:
-    """After a test that emptied the tables it is the same one: what stands beside the stream may stay."""
     if using == "default":
-        Deployment.objects.get_or_create(defaults={"identity": OWN, "secret": deployment.fingerprint(OWN)})
+        emptying.make_deployment()
 
 
-# Django sends it when the database is made, and whenever it has been emptied.
+# Django sends it when the database is made, and whenever it has emptied it itself.
 post_migrate.connect(_make_deployment, sender=apps.get_app_config("leases_app"))
 
 
@@ -83,6 +79,20 @@ def relay_keys() -> Iterator[Any]:
 def _forget_keys() -> None:
     if found := list(shared_redis().scan_iter("orchestrator_channel*")):
         shared_redis().delete(*found)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """PostgreSQL's test database, which is emptied quickly. There is none if no test asks for it."""
+    if not connection.settings_dict["NAME"].startswith("test_"):
+        yield
+        return
+    with django_db_blocker.unblock():
+        made = emptying.kept()
+    with pytest.MonkeyPatch.context() as patch:
+        case: Any = TransactionTestCase
+        patch.setattr(case, "_fixture_teardown", emptying.quickly(case._fixture_teardown, made))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def _start() -> None:
         "REDIS_URL": servers.redis.url,
         "MONGO_URL": servers.mongo.url,
         "RELAY_SECRET_KEY": "only for tests",
+        "RELAY_ENCRYPTION_KEYS": "b25seSBmb3IgdGVzdHMsIDMyIGJ5dGVzIG9mIGl0Li4=",
         "RELAY_DATA_DIR": str(directory),
     }
 

@@ -1,31 +1,24 @@
-"""The whole of the tests, in two halves at the same time: `make test`.
+"""The whole of the tests, several at the same time: `make test`.
 
-Most of it waits for servers, so two cores have room for both. Each half has servers of its own.
+Much of it waits, for servers and for time to pass, so two cores have room for three. Each worker of
+pytest-xdist has servers of its own, and takes one file after another, the longest first (`tests.spreading`).
 
 A few tests that fail then are tried once more, with nothing beside them: is it the code, or a limit of time
 that is too near? What passes only then is named at the end as a fault to be found. Many that fail are never
 tried again.
 """
 
-import contextlib
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
-MOVED: Final = tuple(
-    f"tests/integration/{folder}" for folder in ("log_queue", "publishing", "pulling", "subscriptions")
-)
-"""So much of the second half goes with the first, that both take about as long."""
+WORKERS: Final = 3
+"""For two cores: a third one has something to do while two wait."""
 
-HALVES: Final = (
-    ("tests/unit", "tests/simulation", "tests/acceptance", "clients/python/tests", *MOVED),
-    ("tests/integration", *(f"--ignore={folder}" for folder in MOVED)),
-)
 MOST_TRIED_AGAIN: Final = 3
 
 _TESTS_FAILED: Final = 1
@@ -33,34 +26,25 @@ _TESTS_FAILED: Final = 1
 
 
 def main() -> int:
-    """Show the first half while both run, then the second; the worse of their results."""
-    with tempfile.TemporaryFile() as shown:
-        halves = [_start(0, None), _start(1, shown)]
-        try:
-            results = [half.wait() for half in halves]
-        except KeyboardInterrupt:  # They are told as well.
-            with contextlib.suppress(KeyboardInterrupt):
-                results = [half.wait() for half in halves]
-            return 2
-        shown.seek(0)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(shown.read())
-        sys.stdout.flush()
-    worst = max(results, key=abs)
-    if {abs(result) for result in results} - {0, _TESTS_FAILED}:
-        return worst
-    failed = [test for half in range(len(HALVES)) if results[half] for test in _failed(half)]
-    return _try_again(failed) if may_be_tried_again(failed) else worst
+    """What pytest ends with, the second time if there is one."""
+    _last_failed().unlink(missing_ok=True)
+    options = ["-p", "xdist", "-n", str(WORKERS), "--dist", "loadfile", "-o", f"cache_dir={_cache()}"]
+    result = _pytest(*options)
+    if result != _TESTS_FAILED:
+        return result
+    failed = list(json.loads(_last_failed().read_text()))
+    return _try_again(failed) if may_be_tried_again(failed) else result
 
 
 def may_be_tried_again(failed: Iterable[str]) -> bool:
-    """Whether these are few enough to be a matter of time."""
-    return 0 < len(list(failed)) <= MOST_TRIED_AGAIN
+    """Whether these are few enough to be a matter of time, and tests: a file that cannot be read is not."""
+    failed = list(failed)
+    return 0 < len(failed) <= MOST_TRIED_AGAIN and all("::" in test for test in failed)
 
 
 def _try_again(failed: list[str]) -> int:
     print(f"\nOnce more, with nothing beside: {' '.join(failed)}", flush=True)
-    result = subprocess.run([sys.executable, "-m", "pytest", *failed], cwd=ROOT, check=False).returncode
+    result = _pytest(*failed)
     if not result:
         print(
             f"Passed only with nothing beside, which is a fault to be found: {' '.join(failed)}", flush=True
@@ -68,23 +52,22 @@ def _try_again(failed: list[str]) -> int:
     return result
 
 
-def _cache(half: int) -> Path:
-    return ROOT / ".pytest_cache" / f"half-{half}"
+def _pytest(*arguments: str) -> int:
+    process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # It is told as well, and stops its servers.
+            continue
 
 
-def _start(half: int, stdout: IO[bytes] | None) -> "subprocess.Popen[bytes]":
-    _last_failed(half).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", *HALVES[half], "-o", f"cache_dir={_cache(half)}"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=stdout)
+def _cache() -> Path:
+    return ROOT / ".pytest_cache" / "side-by-side"
 
 
-def _last_failed(half: int) -> Path:
+def _last_failed() -> Path:
     """Where pytest itself writes down what has failed, for its `--last-failed`."""
-    return _cache(half) / "v" / "cache" / "lastfailed"
-
-
-def _failed(half: int) -> list[str]:
-    return list(json.loads(_last_failed(half).read_text()))
+    return _cache() / "v" / "cache" / "lastfailed"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from rest_framework.exceptions import ParseError
 
-from live.asking import EARLIEST, MOST_CHANNELS
+from live.asking import EARLIEST, MOST_CHANNELS, SCOPE_ALONE
+from live.wanting import Wants
+from relaycore.filtering.policy import BODY, SCOPES
 from relaycore.live import ids
 from relaycore.live.ids import EventId
 from relaycore.position import START, is_position
@@ -14,10 +16,11 @@ from relaycore.position import START, is_position
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """A channel, and after what: as `live.viewer.Wanted`."""
+    """A channel, after what, and which messages: as `live.viewer.Wanted`."""
 
     channel: str
     after: EventId | str | None
+    wants: Wants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,14 @@ def auth(data: object) -> Auth:
     """What is said in the handshake; None: nothing.
 
     Raises:
-        ParseError, BadEventId: it cannot be meant.
+        ParseError, BadEventId, BadFilter: it cannot be meant.
     """
     said = _members(data or {}, "auth", "token", "join")
     token, wanted = said.get("token"), said.get("join") or []
     if token is not None and not (isinstance(token, str) and token.isascii() and token):
         raise ParseError("auth.token must be the key of a token.")
     if not isinstance(wanted, list) or len(wanted) > MOST_CHANNELS:
-        raise ParseError(f"auth.join must be a list of {{channel, after}}, {MOST_CHANNELS} at most.")
+        raise ParseError(f"auth.join must be a list of {{channel, after, filter}}, {MOST_CHANNELS} at most.")
     joins = tuple(map(_join, wanted))
     if len({one.channel for one in joins}) < len(joins):
         raise ParseError("auth.join names a channel twice.")
@@ -50,7 +53,7 @@ def join(data: list[Any]) -> Join:
     """What comes with the event `join`.
 
     Raises:
-        ParseError, BadEventId: it cannot be meant.
+        ParseError, BadEventId, BadFilter: it cannot be meant.
     """
     return _join(_only(data, "join"))
 
@@ -80,16 +83,30 @@ def require_room(joined: int) -> None:
 
 
 def _join(data: object) -> Join:
-    said = _members(data, "join", "channel", "after")
-    channel, after = _channel(said), said.get("after")
+    said = _members(data, "join", "channel", "after", "filter", "filter_scope")
+    return Join(_channel(said), _after(said.get("after")), _wants(said))
+
+
+def _after(after: object) -> EventId | str | None:
     if after is None:
-        return Join(channel, None)
+        return None
     if not isinstance(after, str):
         raise ParseError("after must be a position that you were given, or earliest.")
     if after == EARLIEST:
-        return Join(channel, START)
+        return START
     # The position of a row does as well, as long as the archive is the same one.
-    return Join(channel, after if is_position(after) else ids.parse(after))
+    return after if is_position(after) else ids.parse(after)
+
+
+def _wants(said: Mapping[str, Any]) -> Wants | None:
+    policy, scope = said.get("filter"), said.get("filter_scope")
+    if scope is not None and scope not in SCOPES:
+        raise ParseError(f"filter_scope must be one of: {', '.join(SCOPES)}.")
+    if policy is None:
+        if scope is not None:
+            raise ParseError(SCOPE_ALONE)
+        return None
+    return Wants(policy, scope or BODY)
 
 
 def _channel(said: Mapping[str, Any]) -> str:

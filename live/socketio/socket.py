@@ -5,23 +5,20 @@ import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Protocol, cast
 
 from rest_framework.exceptions import Throttled
 
 from access_app.remembering import Holder
-from live.admitting import NOBODY, SESSION, Watchers
+from live.admitting import LEAST_PASSING, NOBODY, SESSION, Watchers
 from live.hub import hub
 from live.socketio import asked, protocol
 from live.socketio.asked import Auth, Join
-from live.socketio.joining import join, told_of
+from live.socketio.joining import join, require_filter, told_of
 from live.socketio.outbox import Outbox, Seat
 from live.socketio.protocol import Kind, Said
 from relaybase.http.hot import limit
 from relaybase.http.hot.application import holder_of, not_valid
-
-_LEAST_PASSING: Final = 429
-"""What is refused with this or more says nothing against a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ class Socket:
         except Exception as exc:
             _close(seats)
             problem = told_of(exc)
-            if problem["status"] >= _LEAST_PASSING:
+            if problem["status"] >= LEAST_PASSING:
                 # Who is refused does not come again by himself. Who loses his connection does.
                 await self._end(self)
             else:
@@ -139,12 +136,17 @@ class Socket:
     async def _join(self, key: str, wanted: Join) -> str:
         """Where it stands then. Who has joined already, and says no place, stays where he is."""
         seats = self.outbox.seats
-        before = seats.get(wanted.channel)
-        if before is not None and wanted.after is None and before.viewer.reason is None:
+        before = self._stays(wanted)
+        if before is not None and before.viewer.wanted.wants == wanted.wants:
             return before.viewer.owed.place
-        if before is None:
+        if wanted.channel not in seats:
             asked.require_room(len(seats))
-        seat = await self._open(wanted, await self._holder(key), key)
+        holder = await self._holder(key)
+        if before is not None and self._stays(wanted) is before:
+            require_filter(wanted, holder)
+            before.viewer.want(wanted.wants)
+            return before.viewer.owed.place
+        seat = await self._open(wanted, holder, key)
         if self.is_gone:
             seat.viewer.close()
             return ""
@@ -152,6 +154,12 @@ class Socket:
         seats[wanted.channel] = seat
         self.outbox.wake()
         return seat.viewer.owed.place
+
+    def _stays(self, wanted: Join) -> Seat | None:
+        """Where it has joined already, if it stays there."""
+        seat = self.outbox.seats.get(wanted.channel)
+        is_good = seat is not None and wanted.after is None and seat.viewer.reason is None
+        return seat if is_good else None
 
     async def _open(self, wanted: Join, holder: Holder, key: str) -> Seat:
         hub().rights.authority = self._authority

@@ -35,8 +35,11 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadMessage: (400, "bad-message"),
     errors.BadGrants: (400, "bad-grants"),
     errors.BadFilter: (400, "bad-filter"),
+    errors.BadSecret: (400, "bad-secret"),
     errors.BadEntry: (400, "bad-entry"),
     errors.BadEventId: (400, "bad-event-id"),
+    errors.BadUrl: (400, "bad-url"),
+    errors.BadHeaders: (400, "bad-headers"),
     errors.BadSubscription: (400, "bad-subscription"),
     errors.ChannelUnknown: (404, "channel-unknown"),
     errors.SubscriptionUnknown: (404, "subscription-unknown"),
@@ -51,6 +54,14 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.NotRetried: (409, "not-retried"),
     errors.LeaseLost: (409, "lease-lost"),
     errors.LeaseWentBack: (409, "lease-went-back"),
+    errors.BadEndpoint: (400, "bad-endpoint"),
+    errors.EndpointUnknown: (404, "endpoint-unknown"),
+    errors.ChallengeUnknown: (404, "challenge-unknown"),
+    errors.EndpointExists: (409, "endpoint-exists"),
+    errors.EndpointInUse: (409, "endpoint-in-use"),
+    errors.NotConfirmed: (409, "not-confirmed"),
+    errors.EndpointChanged: (412, "endpoint-changed"),
+    errors.TooManyAsked: (429, "too-many-asked"),
     errors.MessageTooLarge: (413, "message-too-large"),
     errors.TooMuchAtOnce: (413, "too-much-at-once"),
     errors.SearchTooSlow: (422, "search-too-slow"),
@@ -58,6 +69,8 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.Disconnected: (503, "server-away"),
     errors.NotTaken: (503, "not-taken"),
     errors.NotGiven: (503, "not-given"),
+    errors.NoEncryptionKey: (503, "no-encryption-key"),
+    errors.CannotDecrypt: (503, "cannot-decrypt"),
     errors.TooManyWatch: (503, "too-many-watch"),
     errors.UnfitServer: (503, "unfit"),
 }
@@ -73,13 +86,15 @@ RETRY_AFTER_SECONDS: Final = 2
 class Problem(APIException):
     """An error of Relay, or of a server behind it, as DRF understands it. `more`: further members."""
 
+    wait: float | None = None  # DRF makes it the header Retry-After.
+
     def __init__(self, status: int, kind: str, detail: str, **more: Any) -> None:
         super().__init__(detail)
         self.status_code = status
         self.kind = kind
         self.more = more
         if status == 503:
-            self.wait = RETRY_AFTER_SECONDS  # DRF makes it the header Retry-After.
+            self.wait = RETRY_AFTER_SECONDS
 
 
 MOST_FIELDS: Final = 10
@@ -98,8 +113,9 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
         context["request"].accepted_media_type = JSONRenderer.media_type
         exc = of_server
     elif isinstance(exc, errors.RelayError) and type(exc) in ANSWERS:
-        index = getattr(exc, "index", None)
+        index, seconds = getattr(exc, "index", None), getattr(exc, "seconds", None)
         exc = Problem(*ANSWERS[type(exc)], str(exc), **({} if index is None else {"index": index}))
+        exc.wait = exc.wait if seconds is None else seconds
     elif type(exc) is UnsupportedMediaType:
         exc = Problem(exc.status_code, "", f"{exc.detail} Send JSON, with Content-Type: application/json.")
     response = exception_handler(exc, context)

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-IN_MONGODB: Final = frozenset({"messages_app"})
+IN_MONGODB: Final = frozenset({"messages_app", "webhooks_app.attempt"})
 """What lives there: an app, or of an app that has tables too one model, as `app.model` in lower case.
 
 A single model names its key itself, `ObjectIdAutoField(primary_key=True)`; an app does in its `AppConfig`.

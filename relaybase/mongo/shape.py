@@ -18,6 +18,7 @@ from django.db.models import Index, Model
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
+from relaybase.mongo.indexes import ExpiringIndex
 from relaybase.mongo.router import is_in_mongodb
 from relaycore.errors import UnfitServer, one_line
 from relaycore.fitness import Finding
@@ -52,7 +53,8 @@ def findings(database: Database[Any]) -> Iterator[Finding]:
         yield from _of_options(name, present[name].get("options", {}))
         indexes = {found["name"]: found for found in database[name].list_indexes()}
         yield from _missing_indexes(model, indexes)
-        yield from _foreign_indexes(name, indexes.values())
+        expiring = {index.name for index in model._meta.indexes if isinstance(index, ExpiringIndex)}
+        yield from _foreign_indexes(name, [one for one in indexes.values() if one["name"] not in expiring])
 
 
 def mend() -> list[str]:
@@ -128,6 +130,10 @@ def _missing_indexes(model: type[Model], present: Mapping[str, Any]) -> Iterator
 def _is_as_declared(model: type[Model], index: Index, found: Mapping[str, Any]) -> bool:
     columns = {field.name: field.column for field in model._meta.local_fields}
     key = [(columns[name], -1 if order else 1) for name, order in index.fields_orders]
+    if isinstance(index, ExpiringIndex):
+        found = dict(found)
+        if found.pop("expireAfterSeconds", None) != index.SECONDS:
+            return False
     return list(found["key"].items()) == key and not set(found) - _PLAIN
 
 

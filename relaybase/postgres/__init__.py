@@ -1,1 +1,1 @@
-"""PostgreSQL for Django: connections that outlive a request (`base`), and its clock in queries (`clock`)."""
+"""PostgreSQL for Django: connections that last (`base`), its clock (`clock`), secrets (`encrypting`)."""

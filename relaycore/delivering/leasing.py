@@ -13,7 +13,7 @@ FIRST_WAIT_MS: Final = 1000
 LONGEST_WAIT_MS: Final = 10 * 60 * 1000
 
 LONGEST_MS: Final = max(MOST_DEADLINE_SECONDS, MOST_DELAY_SECONDS) * 1000 + LONGEST_WAIT_MS
-"""No row is due later than this. One that is was written under a clock that has fallen back since."""
+"""No row of who pulls is due later. One that is was written under a clock that has fallen back since."""
 
 LAPSED: Final = "not confirmed in time"
 GIVEN_BACK: Final = "given back"
@@ -51,9 +51,9 @@ class Delivery:
     before: int = 0
     key: str = ""
 
-    def is_due(self, now: int) -> bool:
-        """Whether somebody may be given it, or it has died."""
-        return self.state is not State.DEAD and not now < self.due_at <= now + LONGEST_MS
+    def is_due(self, now: int, longest_ms: int = LONGEST_MS) -> bool:
+        """Whether somebody may be given it, or it has died. `longest_ms`: no row of its kind is due later."""
+        return self.state is not State.DEAD and not now < self.due_at <= now + longest_ms
 
     def lease(self, settings: Settings, now: int) -> "Delivery":
         """Give it to somebody."""

@@ -7,14 +7,15 @@ import ipaddress
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from relaycore.errors import BadFilter
 from relaycore.filtering import wildcards
-from relaycore.filtering.values import Leaf
+from relaycore.filtering.kinds import KINDS, Kind
+from relaycore.filtering.leaves import Leaf, One, Values
 
 MOST_DIGITS: Final = 100
 """Of a whole number."""
@@ -24,14 +25,14 @@ POINTS: Final[Mapping[str, int]] = {"prefix": 1, "suffix": 1, "cidr": 1, "wildca
 
 _MOST_SHOWN: Final = 60
 
-Test = Callable[[Leaf], bool]
+Test = Callable[[Values], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """One of them must hold.
 
-    tests:  of one value
+    tests:  of all the values: whether it holds for one of them
     exists: whether there must be a value, whatever it is; both: it makes no difference
     count:  how many there are
     points: how long it takes to look whether a value is none of them; `POINTS`
@@ -42,15 +43,12 @@ class Conditions:
     count: int
     points: int
 
-    def match(self, leaves: Iterable[Leaf]) -> bool:
+    def match(self, values: Values) -> bool:
         """Whether one of them holds for one of these values."""
-        there = False
-        for leaf in leaves:
-            for test in self.tests:
-                if test(leaf):
-                    return True
-            there = there or leaf.is_something
-        return there in self.exists
+        for test in self.tests:
+            if test(values):
+                return True
+        return bool(self.exists) and values.is_something in self.exists
 
 
 def parse(values: Sequence[object], path: str) -> Conditions:
@@ -74,14 +72,14 @@ def parse(values: Sequence[object], path: str) -> Conditions:
         name, operand = _only(value, place, OPERATORS)
         place = f"{place}.{name}"
         points += _points(name, operand)
-        if name in _OF_TEXT:
+        if name in KINDS:
             patterns.setdefault(name, []).append(_pattern(name, operand, place))
         elif name == "exists":
             exists.add(_flag(operand, place))
         else:
             tests.append((_numeric if name == "numeric" else _anything_but)(operand, place))
     equal = [_equals(literals)] if literals else []
-    together = [_OF_TEXT[name](found) for name, found in patterns.items()]
+    together = [_some(KINDS[name], found) for name, found in patterns.items()]
     return Conditions((*equal, *together, *tests), frozenset(exists), len(values), points)
 
 
@@ -164,59 +162,46 @@ def _checked(value: object, path: str) -> object:
     raise bad(path, "is no value. Write text, a number, true, false or null.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Literals:
+    """Text, numbers and words that a value may be equal to."""
+
+    texts: frozenset[str]
+    numbers: frozenset[Decimal]
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, values: Sequence[object]) -> "_Literals":
+        names = ((None, "null"), (True, "true"), (False, "false"))
+        return cls(
+            frozenset(value for value in values if isinstance(value, str)),
+            frozenset(value for value in values if isinstance(value, Decimal)),
+            frozenset(word for value, word in names if any(one is value for one in values)),
+        )
+
+    def has(self, leaf: Leaf) -> bool:
+        return leaf.text in self.texts or leaf.number in self.numbers or leaf.word in self.words
+
+    def has_one(self, values: Values) -> bool:
+        if isinstance(values, One):
+            return self.has(values.leaf)
+        return not (
+            self.texts.isdisjoint(values.texts)
+            and self.numbers.isdisjoint(values.numbers)
+            and self.words.isdisjoint(values.words)
+        )
+
+
 def _equals(values: Sequence[object]) -> Test:
-    texts = frozenset(value for value in values if isinstance(value, str))
-    numbers = frozenset(value for value in values if isinstance(value, Decimal))
-    names = ((None, "null"), (True, "true"), (False, "false"))
-    words = frozenset(word for value, word in names if any(one is value for one in values))
-    return lambda leaf: leaf.text in texts or leaf.number in numbers or leaf.word in words
+    return _Literals.of(values).has_one
 
 
-def _prefix(patterns: Sequence[str]) -> Test:
-    begins = tuple(patterns)
-    return lambda leaf: leaf.text is not None and leaf.text.startswith(begins)
+def _some(kind: Kind, patterns: Sequence[str]) -> Test:
+    fits, what = kind.fits(patterns), kind.what
+    return lambda values: any(map(fits, what(values)))
 
 
-def _suffix(patterns: Sequence[str]) -> Test:
-    ends = tuple(patterns)
-    return lambda leaf: leaf.text is not None and leaf.text.endswith(ends)
-
-
-def _ignoring_case(patterns: Sequence[str]) -> Test:
-    folded = frozenset(pattern.casefold() for pattern in patterns)
-    return lambda leaf: leaf.text is not None and leaf.text.casefold() in folded
-
-
-def _wildcard(patterns: Sequence[str]) -> Test:
-    parts = [wildcards.pieces(pattern) or [] for pattern in patterns]
-    return lambda leaf: leaf.text is not None and any(wildcards.fits(leaf.text, one) for one in parts)
-
-
-def _cidr(patterns: Sequence[str]) -> Test:
-    # By version and host bits: there are fewer of these than networks.
-    networks: dict[tuple[int, int], set[int]] = {}
-    for network in (ipaddress.ip_network(pattern, strict=False) for pattern in patterns):
-        bits = network.max_prefixlen - network.prefixlen
-        networks.setdefault((network.version, bits), set()).add(int(network.network_address) >> bits)
-
-    def test(leaf: Leaf) -> bool:
-        if (address := _address(leaf.text)) is None:
-            return False
-        version, number = address.version, int(address)
-        return any(of == version and number >> bits in found for (of, bits), found in networks.items())
-
-    return test
-
-
-_OF_TEXT: Final[Mapping[str, Callable[[Sequence[str]], Test]]] = {
-    "prefix": _prefix,
-    "suffix": _suffix,
-    "equals-ignore-case": _ignoring_case,
-    "wildcard": _wildcard,
-    "cidr": _cidr,
-}
-
-OPERATORS: Final = (*_OF_TEXT, "numeric", "exists", "anything-but")
+OPERATORS: Final = (*KINDS, "numeric", "exists", "anything-but")
 
 _IN_ANYTHING_BUT: Final = ("prefix", "suffix", "equals-ignore-case", "wildcard")
 
@@ -231,13 +216,6 @@ def _pattern(name: str, operand: object, path: str) -> str:
     if name == "cidr" and not _is_network(text):
         raise bad(path, "is no network. Write an address and its bits, such as 10.0.0.0/8.")
     return text
-
-
-def _address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return None if text is None else ipaddress.ip_address(text)
-    except ValueError:
-        return None
 
 
 def _is_network(text: str) -> bool:
@@ -260,28 +238,30 @@ _COMPARE: Final[Mapping[str, Callable[[Decimal, Decimal], bool]]] = {
 def _numeric(operand: object, path: str) -> Test:
     match operand:
         case ["=" | "<" | "<=" | ">" | ">=" as sign, number]:
-            return _compares(_COMPARE[sign], _number(number, path))
+            fits = _compares(_COMPARE[sign], _number(number, path))
+            return lambda values: any(map(fits, values.numbers))
         case [">" | ">=" as above, low, "<" | "<=" as below, high]:
             bottom, top = _number(low, path), _number(high, path)
             if bottom >= top:
                 raise bad(path, "begins where it should end. Write the smaller number first, or use =.")
             is_above, is_below = _compares(_COMPARE[above], bottom), _compares(_COMPARE[below], top)
-            return lambda leaf: is_above(leaf) and is_below(leaf)
+            return lambda values: any(is_above(number) and is_below(number) for number in values.numbers)
     raise bad(path, 'is no comparison. Write ["=", 5], or <, <=, >, >= for =, or [">=", 1, "<", 5].')
 
 
-def _compares(compare: Callable[[Decimal, Decimal], bool], bound: Decimal) -> Test:
-    return lambda leaf: leaf.number is not None and compare(leaf.number, bound)
+def _compares(compare: Callable[[Decimal, Decimal], bool], bound: Decimal) -> Callable[[Decimal], bool]:
+    return lambda number: compare(number, bound)
 
 
 def _anything_but(operand: object, path: str) -> Test:
-    if isinstance(operand, dict):
-        name, inner = _only(operand, path, _IN_ANYTHING_BUT)
-        path = f"{path}.{name}"
-        test = _OF_TEXT[name]([_pattern(name, one, place) for one, place in _each(inner, path)])
-    else:
-        test = _equals([_checked(one, place) for one, place in _each(operand, path)])
-    return lambda leaf: not test(leaf)
+    if not isinstance(operand, dict):
+        literals = _Literals.of([_checked(one, place) for one, place in _each(operand, path)])
+        return lambda values: not all(map(literals.has, values.leaves))
+    name, inner = _only(operand, path, _IN_ANYTHING_BUT)
+    path = f"{path}.{name}"
+    kind = KINDS[name]
+    fits = kind.fits([_pattern(name, one, place) for one, place in _each(inner, path)])
+    return lambda values: values.has_others or not all(map(fits, kind.what(values)))
 
 
 def _each(operand: object, path: str) -> list[tuple[object, str]]:

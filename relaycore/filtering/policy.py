@@ -48,7 +48,7 @@ class All:
     def match(self, fields: Fields) -> bool:
         """Whether what has these fields is as asked."""
         for key, conditions in self.values:
-            if not conditions.match(fields.leaves(key)):
+            if not conditions.match(fields.values(key)):
                 return False
         for key, asked in self.objects:
             if not asked.match_one(fields.objects(key)):
@@ -115,6 +115,11 @@ class Filter:
             return True
         found = attributes if isinstance(attributes, Attributes) else Attributes(attributes)
         return bool(found) and self._asked.match(found)
+
+    @property
+    def points(self) -> int:
+        """How long a message may take, beside what it takes to read it: up to `MOST_POINTS`."""
+        return self._asked.points
 
     def as_json(self) -> dict[str, Any]:
         """The policy as it was given: the form in which `parse` takes it."""

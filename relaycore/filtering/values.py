@@ -1,39 +1,25 @@
 """What a message has at a key, as the conditions of a filter look at it.
 
 A body is decoded at most once, and so is each attribute that is a JSON list: whoever asks several filters
-hands all of them the same `Body` or `Attributes`.
+hands all of them the same `Body` or `Attributes`. What is at a key is gone through once, however many choices
+(`$or`) ask of it: each value is kept once, and so is what conditions make of all of them.
 """
 
 import functools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
-
-class Leaf(NamedTuple):
-    """A value that is neither a list nor an object.
-
-    text, number: what it is as the one or the other; an attribute may be both
-    word:         "true", "false" or "null"
-    """
-
-    text: str | None = None
-    number: Decimal | None = None
-    word: str | None = None
-
-    @property
-    def is_something(self) -> bool:
-        """Whether there is more to it than that it is there."""
-        return self.text != "" and self.word != "null"
+from relaycore.filtering.leaves import Leaf, Many, One, Values
 
 
 class Fields(Protocol):
     """What has keys."""
 
-    def leaves(self, key: str) -> Iterable[Leaf]:
-        """The values at this key, those in lists one by one."""
+    def values(self, key: str) -> Values:
+        """What is at this key and is no object."""
 
     def objects(self, key: str) -> "Iterable[Fields]":
         """The objects at this key, those in lists one by one."""
@@ -42,16 +28,23 @@ class Fields(Protocol):
 class Object:
     """An object of a body."""
 
-    __slots__ = ("_members",)
+    __slots__ = ("_known", "_members")
 
     def __init__(self, members: Mapping[str, Any]) -> None:
         self._members = members
+        self._known: dict[str, Values] | None = None  # There may be very many of these.
 
-    def leaves(self, key: str) -> Iterable[Leaf]:
+    def values(self, key: str) -> Values:
         value = self._members.get(key, _EMPTY)
-        if isinstance(value, list):
-            return _leaves(value)
-        return () if isinstance(value, dict) else (_leaf(value),)
+        if value is _EMPTY or isinstance(value, dict):
+            return _NO_VALUES
+        if not isinstance(value, list):
+            return One(_leaf(value))
+        if self._known is None:
+            self._known = {}
+        if (found := self._known.get(key)) is None:
+            found = self._known[key] = Many(_leaves(value))
+        return found
 
     def objects(self, key: str) -> "Iterable[Object]":
         value = self._members.get(key, _EMPTY)
@@ -83,33 +76,35 @@ class Attributes:
 
     def __init__(self, attributes: Mapping[str, str] | None) -> None:
         self._attributes = attributes or {}
-        self._known: dict[str, Sequence[Leaf]] = {}
+        self._known: dict[str, Values] = {}
 
     def __bool__(self) -> bool:
         return bool(self._attributes)
 
-    def leaves(self, key: str) -> Iterable[Leaf]:
-        if key not in self._known:
-            text = self._attributes.get(key)
-            self._known[key] = () if text is None else tuple(_of_attribute(text))
-        return self._known[key]
+    def values(self, key: str) -> Values:
+        if (text := self._attributes.get(key)) is None:
+            return _NO_VALUES
+        if (found := self._known.get(key)) is None:
+            found = self._known[key] = _of_attribute(text)
+        return found
 
     def objects(self, key: str) -> Iterable[Fields]:
         return ()
 
 
 _EMPTY: Final[list[Any]] = []
+_NO_VALUES: Final = Many(())
 _OBJECT_BEGINS: Final = re.compile(r"[ \t\r\n]*+\{")
 _LIST_BEGINS: Final = re.compile(r"[ \t\r\n]*+\[")
 # Possessive: nothing is tried twice.
 _NUMBER: Final = re.compile(r"[+-]?+(?:[0-9]++(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+")
 
 
-def _of_attribute(text: str) -> Iterable[Leaf]:
+def _of_attribute(text: str) -> Values:
     if _LIST_BEGINS.match(text) and isinstance(found := _decoded(text), list):
-        return _leaves(found)
+        return Many(_leaves(found))
     number = _number(text) if _NUMBER.fullmatch(text) else None
-    return (Leaf(text, number if isinstance(number, Decimal) else None),)
+    return One(Leaf(text, number if isinstance(number, Decimal) else None))
 
 
 def _leaves(values: list[Any]) -> Iterator[Leaf]:

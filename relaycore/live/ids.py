@@ -4,7 +4,7 @@ Clients take them as they are. What is in one::
 
     EPOCH.GENERATION.GAP.PARTITION_POSITION[.PARTITION_POSITION]...[.end]
 
-Which archive it is, which division into partitions, the number of the last gap that was told, and for each
+Which archive it is, which division into partitions, the number up to which gaps were told, and for each
 partition the position up to which everything of the client's channels was looked at. It is a position of a
 message, or "now" as it was when the client began, and never a watermark (`relaycore.following.reader`).
 `end`: the client had as many messages as it wanted. If it wants as many again it is told that it has them.
@@ -41,7 +41,7 @@ class EventId:
 
     epoch:      of the archive: another one was made anew
     generation: of the division into partitions
-    gap:        the number of the last gap that it was told
+    gap:        the number up to which it was told of gaps (`relaycore.live.settled`)
     positions:  by partition; at least one
     is_end:     it had all that it wanted
     """

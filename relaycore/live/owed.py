@@ -23,7 +23,10 @@ END: Final = "end"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something beside messages: the name of its event, and what it says. `gap`: the number of a gap."""
+    """Something beside messages: the name of its event, and what it says.
+
+    gap: of a gap: up to this number it is told of all then
+    """
 
     event: str
     data: Mapping[str, Any]
@@ -34,7 +37,7 @@ class Owed:
     """One client.
 
     epoch, generation: as they stand (`relaycore.live.ids`)
-    gap:   the number of the last gap that it has been told, or need not be
+    gap:   the number up to which it was told of gaps, or need not be
     walks: one for each partition of its channels
     limit: it wants so many messages, and no more; None: all that come
     """
@@ -105,7 +108,7 @@ class Owed:
         self._told.extend(told)
 
     def tell_gap(self, number: int, data: Mapping[str, Any]) -> None:
-        """It is to be told of a gap, the one with this number."""
+        """It is to be told of a gap. Then it is told of all up to this number."""
         self._told.append(Told(GAP, data, number))
 
     def next(self, most_bytes: int) -> Told | Run | Read | None:
@@ -171,7 +174,7 @@ def begin(
     after: the id that it was given last, or a position from which on it wants everything; None: what comes
            from now on
     rings: of its channels, by partition and name
-    gap:   the number of the last gap that is known; of those before it who comes new is not told for this
+    gap:   the number up to which all gaps are known; of those before it who comes new is not told for this
     """
     told: list[Told] = []
     positions: Mapping[int, str] = {}

@@ -18,7 +18,7 @@ from channels_app import completeness, report
 from channels_app.models import Channel, Gap
 from leases_app import deployment, layout, partitioning
 from leases_app.leasing import Held
-from leases_app.models import Lease
+from leases_app.models import Lease, share_of
 from messages_app.models import Quarantined
 from messages_app.publishing import usage
 from messages_app.publishing.usage import Used
@@ -58,10 +58,10 @@ class Facts:
     gapped:   channels with an open gap of their own that Redis does not refuse
     silent:   why → some of the channels that are not heard for this reason
     misfit:   why nothing may work: the settings are not those of the deployment
-    unled:    sentences on partitions that lack a loop
+    unled:    sentences on partitions and shards that lack a loop
     troubles: sentences on what a loop or Redis does not do
     findings: what speaks against Redis and MongoDB
-    stopped:  why nobody proposes listeners and writers
+    stopped:  why nobody proposes loops
     waiting:  entries on all streams; `lag_seconds` is the age of the oldest
     held:     messages in the memory of leading listeners
     latest:   what went into quarantine last and nobody has acknowledged
@@ -213,14 +213,19 @@ def _loops(facts: Facts, partitions: list[int]) -> None:
     # Who is in trouble first: there may be more than are shown.
     facts.leases = sorted(shown, key=lambda lease: not lease.is_troubled)[:_SHOWN]
     for text in sorted({lease.trouble for lease in leases if lease.trouble}):
-        troubled = sorted({lease.partition for lease in leases if lease.trouble == text})
-        facts.troubles.append(f"Partition {_listed(troubled)}: {text.rstrip('.')}")
+        troubled: dict[str, set[int]] = {}
+        for lease in leases:
+            if lease.trouble == text:
+                troubled.setdefault(share_of(lease.role).capitalize(), set()).add(lease.partition)
+        facts.troubles += [
+            f"{share} {_listed(sorted(numbers))}: {text.rstrip('.')}" for share, numbers in troubled.items()
+        ]
     facts.held = sum(lease.waiting for lease in leases if lease.role == Lease.Role.LISTENER)
     facts.stopped = proposals.read().fault
     held = Held(frozenset((lease.role, lease.partition, lease.slot) for lease in leases))
     for role, wanted in shards.items():
         if without := sorted(held.lacking(role, set(wanted))):
-            facts.unled.append(f"No {Lease.Role(role).label} for partition {_listed(without)}")
+            facts.unled.append(f"No {Lease.Role(role).label} for {share_of(role)} {_listed(without)}")
     alone = [
         partition
         for partition, vacant in sorted(held.vacancies(set(heard), _seats()).items())

@@ -1,4 +1,4 @@
-"""What some commands need: that nobody listens or writes."""
+"""What some commands need: that no loop runs."""
 
 import time
 
@@ -9,7 +9,7 @@ from leases_app import partitioning
 
 
 def require_silence() -> None:
-    """Nobody listens or writes; leases of those that were killed are given time to lapse.
+    """Nobody listens, writes or sends; leases of those that were killed are given time to lapse.
 
     Raises:
         CommandError: somebody does, and the text says who.

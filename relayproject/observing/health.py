@@ -10,7 +10,8 @@ from channels_app.report import hears_nothing
 from leases_app.models import Lease
 from relaycore.fitness import Finding
 from relayproject.observing.looking import look
-from relayproject.observing.overview import Loop, Overview, Table
+from relayproject.observing.loops import Loop
+from relayproject.observing.overview import Overview, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def checks(overview: Overview) -> list[Check]:
     if overview.table is not None:
         found.append(Check("RELAY_PARTITIONS", overview.misfit))
         found.append(Check("RELAY_SECRET_KEY", overview.table.secret))
+        found.append(Check("RELAY_SENDER_SHARDS", overview.table.division))
         found += [
             Check(str(loop), _why_not(loop, overview.table), loop.waiting) for loop in overview.table.loops
         ]

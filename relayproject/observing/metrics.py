@@ -27,6 +27,7 @@ from access_app.permissions import Need, require_everywhere
 from leases_app.models import Lease
 from relaybase import meters
 from relaycore.rights import READ
+from relayproject.observing.endpoints import of_endpoints
 from relayproject.observing.http import REGISTRY
 from relayproject.observing.live import Watching
 from relayproject.observing.looking import look
@@ -81,11 +82,12 @@ class Whole(Collector):
             yield from _of_streams(overview.streams)
         yield GaugeMetricFamily(
             "relay_subscriptions_known",
-            "Whether subscriptions could be looked at; 0: nothing is said of any.",
+            "Whether subscriptions and endpoints could be looked at; 0: nothing is said of any.",
             float(overview.readers is not None),
         )
         if overview.readers is not None:
             yield from of_readers(overview.readers)
+            yield from of_endpoints(overview.readers.endpoints)
         if overview.archive is not None:
             yield GaugeMetricFamily(
                 "relay_archive_messages", "Messages in MongoDB, about.", overview.archive.messages
@@ -153,7 +155,7 @@ def _of_table(table: Table) -> Iterator[Metric]:
     if table.proposals.seconds_ago is not None:
         yield GaugeMetricFamily(
             "relay_proposals_age_seconds",
-            "Since listeners and writers were last proposed.",
+            "Since listeners, writers and senders were last proposed.",
             table.proposals.seconds_ago,
         )
 

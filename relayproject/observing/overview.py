@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Count
 
 from channels_app import completeness
 from channels_app.models import Channel, Gap
-from leases_app import deployment, layout, partitioning
+from leases_app import deployment, layout, partitioning, sharding
 from leases_app.models import Lease
 from messages_app.publishing import usage
 from messages_app.publishing.usage import Used
@@ -21,41 +20,10 @@ from relaycore import layout as layouts
 from relaycore.fitness import Finding, takes_nothing
 from relaycore.layout import Layout
 from relayproject import proposals
+from relayproject.observing.loops import Loop
 from relayproject.observing.readers import Readers
 from relayproject.processes import ENDLESS
 from relayproject.proposals import Proposals
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """One endless task, as its lease shows it.
-
-    age_seconds:       since its last heartbeat, or its end
-    hears:             it lives, and has proved lately that it hears; of listeners only
-    heard_age_seconds: since somebody has last proved that
-    waiting:           messages in its memory that are not on the stream, or not stored, yet
-    trouble:           what it cannot do, and why
-    is_alone:          nobody has proved that it would take over
-    """
-
-    role: str
-    partition: int
-    is_live: bool = False
-    host: str = ""
-    pid: int = 0
-    epoch: int = 0
-    claimed_at: datetime | None = None
-    heartbeat_at: datetime | None = None
-    age_seconds: float | None = None
-    hears: bool = False
-    heard_at: datetime | None = None
-    heard_age_seconds: float | None = None
-    waiting: int = 0
-    trouble: str = ""
-    is_alone: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.role} of partition {self.partition}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +38,7 @@ class Listed:
 class Table:
     """PostgreSQL.
 
-    loops:     each that there has to be of `ENDLESS`: leading listeners, writers
+    loops:     each that there has to be of `ENDLESS`: leading listeners, writers, senders
     standbys:  troubles of other listeners, by partition
     listeners: by partition those that live, leaders and standbys
     dropped:   by partition the messages that listeners had to give up, ever
@@ -80,6 +48,7 @@ class Table:
     layout:    what everything is divided into
     misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
     secret:    the same for `RELAY_SECRET_KEY`
+    division:  the same for `RELAY_SENDER_SHARDS`
     identity:  of this deployment
     """
 
@@ -96,6 +65,7 @@ class Table:
     layout: Layout
     misfit: str | None
     secret: str | None
+    division: str | None
     identity: str
 
 
@@ -177,7 +147,7 @@ def read_table() -> Table:
     """
     partitions = range(settings.RELAY_PARTITIONS)
     rows = list(Lease.objects.described())
-    loops = {(row.role, row.partition): _loop(row) for row in rows}
+    loops = {(row.role, row.partition): Loop.of(row) for row in rows}
     listeners, dropped = dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 0)
     standbys = {}
     for row in rows:
@@ -210,6 +180,7 @@ def read_table() -> Table:
         layout=own_layout,
         misfit=partitioning.misfit(own_layout),
         secret=deployment.wrong_secret(own),
+        division=sharding.misfit(row for row in rows if row.is_live),
         identity=own.identity,
     )
 
@@ -273,27 +244,3 @@ def read_archive() -> Archive:
         messages.database["quarantine"].estimated_document_count(),
         watching.archive_findings_now(),
     )
-
-
-def _loop(row: Lease) -> Loop:
-    return Loop(
-        role=row.role,
-        partition=row.partition,
-        is_live=bool(row.is_live),
-        host=row.host,
-        pid=row.pid,
-        epoch=row.epoch,
-        claimed_at=row.claimed_at,
-        heartbeat_at=row.heartbeat_at,
-        age_seconds=_age(row, row.heartbeat_at),
-        hears=bool(row.hears),
-        heard_at=row.heard_at,
-        heard_age_seconds=_age(row, row.heard_at),
-        waiting=row.waiting if row.is_live else 0,
-        trouble=row.trouble if row.is_live else "",
-        is_alone=row.is_alone,
-    )
-
-
-def _age(row: Lease, when: datetime | None) -> float | None:
-    return None if when is None else (row.now - when).total_seconds()

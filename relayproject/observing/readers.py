@@ -8,6 +8,8 @@ from subscribers_app import watching
 from subscribers_app.lag import Lag
 from subscribers_app.measuring import measuring
 from subscribers_app.watching import EndedLately, Watched
+from webhooks_app import watching as webhooks
+from webhooks_app.watching import Endpoints
 
 NAMED: Final = 500
 """Those that were made first."""
@@ -25,6 +27,8 @@ class Reader:
 
     lag:  None: it is not known. Of several: the sum, and the age of the oldest message
     ended: what ended undelivered lately, by cause
+    is_active: it is not paused, nor is it pushed to an endpoint that is not active
+    idle_seconds: None: it is pushed, so nobody asks
     answered_seconds: None: no reader has said anything; of several: not known
     """
 
@@ -34,7 +38,8 @@ class Reader:
     lag: Lag | None
     outstanding: int
     dead: int
-    idle_seconds: float
+    parked: int
+    idle_seconds: float | None
     handed_out: int
     done: int
     nacked: int
@@ -50,14 +55,18 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """states: how many subscriptions there are, by state; not all of them are among the others."""
+    """Subscriptions, and where they are pushed to.
+
+    states: how many subscriptions there are, by state; not all of them are among the others
+    """
 
     states: Mapping[str, int]
     readers: Sequence[Reader]
+    endpoints: Endpoints
 
 
 def read_readers() -> Readers:
-    """All subscriptions, each with what is known of it.
+    """All subscriptions, each with what is known of it, and all endpoints.
 
     Raises:
         django.db.Error: PostgreSQL does not answer.
@@ -67,19 +76,22 @@ def read_readers() -> Readers:
     causes: dict[int, dict[str, EndedLately]] = {}
     for (id, cause), one in ended.items():
         causes.setdefault(id, {})[cause] = one
-    found = [_reader(row, lags.get(row.id), causes.get(row.id, {})) for row in rows]
+    asleep = webhooks.asleep()
+    found = [_reader(row, lags.get(row.id), causes.get(row.id, {}), row.id in asleep) for row in rows]
     named, others = found[:NAMED], found[NAMED:]
-    return Readers(states, [*named, *([_together(others)] if others else [])])
+    readers = [*named, *([_together(others)] if others else [])]
+    return Readers(states, readers, webhooks.watch())
 
 
-def _reader(row: Watched, lag: Lag | None, ended: Mapping[str, EndedLately]) -> Reader:
+def _reader(row: Watched, lag: Lag | None, ended: Mapping[str, EndedLately], is_asleep: bool) -> Reader:
     return Reader(
         name=row.name,
-        is_active=row.is_active,
+        is_active=row.is_active and not is_asleep,
         delay_seconds=row.delay_seconds,
         lag=lag,
         outstanding=row.outstanding,
         dead=row.dead,
+        parked=row.parked,
         idle_seconds=row.idle_seconds,
         handed_out=row.handed_out,
         done=row.done,
@@ -104,8 +116,9 @@ def _together(readers: Sequence[Reader]) -> Reader:
         lag=_sum(active),
         outstanding=total(lambda one: one.outstanding),
         dead=total(lambda one: one.dead),
+        parked=total(lambda one: one.parked),
         idle_seconds=max(
-            (one.idle_seconds for one in active if not one.lag or one.lag.messages), default=0.0
+            (one.idle_seconds or 0.0 for one in active if not one.lag or one.lag.messages), default=0.0
         ),
         handed_out=total(lambda one: one.handed_out),
         done=total(lambda one: one.done),

@@ -6,7 +6,7 @@ question is not whether this pod hears, but whether everything is heard so well 
 * each seat of each partition has a listener that lives, and the leader's standby has proved that it would
   take over;
 * the listeners of a partition are in as many pods as there can be, two at least where there are two seats;
-* each writer's lease is held, by somebody who has no trouble.
+* each writer's and each sender's lease is held, by somebody who has no trouble.
 
 While a rollout takes away one pod this is not so, and so the next one stays until somebody has taken its
 place, for as long as `minReadySeconds` says. Where a server is away it is not so either: no time to replace
@@ -16,7 +16,7 @@ anything.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LISTENERS, WRITERS = "listeners", "writers"
+LISTENERS, WRITERS, SENDERS = "listeners", "writers", "senders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,19 @@ def listeners_fault(leaders: Iterable[Holder], seats: Iterable[Holder], wanted: 
     return None
 
 
-def writers_fault(holders: Iterable[Holder], partitions: int, what: str = "writer") -> str | None:
+def writers_fault(
+    holders: Iterable[Holder], partitions: int, what: str = "writer", share: str = "partition"
+) -> str | None:
     """Why none of those that hold one lease for each partition may be replaced; None: one may."""
     held = {holder.partition: holder for holder in holders}
     for partition in range(partitions):
         if partition not in held:
-            return f"nobody holds the lease of the {what} of partition {partition}"
+            return f"nobody holds the lease of the {what} of {share} {partition}"
         if held[partition].fault:
-            return f"{what} of partition {partition}: {held[partition].fault}"
+            return f"{what} of {share} {partition}: {held[partition].fault}"
     return None
+
+
+def senders_fault(holders: Iterable[Holder], shards: int) -> str | None:
+    """Why no sender may be replaced; None: one may. The partition of one is a shard."""
+    return writers_fault(holders, shards, "sender", "shard")

@@ -54,7 +54,9 @@ def _lag(readers: Readers) -> Iterator[Metric]:
 
 def _each(readers: Readers) -> Iterator[Metric]:
     active = GaugeMetricFamily(
-        "relay_subscription_active", "Whether it is handed anything; 0: it is paused.", labels=_LABELS
+        "relay_subscription_active",
+        "Whether it is handed anything; 0: it is paused, or its endpoint is not active.",
+        labels=_LABELS,
     )
     outstanding = GaugeMetricFamily(
         "relay_subscription_on_their_way_messages",
@@ -64,9 +66,14 @@ def _each(readers: Readers) -> Iterator[Metric]:
     dead = GaugeMetricFamily(
         "relay_subscription_dead_messages", "Dead letters. At most 10000 are counted.", labels=_LABELS
     )
+    parked = GaugeMetricFamily(
+        "relay_subscription_parked_keys",
+        "Values of the field that it is in order by whose message fails: what comes behind that waits.",
+        labels=_LABELS,
+    )
     idle = GaugeMetricFamily(
         "relay_subscription_idle_seconds",
-        "Since somebody asked for messages, or else since it was made.",
+        "Since somebody asked for messages, or else since it was made. Nothing for those that are pushed.",
         labels=_LABELS,
     )
     handed_out = CounterMetricFamily(
@@ -97,14 +104,16 @@ def _each(readers: Readers) -> Iterator[Metric]:
         active.add_metric(at, float(reader.is_active))
         outstanding.add_metric(at, reader.outstanding)
         dead.add_metric(at, reader.dead)
-        idle.add_metric(at, reader.idle_seconds)
+        parked.add_metric(at, reader.parked)
+        if reader.idle_seconds is not None:
+            idle.add_metric(at, reader.idle_seconds)
         handed_out.add_metric(at, reader.handed_out)
         settled.add_metric(at, reader.done)
         nacked.add_metric(at, reader.nacked)
         uncounted.add_metric(at, reader.uncounted)
         if reader.answered_seconds is not None:
             answered.add_metric(at, reader.answered_seconds)
-    yield from (active, outstanding, dead, idle, handed_out, settled, nacked, uncounted, answered)
+    yield from (active, outstanding, dead, parked, idle, handed_out, settled, nacked, uncounted, answered)
 
 
 def _ended(readers: Readers) -> Iterator[Metric]:

@@ -4,58 +4,23 @@ What was shown is what is done: a place is resolved when it is looked at, and of
 that has died since.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
-from django import forms
-
 from channels_app.models import Channel
+from relaybase.pages.deciding import Decision, Given, Meaning
 from relaybase.pages.filters import grouped
+from relaybase.pages.places import HERE
 from relaycore.delivering import beginning
 from relaycore.delivering.leasing import State
 from subscribers_app import dead, registration, seeking
 from subscribers_app.admin import page
 from subscribers_app.admin.forms import PauseForm, ResumeForm, SeekForm, SkipForm, WhichForm
-from subscribers_app.admin.places import HERE
 from subscribers_app.dead import Done, Which
 from subscribers_app.models import Subscription
 from subscribers_app.seeking import Sought
 
-Given = Mapping[str, Any]
-"""What a form says, cleaned."""
-
-
 _ON_RECORD: Final = "That goes on record as undelivered."
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What it would mean, in sentences.
-
-    then:    what is to be sent to have exactly that done, by the names of the form's fields
-    is_void: it would do nothing
-    """
-
-    says: Sequence[str]
-    then: Mapping[str, Any]
-    is_void: bool = False
-
-
-Look = Callable[[Subscription, Given], Meaning]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One of them. `look`: None where nothing is to be seen beforehand; `do` says what was done."""
-
-    title: str
-    explained: str
-    button: str
-    form: type[forms.Form]
-    look: Look | None
-    do: Callable[[Subscription, Given], str]
-    is_harmless: bool = True
 
 
 def said(sought: Sought) -> list[str]:

@@ -5,13 +5,15 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.core.exceptions import ValidationError
 
+from relaybase.pages.places import AGAIN, HERE, PlaceField
 from relaycore.delivering import beginning
 from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
 from subscribers_app import filters, ordering
-from subscribers_app.admin.places import AGAIN, HERE, PlaceField
+from subscribers_app.kinds.checking import LEASE_ONLY, NOT_PUSHED
 from subscribers_app.models import Subscription
-from subscribers_app.registration import LEASE_ONLY, SETTINGS
+from subscribers_app.registration import SETTINGS
+from webhooks_app.models import Endpoint, Webhook
 
 _MOMENT: Final = {"type": "datetime-local", "step": "1"}
 
@@ -101,6 +103,18 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     """A subscription's settings. `wanted`: what is to be set, by column; `tags`: what was seen."""
 
     start = PlaceField(label="Begins at", initial=beginning.EARLIEST)
+    endpoint = forms.ModelChoiceField(
+        Endpoint.objects.none(),
+        required=False,
+        empty_label="none: programs fetch its messages",
+        help_text="Where its messages are sent to. Then its mode is lease.",
+    )
+    format = forms.ChoiceField(
+        choices=Webhook.Format.choices,
+        initial=Webhook.Format.STANDARD,
+        required=False,
+        help_text="What is sent to the endpoint.",
+    )
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -110,8 +124,13 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        hook = Webhook.objects.filter(subscription=self.instance.pk).first() if self.instance.pk else None
+        if hook is not None and "format" in self.fields:
+            self.fields["format"].initial = hook.format
         if self.instance.pk:
-            del self.fields["start"]
+            del self.fields["start"], self.fields["endpoint"]
+            if hook is None:
+                del self.fields["format"]
             if "order" in self.fields:
                 self.fields["order"].choices = [(one, one) for one in (NO_ORDER, BY_CHANNEL)]  # type: ignore[attr-defined]
             self.initial["seen"] = self.instance.tag
@@ -132,6 +151,22 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         """That of the settings which the page showed."""
         return [self.cleaned_data.get("seen", "")]
 
+    @property
+    def pushed(self) -> dict[str, Any]:
+        """What somebody has said here of how it is pushed."""
+        is_said = self.cleaned_data.get("format") and (
+            self.instance.pk is None or "format" in self.changed_data
+        )
+        return {"format": self.cleaned_data["format"]} if is_said else {}
+
+    def _check_pushed(self, cleaned: dict[str, Any]) -> None:
+        if cleaned["mode"] != Subscription.Mode.LEASE:
+            self.add_error("mode", 'What is sent to an endpoint has the mode "lease".')
+        for column in self.wanted.keys() & set(NOT_PUSHED):
+            self.add_error(column, "Not for what is sent to an endpoint. Leave it as it was.")
+        if cleaned.get("order") == Subscription.Order.FIELD:
+            self.add_error("order", "By a field is not for what is sent to an endpoint.")
+
     def clean(self) -> dict[str, Any]:
         """It has to be something that can be meant."""
         cleaned: dict[str, Any] = super().clean() or {}
@@ -141,7 +176,9 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         if mode == Subscription.Mode.CURSOR:
             for column in self.wanted.keys() & set(LEASE_ONLY):
                 self.add_error(column, 'Only in the mode "lease". Leave it as it was.')
-        if "order_field" in self.fields:
+        if cleaned.get("endpoint"):
+            self._check_pushed(cleaned)
+        if "order_field" in self.fields and not self.errors:
             try:
                 ordering.check(Subscription(order=cleaned["order"], order_field=cleaned["order_field"]))
             except BadSubscription as exc:

@@ -14,6 +14,7 @@ from relaycore.times import from_milliseconds
 from subscribers_app import activity, dead, ended, lag
 from subscribers_app.lag import Lag
 from subscribers_app.models import Delivery, HeldBack, Subscription, Undelivered
+from subscribers_app.pulling import holding
 
 MOST: Final = 20
 """Rows of each kind. The API has all of them."""
@@ -71,6 +72,7 @@ def facts(row: Subscription) -> dict[str, Any]:
         "waiting_count": HeldBack.objects.filter(subscription=row).aggregate(Sum("messages"))[
             "messages__sum"
         ],
+        "parked_count": holding.parked_count(row.pk),
         "letters": [_row(one, one.died_at, one.position in expired) for one in gone],
         "letters_count": dead.letters(row).count(),
         "lost": [_lost(one) for one in ended.read(row, MOST)],

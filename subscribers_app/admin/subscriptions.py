@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import re_path
@@ -13,15 +14,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pymongo.errors import PyMongoError
 
-from relaybase.pages.filters import ago, per_second, seconds
+from relaybase.pages import deciding
+from relaybase.pages.filters import ago, per_second, seconds, visible
 from relaybase.pages.long_list import LongListPaginator
 from relaycore.errors import RelayError, one_line
 from subscribers_app import activity, lag, registration, seeking
-from subscribers_app.admin import deciding, decisions, page
+from subscribers_app.admin import decisions, page, pushed
 from subscribers_app.admin.decisions import DECISIONS
 from subscribers_app.admin.forms import SeekForm, SubscriptionForm
+from subscribers_app.kinds.checking import LEASE_ONLY, NOT_PUSHED
 from subscribers_app.models import Subscription
-from subscribers_app.registration import LEASE_ONLY, SETTINGS
+from subscribers_app.registration import SETTINGS
+from webhooks_app.subscribing import to_endpoint
 
 log = logging.getLogger(__name__)
 
@@ -65,17 +69,34 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def decide(self, request: HttpRequest, pk: str, verb: str) -> HttpResponse:
         """One of these pages."""
-        return deciding.decide(self, request, int(pk), verb, _said)
+        row = Subscription.objects.select_related("channel").filter(pk=pk).first()
+        if not self.has_change_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            raise Http404("There is no such subscription.")
+        about = f"reads {visible(row.channel.channel)}"
+        return deciding.decide(self, request, row, DECISIONS[verb], _said, about)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form of whoever asks, with the endpoints that are his to send to."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        if "endpoint" in form.base_fields:
+            form.base_fields["endpoint"].queryset = pushed.endpoints(request).order_by("name")
+        return form
 
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
         """Where nothing is leased there is nothing to set about leases."""
         if obj is None:
-            return ("name", "channel", "mode", "start", *SETTINGS)
+            return ("name", "channel", "mode", "start", "endpoint", "format", *SETTINGS)
         columns = [one for one in SETTINGS if obj.mode == Subscription.Mode.LEASE or one not in LEASE_ONLY]
+        if obj.kind == Subscription.Kind.WEBHOOK:
+            columns = [one for one in columns if one not in NOT_PUSHED]
         if obj.order != Subscription.Order.FIELD:
             columns = [one for one in columns if one != "order_field"]
-        seen = ["seen"] if self.has_change_permission(request, obj) else []
-        return ["name", "channel", "mode", *columns, *seen]
+        more: list[str] = []
+        if self.has_change_permission(request, obj):
+            more = ["format", "seen"] if obj.kind == Subscription.Kind.WEBHOOK else ["seen"]
+        return ["name", "channel", "mode", *columns, *more]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:
         """What never changes."""
@@ -93,7 +114,7 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _facts(self, request: HttpRequest, row: Subscription) -> dict[str, Any]:
         may_decide = self.has_change_permission(request, row)
-        return {**page.facts(row), "title": "Subscription", "may_decide": may_decide}
+        return {**page.facts(row), **pushed.facts(row), "title": "Subscription", "may_decide": may_decide}
 
     @admin.display(description="state", ordering="state")
     def handing_out(self, row: Subscription) -> SafeString:
@@ -126,11 +147,18 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
         """Make it, or change what was changed in the form."""
         if change:
-            if form.wanted:
-                registration.change(obj.name, tags=form.tags, **form.wanted)
+            if form.wanted or form.pushed:
+                registration.change(obj.name, tags=form.tags, more=form.pushed, **form.wanted)
             return
-        start = form.cleaned_data["start"]
-        obj.pk = registration.create(obj.name, obj.channel.channel, obj.mode, start, **form.wanted).pk
+        start, endpoint = form.cleaned_data["start"], form.cleaned_data["endpoint"]
+        named = [(obj.name, obj.channel.channel)]
+        if endpoint is None:
+            (made,) = registration.create_all(named, obj.mode, start, **form.wanted)
+        else:
+            making = to_endpoint(endpoint.name, form.pushed)
+            kind = Subscription.Kind.WEBHOOK
+            (made,) = registration.create_all(named, obj.mode, start, kind, making, **form.wanted)
+        obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
         """Delete it."""

@@ -55,7 +55,7 @@ def decided(
     """
     Parameters(request)
     row = find(request, CHANGE, name)
-    asked = view.get_serializer(data=request.data)
+    asked = view.get_serializer(row, data=request.data)
     asked.is_valid(raise_exception=True)
     return row, asked.validated_data
 

@@ -18,8 +18,10 @@ from subscribers_app.api import schema
 from subscribers_app.api.found import CHANGE, SEE, decided, find
 from subscribers_app.api.rows import ended as ended_row
 from subscribers_app.api.rows import letter
+from subscribers_app.api.rows import parked as parked_row
 from subscribers_app.api.serializers import Skip, WhichDead
 from subscribers_app.dead import Done, Which
+from subscribers_app.pulling import holding
 
 
 class DeadLetters(APIView):
@@ -45,6 +47,28 @@ class DeadLetters(APIView):
         gone = dead.expired(page[:limit])
         rows = [letter(one, one.position in gone) for one in page[:limit]]
         return Response({"next": cursors.link(request, last), "results": rows})
+
+
+class ParkedKeys(APIView):
+    """Values of the field that it is in order by whose message fails, by their keys; ?limit= up to 1000.
+
+    Nothing else of such a value is handed out, until the message is done, dead or skipped. `waiting`: so many
+    wait behind it, at most. `since`: it was handed out first. `again_at`: it is again from then on.
+    """
+
+    name = "Parked"
+    needs: ClassVar[Needs] = {"GET": SEE}
+
+    @schema.parked
+    def get(self, request: Request, name: str) -> Response:
+        """A page."""
+        parameters = Parameters(request, "limit", cursors.PARAMETER)
+        row, cursor = find(request, SEE, name), parameters.text(cursors.PARAMETER)
+        above, limit = "" if cursor is None else cursors.decode(cursor), parameters.limit()
+        page = holding.parked(row.pk, above, limit + 1)
+        last = page[limit - 1].key if len(page) > limit else None
+        results = [parked_row(one) for one in page[:limit]]
+        return Response({"next": cursors.link(request, last), "results": results})
 
 
 class _Decision(GenericAPIView):  # type: ignore[type-arg]
@@ -103,9 +127,9 @@ class UndeliveredList(APIView):
     """What ended undelivered, and why, the last first; ?since=TIME, ?limit= up to 1000.
 
     `cause`: "retention" (deleted before it was handed out), "expired" (deleted while it was on its way),
-    "seek" (the cursor was moved past it), "skip", "drop", or "dead", which may be redriven. What is meant
-    stands above the position `after`, up to `upto`; `after` is null for a dead letter. `messages`: at most so
-    many; null: it is not known.
+    "seek" (the cursor was moved past it), "age" (it was too old to be pushed), "skip", "drop", or "dead",
+    which may be redriven. What is meant stands above the position `after`, up to `upto`; `after` is null for
+    a dead letter. `messages`: at most so many; null: it is not known.
     """
 
     name = "Undelivered"

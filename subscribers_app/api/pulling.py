@@ -22,6 +22,7 @@ from relaycore.delivering.settling import Change
 from relaycore.errors import CursorMoved, SubscriptionUnknown
 from relaycore.rights import CONSUME
 from subscribers_app.api import said
+from subscribers_app.kinds import kind as kinds
 from subscribers_app.pulling.asked import Given, SettingsOutdated, Wanted
 from subscribers_app.pulling.desk import Desk
 from subscribers_app.pulling.desks import desks
@@ -35,6 +36,10 @@ MOST_BYTES: Final = 16 << 20
 BYTES: Final = 4 << 20
 MOST_WAIT_SECONDS: Final = 20
 
+PUSHED: Final = (
+    "its messages are sent to its endpoint, and nobody fetches or settles them. Pause, seek, skip and "
+    "redrive decide about them."
+)
 UNKNOWN: Final = "There is no such subscription."
 
 Answer = TypeVar("Answer")
@@ -179,6 +184,8 @@ def _require(call: Call, known: KnownSubscription | None, mode: str) -> KnownSub
         raise PermissionDenied(refusal)
     if known is None:
         raise NotFound(UNKNOWN)
+    if not kinds.of(known.kind).is_pulled:
+        raise Problem(409, "wrong-kind", f"This subscription is of the kind {known.kind}: {PUSHED}")
     _require_mode(known, not mode or known.mode == mode)
     return known
 

@@ -8,7 +8,11 @@ from rest_framework import serializers
 from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.policy import MAX_FIELD_LENGTH
 from subscribers_app.activity import ACK, COMMIT, NACK
+from subscribers_app.kinds import kind as kinds
 from subscribers_app.models import Subscription, Undelivered
+
+STATES: Final = ["pending", "active", "paused", "disabled"]
+"""Of a subscription, and of the endpoint that one is pushed to."""
 
 Serializer = serializers.Serializer[Any]
 
@@ -70,8 +74,8 @@ class SubscriptionSchema(Serializer):
     channel = serializers.CharField()
     kind = serializers.ChoiceField(Subscription.Kind.choices)
     mode = serializers.ChoiceField(Subscription.Mode.choices)
-    state = serializers.ChoiceField(Subscription.State.choices)
-    reason = serializers.CharField(allow_null=True, help_text="Why it is paused, if somebody said so.")
+    state = serializers.ChoiceField(STATES, help_text="The first and the last are those of its endpoint.")
+    reason = serializers.CharField(allow_null=True, help_text="Why it is not active, if that is known.")
     filter = _FilterField()
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices)
     order = _OrderField()
@@ -90,6 +94,10 @@ class SubscriptionSchema(Serializer):
     url = serializers.URLField()
     channel_url = serializers.URLField()
 
+    def get_fields(self) -> dict[str, Any]:
+        """With those that only one kind has."""
+        return {**super().get_fields(), **kinds.row_fields()}
+
 
 class SubscriptionsSchema(Serializer):
     """One for each channel."""
@@ -106,6 +114,19 @@ class DeadLetterSchema(Serializer):
     why = serializers.CharField()
     died_at = serializers.DateTimeField()
     expired = serializers.BooleanField(help_text="The message is gone: it cannot be handed out again.")
+
+
+class ParkedSchema(Serializer):
+    """A value whose message fails."""
+
+    key = serializers.CharField(help_text="The hash of the value.")
+    since = serializers.DateTimeField(help_text="The message was handed out first.")
+    waiting = serializers.IntegerField(help_text="So many wait behind it, at most.")
+    id = serializers.CharField(help_text="Of the message.")
+    position = serializers.CharField()
+    state = serializers.CharField(help_text="leased: a worker has it. waiting: it was given back.")
+    attempts = serializers.IntegerField()
+    again_at = serializers.DateTimeField(help_text="It is handed out again from then on.")
 
 
 class UndeliveredSchema(Serializer):

@@ -1,5 +1,6 @@
 """What subscriptions, dead letters and what ended undelivered look like to clients."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.request import Request
@@ -7,10 +8,13 @@ from rest_framework.reverse import reverse
 
 from messages_app.searching.rows import timestamp
 from relaybase.http.addresses import quoted
+from relaycore.times import from_milliseconds
 from subscribers_app.activity import Activity, Answer
 from subscribers_app.ended import Ended
+from subscribers_app.kinds import kind as kinds
 from subscribers_app.lag import Lag
 from subscribers_app.models import Delivery, Subscription
+from subscribers_app.pulling.holding import Parked
 
 
 class Rows:
@@ -24,10 +28,13 @@ class Rows:
         """Where it is."""
         return f"{self._subscriptions}/{quoted(row.name)}"
 
-    def row(self, row: Subscription, lag: Lag | None, activity: Activity | None) -> dict[str, Any]:
-        """One subscription. What its mode does not have is null."""
+    def row(
+        self, row: Subscription, lag: Lag | None, activity: Activity | None, of_its_kind: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """One subscription. What its mode does not have is null, and what its kind does not have."""
         leases = row.mode == Subscription.Mode.LEASE
-        return {
+        settles = leases and kinds.of(row.kind).is_pulled
+        shown = {
             "id": row.pk,
             "name": row.name,
             "channel": row.channel.channel,
@@ -39,8 +46,8 @@ class Rows:
             "filter_scope": row.filter_scope,
             "order": row.order_as_json if leases else None,
             "delay_seconds": row.delay_seconds,
-            "ack_deadline_seconds": row.ack_deadline_seconds if leases else None,
-            "max_deliveries": row.max_deliveries if leases else None,
+            "ack_deadline_seconds": row.ack_deadline_seconds if settles else None,
+            "max_deliveries": row.max_deliveries if settles else None,
             "max_outstanding": row.max_outstanding if leases else None,
             "position": row.position,
             "lag": lag and size(lag),
@@ -53,6 +60,7 @@ class Rows:
             "url": self.address(row),
             "channel_url": f"{self._channels}/{quoted(row.channel.channel)}",
         }
+        return {**shown, **of_its_kind}
 
 
 def size(lag: Lag) -> dict[str, Any]:
@@ -84,6 +92,20 @@ def letter(row: Delivery, is_expired: bool) -> dict[str, Any]:
         "why": row.why,
         "died_at": row.died_at and timestamp(row.died_at),
         "expired": is_expired,
+    }
+
+
+def parked(one: Parked) -> dict[str, Any]:
+    """A key whose message fails."""
+    return {
+        "key": one.key,
+        "since": timestamp(one.since),
+        "waiting": one.messages,
+        "id": one.message_id.hex(),
+        "position": one.position,
+        "state": one.state,
+        "attempts": one.attempt,
+        "again_at": timestamp(from_milliseconds(one.due_at)),
     }
 
 

@@ -17,13 +17,16 @@ from relaybase.http.openapi import cursor, error_responses, limit, page, query
 from relaycore.delivering import settings
 from subscribers_app.api.row_schema import (
     ORDER,
+    STATES,
     DeadLetterSchema,
+    ParkedSchema,
     SizeSchema,
     SubscriptionSchema,
     SubscriptionsSchema,
     UndeliveredSchema,
 )
 from subscribers_app.api.serializers import MOST_CHANNELS, MOST_DELIVERIES, MOST_IDS
+from subscribers_app.kinds import kind as kinds
 from subscribers_app.models import NAME_PATTERN, Subscription
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -62,6 +65,10 @@ _SETTINGS: Final = {
     ),
     "max_outstanding": _whole(1, settings.LARGEST_MOST_OUTSTANDING, "So many may be on their way."),
 }
+
+
+_OF_KINDS: Final = {name: one for kind in kinds.every() for name, one in kind.body_schema().items()}
+_PUSHED: Final = {"properties": {"kind": {"const": Subscription.Kind.WEBHOOK.value}}, "required": ["kind"]}
 
 
 def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
@@ -115,7 +122,7 @@ subscriptions = _extend(
         query("channel", "Only of this channel."),
         query("kind", "Only these.", enum=Subscription.Kind.values),
         query("mode", "Only these.", enum=Subscription.Mode.values),
-        query("state", "Only these.", enum=Subscription.State.values),
+        query("state", "Only these.", enum=STATES),
         query("search", "A part of the name."),
         limit("Rows"),
         cursor(),
@@ -134,16 +141,18 @@ new_subscription = _extend(
     parameters=[],
     request=_body(
         {
-            "required": ["name", "mode", "start"],
+            "required": ["name", "start"],
             "oneOf": [{"required": ["channel"]}, {"required": ["channels"]}],
+            "anyOf": [{"required": ["mode"]}, _PUSHED],
         },
         name={"type": "string", "pattern": f"^{NAME_PATTERN}$"},
         channel=_CHANNEL,
         channels={"type": "array", "items": _CHANNEL, "minItems": 1, "maxItems": MOST_CHANNELS},
-        kind={"type": "string", "enum": Subscription.Kind.values},
+        kind={"type": "string", "enum": [kind.name for kind in kinds.every()], "default": "pull"},
         mode={"type": "string", "enum": Subscription.Mode.values},
         start=_START,
         **_SETTINGS,
+        **_OF_KINDS,
     ),
     examples=_EXAMPLES,
 )
@@ -154,7 +163,7 @@ change_subscription = _extend(
     SubscriptionSchema,
     *(404, 412, *_NOT_A_BODY),
     parameters=[_NAME, _IF_MATCH],
-    request=_body({"minProperties": 1}, **_SETTINGS),
+    request=_body({"minProperties": 1}, **_SETTINGS, **_OF_KINDS),
 )
 delete_subscription = _extend(
     "delete_subscription",
@@ -206,6 +215,13 @@ dead_letters = _extend(
     "dead_letters",
     "What was handed out too often",
     page("DeadLetterPage", DeadLetterSchema),
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
+)
+parked = _extend(
+    "parked_keys",
+    "Which values wait for a message that fails",
+    page("ParkedPage", ParkedSchema),
     404,
     parameters=[_NAME, limit("Rows"), cursor()],
 )

@@ -1,7 +1,7 @@
 """What clients may send."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rest_framework import serializers
 
@@ -19,6 +19,8 @@ from relaycore.delivering.settings import (
     NO_ORDER,
 )
 from relaycore.errors import BadFilter, BadSubscription
+from subscribers_app.kinds import kind as kinds
+from subscribers_app.kinds.kind import Kind
 from subscribers_app.models import Subscription
 
 MOST_CHANNELS: Final = 100
@@ -110,6 +112,8 @@ class Policy(Json):
 class _Given(Strict):
     """What was left out is not there: nothing is set that nobody has said."""
 
+    is_new: ClassVar[bool] = False
+
     filter = Policy(required=False, allow_null=True)
     filter_scope = serializers.ChoiceField(Subscription.Scope.choices, required=False)
     order = Order([NO_ORDER, BY_CHANNEL], required=False)
@@ -120,6 +124,14 @@ class _Given(Strict):
     max_deliveries = Whole(required=False, allow_null=True, min_value=1, max_value=MOST_DELIVERIES)
     max_outstanding = Whole(required=False, min_value=1, max_value=LARGEST_MOST_OUTSTANDING)
 
+    def get_fields(self) -> dict[str, Any]:
+        """With those of the kind that is meant."""
+        return {**super().get_fields(), **self.kind_meant().fields(is_new=self.is_new)}
+
+    def kind_meant(self) -> Kind:
+        """Of which one is made, or is changed; one that there is not is refused where it stands."""
+        return kinds.of(Subscription.Kind.PULL)
+
     def to_internal_value(self, data: Any) -> Any:
         """The order as its columns."""
         given = super().to_internal_value(data)
@@ -128,6 +140,8 @@ class _Given(Strict):
 
 class New(_Given):
     """The body of a POST of subscriptions. `initial` is what the browser's form proposes."""
+
+    is_new = True
 
     name = Text(trim_whitespace=False, allow_blank=True, initial="billing")
     channel = Text(trim_whitespace=False, allow_blank=True, required=False, initial="orders")
@@ -140,6 +154,23 @@ class New(_Given):
     kind = serializers.ChoiceField(Subscription.Kind.choices, default=Subscription.Kind.PULL)
     mode = serializers.ChoiceField(Subscription.Mode.choices, initial=Subscription.Mode.LEASE)
     start = Beginning(initial="earliest")
+
+    def get_fields(self) -> dict[str, Any]:
+        """The kinds that there are; and what is pushed has one mode only, which need not be said."""
+        fields = super().get_fields()
+        names = [kind.name for kind in kinds.every()]
+        fields["kind"] = serializers.ChoiceField(names, default=Subscription.Kind.PULL)
+        if not self.kind_meant().is_pulled:
+            fields["mode"] = serializers.ChoiceField(
+                Subscription.Mode.choices, default=Subscription.Mode.LEASE
+            )
+        return fields
+
+    def kind_meant(self) -> Kind:
+        """As the body says; the one that is pulled if it says nothing."""
+        data = getattr(self, "initial_data", None)
+        said = data.get("kind") if isinstance(data, Mapping) else None
+        return next((kind for kind in kinds.every() if kind.name == said), super().kind_meant())
 
     def get_initial(self) -> dict[str, Any]:
         """The form proposes as little as there must be."""
@@ -155,6 +186,12 @@ class New(_Given):
 
 class Change(_Given):
     """The body of a PATCH: some of them."""
+
+    def kind_meant(self) -> Kind:
+        """That of the subscription."""
+        return (
+            kinds.of(self.instance.kind) if isinstance(self.instance, Subscription) else super().kind_meant()
+        )
 
     def get_initial(self) -> dict[str, Any]:
         """The form proposes one that each has."""

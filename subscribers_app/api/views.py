@@ -1,5 +1,7 @@
 """Subscriptions at `/api/v1/subscriptions`."""
 
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from rest_framework import status
@@ -17,8 +19,10 @@ from relaycore.rights import READ
 from subscribers_app import activity, lag, registration
 from subscribers_app.api import schema
 from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, decided, find
+from subscribers_app.api.row_schema import STATES
 from subscribers_app.api.rows import Rows
 from subscribers_app.api.serializers import Change, New
+from subscribers_app.kinds import kind as kinds
 from subscribers_app.models import Subscription
 
 
@@ -39,12 +43,9 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
     @schema.subscriptions
     def get(self, request: Request) -> Response:
         """A page."""
-        choices = {
-            "kind": Subscription.Kind.values,
-            "mode": Subscription.Mode.values,
-            "state": Subscription.State.values,
-        }
-        parameters = Parameters(request, "channel", *choices, "search", "limit", cursors.PARAMETER)
+        choices = {"kind": Subscription.Kind.values, "mode": Subscription.Mode.values}
+        known = "channel", *choices, "state", "search", "limit", cursors.PARAMETER
+        parameters = Parameters(request, *known)
         found = Subscription.objects.select_related("channel").order_by("name")
         found = found.filter(shown(request, READ, "channel__channel"))
         if (channel := parameters.text("channel")) is not None:
@@ -54,6 +55,8 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
         for column, values in choices.items():
             if (wanted := parameters.one_of(column, values)) is not None:
                 found = found.filter(**{column: wanted})
+        if (state := parameters.one_of("state", STATES)) is not None:
+            found = found.filter(reduce(or_, (kind.in_state(state) for kind in kinds.every())))
         if (search := parameters.text("search")) is not None:
             found = found.filter(name__icontains=search)
         everything = found
@@ -73,18 +76,20 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
         asked = self.get_serializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = dict(asked.validated_data)
-        wanted.pop("kind")
+        kind = kinds.of(wanted.pop("kind"))
+        more = {field: wanted.pop(field) for field in kind.fields(is_new=True) if field in wanted}
         name, mode, start = wanted.pop("name"), wanted.pop("mode"), wanted.pop("start")
         channels: list[str] | None = wanted.pop("channels", None)
         named = _numbered(name, channels) if channels else [(name, wanted.pop("channel"))]
         for _, channel in named:
             require(request, MAKE, channel)
-        made, rows = registration.create_all(named, mode, start, **wanted), Rows(request)
-        results = _rows(rows, made)
+        making, rows = kind.begin(request, name, more), Rows(request)
+        made = registration.create_all(named, mode, start, kind.name, making, **wanted)
+        results, told = _rows(rows, made), making.told()
         if channels:
-            return Response({"results": results}, status.HTTP_201_CREATED)
+            return Response({"results": results, **told}, status.HTTP_201_CREATED)
         headers = {"Location": rows.address(made[0]), **etag(made[0].tag)}
-        return Response(results[0], status.HTTP_201_CREATED, headers=headers)
+        return Response({**results[0], **told}, status.HTTP_201_CREATED, headers=headers)
 
 
 class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
@@ -117,7 +122,10 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
         was fetched before is committed no more, and fetched anew. What is leased keeps its deadline.
         """
         row, wanted = decided(self, request, name)
-        return answer(request, registration.change(row.name, tags=if_match(request), **wanted))
+        own = kinds.of(row.kind).fields(is_new=False)
+        more = {field: wanted.pop(field) for field in own if field in wanted}
+        changed = registration.change(row.name, tags=if_match(request), more=more, **wanted)
+        return answer(request, changed)
 
     @schema.delete_subscription
     def delete(self, request: Request, name: str) -> Response:
@@ -135,8 +143,8 @@ def answer(request: Request, row: Subscription) -> Response:
 
 def _rows(rows: Rows, found: list[Subscription], most: int = lag.MOST_IN_A_LIST) -> list[dict[str, Any]]:
     """As they are shown, with what is known of them."""
-    behind, active = lag.of_all(found, most), activity.of_all(found)
-    return [rows.row(row, behind[row.pk], active.get(row.pk)) for row in found]
+    behind, active, of_kind = lag.of_all(found, most), activity.of_all(found), kinds.shown(found)
+    return [rows.row(row, behind[row.pk], active.get(row.pk), of_kind[row.pk]) for row in found]
 
 
 def _numbered(name: str, channels: list[str]) -> list[tuple[str, str]]:

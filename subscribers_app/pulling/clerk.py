@@ -115,9 +115,13 @@ class Clerk:
         """Bring what was counted (`sums.add`). Raises as `ask`."""
         await self._put(_ALL, lambda sql: sums.add(sql, counts))
 
-    def close(self) -> None:
-        """End the thread, and its connection. For tests: a process ends it with itself."""
+    def end(self) -> None:
+        """End the thread, and its connection, after what was asked. Nobody waits for that."""
         self._questions.put(None)
+
+    def close(self) -> None:
+        """The same, and wait for it. For tests: a process ends it with itself."""
+        self.end()
         if self._thread is not None:
             self._thread.join()
             self._thread = None

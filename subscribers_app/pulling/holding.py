@@ -1,12 +1,14 @@
 """What waits behind another message of its key, in PostgreSQL: rows in, rows out, nothing is decided here.
 
-Every function is called in a transaction, after `ledger.lock`.
+Every function is called in a transaction, after `ledger.lock`, but for `parked`, which only looks.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from relaybase.postgres.values import execute_values
@@ -17,6 +19,9 @@ IS_OPEN: Final = (
     "AND d.state <> 'dead' AND d.key <> '' AND d.key = h.key)"
 )
 """Of a row `h`: nothing of its key is on its way."""
+
+HAS_FAILED: Final = "state <> 'dead' AND key <> '' AND (attempt > 1 OR state = 'waiting')"
+"""Of a delivery: it has been given back, or its deadline has passed, and its key waits for it."""
 
 _COLUMNS: Final = "key, above, upto, messages"
 
@@ -79,3 +84,47 @@ def write(sql: CursorWrapper, id: int, held: Sequence[Held], free: Sequence[str]
 def delete(sql: CursorWrapper, id: int) -> None:
     """A seek begins anew."""
     sql.execute("DELETE FROM held_back WHERE subscription_id = %s", [id])
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A key whose message fails: nothing else of it is handed out.
+
+    messages: so many wait behind it, at most
+    since:    when it was handed out first
+    due_at:   ms since 1970: from then on it is handed out again
+    """
+
+    key: str
+    message_id: bytes
+    position: str
+    state: str
+    attempt: int
+    since: datetime
+    due_at: int
+    messages: int
+
+
+def parked(id: int, above: str, most: int) -> list[Parked]:
+    """Those of a subscription whose keys come after this one, in their order. May raise `django.db.Error`."""
+    with connection.cursor() as sql:
+        sql.execute(
+            "SELECT DISTINCT ON (d.key) d.key, d.message_id, d.position, d.state, d.attempt, d.created_at, "  # noqa: S608
+            "d.due_at, coalesce((SELECT messages FROM held_back AS h "
+            "WHERE h.subscription_id = d.subscription_id AND h.key = d.key), 0) "
+            f"FROM (SELECT * FROM deliveries WHERE subscription_id = %s AND key > %s AND {HAS_FAILED}) AS d "
+            "ORDER BY d.key, d.position LIMIT %s",
+            [id, above, most],
+        )
+        return [Parked(key, bytes(message), *others) for key, message, *others in sql.fetchall()]
+
+
+def parked_count(id: int) -> int:
+    """How many keys of a subscription are. May raise `django.db.Error`."""
+    with connection.cursor() as sql:
+        sql.execute(
+            f"SELECT count(DISTINCT key) FROM deliveries WHERE subscription_id = %s AND {HAS_FAILED}",  # noqa: S608
+            [id],
+        )
+        count: int = sql.fetchone()[0]
+        return count

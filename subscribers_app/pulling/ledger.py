@@ -154,10 +154,18 @@ def write_undelivered(
     )
 
 
-def rows(sql: CursorWrapper, id: int, now: int, most: int, keys: Collection[str] | None = None) -> Rows:
+def rows(
+    sql: CursorWrapper,
+    id: int,
+    now: int,
+    most: int,
+    keys: Collection[str] | None = None,
+    longest_ms: int = LONGEST_MS,
+) -> Rows:
     """What is on its way: of what is due the lowest, at most so many.
 
     keys: of what may be leased for the first time; None: there is no order by a field, and nothing waits
+    longest_ms: no row of its kind is due later
     """
     sql.execute(
         f"SELECT count(*), coalesce(min(position), '') FROM deliveries WHERE {_ON_THEIR_WAY}",  # noqa: S608
@@ -170,7 +178,7 @@ def rows(sql: CursorWrapper, id: int, now: int, most: int, keys: Collection[str]
         sql.execute(
             f"SELECT {_COLUMNS} FROM deliveries AS d "  # noqa: S608 -- constants, here and below
             f"WHERE {_ON_THEIR_WAY} AND (due_at <= %s OR due_at > %s) {first}ORDER BY position LIMIT %s",
-            [id, now, now + LONGEST_MS, most],
+            [id, now, now + longest_ms, most],
         )
         due = [_delivery(row) for row in sql.fetchall()]
     if keys is None:

@@ -19,7 +19,7 @@ def room() -> Iterator[Path]:
     shutil.rmtree(room, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(room: Path) -> Iterator[Stack]:
     stack = Stack(room / "shared")
     stack.start()

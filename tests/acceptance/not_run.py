@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -108,8 +109,13 @@ def _redis_cli(words: list[str]) -> None:
 def _pip(words: list[str]) -> None:
     """What is installed is there: a file of requirements, or a package."""
     assert words[0] == "install"
-    where = ROOT / words[2] if words[1] == "-r" else ROOT / words[1] / "pyproject.toml"
-    assert where.is_file()
+    if words[1] == "-r":
+        assert (ROOT / words[2]).is_file()
+        return
+    package, _, extra = words[1].removesuffix("]").partition("[")
+    about = ROOT / package / "pyproject.toml"
+    assert about.is_file()
+    assert not extra or extra in tomllib.loads(about.read_text())["project"]["optional-dependencies"]
 
 
 def _npm(words: list[str]) -> None:

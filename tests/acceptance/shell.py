@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from relaystack.ports import free_port
 from relaystack.servers.binaries import postgres_programs
 from tests.acceptance.documented import Command
@@ -83,6 +85,12 @@ class Shell:
                 process.send_signal(signal.SIGINT)
                 process.communicate(timeout=20)
             finally:
+                process.kill()
+
+    def end_what_is_left(self) -> None:
+        """End what was started in the background here and was not ended by a command."""
+        for process in psutil.process_iter(["cwd"]):
+            if process.info["cwd"] == str(self._room.resolve()):
                 process.kill()
 
     def _before(self) -> str:

@@ -4,6 +4,7 @@ A command that cannot be run here stands in `not_run.py` with the reason, and wh
 instead. One that fails, or prints something else than its page shows, fails the test.
 """
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from tests.acceptance.documented import (
 )
 from tests.acceptance.not_run import NOT_RUN, look_up
 from tests.acceptance.shell import Shell
-from tests.acceptance.stack import Stack
+from tests.acceptance.stack import ROOT, Stack
 
 MENTIONED = sorted(
     {command.text for page in PAGES for command in mentions(read(page))}
@@ -37,7 +38,15 @@ MENTIONED = sorted(
 )
 WITH_COMMANDS = [page for page in PAGES if any(commands(read(page)))]
 # Those whose Relay is set up as they say.
-OWN = {Path("docs/log-queue.md"): {"RELAY_LOG_QUEUE": "open"}}
+OWN = {
+    Path("docs/log-queue.md"): {"RELAY_LOG_QUEUE": "open"},
+    Path("docs/webhooks.md"): {
+        "RELAY_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "PYTHONPATH": str(ROOT / "clients/python/src"),  # What pip has installed there.
+    },
+}
+# Programs that readers write into a file, by the page. They are Python, and the only blocks marked "py".
+WRITTEN = {Path("docs/webhooks.md"): "receiver.py"}
 # Until Ctrl-C: what they say when they work.
 ENDLESS = {"flower": "Visit me at http://127.0.0.1:", "tail": "hello"}
 
@@ -77,7 +86,9 @@ def shell(beside: Stack, tmp_path: Path) -> Iterator[Shell]:
         if shutil.which(program) is None:
             pytest.skip(f"no {program} here")
     before = _channels(beside)
-    yield Shell(beside, tmp_path / "project")
+    shell = Shell(beside, tmp_path / "project")
+    yield shell
+    shell.end_what_is_left()
     for channel in _channels(beside) - before:
         path = f"/api/v1/stop-listening/{quote(channel, safe='')}?cascade=true"
         assert beside.http.delete(path).status_code == 204
@@ -92,8 +103,11 @@ def _channels(stack: Stack) -> set[str]:
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=str)
 def test_every_command_of_a_page_does_what_the_page_says(
-    page: Path, shell: Shell, empty_database: str
+    page: Path, shell: Shell, empty_database: str, tmp_path: Path
 ) -> None:
+    if (name := WRITTEN.get(page)) is not None:
+        (block,) = re.findall(r"```py\n(.*?)```", read(page), re.DOTALL)
+        (tmp_path / "project" / name).write_text(block)
     for command in commands(read(page)):
         program, *words = command.words
         if program in NOT_RUN:
@@ -172,6 +186,7 @@ def test_pages_with_commands_are_found() -> None:
         "python -m benchmarks.nonsense",
         "manage.py channels list --nonsense",
         "pip install ./nonsense",
+        "pip install ./clients/python[nonsense]",
         "celery -A relayproject nonsense",
         "nonsense",
     ],

@@ -30,6 +30,18 @@ def test_a_killed_process_is_replaced(stack: Stack, name: str, wait_until: Wait)
     assert stack.texts(channel) == ["before", "after"]
 
 
+def held_by(stack: Stack, role: str, wait_until: Wait) -> tuple[int, int]:
+    """The epoch and the process of who holds the lease, once somebody who lives does."""
+
+    def is_held() -> bool:
+        _, pid, held = stack.lease(role)
+        return held and psutil.pid_exists(pid)
+
+    wait_until(is_held, seconds=REPLACED_SECONDS, what=f"the lease of the {role} held")
+    epoch, pid, _ = stack.lease(role)
+    return epoch, pid
+
+
 def answers(stack: Stack) -> bool:
     try:
         return stack.http.get("/api/v1/channels").status_code == 200 and bool(stack.redis.ping())
@@ -52,13 +64,12 @@ def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, w
     relays_again(stack, channel, "after", wait_until)
 
 
-@pytest.mark.parametrize("role", ["listener", "writer"])
+@pytest.mark.parametrize("role", ["listener", "writer", "sender"])
 def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     stack: Stack, role: str, wait_until: Wait
 ) -> None:
     stack.listen_to(f"loop-{role}")
-    epoch, pid, held = stack.lease(role)
-    assert held
+    epoch, pid = held_by(stack, role, wait_until)
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
     wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
@@ -66,13 +77,13 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     relays_again(stack, f"loop-{role}", "after", wait_until)
 
 
-def test_a_writer_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait) -> None:
-    epoch, pid, held = stack.lease("writer")
-    assert held
+@pytest.mark.parametrize("role", ["writer", "sender"])
+def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait, role: str) -> None:
+    epoch, pid = held_by(stack, role, wait_until)
     os.kill(pid, signal.SIGTERM)
     # Released, not lapsed: a lapsed lease keeps the name of its holder.
-    wait_until(lambda: stack.lease("writer") == (epoch, pid, False), seconds=10, what="released")
-    wait_until(lambda: stack.lease("writer")[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
+    wait_until(lambda: stack.lease(role) == (epoch, pid, False), seconds=10, what="released")
+    wait_until(lambda: stack.lease(role)[0] > epoch, seconds=REPLACED_SECONDS, what="a new term")
 
 
 def test_a_leader_that_is_terminated_hands_over(stack: Stack, wait_until: Wait) -> None:

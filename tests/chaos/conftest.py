@@ -28,7 +28,7 @@ from tests.proxy import Proxy
 from .checker import Verdict, judge
 from .cluster import Cluster, Wait
 from .publisher import LAST, Publisher, publish_last
-from .score import Score, keep
+from .score import Score, counts, keep
 from .servers import OwnServer
 
 Settle = Callable[..., Verdict]
@@ -38,20 +38,27 @@ _CLOCK_SECONDS = 0.3
 
 _RECORDED_SECONDS = 3.0
 
-SEED = int(os.environ.get("CHAOS_SEED", time.time_ns() % 100_000))
-"""Of what happens at random: the moments of a kill, the schedule of a soak."""
+SEED = int(os.environ.setdefault("CHAOS_SEED", str(time.time_ns() % 100_000)))
+"""Of what happens at random: the moments of a kill, the schedule of a soak.
+
+In the environment, so that the workers have the same where several faults happen at once.
+"""
 
 LOADED = os.environ.get("CHAOS_LOAD", "0") != "0"
 """Whether another process takes a whole core meanwhile."""
 
+_FIRST = "gw0"
+"""The worker that takes it, if there are several."""
+
 _began_at = time.monotonic()
 _score = Score(SEED, "a whole core" if LOADED else "none")
+"""Added up from the reports of the tests: they may have run in other processes."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def load() -> Iterator[None]:
     """Somebody else who takes a whole core, if `CHAOS_LOAD` asks for it; ends with this process."""
-    if not LOADED:
+    if not LOADED or os.environ.get("PYTEST_XDIST_WORKER", _FIRST) != _FIRST:
         yield
         return
     process = subprocess.Popen([sys.executable, "-c", _TAKE_A_CORE, str(os.getpid())])
@@ -154,10 +161,10 @@ def pair(cluster: Cluster) -> Cluster:
 def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) -> Settle:
     """What the checker says, once everything that was heard is stored.
 
-    `counts`: in the score. Not where the policy keeps something from being stored.
+    `scored`: in the score. Not where the policy keeps something from being stored.
     """
 
-    def settle(*publishers: Publisher, seconds: float = 30, counts: bool = True) -> Verdict:
+    def settle(*publishers: Publisher, seconds: float = 30, scored: bool = True) -> Verdict:
         for channel in dict.fromkeys(publisher.channel for publisher in publishers):
             publish_last(cluster.redis, channel, mongo_collection("messages"), wait_until, seconds)
         wait_until(lambda: is_drained(cluster.redis), seconds=seconds, what="everything stored")
@@ -168,8 +175,8 @@ def settled(cluster: Cluster, wait_until: Wait, request: pytest.FixtureRequest) 
             if time.monotonic() > deadline:
                 break
             time.sleep(0.2)
-        if counts and "control" not in request.node.name:
-            _score.add(verdict)
+        if scored and "control" not in request.node.name:
+            request.node.user_properties.append(("verdict", counts(verdict)))
         return verdict
 
     return settle
@@ -211,10 +218,14 @@ def is_drained(redis: Any) -> bool:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Which faults were survived."""
-    for mark, number in report.user_properties:
-        if mark == "fault" and (report.when == "call" or report.failed):
-            _score.judge(number, passed=report.passed)
+    """Which faults were survived, and what else the test has noted of itself."""
+    for name, value in report.user_properties:
+        if name == "fault" and (report.when == "call" or report.failed):
+            _score.judge(value, passed=report.passed)
+        elif name == "verdict" and report.when == "call":
+            _score.add(value)
+        elif name == "took over" and report.when == "call":
+            _score.took_over(value)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -224,10 +235,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         item.user_properties.append(("fault", mark.args[0]))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """One line that a program can read. `CHAOS_RESULTS`: a directory in which it is kept."""
     if not _score.faults:
         return
+    if config.getoption("numprocesses", None):
+        _score.load = "another fault" if not LOADED else f"{_score.load} and another fault"
     terminalreporter.write_line(str(_score))
     if directory := os.environ.get("CHAOS_RESULTS"):
         path = keep(_score, time.monotonic() - _began_at, Path(directory))
@@ -235,6 +248,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def took_over() -> Callable[[float], None]:
+def took_over(request: pytest.FixtureRequest) -> Callable[[float], None]:
     """Notes how many seconds a take-over took."""
-    return _score.took_over
+    return lambda seconds: request.node.user_properties.append(("took over", seconds))

@@ -4,12 +4,24 @@ import datetime
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from .checker import Verdict
 
 FAULTS = 29
+
+
+def counts(verdict: Verdict) -> dict[str, int]:
+    """What the score needs of it, in a form that goes from one process to another."""
+    return {
+        "published": verdict.published,
+        "stored": verdict.stored,
+        "lost": len(verdict.lost),
+        "twice": len(verdict.twice),
+        "unrecorded": len(verdict.unrecorded),
+    }
 
 
 @dataclass
@@ -36,13 +48,13 @@ class Score:
         """A test of this fault has ended."""
         self.faults[fault] = self.faults.get(fault, True) and passed
 
-    def add(self, verdict: Verdict) -> None:
-        """What the checker has said."""
-        self.published += verdict.published
-        self.stored += verdict.stored
-        self.lost += len(verdict.lost)
-        self.twice += len(verdict.twice)
-        self.unrecorded += len(verdict.unrecorded)
+    def add(self, counts: Mapping[str, int]) -> None:
+        """What the checker has said (`counts`)."""
+        self.published += counts["published"]
+        self.stored += counts["stored"]
+        self.lost += counts["lost"]
+        self.twice += counts["twice"]
+        self.unrecorded += counts["unrecorded"]
 
     def took_over(self, seconds: float) -> None:
         """A standby leads, so long after the leader was gone."""

@@ -148,6 +148,6 @@ def test_a_stream_of_bounded_length_loses_what_waits_and_that_is_on_record(
         assert pair.redis.xtrim(keys.stream(0), maxlen=10, approximate=False)
         own_mongo.restart()
         time.sleep(1)
-    verdict = settled(publisher, counts=False)
+    verdict = settled(publisher, scored=False)
     assert verdict.lost
     assert verdict.is_clean_but_for_losses, str(verdict)

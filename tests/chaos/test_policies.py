@@ -135,7 +135,7 @@ def test_each_policy_holds_for_one_stretch_of_what_was_published(
             strike(kept, wait_until, chance, lambda: change(policy))  # noqa: B023
             wait_until_in_force(kept, wait_until, policy)
         time.sleep(0.5)
-    settled(publisher, counts=False)
+    settled(publisher, scored=False)
     rows = mongo_collection("messages").find({"channel": "orders"}).sort("position")
     stored = [texts.index(row["message"]) for row in rows if not row["message"].startswith(LAST)]
     assert len(publisher.accepted) == len(publisher.attempted)
@@ -174,7 +174,7 @@ def test_equal_texts_are_stored_as_often_as_they_were_published_from_the_change_
         expected += len(texts)
         registration.change("orders", BY_FIELD)
         wait_until_in_force(kept, wait_until, BY_FIELD)
-    settled(publisher, counts=False)
+    settled(publisher, scored=False)
     rows = mongo_collection("messages").find({"channel": "orders"})
     assert sum(not row["message"].startswith(LAST) for row in rows) == expected
     assert not Gap.objects.filter(covered=False).exists()

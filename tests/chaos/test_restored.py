@@ -67,7 +67,7 @@ def test_mongodb_is_restored(cluster: Cluster, settled: Settle, wait_until: Wait
     start(cluster)
     with Publisher(cluster.redis_url, "orders", RATE, [f"later {n}" for n in range(RATE)]) as later:
         later.finish()
-    verdict = settled(publisher, counts=False)
+    verdict = settled(publisher, scored=False)
     lost = [text for text in verdict.lost if not text.startswith("later")]
     assert not verdict.unrecorded, str(verdict)
     restored = Gap.objects.filter(cause=Gap.Cause.ARCHIVE_RESTORED)
@@ -109,7 +109,7 @@ def test_redis_is_restored(
     start(cluster)
     with Publisher(cluster.redis_url, "orders", RATE, [f"later {n}" for n in range(RATE)]) as later:
         later.finish()
-    verdict = settled(publisher, counts=False)
+    verdict = settled(publisher, scored=False)
     assert not verdict.lost, "all of it was stored before"
     assert not verdict.twice
     positions = [

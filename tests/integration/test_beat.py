@@ -47,6 +47,7 @@ def test_proposals_leave_a_note_of_when_they_were_made(monkeypatch: pytest.Monke
     assert proposals.read() == proposals.Proposals(None, are_enabled=True)
     monkeypatch.setattr("channels_app.tasks.listen.apply_async", _refuse)
     monkeypatch.setattr("messages_app.tasks.write.apply_async", lambda *args, **kwargs: None)
+    monkeypatch.setattr("webhooks_app.tasks.send.apply_async", lambda *args, **kwargs: None)
     with pytest.raises(OperationalError):
         propose()
     assert proposals.read().seconds_ago is None, "the broker is away"

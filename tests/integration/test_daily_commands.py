@@ -255,5 +255,6 @@ class TestStatus:
         settings.RELAY_LEASE_TTL_SECONDS = 60.0
         assert Contender().claim("writer", 0)
         assert Contender().claim("listener", 0)
+        assert Contender().claim("sender", 0)
 
         assert "NOT" not in _run("status")

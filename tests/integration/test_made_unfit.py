@@ -22,6 +22,7 @@ from relaystack.servers.valkey import Valkey
 from tests.chaos.servers import OwnServer
 from tests.integration.listening.world import Loop, start
 from tests.integration.writing.world import Failpoint
+from webhooks_app.sending.sender import send
 
 # Threads open connections of their own: Django asks that both databases are named.
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -101,9 +102,10 @@ def loops() -> Iterator[list[Loop]]:
 def relay(
     sound_redis: Any, archive: Any, view: View, loops: list[Loop], wait_until: Wait
 ) -> Callable[[str], None]:
-    """A listener and a writer run, and nothing is amiss. Publishes a text, and sees that it is stored."""
-    loops += [Loop(listen), Loop(write)]
-    wait_until(lambda: view.ready("writer of partition 0")["ok"], what="it writes")
+    """All loops run, and nothing is amiss. Publishes a text, and sees that it is stored."""
+    loops += [Loop(listen), Loop(write), Loop(send)]
+    for loop in ("writer of partition 0", "sender of shard 0"):
+        wait_until(lambda loop=loop: view.ready(loop)["ok"], what=f"{loop} runs")
     start(sound_redis, "orders", wait_until)
     wait_until(lambda: view.all("Redis") + view.all("MongoDB") == "", seconds=SEEN_SECONDS, what="sound")
 
@@ -264,7 +266,7 @@ def own_redis(settings: Any, tmp_path: Path) -> Iterator[OwnServer]:
 def test_a_redis_that_becomes_a_replica_is_seen_until_it_is_a_primary_again(
     own_redis: OwnServer, archive: Any, view: View, loops: list[Loop], wait_until: Wait
 ) -> None:
-    loops += [Loop(listen), Loop(write)]
+    loops += [Loop(listen), Loop(write), Loop(send)]
     with own_redis.redis() as operator:
         start(operator, "orders", wait_until)
         wait_until(lambda: view.client.get("/readyz").status_code == 200, seconds=SEEN_SECONDS, what="ready")
@@ -297,7 +299,7 @@ def test_who_may_not_ask_for_the_limit_is_warned_and_in_no_trouble(
         url = parts._replace(netloc=f"relay:secret@{parts.netloc}").geturl()
         settings.SERVERS = replace(settings.SERVERS, redis_url=url)
         shared_redis.cache_clear()
-        loops += [Loop(listen), Loop(write)]
+        loops += [Loop(listen), Loop(write), Loop(send)]
         start(operator, "orders", wait_until)
         wait_until(operator.acl_log, what="it was asked and denied")
         wait_until(lambda: view.client.get("/readyz").status_code == 200, seconds=SEEN_SECONDS, what="ready")

@@ -1,6 +1,7 @@
 """`manage.py replaceable`: what Kubernetes asks before it goes on."""
 
 import io
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -59,6 +60,15 @@ def test_a_leader_that_hears_nothing_is_only_at_fault_where_there_is_something_t
     assert _say("listeners") == "One may be replaced.\n"
     start("orders")
     assert "leading listener of partition 0: hears nothing" in _say("listeners")
+
+
+def test_senders(settings: Any) -> None:
+    settings.RELAY_SENDER_SHARDS = 1
+    assert _say("senders") == "Not now: nobody holds the lease of the sender of shard 0."
+    _hold(Lease.Role.SENDER, "a")
+    assert _say("senders") == "One may be replaced.\n"
+    settings.RELAY_SENDER_SHARDS = 2
+    assert _say("senders") == "Not now: nobody holds the lease of the sender of shard 1."
 
 
 def test_writers() -> None:

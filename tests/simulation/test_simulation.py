@@ -275,8 +275,17 @@ def test_what_only_a_frozen_leader_has_heard_comes_late_and_once() -> None:
 # --- controls: without the rule, the simulator finds the loss by itself ----------------------
 
 
-def searched(found: Any, names: list[str], policy: Policy, *, protected: bool, texts: int = 0) -> bool:
-    """Whether a few hundred random schedules of these operations show it."""
+MOST = 300
+"""So many schedules at most until what is broken shows."""
+
+
+def searched(
+    found: Any, names: list[str], policy: Policy, *, protected: bool, texts: int = 0, most: int = MOST
+) -> bool:
+    """Whether a few hundred random schedules of these operations show it.
+
+    Where nothing is broken all of them are played: as many as of every promise (`EXAMPLES`) are enough.
+    """
     chance = random.Random(1)
     arguments: dict[str, Any] = {
         "publish": lambda: (chance.randint(1, 8),),
@@ -289,7 +298,7 @@ def searched(found: Any, names: list[str], policy: Policy, *, protected: bool, t
         "policy": lambda: (chance.choice([CONTENT, FIELD, EVERY]),),
         **dict.fromkeys(["start", "toggle", "revive", "refuse", "spectate"], tuple),
     }
-    for seed in range(300):
+    for seed in range(most):
         drawn = [chance.choice(["publish", "run", "start", *names]) for _ in range(40)]
         schedule = [(name, *arguments.get(name, lambda: (chance.randint(0, 2),))()) for name in drawn]
         if found(play(schedule, policy, seed, protected=protected, texts=texts)):
@@ -312,7 +321,7 @@ def has_stored_twice(world: World) -> bool:
 def test_control_who_takes_a_subscriber_for_a_standby_loses_at_a_routine_hand_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert not searched(has_lost, ["retire", "retire", "spectate"], CONTENT, protected=False)
+    assert not searched(has_lost, ["retire", "retire", "spectate"], CONTENT, protected=False, most=EXAMPLES)
     monkeypatch.setattr(Standbys, "has_proof", lambda self, digest, now: self.audience > 0)
     give_up_when_forsaken(monkeypatch)
     assert searched(has_lost, ["retire", "retire", "spectate"], CONTENT, protected=False)
@@ -321,7 +330,7 @@ def test_control_who_takes_a_subscriber_for_a_standby_loses_at_a_routine_hand_ov
 def test_control_who_retires_while_redis_takes_nothing_loses_what_it_has_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert not searched(has_lost, ["retire", "fill"], CONTENT, protected=False)
+    assert not searched(has_lost, ["retire", "fill"], CONTENT, protected=False, most=EXAMPLES)
     may_retire = Office.may_retire
 
     def hasty(self: Office, now: float) -> bool:
@@ -352,7 +361,7 @@ def test_control_a_policy_that_begins_when_each_has_heard_of_it_stores_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ["policy", "policy", "pause", "kill"]
-    assert not searched(has_stored_twice, names, CONTENT, protected=False)
+    assert not searched(has_stored_twice, names, CONTENT, protected=False, most=EXAMPLES)
     want = ListenerProtocol.want
 
     def at_once(self: ListenerProtocol, channel: bytes, policy: Policy, row: int) -> None:
@@ -368,7 +377,7 @@ def test_control_a_policy_that_begins_when_each_has_heard_of_it_stores_twice(
 
 def test_control_ticks_that_are_believed_again_lose_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["replay", "replay", "replay", "cut", "kill"]
-    assert not searched(has_lost_one_of_equals, names, EVERY, protected=True, texts=3)
+    assert not searched(has_lost_one_of_equals, names, EVERY, protected=True, texts=3, most=EXAMPLES)
     monkeypatch.setattr(
         Capture, "_newest", property(lambda self: -1, lambda self, value: None), raising=False
     )
@@ -384,7 +393,7 @@ def test_control_who_takes_a_connection_for_covered_that_lacks_a_channel_loses_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ["policy", "cut", "kill"]
-    assert not searched(has_lost, names, CONTENT, protected=True)
+    assert not searched(has_lost, names, CONTENT, protected=True, most=EXAMPLES)
 
     def look(self: Subscriptions) -> None:
         if self.is_located and not self._out and not self._asked:
@@ -399,7 +408,7 @@ def test_control_who_leads_though_its_connection_has_ended_since_it_claimed_lose
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ["policy", "policy", "policy", "cut", "retire"]
-    assert not searched(has_lost, names, CONTENT, protected=True)
+    assert not searched(has_lost, names, CONTENT, protected=True, most=EXAMPLES)
     monkeypatch.setattr(
         Candidate, "_claimed_whole", property(lambda self: False, lambda self, value: None), raising=False
     )
@@ -411,7 +420,7 @@ def test_control_who_claims_the_next_epoch_of_a_lease_that_went_back_stands_by_w
 ) -> None:
     """Sixteen seconds after the last fault what it holds is not stored yet."""
     names = ["rewind", "rewind", "kill"]
-    assert not searched(has_lost, names, CONTENT, protected=True)
+    assert not searched(has_lost, names, CONTENT, protected=True, most=EXAMPLES)
 
     def claim(self: Lease, listener: SimulatedListener, beyond: int | None, above: int) -> int | None:
         if self.holder is not None and self.epoch != beyond:
@@ -441,7 +450,7 @@ def test_control_who_takes_one_life_of_a_channel_for_another_says_of_it_what_was
         self._heard |= heard
         return is_new
 
-    assert not searched(wrong_lives, names, CONTENT, protected=False)
+    assert not searched(wrong_lives, names, CONTENT, protected=False, most=EXAMPLES)
     for broken in (without_lives, heard_before):
         monkeypatch.setattr(Subscriptions, "want", broken)
         assert searched(wrong_lives, names, CONTENT, protected=False), broken.__name__
@@ -451,7 +460,7 @@ def test_control_who_takes_the_answer_to_an_earlier_life_for_its_own_says_too_ea
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ["toggle", "toggle", "toggle", "revive", "run"]
-    assert not searched(wrong_lives, names, CONTENT, protected=False)
+    assert not searched(wrong_lives, names, CONTENT, protected=False, most=EXAMPLES)
     never = property(lambda self: Counter(), lambda self, value: None)
     monkeypatch.setattr(Subscriptions, "_unanswered", never, raising=False)
     assert searched(wrong_lives, names, CONTENT, protected=False)
@@ -461,7 +470,7 @@ def test_control_who_says_that_a_channel_is_active_before_it_is_heard_has_losses
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ["toggle", "revive"]
-    assert not searched(World.unaccounted, names, EVERY, protected=True)
+    assert not searched(World.unaccounted, names, EVERY, protected=True, most=EXAMPLES)
 
     def at_once(self: Subscriptions) -> list[int]:
         new = self._rows.keys() - self._heard
@@ -488,7 +497,7 @@ def test_control_who_does_not_notice_that_postgresql_went_back_has_losses_in_no_
         return any(not any(gap.before.calls < at < gap.after.calls for gap in world.gaps) for at in lost)
 
     names = ["kill", "kill", "restore"]
-    assert not searched(has_unrecorded, names, CONTENT, protected=False)
+    assert not searched(has_unrecorded, names, CONTENT, protected=False, most=EXAMPLES)
     monkeypatch.setattr(Office, "_forgotten", 0)
     assert searched(has_unrecorded, names, CONTENT, protected=False)
 

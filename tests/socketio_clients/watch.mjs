@@ -13,11 +13,15 @@ const { io } = await import(wanted.library);
 const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 
 // {"forgets": true}: it does not, and begins anew each time.
-const last = new Map((wanted.join ?? []).map(({ channel, after }) => [channel, after]));
+const joins = new Map((wanted.join ?? []).map((join) => [join.channel, join]));
+const last = new Map([...joins].map(([channel, { after }]) => [channel, after]));
 const socket = io(wanted.url, {
   transports: wanted.transports,
   auth: (answer) =>
-    answer({ token: wanted.token, join: [...last].map(([channel, after]) => ({ channel, after })) }),
+    answer({
+      token: wanted.token,
+      join: [...last].map(([channel, after]) => ({ ...joins.get(channel), channel, after })),
+    }),
   reconnectionDelay: wanted.delay ?? 50,
   reconnectionDelayMax: wanted.delay ?? 50,
   extraHeaders: wanted.headers,

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
-DEFAULTS = {"RELAY_PARTITIONS": "1", "RELAY_LISTENER_SLOTS": "2"}
+DEFAULTS = {"RELAY_PARTITIONS": "1", "RELAY_LISTENER_SLOTS": "2", "RELAY_SENDER_SHARDS": "1"}
 """The settings on which commands depend, each with its default: one more is one more line."""
 
 ODD = {name: str(71 + number) for number, name in enumerate(DEFAULTS)}
@@ -73,7 +73,9 @@ def test_every_server_has_a_password_and_redis_a_bound() -> None:
 
 def test_a_worker_that_does_not_answer_is_started_again() -> None:
     workers = {name: service for name, service in SERVICES.items() if "celery" in service.get("command", [])}
-    assert workers.keys() == {"listeners", "listeners-b", "writers", "writers-b", "default", "beat"}
+    assert workers.keys() == {
+        *("listeners", "listeners-b", "writers", "writers-b", "senders", "default", "beat")
+    }
     for name, service in workers.items():
         if name != "beat":
             assert service["healthcheck"]["test"] == ["CMD", "deploy/healthy.sh", name.removesuffix("-b")]
@@ -143,7 +145,7 @@ def test_outside_of_a_container_nothing_is_ended(tmp_path: Path) -> None:
         assert _healthy(tmp_path, SILENT, first="systemd") == (1, [])
 
 
-@pytest.mark.parametrize("name", ["listeners", "writers", "default"])
+@pytest.mark.parametrize("name", ["listeners", "writers", "senders", "default"])
 def test_kubernetes_ends_a_worker_for_its_silence_alone(name: str, tmp_path: Path) -> None:
     (probe,) = [
         found["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]

@@ -219,12 +219,80 @@ def test_the_dashboard_is_one_that_grafana_imports() -> None:
         cells |= mine
 
 
-def test_prometheus_loads_the_alerts_and_sends_a_token() -> None:
-    config = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text())
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-kubernetes.yml"])
+def test_prometheus_loads_the_alerts_and_sends_a_token(name: str) -> None:
+    config = yaml.safe_load((OBSERVABILITY / name).read_text())
     assert config["rule_files"] == ["alerts.yml"]
     (job,) = config["scrape_configs"]
     assert job["metrics_path"] == "/metrics"
     assert job["authorization"]["credentials_file"]
+
+
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-kubernetes.yml"])
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_prometheus_takes_its_configuration(name: str, tmp_path: Path) -> None:
+    config = yaml.safe_load((OBSERVABILITY / name).read_text())
+    (job,) = config["scrape_configs"]
+    job["authorization"]["credentials_file"] = str(tmp_path / "token")
+    job.pop("kubernetes_sd_configs", None)  # Debian's is built without.
+    (tmp_path / "token").write_text("token")
+    (tmp_path / name).write_text(yaml.safe_dump(config))
+    shutil.copy(OBSERVABILITY / "alerts.yml", tmp_path)
+    run = subprocess.run(
+        ["promtool", "check", "config", str(tmp_path / name)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def _is_uvicorn(command: Any) -> bool:
+    return "uvicorn" in (command if isinstance(command, str) else " ".join(map(str, command or ())))
+
+
+def test_prometheus_asks_every_service_that_answers() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    answering = {name for name, service in compose["services"].items() if _is_uvicorn(service.get("command"))}
+    (job,) = yaml.safe_load((OBSERVABILITY / "prometheus.yml").read_text())["scrape_configs"]
+    always = {target for found in job["static_configs"] for target in found["targets"]}
+    maybe = {f"{one}:{found['port']}" for found in job["dns_sd_configs"] for one in found["names"]}
+    assert answering == {"web", "live"}
+    assert always | maybe == {f"{name}:8000" for name in answering}
+    # What does not always run is none that is down.
+    assert maybe == {f"{name}:8000" for name in answering if "profiles" in compose["services"][name]}
+    # Asked by a name that is one of ours, whatever its address is.
+    (relabel,) = job["relabel_configs"]
+    assert relabel == {
+        "source_labels": ["__meta_dns_name"],
+        "regex": "(.+)",
+        "target_label": "__address__",
+        "replacement": "$1:8000",
+    }
+    hosts = compose["services"]["web"]["environment"]["RELAY_ALLOWED_HOSTS"].split(",")
+    assert answering <= set(hosts)
+
+
+def test_prometheus_asks_every_pod_that_answers() -> None:
+    (job,) = yaml.safe_load((OBSERVABILITY / "prometheus-kubernetes.yml").read_text())["scrape_configs"]
+    keeps = {one["source_labels"][0]: one["regex"] for one in job["relabel_configs"] if "regex" in one}
+    (settings,) = (found for found in _objects() if found["kind"] == "ConfigMap")
+    answering = set()
+    for deployment in _named("Deployment").values():
+        pod = deployment["spec"]["template"]
+        (container,) = pod["spec"]["containers"]
+        if not _is_uvicorn([*container.get("command", []), *container.get("args", [])]):
+            continue
+        answering.add(pod["metadata"]["labels"]["app"])
+        assert [port["name"] for port in container["ports"]] == [
+            keeps["__meta_kubernetes_pod_container_port_name"]
+        ]
+        # By its address, which is one of its names.
+        *_, hosts = container["env"]
+        assert hosts == {
+            "name": "RELAY_ALLOWED_HOSTS",
+            "value": settings["data"]["RELAY_ALLOWED_HOSTS"] + ",$(POD_IP)",
+        }
+        assert container["env"][0]["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+    assert answering == set(keeps["__meta_kubernetes_pod_label_app"].split("|"))
+    assert job["kubernetes_sd_configs"][0]["namespaces"]["names"] == [settings["metadata"]["namespace"]]
 
 
 def test_the_version_is_the_same_wherever_it_is_stated() -> None:

@@ -10,6 +10,7 @@ from relay_client import __version__
 from tests.node import NODE, NPM, ROOT, environment, installed
 
 CLIENT = ROOT / "clients" / "js"
+WEBHOOKS = {"src/webhooks.js", "src/webhooks.d.ts"}
 
 
 def run(*argv: str, cwd: Path) -> str:
@@ -39,7 +40,7 @@ def test_its_types_take_what_is_meant_and_refuse_the_rest(client: Path) -> None:
 def test_what_is_packed_works_alone(client: Path, tmp_path: Path) -> None:
     (packed,) = json.loads(run(*NPM, "pack", "--json", "--pack-destination", str(tmp_path), cwd=client))
     names = {file["path"] for file in packed["files"]}
-    assert names == {"LICENSE", "README.md", "package.json", "src/index.js", "src/index.d.ts"}
+    assert names == {"LICENSE", "README.md", "package.json", "src/index.js", "src/index.d.ts", *WEBHOOKS}
     assert packed["version"] == __version__
     package = json.loads((client / "package.json").read_text())
     assert "dependencies" not in package
@@ -50,9 +51,10 @@ def test_what_is_packed_works_alone(client: Path, tmp_path: Path) -> None:
     run(*NPM, "install", "--offline", "--no-audit", "--no-fund", str(tmp_path / packed["filename"]), cwd=room)
     script = room / "use.js"
     script.write_text(
-        "import { live, LiveError } from 'relay-live'; console.log(typeof live, LiveError.name);"
+        "import { live, LiveError } from 'relay-live'; import { verify } from 'relay-live/webhooks';"
+        "console.log(typeof live, LiveError.name, typeof verify);"
     )
-    assert run(NODE, str(script), cwd=room) == "function LiveError\n"
+    assert run(NODE, str(script), cwd=room) == "function LiveError function\n"
 
 
 def test_the_admin_has_the_same_script() -> None:

@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 import yaml
 
-from relayproject.observing.rolling import Holder, Wanted, listeners_fault, writers_fault
+from relayproject.observing.rolling import (
+    Holder,
+    Wanted,
+    listeners_fault,
+    senders_fault,
+    writers_fault,
+)
 
 KUBERNETES = Path(__file__).parents[2] / "deploy/kubernetes"
 PROPOSE_SECONDS = 5
@@ -199,9 +205,17 @@ def test_a_rollout_never_ends_both_listeners(seed: int) -> None:
     assert _roll(_deployment("40-listeners.yaml"), _listeners_ready, 2, seed).worst >= 1
 
 
+def _senders_ready(world: World) -> bool:
+    return senders_fault(world.holders(), 1) is None
+
+
+ONE_OF_EACH = {"50-writers.yaml": _writers_ready, "55-senders.yaml": _senders_ready}
+
+
+@pytest.mark.parametrize("file", ONE_OF_EACH)
 @pytest.mark.parametrize("seed", range(100))
-def test_a_rollout_of_writers_comes_to_an_end(seed: int) -> None:
-    world = _roll(_deployment("50-writers.yaml"), _writers_ready, 1, seed)
+def test_a_rollout_of_writers_or_senders_comes_to_an_end(seed: int, file: str) -> None:
+    world = _roll(_deployment(file), ONE_OF_EACH[file], 1, seed)
     assert world.now < 600
 
 
@@ -224,7 +238,7 @@ def test_without_one_of_its_rules_it_ends_both(without: str) -> None:
 
 
 def test_the_manifests_wait_longer_than_it_takes_to_notice_who_is_missing() -> None:
-    for file in ("40-listeners.yaml", "50-writers.yaml"):
+    for file in ("40-listeners.yaml", *ONE_OF_EACH):
         spec = _deployment(file)["spec"]
         (container,) = spec["template"]["spec"]["containers"]
         probe = container["readinessProbe"]
@@ -260,3 +274,9 @@ def test_one_listener_for_each_partition_is_enough_where_one_is_wanted() -> None
 def test_a_writer_in_trouble_is_not_replaced() -> None:
     assert writers_fault([Holder(0, "a", "MongoDB refuses")], 1) == "writer of partition 0: MongoDB refuses"
     assert writers_fault([Holder(0, "a")], 2) == "nobody holds the lease of the writer of partition 1"
+
+
+def test_a_sender_is_replaced_once_every_shard_has_one() -> None:
+    assert senders_fault([Holder(0, "a")], 1) is None
+    assert senders_fault([Holder(0, "a")], 2) == "nobody holds the lease of the sender of shard 1"
+    assert senders_fault([Holder(0, "a", "It cannot")], 1) == "sender of shard 0: It cannot"

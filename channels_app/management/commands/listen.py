@@ -11,6 +11,6 @@ class Command(LoopCommand):
 
     help = "Listen to one partition in the foreground, until Ctrl-C."
 
-    def loop(self, partition: int, stopping: Callable[[], bool]) -> bool:
+    def loop(self, number: int, stopping: Callable[[], bool]) -> bool:
         """Run until `stopping()`; False if the lease is held elsewhere."""
-        return listen(partition, stopping)
+        return listen(number, stopping)

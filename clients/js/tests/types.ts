@@ -1,5 +1,6 @@
 // Compiled, never run: what the types take, and what they refuse.
 import { bytesOf, live, LiveError, type EventSourceConstructor, type Live, type State } from "relay-live";
+import { verify, WebhookError, type Webhook } from "relay-live/webhooks";
 import { EventSource as FromThePackage } from "eventsource";
 
 const inABrowser: EventSourceConstructor = EventSource;
@@ -31,3 +32,11 @@ live("", { channels: "orders" });
 live("", { channels: "orders", since: 5, onMessage: () => {} });
 // @ts-expect-error: it is not for writing.
 watching.id = "";
+
+const webhook: Promise<Webhook> = verify(new Headers(), new Uint8Array(), ["whsec_"], { toleranceSeconds: 60 });
+webhook.then(({ id, attemptedAt }) => console.log(id + attemptedAt.toISOString()));
+verify({ "webhook-id": "msg_1", "set-cookie": ["a"] }, new ArrayBuffer(0), "whpk_");
+console.log(new WebhookError().reason === "age");
+
+// @ts-expect-error: text is not what came.
+verify({}, "{}", "whsec_");

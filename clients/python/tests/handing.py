@@ -52,6 +52,8 @@ class PlayedRelay:
     skipped: Any = None
     is_known: bool = True
     lock: Any = field(default_factory=threading.RLock)
+    heard: Any = None
+    """What is answered to what came with the fetch that waits."""
 
     @property
     def settings(self) -> Settings:
@@ -132,6 +134,7 @@ class PlayedRelay:
             status, answer = self.commit(said)
             if status != 200:
                 return status, answer
+        with_it = self._said_with(given)
         found = self._above(given["max"], given["max_bytes"])
         upto = self._upto(found, given["max"])
         if self.mode == "cursor":
@@ -153,7 +156,21 @@ class PlayedRelay:
             self.rows[row.position] = row
         self.cursor = leased.cursor
         out = sorted((*leased.again, *leased.new), key=lambda row: row.position)
-        return 200, self._fetched(self.cursor.position, [self._row(number_of(o.position), o) for o in out])
+        messages = [self._row(number_of(o.position), o) for o in out]
+        return 200, self._fetched(self.cursor.position, messages) | with_it
+
+    def hear(self, content: bytes | None) -> None:
+        """A fetch has come, and waits: what it says holds already."""
+        with self.lock:
+            given = json.loads(content or b"{}")
+            if self.heard is None and "ack" in given:
+                self.heard = self._said_with(given)
+
+    def _said_with(self, given: Any) -> Any:
+        if "ack" not in given:
+            return {}
+        found, self.heard = self.heard, None
+        return found or {"settled": self.ack({"tokens": given["ack"]})[1]["results"]}
 
     def commit(self, given: Any) -> tuple[int, Any]:
         before = self.cursor

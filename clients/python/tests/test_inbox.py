@@ -88,6 +88,8 @@ class World:
         elif fault in {"503", "429"}:
             got = Answer(int(fault), {"retry-after": "1"}, b"{}")
         self.processed.pop(name, None)
+        if name == "fetch":
+            self.relay.heard = None
         ask = self.under_way.pop(name)
         self.told += self.inbox.answered(self.lane(name), ask, got, self.now, 0.5)
 
@@ -97,6 +99,7 @@ class World:
             asked = [self.ask(name) for name in ("settle", "fetch")]
             for name in ("settle", "fetch"):
                 if name == "fetch" and name in self.under_way and not self.brings_something():
+                    self.relay.hear(self.under_way[name].call.content)
                     continue  # Relay waits.
                 self.answer(name)
             if asked == [None, None]:
@@ -465,6 +468,7 @@ def test_lease_what_is_done_is_acked_together() -> None:
     made = world("lease", 4)
     for _ in range(4):
         made.take()
+    made.go()  # The fetch that would take it along is under way.
     made.finish()
     made.finish()
     made.go()
@@ -472,6 +476,90 @@ def test_lease_what_is_done_is_acked_together() -> None:
     made.wait(0.5)
     assert made.relay.done == [0, 1]
     assert [len(one["tokens"]) for one in made.relay.bodies("ack")] == [2]
+
+
+@pytest.mark.parametrize("is_ahead", [True, False])
+def test_lease_a_page_takes_one_request(is_ahead: bool) -> None:
+    pace = Pace(page_messages=10, settle_messages=10, settle_seconds=60, is_ahead=is_ahead)
+    made = world("lease", 200, pace=pace)
+    made.inbox.waiters = 1
+    made.go()
+    while made.take() is not None:
+        made.finish()
+        made.go()
+    assert made.relay.verbs().count("fetch") <= 200 // 10 + 2
+    assert made.relay.verbs().count("ack") <= 1  # At the end, when the last fetch is under way already.
+    assert made.relay.done == list(range(200))
+
+
+def test_lease_what_goes_with_a_fetch_holds_however_long_relay_waits_for_messages() -> None:
+    made = world("lease", 4)
+    for _ in range(4):
+        made.take()
+    made.finish()
+    made.finish()
+    made.go()
+    assert "fetch" in made.under_way
+    assert made.relay.done == [0, 1]
+    assert made.relay.bodies("ack") == []
+    made.close()
+    assert not made.inbox.is_settled
+    made.answer("fetch")
+    made.go()
+    assert made.inbox.is_settled
+    assert not [one for one in made.told if isinstance(one, Lost)]
+
+
+@pytest.mark.parametrize("fault", ["lost", "answer lost", "503"])
+def test_lease_what_went_with_a_fetch_that_failed_is_said_by_itself_before_long(fault: str) -> None:
+    made = world("lease", 4)
+    for _ in range(4):
+        made.take()
+    made.finish()
+    made.ask("fetch")
+    content = made.under_way["fetch"].call.content
+    assert content is not None
+    assert len(json.loads(content)["ack"]) == 1
+    made.answer("fetch", fault)
+    made.inbox.fetching.not_before = made.now + 3600  # It is not to be asked again for a long time.
+    made.wait(0.5)
+    assert made.relay.done == [0]
+    assert made.relay.verbs()[-1] == "ack"
+    assert not [one for one in made.told if isinstance(one, Lost)]
+
+
+def test_lease_an_ack_that_went_with_a_fetch_and_was_too_late_is_said() -> None:
+    made = world("lease", 4)
+    held, *_ = [made.take() for _ in range(4)]
+    assert held is not None
+    row = made.relay.rows[held.position]
+    made.now += 30
+    made.relay.rows[held.position] = row.lease(made.relay.settings, made.relay.now)  # Somebody else has it.
+    made.finish(held)
+    made.ask("fetch")
+    made.answer("fetch")
+    assert [one.message.position for one in made.told if isinstance(one, Lost)] == [held.position]
+
+
+def test_lease_an_answer_to_a_fetch_that_leaves_out_what_it_said_is_none() -> None:
+    made = world("lease", 4)
+    made.take()
+    made.finish()
+    for _ in range(3):
+        made.take()
+    ask = made.ask("fetch")
+    assert ask is not None
+    made.process("fetch")
+    said = json.loads(made.processed["fetch"].body)
+    del said["settled"]
+    made.processed["fetch"] = Answer(200, {}, json.dumps(said).encode())
+    made.answer("fetch")
+    assert [type(one.error) for one in made.told if isinstance(one, Away)] == [BadAnswer]
+    made.wait(5)
+    said = [one.get("tokens") or one.get("ack") for verb, one in made.relay.asked if verb in {"fetch", "ack"}]
+    said = [tokens for tokens in said if tokens]
+    assert len(said) == 2
+    assert said[0] == said[1]  # The same, again.
 
 
 def test_lease_with_nothing_else_to_do_it_is_acked_at_once() -> None:

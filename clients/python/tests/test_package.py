@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import relay_client
-from relay_client import errors, publishing, subscribing, watching
+from relay_client import errors, publishing, receiving, subscribing, watching
 from tests.floors import rules
 from tests.floors.imports import imports_of
 
@@ -26,12 +26,13 @@ MODULES = {
 }
 PROJECT = tomllib.loads((PACKAGE / "pyproject.toml").read_text())["project"]
 
-PACKAGES = (publishing, subscribing, watching)
+PACKAGES = (publishing, subscribing, watching, receiving)
 SHELLS = {
     *("connections", "streams", "client", "async_client"),
     *("publishing.producer", "publishing.async_producer"),
     *("subscribing.consumer", "subscribing.async_consumer"),
     *("watching.live", "watching.async_live"),
+    "receiving.verifying",
 }
 """What does I/O, waits, and looks at the clock. Everything else decides."""
 OUTSIDE = {"time", "random", "socket", "threading", "asyncio", "ssl", "os", "concurrent", "httpx2", "atexit"}
@@ -40,9 +41,17 @@ OUTSIDE = {"time", "random", "socket", "threading", "asyncio", "ssl", "os", "con
 @pytest.mark.parametrize(("name", "path"), MODULES.items(), ids=MODULES)
 def test_a_module_imports_the_standard_library_and_httpx2(name: str, path: Path) -> None:
     found = imports_of(name, path.read_text(), MODULES) - MODULES.keys()
-    assert found <= sys.stdlib_module_names | {"httpx2"}
+    extra = {"cryptography"} if name == "relay_client.receiving.ed25519" else set()
+    assert found <= sys.stdlib_module_names | {"httpx2"} | extra
     assert list(rules.long(name, path.read_text())) == []
     assert list(rules.entangled(name, path.read_text())) == []
+
+
+@pytest.mark.parametrize(("name", "path"), MODULES.items(), ids=MODULES)
+def test_chance_is_a_clients_own(name: str, path: Path) -> None:
+    """A program that seeds `random` would have all of its processes come again at the same moments."""
+    assert set(re.findall(r"\brandom\.(\w+)\(", path.read_text())) <= {"Random"}
+    assert not re.search(r"^from random import", path.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", sorted(MODULES.keys() - {f"relay_client.{shell}" for shell in SHELLS}))
@@ -52,6 +61,7 @@ def test_what_decides_has_no_clock_no_chance_and_no_socket(name: str) -> None:
         "relay_client.publishing",
         "relay_client.subscribing",
         "relay_client.watching",
+        "relay_client.receiving",
     }:
         return  # They name the others.
     imported = imports_of(name, MODULES[name].read_text(), MODULES)
@@ -124,6 +134,14 @@ def test_it_is_built_typed_and_works_without_the_repository(tmp_path: Path) -> N
     }
     assert (about["Name"], about["Version"]) == ("relay-client", relay_client.__version__)
     needed = about.get_all("Requires-Dist") or []
-    assert [*map(Requirement, needed)] == [*map(Requirement, PROJECT["dependencies"])]
-    alone = "import relay_client; relay_client.Client('http://relay', 'key').close()"
+    optional = [
+        f"{requirement}; extra == '{extra}'"
+        for extra, requirements in PROJECT["optional-dependencies"].items()
+        for requirement in requirements
+    ]
+    assert [*map(Requirement, needed)] == [*map(Requirement, [*PROJECT["dependencies"], *optional])]
+    alone = (
+        "import sys, relay_client; relay_client.Client('http://relay', 'key').close();"
+        "assert 'cryptography' not in sys.modules"
+    )
     run("-W", "error", "-c", alone, cwd=tmp_path, PYTHONPATH=str(wheel))

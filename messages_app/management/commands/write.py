@@ -11,6 +11,6 @@ class Command(LoopCommand):
 
     help = "Write one partition's stream into MongoDB in the foreground, until Ctrl-C."
 
-    def loop(self, partition: int, stopping: Callable[[], bool]) -> bool:
+    def loop(self, number: int, stopping: Callable[[], bool]) -> bool:
         """Run until `stopping()`; False if the lease is held elsewhere."""
-        return write(partition, stopping)
+        return write(number, stopping)

@@ -1,6 +1,6 @@
 """`manage.py replaceable`: whether one more worker may be replaced."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -8,7 +8,16 @@ from django.db import DatabaseError
 
 from leases_app.models import Lease
 from relayproject.observing.overview import read_listed
-from relayproject.observing.rolling import LISTENERS, WRITERS, Holder, Wanted, listeners_fault, writers_fault
+from relayproject.observing.rolling import (
+    LISTENERS,
+    SENDERS,
+    WRITERS,
+    Holder,
+    Wanted,
+    listeners_fault,
+    senders_fault,
+    writers_fault,
+)
 
 
 class Command(BaseCommand):
@@ -19,12 +28,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which."""
-        parser.add_argument("kind", choices=[LISTENERS, WRITERS])
+        parser.add_argument("kind", choices=[*_FAULTS])
 
     def handle(self, *args: Any, kind: str, **options: Any) -> None:
         """Run."""
         try:
-            fault = _listeners() if kind == LISTENERS else _writers()
+            fault = _FAULTS[kind]()
         except DatabaseError as exc:
             raise CommandError("PostgreSQL does not answer.") from exc
         if fault is not None:
@@ -41,6 +50,13 @@ def _writers() -> str | None:
     return writers_fault(_holders(Lease.Role.WRITER), settings.RELAY_PARTITIONS)
 
 
+def _senders() -> str | None:
+    return senders_fault(_holders(Lease.Role.SENDER), settings.RELAY_SENDER_SHARDS)
+
+
+_FAULTS: Final = {LISTENERS: _listeners, WRITERS: _writers, SENDERS: _senders}
+
+
 def _holders(role: Lease.Role) -> list[Holder]:
     listed = read_listed()
     return [
@@ -53,7 +69,7 @@ def _fault(lease: Lease, is_listed: bool) -> str:
     """Where no channel is listened to nothing is to be heard, and no standby can prove anything."""
     if lease.trouble:
         return lease.trouble.rstrip(".")
-    if not is_listed or lease.role != Lease.Role.LISTENER:
+    if lease.role != Lease.Role.LISTENER or not is_listed:
         return ""
     if not lease.hears:
         return "hears nothing"

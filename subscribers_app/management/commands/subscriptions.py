@@ -13,16 +13,21 @@ from relaycore.errors import RelayError, one_line
 from relaycore.position import is_position
 from subscribers_app import dead, lag, registration, seeking
 from subscribers_app.dead import Which
+from subscribers_app.kinds.checking import LEASE_ONLY
 from subscribers_app.lag import Lag
 from subscribers_app.models import Subscription
+from webhooks_app import attempts
+from webhooks_app.attempts import Of
 
 _AT_ONCE = 500
+
+_ANSWER_BYTES = 200
 
 _PLACE = "earliest, latest, a time or a position"
 
 
 class Command(BaseCommand):
-    """`list`, `show`, `create`, `change`, `delete`, `pause`, `resume`, `seek`, `lag`, `dead`."""
+    """Its actions: what the API can do, one by one."""
 
     help = "List, make and change subscriptions, move their cursors, and decide about dead letters."
 
@@ -57,6 +62,14 @@ class Command(BaseCommand):
         which.add_argument("--all", action="store_true", help="all of them")
         letters.add_argument("--dry-run", action="store_true", help="only say how many")
 
+        again = _named(actions, "redrive", "hand dead letters out again, or have them sent again")
+        those = again.add_mutually_exclusive_group(required=True)
+        those.add_argument("--since", type=_time, help="those that died at this time or later")
+        those.add_argument("--all", action="store_true", help="all of them")
+        again.add_argument("--dry-run", action="store_true", help="only say how many")
+        tries = _named(actions, "attempts", "what became of the last attempts to send, the newest first")
+        tries.add_argument("--limit", type=int, default=20, help="so many, 20 if it is left out")
+
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run."""
         try:
@@ -82,7 +95,7 @@ class Command(BaseCommand):
         self._line("channel", row.channel)
         self._line("mode", row.mode)
         self._line("state", f"{row.state} ({row.reason})" if row.reason else row.state)
-        leased = registration.LEASE_ONLY if row.mode == Subscription.Mode.LEASE else ()
+        leased = LEASE_ONLY if row.mode == Subscription.Mode.LEASE else ()
         for column in ("filter", "filter_scope", "delay_seconds", *leased):
             value = row.order_as_json if column == "order" else getattr(row, column)
             if column != "order_field":
@@ -144,6 +157,22 @@ class Command(BaseCommand):
             self.stdout.write(f"{done.expired} cannot be: the message is gone.")
         if done.above_cursor:
             self.stdout.write(f"{done.above_cursor} stay: the cursor comes by them anyway.")
+
+    def _redrive(self, name: str, since: Any, dry_run: bool, **_: Any) -> None:
+        self._dead(name, "redrive", dry_run, ids=None, since=since, all=since is None)
+
+    def _attempts(self, name: str, limit: int, **_: Any) -> None:
+        row, cursor = registration.find(name), None
+        while limit > 0:
+            page = attempts.read(Of.SUBSCRIPTION, row.pk, cursor, limit)
+            for one in page.attempts:
+                came = one.failure.value if one.failure else one.status
+                answer = json.dumps(one.answer[:_ANSWER_BYTES].decode("utf-8", "replace"))
+                at = f"{one.at:%Y-%m-%d %H:%M:%S}"
+                self._line(at, one.message.hex(), one.attempt, came, f"{one.seconds:.3f}", answer)
+            limit, cursor = limit - len(page.attempts), page.next
+            if cursor is None:
+                return
 
     def _letters(self, which: Which, row: Subscription) -> None:
         for page in dead.pages(row, which):

@@ -55,6 +55,7 @@ def _one_listener_is_enough(settings: Any) -> None:
 def writer(db: None, settings: Any) -> None:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     assert Contender(task_id="task-2").claim(Lease.Role.WRITER, 0)
+    assert Contender(task_id="task-2").claim(Lease.Role.SENDER, 0)
 
 
 @pytest.fixture
@@ -103,6 +104,7 @@ def test_all_is_well(browser: Client, relay_keys: Any, listener: Any, writer: No
     assert "Every channel is heard." in found["silent"]
     assert "<b>leading listener</b> of partition 0" in found["loops"]
     assert "<b>writer</b> of partition 0" in found["loops"]
+    assert "<b>sender</b> of shard 0" in found["loops"]
 
 
 def test_channels_that_are_fed_by_http_alone_are_channels(
@@ -116,7 +118,7 @@ def test_channels_that_are_fed_by_http_alone_are_channels(
     assert "No channel is to be heard: all are fed by HTTP alone." in found["banner"]
     assert "<b>0<i> / 0</i></b>" in found["tiles"]
     assert "No channel is to be heard." in found["silent"]
-    assert "listener" not in found["loops"].removeprefix("<header><h2>Listeners and writers</h2>")
+    assert "listener" not in found["loops"].removeprefix("<header><h2>Listeners, writers, senders</h2>")
     assert browser.get(STATE).json()["is_empty"] is False
     assert 'class="card welcome" hidden>' in browser.get(HOME).content.decode()
 
@@ -128,6 +130,21 @@ def test_a_writer_is_missed_where_all_comes_by_http(browser: Client, relay_keys:
 
     assert 'class="banner warn"' in banner
     assert "No writer for partition 0." in banner
+
+
+def test_a_sender_is_missed_and_its_trouble_is_named(
+    browser: Client, relay_keys: Any, listener: Any, writer: None, settings: Any
+) -> None:
+    hear("orders")
+    settings.RELAY_SENDER_SHARDS = 2
+    banner = parts(browser)["banner"]
+    assert 'class="banner warn"' in banner
+    assert "No sender for shard 1." in banner
+    term = Contender().claim(Lease.Role.SENDER, 1)
+    assert term
+    term.renew(0, Condition(trouble="MongoDB refuses everything."))
+
+    assert "Shard 1: MongoDB refuses everything." in parts(browser)["banner"]
 
 
 def test_a_partition_that_is_fed_by_http_alone_is_looked_at_as_well(
@@ -311,7 +328,7 @@ def test_nobody_proposes(
 
     assert 'class="banner warn"' in found["banner"]
     said = {
-        "stopped": "Nobody has proposed listeners and writers for 100 s",
+        "stopped": "Nobody has proposed listeners, writers and senders for 100 s",
         "disabled": "Proposals are disabled",
     }[how]
     assert f"{said}: " in found["banner"]
@@ -328,7 +345,7 @@ def test_a_partition_without_a_standby_is_named(
     found = parts(browser)
 
     assert "Fewer than 2 listeners for partition 0." in found["banner"]
-    assert found["loops"].count("<b>") == 2  # Who leads is not shown twice.
+    assert found["loops"].count("<b>") == 3  # Who leads is not shown twice.
 
 
 def test_gaps_are_shown_with_what_may_be_missing(browser: Client, relay_keys: Any) -> None:

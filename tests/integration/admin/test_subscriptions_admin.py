@@ -94,6 +94,10 @@ def test_the_page_of_one_says_where_it_stands(browser: Client, orders: Any, stor
     assert "wait for their turn" not in html
     wait(row, 5, 9, 12)
     assert "; 12 wait for their turn" in browser.get(_page(row)).content.decode()
+    assert "parked" not in html
+    row.deliveries.filter(position=at(5)).update(key="c" * 24, attempt=2)
+    Subscription.objects.filter(pk=row.pk).update(order="field", order_field="custo<mer")
+    assert "; 1 value of custo&lt;mer parked" in browser.get(_page(row)).content.decode()
     cursor = browser.get(_page(subscribe("audit", "cursor"))).content.decode()
     assert "before the first message" in cursor
     assert "Dead letters" not in cursor

@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from leases_app import sleepless
 from leases_app.heartbeat import Heartbeat
 from leases_app.leasing import Condition, Contender, Term
 from leases_app.models import Lease
@@ -366,3 +367,48 @@ def test_the_way_a_server_hangs_here_is_real(hang: Callable[[], None]) -> None:
         finally:
             cursor.execute("RESET lock_timeout")
     assert isinstance(caught.value.__cause__, psycopg2.errors.LockNotAvailable)
+
+
+# --- until when it is confirmed ----------------------------------------------------------
+
+
+def test_a_term_is_confirmed_from_when_a_renewal_was_sent(
+    term: Term, settings: Any, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renew = Term.renew
+    sent: list[float] = []
+
+    def slow(self: Term, *args: Any) -> None:
+        sent.append(sleepless.seconds())
+        renew(self, *args)
+        time.sleep(0.2)  # The answer is under way.
+
+    monkeypatch.setattr(Term, "renew", slow)
+    settings.RELAY_LEASE_HEARTBEAT_SECONDS = 60.0
+    heartbeat = Heartbeat(term)
+    assert not heartbeat.confirmed.holds(sleepless.seconds())
+    with heartbeat:
+        heartbeat.beat_soon()
+        wait_until(lambda: heartbeat.confirmed.holds(sent[0]) if sent else False)
+        assert not heartbeat.confirmed.holds(sent[0] + settings.RELAY_LEASE_TTL_SECONDS)
+    assert not heartbeat.confirmed.holds(sent[0]), "it was given back"
+
+
+def test_while_nobody_acknowledges_a_renewal_it_is_confirmed_no_longer(
+    term: Term, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Heartbeat(term) as heartbeat:
+
+        def holds() -> bool:
+            return heartbeat.confirmed.holds(sleepless.seconds())
+
+        wait_until(holds)
+        monkeypatch.setattr(Term, "renew", _away)
+        wait_until(lambda: not holds(), what="the time to live is over")
+        assert heartbeat.unconfirmed_since is not None
+        monkeypatch.undo()
+        wait_until(holds)
+
+
+def _away(*args: Any) -> None:
+    raise OperationalError

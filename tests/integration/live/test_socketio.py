@@ -46,6 +46,40 @@ def test_shows_what_is_stored_from_joining_on(
         assert page.texts()[4:] == ["one", "zwei €", "x" * 70_000, "four", "after"]
 
 
+def test_a_filter_shows_what_it_takes_and_another_one_holds_from_where_it_stands(
+    client: Client, channel: str
+) -> None:
+    error, odd = {"level": ["error"]}, {"number": [1, 3, 5]}
+
+    def publish(*numbers: int) -> None:
+        levels = ["error" if number > 2 else "info" for number in numbers]
+        pairs = zip(numbers, levels, strict=True)
+        client.publish(channel, *(json.dumps({"number": one, "level": level}) for one, level in pairs))
+
+    with Page(client.url, client.key, join=[{"channel": channel, "filter": error}]) as page:
+
+        def numbers() -> list[int]:
+            return [json.loads(text)["number"] for text in page.texts()]
+
+        page.first("joined")
+        publish(1, 2, 3)
+        page.wait(lambda: numbers() == [3])
+        # With the same one, and with another one, it stays where it is.
+        place = page.ask("join", {"channel": channel, "filter": error})
+        assert page.ask("join", {"channel": channel, "filter": odd}) == place
+        publish(4, 5)
+        page.wait(lambda: numbers() == [3, 5])
+        assert page.ask("join", {"channel": channel})["ok"] is True
+        publish(6)
+        page.wait(lambda: numbers() == [3, 5, 6])
+        again = page.ask("join", {"channel": channel, "filter": odd, "after": "earliest"})
+        assert again["ok"] is True
+        page.wait(lambda: numbers() == [3, 5, 6, 1, 3, 5])
+        for wrong in ({"filter": []}, {"filter": {"a": "b"}}, {"filter_scope": "body"}):
+            refused = page.ask("join", {"channel": channel, **wrong})
+            assert (refused["ok"], refused["error"]["status"]) == (False, 400)
+
+
 def test_a_message_is_the_row_that_the_api_has(client: Client, channel: str) -> None:
     with Page(client.url, client.key, join=[{"channel": channel}]) as page:
         page.first("joined")
@@ -137,7 +171,11 @@ def test_without_a_token_what_is_public_is_joined_and_nothing_else(client: Clien
         refused = page.ask("join", {"channel": channel})
         assert refused["ok"] is False
         assert refused["error"]["status"] == 401
+        wanted = {"channel": public, "filter": {"a": [1]}}
+        assert page.ask("join", wanted)["error"]["status"] == 403
         assert page.ask("join", {"channel": public})["ok"] is True
+        # Nor does it come to have one afterwards.
+        assert page.ask("join", wanted)["error"]["status"] == 403
         client.publish(channel, "hidden")
         client.publish(public, "shown")
         assert page.first("message")["message"] == "shown"

@@ -17,24 +17,27 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "mess
 
 
 class Role(TextChoices):
-    """As if there were senders, in more shards than there are partitions."""
+    """As if there were processors, in more shards than there are partitions."""
 
     LISTENER = "listener", "leading listener"
     SEAT = "seat", "listener"
     WRITER = "writer", "writer"
     SENDER = "sender", "sender"
+    PROCESSOR = "processor", "processor"
 
 
 @pytest.fixture(autouse=True)
-def _senders(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) -> None:
+def _processors(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) -> None:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
-    settings.RELAY_SENDER_SHARDS = 3
+    settings.RELAY_PROCESSOR_SHARDS = 3
     monkeypatch.setattr(Lease, "Role", Role)
-    sender = Endless("sender", "senders", "webhooks_app.tasks.send", shards="RELAY_SENDER_SHARDS")
+    processor = Endless(
+        "processor", "processors", "alerts_app.tasks.process", shards="RELAY_PROCESSOR_SHARDS"
+    )
     for place in (overview, facts):
-        monkeypatch.setattr(place, "ENDLESS", (*ENDLESS, sender))
+        monkeypatch.setattr(place, "ENDLESS", (*ENDLESS, processor))
     for shard in (0, 2):
-        term = Contender().claim(Role.SENDER, shard)
+        term = Contender().claim(Role.PROCESSOR, shard)
         assert term is not None
         term.renew(0, Condition(None, 7, "" if shard == 0 else "PostgreSQL does not answer."))
 
@@ -42,23 +45,27 @@ def _senders(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) -> No
 def test_readiness_names_each_of_its_shards(client: Client) -> None:
     checks = {check["name"]: check for check in client.get("/readyz").json()["checks"]}
 
-    assert checks["sender of partition 0"] == {"name": "sender of partition 0", "ok": True, "waiting": 7}
-    assert checks["sender of partition 1"]["detail"] == "nobody has held its lease yet"
-    assert checks["sender of partition 2"]["detail"] == "PostgreSQL does not answer."
+    assert checks["processor of partition 0"] == {
+        "name": "processor of partition 0",
+        "ok": True,
+        "waiting": 7,
+    }
+    assert checks["processor of partition 1"]["detail"] == "nobody has held its lease yet"
+    assert checks["processor of partition 2"]["detail"] == "PostgreSQL does not answer."
 
 
 def test_metrics_have_each_of_its_shards(api: Any) -> None:
     lines = api.get("/metrics").content.decode().splitlines()
 
-    live = [line for line in lines if line.startswith('relay_lease_live{partition="') and "sender" in line]
+    live = [line for line in lines if line.startswith('relay_lease_live{partition="') and "processor" in line]
     assert live == [
-        f'relay_lease_live{{partition="{n}",role="sender"}} {up}' for n, up in enumerate((1.0, 0.0, 1.0))
+        f'relay_lease_live{{partition="{n}",role="processor"}} {up}' for n, up in enumerate((1.0, 0.0, 1.0))
     ]
 
 
 def test_the_home_page_says_which_are_missing_and_in_trouble() -> None:
     found = facts.read()
 
-    assert "No sender for partition 1" in found.unled
+    assert "No processor for partition 1" in found.unled
     assert "Partition 2: PostgreSQL does not answer" in found.troubles
-    assert "sender" in {lease.role for lease in found.leases}
+    assert "processor" in {lease.role for lease in found.leases}

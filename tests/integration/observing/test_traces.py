@@ -12,6 +12,7 @@ from opentelemetry.trace import SpanKind, StatusCode, Tracer
 from channels_app.tasks import listen
 from messages_app.tasks import write
 from relayproject.observing.traces import ENDLESS, Clean, RequestsAndTasks, before_django
+from webhooks_app.tasks import send
 
 PAYLOAD = "the-payload-of-somebody"
 
@@ -46,8 +47,8 @@ def test_of_an_error_its_type_is_sent_and_not_its_text(tracer: Tracer, sent: InM
     assert PAYLOAD not in span.to_json()
 
 
-def test_the_endless_tasks_are_those_that_listen_and_write() -> None:
-    assert set(ENDLESS) == {listen.name, write.name}
+def test_the_endless_tasks_are_those_that_listen_write_and_send() -> None:
+    assert set(ENDLESS) == {listen.name, write.name, send.name}
 
 
 @pytest.mark.parametrize("task", ENDLESS)

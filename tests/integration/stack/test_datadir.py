@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from relaystack.datadir import DataDirectory
 from relaystack.errors import DataInUse, StackError, StopRequested
@@ -80,6 +81,7 @@ def test_nobody_has_it_after_a_wait_that_was_broken_off(data: DataDirectory) -> 
 
 def test_it_is_closed_to_others(data: DataDirectory) -> None:
     data.secret("secret_key")
+    data.encryption_key()
     data.operator()
     data.remember_ports({"redis": 1})
     assert data.path.stat().st_mode & 0o066 == 0
@@ -90,6 +92,8 @@ def test_it_is_closed_to_others(data: DataDirectory) -> None:
 def test_secrets_are_made_once(data: DataDirectory) -> None:
     assert data.secret("secret_key") == data.secret("secret_key")
     assert data.operator() == data.operator()
+    assert data.encryption_key() == data.encryption_key()
+    assert Fernet(data.encryption_key())
     assert len(data.operator()[1]) >= 16
 
 

@@ -15,7 +15,9 @@ from relaycore.delivering.leasing import State
 from relaycore.filtering import policy
 from relaycore.position import START
 from relaycore.rights import parse
-from subscribers_app.models import Delivery, Subscription, Undelivered
+from subscribers_app import watching
+from subscribers_app.models import Delivery, HeldBack, Subscription, Undelivered
+from subscribers_app.pulling import holding
 from tests.integration.subscriptions.conftest import at, give, key, moment, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +91,7 @@ def test_a_cursor_has_nothing_that_leases_have(api: Any, orders: Any) -> None:
         ({"filter": {"price": [1e100]}}, "bad-filter"),
         ({"filter": {"price": [{"numeric": ["<", 1.7e308]}]}}, "bad-filter"),
         ({"filter_scope": "headers"}, "invalid"),
-        ({"kind": "webhook"}, "invalid"),
+        ({"kind": "webhook"}, "bad-subscription"),
         ({"mode": "queue"}, "invalid"),
         ({"start": "now"}, "invalid"),
         ({"start": {"time": "noon"}}, "invalid"),
@@ -293,6 +295,31 @@ def test_dead_letters(api: Any, orders: Any, store: Any) -> None:
         assert _post(api, f"{BILLING}/skip", id=id).status_code == 400
 
 
+def test_parked_keys(api: Any, orders: Any, store: Any) -> None:
+    row = subscribe(order="field", order_field="customer")
+    give(row, [1, 2, 3, 4, 5], State.LEASED)
+    found = Delivery.objects.filter(subscription=row)
+    found.filter(position=at(1)).update(key="a" * 24, attempt=3, due_at=9000)
+    found.filter(position=at(2)).update(key="b" * 24, state=State.WAITING)
+    found.filter(position=at(3)).update(key="c" * 24)  # It is with a worker, and has failed nobody.
+    found.filter(position=at(4)).update(attempt=5)  # It has no value, and holds nothing back.
+    found.filter(position=at(5)).update(key="d" * 24, state=State.DEAD, attempt=5)
+    held = [HeldBack(subscription=row, key=key * 24, above=at(2), upto=at(9), messages=7) for key in "ac"]
+    HeldBack.objects.bulk_create(held)
+    page = api.get(f"{BILLING}/parked?limit=1").json()
+    results = [*page["results"], *api.get(page["next"]).json()["results"]]
+    assert [(one["key"][0], one["id"], one["position"], one["waiting"]) for one in results] == [
+        ("a", key(1).hex(), at(1), 7),
+        ("b", key(2).hex(), at(2), 0),
+    ]
+    assert [(one["state"], one["attempts"]) for one in results] == [("leased", 3), ("waiting", 1)]
+    assert results[0]["again_at"] == "1970-01-01T00:00:09.000000Z"
+    assert [one.parked for one in watching.watch()] == [2]
+    assert holding.parked_count(row.pk) == 2
+    assert api.get(f"{BILLING}/parked?cursor=%00").status_code == 400
+    assert api.get(f"{BILLING}/parked?limits=1").status_code == 400
+
+
 def test_where_nothing_is_leased(api: Any, orders: Any) -> None:
     subscribe(mode="cursor")
     assert api.get(f"{BILLING}/dead-letters").json()["results"] == []
@@ -345,6 +372,7 @@ CALLS: list[tuple[str, str, dict[str, Any]]] = [
     ("post", "/dead-letters/drop", {"all": True}),
     ("post", "/skip", {"id": "0" * 24}),
     ("get", "/undelivered", {}),
+    ("get", "/parked", {}),
 ]
 
 

@@ -22,13 +22,13 @@ from tests.signals import heeded
 
 Wait = Callable[..., None]
 
-ROLES = sorted([Lease.Role.LISTENER, Lease.Role.SEAT, Lease.Role.SEAT, Lease.Role.WRITER])
+ROLES = sorted([Lease.Role.LISTENER, Lease.Role.SEAT, Lease.Role.SEAT, Lease.Role.WRITER, Lease.Role.SENDER])
 """What is held where everything runs."""
 
 _WORKER: tuple[str, ...] = (
     "worker",
     "--queues",
-    "listeners,writers,default",
+    "listeners,writers,senders,default",
     "--hostname",
     "all@%h",
     "--loglevel",
@@ -40,7 +40,7 @@ CELERY = ("-m", "celery", "-A", "relayproject")
 
 
 class Worker:
-    """It runs two listeners, a writer, and the proposals of them."""
+    """It runs two listeners, a writer, a sender, and the proposals of them."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Worker:
             for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
                 stack.enter_context(heeded(number))
             self.process = cluster.start(
-                *program, *_WORKER, *(options or ("--concurrency", "4")), **environment
+                *program, *_WORKER, *(options or ("--concurrency", "5")), **environment
             )
 
     def loops(self) -> set[int]:

@@ -17,7 +17,9 @@ from relaybase.connections import shared_redis
 from relaybase.queues import PROPOSE, QUEUES
 from relayproject import beat
 from relayproject.celery import app
+from relayproject.processes import ENDLESS
 from relayproject.tasks import propose
+from webhooks_app.tasks import send
 
 from .conftest import Worker
 
@@ -49,22 +51,28 @@ def test_a_proposal_has_no_time_to_live(queues: Any, scheduler: Any) -> None:
         *["channels_app.tasks.listen"] * 2,
         "messages_app.tasks.write",
         *[PROPOSE] * 2,
+        "webhooks_app.tasks.send",
     ]
     assert {headers["expires"] for headers in waiting} == {None}
 
 
 @pytest.mark.parametrize(
     ("task", "loop"),
-    [(listen, "channels_app.tasks.hear"), (write, "messages_app.tasks.keep")],
-    ids=["listen", "write"],
+    [
+        (listen, "channels_app.tasks.hear"),
+        (write, "messages_app.tasks.keep"),
+        (send, "webhooks_app.tasks.push"),
+    ],
+    ids=["listen", "write", "send"],
 )
-def test_what_was_proposed_for_a_partition_that_is_gone_takes_no_slot(
+def test_what_was_proposed_for_a_partition_or_shard_that_is_gone_takes_no_slot(
     relay_keys: Any, monkeypatch: pytest.MonkeyPatch, task: Any, loop: str
 ) -> None:
     """It would go on for ever, and what was wanted would wait behind it."""
     begun: list[int] = []
     monkeypatch.setattr(loop, lambda partition, *_, **__: begun.append(partition))
-    for partition in (settings.RELAY_PARTITIONS, 0):
+    shards = {one.task: one.shards for one in ENDLESS}
+    for partition in (getattr(settings, shards[task.name]), 0):
         task.apply((partition,))
     assert begun == [0]
 
@@ -77,7 +85,12 @@ def test_nothing_is_added_to_what_no_worker_takes(
     for _ in range(20):
         propose()
         scheduler.apply_entry(scheduler.schedule["propose"], scheduler.producer)
-    assert {name: len(queues(name)) for name in QUEUES} == {"default": 10, "listeners": 2, "writers": 1}
+    assert {name: len(queues(name)) for name in QUEUES} == {
+        "default": 10,
+        "listeners": 2,
+        "writers": 1,
+        "senders": 1,
+    }
 
 
 def test_a_broker_that_is_away_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_what_is_serious_comes_first() -> None:
 
 def test_too_few_connections_are_named_with_what_relay_needs() -> None:
     [finding] = of_redis({**SOUND, "maxclients": "20"})
-    assert finding.sentences.startswith("Redis takes 20 connections at most, and Relay holds 28")
+    assert finding.sentences.startswith("Redis takes 20 connections at most, and Relay holds 45")
     assert "maxclients" in finding.hint
 
 

@@ -9,6 +9,7 @@ from relaybase.queues import DEFAULT, QUEUES
 from relayproject.celery import app
 from relayproject.observing import traces
 from relayproject.processes import ENDLESS, Endless, processes
+from webhooks_app.tasks import send
 
 
 def test_every_queue_is_served_by_the_process_of_its_name() -> None:
@@ -32,6 +33,6 @@ def test_an_endless_task_has_a_role_a_queue_and_a_setting(one: Endless, settings
 
 
 def test_the_endless_tasks_are_those_that_there_are() -> None:
-    assert {one.task for one in ENDLESS} == {listen.name, write.name} == set(traces.ENDLESS)
+    assert {one.task for one in ENDLESS} == {listen.name, write.name, send.name} == set(traces.ENDLESS)
     # A seat is held beside the leadership, by the same task.
     assert {one.role for one in ENDLESS} == set(Lease.Role.values) - {Lease.Role.SEAT}

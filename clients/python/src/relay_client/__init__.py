@@ -4,16 +4,17 @@
     Consumer, AsyncConsumer   take the messages of a subscription, until the program has said they are done
     Client, AsyncClient       ask and administer: `client.channels`, `client.messages`, `client.subscriptions`
     Live, AsyncLive           see messages as they are stored, over any break: `client.live(…)`
+    verify                    whether a webhook is Relay's, and which messages it brings
     RelayError                everything that they raise (`errors` draws the tree)
 
 How it is made
     Decisions are apart from I/O, and the same for threads and asyncio: `publishing` decides what is sent when
     and what an answer means for a batch, `subscribing` what is fetched, committed, acked and extended when;
     `calls` and `answers` what requests and answers look like, `backoff` how long to wait. They know no clock,
-    no chance, no socket, no lock. `watching` decides where a reader of live messages stands. Around them are
-    thin shells: `connections` and `streams` do the requests, `publishing.producer` and
-    `subscribing.consumer` have the threads, `publishing.async_producer` and `subscribing.async_consumer` the
-    tasks, `watching.live` and `watching.async_live` the waiting.
+    no chance, no socket, no lock. `watching` decides where a reader of live messages stands, `receiving`
+    whether a webhook is Relay's. Around them are thin shells: `connections` and `streams` do the requests,
+    `publishing.producer` and `subscribing.consumer` have the threads, `publishing.async_producer` and
+    `subscribing.async_consumer` the tasks, `watching.live` and `watching.async_live` the waiting.
 
 What is promised
     A message that is sent is stored once, or its `Undelivered` says that it may be stored or is not. Order is
@@ -32,6 +33,7 @@ from relay_client.errors import (
     BadAnswer,
     BadMessage,
     BadRequest,
+    BadWebhook,
     BufferFull,
     ChangedMeanwhile,
     Closed,
@@ -51,6 +53,8 @@ from relay_client.errors import (
 from relay_client.publishing.async_producer import AsyncProducer
 from relay_client.publishing.outgoing import Limits, Receipt
 from relay_client.publishing.producer import Producer
+from relay_client.receiving.rows import Webhook
+from relay_client.receiving.verifying import verify
 from relay_client.rows import UNCHANGED, Channel, Gap, Lease, Message, Page, Started
 from relay_client.subscribing.async_consumer import AsyncConsumer
 from relay_client.subscribing.consumer import Consumer
@@ -85,6 +89,7 @@ __all__ = [
     "BadAnswer",
     "BadMessage",
     "BadRequest",
+    "BadWebhook",
     "BufferFull",
     "CaughtUp",
     "ChangedMeanwhile",
@@ -129,5 +134,7 @@ __all__ = [
     "Unavailable",
     "Undelivered",
     "Unreachable",
+    "Webhook",
     "__version__",
+    "verify",
 ]

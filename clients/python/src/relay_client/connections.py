@@ -154,6 +154,7 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
         self._failures = 0
+        self._chance = random.Random()
 
     def pause(self, call: Call, error: RelayError) -> float | None:
         """Seconds until it is asked again; None: it is not."""
@@ -162,7 +163,7 @@ class Patience:
         if not may_pass(error):
             return None
         self._failures += 1
-        pause = backoff.delay(self._failures, random.random(), asked_to_wait(error))
+        pause = backoff.delay(self._failures, self._chance.random(), asked_to_wait(error))
         return pause if time.monotonic() + pause < self._until else None
 
 

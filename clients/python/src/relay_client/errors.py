@@ -15,6 +15,7 @@ RelayError
 │   └── Unavailable     502, 503, 504: `retry_after_seconds`
 ├── Unreachable         no answer: no connection, cut off, too slow
 ├── BadAnswer           an answer, but none that Relay gives
+├── BadWebhook          a request that is none of Relay's, or not signed, or not in time: `reason`
 ├── Undelivered         what became of a message that was sent: `reason`, `may_be_stored`, `idempotency_key`
 ├── BufferFull          there is no room for another message
 ├── TimedOut            a flush or a close took too long
@@ -24,7 +25,7 @@ No error has a key or the text of a message in it.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 
 class RelayError(Exception):
@@ -131,6 +132,18 @@ class Unreachable(RelayError):
 
 class BadAnswer(RelayError):
     """What answered does not speak as Relay does: a proxy's page, say."""
+
+
+class BadWebhook(RelayError):
+    """What came is no webhook that Relay has just signed with one of the secrets.
+
+    `reason`: "headers" (one is missing, or none), "signature", "age" (too long ago, or to come), or "content"
+    (signed, but in no format of Relay's).
+    """
+
+    def __init__(self, detail: str, *, reason: Literal["headers", "signature", "age", "content"]) -> None:
+        super().__init__(detail)
+        self.reason = reason
 
 
 class Undelivered(RelayError):

@@ -13,7 +13,8 @@ from socketio.packet import Packet
 from live.socketio import asked, protocol
 from live.socketio.asked import Auth, Join
 from live.socketio.protocol import Kind, NotUnderstood, Said
-from relaycore.errors import BadEventId
+from live.wanting import Wants
+from relaycore.errors import BadEventId, BadFilter
 from relaycore.position import START
 
 POSITION = "1700000000000-0000000003-00007"
@@ -74,7 +75,7 @@ def test_answers_are_read_as_they_were_meant(data: Any, number: int) -> None:
 @given(JSON)
 def test_whatever_authenticates_is_understood_or_refused(data: Any) -> None:
     for read in (asked.auth, lambda data: asked.join([data]), lambda data: asked.leave([data])):
-        with contextlib.suppress(ParseError, BadEventId):
+        with contextlib.suppress(ParseError, BadEventId, BadFilter):
             read(data)
 
 
@@ -83,6 +84,35 @@ def test_what_is_asked_when_connecting() -> None:
     said = {"token": "key", "join": [{"channel": "a"}, {"channel": "b", "after": "earliest"}]}
     assert asked.auth(said) == Auth("key", (Join("a", None), Join("b", START)))
     assert asked.join([{"channel": "a", "after": POSITION}]) == Join("a", POSITION)
+
+
+def test_a_filter_is_the_one_that_an_address_has() -> None:
+    policy = {"level": ["error"], "kind": [1]}
+    for scope in (None, "body", "attributes"):
+        said = {"channel": "a", "filter": policy} | ({"filter_scope": scope} if scope else {})
+        assert asked.join([said]) == Join("a", None, Wants(dict(reversed(policy.items())), scope or "body"))
+        found = asked.auth({"join": [said, {"channel": "b"}]})
+        assert [one.wants for one in found.joins] == [Wants(policy, scope or "body"), None]
+    assert Wants(policy, "body") not in {Wants(policy, "attributes"), Wants({"level": ["error"]}, "body")}
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        ({"filter": []}, BadFilter),
+        ({"filter": '{"a": ["b"]}'}, BadFilter),
+        ({"filter": {"a": "b"}}, BadFilter),
+        ({"filter": {"a": {"b": ["c"]}}, "filter_scope": "attributes"}, BadFilter),
+        ({"filter": {"a": ["b"]}, "filter_scope": "head"}, ParseError),
+        ({"filter": {"a": ["b"]}, "filter_scope": ["body"]}, ParseError),
+        ({"filter_scope": "body"}, ParseError),
+    ],
+)
+def test_what_is_no_filter_is_refused(said: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        asked.join([{"channel": "a", **said}])
+    with pytest.raises(error):
+        asked.auth({"join": [{"channel": "a", **said}]})
 
 
 @pytest.mark.parametrize(

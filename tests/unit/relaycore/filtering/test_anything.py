@@ -171,3 +171,23 @@ def test_no_wildcard_takes_long() -> None:
     assert not parse({"a": [{"wildcard": "*ab" * 500 + "*c"}]}).matches_attributes({"a": "ab" * 8_000})
 
     assert time.thread_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda number: {"a": [f"x{number}"]},
+        lambda number: {"a": [{"anything-but": [1]}], "b": [number]},
+        lambda number: {"a": [{"equals-ignore-case": f"x{number}"}]},
+        lambda number: {"a": [{"cidr": f"::{number:x}/128"}]},
+        lambda number: {"a": [{"exists": False}]},
+    ],
+)
+@pytest.mark.parametrize("one", ["1", '"b"', '"::z"', "null"])
+def test_what_is_at_a_key_is_gone_through_once_however_many_choices_ask_of_it(asked: Any, one: str) -> None:
+    wanted = parse({"$or": [asked(number) for number in range(150)]})
+    body = f'{{"a": [{",".join([one] * ((64 << 10) // (len(one) + 1)))}]}}'
+    began = time.thread_time()
+    wanted.matches_body(body)
+
+    assert time.thread_time() - began < 0.5

@@ -226,10 +226,13 @@ def test_a_body_that_is_no_json_object_matches_nothing(body: str | bytes) -> Non
 
 
 def test_several_filters_share_what_was_decoded() -> None:
-    body, attributes = Body('{"a": 1}'), Attributes({"a": "[1]"})
+    body, attributes = Body('{"a": 1, "b": [1, 2]}'), Attributes({"a": "[1]"})
 
     assert parse({"a": [1]}).matches_body(body)
     assert not parse({"a": [2]}).matches_body(body)
     assert body.object is body.object
     assert parse({"a": [1]}).matches_attributes(attributes)
-    assert attributes.leaves("a") is attributes.leaves("a")
+    assert attributes.values("a") is attributes.values("a")
+    assert body.object is not None
+    assert body.object.values("b") is body.object.values("b")
+    assert body.object.values("c") is body.object.values("d")

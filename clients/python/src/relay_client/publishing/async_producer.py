@@ -56,6 +56,7 @@ class AsyncProducer:
         self._confirm = confirm
         self._process = os.getpid()
         self._outbox: Outbox[AsyncDelivery] = Outbox(limits or Limits())
+        self._chance = random.Random()
         self._keys = Keys()
         self._unresolved = Unresolved()
         self._own_loop: asyncio.AbstractEventLoop | None = None
@@ -228,7 +229,7 @@ class AsyncProducer:
 
     async def _deliver(self, batch: Batch[AsyncDelivery]) -> None:
         outcome = await self._attempt(batch)
-        settled = self._outbox.answered(batch, outcome, self._loop().time(), random.random())
+        settled = self._outbox.answered(batch, outcome, self._loop().time(), self._chance.random())
         self._resolve(settled)
         self._wake()
         self._set_timer()

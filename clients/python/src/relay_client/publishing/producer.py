@@ -7,9 +7,8 @@ and without the lock. A callback that waits holds up a request, so there nothing
 (`BufferFull`) or for a flush.
 
 After a fork the child has none of these threads, perhaps a lock that nobody will release, and connections
-that are the parent's; and were it to go on, both would give the same idempotency keys to different
-messages. So there everything raises `Closed` before it touches anything. What waited is the parent's to
-send.
+that are the parent's; and both would give the same idempotency keys to different messages. So there
+everything raises `Closed` before it touches anything. What waited is the parent's to send.
 """
 
 import atexit
@@ -72,6 +71,7 @@ class Producer:
         self._confirm = confirm
         self._process = os.getpid()
         self._outbox: Outbox[Delivery] = Outbox(limits or Limits())
+        self._chance = random.Random()
         self._keys = Keys()
         self._unresolved = Unresolved()
         self._lock = threading.Lock()
@@ -239,7 +239,7 @@ class Producer:
             if batch is not None:
                 outcome = self._attempt(batch)
                 with self._lock:
-                    settled = self._outbox.answered(batch, outcome, time.monotonic(), random.random())
+                    settled = self._outbox.answered(batch, outcome, time.monotonic(), self._chance.random())
                     self._done.notify_all()
                     if self._outbox.look_at() is not None:
                         self._call_leader()

@@ -8,6 +8,7 @@
 `inbox`                what a consumer asks when, and what an answer does to what it holds
 `committing`           the rules of the mode `cursor`
 `leasing`              those of the mode `lease`
+`finished`             what is to be told in that mode
 `holding`              what these speak of
 `pace`                 how a consumer is set
 `notices`              what it has to tell besides messages

@@ -57,6 +57,7 @@ class AsyncConsumer:
         self._told = told
         self._process = os.getpid()
         self._inbox = Inbox(subscription, self._pace)
+        self._chance = random.Random()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._sleepers: set[asyncio.Future[None]] = set()
@@ -212,7 +213,7 @@ class AsyncConsumer:
     async def _work(self, lane: Lane) -> None:
         while (ask := await self._next(lane)) is not None:
             got = await self._attempt(ask)
-            notices = self._inbox.answered(lane, ask, got, self._loop().time(), random.random())
+            notices = self._inbox.answered(lane, ask, got, self._loop().time(), self._chance.random())
             self._wake()
             tell(log, self._name, self._told, notices)
 

@@ -129,10 +129,11 @@ def fetch(
     seconds: float | None,
     commit: str | None = None,
     generation: int | None = None,
+    ack: Sequence[str] = (),
 ) -> Call:
     """Messages from where it stands, once what is done of those before holds."""
     wanted: dict[str, Any] = {"max": messages, "max_bytes": size, "wait_seconds": seconds}
-    wanted |= {"commit": commit, "generation": generation}
+    wanted |= {"commit": commit, "generation": generation, "ack": list(ack) or None}
     body = {name: value for name, value in wanted.items() if value is not None}
     return sending("POST", _path(name, "fetch"), body)
 

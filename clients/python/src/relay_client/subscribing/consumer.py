@@ -68,6 +68,7 @@ class Consumer:
         self._told = told
         self._process = os.getpid()
         self._inbox = Inbox(subscription, self._pace)
+        self._chance = random.Random()
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
 
@@ -225,7 +226,7 @@ class Consumer:
                     return
             got = self._attempt(ask)
             with self._changed:
-                notices = self._inbox.answered(lane, ask, got, time.monotonic(), random.random())
+                notices = self._inbox.answered(lane, ask, got, time.monotonic(), self._chance.random())
                 self._changed.notify_all()
             tell(log, self._name, self._told, notices)
 

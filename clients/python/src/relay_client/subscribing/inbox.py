@@ -18,7 +18,7 @@ from relay_client.subscribing.holding import Ask, Held, Rules, State
 from relay_client.subscribing.leasing import Leasing
 from relay_client.subscribing.notices import Away, Notice
 from relay_client.subscribing.pace import Pace
-from relay_client.subscribing.rows import Fetched, Subscription, settled_of
+from relay_client.subscribing.rows import Fetched, Subscription, of_tokens, settled_of
 
 _DEADLINE_SECONDS = 30.0
 """Of a Relay that does not say it."""
@@ -169,7 +169,9 @@ class Inbox:
             self._learn(as_row(Subscription, said), now)
             return ()
         if ask.verb == "fetch":
-            return self._rules.fetched(ask, as_row(Fetched, said), now)
+            fetched = as_row(Fetched, said)
+            of_tokens(fetched.settled, ask.tokens)
+            return self._rules.fetched(ask, fetched, now)
         return self._rules.settled(ask, settled_of(said, ask.tokens) if ask.tokens else (), now)
 
     def _learn(self, found: Subscription, now: float) -> None:

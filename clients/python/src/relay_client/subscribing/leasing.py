@@ -14,6 +14,7 @@ from typing import Final
 from relay_client.errors import BadAnswer, RelayError
 from relay_client.rows import Lease, Message
 from relay_client.subscribing import calls
+from relay_client.subscribing.finished import Finished
 from relay_client.subscribing.holding import Ask, Held, Rest, State
 from relay_client.subscribing.notices import Lost, Moved, Notice
 from relay_client.subscribing.pace import MOST_MESSAGES, Pace
@@ -33,13 +34,12 @@ class Leasing:
         self._rest = Rest(pace.wait_seconds)
         self._held: dict[str, Held] = {}  # by position, until Relay knows what became of it
         self._queue: deque[Held] = deque()  # those that wait for the program
-        self._pending: deque[Held] = deque()  # those that are done or given back
-        self._pending_since: float | None = None
+        self._finished = Finished()
         self._given = 0
         self._generation: int | None = None
         self._extend_at = inf  # nothing is to be extended before
         self._notices: list[Notice] = []
-        self._is_settling = False
+        self._is_fetching = self._is_settling = False
         self._is_closed = False
 
     @property
@@ -55,7 +55,7 @@ class Leasing:
     @property
     def is_settled(self) -> bool:
         """See `Rules`."""
-        return not self._is_settling and not self._pending
+        return not self._is_settling and not self._finished
 
     def take(self, now: float) -> Held | None:
         """The first one that is certainly ours."""
@@ -97,15 +97,20 @@ class Leasing:
         return self._rest.until
 
     def fetch(self, now: float) -> Ask:
-        """A page."""
+        """A page, and with it what is done: that holds at once, however long Relay waits for messages."""
+        self._is_fetching = True
         most, size = self._pace.page_messages, self._pace.page_bytes
-        call = calls.fetch(self._name, messages=most, size=size, seconds=self._pace.wait_seconds)
-        return Ask("fetch", call, now, most=most, size=size)
+        done = self._finished.take_done(now)
+        tokens = tuple(one.token for one in done)
+        seconds = self._pace.wait_seconds
+        call = calls.fetch(self._name, messages=most, size=size, seconds=seconds, ack=tokens)
+        return Ask("fetch", call, now, held=tuple(done), tokens=tokens, most=most, size=size)
 
     def fetched(self, ask: Ask, got: Fetched, now: float) -> Sequence[Notice]:
         """Take in what is leased to us."""
         leased = [(message, _lease_of(message)) for message in got.messages]
-        notices = self._take_notices()
+        self._is_fetching = False
+        notices = self._heard(ask, got.settled, now)
         if got.skipped is not None:
             notices.append(got.skipped)
         if self._generation is not None and got.generation != self._generation:
@@ -137,32 +142,32 @@ class Leasing:
     # --- settling -----------------------------------------------------------------------------
 
     def settle_at(self, waiters: int) -> float | None:
-        """Leases at half their time; the rest after so many or so long, or if there is nothing else to do."""
+        """Leases at half their time; the rest after so many or so long, or if there is nothing else to do.
+
+        Unless the next fetch takes it along, which is about to be asked. That may be kept from it.
+        """
         if self._is_settling:
             return None
         at = self._extend_at
-        if self._pending:
+        if self._finished:
             is_idle = not self._given and not self._queue
-            if self._is_closed or is_idle or len(self._pending) >= self._pace.settle_messages:
+            is_much = is_idle or len(self._finished) >= self._pace.settle_messages
+            is_carried = not self._is_fetching and self.fetch_at(waiters) is not None
+            if self._is_closed or (is_much and not is_carried):
                 return 0.0
-            at = min(at, (self._pending_since or 0.0) + self._pace.settle_seconds)
+            at = min(at, (self._finished.since or 0.0) + self._pace.settle_seconds)
         return None if at == inf else at
 
     def settle(self, now: float) -> Ask | None:
         """Extend first: the rest has time."""
         if due := self._due(now):
             return self._ask("extend", due, now, seconds=self._seconds)
-        if not self._pending:
+        if not self._finished:
             return None
-        first = self._pending[0]
-        chosen = [one for one in self._pending if (one.state, one.delay) == (first.state, first.delay)]
-        chosen = chosen[:MOST_MESSAGES]
-        gone = set(map(id, chosen))
-        self._pending = deque(one for one in self._pending if id(one) not in gone)
-        self._pending_since = now if self._pending else None
-        if first.state is State.DONE:
+        chosen = self._finished.take_alike(now)
+        if chosen[0].state is State.DONE:
             return self._ask("ack", chosen, now)
-        return self._ask("nack", chosen, now, delay_seconds=first.delay)
+        return self._ask("nack", chosen, now, delay_seconds=chosen[0].delay)
 
     def _ask(self, verb: calls.Verb, held: Sequence[Held], now: float, **seconds: float | None) -> Ask:
         self._is_settling = True
@@ -197,6 +202,9 @@ class Leasing:
     def settled(self, ask: Ask, results: Sequence[Settled], now: float) -> Sequence[Notice]:
         """Each token was in time, or too late."""
         self._is_settling = False
+        return self._heard(ask, results, now)
+
+    def _heard(self, ask: Ask, results: Sequence[Settled], now: float) -> list[Notice]:
         notices = self._take_notices()
         for held, token, result in zip(ask.held, ask.tokens, results, strict=True):
             if held.state is State.GONE:
@@ -209,7 +217,7 @@ class Leasing:
                 self._forget(held, State.SETTLED)
                 if held.token != token and ask.verb == "nack":  # It was leased to us once more.
                     self._hold(held.message, _lease_of(held.message), held.expires_at - self._seconds)
-                if ask.verb == "ack" and not result.is_ok and not held.was_sent:
+                if ask.verb != "nack" and not result.is_ok and not held.was_sent:
                     notices.append(Lost(held.message, result.error or "too late"))
         return notices
 
@@ -220,8 +228,9 @@ class Leasing:
     def unanswered(self, ask: Ask, now: float) -> None:
         """All of it again. What was done by then is said to be too late, and that is well."""
         if ask.verb == "fetch":
-            return
-        self._is_settling = False
+            self._is_fetching = False
+        else:
+            self._is_settling = False
         for held in reversed(ask.held):
             if held.state is not State.GONE:
                 held.was_sent = ask.verb != "extend"
@@ -233,8 +242,7 @@ class Leasing:
 
     def _again(self, held: Held, ask: Ask, now: float) -> None:
         if ask.verb != "extend":
-            self._pending.appendleft(held)
-            self._pending_since = self._pending_since or now
+            self._finished.again(held, now)
         elif held.state in _LIVE and held.extend_at == inf:
             held.extend_at = now
             self._extend_at = min(self._extend_at, now)
@@ -256,8 +264,7 @@ class Leasing:
     def _end(self, held: Held, state: State, now: float) -> None:
         self._given -= 1
         held.state = state
-        self._pending.append(held)
-        self._pending_since = now if self._pending_since is None else self._pending_since
+        self._finished.add(held, now)
 
     def _return(self, held: Held, now: float) -> None:
         """Nobody has begun with it."""
@@ -276,8 +283,7 @@ class Leasing:
             held.state = State.GONE
         self._held.clear()
         self._queue.clear()
-        self._pending.clear()
-        self._pending_since = None
+        self._finished.clear()
         self._given = 0
         self._extend_at = inf
 

@@ -109,6 +109,8 @@ class Fetched:
     skipped: Skipped | None
     is_active: bool
     """Else it is paused."""
+    settled: Sequence["Settled"] = ()
+    """What became of each token that went with it."""
 
     @classmethod
     def of(cls, row: Raw) -> Self:
@@ -123,6 +125,7 @@ class Fetched:
             generation=row["generation"],
             skipped=None if missed is None else Skipped.of(missed),
             is_active=row.get("state", "active") == "active",
+            settled=[Settled.of(one) for one in row.get("settled") or ()],
         )
 
 
@@ -244,10 +247,18 @@ def settled_of(said: Any, tokens: Sequence[str]) -> list[Settled]:
     Raises:
         BadAnswer: it does not say so.
     """
-    found = rows_of(Settled, said)
+    return of_tokens(rows_of(Settled, said), tokens)
+
+
+def of_tokens(found: Sequence[Settled], tokens: Sequence[str]) -> list[Settled]:
+    """These, which are about these tokens, in their order.
+
+    Raises:
+        BadAnswer: they are not.
+    """
     if [one.token for one in found] != list(tokens):
         raise BadAnswer("The answer is not about the tokens that were sent: is this the address of Relay?")
-    return found
+    return list(found)
 
 
 def subscription_of(answer: Answer) -> Subscription:

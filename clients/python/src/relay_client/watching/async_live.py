@@ -30,6 +30,7 @@ class AsyncLive:
 
     def __init__(self, trail: Trail, streams: AsyncStreams, told: Told | None) -> None:
         self._trail = trail
+        self._chance = random.Random()
         self._streams = streams
         self._told = told
         self._process = os.getpid()
@@ -78,7 +79,7 @@ class AsyncLive:
                 error = exc
             if not self._goes_on(loop):
                 return
-            pause, away = self._trail.broken(error, random.random())
+            pause, away = self._trail.broken(error, self._chance.random())
             if away is not None:
                 yield away
             with contextlib.suppress(TimeoutError):

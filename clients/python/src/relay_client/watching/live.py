@@ -28,6 +28,7 @@ class Live:
 
     def __init__(self, trail: Trail, streams: Streams, told: Told | None) -> None:
         self._trail = trail
+        self._chance = random.Random()
         self._streams = streams
         self._told = told
         self._process = os.getpid()
@@ -71,7 +72,7 @@ class Live:
                 error = exc
             if not self._goes_on(loop):
                 return
-            pause, away = self._trail.broken(error, random.random())
+            pause, away = self._trail.broken(error, self._chance.random())
             if away is not None:
                 yield away
             self._rest(time.monotonic() + pause, loop)

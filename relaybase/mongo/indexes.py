@@ -1,0 +1,22 @@
+"""Indexes of MongoDB that Django has no words for."""
+
+from typing import Any
+
+from django.db.models import Index
+from pymongo import IndexModel
+
+
+class ExpiringIndex(Index):
+    """On one time: once it has come, MongoDB deletes the document, within a minute or so.
+
+    The document says when. So how long one is kept may be changed without a word to MongoDB, for those that
+    come from then on.
+    """
+
+    SECONDS = 0
+    """After the time that the document says."""
+
+    def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
+        """What MongoDB is told. `django_mongodb_backend` gives the method to `Index`."""
+        made = super().get_pymongo_index_model(*args, **kwargs)  # type: ignore[misc]
+        return IndexModel(made.document["key"].items(), name=self.name, expireAfterSeconds=self.SECONDS)

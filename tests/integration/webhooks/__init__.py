@@ -1,0 +1,1 @@
+"""Endpoints and webhooks, on real servers."""

@@ -1,0 +1,65 @@
+"""What became of attempts, by HTTP."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relaycore.sending.answers import Failure
+from webhooks_app.attempts import Attempted, record
+from webhooks_app.models import Webhook
+
+pytestmark = pytest.mark.django_db(databases=["default", "messages"])
+
+AT = datetime.now(UTC).replace(microsecond=0)
+PLACES = ("/api/v1/endpoints/billing/attempts", "/api/v1/subscriptions/billing/attempts")
+
+
+def _attempt(hook: Webhook, number: int, **more: Any) -> Attempted:
+    names = {"subscription_name": "billing", "endpoint_name": "billing"}
+    known = {"at": AT, "position": f"{number:030d}", **names}
+    told = {"status": 500, "failure": None, "seconds": 0.25, "answer": b"oh \xff"}
+    return Attempted(
+        subscription=hook.pk,
+        endpoint=hook.endpoint_id,
+        message=number.to_bytes(12, "big"),
+        attempt=number,
+        webhook_id=f"{number:024x}",
+        **{**known, **told, **more},
+    )
+
+
+def test_they_are_shown_newest_first_in_pages(api: Any, pushed: Webhook) -> None:
+    record([_attempt(pushed, 1), _attempt(pushed, 2)])
+    record([_attempt(pushed, 3, status=None, failure=Failure.TIMEOUT, answer=b"")])
+    for place in PLACES:
+        first = api.get(f"{place}?limit=1").json()
+        (row,) = first["results"]
+        assert row == {
+            "at": AT.isoformat().replace("+00:00", "Z"),
+            "subscription": "billing",
+            "endpoint": "billing",
+            "message_id": f"{3:024x}",
+            "position": f"{3:030d}",
+            "attempt": 3,
+            "webhook_id": f"{3:024x}",
+            "status": None,
+            "failure": "timeout",
+            "seconds": 0.25,
+            "answer": "",
+        }
+        rest = api.get(first["next"].replace("limit=1", "limit=9")).json()
+        assert [(one["attempt"], one["status"], one["answer"]) for one in rest["results"]] == [
+            *((2, 500, "oh �"), (1, 500, "oh �")),
+        ]
+        assert rest["next"] is None
+
+
+def test_whoever_may_not_see_it_sees_none(api: Any, pushed: Webhook, stranger: Any) -> None:
+    other = stranger({"scope": "read", "channels": ["prices"]})
+    for place in PLACES:
+        assert other.get(place).status_code == 403
+        assert other.get(place.replace("billing", "nothing")).status_code == 403
+        assert api.get(place.replace("billing", "nothing")).status_code == 404
+        assert api.get(f"{place}?cursor=x").status_code == 400
+        assert api.get(place).json() == {"next": None, "results": []}

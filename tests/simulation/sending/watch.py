@@ -1,0 +1,296 @@
+"""What was sent, what the endpoints have taken, and what is owed: kept beside the product.
+
+`broken` is what must never be, each with the number of the promise:
+
+1.  what is owed is above the cursor, has a row, or is on record
+2.  nothing is written by a sender whose lease somebody else has, nor from before a seek; the cursor goes back
+    by a seek alone
+3.  who dies now has sent no more without a trace than may be
+4.  no attempt begins while somebody else may have the lease
+5.  what a sender knows to be done it does not send again in the same generation; nothing is out twice
+6.  in order one is out at a time, and a message is tried when all before it are done, dead or on record
+7.  what was skipped or dropped does not come back
+8.  a message is dead after as many attempts as it has, and not before; what is withheld is none
+9.  what is not for the subscription, not yet or no more, is not sent
+10. no more rows are on their way than may be, but for redriven ones; what is in memory is bounded
+11. at an endpoint that is left alone one is out at a time
+12. once nothing goes wrong any more, all that is owed is taken or dead, and nothing is on its way
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from relaycore.delivering.leasing import State
+from relaycore.delivering.reading import Wants
+from relaycore.delivering.settings import Settings
+from relaycore.position import milliseconds_of
+from relaycore.sending.breaker import State as Breaker
+from relaycore.sending.items import Item, Progress
+from tests.simulation.delivering.channel import Channel
+from tests.simulation.delivering.ledger import Entry, Ledger, Record
+
+if TYPE_CHECKING:
+    from .sender import Line
+
+
+SIX: Final = Settings(most_outstanding=6)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A subscription as it is set.
+
+    most:    so many may be without a trace
+    seconds: its schedule
+    steps, key_of: none is of those
+    """
+
+    name: str
+    settings: Settings = SIX
+    wants: Wants | None = None
+    most: int = 4
+    seconds: tuple[int, ...] = (0, 1, 2)
+    delay_ms: int = 0
+    max_age_ms: int | None = None
+    steps: bool = False
+    key_of: None = None
+
+
+@dataclass
+class Book:
+    """Of one subscription.
+
+    owed:    positions that its endpoint has not taken, in this generation
+    excused: those that are on record while the cursor is below them
+    going:   those that are there after a seek, and are on record as deleted: they may come, or not
+    taken:   positions that it has taken, in this generation
+    tries:   how often each was tried, since it was redriven
+    let_go:  positions that were skipped or dropped, in this generation
+    """
+
+    reader: Reader
+    wants: Wants | None
+    owed: set[str] = field(default_factory=set)
+    excused: set[str] = field(default_factory=set)
+    going: set[str] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+    generation: int = 1
+    tries: Counter[str] = field(default_factory=Counter)
+    let_go: set[str] = field(default_factory=set)
+    redrives: int = 0
+
+
+class Watch:
+    """Of all subscriptions."""
+
+    def __init__(self, channel: Channel, ledger: Ledger) -> None:
+        self._channel, self._ledger = channel, ledger
+        ledger.recorded, ledger.written = self.recorded, self.written
+        self.books: dict[str, Book] = {}
+        self.broken: set[tuple[int, str]] = set()
+        self.happened: Counter[str] = Counter()
+
+    def appended(self, positions: Sequence[str]) -> None:
+        for book in self.books.values():
+            book.owed |= {one for one in positions if self._is_wanted(book, one)}
+
+    def _is_wanted(self, book: Book, position: str) -> bool:
+        return book.wants is None or book.wants(self._channel.appended[position])
+
+    # --- what is sent ---------------------------------------------------------------------------
+
+    def begins(self, line: "Line", item: Item, revision: int, *, is_sure: bool, others_out: int) -> None:
+        """An attempt begins.
+
+        revision:   by which it was chosen to be tried
+        is_sure:    nobody else has the lease
+        others_out: at its endpoint
+        """
+        book, at, window = self.books[line.reader.name], item.position, line.window
+        assert window is not None
+        generation = window.place.generation
+        self._require(4, is_sure, "sent while somebody else has the lease")
+        self._require(5, (generation, at) not in line.done, "sent again, and it was known to be done")
+        self._require(5, (generation, at) not in line.trying, "out twice")
+        line.trying[(generation, at)] = item
+        self._require(10, window.room >= 0 and line.held <= 3 * line.reader.most + 10, "too much is held")
+        is_old = line.reader.max_age_ms is not None
+        if is_old and milliseconds_of(at) + (line.reader.max_age_ms or 0) < self._ledger.time:
+            self._require(9, False, "sent though it is too old")
+        is_ripe = milliseconds_of(at) + line.reader.delay_ms <= self._ledger.time
+        self._require(9, is_ripe, "sent before its time")
+        if line.reader.settings.is_ordered:
+            self._require(6, others_out == 0, "two are out in order")
+        if generation != book.generation:
+            self.happened["sent from before a seek"] += 1
+            return
+        book.tries[at] += 1
+        most = line.reader.most + bool(window._kept)
+        self._require(3, self._traceless(line) <= most, "too many without a trace")
+        self.happened["tried again"] += item.attempt > 1
+        self.happened["repeated"] += at in book.taken
+        if revision == self._ledger.entries[line.reader.name].revision:
+            is_for_it = at in book.owed | book.taken | book.going or item.is_row
+            self._require(9, is_for_it, "sent though it is not wanted")
+            if line.reader.settings.is_ordered:
+                self._begins_in_order(book, line, at)
+                way = {one for one in line.way if one < at and self._is_on_its_way(line.reader, one)}
+                self._require(6, not (item.is_row and way), "not the lowest of those that were sent before")
+        if at in book.going:
+            book.going.discard(at)
+            book.owed.add(at)
+
+    def _is_on_its_way(self, reader: Reader, position: str) -> bool:
+        row = self._ledger.entries[reader.name].rows.get(position)
+        return row is not None and row.state is not State.DEAD
+
+    def alone(self, others_out: int, state: Breaker) -> None:
+        """An attempt begins at an endpoint whose breaker is so."""
+        self.happened[f"tried, {state}"] += 1
+        is_alone = state is Breaker.CLOSED or (state is Breaker.HALF_OPEN and not others_out)
+        self._require(11, is_alone, "not left alone")
+
+    def _traceless(self, line: "Line") -> int:
+        """What would be sent once more if the sender died now."""
+        entry = self._ledger.entries[line.reader.name]
+        count = 0
+        for (generation, at), item in list(line.trying.items()) + list(line.ended.items()):
+            if generation != entry.cursor.generation:
+                continue
+            row = entry.rows.get(at)
+            if at > entry.cursor.position:
+                count += 1
+            elif row is not None and row.state is not State.DEAD:
+                # The attempt under way is the one behind that of the row; one that has ended is in `ended`.
+                count += row.attempt < line.attempts[(generation, at)]
+            else:
+                continue
+            assert item is not None
+        return count
+
+    def _begins_in_order(self, book: Book, line: "Line", at: str) -> None:
+        rows = self._ledger.entries[line.reader.name].rows
+        before = {one for one in book.owed - book.excused if one < at}
+        held = {one for one in before if one not in rows or rows[one].state is not State.DEAD}
+        held = {one for one in held if (book.generation, one) not in line.dead}
+        held = {one for one in held if one not in rows or not rows[one].before}
+        held -= self._channel.deleted  # Nobody has read it, and that is on record once the cursor is there.
+        self._require(6, not held, "sent before its time by order")
+
+    def took(self, reader: Reader, position: str, generation: int) -> None:
+        """Its endpoint has it, and may know nothing of who sent it."""
+        book = self.books[reader.name]
+        if generation != book.generation:
+            return
+        book.owed.discard(position)
+        book.going.discard(position)
+        book.taken.add(position)
+
+    def recorded_by(self, reader: Reader, before: Entry, progress: Progress, *, is_current: bool) -> None:
+        """A sender writes this."""
+        self._require(2, is_current, "written by who has no lease")
+        is_of_now = progress.seen.generation == before.cursor.generation
+        self._require(2, is_of_now, "written from before a seek")
+        self.happened["parked"] += any(not one.attempt for one in progress.new)
+        self.happened["died"] += any(one.state is State.DEAD for one in [*progress.new, *progress.changed])
+
+    # --- what operators do, as `tests.simulation.delivering.clients.Operators` says it ---------------
+
+    def sought(self, reader: Reader, entry: Entry) -> None:
+        self.happened["sought"] += 1
+        self._begin_anew(self.books[reader.name], entry)
+
+    def made_anew(self, reader: Reader, entry: Entry) -> None:
+        self.books[reader.name] = Book(reader, entry.wants)
+        self._begin_anew(self.books[reader.name], entry)
+
+    def chosen_anew(self, reader: Reader, entry: Entry) -> None:
+        """Above the cursor other messages are for it. What it knows to have is not sent again."""
+        book = self.books[reader.name]
+        self.happened["chosen anew"] += 1
+        self._choose(book, entry)
+        book.owed -= book.taken
+
+    def _begin_anew(self, book: Book, entry: Entry) -> None:
+        book.tries, book.taken, book.let_go = Counter(), set(), set()
+        self._choose(book, entry)
+
+    def _choose(self, book: Book, entry: Entry) -> None:
+        book.wants, book.generation = entry.wants, entry.cursor.generation
+        position = entry.cursor.position
+        there = max(position, entry.noted.upto)
+        again = {one for one in [*self._channel.stored, *self._channel.late] if one > there}
+        again = {one for one in again if self._is_wanted(book, one)}
+        book.going = {one for one in self._channel.stored if position < one <= there}
+        book.going = {one for one in book.going if self._is_wanted(book, one)} - book.owed
+        stays = {one for one in book.owed if one <= position or one in entry.rows}
+        book.owed = again | stays | {one for one in book.owed if self._is_wanted(book, one)}
+        book.excused = book.excused - again & book.owed
+
+    def redriven(self, reader: Reader, positions: Sequence[str]) -> None:
+        book = self.books[reader.name]
+        book.redrives += len(positions)
+        self.happened["redriven"] += len(positions)
+        for at in positions:
+            book.tries[at] = 0
+
+    def let_go(self, reader: Reader, positions: Sequence[str]) -> None:
+        """Rows that went, on record."""
+        position = self._ledger.entries[reader.name].cursor.position
+        # Above the cursor, after a seek back, it is a dead letter of what comes as new.
+        self.books[reader.name].let_go |= {one for one in positions if one <= position}
+
+    # --- what stands there by now -------------------------------------------------------------------
+
+    def recorded(self, name: str, entry: Entry) -> None:
+        self.happened.update(record.cause for record in entry.records)
+        for record in entry.records:
+            self._recorded(self.books[name], record, entry)
+
+    def _recorded(self, book: Book, record: Record, entry: Entry) -> None:
+        if record.cause == "retention" and record.messages is not None:
+            gone = [one for one in self._channel.deleted if record.covers(one)]
+            self._require(1, len(gone) <= record.messages, "more are gone than is on record")
+        for one in list(book.owed):
+            if not record.covers(one) or one in entry.rows:
+                continue
+            if one <= entry.cursor.position:
+                book.owed.discard(one)
+            elif record.cause != "seek" or one <= entry.noted.upto:
+                book.excused.add(one)
+
+    def written(self, name: str, before: Entry, after: Entry) -> None:
+        book, settings = self.books[name], self.books[name].reader.settings
+        is_sought = after.cursor.generation != before.cursor.generation
+        self._require(2, is_sought or after.cursor.position >= before.cursor.position, "went back")
+        self._require(2, after.cursor.generation == book.generation, "a seek is undone")
+        book.excused -= after.rows.keys()
+        passed = {one for one in book.owed - book.excused if one <= after.cursor.position}
+        missing = passed - after.rows.keys()
+        self._require(1, not missing, "neither taken nor on record")
+        book.owed -= missing
+        self._require(7, not book.let_go & after.rows.keys(), "what was let go is back")
+        for row in after.rows.values():
+            last = before.rows.get(row.position)
+            died = row.state is State.DEAD and (last is None or last.state is not State.DEAD)
+            if died and not is_sought:
+                tries = book.tries[row.position]
+                self._require(8, tries >= len(book.reader.seconds), "died too early")
+                self._require(8, row.attempt - row.before == len(book.reader.seconds), "miscounted")
+        rows = [one for one in after.rows.values() if one.state is not State.DEAD and not one.before]
+        self._require(10, len(rows) <= settings.most_outstanding, "too many on their way")
+
+    def require_all_done(self) -> None:
+        """At the end: whatever is owed is dead, or on record, and nothing is on its way."""
+        for name, book in self.books.items():
+            entry = self._ledger.entries[name]
+            left = book.owed - book.excused - entry.rows.keys()
+            self._require(12, not left, "never taken")
+            moving = [one for one in entry.rows.values() if one.state is not State.DEAD]
+            self._require(12, not moving, "on its way for ever")
+
+    def _require(self, promise: int, holds: bool, what: str) -> None:
+        if not holds:
+            self.broken.add((promise, what))

@@ -1,0 +1,81 @@
+"""A pytest plugin: which worker of pytest-xdist gets what next, where there are several.
+
+A file stays together, since its tests share web processes; so do the files whose tests look at the same whole
+Relay, which each worker would have to start. What shares nothing goes test by test. What takes longest comes
+first, so that nobody begins with it when the others have nothing left.
+"""
+
+from collections import Counter
+from typing import Any, Final
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+ACCEPTANCE: Final = "tests/acceptance/"
+WITH_ITS_OWN: Final = frozenset(
+    f"{ACCEPTANCE}test_{name}.py"
+    for name in (
+        *("documented_commands", "benchmarks", "whole_stack", "strange_environment"),
+        *("pgbouncer", "rabbitmq", "what_leaves"),
+    )
+)
+"""Files of acceptance tests that start what they look at themselves. All others share one Relay."""
+
+ONE_BY_ONE: Final = ("tests/simulation/", "tests/chaos/")
+
+LONGEST: Final = (
+    "tests/acceptance/test_documented_commands.py",
+    ACCEPTANCE,
+    "tests/integration/working/test_broker_refuses.py",
+    "tests/integration/test_made_unfit.py",
+    "tests/integration/api/test_openapi.py",
+    "tests/integration/test_repartition_gaps.py",
+    "tests/integration/api/test_hot_side_by_side.py",
+    "tests/integration/working/",
+    "tests/integration/pulling/",
+    "tests/integration/live/",
+    "tests/integration/",
+    "tests/chaos/test_workers.py",
+    "tests/chaos/test_listeners.py",
+)
+"""What begins so is handed out in this order, then all else; of two that begin alike what has more tests."""
+
+
+def unit(test: str) -> str:
+    """What goes to a worker as a whole, with this test in it: the beginning of its id, mostly a file."""
+    if test.startswith(ONE_BY_ONE):
+        return test
+    file = test.partition("::")[0]
+    return ACCEPTANCE if file.startswith(ACCEPTANCE) and file not in WITH_ITS_OWN else file
+
+
+def in_order(tests: list[str]) -> list[str]:
+    """These ids, each beside those of its unit, the longest units first."""
+    units = {test: unit(test) for test in tests}
+    sizes = Counter(units.values())
+    return sorted(tests, key=lambda test: (_rank(units[test]), -sizes[units[test]], units[test]))
+
+
+def _rank(unit: str) -> int:
+    return next((rank for rank, begin in enumerate(LONGEST) if unit.startswith(begin)), len(LONGEST))
+
+
+class Scheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out units in the order in which they were collected."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """In place of each `--dist`."""
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In each worker alike: they agree on what there is by its number."""
+    if hasattr(config, "workerinput"):
+        place = {test: number for number, test in enumerate(in_order([item.nodeid for item in items]))}
+        items.sort(key=lambda item: place[item.nodeid])

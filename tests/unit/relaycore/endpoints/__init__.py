@@ -1,0 +1,1 @@
+"""What is decided about an endpoint before anything is sent to it."""

@@ -1,0 +1,156 @@
+"""Whatever a server does at whatever moment: each request has one answer, and nothing is left behind."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relaycore.outbound.urls import read
+from relaycore.sending.answers import Answer
+from tests.unit.webhooks_app.http.endpoints import HERE, OK, run
+from tests.unit.webhooks_app.http.test_reading import (
+    BROKEN_BEHIND_THE_HEAD,
+    MORE_THAN_ASKED,
+    NO_HTTP,
+    WHOLE,
+    WITHOUT_END,
+)
+from webhooks_app.http.exchange import Around, Exchange
+from webhooks_app.http.pool import Pool
+from webhooks_app.http.target import Target
+
+ANSWERS = [OK] * 8 + [*WHOLE, *MORE_THAN_ASKED, *WITHOUT_END, *BROKEN_BEHIND_THE_HEAD, *NO_HTTP]
+TARGET = Target(read("http://127.0.0.1/"), max_connections=2)
+
+
+class Transport:
+    """In place of a socket. `unsent`: so much waits for the other side to take it."""
+
+    def __init__(self, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.protocol, self.loop = protocol, loop
+        self.unsent = 0
+        self.is_closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.is_closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
+
+    def abort(self) -> None:
+        self.end(None)
+
+    def end(self, exc: Exception | None) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self.loop.call_soon(self.protocol.connection_lost, exc)
+
+
+class World:
+    """A pool, and an event loop of which the connections are scripted from here."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.call_soon, self.create_task = loop.call_soon, loop.create_task
+        self.transports: list[Transport] = []
+        self.answers: list[list[Answer]] = []
+        self.refuses = False
+        self.may_send = True
+        self.pool = Pool(TARGET, Around(self, HERE, nowhere, lambda: self.may_send))  # type: ignore[arg-type]
+
+    async def create_connection(self, make: Any, *_: Any, **__: Any) -> Any:
+        await asyncio.sleep(0)
+        if self.refuses:
+            raise ConnectionRefusedError
+        protocol = make()
+        self.transports.append(transport := Transport(protocol, asyncio.get_running_loop()))
+        protocol.connection_made(transport)
+        await asyncio.sleep(0)
+        return transport, protocol
+
+    def send(self) -> None:
+        answers: list[Answer] = []
+        self.answers.append(answers)
+        exchange = Exchange(answers.append, 0.0, float(len(self.answers)))
+        exchange.data = TARGET.request([], b"")
+        self.pool.send(exchange)
+        assert not answers, "called back from within `send`"
+
+    def some(self, number: int) -> list[Transport]:
+        """One of those that are open, if any are."""
+        there = [one for one in self.transports if not one.is_closed]
+        return there[number % len(there) :][:1] if there else []
+
+    def check(self) -> None:
+        pool = self.pool
+        assert all(len(answers) <= 1 for answers in self.answers)
+        assert len([one for one in self.transports if not one.is_closed]) <= TARGET.max_connections
+        assert all(not connection.is_last for connection in pool._idle)
+        assert len(set(pool._idle)) == len(pool._idle)
+
+
+async def nowhere(host: str, port: int) -> list[str]:
+    raise AssertionError("an address needs no resolver")
+
+
+def answer(world: World, number: int, data: bytes, place: int) -> None:
+    for transport in world.some(number):
+        transport.protocol.data_received(data[:place] or data)
+        if place and data[place:] and not transport.is_closed:
+            transport.protocol.data_received(data[place:])
+
+
+def end(world: World, number: int, exc: Exception | None) -> None:
+    for transport in world.some(number):
+        transport.end(exc)
+
+
+def say_no_more(world: World, number: int) -> None:
+    for transport in world.some(number):
+        assert not transport.protocol.eof_received()
+        transport.end(None)
+
+
+def take(world: World, number: int, unsent: int) -> None:
+    for transport in world.some(number):
+        transport.unsent = unsent
+
+
+STEPS: Any = st.one_of(
+    st.just((World.send,)),
+    st.tuples(st.just(answer), st.integers(0, 5), st.sampled_from(ANSWERS), st.integers(0, 40)),
+    st.tuples(st.just(end), st.integers(0, 5), st.sampled_from([None, ConnectionResetError()])),
+    st.tuples(st.just(say_no_more), st.integers(0, 5)),
+    st.tuples(st.just(take), st.integers(0, 5), st.integers(0, 1)),
+    st.tuples(st.just(setattr), st.just("refuses"), st.booleans()),
+    st.tuples(st.just(setattr), st.just("may_send"), st.booleans()),
+    st.just((lambda world: world.pool.expire(len(world.answers) / 2),)),
+    st.just((lambda world: world.pool.close_idle(float("inf")),)),
+    st.just((lambda world: world.pool.forget(),)),
+)
+
+
+@given(st.lists(st.tuples(STEPS, st.integers(0, 4)), max_size=40))
+@settings(max_examples=300)
+def test_each_request_has_one_answer(steps: list[tuple[tuple[Callable[..., object], Any], int]]) -> None:
+    async def story() -> None:
+        world = World()
+        for (do, *how), turns in steps:
+            do(world, *how)
+            world.check()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+                world.check()
+        world.pool.close()
+        assert all(len(answers) == 1 for answers in world.answers)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert world.pool.is_empty
+        assert all(one.is_closed for one in world.transports)
+        assert all(len(answers) == 1 for answers in world.answers)
+        for (said,) in world.answers:
+            assert (said.status is None) == (said.failure is not None)
+
+    run(story)

@@ -1,0 +1,218 @@
+"""One subscription: it reads while there is something, one at a time, and not when it is at the end."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Standing
+from relaycore.delivering.leasing import Ahead, Rows
+from relaycore.delivering.settings import Settings
+from relaycore.delivering.skipping import Noted
+from relaycore.sending.formats.format import Format
+from relaycore.sending.items import DONE
+from relaycore.sending.schedule import Schedule
+from relaycore.storing.expiring import NOTHING
+from subscribers_app.remembering import KnownSubscription
+from webhooks_app.sending import course as module
+from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.course import Course
+from webhooks_app.sending.known import Hook
+
+START = Cursor("0", "0", 0)
+
+
+class Log:
+    """A channel, and how it is read."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.reads = self.reading = self.most_reading = 0
+        self.seconds = 0.0
+        self.told: Callable[[], object] = lambda: None
+        self.fails = 0
+        self.is_silent = False
+
+    def store(self, *positions: str) -> None:
+        self.messages += positions
+        self.told()
+
+
+class Source:
+    """Of `subscribers_app.pulling.ahead`, as far as it is used."""
+
+    log: Log
+
+    def __init__(self, channel: str, wants: Any, told: Callable[[], object], revision: int) -> None:
+        self._revision = revision
+        self._place = START
+        self.log.told = told
+
+    async def stand(self, place: Cursor) -> "Source":
+        log = self.log
+        log.reads += 1
+        log.reading += 1
+        log.most_reading = max(log.most_reading, log.reading)
+        try:
+            await asyncio.sleep(log.seconds)
+            if log.fails:
+                log.fails -= 1
+                raise OSError("nobody answers")
+        finally:
+            log.reading -= 1
+        self._place = place
+        return self
+
+    async def ask(self, seconds: float) -> bool:
+        if self.log.is_silent:
+            await asyncio.sleep(0.01)
+            raise OSError("nobody says anything")
+        return True
+
+    async def collect(self, most: int, size: int) -> None:
+        pass
+
+    def ahead(self, most: int, size: int, before: Any) -> tuple[Ahead, list[Any]]:
+        above = self._place.position
+        found = [one for one in self.log.messages if one > above][:most]
+        named = [(one, one.encode()) for one in found]
+        upto = found[-1] if found else above
+        return Ahead(above, upto, named, 0, self._revision), [{"message": one} for one in found]
+
+    async def expired(self) -> Any:
+        return NOTHING
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> Log:
+    made = Log()
+    monkeypatch.setattr(Source, "log", made, raising=False)
+    monkeypatch.setattr(module, "Source", Source)
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.05)
+    return made
+
+
+def hook(revision: int = 1, *, is_active: bool = True) -> Hook:
+    known = KnownSubscription(
+        1, "shop", "orders", "webhook", "lease", is_active, None, "message", 0, Settings(), revision, "", []
+    )
+    return Hook(known, 1, (revision, 0, "active"), Format.RAW, Schedule((0, 1)), None)
+
+
+class Bench:
+    """A course that stands at the beginning, and has no rows. What it is asked by: its lane."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.course = Course(hook(), Clock(), self.take)
+        self.course.wake()
+        self.load()
+
+    def load(self, revision: int = 1) -> None:
+        standing = Standing(START, Noted("", 0), True, revision)
+        self.course.load(standing, "")
+        self.course.look(standing, Rows((), 0, ""))
+
+    def take(self) -> None:
+        while (item := self.course.next()) is not None:
+            self.got.append(item.position)
+            self.course.settle(item, DONE)
+
+
+def test_it_reads_what_comes_and_nothing_at_the_end(log: Log) -> None:
+    async def work() -> None:
+        log.store("1", "2")
+        bench = Bench()
+        await asyncio.sleep(0.05)
+        assert bench.got == ["1", "2"]
+        reads = log.reads
+        assert reads <= 4
+        for _ in range(20):
+            bench.take()
+            await asyncio.sleep(0)
+        assert log.reads == reads, "it reads though nobody has said that there is more"
+        log.store("3")
+        await asyncio.sleep(0.05)
+        assert bench.got == ["1", "2", "3"]
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_what_comes_while_it_looks_is_not_missed(log: Log) -> None:
+    async def work() -> None:
+        log.seconds = 0.02
+        bench = Bench()
+        await asyncio.sleep(0.01)
+        log.store("1")
+        log.seconds = 0.0
+        await asyncio.sleep(0.1)
+        assert bench.got == ["1"]
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_one_reads_at_a_time_though_it_is_set_meanwhile(log: Log) -> None:
+    async def work() -> None:
+        log.seconds = 0.01
+        log.store(*(f"{number:03}" for number in range(100, 150)))
+        bench = Bench()
+        for revision in range(2, 9):
+            await asyncio.sleep(0.003)
+            bench.course.set(hook(revision))
+            bench.load(revision)
+            await asyncio.sleep(0)
+            bench.course.read_on()
+        await asyncio.sleep(0.2)
+        assert log.most_reading == 1
+        assert sorted(set(bench.got)) == log.messages
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_what_cannot_be_read_is_said_and_read_again(log: Log) -> None:
+    async def work() -> None:
+        log.fails, log.is_silent = 1, True
+        log.store("1")
+        bench = Bench()
+        await asyncio.sleep(0.02)
+        assert "shop: nobody answers" in bench.course.trouble
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            assert bench.course.trouble, "nothing was read yet"
+        log.is_silent = False
+        await asyncio.sleep(0.15)
+        assert bench.got == ["1"]
+        assert not bench.course.trouble
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("how", ["resting", "paused", "closed"])
+def test_nothing_is_read_that_may_not_be_sent(log: Log, how: str) -> None:
+    async def work() -> None:
+        bench = Bench()
+        await asyncio.sleep(0.02)
+        if how == "resting":
+            bench.course.rest()
+        elif how == "paused":
+            bench.course.set(hook(is_active=False))
+            bench.load()
+        else:
+            bench.course.close()
+        await asyncio.sleep(0)
+        reads = log.reads
+        log.store("1")
+        await asyncio.sleep(0.05)
+        assert (log.reads, bench.got) == (reads, [])
+        bench.course.close()
+
+    asyncio.run(work())

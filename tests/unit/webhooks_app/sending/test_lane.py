@@ -1,0 +1,216 @@
+"""One endpoint: who is next, how much may be out to it, and when it is left alone."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from relaycore.sending.answers import Answer, Failure
+from relaycore.sending.breaker import MOST, Breaker
+from relaycore.sending.failing import Failing
+from relaycore.sending.formats.format import Encoded
+from relaycore.sending.items import Failed, Item, Withheld
+from relaycore.sending.schedule import Schedule
+from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.known import KnownEndpoint
+from webhooks_app.sending.lane import Lane
+
+TOOK = Answer(204)
+FAILED = Answer(500)
+UNSENT = Answer(None, Failure.OURS, is_unsent=True)
+
+
+class Course:
+    """A subscription with so many messages; what was said of them."""
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name = name
+        self.items = [Item(f"{name}{number}", name.encode(), {"message": name}) for number in range(count)]
+        self.hook = SimpleNamespace(format=None, schedule=Schedule((0, 60, 60)))
+        self.outcomes: list[Any] = []
+        self.is_resting = True
+
+    def next(self) -> Item | None:
+        return self.items.pop(0) if self.items else None
+
+    def settle(self, item: Item, outcome: Any) -> None:
+        self.outcomes.append(outcome)
+        if isinstance(outcome, Withheld):
+            self.items.insert(0, item)
+
+    def rest(self) -> None:
+        self.is_resting = True
+
+    def wake(self) -> None:
+        self.is_resting = False
+
+
+class Bench:
+    """A lane whose client answers when it is told to."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.sent: list[tuple[str, Callable[[Answer], None]]] = []
+        self.told: list[tuple[Any, ...]] = []
+        self.clock = Clock()
+        self.clock.hear(1_000_000)
+        own = {"breaker": Breaker(), "failing": Failing(), "target": object(), "signer": self, **fields}
+        common = {
+            "id": 1,
+            "name": "shop",
+            "revision": 1,
+            "is_active": True,
+            "most_out": 2,
+            "per_second": None,
+        }
+        self.lane = Lane(KnownEndpoint(**{**common, **own}), self, self, self.clock, self)  # type: ignore[arg-type]
+
+    def add(self, *courses: Course) -> None:
+        for course in courses:
+            self.lane.add(course)  # type: ignore[arg-type]
+        for course in courses:
+            self.lane.come(course)  # type: ignore[arg-type]
+
+    def headers(self, id: str, at: int, body: bytes) -> list[Any]:
+        return []
+
+    def of(self, format: Any, document: Any) -> Encoded:
+        return Encoded(document["message"], [], b"")
+
+    def send(self, target: Any, head: Any, body: bytes, done: Callable[[Answer], None]) -> None:
+        assert isinstance(done, functools.partial)
+        self.sent.append((done.args[2], done))
+
+    def forget(self, target: Any) -> None:
+        pass
+
+    def attempted(self, *what: Any) -> None:
+        self.told.append(("attempted", what[2].position))
+
+    def gone(self, lane: Lane, reason: str) -> None:
+        self.told.append(("gone", reason))
+        lane.stop()
+
+    def answer(self, answer: Answer) -> str:
+        """The oldest that is out is answered; whose it was."""
+        name, done = self.sent.pop(0)
+        done(answer)
+        return name
+
+
+def in_loop(work: Callable[[], Any]) -> None:
+    async def run() -> None:
+        await work()
+
+    asyncio.run(run())
+
+
+async def _turns() -> None:
+    bench = Bench()
+    bench.add(Course("a", 100), Course("b", 3), Course("c", 3))
+    assert [bench.answer(TOOK) for _ in range(3)] == ["a"] * 3, "it was there before the others"
+    came = [bench.answer(TOOK) for _ in range(9)]
+    assert sorted(came[:3]) == sorted(came[3:6]) == sorted(came[6:9]) == ["a", "b", "c"]
+    assert [bench.answer(TOOK) for _ in range(5)] == ["a"] * 5
+    assert bench.lane.out == 2
+
+
+async def _left_alone() -> None:
+    bench, course = Bench(), Course("a", 100)
+    bench.add(course)
+    for _ in range(MOST):
+        assert not course.is_resting
+        bench.answer(FAILED)
+    assert len(bench.sent) == 1, "what was out already"
+    bench.answer(FAILED)
+    assert not bench.sent
+    assert course.is_resting, "nothing is held in memory for it"
+    assert bench.lane.is_changed
+    assert bench.lane.seen().state == "open"
+    assert all(isinstance(one, Failed) and one.due_at for one in course.outcomes)
+
+    bench.clock.hear(bench.lane.breaker.until + 1)
+    bench.lane.go_on()
+    assert len(bench.sent) == 1, "one at a time"
+    bench.answer(TOOK)
+    assert len(bench.sent) == 2, "it takes them again"
+    assert bench.lane.seen().state == "closed"
+
+
+async def _pace() -> None:
+    bench = Bench(per_second=20.0, most_out=100)
+    bench.add(Course("a", 100))
+    assert len(bench.sent) < 10
+    before = len(bench.sent)
+    await asyncio.sleep(0.3)
+    assert before + 2 <= len(bench.sent) <= before + 8
+
+
+async def _withheld() -> None:
+    bench, course = Bench(most_out=1), Course("a", 1)
+    bench.add(course)
+    bench.lane.go_on()  # There is nothing more of it: it is not asked again.
+    bench.lane._ready.clear()
+    bench.answer(UNSENT)
+    assert [type(one) for one in course.outcomes] == [Withheld]
+    assert not bench.told, "it was no attempt"
+    assert bench.lane.breaker == Breaker()
+    async with asyncio.timeout(5):
+        while not bench.sent:
+            await asyncio.sleep(0.01)
+
+
+async def _removed() -> None:
+    bench, course, other = Bench(most_out=1), Course("a", 2), Course("b", 2)
+    bench.add(course, other)
+    bench.lane.remove(course)  # type: ignore[arg-type]
+    bench.answer(TOOK)
+    assert [name for name, _ in bench.sent] == ["b"]
+    bench.answer(TOOK)
+    assert [name for name, _ in bench.sent] == ["b"]
+    assert course not in bench.lane._ready  # type: ignore[comparison-overlap]
+
+
+async def _removed_while_it_rests() -> None:
+    bench, course = Bench(most_out=1), Course("a", 2)
+    bench.add(course)
+    bench.lane.remove(course)  # type: ignore[arg-type]
+    bench.lane.stop()
+    bench.answer(TOOK)
+    assert not bench.lane._ready, "it is kept in memory for ever"
+
+
+async def _gone() -> None:
+    bench, course = Bench(), Course("a", 9)
+    bench.add(course)
+    bench.answer(Answer(410))
+    assert ("gone", "it answered 410: gone") in bench.told
+    bench.answer(TOOK)
+    assert not bench.sent
+
+
+async def _inactive() -> None:
+    bench, course = Bench(is_active=False), Course("a", 9)
+    bench.add(course)
+    assert not bench.sent
+    assert course.is_resting
+
+
+@pytest.mark.parametrize(
+    "work",
+    [_turns, _left_alone, _pace, _withheld, _removed, _removed_while_it_rests, _gone, _inactive],
+    ids=[
+        "its subscriptions take turns",
+        "after failures it is left alone, and is tried by one",
+        "so many begin in a second",
+        "what was withheld is tried again though nobody says so",
+        "what was removed is not tried",
+        "what was removed does not stay in memory",
+        "whoever is gone is told of, and is sent nothing",
+        "to one that is disabled nothing is sent",
+    ],
+)
+def test_lane(work: Callable[[], Any]) -> None:
+    in_loop(work)

@@ -1,0 +1,141 @@
+"""What a sender is made of beside lanes and courses: its thread, its log of attempts, what it has encoded."""
+
+import asyncio
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from django.db import DatabaseError
+
+from relaycore.sending.answers import Answer
+from relaycore.sending.formats.format import Encoded, Format
+from relaycore.sending.items import Item
+from webhooks_app import attempts
+from webhooks_app.sending import encoding, logbook, worker
+from webhooks_app.sending.encoding import Encoding
+from webhooks_app.sending.logbook import Logbook
+from webhooks_app.sending.worker import Worker
+
+
+class Connection:
+    """One to PostgreSQL, of which it is counted how often it was closed."""
+
+    closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def connection(monkeypatch: pytest.MonkeyPatch) -> Connection:
+    made = Connection()
+    monkeypatch.setattr(worker, "connection", made)
+    return made
+
+
+def test_the_thread_does_one_thing_after_another_and_raises_what_is_raised(connection: Connection) -> None:
+    def fail(error: Exception) -> None:
+        raise error
+
+    async def work() -> None:
+        made = Worker("test")
+        done = await asyncio.gather(*(made.do(lambda number=number: number) for number in range(9)))  # type: ignore[misc]
+        assert done == list(range(9))
+        with pytest.raises(ZeroDivisionError):
+            await made.do(lambda: fail(ZeroDivisionError()))
+        assert not connection.closed
+        with pytest.raises(DatabaseError):
+            await made.do(lambda: fail(DatabaseError()))
+        assert connection.closed == 1, "the next thing begins with a new connection"
+        assert await made.do(lambda: "goes on") == "goes on"
+        made.close()
+
+    asyncio.run(work())
+
+
+def test_nobody_waits_for_a_thread_that_a_server_keeps(connection: Connection) -> None:
+    released = threading.Event()
+
+    async def work() -> None:
+        made = Worker("test")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(made.do(lambda: released.wait(10)), 0.05)
+        made.close()
+
+    before = threading.active_count()
+    asyncio.run(work())
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name == "test":
+            thread.join(5)
+    assert threading.active_count() <= before
+
+
+def note(log: Logbook, number: int) -> None:
+    endpoint: Any = SimpleNamespace(id=1, name="shop")
+    hook: Any = SimpleNamespace(subscription=SimpleNamespace(id=2, name="orders"))
+    log.note(endpoint, hook, Item(f"{number:03}", b"", None), "id", Answer(204))
+
+
+def test_attempts_wait_while_they_cannot_be_logged_and_what_does_not_fit_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+    is_away = [True]
+
+    def record(batch: Any) -> None:
+        if is_away[0]:
+            raise OSError("nobody answers")
+        written.extend(one.position for one in batch)
+
+    monkeypatch.setattr(attempts, "record", record)
+    monkeypatch.setattr(logbook, "_MOST_WAITING", 5)
+    monkeypatch.setattr(logbook, "_AGAIN_SECONDS", 0.05)
+
+    async def work() -> None:
+        log = Logbook()
+        for number in range(4):
+            note(log, number)
+        log.write()
+        note(log, 4)
+        note(log, 5)  # While it is tried to write the others: one of them has no room any more.
+        await asyncio.sleep(0.03)
+        assert log.lost == 1
+        note(log, 6)
+        assert log.lost == 2
+        log.write()
+        assert not written, "it is tried again after a while"
+        is_away[0] = False
+        await asyncio.sleep(0.06)
+        log.write()
+        await log.close()
+
+    asyncio.run(work())
+    assert written == ["002", "003", "004", "005", "006"]
+
+
+def test_a_message_is_encoded_once_per_format_and_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[Format, bytes]] = []
+
+    def single(format: Format, document: Any, base: str) -> Encoded:
+        made.append((format, document["_id"].binary))
+        return Encoded(str(document["_id"]), [], b"x" * 10)
+
+    monkeypatch.setattr(encoding, "single", single)
+    monkeypatch.setattr(encoding, "_MOST", 3)
+    kept = Encoding("")
+    documents = [{"_id": ObjectId()} for _ in range(5)]
+    for _ in range(3):
+        kept.of(Format.RAW, documents[0])
+        kept.of(Format.STANDARD, documents[0])
+    assert len(made) == 2
+    for document in documents:
+        kept.of(Format.RAW, document)
+    assert len(made) == 6
+    kept.of(Format.RAW, documents[0])
+    assert len(made) == 7, "it was let go"
+    monkeypatch.setattr(encoding, "_MOST_BYTES", 15)
+    kept.of(Format.RAW, documents[1])
+    assert len(kept._kept) == 1

@@ -1,0 +1,43 @@
+"""What the page of one endpoint says, for a person. Of secrets and headers no value."""
+
+from typing import Any, Final
+
+from relaycore.errors import CannotDecrypt, NoEncryptionKey
+from relaycore.times import from_milliseconds
+from webhooks_app import keeping
+from webhooks_app.models import Endpoint, EndpointSecret
+
+MOST: Final = 20
+"""Subscriptions that are named."""
+
+
+def facts(row: Endpoint) -> dict[str, Any]:
+    """For the template."""
+    hooks = row.webhooks.select_related("subscription__channel").order_by("subscription__name")
+    return {
+        "row": row,
+        "asked": row.challenges.order_by("-asked_at", "-pk").first(),
+        "header_names": header_names(row),
+        "secrets": list(EndpointSecret.objects.signing().filter(endpoint=row)),
+        "hooks": list(hooks[:MOST]),
+        "hooks_count": hooks.count(),
+        "failing_since": row.failing_since and from_milliseconds(row.failing_since),
+        "breaker_until": row.breaker_until and from_milliseconds(row.breaker_until),
+        "answer": answer(row),
+        "most": MOST,
+    }
+
+
+def header_names(row: Endpoint) -> list[str] | None:
+    """Those that its owner has chosen; None: they cannot be read."""
+    try:
+        return sorted(keeping.headers_of(row.headers))
+    except (NoEncryptionKey, CannotDecrypt):
+        return None
+
+
+def answer(row: Endpoint) -> str:
+    """What came of the last attempt."""
+    if row.last_attempt_at is None:
+        return "never tried"
+    return str(row.last_status) if row.last_status else row.last_failure or "no answer"

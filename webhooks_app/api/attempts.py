@@ -1,0 +1,94 @@
+"""What became of attempts (`webhooks_app.attempts`), of an endpoint and of a subscription."""
+
+from typing import Any, ClassVar
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from access_app.permissions import Needs, refusal, refusal_everywhere
+from relaybase.http import cursors
+from relaybase.http.parameters import Parameters
+from relaycore.errors import SubscriptionUnknown
+from subscribers_app import registration as subscriptions
+from subscribers_app.models import Subscription
+from webhooks_app import attempts
+from webhooks_app.api import schema
+from webhooks_app.api.found import find
+from webhooks_app.attempts import Attempted, Of
+from webhooks_app.rights import SEE
+
+
+class EndpointAttempts(APIView):
+    """What became of the attempts to send something to it, the newest first; ?limit= up to 1000.
+
+    A message that is sent again has one for each time. `status`: of the answer; null: there was none, and
+    `failure` says why. `answer`: the first KiB of it. They are kept for `RELAY_ATTEMPTS_SECONDS`; attempts of
+    the last second may still be missing.
+    """
+
+    name = "Attempts"
+    needs: ClassVar[Needs] = {"GET": SEE}
+
+    @schema.endpoint_attempts
+    def get(self, request: Request, name: str) -> Response:
+        """A page."""
+        parameters = Parameters(request, "limit", cursors.PARAMETER)
+        return _page(request, parameters, Of.ENDPOINT, find(request, SEE, name).pk)
+
+
+class SubscriptionAttempts(APIView):
+    """The same of one subscription. One that is pulled has none."""
+
+    name = "Attempts"
+    needs: ClassVar[Needs] = {"GET": SEE}
+
+    @schema.subscription_attempts
+    def get(self, request: Request, name: str) -> Response:
+        """A page."""
+        parameters = Parameters(request, "limit", cursors.PARAMETER)
+        return _page(request, parameters, Of.SUBSCRIPTION, _subscription(request, name).pk)
+
+
+def _subscription(request: Request, name: str) -> Subscription:
+    """It, for whoever may see it; he who may not see all is not told which there are."""
+    refused = PermissionDenied(
+        f'This needs the scope "{SEE.right}" on the channel of the subscription "{name}", if there is one.'
+    )
+    try:
+        row = subscriptions.find(name)
+    except SubscriptionUnknown:
+        if refusal_everywhere(request, SEE) is None:
+            raise
+        raise refused from None
+    if refusal(request, SEE, row.channel.channel) is not None:
+        raise refused
+    return row
+
+
+def _page(request: Request, parameters: Parameters, of: Of, number: int) -> Response:
+    cursor = parameters.text(cursors.PARAMETER)
+    try:
+        after = None if cursor is None else cursors.decode(cursor)
+        found = attempts.read(of, number, after, parameters.limit())
+    except ValueError as exc:
+        raise cursors.bad_cursor() from exc
+    results = [_row(one) for one in found.attempts]
+    return Response({"next": cursors.link(request, found.next), "results": results})
+
+
+def _row(one: Attempted) -> dict[str, Any]:
+    return {
+        "at": one.at,
+        "subscription": one.subscription_name,
+        "endpoint": one.endpoint_name,
+        "message_id": one.message.hex(),
+        "position": one.position,
+        "attempt": one.attempt,
+        "webhook_id": one.webhook_id,
+        "status": one.status,
+        "failure": one.failure and one.failure.value,
+        "seconds": round(one.seconds, 3),
+        "answer": one.answer.decode("utf-8", "replace"),
+    }

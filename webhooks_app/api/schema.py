@@ -1,0 +1,297 @@
+"""Endpoints in the OpenAPI schema."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+
+from relaybase.http.openapi import cursor, error_responses, limit, page, query
+from relaycore.sending.answers import Failure
+from subscribers_app.models import NAME_PATTERN
+from webhooks_app import keeping, models
+from webhooks_app.models import Endpoint, EndpointSecret
+
+F = TypeVar("F", bound=Callable[..., Any])
+Serializer = serializers.Serializer[Any]
+
+_KINDS: Final = EndpointSecret.Kind.values
+FAILURES: Final = [failure.value for failure in Failure]
+
+
+class SecretSchema(Serializer):
+    """A secret, of which only what is public is shown."""
+
+    kind = serializers.ChoiceField(EndpointSecret.Kind.choices)
+    public = serializers.CharField(allow_null=True, help_text="Of v1a the public key, whpk_….")
+    created_at = serializers.DateTimeField()
+    ends_at = serializers.DateTimeField(allow_null=True, help_text="null: it is the one of now.")
+
+
+class ChallengeSchema(Serializer):
+    """When it was asked for its confirmation last."""
+
+    asked_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="Until then the challenge is good.")
+    outcome = serializers.CharField(allow_null=True, help_text="What came of it. null: nothing yet.")
+
+
+class EndpointSchema(Serializer):
+    """An endpoint."""
+
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    owner = serializers.CharField(help_text="A user.")
+    url = serializers.CharField(help_text="In its normal form.")
+    header_names = serializers.ListField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Of the headers that are sent with each message. null: they cannot be decrypted.",
+    )
+    signatures = SecretSchema(many=True)
+    confirmation = serializers.ChoiceField(Endpoint.Confirmation.choices)
+    confirmed_at = serializers.DateTimeField(allow_null=True, help_text="null: this URL is not.")
+    challenge = ChallengeSchema(allow_null=True)
+    state = serializers.ChoiceField(Endpoint.State.choices)
+    reason = serializers.CharField(allow_null=True, help_text="Why it is not active, if that is known.")
+    timeout_seconds = serializers.IntegerField()
+    max_concurrency = serializers.IntegerField()
+    max_per_second = serializers.FloatField(allow_null=True, help_text="null: as many as it takes.")
+    breaker = serializers.ChoiceField(Endpoint.Breaker.choices)
+    breaker_until = serializers.DateTimeField(allow_null=True)
+    failing_since = serializers.DateTimeField(
+        allow_null=True, help_text="null: the last attempt did not fail."
+    )
+    last_status = serializers.IntegerField(allow_null=True)
+    last_failure = serializers.CharField(allow_null=True)
+    last_attempt_at = serializers.DateTimeField(allow_null=True)
+    last_success_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    subscriptions = serializers.IntegerField(help_text="So many are sent to it.")
+    address = serializers.URLField(help_text="Of this row.")
+
+
+class SecretsSchema(Serializer):
+    """Secrets by kind, shown once."""
+
+    v1 = serializers.CharField(required=False, help_text="whsec_…")
+    v1a = serializers.CharField(required=False, help_text="The public key, whpk_….")
+
+
+class MadeEndpointSchema(EndpointSchema):
+    """An endpoint that was just made."""
+
+    secrets = SecretsSchema()
+
+
+class TestedSchema(Serializer):
+    """What came of a test."""
+
+    status = serializers.IntegerField(allow_null=True, help_text="null: there was no answer.")
+    failure = serializers.CharField(allow_null=True, help_text="Why not.")
+    detail = serializers.CharField(allow_null=True)
+    seconds = serializers.FloatField()
+    body = serializers.CharField(help_text="The first KiB of it.")
+
+
+class AttemptSchema(Serializer):
+    """One attempt."""
+
+    at = serializers.DateTimeField(help_text="When it began.")
+    subscription = serializers.CharField()
+    endpoint = serializers.CharField()
+    message_id = serializers.CharField()
+    position = serializers.CharField()
+    attempt = serializers.IntegerField(help_text="Of this message, from 1.")
+    webhook_id = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True, help_text="null: there was no answer.")
+    failure = serializers.ChoiceField(FAILURES, allow_null=True, help_text="Why not.")
+    seconds = serializers.FloatField()
+    answer = serializers.CharField(help_text="The first KiB of it.")
+
+
+_SETTINGS: Final = {
+    "url": {"type": "string", "maxLength": models.MOST_URL_CHARS, "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
+    "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+    "confirmation": {"type": "string", "enum": Endpoint.Confirmation.values},
+    "timeout_seconds": {
+        "type": "integer",
+        "minimum": models.LEAST_TIMEOUT_SECONDS,
+        "maximum": models.MOST_TIMEOUT_SECONDS,
+        "default": models.TIMEOUT_SECONDS,
+    },
+    "max_concurrency": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": models.MOST_CONCURRENCY,
+        "default": models.CONCURRENCY,
+    },
+    "max_per_second": {
+        "type": ["number", "null"],
+        "minimum": models.LEAST_PER_SECOND,
+        "maximum": models.MOST_PER_SECOND,
+    },
+}
+
+
+def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
+    return {"application/json": schema}
+
+
+_NOT_A_BODY: Final = (413, 415)
+_NAME: Final = OpenApiParameter("name", str, OpenApiParameter.PATH)
+_IF_MATCH: Final = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of what this is decided by."
+)
+
+
+def _extend(operation_id: str, summary: str, answer: Any, *errors: int, **more: Any) -> Callable[[F], F]:
+    success = more.pop("success", 200)
+    return extend_schema(
+        operation_id=operation_id,
+        summary=summary,
+        tags=["endpoints"],
+        parameters=[*more.pop("parameters", [_NAME])],
+        responses={success: answer, **error_responses(*errors)},
+        **more,
+    )
+
+
+endpoints = _extend(
+    "endpoints",
+    "All endpoints",
+    page("EndpointPage", EndpointSchema, count=serializers.IntegerField()),
+    parameters=[
+        query("state", "Only these.", enum=Endpoint.State.values),
+        query("search", "A part of the name."),
+        limit("Rows"),
+        cursor(),
+    ],
+)
+new_endpoint = _extend(
+    "new_endpoint",
+    "Make an endpoint",
+    MadeEndpointSchema,
+    *(409, *_NOT_A_BODY),
+    success=201,
+    parameters=[],
+    request=_body(
+        {"required": ["name", "url"]},
+        name={"type": "string", "pattern": f"^{NAME_PATTERN}$"},
+        signatures={
+            "type": "array",
+            "items": {"type": "string", "enum": _KINDS},
+            "minItems": 1,
+            "uniqueItems": True,
+            "default": [keeping.V1],
+        },
+        **_SETTINGS,
+    ),
+    examples=[
+        OpenApiExample(
+            "Signed by a shared secret",
+            {"name": "billing", "url": "https://hooks.example.org/relay"},
+            request_only=True,
+        )
+    ],
+)
+endpoint = _extend("endpoint", "One endpoint", EndpointSchema, 404)
+change_endpoint = _extend(
+    "change_endpoint",
+    "Change where webhooks go, and how",
+    EndpointSchema,
+    *(404, 409, 412, *_NOT_A_BODY),
+    parameters=[_NAME, _IF_MATCH],
+    request=_body({"minProperties": 1}, **_SETTINGS),
+)
+delete_endpoint = _extend(
+    "delete_endpoint",
+    "Delete an endpoint",
+    None,
+    *(404, 409, 412),
+    success=204,
+    parameters=[
+        _NAME,
+        _IF_MATCH,
+        query("cascade", "Its subscriptions as well.", enum=["true", "false"]),
+    ],
+)
+rotate = _extend(
+    "rotate_endpoint",
+    "Give it other secrets",
+    inline_serializer("Rotated", {"secrets": SecretsSchema()}),
+    *(404, *_NOT_A_BODY),
+    request=_body(
+        {},
+        kind={"type": "string", "enum": _KINDS},
+        overlap_seconds={
+            "type": "integer",
+            "minimum": 0,
+            "maximum": keeping.MOST_OVERLAP_SECONDS,
+            "default": keeping.OVERLAP_SECONDS,
+        },
+    ),
+)
+confirm = _extend(
+    "confirm_endpoint",
+    "Confirm it by its challenge",
+    EndpointSchema,
+    *(404, *_NOT_A_BODY),
+    request=_body({"required": ["challenge"]}, challenge={"type": "string", "maxLength": 200}),
+)
+challenge = _extend(
+    "challenge_endpoint",
+    "Have it asked for its confirmation again",
+    EndpointSchema,
+    *(404, 409, *_NOT_A_BODY),
+    request=_body({}),
+)
+test = _extend(
+    "test_endpoint", "Send it a message now", TestedSchema, *(404, 409, *_NOT_A_BODY), request=_body({})
+)
+enable = _extend(
+    "enable_endpoint",
+    "Send to it again",
+    EndpointSchema,
+    *(404, *_NOT_A_BODY),
+    request=_body(
+        {},
+        **{
+            "from": {
+                "oneOf": [
+                    {"type": "string", "enum": ["here", "latest"]},
+                    {
+                        "type": "object",
+                        "properties": {"time": {"type": "string", "format": "date-time"}},
+                        "required": ["time"],
+                        "additionalProperties": False,
+                    },
+                ]
+            }
+        },
+    ),
+)
+disable = _extend(
+    "disable_endpoint",
+    "Send nothing to it",
+    EndpointSchema,
+    *(404, *_NOT_A_BODY),
+    request=_body({}, reason={"type": "string", "maxLength": 500}),
+)
+_ATTEMPTS: Final = page("AttemptPage", AttemptSchema)
+endpoint_attempts = _extend(
+    "endpoint_attempts",
+    "What became of attempts",
+    _ATTEMPTS,
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
+)
+subscription_attempts = _extend(
+    "subscription_attempts",
+    "What became of attempts, of one subscription",
+    _ATTEMPTS,
+    404,
+    parameters=[_NAME, limit("Rows"), cursor()],
+)

@@ -1,0 +1,171 @@
+"""The log of attempts, in MongoDB: what became of each try to hand a message to an endpoint.
+
+A log, and nothing that decides: what is to be sent, when, and what was is in PostgreSQL. So one server's word
+is enough for a write, and a sender that cannot write it goes on. What a server forgets that dies right
+then is missing in the log.
+
+Never what was sent, nor with what it was signed. Of an answer the first KiB: it is the endpoint's, and shown
+to whoever may see the endpoint.
+
+Each says when MongoDB deletes it: `RELAY_ATTEMPTS_SECONDS` after it began.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from bson import Binary, ObjectId
+from bson.errors import InvalidId
+from django.conf import settings
+from django.db import connections
+from pymongo import DESCENDING, WriteConcern
+from pymongo.collection import Collection
+from pymongo.errors import BulkWriteError
+
+from relaybase.connections import mongo_collection
+from relaycore.sending.answers import MOST_KEPT, Failure
+
+COLLECTION: Final = "attempts"
+
+MOST_PER_PAGE: Final = 1000
+
+_DUPLICATE: Final = 11000
+
+
+class Of(StrEnum):
+    """Whose attempts are looked at; its values are names in the documents."""
+
+    SUBSCRIPTION = "subscription"
+    ENDPOINT = "endpoint"
+    MESSAGE = "message_id"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """One attempt.
+
+    at:           when it began, by the sender's clock
+    subscription: its key, and its name then; the same of the endpoint
+    message:      the id, 12 bytes; of a batch each of its messages has an attempt
+    attempt:      which one, from 1
+    webhook_id:   what the request said as `webhook-id`
+    status:       of the answer; None: there was none, and `failure` says why
+    seconds:      how long it took
+    answer:       what its body began with, 1 KiB at most
+    """
+
+    at: datetime
+    subscription: int
+    subscription_name: str
+    endpoint: int
+    endpoint_name: str
+    message: bytes
+    position: str
+    attempt: int
+    webhook_id: str
+    status: int | None
+    failure: Failure | None
+    seconds: float
+    answer: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some attempts, newest first; `next`: the cursor of the page after it, None if this is the last one."""
+
+    attempts: list[Attempted]
+    next: str | None
+
+
+def record(attempts: Iterable[Attempted]) -> None:
+    """Put these on record. May take seconds: it does not belong into an event loop.
+
+    Raises:
+        PyMongoError: MongoDB did not take all of them. They may be recorded once more, or let go.
+    """
+    kept_for = timedelta(seconds=settings.RELAY_ATTEMPTS_SECONDS)
+    documents = [_document(one, kept_for) for one in attempts]
+    if not documents:
+        return
+    collection = mongo_collection(COLLECTION).with_options(write_concern=WriteConcern(w=1))
+    try:
+        collection.insert_many(documents, ordered=False)
+    except BulkWriteError as exc:
+        # The driver has sent them twice: the first time they had arrived.
+        if any(error["code"] != _DUPLICATE for error in exc.details["writeErrors"]):
+            raise
+
+
+def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -> Page:
+    """A page of the attempts of one subscription, endpoint (their keys) or message (its id), newest first.
+
+    A page costs the same wherever it is. Of those of one sender newer ones come first; of several, which
+    is so only after a shard has changed hands or across subscriptions, within a second in any order.
+
+    Raises:
+        ValueError: the cursor is none that a page gave.
+        PyMongoError: MongoDB does not answer.
+    """
+    looked_for: dict[str, Any] = {of.value: ObjectId(key) if isinstance(key, bytes) else key}
+    if cursor is not None:
+        looked_for["_id"] = {"$lt": _id(cursor)}
+    most = max(1, min(most, MOST_PER_PAGE))
+    found = list(_collection().find(looked_for).sort("_id", DESCENDING).limit(most + 1))
+    page = found[:most]
+    return Page([_attempted(one) for one in page], str(page[-1]["_id"]) if len(found) > most else None)
+
+
+def _collection() -> Collection[dict[str, Any]]:
+    """By the web's client, which has a short patience."""
+    connection: Any = connections["messages"]
+    connection.ensure_connection()
+    options = connection.database.codec_options.with_options(tz_aware=True)
+    found: Collection[dict[str, Any]] = connection.database.get_collection(COLLECTION, codec_options=options)
+    return found
+
+
+def _id(cursor: str) -> ObjectId:
+    try:
+        return ObjectId(cursor)
+    except InvalidId as exc:
+        raise ValueError(f"{cursor[:50]!r} is no cursor of a page of attempts.") from exc
+
+
+def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
+    return {
+        "at": one.at,
+        "subscription": one.subscription,
+        "subscription_name": one.subscription_name,
+        "endpoint": one.endpoint,
+        "endpoint_name": one.endpoint_name,
+        "message_id": ObjectId(one.message),
+        "position": one.position,
+        "attempt": one.attempt,
+        "webhook_id": one.webhook_id,
+        "status": one.status,
+        "failure": None if one.failure is None else one.failure.value,
+        "seconds": one.seconds,
+        "answer": Binary(one.answer[:MOST_KEPT]),
+        "expires_at": one.at + kept_for,
+    }
+
+
+def _attempted(document: Mapping[str, Any]) -> Attempted:
+    failure = document["failure"]
+    return Attempted(
+        at=document["at"],
+        subscription=document["subscription"],
+        subscription_name=document["subscription_name"],
+        endpoint=document["endpoint"],
+        endpoint_name=document["endpoint_name"],
+        message=document["message_id"].binary,
+        position=document["position"],
+        attempt=document["attempt"],
+        webhook_id=document["webhook_id"],
+        status=document["status"],
+        failure=None if failure is None else Failure(failure),
+        seconds=document["seconds"],
+        answer=bytes(document["answer"]),
+    )

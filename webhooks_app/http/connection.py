@@ -1,0 +1,136 @@
+"""One connection: it carries one request after another."""
+
+import asyncio
+import time
+from typing import Any, Final, Protocol
+
+from relaycore.sending.answers import Answer, Failure
+from webhooks_app.http import failures
+from webhooks_app.http.exchange import Exchange, Stage
+from webhooks_app.http.failures import Failed
+from webhooks_app.http.reading import Reading
+
+LIFE_SECONDS: Final = 300.0
+"""So long a connection is used: a name that leads elsewhere is followed by then, however busy it is."""
+
+_SAYINGS: Final = {
+    Failure.PROTOCOL: "What was answered is no HTTP.",
+    Failure.TOO_LARGE: "The headers of the answer are too large.",
+}
+
+
+class Owner(Protocol):
+    """Whose connection it is. What each of these is said of is not under way here any more."""
+
+    def end(self, exchange: Exchange, answer: Answer) -> None:
+        """It has its answer."""
+
+    def fail(self, exchange: Exchange, failed: Failed) -> None:
+        """There will be no answer."""
+
+    def again(self, exchange: Exchange) -> None:
+        """The connection had been closed before it was asked."""
+
+    def keep(self, connection: "Connection") -> None:
+        """It is free."""
+
+    def part(self, connection: "Connection") -> None:
+        """Nothing may be begun on it any more."""
+
+    def lost(self, connection: "Connection") -> None:
+        """It has ended."""
+
+
+class Connection(asyncio.Protocol):
+    """Of one owner, to one address.
+
+    address:    that it was made to
+    idle_since: when its last answer had come, by `time.monotonic`
+    is_last:    what is under way here is the last that it carries; nothing is begun on it
+    """
+
+    def __init__(self, owner: Owner, address: str) -> None:
+        self.address = address
+        self.idle_since = 0.0
+        self.is_last = False
+        self._owner = owner
+        self._transport: Any = None
+        self._exchange: Exchange | None = None
+        self._reading = Reading()
+        self._is_used = False
+        self._until = time.monotonic() + LIFE_SECONDS
+
+    def connection_made(self, transport: Any) -> None:
+        """It is there, with TLS if that is wanted."""
+        self._transport = transport
+        if self.is_last:
+            transport.abort()
+
+    def begin(self, exchange: Exchange) -> None:
+        """Write a request. Nothing else is under way here."""
+        self._exchange = exchange
+        exchange.connection = self
+        exchange.stage = Stage.WRITTEN
+        self._reading.begin()
+        self._transport.write(exchange.data)
+
+    def data_received(self, data: bytes) -> None:
+        """Something has come. What nobody has asked for ends the connection."""
+        exchange = self._exchange
+        if exchange is None:
+            self.abort()
+            return
+        found = self._reading.feed(data)
+        if found is False:
+            return
+        self._exchange = None
+        now = time.monotonic()
+        if isinstance(found, Failure):
+            answer = Answer(None, found, _SAYINGS[found], seconds=now - exchange.since)
+        else:
+            answer = self._reading.answer(now - exchange.since)
+        if self.is_last or not self._reading.can_stay or now > self._until:
+            self.abort()
+        elif self._transport.get_write_buffer_size():
+            self.abort()  # What it has not taken of this request it would take for the next one.
+        else:
+            self._is_used = True
+            self.idle_since = now
+            self._owner.keep(self)
+        self._owner.end(exchange, answer)
+
+    def eof_received(self) -> None:
+        """The other side says no more. The transport closes."""
+        self._part()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is not there any more. A body that nothing else ends has come to its end."""
+        exchange, self._exchange = self._exchange, None
+        self._part()
+        if exchange is None:
+            pass
+        elif self._reading.status is not None:
+            self._owner.end(exchange, self._reading.answer(time.monotonic() - exchange.since))
+        elif self._is_used and not self._reading.has_come and not exchange.is_again:
+            self._owner.again(exchange)
+        else:
+            self._owner.fail(exchange, failures.of_end(exc))
+        self._owner.lost(self)
+
+    def let_go(self) -> Answer | None:
+        """The time of what is under way is up. What has come of its answer, if its head has."""
+        exchange, self._exchange = self._exchange, None
+        self.abort()
+        if exchange is None or self._reading.status is None:
+            return None
+        return self._reading.answer(time.monotonic() - exchange.since)
+
+    def abort(self) -> None:
+        """End it at once: one that waits for the other side to take something might never end."""
+        self._part()
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _part(self) -> None:
+        self.is_last = True
+        self._owner.part(self)

@@ -1,0 +1,112 @@
+"""What endpoints have that nobody may read in PostgreSQL: their secrets and the owner's headers, encrypted.
+
+A secret is kept as its text, the way Standard Webhooks writes it (`webhooks_app.signing`). An endpoint has
+one of each kind that it signs with, and for a while those of before: a receiver takes either, so nobody has
+to change two programs in the same instant.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import transaction
+
+from access_app import audit
+from relaybase.postgres.clock import ClockTimestamp
+from relaybase.postgres.encrypting import decrypt, encrypt, encrypt_anew
+from relaycore.errors import BadEndpoint
+from relaycore.sending.signing import Secret
+from webhooks_app import signing as texts
+from webhooks_app.models import Endpoint, EndpointSecret
+
+V1: Final = EndpointSecret.Kind.SYMMETRIC.value
+V1A: Final = EndpointSecret.Kind.ASYMMETRIC.value
+
+OVERLAP_SECONDS: Final = 24 * 3600
+MOST_OVERLAP_SECONDS: Final = 7 * 24 * 3600
+MOST_SIGNING: Final = 5
+"""Of one kind at once: each is a signature more in every request."""
+
+
+def headers_column(headers: Mapping[str, str]) -> bytes:
+    """As the column of an endpoint has them.
+
+    Raises:
+        NoEncryptionKey: there is nothing to encrypt them with.
+    """
+    return encrypt(json.dumps(dict(headers)).encode()) if headers else b""
+
+
+def headers_of(column: bytes | memoryview) -> dict[str, str]:
+    """The owner's headers, as the column has them.
+
+    Raises:
+        NoEncryptionKey, CannotDecrypt: they cannot be read.
+    """
+    found: dict[str, str] = json.loads(decrypt(column)) if column else {}
+    return found
+
+
+def renew(row: Endpoint, kinds: Iterable[str], overlap_seconds: int = OVERLAP_SECONDS) -> dict[str, str]:
+    """Another secret of each of these kinds; what whoever receives needs of it, by kind, to be shown once.
+
+    Of `v1a` that is the public key: the private one leaves Relay never. Those of before sign for
+    `overlap_seconds` more, if they do not end sooner. Call it with the row locked.
+
+    Raises:
+        NoEncryptionKey: there is nothing to encrypt them with.
+        BadEndpoint: too many sign already.
+    """
+    shown = {}
+    EndpointSecret.objects.filter(endpoint=row, ends_at__lte=ClockTimestamp()).delete()
+    for kind in kinds:
+        before = EndpointSecret.objects.filter(endpoint=row, kind=kind)
+        if overlap_seconds == 0:
+            before.delete()
+        elif before.count() >= MOST_SIGNING:
+            raise BadEndpoint(
+                f"{MOST_SIGNING} secrets of this kind sign at once already. Wait until one of them ends, or "
+                "end all of them by overlap_seconds 0."
+            )
+        # What ends already ends when it was said to.
+        before.filter(ends_at=None).update(ends_at=ClockTimestamp() + timedelta(seconds=overlap_seconds))
+        text = texts.new_shared() if kind == V1 else texts.new_private()
+        public = "" if kind == V1 else texts.public_of(text)
+        EndpointSecret.objects.create(endpoint=row, kind=kind, value=encrypt(text.encode()), public=public)
+        shown[kind] = public or text
+    return shown
+
+
+def signing(endpoints: Sequence[int]) -> dict[int, list[Secret]]:
+    """The secrets with which each of these endpoints signs now, by its number, the newest one first.
+
+    Raises:
+        NoEncryptionKey, CannotDecrypt: one of them cannot be read.
+    """
+    found: dict[int, list[Secret]] = {pk: [] for pk in endpoints}
+    rows = EndpointSecret.objects.signing().filter(endpoint__in=endpoints)
+    for pk, value in rows.values_list("endpoint_id", "value"):
+        found[pk].append(texts.read(decrypt(value).decode()))
+    return found
+
+
+def encrypt_all_anew() -> int:
+    """Encrypt everything by the first key; how much there is. It may be done while everything runs.
+
+    What is changed meanwhile is encrypted by the first key anyway, by whoever has these keys already.
+
+    Raises:
+        NoEncryptionKey, CannotDecrypt: something cannot be read; what came before it is done.
+    """
+    count = 0
+    columns: list[tuple[Any, str]] = [
+        (Endpoint.objects.exclude(headers=b""), "headers"),
+        (EndpointSecret.objects.all(), "value"),
+    ]
+    for rows, column in columns:
+        for pk, before in rows.order_by("pk").values_list("pk", column):
+            count += rows.filter(pk=pk, **{column: before}).update(**{column: encrypt_anew(before)})
+    with transaction.atomic():
+        audit.record("secrets encrypted anew", ["endpoints"], secrets=count)
+    return count

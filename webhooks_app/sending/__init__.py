@@ -1,0 +1,34 @@
+"""PUSH: sends what is stored to endpoints, as `relaycore.sending` decides.
+
+Who does what, in one sender
+    ::
+
+        `sender`     claims the lease of a shard, has it renewed, and runs
+        `shard`      one event loop: what is set (`known`), lanes, courses; a record ten times a second
+          `lane`     one endpoint: what may be out to it (concurrency, rate, breaker), whose turn is next
+          `course`   one subscription: `pulling.ahead` reads, `relaycore.sending.window` decides
+          `encoding` each message once per format
+        `recording`  a thread with one connection to PostgreSQL: one transaction for all that has happened in
+                     the last 100 ms, then a look at which rows are due
+        `webhooks_app.http`      sends
+        `webhooks_app.attempts`  the log of attempts, in MongoDB
+
+    Nothing is shared between senders, and nothing is copied: what waits for an endpoint is its cursors, and
+    rows for what has failed.
+
+What is where
+    A course that lags is a cursor in PostgreSQL. In memory are at most some hundred messages of each that is
+    being sent, and none of one whose endpoint is left alone.
+
+Failure
+    *PostgreSQL away*: what is under way ends, and nothing begins once the lease is not confirmed any more.
+    What could not be recorded is sent once more, with the same ids. *Redis or MongoDB away*: nothing new is
+    read; what is in memory goes out. Attempts that cannot be logged are counted, and let go. *Killed*: the
+    next sender goes on from the cursors and rows. *Frozen*: when it wakes it sends nothing before a renewal
+    of its lease has been answered, and finds that somebody else has it. *One endpoint hangs*: its lane is
+    full, and no other one is asked to wait.
+
+Threads
+    The event loop has all state. The recording thread is given a job and answers with what came of it, one
+    at a time; threads that read the archive are given nothing to change.
+"""

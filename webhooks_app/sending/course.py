@@ -1,0 +1,242 @@
+"""One subscription: what is read of it, and what becomes of that."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from typing import Final
+
+from relaycore.delivering.giving import Standing
+from relaycore.delivering.leasing import Rows
+from relaycore.errors import one_line
+from relaycore.position import first_of
+from relaycore.sending.items import Done, Item, Outcome, Progress, Withheld
+from relaycore.sending.window import Window
+from subscribers_app.pulling import archive
+from subscribers_app.pulling.ahead import Source
+from subscribers_app.pulling.choosing import Choosing
+from subscribers_app.pulling.counting import counted
+from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.known import Hook
+
+AHEAD: Final = 256
+"""Messages that are read ahead of what is out."""
+
+_FEW: Final = AHEAD // 4
+"""It is read on once there are so few: a page at a time, and not whatever has just gone out."""
+
+AHEAD_BYTES: Final = 4 << 20
+_AGAIN_SECONDS: Final = 1.0
+_ASKED_SECONDS: Final = 3.0
+
+
+class Course:
+    """One subscription of this shard, in the event loop.
+
+    came: is called when there is something to try
+    """
+
+    def __init__(self, hook: Hook, clock: Clock, came: Callable[[], object]) -> None:
+        self.hook = hook
+        self._clock = clock
+        self._came = came
+        self._is_active = hook.subscription.is_active
+        self.window: Window | None = None
+        self.trouble = ""
+        """Why nothing of it is read; empty: nothing speaks against it."""
+        self._source = self._source_of(hook)
+        self._counted = counted(hook.subscription.id)
+        self._reading: asyncio.Task[None] | None = None
+        self._may_be_more = True
+        """Whether there may be something new to read: else somebody says so."""
+        self.has_rows = False
+        """Whether it may have rows that are on their way: then PostgreSQL is asked each second."""
+        self._is_resting = True
+        self._is_closed = False
+        self._again: asyncio.TimerHandle | None = None
+
+    @property
+    def id(self) -> int:
+        """Of the subscription."""
+        return self.hook.subscription.id
+
+    @property
+    def needs_load(self) -> bool:
+        """Whether it has to be known first where it stands."""
+        return self.window is None or self.window.needs_load
+
+    @property
+    def wants_look(self) -> bool:
+        """Whether it goes on only once PostgreSQL has said how its rows stand."""
+        return self.window is not None and self.window.wants_look
+
+    def set(self, hook: Hook) -> None:
+        """It is set to this by now, or was sought."""
+        self.hook = hook
+        self._is_active = hook.subscription.is_active
+        self._let_go()
+        if self.window is not None:
+            self.window.missed()
+
+    def load(self, standing: Standing, dead_upto: str) -> None:
+        """It stands so. What was set when that was asked may be another thing than what is known here."""
+        if standing.revision != self.hook.subscription.revision:
+            return
+        if self.window is None:
+            self.window = Window(standing, self.hook.subscription.settings, dead_upto=dead_upto)
+        else:
+            self.window.load(standing, self.hook.subscription.settings, dead_upto)
+        self._may_be_more = True
+        self.read_on()
+
+    # --- trying --------------------------------------------------------------------------
+
+    def next(self) -> Item | None:
+        """What is to be tried next; None: nothing, or not now."""
+        if self.window is None or not self._is_active or self._is_closed:
+            return None
+        item = self.window.next()
+        if item is None or self.window.queued < _FEW:
+            self.read_on()
+        return item
+
+    def settle(self, item: Item, outcome: Outcome) -> None:
+        """What came of it."""
+        if self.window is not None:
+            self.window.settle(item, outcome)
+        if not isinstance(outcome, Withheld):
+            self._counted.handed_out(1)
+            if isinstance(outcome, Done):
+                self._counted.done(1)
+            else:
+                self._counted.nacked(1)
+
+    def turn(self) -> None:
+        """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
+        if self.hook.subscription.delay_ms:
+            self._come()
+        most_age = self.hook.most_age_ms
+        if self.window is not None and most_age is not None and self._clock.is_known:
+            self.window.expire(first_of(f"{max(0, self._clock.now() - most_age)}-0"))
+
+    def look(self, standing: Standing, rows: Rows) -> None:
+        """What PostgreSQL says of its rows."""
+        if self.window is not None:
+            self.window.look(standing, rows)
+            self.has_rows = bool(rows.outstanding)
+            self.read_on()
+
+    def recorded(self, progress: Progress) -> None:
+        """That is committed."""
+        if self.window is not None:
+            self.window.recorded(progress)
+            self.has_rows |= progress.touches_rows
+
+    def missed(self) -> None:
+        """What was to be recorded was not, or nobody knows."""
+        if self.window is not None:
+            self.window.missed()
+            self._source.close()
+
+    # --- reading -------------------------------------------------------------------------
+
+    def rest(self) -> None:
+        """Nothing of it can be sent for a while: what was read ahead is let go, but for what is at hand."""
+        if not self._is_resting:
+            self._is_resting = True
+            self._let_go()
+
+    def _come(self) -> None:
+        self._may_be_more = True
+        self.read_on()
+
+    def wake(self) -> None:
+        """It can be."""
+        self._is_resting = False
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read, unless somebody does, or there is enough."""
+        if self._reading is None and self._again is None and self._wants_more:
+            self._reading = asyncio.create_task(self._read())
+            self._reading.add_done_callback(self._has_read)
+
+    @property
+    def _wants_more(self) -> bool:
+        if self.window is None or self._is_resting or self._is_closed or not self._is_active:
+            return False
+        window = self.window
+        if window.needs_load:
+            return False
+        return bool(window.unread) or (self._may_be_more and window.queued < _FEW and window.room > 0)
+
+    async def _read(self) -> None:
+        try:
+            while self._wants_more and await self._read_some():
+                self._came()
+            self.trouble = ""
+        except asyncio.CancelledError:
+            raise
+        except Exception as exc:  # Whatever it is: it is looked again, and shown.
+            self.trouble = f"Subscription {self.hook.subscription.name}: {one_line(exc)}"
+            self._source.close()
+            self._may_be_more = True
+            self._again = asyncio.get_running_loop().call_later(_AGAIN_SECONDS, self._read_again)
+
+    def _read_again(self) -> None:
+        self._again = None
+        self.read_on()
+
+    async def _read_some(self) -> bool:
+        """Whether there may be more."""
+        window, source = self.window, self._source
+        if window is None:
+            return False
+        if window.unread:
+            ids = [row.id for row in window.unread]
+            found = await archive.find(self.hook.subscription.channel, ids, AHEAD_BYTES)
+            window.read(found)
+            return bool(found)
+        place = window.place
+        self._may_be_more = False  # Before it is looked: what comes meanwhile is told.
+        read = await source.stand(place)
+        if self.trouble:  # It ends when something was read, and not when nobody has said anything yet.
+            await source.ask(_ASKED_SECONDS)
+        most = min(window.room, AHEAD)
+        await source.collect(most, AHEAD_BYTES)
+        ahead, documents = read.ahead(most, AHEAD_BYTES, self._ripe_before())
+        expired = await source.expired()
+        if source is not self._source or not window.add(ahead, documents, expired):
+            return False
+        self._may_be_more |= window.place != place
+        return self._may_be_more
+
+    def _has_read(self, task: "asyncio.Task[None]") -> None:
+        if self._reading is task:  # And not one that was let go.
+            self._reading = None
+            self._came()
+
+    def _ripe_before(self) -> str | None:
+        delay = self.hook.subscription.delay_ms
+        return first_of(f"{max(0, self._clock.now() - delay)}-0") if delay else None
+
+    def _let_go(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+        self._source.close()
+        self._source = self._source_of(self.hook)
+        self._may_be_more = True
+
+    def _source_of(self, hook: Hook) -> Source:
+        known = hook.subscription
+        return Source(known.channel, Choosing(known).wants, self._come, known.revision)
+
+    def close(self) -> None:
+        """Nothing more is sent of it here."""
+        self._is_closed = True
+        if self._again is not None:
+            self._again.cancel()
+        if self._reading is not None:
+            self._reading.cancel()
+        with contextlib.suppress(Exception):
+            self._source.close()

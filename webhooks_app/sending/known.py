@@ -1,0 +1,167 @@
+"""What the endpoints of a shard, and the webhooks that hang on them, are set to."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.conf import settings
+
+from relaybase.postgres.encrypting import decrypt
+from relaycore.errors import RelayError, one_line
+from relaycore.outbound import urls
+from relaycore.sending.breaker import Breaker
+from relaycore.sending.failing import Failing
+from relaycore.sending.formats.format import Format
+from relaycore.sending.schedule import DEFAULT_SECONDS, Schedule
+from relaycore.sending.shards import shard_of
+from relaycore.sending.signing import Secret, Signer
+from subscribers_app import remembering
+from subscribers_app.remembering import KnownSubscription
+from webhooks_app import keeping, signing
+from webhooks_app.http.target import Target
+from webhooks_app.models import Endpoint, EndpointSecret, Webhook, WebhooksMark
+
+AGAIN_SECONDS: Final = 120.0
+"""Everything is read again after so long, whatever the mark says: rotated secrets end by themselves."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class KnownEndpoint:
+    """An endpoint.
+
+    target, signer: None: nothing can be sent, and `trouble` says why
+    breaker, failing: as they stood when it was read
+    """
+
+    id: int
+    name: str
+    revision: int
+    is_active: bool
+    most_out: int
+    per_second: float | None
+    breaker: Breaker
+    failing: Failing
+    target: Target | None = None
+    signer: Signer | None = None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook subscription. `stamp`: another one means that it is to be read anew."""
+
+    subscription: KnownSubscription
+    endpoint: int
+    stamp: tuple[int, int, str]
+    format: Format
+    schedule: Schedule
+    most_age_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a shard. `mark`, `at`: by which, and monotonic seconds when, it was read."""
+
+    endpoints: Mapping[int, KnownEndpoint] = field(default_factory=dict)
+    hooks: Mapping[int, Hook] = field(default_factory=dict)
+    mark: object = None
+    at: float = float("-inf")
+
+
+def learn(shard: int, before: Known) -> Known:
+    """What is set by now; the same one if nothing has changed.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    # First the mark, then the rows: what is committed between the two is read once more.
+    mark = WebhooksMark.objects.values_list("mark", flat=True).first()
+    is_young = time.monotonic() - before.at < AGAIN_SECONDS
+    if mark == before.mark and is_young:
+        return before
+    at = time.monotonic()
+    endpoints = _endpoints(shard, before if is_young else Known())
+    return Known(endpoints, _hooks(endpoints, before), mark, at)
+
+
+def _endpoints(shard: int, before: Known) -> dict[int, KnownEndpoint]:
+    revisions = dict(Endpoint.objects.values_list("pk", "revision"))
+    shards: int = settings.RELAY_SENDER_SHARDS
+    mine = [pk for pk in revisions if shard_of(pk, shards) == shard]
+    kept = {
+        pk: known
+        for pk in mine
+        if (known := before.endpoints.get(pk)) is not None and known.revision == revisions[pk]
+    }
+    changed = [pk for pk in mine if pk not in kept]
+    if not changed:
+        return kept
+    by_endpoint: dict[int, list[EndpointSecret]] = defaultdict(list)
+    # Each is read by itself: one that cannot be decrypted is of one endpoint.
+    for secret in EndpointSecret.objects.signing().filter(endpoint__in=changed):
+        by_endpoint[secret.endpoint_id].append(secret)
+    return kept | {row.pk: _endpoint(row, by_endpoint[row.pk]) for row in _rows(changed)}
+
+
+def _rows(ids: Iterable[int]) -> Iterable[Endpoint]:
+    return Endpoint.objects.filter(pk__in=list(ids)).iterator()
+
+
+def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint:
+    common: dict[str, Any] = {
+        "id": row.pk,
+        "name": row.name,
+        "revision": row.revision,
+        "is_active": row.state == Endpoint.State.ACTIVE,
+        "most_out": row.max_concurrency,
+        "per_second": row.max_per_second,
+        "breaker": Breaker(row.breaker_failures, row.breaker_until),
+        "failing": Failing(row.failing_since, row.failed_at),
+    }
+    try:
+        target = Target(
+            urls.read(row.url),
+            timeout_seconds=row.timeout_seconds,
+            max_connections=row.max_concurrency,
+            headers=keeping.headers_of(bytes(row.headers)),
+        )
+        return KnownEndpoint(**common, target=target, signer=Signer([_secret(one) for one in secrets]))
+    except (RelayError, ValueError) as exc:
+        return KnownEndpoint(**common, trouble=f"Endpoint {row.name}: {one_line(exc)}")
+
+
+def _secret(row: EndpointSecret) -> Secret:
+    return signing.read(decrypt(row.value).decode())
+
+
+def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, Hook]:
+    stamps = {
+        pk: (revision, generation, state)
+        for pk, endpoint, revision, generation, state in Webhook.objects.values_list(
+            "pk",
+            "endpoint_id",
+            "subscription__revision",
+            "subscription__generation",
+            "subscription__state",
+        )
+        if endpoint in endpoints
+    }
+    kept = {
+        pk: hook
+        for pk, stamp in stamps.items()
+        if (hook := before.hooks.get(pk)) is not None and hook.stamp == stamp
+    }
+    changed = [pk for pk in stamps if pk not in kept]
+    if not changed:
+        return kept
+    known = {one.id: one for one in remembering.read(id__in=changed)}
+    rows = Webhook.objects.filter(pk__in=known).iterator()
+    return kept | {row.pk: _hook(row, known[row.pk], stamps[row.pk]) for row in rows}
+
+
+def _hook(row: Webhook, subscription: KnownSubscription, stamp: tuple[int, int, str]) -> Hook:
+    schedule = DEFAULT_SECONDS if row.schedule_seconds is None else tuple(row.schedule_seconds)
+    most_age = None if row.max_age_seconds is None else row.max_age_seconds * 1000
+    return Hook(subscription, row.endpoint_id, stamp, Format(row.format), Schedule(schedule), most_age)

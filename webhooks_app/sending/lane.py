@@ -1,0 +1,222 @@
+"""One endpoint: what may be out to it, and whose turn is next."""
+
+import asyncio
+import functools
+import random
+import time
+from collections import OrderedDict
+from typing import Final, Protocol
+
+from relaycore.sending.answers import Answer
+from relaycore.sending.items import DONE, WITHHELD, Failed, Item
+from relaycore.sending.pace import Pace
+from relaycore.sending.verdict import Verdict, judge
+from webhooks_app.http.client import Client
+from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.course import Course
+from webhooks_app.sending.encoding import Encoding
+from webhooks_app.sending.known import KnownEndpoint
+from webhooks_app.sending.recording import Seen
+
+_LEAST_WAIT_SECONDS: Final = 0.001
+
+_UNSENT_SECONDS: Final = 0.2
+"""After an attempt that might not begin: the lease is not confirmed."""
+
+
+class Told(Protocol):
+    """Whoever is told what a lane does."""
+
+    def attempted(self, lane: "Lane", course: Course, item: Item, id: str, answer: Answer) -> None:
+        """An attempt has ended."""
+
+    def gone(self, lane: "Lane", reason: str) -> None:
+        """Nothing is to be sent to this endpoint any more."""
+
+
+class Lane:
+    """One endpoint of this shard, in the event loop. Its subscriptions take turns, a message each."""
+
+    def __init__(
+        self, endpoint: KnownEndpoint, client: Client, encoding: Encoding, clock: Clock, told: Told
+    ) -> None:
+        self.endpoint = endpoint
+        self._client = client
+        self._encoding = encoding
+        self._clock = clock
+        self._told = told
+        self._courses: set[Course] = set()
+        self._ready: OrderedDict[Course, None] = OrderedDict()
+        self.out = 0
+        self.breaker = endpoint.breaker
+        self.failing = endpoint.failing
+        self._pace = Pace(endpoint.per_second)
+        self._seen: tuple[int | None, str, int | None, int | None] = (None, "", None, None)
+        self.is_changed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stopping = False
+        self._is_resting = True
+
+    # --- what is set ---------------------------------------------------------------------
+
+    def set(self, endpoint: KnownEndpoint) -> None:
+        """It is set to this by now. Whoever enables it sets back what has failed before."""
+        if self.endpoint.target is not None:
+            self._client.forget(self.endpoint.target)
+        self.endpoint = endpoint
+        self.breaker, self.failing = endpoint.breaker, endpoint.failing
+        self._pace = Pace(endpoint.per_second)
+        self.resume()
+
+    def add(self, course: Course) -> None:
+        """It hangs on this endpoint."""
+        self._courses.add(course)
+        if not self._is_resting:
+            course.wake()
+
+    def remove(self, course: Course) -> None:
+        """No more."""
+        self._courses.discard(course)
+        self._ready.pop(course, None)
+
+    def come(self, course: Course) -> None:
+        """There may be something of this one to try."""
+        if course in self._courses:
+            self._ready.setdefault(course)
+        self.go_on()
+
+    def stop(self) -> None:
+        """Begin nothing any more."""
+        self._is_stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def resume(self) -> None:
+        """It was not stopped for good."""
+        self._is_stopping = False
+        self.go_on()
+
+    def close(self) -> None:
+        """It is gone, or is another one's."""
+        self.stop()
+        if self.endpoint.target is not None:
+            self._client.forget(self.endpoint.target)
+
+    # --- trying --------------------------------------------------------------------------
+
+    def go_on(self) -> None:
+        """Try what may be tried now."""
+        endpoint = self.endpoint
+        if self._is_stopping or not endpoint.is_active or endpoint.target is None or not self._clock.is_known:
+            self._rest()
+            return
+        if not self.breaker.may_try(self._clock.now(), self.out):
+            if not self.out:
+                self._rest()
+                self._go_on_in((self.breaker.until - self._clock.now()) / 1000)
+            return
+        self._wake()
+        while self.out < endpoint.most_out and self.breaker.may_try(self._clock.now(), self.out):
+            if (wait := self._pace.wait(time.monotonic())) > 0:
+                self._go_on_in(wait)
+                return
+            if not self._try_next():
+                return
+            self._pace.take(time.monotonic())
+
+    def _try_next(self) -> bool:
+        while self._ready:
+            course = next(iter(self._ready))
+            if (item := course.next()) is not None:
+                self._ready.move_to_end(course)
+                self._try(course, item)
+                return True
+            del self._ready[course]
+        return False
+
+    def _try(self, course: Course, item: Item) -> None:
+        endpoint = self.endpoint
+        if endpoint.target is None or endpoint.signer is None:
+            course.settle(item, WITHHELD)
+            return
+        encoded = self._encoding.of(course.hook.format, item.document)
+        signed = endpoint.signer.headers(encoded.id, int(time.time()), encoded.body)
+        done = functools.partial(self._done, course, item, encoded.id, self._clock.now())
+        self.out += 1
+        self._client.send(endpoint.target, [*encoded.headers, *signed], encoded.body, done)
+
+    def _done(self, course: Course, item: Item, id: str, began_at: int, answer: Answer) -> None:
+        self.out -= 1
+        if answer.is_unsent:
+            course.settle(item, WITHHELD)
+            if course in self._courses:
+                self._ready.setdefault(course)
+            self._go_on_in(_UNSENT_SECONDS)
+            return
+        self._judge(course, item, answer, began_at)
+        self._told.attempted(self, course, item, id, answer)
+        self.come(course)
+
+    def _judge(self, course: Course, item: Item, answer: Answer, began_at: int) -> None:
+        verdict, now = judge(answer), self._clock.now()
+        before = self.breaker, self.failing
+        if verdict.is_done:
+            course.settle(item, DONE)
+            self.breaker, self.failing = self.breaker.succeeded(began_at), self.failing.succeeded()
+        else:
+            retry_after = answer.retry_after if verdict is Verdict.SLOW else None
+            wait = course.hook.schedule.wait_ms(item.tries, random.random(), retry_after)
+            course.settle(item, Failed(None if wait is None else now + wait, why(answer)))
+            self.failing = self.failing.failed(now)
+            self.breaker = self.breaker.failed(
+                now,
+                began_at,
+                random.random(),
+                is_slow=verdict is Verdict.SLOW,
+                retry_after=retry_after,
+            )
+        success = now if verdict.is_done else self._seen[3]
+        self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
+        self.is_changed |= before != (self.breaker, self.failing)
+        if self._is_stopping:
+            return
+        if verdict is Verdict.GONE:
+            self._told.gone(self, "it answered 410: gone")
+        elif self.failing.has_to_end:
+            self._told.gone(self, "for five days it has taken nothing")
+
+    def seen(self) -> Seen:
+        """What is to be written of it."""
+        self.is_changed = False
+        state = self.breaker.state(self._clock.now()).value
+        own = (self.endpoint.id, self.endpoint.revision, self.breaker, self.failing, state)
+        return Seen(*own, *self._seen)
+
+    # --- waiting -------------------------------------------------------------------------
+
+    def _go_on_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(_LEAST_WAIT_SECONDS, seconds), self.go_on)
+
+    def _rest(self) -> None:
+        """Nothing is sent for a while: nothing is held in memory for it."""
+        if not self._is_resting:
+            self._is_resting = True
+            for course in self._courses:
+                course.rest()
+
+    def _wake(self) -> None:
+        if self._is_resting:
+            self._is_resting = False
+            for course in self._courses:
+                course.wake()
+
+
+def why(answer: Answer) -> str:
+    """Why it is not done, in one short sentence."""
+    if answer.status is not None:
+        return f"answered {answer.status}"
+    reason = "" if answer.failure is None else answer.failure.value
+    return f"{reason}: {answer.detail}" if answer.detail else reason

@@ -1,0 +1,68 @@
+"""Sender tasks, beat's proposals of them, and asking endpoints for their confirmation."""
+
+import logging
+import signal
+import threading
+from typing import Final
+
+from celery import Task, shared_task
+from django.conf import settings
+from django.db import connections
+
+from leases_app import deployment, sharding
+from leases_app.leasing import Held
+from leases_app.models import Lease
+from relaybase import stopping
+from relaybase.background import in_background
+from relaybase.proposing import enough_wait, propose
+from relaybase.queues import SENDERS
+from relaycore.errors import RelayError, one_line
+from webhooks_app.confirming.requesting import request
+from webhooks_app.sending.sender import send as push
+
+log = logging.getLogger(__name__)
+
+_AT_ONCE: Final = threading.BoundedSemaphore(8)
+
+
+@shared_task(bind=True)
+def send(self: Task, shard: int) -> None:
+    """Send to one shard until the worker stops. Ends at once if somebody does already."""
+    stopping.listen_to_signals(signal.SIGTERM)
+    try:
+        deployment.require()
+        if sharding.has(shard):
+            push(shard, stopping.asked, task_id=self.request.id or "")
+    except RelayError as exc:
+        log.error("shard %d: %s", shard, exc, extra={"shard": shard})
+    if not stopping.asked():
+        return  # Somebody else has the lease: nothing has changed.
+    propose()
+    stopping.leave_if_signalled()
+
+
+def propose_senders(held: Held) -> None:
+    """Send a task for each shard without a sender.
+
+    A shard without endpoints gets its sender too: the first message of its first endpoint waits for nobody.
+    """
+    lacking = held.lacking(Lease.Role.SENDER, set(range(settings.RELAY_SENDER_SHARDS)))
+    if lacking and not enough_wait(SENDERS, len(lacking)):
+        for shard in sorted(lacking):
+            send.apply_async((shard,))
+
+
+@shared_task
+def confirm(number: int) -> None:
+    """Ask as this challenge says: in a thread, since whoever waits here keeps proposals from being made."""
+    in_background(_confirm, number)
+
+
+def _confirm(number: int) -> None:
+    try:
+        with _AT_ONCE:
+            request(number)
+    except Exception as exc:  # Whatever it is: somebody asks again.
+        log.warning("an endpoint was not asked for its confirmation: %s", one_line(exc))
+    finally:
+        connections.close_all()
