@@ -4,6 +4,7 @@ import asyncio
 import random
 import socket
 import ssl
+import threading
 from typing import Any
 
 import pytest
@@ -159,9 +160,14 @@ def test_a_server_that_wants_a_certificate_is_heard(
     context = server(issued, clients_of=authority)
     context.minimum_version = context.maximum_version = version
 
+    has_heard = threading.Event()
+
     def refuse(listening: socket.socket) -> None:
-        with pytest.raises(ssl.SSLError, match="did not return a certificate"):
-            context.wrap_socket(listening.accept()[0], server_side=True)
+        accepted = listening.accept()[0]
+        with context.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False) as refused:
+            with pytest.raises(ssl.SSLError, match="did not return a certificate"):
+                refused.do_handshake()
+            has_heard.wait(5)  # Whoever closes with something unread resets, and takes what he said along.
 
     async def story() -> None:
         with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -171,6 +177,7 @@ def test_a_server_that_wants_a_certificate_is_heard(
                     scheme="https", host="hooks.test", tls=tls.context(authority.pem), timeout_seconds=5
                 )
                 answer = await ask(client, target)
+                has_heard.set()
                 await refused
         assert answer.failure is Failure.TLS
         assert "certificate required" in answer.detail or "handshake failure" in answer.detail
