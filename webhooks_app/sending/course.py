@@ -143,6 +143,7 @@ class Course:
         """Nothing of it can be sent for a while: what was read ahead is let go, but for what is at hand."""
         if not self._is_resting:
             self._is_resting = True
+            self.trouble = ""  # Nothing of it is to be read.
             self._let_go()
 
     def _come(self) -> None:
@@ -184,6 +185,8 @@ class Course:
 
     def _read_again(self) -> None:
         self._again = None
+        if not self._wants_more:
+            self.trouble = ""  # It has what it needs, or waits for something else that is shown.
         self.read_on()
 
     async def _read_some(self) -> bool:

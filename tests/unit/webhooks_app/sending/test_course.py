@@ -196,6 +196,20 @@ def test_what_cannot_be_read_is_said_and_read_again(log: Log) -> None:
     asyncio.run(work())
 
 
+def test_of_what_is_not_to_be_read_nothing_is_the_matter(log: Log) -> None:
+    async def work() -> None:
+        log.fails, log.is_silent = 1, True
+        log.store("1")
+        bench = Bench()
+        await asyncio.sleep(0.02)
+        assert bench.course.trouble
+        bench.course.rest()
+        assert not bench.course.trouble
+        bench.course.close()
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize("how", ["resting", "paused", "closed"])
 def test_nothing_is_read_that_may_not_be_sent(log: Log, how: str) -> None:
     async def work() -> None:
