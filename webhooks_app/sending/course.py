@@ -8,7 +8,7 @@ from typing import Final
 from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
-from relaycore.position import first_of
+from relaycore.position import at_millisecond
 from relaycore.sending.items import Done, Item, Outcome, Progress, Withheld
 from relaycore.sending.window import Window
 from subscribers_app.pulling import archive
@@ -116,7 +116,7 @@ class Course:
             self._come()
         most_age = self.hook.most_age_ms
         if self.window is not None and most_age is not None and self._clock.is_known:
-            self.window.expire(first_of(f"{max(0, self._clock.now() - most_age)}-0"))
+            self.window.expire(at_millisecond(self._clock.now() - most_age))
 
     def look(self, standing: Standing, rows: Rows) -> None:
         """What PostgreSQL says of its rows."""
@@ -220,7 +220,7 @@ class Course:
 
     def _ripe_before(self) -> str | None:
         delay = self.hook.subscription.delay_ms
-        return first_of(f"{max(0, self._clock.now() - delay)}-0") if delay else None
+        return at_millisecond(self._clock.now() - delay) if delay else None
 
     def _let_go(self) -> None:
         if self._reading is not None:
