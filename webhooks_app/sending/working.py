@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 RECORD_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 1.0
 LEARN_SECONDS: Final = 0.75
+_HANGS_SECONDS: Final = 5.0
+"""PostgreSQL that has not answered for so long is trouble, though nothing has failed yet."""
+
 _PARTING_SECONDS: Final = 3.0
 """What is under way when the sender stops may end; then it is closed, and is sent once more by the next."""
 
@@ -72,6 +75,8 @@ class Working:
     def trouble(self) -> str:
         """What it cannot do, in a sentence; empty: nothing."""
         found = [one for one in self._troubles.values() if one]
+        if self._worker.busy_seconds > _HANGS_SECONDS:
+            found.insert(0, f"PostgreSQL has not answered for more than {_HANGS_SECONDS:.0f} s")
         found += [lane.endpoint.trouble for lane in self._lanes.values() if lane.endpoint.trouble]
         found += [course.trouble for course in self._courses.values() if course.trouble]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
