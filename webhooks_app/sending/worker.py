@@ -48,7 +48,7 @@ class Worker:
                 answer = work()
             except Exception as exc:
                 error = exc
-                # Whatever it was, it may have left a transaction open, with locks. The next thing begins anew.
+                # It may have left a transaction open, with its locks. The next thing begins with a new one.
                 connection.close()
             finally:
                 self._since = None

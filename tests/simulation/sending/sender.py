@@ -387,7 +387,7 @@ class Sender:
         verdict, now = judge(answer), self._ledger.now
         outcome = self._outcome(line, item, answer, verdict, now)
         if verdict.is_done:
-            line.breaker = line.breaker.succeeded(began_at)
+            line.breaker = line.breaker.succeeded(now)
         else:
             slow = verdict is Verdict.SLOW
             line.breaker = line.breaker.failed(
