@@ -124,14 +124,14 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
         row, wanted = decided(self, request, name)
         own = kinds.of(row.kind).fields(is_new=False)
         more = {field: wanted.pop(field) for field in own if field in wanted}
-        changed = registration.change(row.name, tags=if_match(request), more=more, **wanted)
+        changed = registration.change(row, tags=if_match(request), more=more, **wanted)
         return answer(request, changed)
 
     @schema.delete_subscription
     def delete(self, request: Request, name: str) -> Response:
         """Delete it."""
         Parameters(request)
-        registration.delete(find(request, DELETE, name).name, tags=if_match(request))
+        registration.delete(find(request, DELETE, name), tags=if_match(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
