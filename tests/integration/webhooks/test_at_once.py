@@ -139,10 +139,11 @@ def test_what_is_hung_on_it_meanwhile_needs_its_channel_too(
 def test_subscriptions_are_locked_in_the_order_of_their_ids(
     other: APIClient, orders: Any, in_thread: InThread
 ) -> None:
-    for name in ("first", "second"):
+    for name in ("b", "a"):
         _hang(name, "orders")
     first, second = Subscription.objects.order_by("pk")
-    # PostgreSQL finds it after the other one now.
+    # PostgreSQL finds it after the other one now, in either table.
+    Subscription.objects.filter(pk=first.pk).update(delay_seconds=1)
     Webhook.objects.filter(pk=first.pk).update(format="raw")
     with transaction.atomic():
         Subscription.objects.select_for_update(no_key=True).get(pk=first.pk)
