@@ -200,11 +200,13 @@ def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
 
 
 def _write_seen(sql: CursorWrapper, seen: Seen) -> None:
+    # Whoever has locked it locks its subscriptions after it, some of which are locked here. He is not waited
+    # for: he is about to change its revision, and then this says nothing of it any more.
     sql.execute(
         "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
         "failed_at = %s, last_status = %s, last_failure = %s, "
         "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
-        "WHERE id = %s AND revision = %s",
+        "WHERE id = (SELECT id FROM endpoints WHERE id = %s AND revision = %s FOR NO KEY UPDATE SKIP LOCKED)",
         [
             *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
             *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
