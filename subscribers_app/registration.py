@@ -75,7 +75,7 @@ def create_all(
 
     making: what is made along with them, as their kind has begun it
     """
-    made = []
+    made, making = [], making or Making()
     for name, channel in named:
         row = Subscription(name=name, channel=_channel(channel), mode=mode, kind=kind)
         set_to(row, wanted)
@@ -91,9 +91,10 @@ def create_all(
                 row.save(force_insert=True)
                 row.generation = first_generation(row.pk)
                 row.save(update_fields=["generation"])
-                told = {"kind": kind, "mode": mode, "position": row.position, **wanted}
+            making.attach(made)
+            for row in made:
+                told = {"kind": kind, "mode": mode, "position": row.position, **wanted, **making.on_record()}
                 audit.record("subscription created", [row.name], channel=row.channel.channel, **told)
-            (making or Making()).attach(made)
             connection.check_constraints()
     except IntegrityError as exc:
         raise _why_not(made) from exc

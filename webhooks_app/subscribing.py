@@ -147,14 +147,20 @@ class _Pushing(Making):
         self._given = given
         self._endpoint = endpoint
         self._secrets: dict[str, str] = {}
+        self._name = ""
 
     def attach(self, rows: Sequence[Subscription]) -> None:
         """The endpoint first, if it is not there yet."""
         endpoint, self._secrets = self._endpoint()
+        self._name = endpoint.name
         for row in rows:
             hook = Webhook(subscription=row, endpoint=endpoint)
             _set(hook, self._given)
             hook.save(force_insert=True)
+
+    def on_record(self) -> dict[str, Any]:
+        """Where to, and in which form."""
+        return {"endpoint": self._name, "format": Webhook.Format.STANDARD.value, **self._given}
 
     def told(self) -> dict[str, Any]:
         """The secrets of the endpoint, if it was made."""

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from access_app.permissions import Need, Needs, require, require_everywhere
 from relaybase.http import cursors
-from relaybase.http.conditions import etag, if_match
+from relaybase.http.conditions import NO_STORE, etag, if_match
 from relaybase.http.parameters import Parameters
 from webhooks_app import registration
 from webhooks_app.api import schema
@@ -22,8 +22,6 @@ from webhooks_app.api.serializers import Change, New
 from webhooks_app.models import Endpoint
 from webhooks_app.registration import Allowing
 from webhooks_app.rights import CHANGE, DELETE, MAKE, SEE, VOUCH, may
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class EndpointList(GenericAPIView):  # type: ignore[type-arg]

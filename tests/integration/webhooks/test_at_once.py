@@ -164,5 +164,6 @@ def test_forms_of_two_who_ask_at_once_have_each_his_own_endpoints(
         request = RequestFactory().get("/")
         request.user = user
         forms.append(site.get_model_admin(Subscription).get_form(request))
-    of_clerk, of_operator = (form().fields["endpoint"].queryset for form in forms)
+    fields: list[Any] = [form().fields["endpoint"] for form in forms]
+    of_clerk, of_operator = (field.queryset for field in fields)
     assert (of_clerk.count(), of_operator.count()) == (0, 1)

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from relaybase.connections import mongo_collection
 from relaycore.sending.answers import Failure
-from webhooks_app.attempts import Attempted, record
+from webhooks_app.attempts import COLLECTION, Attempted, record
 from webhooks_app.models import Webhook
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
@@ -63,3 +64,12 @@ def test_whoever_may_not_see_it_sees_none(api: Any, pushed: Webhook, stranger: A
         assert api.get(place.replace("billing", "nothing")).status_code == 404
         assert api.get(f"{place}?cursor=x").status_code == 400
         assert api.get(place).json() == {"next": None, "results": []}
+
+
+def test_a_cursor_is_not_called_bad_for_what_else_is_wrong(api: Any, pushed: Webhook) -> None:
+    record([_attempt(pushed, 1)])
+    mongo_collection(COLLECTION).update_many({}, {"$set": {"failure": "of a later version"}})
+    for place in PLACES:
+        assert "cursor" in api.get(f"{place}?cursor=eA").json()["detail"]
+        with pytest.raises(ValueError, match="of a later version"):
+            api.get(place)
