@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+import time
 from typing import Final
 
 from celery import Task, shared_task
@@ -17,12 +18,21 @@ from relaybase.background import in_background
 from relaybase.proposing import enough_wait, propose
 from relaybase.queues import SENDERS
 from relaycore.errors import RelayError, one_line
+from webhooks_app import keeping
 from webhooks_app.confirming.requesting import request
 from webhooks_app.sending.sender import send as push
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = threading.BoundedSemaphore(8)
+
+_FORGET_SECONDS: Final = 1800.0
+
+
+class _Own:
+    """What this process has done."""
+
+    forgot_at: float = float("-inf")
 
 
 @shared_task(bind=True)
@@ -39,6 +49,13 @@ def send(self: Task, shard: int) -> None:
         return  # Somebody else has the lease: nothing has changed.
     propose()
     stopping.leave_if_signalled()
+
+
+def forget_secrets() -> None:
+    """Delete the secrets that have ended, once in a while."""
+    if time.monotonic() - _Own.forgot_at >= _FORGET_SECONDS:
+        keeping.forget_ended()
+        _Own.forgot_at = time.monotonic()
 
 
 def propose_senders(held: Held) -> None:
