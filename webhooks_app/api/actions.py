@@ -7,11 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access_app.permissions import Needs
+from relaybase.http.conditions import NO_STORE
 from webhooks_app import registration, testing
 from webhooks_app.api import schema
 from webhooks_app.api.found import decided
 from webhooks_app.api.serializers import Confirm, Disable, Enable, Nothing, Rotate
-from webhooks_app.api.views import NO_STORE, answer, of_all
+from webhooks_app.api.views import answer, of_all
 from webhooks_app.confirming import answering
 from webhooks_app.rights import CHANGE
 
@@ -67,7 +68,7 @@ class EndpointTest(GenericAPIView):  # type: ignore[type-arg]
     """Send one message to it now, signed and with its headers, and see what it answers.
 
     Its `type` is "relay.test". Only to one whose URL is confirmed; it may be disabled. The attempt counts for
-    nothing, and takes 10 seconds at most.
+    nothing, and takes 5 seconds at most. 503 while too many are tried out at once.
     """
 
     name = "Test"
