@@ -18,15 +18,14 @@ from enum import StrEnum
 from typing import Any, Final
 
 from bson import Binary, ObjectId, encode
-from bson.errors import BSONError, InvalidId
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from django.conf import settings
-from django.db import connections
 from pymongo import DESCENDING, WriteConcern
-from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from relaybase.connections import mongo_collection
+from relaybase.mongo import reading
 from relaycore.sending.answers import MOST_KEPT, Failure
 
 log = logging.getLogger(__name__)
@@ -111,39 +110,29 @@ def record(attempts: Iterable[Attempted]) -> int:
     return refused
 
 
+def is_cursor(text: str) -> bool:
+    """Whether a page may have given it."""
+    return ObjectId.is_valid(text)
+
+
 def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -> Page:
     """A page of the attempts of one subscription, endpoint (their keys) or message (its id), newest first.
 
     A page costs the same wherever it is. Of those of one sender newer ones come first; of several, which
     is so only after a shard has changed hands or across subscriptions, within a second in any order.
 
+    cursor: as a page has given it (`is_cursor`)
+
     Raises:
-        ValueError: the cursor is none that a page gave.
         PyMongoError: MongoDB does not answer.
     """
     looked_for: dict[str, Any] = {of.value: ObjectId(key) if isinstance(key, bytes) else key}
     if cursor is not None:
-        looked_for["_id"] = {"$lt": _id(cursor)}
+        looked_for["_id"] = {"$lt": ObjectId(cursor)}
     most = max(1, min(most, MOST_PER_PAGE))
-    found = list(_collection().find(looked_for).sort("_id", DESCENDING).limit(most + 1))
+    found = list(reading.collection(COLLECTION).find(looked_for).sort("_id", DESCENDING).limit(most + 1))
     page = found[:most]
     return Page([_attempted(one) for one in page], str(page[-1]["_id"]) if len(found) > most else None)
-
-
-def _collection() -> Collection[dict[str, Any]]:
-    """By the web's client, which has a short patience."""
-    connection: Any = connections["messages"]
-    connection.ensure_connection()
-    options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[dict[str, Any]] = connection.database.get_collection(COLLECTION, codec_options=options)
-    return found
-
-
-def _id(cursor: str) -> ObjectId:
-    try:
-        return ObjectId(cursor)
-    except InvalidId as exc:
-        raise ValueError(f"{cursor[:50]!r} is no cursor of a page of attempts.") from exc
 
 
 def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:

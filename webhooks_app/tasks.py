@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from functools import partial
 from typing import Final
 
@@ -15,6 +16,7 @@ from leases_app.models import Lease
 from relaybase.background import in_background
 from relaybase.queues import SENDERS
 from relaycore.errors import one_line
+from webhooks_app import keeping
 from webhooks_app.confirming.requesting import request
 from webhooks_app.sending.sender import send as push
 
@@ -22,12 +24,27 @@ log = logging.getLogger(__name__)
 
 _AT_ONCE: Final = threading.BoundedSemaphore(8)
 
+_FORGET_SECONDS: Final = 1800.0
+
+
+class _Own:
+    """What this process has done."""
+
+    forgot_at: float = float("-inf")
+
 
 @shared_task(bind=True)
 def send(self: Task, shard: int) -> None:
     """Send to one shard until the worker stops. Ends at once if somebody does already."""
     loop = partial(push, shard, task_id=self.request.id or "")
     endless.run(Lease.Role.SENDER, shard, loop, sharding.has)
+
+
+def forget_secrets() -> None:
+    """Delete the secrets that have ended, once in a while."""
+    if time.monotonic() - _Own.forgot_at >= _FORGET_SECONDS:
+        keeping.forget_ended()
+        _Own.forgot_at = time.monotonic()
 
 
 def propose_senders(held: Held) -> None:

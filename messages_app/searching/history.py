@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import pymongo
 from django.conf import settings
-from django.db import connections
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout, PyMongoError
@@ -25,6 +24,7 @@ from leases_app import deployment
 from messages_app import expired
 from messages_app.searching import watermark
 from messages_app.searching.primary import session_after
+from relaybase.mongo import reading
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
 from relaycore.position import LAST_MILLISECOND, at_millisecond
@@ -117,7 +117,7 @@ def read(
     with session_after(collection(), time) as session:
         found, more = _find(bounded, search.newest_first != back, limit, projection, session)
         # After the messages: whatever was missing among them stood on record before.
-        gone = expired.read(_beside(expired.COLLECTION), search.channel, session)
+        gone = expired.read(reading.collection(expired.COLLECTION), search.channel, session)
     if beside is None and more:
         raise watermark.unknown()
     if back:
@@ -242,12 +242,4 @@ def _filter(search: Search) -> dict[str, Any]:
 
 def collection() -> Collection[Document]:
     """The stored messages, to read."""
-    return _beside("messages")
-
-
-def _beside(name: str) -> Collection[Document]:
-    connection: Any = connections["messages"]
-    connection.ensure_connection()
-    options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[Document] = connection.database.get_collection(name, codec_options=options)
-    return found
+    return reading.collection("messages")

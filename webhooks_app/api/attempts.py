@@ -68,12 +68,11 @@ def _subscription(request: Request, name: str) -> Subscription:
 
 
 def _page(request: Request, parameters: Parameters, of: Of, number: int) -> Response:
-    cursor = parameters.text(cursors.PARAMETER)
-    try:
-        after = None if cursor is None else cursors.decode(cursor)
-        found = attempts.read(of, number, after, parameters.limit())
-    except ValueError as exc:
-        raise cursors.bad_cursor() from exc
+    cursor, limit = parameters.text(cursors.PARAMETER), parameters.limit()
+    after = None if cursor is None else cursors.decode(cursor)
+    if after is not None and not attempts.is_cursor(after):
+        raise cursors.bad_cursor()
+    found = attempts.read(of, number, after, limit)
     seen = rights.seen(request, {one.endpoint for one in found.attempts})
     results = [_row(one, is_seen=one.endpoint in seen) for one in found.attempts]
     return Response({"next": cursors.link(request, found.next), "results": results})

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from relaybase.connections import mongo_collection
 from relaycore.sending.answers import Failure
-from webhooks_app.attempts import Attempted, record
+from webhooks_app.attempts import COLLECTION, Attempted, record
 from webhooks_app.models import Endpoint, Webhook
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
@@ -87,3 +88,12 @@ def test_what_it_answered_is_shown_to_who_may_see_the_endpoint(
         owner=django_user_model.objects.get(username="watcher")
     )
     assert reader.get(of_subscription).json()["results"][0]["answer"] is None
+
+
+def test_a_cursor_is_not_called_bad_for_what_else_is_wrong(api: Any, pushed: Webhook) -> None:
+    record([_attempt(pushed, 1)])
+    mongo_collection(COLLECTION).update_many({}, {"$set": {"failure": "of a later version"}})
+    for place in PLACES:
+        assert "cursor" in api.get(f"{place}?cursor=eA").json()["detail"]
+        with pytest.raises(ValueError, match="of a later version"):
+            api.get(place)
