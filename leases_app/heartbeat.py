@@ -13,7 +13,7 @@ from leases_app import sleepless
 from leases_app.leasing import Condition, Term
 from relaybase import logs
 from relaycore.errors import LeaseLost, LeaseWentBack, one_line
-from relaycore.sending.confirming import Confirmed
+from relaycore.leasing.confirming import Confirmed
 
 log = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item, Progress
 from webhooks_app.http.client import Client
+from webhooks_app.http.room import most_connections
 from webhooks_app.registration import disable_by_sender
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
@@ -50,7 +51,8 @@ class Working:
     def __init__(self, term: Term, may_send: Callable[[], bool]) -> None:
         self._term = term
         self._worker = Worker("record deliveries")
-        self._client = Client(Allowed(settings.RELAY_WEBHOOK_ALLOWED_NETWORKS), may_send=may_send)
+        networks = Allowed(settings.RELAY_WEBHOOK_ALLOWED_NETWORKS)
+        self._client = Client(networks, may_send=may_send, most_connections=most_connections())
         self._encoding = Encoding(settings.RELAY_PUBLIC_URL)
         self._clock = Clock()
         self._logbook = Logbook()

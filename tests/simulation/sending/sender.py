@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import State
 from relaycore.delivering.reading import ReadAhead, Wants
+from relaycore.leasing.confirming import Confirmed
 from relaycore.position import at_millisecond, before_millisecond, previous_position
 from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.breaker import Breaker
-from relaycore.sending.confirming import Confirmed
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item, Outcome, Progress
 from relaycore.sending.schedule import Schedule
 from relaycore.sending.verdict import Verdict, judge

@@ -1,8 +1,8 @@
-"""Until when a sender may be sure that nobody else has its shard."""
+"""Until when the holder of a lease may be sure that nobody else has it."""
 
 import pytest
 
-from relaycore.sending.confirming import Confirmed
+from relaycore.leasing.confirming import Confirmed
 
 TTL = 20.0
 

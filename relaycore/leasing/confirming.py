@@ -1,4 +1,4 @@
-"""Until when a sender may be sure that nobody else has its shard."""
+"""Until when the holder of a lease may be sure that nobody else has it."""
 
 from typing import Final
 
