@@ -145,7 +145,7 @@ STEPS: Any = st.one_of(
 
 
 @given(st.sampled_from([1, 2, 3, 100]), st.lists(st.tuples(STEPS, st.integers(0, 4)), max_size=40))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_each_request_has_one_answer(
     most: int, steps: list[tuple[tuple[Callable[..., object], Any], int]]
 ) -> None:
