@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from relaycore.delivering.giving import Standing
+from relaycore.delivering.holding import Held
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
 from relaycore.position import at_millisecond
@@ -66,6 +68,11 @@ class Course:
     def id(self) -> int:
         """Of the subscription."""
         return self.hook.subscription.id
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether it is in order by a field."""
+        return self._choosing.key_of is not None
 
     @property
     def needs_load(self) -> bool:
@@ -143,6 +150,8 @@ class Course:
         if self.window is not None:
             self.window.recorded(progress)
             self.has_rows |= progress.touches_rows
+            if self.window.opened:
+                self.read_on()
 
     def missed(self) -> None:
         """What was to be recorded was not, or nobody knows."""
@@ -181,7 +190,9 @@ class Course:
         window = self.window
         if window.needs_load:
             return False
-        return bool(window.unread) or (self._may_be_more and window.queued < self._few and window.room > 0)
+        return bool(window.unread or window.opened) or (
+            self._may_be_more and window.queued < self._few and window.room > 0
+        )
 
     async def _read(self) -> None:
         try:
@@ -212,6 +223,8 @@ class Course:
             found = await archive.find(self.hook.subscription.channel, ids, self.share.size)
             window.read(found)
             return bool(found)
+        if opened := window.opened:
+            return await self._reread(window, opened)
         place = window.place
         self._may_be_more = False  # Before it is looked: what comes meanwhile is told.
         read = await source.stand(place)
@@ -225,6 +238,15 @@ class Course:
             return False
         self._may_be_more |= window.place != place
         return self._may_be_more
+
+    async def _reread(self, window: Window, opened: Sequence[Held]) -> bool:
+        """What waits behind others of its key: where nothing is in its way any more, the next of it."""
+        chosen, generation = self._choosing, window.place.generation
+        key_of = partial(chosen.key_below, generation=generation)
+        waited = await archive.reread(self.hook.subscription.channel, opened, key_of, self.share.size)
+        if chosen is not self._choosing or window.needs_load or generation != window.place.generation:
+            return False  # It is set to something else, or was sought.
+        return window.reread(waited.reread, waited.documents)
 
     def _has_read(self, task: "asyncio.Task[None]") -> None:
         if self._reading is task:  # And not one that was let go.
@@ -245,7 +267,8 @@ class Course:
 
     def _source_of(self, hook: Hook) -> Source:
         known = hook.subscription
-        return Source(known.channel, Choosing(known).wants, self._come, known.revision)
+        self._choosing = chosen = Choosing(known)
+        return Source(known.channel, chosen.wants, self._come, known.revision, chosen.key_of)
 
     def close(self) -> None:
         """Nothing more is sent of it here."""

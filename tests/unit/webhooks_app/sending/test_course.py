@@ -45,7 +45,9 @@ class Source:
 
     log: Log
 
-    def __init__(self, channel: str, wants: Any, told: Callable[[], object], revision: int) -> None:
+    def __init__(
+        self, channel: str, wants: Any, told: Callable[[], object], revision: int, key_of: Any = None
+    ) -> None:
         self._revision = revision
         self._place = START
         self.log.told = told
