@@ -1,8 +1,10 @@
 """What the page of one endpoint says, for a person. Of secrets and headers no value."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from relaycore.errors import CannotDecrypt, NoEncryptionKey
+from relaycore.sending.failing import Failing
 from relaycore.times import from_milliseconds
 from webhooks_app import keeping
 from webhooks_app.models import Endpoint, EndpointSecret
@@ -22,10 +24,17 @@ def facts(row: Endpoint) -> dict[str, Any]:
         "hooks": list(hooks[:MOST]),
         "hooks_count": hooks.count(),
         "failing_since": row.failing_since and from_milliseconds(row.failing_since),
+        "ends_at": _ends_at(row),
         "breaker_until": row.breaker_until and from_milliseconds(row.breaker_until),
         "answer": answer(row),
         "most": MOST,
     }
+
+
+def _ends_at(row: Endpoint) -> datetime | None:
+    """When Relay disables it, if it goes on failing; None: it is not failing, or nothing is sent to it."""
+    ends_at = Failing(row.failing_since, row.failed_at).ends_at
+    return None if ends_at is None or row.state != Endpoint.State.ACTIVE else from_milliseconds(ends_at)
 
 
 def header_names(row: Endpoint) -> list[str] | None:

@@ -16,7 +16,7 @@ from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import KnownEndpoint
-from webhooks_app.sending.recording import Seen
+from webhooks_app.sending.seeing import Seen
 
 _LEAST_WAIT_SECONDS: Final = 0.001
 

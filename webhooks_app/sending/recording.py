@@ -15,32 +15,17 @@ from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.delivering.skipping import Noted
 from relaycore.errors import LeaseLost, one_line
-from relaycore.sending.breaker import Breaker
-from relaycore.sending.failing import Failing
 from relaycore.sending.items import Progress
 from relaycore.sending.schedule import LONGEST_MS
 from subscribers_app.pulling import ledger
 from webhooks_app.sending import rows as writing
+from webhooks_app.sending import seeing
+from webhooks_app.sending.seeing import Seen
 
 log = logging.getLogger(__name__)
 
 MOST: Final = 1000
 """Subscriptions in one transaction: it holds their locks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a sender says of an endpoint, if it still is of this revision. Times: PostgreSQL's ms."""
-
-    endpoint: int
-    revision: int
-    breaker: Breaker
-    failing: Failing
-    state: str
-    last_status: int | None
-    last_failure: str
-    last_attempt_at: int | None
-    last_success_at: int | None
 
 
 @dataclass(slots=True)
@@ -126,7 +111,7 @@ def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tup
             cursors.append((id, step.cursor))
     result.dead_upto = _dead_above(sql, result.standing)
     for seen in job.seen:
-        _write_seen(sql, seen)
+        seeing.write(sql, seen)
     return cursors
 
 
@@ -197,19 +182,3 @@ def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
             rows = ledger.rows(sql, id, now, MOST_DUE, longest_ms=LONGEST_MS)
         result.looked[id] = Standing(cursor, Noted(upto, messages), is_active, revision), rows
     sql.execute("COMMIT")
-
-
-def _write_seen(sql: CursorWrapper, seen: Seen) -> None:
-    # Whoever has locked it locks its subscriptions after it, some of which are locked here. He is not waited
-    # for: he is about to change its revision, and then this says nothing of it any more.
-    sql.execute(
-        "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
-        "failed_at = %s, last_status = %s, last_failure = %s, "
-        "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
-        "WHERE id = (SELECT id FROM endpoints WHERE id = %s AND revision = %s FOR NO KEY UPDATE SKIP LOCKED)",
-        [
-            *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
-            *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
-            *(seen.endpoint, seen.revision),
-        ],
-    )

@@ -138,6 +138,10 @@ def test_the_list_and_the_page_say_how_it_fares(browser: Client, pushed: Webhook
     assert "2026-11-21 12:00:00" in page
     assert "billing</a>" in page
     assert "Ask for the confirmation again" not in page
+    assert "Relay disables it on" not in page
+    Endpoint.objects.update(state="active", failed_at=1_795_262_400_000)
+    page = browser.get(_page(pushed.endpoint)).content.decode()
+    assert "if it takes nothing, Relay disables it on 2026-11-26 12:00:00" in page
 
 
 def test_a_test_message_is_sent_after_it_was_said_where(
