@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
-from relaycore.sending.pace import Pace
+from relaycore.sending.pace import Pace, Rise
 from relaycore.sending.verdict import Verdict, judge
 from webhooks_app.http.client import Client
 from webhooks_app.sending.clock import Clock
@@ -51,6 +51,7 @@ class Lane:
         self.breaker = endpoint.breaker
         self.failing = endpoint.failing
         self._pace = Pace(endpoint.per_second)
+        self._rise = Rise(endpoint.most_out, is_slow=endpoint.is_rested)
         self._seen: tuple[int | None, str, int | None, int | None] = (None, "", None, None)
         self.is_changed = False
         self._timer: asyncio.TimerHandle | None = None
@@ -63,6 +64,9 @@ class Lane:
         """It is set to this by now. Whoever enables it sets back what has failed before."""
         if self.endpoint.target is not None:
             self._client.forget(self.endpoint.target)
+        if endpoint.revision != self.endpoint.revision:
+            is_enabled = endpoint.is_active and not self.endpoint.is_active
+            self._rise = Rise(endpoint.most_out, is_slow=is_enabled or endpoint.is_rested)
         self.endpoint = endpoint
         self.breaker, self.failing = endpoint.breaker, endpoint.failing
         self._pace = Pace(endpoint.per_second)
@@ -116,13 +120,16 @@ class Lane:
                 self._go_on_in((self.breaker.until - self._clock.now()) / 1000)
             return
         self._wake()
-        while self.out < endpoint.most_out and self.breaker.may_try(self._clock.now(), self.out):
+        while self.out < self._rise.allowed(time.monotonic()) and self.breaker.may_try(
+            self._clock.now(), self.out
+        ):
             if (wait := self._pace.wait(time.monotonic())) > 0:
                 self._go_on_in(wait)
                 return
             if not self._try_next():
                 return
             self._pace.take(time.monotonic())
+            self._rise.send(time.monotonic())
 
     def _try_next(self) -> bool:
         while self._ready:
@@ -163,10 +170,12 @@ class Lane:
         if verdict.is_done:
             course.settle(item, DONE)
             self.breaker, self.failing = self.breaker.succeeded(began_at), self.failing.succeeded()
+            self._rise.succeed()
         else:
             retry_after = answer.retry_after if verdict is Verdict.SLOW else None
             wait = course.hook.schedule.wait_ms(item.tries, random.random(), retry_after)
             course.settle(item, Failed(None if wait is None else now + wait, why(answer)))
+            self._rise.fail()
             self.failing = self.failing.failed(now)
             self.breaker = self.breaker.failed(
                 now,
@@ -175,6 +184,8 @@ class Lane:
                 is_slow=verdict is Verdict.SLOW,
                 retry_after=retry_after,
             )
+        if self.breaker.until:
+            self._rise.begin_anew()
         success = now if verdict.is_done else self._seen[3]
         self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
         self.is_changed |= before != (self.breaker, self.failing)
