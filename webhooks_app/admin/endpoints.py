@@ -20,7 +20,7 @@ from relaybase.pages.filters import ago
 from relaybase.pages.places import HERE
 from relaycore.errors import RelayError, one_line
 from relaycore.times import from_milliseconds
-from webhooks_app import registration
+from webhooks_app import registration, trusting
 from webhooks_app.admin import page
 from webhooks_app.admin.decisions import DECISIONS, secrets_said
 from webhooks_app.admin.forms import SETTINGS, EndpointForm
@@ -80,10 +80,10 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
         """Where it is, how it is confirmed, its limits, and what is sent along."""
         if obj is None:
-            return ("name", *SETTINGS, "sent_along", "signatures")
+            return ("name", *SETTINGS, "sent_along", *trusting.PARTS, "signatures")
         if not self.has_change_permission(request, obj):
             return ("name", "owner", *SETTINGS)
-        return ("name", "owner", *SETTINGS, "sent_along", "no_headers", "seen")
+        return ("name", "owner", *SETTINGS, "sent_along", "no_headers", *trusting.PARTS, "seen")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
         """What never changes."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from relaycore.errors import CannotDecrypt, NoEncryptionKey
 from relaycore.sending.failing import Failing
 from relaycore.times import from_milliseconds
-from webhooks_app import keeping
+from webhooks_app import keeping, trusting
 from webhooks_app.models import Endpoint, EndpointSecret
 
 MOST: Final = 20
@@ -25,6 +25,7 @@ def facts(row: Endpoint) -> dict[str, Any]:
         "hooks_count": hooks.count(),
         "failing_since": row.failing_since and from_milliseconds(row.failing_since),
         "ends_at": _ends_at(row),
+        "certificate_ends": trusting.expires_at(row),
         "breaker_until": row.breaker_until and from_milliseconds(row.breaker_until),
         "answer": answer(row),
         "most": MOST,

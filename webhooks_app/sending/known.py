@@ -21,7 +21,7 @@ from relaycore.sending.shards import shard_of
 from relaycore.sending.signing import Signer
 from subscribers_app import remembering
 from subscribers_app.remembering import KnownSubscription
-from webhooks_app import keeping
+from webhooks_app import keeping, trusting
 from webhooks_app.http.target import Target
 from webhooks_app.models import Endpoint, EndpointSecret, Webhook, WebhooksMark
 
@@ -133,6 +133,7 @@ def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint
             timeout_seconds=row.timeout_seconds,
             max_connections=row.max_concurrency,
             headers=keeping.headers_of(bytes(row.headers)),
+            tls=trusting.context_of(row),
         )
         return KnownEndpoint(**common, target=target, signer=Signer([keeping.secret(one) for one in secrets]))
     except (RelayError, ValueError) as exc:

@@ -16,6 +16,7 @@ from tests.integration.admin.filled import filled
 from tests.integration.subscriptions.conftest import store
 from tests.integration.webhooks.conftest import orders, pushed, receiver
 from tests.integration.webhooks.receiver import Receiver
+from tests.unit.webhooks_app.http.certificates import Authority
 from webhooks_app import keeping
 from webhooks_app.models import Challenge, Endpoint, EndpointSecret, Webhook
 
@@ -245,3 +246,26 @@ def test_who_may_only_look_decides_nothing(clerk: Client, pushed: Webhook, djang
     for verb in ("test", "ask", "enable", "disable", "rotate"):
         assert clerk.get(_at(pushed.endpoint, verb)).status_code == 403
         assert clerk.post(_at(pushed.endpoint, verb)).status_code == 403
+
+
+def test_tls_is_set_and_its_key_is_not_shown(browser: Client) -> None:
+    authority = Authority()
+    relay, other = authority.issue("relay.test"), authority.issue("relay.test")
+    tls = {"ca": authority.pem, "certificate": relay.certificate}
+    assert "the key is none of theirs" in _make(browser, **tls, key=other.key)
+    assert "begins with https" in _make(browser, **tls, key=relay.key, url="http://example.org/hook")
+    assert not Endpoint.objects.exists()
+    _make(browser, **tls, key=relay.key)
+    row = Endpoint.objects.get()
+    html = browser.get(_page(row)).content.decode()
+    assert "Relay shows a certificate" in html
+    assert "PRIVATE KEY" not in html
+    # Browsers end lines in another way than PEM does.
+    said = {name: text.replace("\n", "\r\n") for name, text in filled(html, timeout_seconds="7").items()}
+    assert browser.post(_page(row), said).status_code == 302
+    before, row = row, Endpoint.objects.get()
+    assert (row.timeout_seconds, bytes(row.tls_key)) == (7, bytes(before.tls_key))
+    said = filled(browser.get(_page(row)).content.decode(), ca="", certificate="")
+    browser.post(_page(row), said)
+    row.refresh_from_db()
+    assert (row.tls_ca, row.tls_certificate, bytes(row.tls_key)) == ("", "", b"")
