@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bson import Binary, ObjectId
 from django.conf import settings
@@ -94,6 +94,27 @@ def record(attempts: Iterable[Attempted]) -> None:
         # The driver has sent them twice: the first time they had arrived.
         if any(error["code"] != _DUPLICATE for error in exc.details["writeErrors"]):
             raise
+
+
+class Glimpse(NamedTuple):
+    """When an attempt began, its answer's status, and how long it took."""
+
+    at: datetime
+    status: int | None
+    seconds: float
+
+
+def glimpses(endpoint: int, since: datetime, most: int) -> list[Glimpse]:
+    """The attempts at an endpoint since then, the newest first, at most so many.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    # Ids grow with the time at which they were written, which is after that at which they began.
+    looked_for = {"endpoint": endpoint, "_id": {"$gte": ObjectId.from_datetime(since)}}
+    wanted = {"_id": 0, "at": 1, "status": 1, "seconds": 1}
+    found = reading.collection(COLLECTION).find(looked_for, wanted).sort("_id", DESCENDING).limit(most)
+    return [Glimpse(one["at"], one["status"], one["seconds"]) for one in found.batch_size(most)]
 
 
 def is_cursor(text: str) -> bool:

@@ -31,6 +31,9 @@ from webhooks_app.rights import DELETE, VOUCH
 log = logging.getLogger(__name__)
 
 _AWAY = "A server does not answer. Try again in a moment."
+MOST_SHOWN = 60
+"""Characters of a URL, in the list."""
+
 _LOOKS = {"active": "good", "pending": "warn", "disabled": "bad"}
 
 
@@ -38,7 +41,7 @@ _LOOKS = {"active": "good", "pending": "warn", "disabled": "bad"}
 class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Where webhooks go, how they fare there, and what is to be done about it."""
 
-    list_display = ("name", "owner", "url", "sent_to", "way", "answered_last", "failing", "subscriptions")
+    list_display = ("name", "owner", "address", "sent_to", "way", "answered_last", "failing", "subscriptions")
     list_filter = ("state", "breaker", "confirmation")
     list_select_related = ("owner",)
     list_per_page = 50
@@ -96,6 +99,12 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             may_decide = self.has_change_permission(request, obj)
             context = {**context, **page.facts(obj), "title": "Endpoint", "may_decide": may_decide}
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="URL", ordering="url")
+    def address(self, row: Endpoint) -> SafeString:
+        """Where it is; the beginning of it, if it is long."""
+        short = row.url if len(row.url) <= MOST_SHOWN else f"{row.url[: MOST_SHOWN - 1]}…"
+        return format_html('<span title="{}">{}</span>', row.url, short)
 
     @admin.display(description="state", ordering="state")
     def sent_to(self, row: Endpoint) -> SafeString:

@@ -80,7 +80,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     no_headers = forms.BooleanField(required=False, label="Send no headers", help_text="Takes them away.")
     ca = _pem("CA certificates", "Who must have signed the endpoint's. Empty: an authority of the system.")
     certificate = _pem("Client certificate", "As whom Relay comes, with those between it and its CA.")
-    key = _pem("Its key", "Without a password. It is kept encrypted, and not shown.")
+    key = _pem("Client key", "Without a password. It is kept encrypted, and not shown.")
     signatures = forms.MultipleChoiceField(
         choices=EndpointSecret.Kind.choices,
         initial=[keeping.V1],
@@ -92,6 +92,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Endpoint
         fields: ClassVar[list[str]] = ["name", *SETTINGS]
+        labels: ClassVar[dict[str, str]] = {"url": "URL"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
