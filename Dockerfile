@@ -22,6 +22,7 @@ COPY leases_app leases_app
 COPY access_app access_app
 COPY channels_app channels_app
 COPY messages_app messages_app
+COPY events_app events_app
 COPY subscribers_app subscribers_app
 COPY webhooks_app webhooks_app
 COPY compat_app compat_app

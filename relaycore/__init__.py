@@ -92,7 +92,7 @@ What is decided when messages are pushed to webhooks:
 `sending.verdict`      what that means
 `sending.schedule`     when a message that failed is tried again
 `sending.breaker`      whether an endpoint is left alone for a while
-`sending.pace`         how many attempts begin in a second
+`sending.pace`         how many attempts begin in a second, and are under way after a pause
 `sending.failing`      for how long it has done nothing but fail
 `sending.shards`       which sender has an endpoint
 `sending.signing`      headers by which a receiver knows that it was Relay

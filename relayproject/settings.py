@@ -129,6 +129,7 @@ INSTALLED_APPS = [
     "access_app",
     "channels_app",
     "messages_app",
+    "events_app",
     "subscribers_app",
     "webhooks_app",
     "compat_app",

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from bson import Binary, ObjectId, encode
 from bson.errors import BSONError
@@ -108,6 +108,27 @@ def record(attempts: Iterable[Attempted]) -> int:
             log.warning("%d attempts cannot be logged: MongoDB says %s", len(errors), errors[0]["code"])
         refused += len(errors)
     return refused
+
+
+class Glimpse(NamedTuple):
+    """When an attempt began, its answer's status, and how long it took."""
+
+    at: datetime
+    status: int | None
+    seconds: float
+
+
+def glimpses(endpoint: int, since: datetime, most: int) -> list[Glimpse]:
+    """The attempts at an endpoint since then, the newest first, at most so many.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    # Ids grow with the time at which they were written, which is after that at which they began.
+    looked_for = {"endpoint": endpoint, "_id": {"$gte": ObjectId.from_datetime(since)}}
+    wanted = {"_id": 0, "at": 1, "status": 1, "seconds": 1}
+    found = reading.collection(COLLECTION).find(looked_for, wanted).sort("_id", DESCENDING).limit(most)
+    return [Glimpse(one["at"], one["status"], one["seconds"]) for one in found.batch_size(most)]
 
 
 def is_cursor(text: str) -> bool:

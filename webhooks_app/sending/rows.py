@@ -8,11 +8,13 @@ from relaybase.postgres.values import execute_values
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.position import previous_position
 from relaycore.sending.items import EXPIRED, Lost, Progress
+from subscribers_app import ended
 from subscribers_app.pulling import holding, ledger
 
 
 def write(sql: CursorWrapper, id: int, progress: Progress) -> None:
     """All of this step but for where the cursor stands."""
+    ended.tell_of_the_first(sql, id, [*progress.new, *progress.changed])
     if progress.noted is not None:
         ledger.write_skip(sql, id, progress.noted, None)
     for skip in progress.missed:

@@ -13,9 +13,8 @@ from relaycore.delivering.beginning import parse
 from subscribers_app import registration, seeking
 from subscribers_app.models import Delivery, HeldBack, Subscription
 from tests.integration.pulling.conftest import Client
-from tests.integration.sending.endpoints import Came, Endpoints, Place, answers, takes
+from tests.integration.sending.endpoints import Came, Endpoints, Place, answers, decides, takes
 from tests.integration.sending.flow import hooked, topics
-from tests.integration.sending.receiving import Receiver
 from tests.integration.sending.senders import Sender
 from tests.loops import Loop
 
@@ -51,46 +50,46 @@ def keyed(hook: Hook) -> Hook:
 
 
 def test_what_fails_holds_back_its_own_and_no_others(
-    client: Client, channel: str, keyed: Hook, sender: Loop, wait_until: Any
+    client: Client, channel: str, keyed: Hook, sender: Loop, place: Place, wait_until: Any
 ) -> None:
     is_well = [False]
 
-    def answer(request: Any, receiver: Receiver) -> int:
-        return 200 if is_well[0] or b'"ill"' not in request.body else 500
+    def answer(came: Came, _: Place) -> int:
+        return 200 if is_well[0] or '"ill"' not in came.text else 500
 
-    with Receiver(answer) as receiver:
-        made = keyed(channel, receiver.url)
-        texts = [said(one, number) for number in range(8) for one in ("ill", "well", "fine")]
-        positions = client.publish(channel, *texts)
-        wait_until(lambda: Subscription.objects.get(pk=made.pk).position == positions[-1], seconds=20)
-        came = by_customer(receiver.bodies)
-        assert came["well"] == came["fine"] == list(range(8))
-        assert set(came["ill"]) == {0}
-        (row,), (held,) = (
-            Delivery.objects.filter(subscription=made),
-            HeldBack.objects.filter(subscription=made),
-        )
-        assert row.key == held.key
-        assert held.messages == 7
-        is_well[0] = True
-        wait_until(lambda: not Delivery.objects.filter(subscription=made).exists(), seconds=20)
-        wait_until(lambda: not HeldBack.objects.filter(subscription=made).exists(), seconds=20)
-        ill = by_customer(receiver.bodies)["ill"]
-        assert [one for one in ill if one] == list(range(1, 8))
-        client.publish(channel, said("ill", 8))
-        wait_until(lambda: by_customer(receiver.bodies)["ill"][-1] == 8)
+    place.manner = decides(answer)
+    made = keyed(channel, place.url)
+    texts = [said(one, number) for number in range(8) for one in ("ill", "well", "fine")]
+    positions = client.publish(channel, *texts)
+    wait_until(lambda: Subscription.objects.get(pk=made.pk).position == positions[-1], seconds=20)
+    told = by_customer(place.said)
+    assert told["well"] == told["fine"] == list(range(8))
+    assert set(told["ill"]) == {0}
+    (row,), (held,) = (
+        Delivery.objects.filter(subscription=made),
+        HeldBack.objects.filter(subscription=made),
+    )
+    assert row.key == held.key
+    assert held.messages == 7
+    is_well[0] = True
+    wait_until(lambda: not Delivery.objects.filter(subscription=made).exists(), seconds=20)
+    wait_until(lambda: not HeldBack.objects.filter(subscription=made).exists(), seconds=20)
+    ill = by_customer(place.said)["ill"]
+    assert [one for one in ill if one] == list(range(1, 8))
+    client.publish(channel, said("ill", 8))
+    wait_until(lambda: by_customer(place.said)["ill"][-1] == 8)
 
 
 def test_what_is_dead_lets_the_rest_go_on(
-    client: Client, channel: str, hook: Hook, sender: Loop, wait_until: Any
+    client: Client, channel: str, hook: Hook, sender: Loop, place: Place, wait_until: Any
 ) -> None:
-    with Receiver(lambda request, _: 400 if b'"number": 0' in request.body else 200) as receiver:
-        made = hook(channel, receiver.url, schedule_seconds=[0, 1])
-        Subscription.objects.filter(pk=made.pk).update(**BY_CUSTOMER)
-        client.publish(channel, *(said("one", number) for number in range(4)))
-        wait_until(lambda: by_customer(receiver.bodies)["one"][-1:] == [3], seconds=20)
-        assert by_customer(receiver.bodies)["one"] == [0, 0, 1, 2, 3]
-        wait_until(lambda: set(Delivery.objects.values_list("state", flat=True)) == {"dead"})
+    place.manner = decides(lambda came, _: 400 if '"number": 0' in came.text else 200)
+    made = hook(channel, place.url, schedule_seconds=[0, 1])
+    Subscription.objects.filter(pk=made.pk).update(**BY_CUSTOMER)
+    client.publish(channel, *(said("one", number) for number in range(4)))
+    wait_until(lambda: by_customer(place.said)["one"][-1:] == [3], seconds=20)
+    assert by_customer(place.said)["one"] == [0, 0, 1, 2, 3]
+    wait_until(lambda: set(Delivery.objects.values_list("state", flat=True)) == {"dead"})
 
 
 def test_one_after_another_however_often_the_sender_is_killed(
@@ -145,15 +144,15 @@ def test_one_after_another_however_often_the_sender_is_killed(
 
 
 def test_after_a_seek_what_waited_comes_from_there(
-    client: Client, channel: str, keyed: Hook, sender: Loop, wait_until: Any
+    client: Client, channel: str, keyed: Hook, sender: Loop, place: Place, wait_until: Any
 ) -> None:
     is_well = [False]
-    with Receiver(lambda request, _: 200 if is_well[0] else 500) as receiver:
-        made = keyed(channel, receiver.url)
-        positions = client.publish(channel, *(said("one", number) for number in range(5)))
-        wait_until(lambda: Subscription.objects.get(pk=made.pk).position == positions[-1], seconds=20)
-        registration.change(made.name, filter={"number": [{"numeric": [">", 2]}]}, filter_scope="body")
-        is_well[0] = True
-        seeking.seek(made.name, parse("earliest"))
-        wait_until(lambda: by_customer(receiver.bodies)["one"][-2:] == [3, 4], seconds=20)
-        wait_until(lambda: not HeldBack.objects.exists() and not Delivery.objects.exists(), seconds=20)
+    place.manner = decides(lambda *_: 200 if is_well[0] else 500)
+    made = keyed(channel, place.url)
+    positions = client.publish(channel, *(said("one", number) for number in range(5)))
+    wait_until(lambda: Subscription.objects.get(pk=made.pk).position == positions[-1], seconds=20)
+    registration.change(made.name, filter={"number": [{"numeric": [">", 2]}]}, filter_scope="body")
+    is_well[0] = True
+    seeking.seek(made.name, parse("earliest"))
+    wait_until(lambda: by_customer(place.said)["one"][-2:] == [3, 4], seconds=20)
+    wait_until(lambda: not HeldBack.objects.exists() and not Delivery.objects.exists(), seconds=20)
