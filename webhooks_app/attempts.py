@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from bson import Binary, ObjectId
+from bson import ObjectId
 from bson.errors import InvalidId
 from django.conf import settings
 from django.db import connections
@@ -42,9 +42,8 @@ class Of(StrEnum):
     MESSAGE = "message_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """One attempt.
+class Attempted(NamedTuple):
+    """One attempt. A tuple, as one is made for each.
 
     at:           when it began, by the sender's clock
     subscription: its key, and its name then; the same of the endpoint
@@ -147,7 +146,7 @@ def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
         "status": one.status,
         "failure": None if one.failure is None else one.failure.value,
         "seconds": one.seconds,
-        "answer": Binary(one.answer[:MOST_KEPT]),
+        "answer": one.answer[:MOST_KEPT],
         "expires_at": one.at + kept_for,
     }
 
