@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from bson import Binary, ObjectId, encode
+from bson import ObjectId, encode
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from django.conf import settings
@@ -45,9 +45,8 @@ class Of(StrEnum):
     MESSAGE = "message_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """One attempt.
+class Attempted(NamedTuple):
+    """One attempt. A tuple, as one is made for each.
 
     at:           when it began, by the sender's clock
     subscription: its key, and its name then; the same of the endpoint
@@ -171,7 +170,7 @@ def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
         "status": one.status,
         "failure": None if one.failure is None else one.failure.value,
         "seconds": one.seconds,
-        "answer": Binary(one.answer[:MOST_KEPT]),
+        "answer": one.answer[:MOST_KEPT],
         "expires_at": one.at + kept_for,
     }
 

@@ -52,16 +52,13 @@ def log(pushed: Webhook, archive: Any) -> Iterator[list[Attempted]]:
         failure=Failure.TIMEOUT,
         seconds=15.0,
     )
-    second = Attempted(
-        **{name: getattr(first, name) for name in first.__slots__}
-        | {
-            "at": first.at + timedelta(seconds=5),
-            "attempt": 2,
-            "status": 200,
-            "failure": None,
-            "seconds": 0.25,
-            "answer": b"<script>x</script>",
-        }
+    second = first._replace(
+        at=first.at + timedelta(seconds=5),
+        attempt=2,
+        status=200,
+        failure=None,
+        seconds=0.25,
+        answer=b"<script>x</script>",
     )
     attempts.record([first])
     attempts.record([second])
