@@ -1,20 +1,19 @@
 """What goes between a rule and whoever drives it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 State = dict[str, Any]
-"""What is kept of one key: JSON, with integers of 64 bits, whole characters. It is replaced, never changed."""
+"""What is kept of one key: JSON, with integers of 64 bits, whole characters. Replaced, never changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """One stored message. `message`: its payload, decrypted."""
 
     position: str
     message: str | bytes
-    attributes: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = {}
 
     @property
     def at(self) -> int:
@@ -118,8 +117,7 @@ class Frontier:
         return int(cause) <= self.time if len(cause) == 13 else cause <= self.position
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """An output that is to be appended.
 
     id:         the `_id` under which it is stored

@@ -15,21 +15,37 @@ from hashlib import blake2b
 from relaycore.identity import KEY_BYTES
 
 
+class Names:
+    """Those of one rule under one revision. `rule`: the UUID as hex."""
+
+    def __init__(self, rule: str, revision: int) -> None:
+        # What all of them begin with is hashed once.
+        known = bytes.fromhex(rule)
+        self._output = blake2b(b"r" + known + revision.to_bytes(8), digest_size=KEY_BYTES)
+        self._alert = blake2b(b"a" + known, digest_size=KEY_BYTES)
+
+    def output_id(self, key: str, cause: str, kind: str, index: int) -> bytes:
+        """The `_id` of an output."""
+        state = self._output.copy()
+        said = f"{chr(len(cause))}{cause}{chr(len(kind))}{kind}".encode()
+        state.update(_counted(key) + said + index.to_bytes(4))
+        return state.digest()
+
+    def alert_id(self, key: str, opened: str) -> str:
+        """The id of the alert that this cause has opened."""
+        state = self._alert.copy()
+        state.update(_counted(key) + opened.encode())
+        return state.hexdigest()
+
+
 def output_id(rule: str, revision: int, key: str, cause: str, kind: str, index: int) -> bytes:
     """The `_id` of an output. `rule`: the UUID as hex."""
-    said = b"".join(
-        (
-            *(b"r", bytes.fromhex(rule), revision.to_bytes(8), _counted(key)),
-            *(bytes((len(cause),)), cause.encode(), bytes((len(kind),)), kind.encode(), index.to_bytes(4)),
-        )
-    )
-    return blake2b(said, digest_size=KEY_BYTES).digest()
+    return Names(rule, revision).output_id(key, cause, kind, index)
 
 
 def alert_id(rule: str, key: str, opened: str) -> str:
     """The id of the alert that this cause has opened. `rule`: the UUID as hex."""
-    said = b"a" + bytes.fromhex(rule) + _counted(key) + opened.encode()
-    return blake2b(said, digest_size=KEY_BYTES).hexdigest()
+    return Names(rule, 0).alert_id(key, opened)
 
 
 def shard_of(rule: str, key: str, shards: int) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from relaycore.alerting import causes
 from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Kind, Made, Output, Step
-from relaycore.alerting.naming import alert_id, output_id, shard_of
+from relaycore.alerting.naming import Names, shard_of
 from relaycore.alerting.timers import Timers
 from relaycore.errors import Unusable
 from relaycore.position import before_millisecond
@@ -59,7 +59,7 @@ class Processing:
     ) -> None:
         self._rule, self._shard, self._shards = rule, shard, shards
         self._kind = kind
-        self._revision = frontier.revision
+        self._revision, self._names = frontier.revision, Names(rule, frontier.revision)
         self._kept = frontier
         self._position, self._time, self._floor = frontier.position, frontier.time, frontier.time
         self._known_from = frontier.known_from
@@ -161,7 +161,8 @@ class Processing:
         if not self._drains or self._made or self._changed or self._sealed is not None:
             return False
         self._drains, self._holds_back = False, True
-        self._revision, self._kind, self._floor = revision, kind, self._time
+        self._revision, self._names = revision, Names(self._rule, revision)
+        self._kind, self._floor = kind, self._time
         self._schedule_all()
         self._sealed = _Sealed(self._keep_now(), set())
         return True
@@ -206,7 +207,7 @@ class Processing:
             self._new.append(made.id)
 
     def _make(self, key: str, cause: str, output: Output, index: int) -> Made:
-        id = output_id(self._rule, self._revision, key, cause, output.kind, index)
+        id = self._names.output_id(key, cause, output.kind, index)
         attributes = {
             **output.attributes,
             "rule": self._rule,
@@ -215,9 +216,9 @@ class Processing:
             "cause": cause,
         }
         if output.opened:
-            attributes["alert-id"] = alert_id(self._rule, key, output.opened)
+            attributes["alert-id"] = self._names.alert_id(key, output.opened)
         if output.merged:
-            merged = [alert_id(self._rule, key, opened) for opened in output.merged[:MOST_MERGED]]
+            merged = [self._names.alert_id(key, opened) for opened in output.merged[:MOST_MERGED]]
             attributes["merged-alerts"] = ",".join(merged)
         return Made(id, key, cause, output, attributes)
 

@@ -37,6 +37,9 @@ class Timers:
 
     def pop(self, upto: int) -> tuple[int, str] | None:
         """The first one that is due at this time or before: when, and which key. It is none any more."""
+        # It is asked for each input. The first in the heap is the first that is due, or was due once.
+        if not self._heap or self._heap[0][0] > upto:
+            return None
         at = self.next
         if at is None or at > upto:
             return None

@@ -76,7 +76,7 @@ def values(members: dict[str, Any], names: Iterable[str]) -> dict[str, Value]:
 
 def key_of(key: dict[str, Value]) -> str:
     """The key: canonical JSON of these values, in their order."""
-    return texts.canonical(list(key.values()))
+    return texts.canonical(key.values())
 
 
 def moment(members: dict[str, Any], field: str) -> int:

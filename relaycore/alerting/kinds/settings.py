@@ -57,10 +57,9 @@ class Reader:
 
     def seconds_of(self, name: str, found: Any) -> int:
         """The same of what was taken already."""
-        is_number = isinstance(found, int | float) and not isinstance(found, bool)
-        if not is_number or not 0.001 <= found <= MOST_SECONDS:
-            raise self.bad(name, f"Not a number of seconds from 0.001 to {MOST_SECONDS}.")
-        return round(found * 1000)
+        if isinstance(found, int | float) and not isinstance(found, bool) and 0.001 <= found <= MOST_SECONDS:
+            return round(found * 1000)
+        raise self.bad(name, f"Not a number of seconds from 0.001 to {MOST_SECONDS}.")
 
     def count(self, name: str, least: int, most: int, default: object = MISSING) -> int:
         """A whole number."""

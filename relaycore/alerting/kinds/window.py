@@ -40,6 +40,10 @@ MOST_WINDOWS: Final = 1000
 
 TOLD: Final = ("eventType", "sentTime", "startTime", "duration", "endTime")
 
+_TOLD: Final = (
+    '"eventType": "{0}", "sentTime": "{1}", "startTime": "{1}", "duration": "{2}", "endTime": "{2}"'
+)
+
 Start = Callable[[Input, dict[str, Any]], int]
 End = Callable[[dict[str, Any], int], int]
 One = dict[str, Any]
@@ -167,8 +171,8 @@ class Window:
 
 def _message(names: Mapping[str, fields.Value], one: One, event: str) -> str:
     start, end = texts.show_time(one["start"]), texts.show_time(one["end"])
-    told = zip(TOLD, (event, start, start, end, end), strict=True)
-    return texts.encode({**names, **one["said"], **dict(told)})
+    told = _TOLD.format(event, start, end)
+    return f"{{{texts.members(names, one['said'])}{told}}}"
 
 
 def _by_start(one: One) -> int:
