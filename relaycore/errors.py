@@ -5,6 +5,8 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadRule            a rule cannot be meant; the text says which setting, and what to do
+    ├── Unusable           a rule can do nothing with a message; the text says why, without its values
     ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
@@ -69,6 +71,14 @@ class BadGrants(RelayError, ValueError):
 
 class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
+
+
+class BadRule(RelayError, ValueError):
+    """A rule whose kind or settings are not in the form of `relaycore.alerting`."""
+
+
+class Unusable(RelayError, ValueError):
+    """A message that a rule can do nothing with. None of its values are in the text."""
 
 
 class BadSecret(RelayError, ValueError):
