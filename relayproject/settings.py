@@ -131,6 +131,7 @@ INSTALLED_APPS = [
     "messages_app",
     "subscribers_app",
     "webhooks_app",
+    "alerts_app",
     "compat_app",
 ]
 
