@@ -5,6 +5,8 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadRule            a rule cannot be meant; the text says which setting, and what to do
+    ├── Unusable           a rule can do nothing with a message; the text says why, without its values
     ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
@@ -36,6 +38,10 @@
     ├── NotConfirmed       nothing is sent to an endpoint before it is confirmed
     ├── ChallengeUnknown   what is shown as a challenge is none that is open
     ├── TooManyAsked       endpoints, or one host, were asked too often for a confirmation
+    ├── RuleExists         there is one of this name already
+    ├── RuleUnknown        no such rule
+    ├── RuleChanged        somebody has changed it since it was looked at
+    ├── AlertUnknown       no such alert is open, or on record
     ├── NoEncryptionKey    there is nothing to encrypt a secret with
     ├── CannotDecrypt      the key is lacking that a secret was encrypted with
     ├── BadEntry           a stream entry is not in the documented format
@@ -69,6 +75,14 @@ class BadGrants(RelayError, ValueError):
 
 class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
+
+
+class BadRule(RelayError, ValueError):
+    """A rule whose kind or settings are not in the form of `relaycore.alerting`."""
+
+
+class Unusable(RelayError, ValueError):
+    """A message that a rule can do nothing with. None of its values are in the text."""
 
 
 class BadSecret(RelayError, ValueError):
@@ -212,6 +226,22 @@ class TooManyAsked(RelayError):
     def __init__(self, text: str, seconds: int) -> None:
         super().__init__(text)
         self.seconds = seconds
+
+
+class RuleExists(RelayError):
+    """A rule that was to be made is there already."""
+
+
+class RuleUnknown(RelayError, LookupError):
+    """A rule that is not there."""
+
+
+class RuleChanged(RelayError):
+    """A rule that is not what it was when whoever wants to change it looked at it."""
+
+
+class AlertUnknown(RelayError, LookupError):
+    """An alert that is neither open nor on record."""
 
 
 class NoEncryptionKey(RelayError):
