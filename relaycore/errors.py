@@ -20,6 +20,7 @@
     ├── TooManyWatch       no more clients may watch here now; try again
     ├── BadUrl             where webhooks are to go is no URL that can be used; the text says what to do
     ├── BadHeaders         what webhooks are to carry are no headers that can be set; the text says why
+    ├── BadBroadcast       what is to go to every socket cannot go under this name; the text says why
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
@@ -111,6 +112,10 @@ class BadMessage(RelayError, ValueError):
 
 class BadEventId(RelayError, ValueError):
     """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
+class BadBroadcast(RelayError, ValueError):
+    """A channel cannot go to every socket by an event of this name, or is not public."""
 
 
 class BadUrl(RelayError, ValueError):

@@ -37,6 +37,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadFilter: (400, "bad-filter"),
     errors.BadSecret: (400, "bad-secret"),
     errors.BadEntry: (400, "bad-entry"),
+    errors.BadBroadcast: (400, "bad-broadcast"),
     errors.BadEventId: (400, "bad-event-id"),
     errors.BadUrl: (400, "bad-url"),
     errors.BadHeaders: (400, "bad-headers"),
