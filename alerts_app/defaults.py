@@ -17,6 +17,7 @@ from alerts_app import registration
 from alerts_app.models import Laid, Rule
 from channels_app import registration as channels
 from channels_app.models import Channel
+from channels_app.registration import Flags
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadChannelName, BadRule, RelayError, one_line
 from relaycore.policy import EVERY
@@ -83,9 +84,10 @@ def lay_now() -> list[str]:
     """
     made = []
     with transaction.atomic():
-        for name, is_public in ((INPUT, False), (OUTPUT, True)):
+        for name, event in ((INPUT, ""), (OUTPUT, EVENT)):
             if not Channel.objects.filter(channel=name).exists():
-                channels.start(name, EVERY, listen=False, republish=False, public=is_public)
+                flags = Flags(listen=False, republish=False, public=bool(event), broadcast=event)
+                channels.start(name, EVERY, **flags)
                 made.append(name)
         if not Rule.objects.filter(name=NAME).exists():
             registration.create(NAME, INPUT, OUTPUT, Rule.Kind.WINDOW, SETTINGS, Start(START))

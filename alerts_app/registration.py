@@ -23,6 +23,7 @@ from channels_app import registration as channels
 from channels_app.models import Channel
 from channels_app.registration import unknown as unknown_channel
 from relaybase.postgres.clock import ClockTimestamp
+from relaycore.alerting import rules
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadRule, ChannelExists, RuleChanged, RuleExists, RuleUnknown
 from relaycore.policy import EVERY
@@ -47,6 +48,7 @@ def create(
         row.clean_fields(exclude=["channel", "to", "settings"])
     except ValidationError as exc:
         raise BadRule(_said(exc)) from exc
+    rules.parse(kind, row.settings)
     if channel == to:
         raise BadRule("to: A rule cannot write the channel that it reads. Choose another name.")
     row.channel = _channel(channel)
@@ -83,6 +85,7 @@ def change(name: str, settings: Mapping[str, Any], *, tags: Iterable[str] | None
     with transaction.atomic():
         row = _locked(name)
         require_unchanged(row, tags)
+        rules.parse(row.kind, settings)
         row.settings = dict(settings)
         row.revision += 1
         _keep(row)

@@ -5,17 +5,18 @@ less, so members that are not known are left alone.
 """
 
 import json
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, NoReturn
 
-from relaycore.times import to_milliseconds
+from relaycore.alerting.kinds import texts
+from relaycore.alerting.kinds.fields import LAST
+from relaycore.alerting.kinds.fields import MOST_CHARS as MOST_CHARACTERS
 
 MOST_BYTES: Final = 64 << 10
 """Of a body: hundreds of times what an alert has."""
 
-MOST_CHARACTERS: Final = 1000
-"""Of a place, or a type."""
+MOST_INNER: Final = 500
+"""Lists and objects: what is nested deeper might be read here, and not by a rule."""
 
 MOST_ID_CHARACTERS: Final = 255
 
@@ -23,9 +24,7 @@ INVALID: Final = "Invalid event data"
 """What a refusal begins with."""
 
 _BODY: Final = "body"
-_MINUTE: Final = 60_000
-_END_OF_TIMES: Final = 10**13
-"""Rules write times with 13 digits, in ms since 1970: up to November 2286."""
+_MINUTE: Final = 60_000_000
 
 _TIME: Final = "must be a time as ISO 8601 has it, such as 2026-11-21T12:00:00Z."
 
@@ -61,6 +60,8 @@ def key_of(id: str | None, body: bytes, *, is_known: bool) -> str | None:
 
 
 def _decoded(body: bytes) -> dict[str, Any]:
+    if body.count(b"[") + body.count(b"{") > MOST_INNER:
+        raise BadAlert(_BODY, f"must have at most {MOST_INNER} lists and objects in it.")
     try:
         said = _decoder.decode(body.decode())
         if b"\\u" in body:
@@ -69,9 +70,7 @@ def _decoded(body: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise BadAlert(_BODY, "must be UTF-8.") from None
     except UnicodeEncodeError:
-        raise BadAlert(_BODY, "has half of a surrogate pair in it, which is not text.") from None
-    except RecursionError:
-        raise BadAlert(_BODY, "is nested too deeply.") from None
+        raise BadAlert(_BODY, "must be text, without half of a surrogate pair in it.") from None
     except ValueError as exc:
         raise BadAlert(_BODY, f"must be JSON: {exc}.") from None
     if not isinstance(said, dict):
@@ -89,18 +88,14 @@ def _text(said: dict[str, Any], field: str) -> str:
 
 
 def _time(said: dict[str, Any], field: str) -> int:
-    """In ms since 1970. A time that does not say where is UTC."""
+    """In microseconds since 1970."""
     found = said.get(field)
-    if not isinstance(found, str) or not found.strip():
+    if not isinstance(found, str):
         raise BadAlert(field, _TIME)
     try:
-        moment = datetime.fromisoformat(found)
-        at = to_milliseconds(moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC))
+        return texts.read_time(found)
     except (ValueError, OverflowError):
         raise BadAlert(field, _TIME) from None
-    if at < 0:
-        raise BadAlert(field, "must be a time since 1970.")
-    return at
 
 
 def _duration(said: dict[str, Any], field: str, begins: int) -> None:
@@ -108,7 +103,8 @@ def _duration(said: dict[str, Any], field: str, begins: int) -> None:
     # For Python, true is a number.
     if isinstance(found, bool) or not isinstance(found, int | float) or not found > 0:
         raise BadAlert(field, "must be a number of minutes greater than 0.")
-    if begins + found * _MINUTE >= _END_OF_TIMES:
+    # The first of them, since an infinity cannot be rounded.
+    if found > 2 * LAST / _MINUTE or begins + max(1, round(found * _MINUTE)) > LAST:
         raise BadAlert(field, "must end before November 2286.")
 
 

@@ -1,11 +1,17 @@
 """What a posted body says, and what is wrong with it."""
 
 import json
+from datetime import datetime
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from alerts_app.defaults import SETTINGS
 from alerts_app.taking.alert import MOST_CHARACTERS, BadAlert, key_of, read
+from relaycore.alerting.items import Input
+from relaycore.alerting.rules import parse
 
 GOOD: Final[dict[str, Any]] = {
     "location": "Harbour",
@@ -45,6 +51,30 @@ def without(field: str) -> bytes:
 )
 def test_an_alert_is_taken(changed: dict[str, Any]) -> None:
     assert read(body(**changed)) is None
+
+
+_JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+_TIMES: Final = st.datetimes(timezones=st.none() | st.timezones()).map(datetime.isoformat)
+
+
+@given(
+    location=st.text() | _JSON,
+    type=st.text() | _JSON,
+    timestamp=_TIMES | _JSON,
+    duration=st.floats() | st.integers() | _JSON,
+    more=_JSON,
+)
+def test_what_is_taken_the_rule_that_comes_along_can_read(**members: Any) -> None:
+    sent = json.dumps(members).encode()
+    try:
+        read(sent)
+    except BadAlert:
+        return
+    parse("window", SETTINGS).read(Input(f"{1:013d}-0000000000-00000", sent))
 
 
 @pytest.mark.parametrize(
