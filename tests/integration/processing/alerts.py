@@ -95,9 +95,13 @@ class Alerts:
         found = self.messages.find({"channel": self.channel}).sort("position")
         return [Input(one["position"], one["message"], one.get("attributes") or {}) for one in found]
 
+    def wanted(self, until: int) -> dict[bytes, str]:
+        """What the function says of the log, once time has come to this (ms), by id."""
+        return said(self.rule, self.inputs(), until)
+
     def require_said(self, until: int) -> None:
-        """What is stored is what the function says of the log, nothing twice, nothing else."""
-        wanted = said(self.rule, self.inputs(), until)
+        """That is what is stored: nothing less, nothing twice, nothing else."""
+        wanted = self.wanted(until)
         stored = {one["_id"].binary: one["message"] for one in self.events()}
         assert not wanted.keys() - stored.keys(), f"lost: {len(wanted.keys() - stored.keys())}"
         assert not stored.keys() - wanted.keys(), "said, and not of the log"
