@@ -21,13 +21,13 @@ import django
 
 django.setup()
 
-from alerts_app.processing import processor  # noqa: E402 -- Django is set up
+from alerts_app.processing import keeper, processor  # noqa: E402 -- Django is set up
 from alerts_app.processing.fence import Fence  # noqa: E402
 from leases_app.heartbeat import Heartbeat  # noqa: E402
 from relaybase import stopping  # noqa: E402
 from relaybase.redis import appending, fencing  # noqa: E402
 from relaycore.alerting.processing import Processing  # noqa: E402
-from relaycore.errors import LeaseLost  # noqa: E402
+from relaycore.errors import RelayError  # noqa: E402
 
 
 def careful() -> None:
@@ -56,6 +56,8 @@ def unfenced() -> None:
     heartbeat.lost = property(lambda self: False, lambda self, value: None)
     fence: Any = Fence
     fence.put_up = lambda self, partition: None
+    keeping: Any = keeper
+    keeping.write = lambda fence, kept: None  # It would be told that it is not to keep anything.
 
 
 RULES: dict[str, Callable[[], None]] = {"careful": careful, "hurried": hurried, "unfenced": unfenced}
@@ -69,8 +71,8 @@ def main() -> None:
             while not stopping.asked():
                 try:
                     processor.process(int(os.environ["SHARD"]), stopping.asked)
-                except LeaseLost as exc:  # Celery would propose it again.
-                    print(f"lost: {exc}", file=sys.stderr, flush=True)
+                except RelayError as exc:  # Beat would propose it again.
+                    print(f"ended: {exc}", file=sys.stderr, flush=True)
                 time.sleep(0.05)
             os._exit(0)
         print(pid, flush=True)
