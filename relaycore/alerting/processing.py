@@ -220,6 +220,7 @@ class Processing:
     def _step(self, key: str, cause: str, step: Step) -> None:
         kept = KeptState(cause, step.state)
         self._states[key] = kept
+        self._gone.pop(key, None)
         self._changed.add(key)
         self._schedule(key, kept)
         for index, output in enumerate(step.outputs):
