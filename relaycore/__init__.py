@@ -127,6 +127,7 @@ What a live client is owed:
 `live.walk`            one client in one partition: what comes next, from the archive or from rings
 `live.owed`            one client: messages, what it is told beside them, and its end
 `live.settled`         up to which number everything on record is known
+`live.broadcasts`      by which event a channel may go to every socket
 `live.slow`            whether it takes what it is sent, or has to go
 =====================  ============================================================
 
@@ -139,6 +140,26 @@ Which messages a subscription gets:
 `filtering.leaves`     the values at one key, and what conditions make of all of them
 `filtering.values`     what a message has at a key: in its body, in its attributes
 `filtering.wildcards`  patterns with `*`
+=====================  ============================================================
+
+What a rule says, which turns one channel into another one:
+
+=====================  ============================================================
+`alerting.items`       what goes between a rule and whoever drives it
+`alerting.errors`      what can go wrong with rules and alerts
+`alerting.rules`       kinds of rules by name
+`alerting.causes`      what made a rule say something
+`alerting.times`       up to which time the log is known
+`alerting.naming`      ids of outputs and alerts, and the shard of a key
+`alerting.timers`      when states are due
+`alerting.processing`  one rule in one shard in one term: what is said, and how far it has come
+`alerting.kinds.window` things that last: open at once, closed once
+`alerting.kinds.threshold` so many within so much time: opened, and closed when they are fewer
+`alerting.kinds.absence` nothing for so long: opened, and closed by the next
+`alerting.kinds.coming` messages of which only matters that they come
+`alerting.kinds.fields` what is read of a message
+`alerting.kinds.texts` JSON and times
+`alerting.kinds.settings` settings, read strictly
 =====================  ============================================================
 
 What can be said of one connection:
