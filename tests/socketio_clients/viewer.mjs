@@ -3,7 +3,7 @@
 //
 //   node viewer.mjs '{"library": "socket.io-client", "url": ..., "transports": [...], "event": "alert"}'
 //
-// {"transports": null}: it connects with the address alone.
+// {"transports": null}: it connects with the address alone. {"forgets": true}: it has lost what its client remembers.
 
 import { createInterface } from "node:readline";
 
@@ -15,7 +15,10 @@ const options = wanted.transports && { transports: wanted.transports, extraHeade
 const socket = options ? io(wanted.url, options) : io(wanted.url);
 
 socket.on("connect", () => say({ connect: socket.io.engine.transport.name, recovered: socket.recovered ?? null }));
-socket.on("disconnect", (reason) => say({ disconnect: reason }));
+socket.on("disconnect", (reason) => {
+  if (wanted.forgets) socket._pid = undefined;
+  say({ disconnect: reason });
+});
 socket.on("connect_error", (error) => say({ connect_error: error.message }));
 socket.on(wanted.event, (...said) => say({ heard: said }));
 

@@ -78,6 +78,10 @@ class Page:
         self.wait(lambda: len(self.all("answer")) > before)
         return self.all("answer")[before]
 
+    def break_off(self) -> None:
+        """End its connection, without a word; it comes again."""
+        self._order({"break": True})
+
     def _order(self, order: Any) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")

@@ -3,14 +3,13 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from websockets.sync.client import connect
 
 from channels_app import registration
 from relaycore.policy import EVERY
 from tests.integration.live.page import BOTH, NEWEST, OLDEST, POLLING, WEBSOCKET, Page
+from tests.integration.live.viewers import heard, viewer
 from tests.integration.pulling.conftest import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,32 +22,6 @@ CLIENTS = [
 
 AT = "2026-11-27T10:00:00+00:00"
 ALERT = {"location": "Gate 1", "type": "Fire", "eventType": "open", "sentTime": AT, "startTime": AT}
-
-
-def viewer(url: str, event: str = "alert", **wanted: Any) -> Page:
-    """A page that knows nothing of Relay. It is connected."""
-    return Page(url, None, script="viewer.mjs", event=event, **wanted)
-
-
-def heard(page: Page) -> list[Any]:
-    """The first argument of each event."""
-    return [said[0] for said in page.all("heard")]
-
-
-@pytest.fixture
-def told(channel: str, web: str, wait_until: Callable[..., None]) -> str:
-    """A channel that goes to every socket as `alert`, once the web process knows that."""
-    registration.change(channel, public=True, broadcast="alert")
-    wait_until(lambda: "pid" in connected(web), 1.5)
-    return channel
-
-
-def connected(url: str, **auth: Any) -> Any:
-    """What a client is answered that connects with this."""
-    with connect(url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket", proxy=None) as raw:
-        raw.recv(10)
-        raw.send(f"40{json.dumps(auth)}")
-        return json.loads(str(raw.recv(10)).removeprefix("40"))
 
 
 @pytest.mark.parametrize(("library", "transports"), CLIENTS)
@@ -147,7 +120,7 @@ def test_a_new_client_that_comes_again_is_told_what_it_has_missed(
     with viewer(client.url, transports=transports) as page:
         page.first("connect")
         for number in range(5):
-            page._order({"break": True})
+            page.break_off()
             client.publish(told, str(number))
             page.wait(lambda wanted=number + 1: len(heard(page)) == wanted)  # type: ignore[misc]
         assert heard(page) == [0, 1, 2, 3, 4]
