@@ -24,6 +24,7 @@ COPY channels_app channels_app
 COPY messages_app messages_app
 COPY subscribers_app subscribers_app
 COPY webhooks_app webhooks_app
+COPY alerts_app alerts_app
 COPY compat_app compat_app
 COPY live live
 COPY deploy/healthy.sh deploy/healthy.sh

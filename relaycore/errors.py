@@ -5,6 +5,8 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadRule            a rule cannot be meant; the text says which setting, and what to do
+    ├── Unusable           a rule can do nothing with a message; the text says why, without its values
     ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
@@ -48,7 +50,8 @@
     ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
     └── UnfitServer        a server is set up in a way that loses messages
 
-The HTTP answers for them stand in one table: `relaybase.http.problems`.
+Those of rules and alerts beside BadRule and Unusable stand in `relaycore.alerting.errors`. The HTTP answers
+for them stand in one table: `relaybase.http.problems`.
 """
 
 
@@ -70,6 +73,14 @@ class BadGrants(RelayError, ValueError):
 
 class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
+
+
+class BadRule(RelayError, ValueError):
+    """A rule whose kind or settings are not in the form of `relaycore.alerting`."""
+
+
+class Unusable(RelayError, ValueError):
+    """A message that a rule can do nothing with. None of its values are in the text."""
 
 
 class BadSecret(RelayError, ValueError):
