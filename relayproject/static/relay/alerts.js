@@ -58,7 +58,7 @@ function timeOf(at) {
 
 function span(ms) {
   const minutes = Math.round(ms / 60_000);
-  if (minutes < 1) return "less than a minute";
+  if (minutes < 1) return "under 1 min";
   if (minutes < 90) return `${minutes} min`;
   const hours = Math.round(minutes / 60);
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} days`;
@@ -75,7 +75,11 @@ function read(found) {
   rules = new Map(found.rules.map((rule) => [rule.uuid, rule]));
   const isToldOf = (id) => (toldAt.get(id) ?? -Infinity) + TOLD_MS > performance.now();
   for (const id of open.keys()) if (!isToldOf(id)) open.delete(id);
-  for (const alert of found.alerts) if (!isToldOf(alert.id)) open.set(alert.id, alert);
+  for (const alert of found.alerts) {
+    const here = open.get(alert.id);
+    if (!isToldOf(alert.id)) open.set(alert.id, alert);
+    else if (here !== undefined) [here.acknowledged, here.by] = [alert.acknowledged, alert.by];
+  }
   for (const id of toldAt.keys()) if (!isToldOf(id)) toldAt.delete(id);
   watch();
   show();
@@ -210,16 +214,23 @@ function show() {
   const all = [...open.values()].sort((one, other) => Date.parse(one.starts_at) - Date.parse(other.starts_at));
   const current = all.filter((alert) => !(Date.parse(alert.starts_at) > now));
   const ahead = all.filter((alert) => Date.parse(alert.starts_at) > now);
-  // What nobody sees to comes first, and of these the newest.
-  current.reverse().sort((one, other) => one.acknowledged - other.acknowledged);
+  current.reverse(); // The newest first. What is acknowledged stays where it is: the next tap must not hit another.
   list("now", current, now);
   list("ahead", ahead, now);
   const isKnown = state !== null;
   const places = new Set(all.map((alert) => JSON.stringify([alert.rule, alert.key]))).size;
   element("nothing").hidden = all.length > 0 || !isKnown;
-  element("summary").textContent = all.length === 0 ? "" : `${many(places, "place", "places")}, ${current.length} now, ${ahead.length} ahead`;
+  element("summary").textContent = all.length === 0 ? "" : summary(places, current, ahead);
   document.title = `${all.length ? `(${all.length}) ` : ""}Open alerts | Relay`;
   notes();
+}
+
+function summary(places, current, ahead) {
+  const unseen = [...current, ...ahead].filter((alert) => !alert.acknowledged).length;
+  const parts = [many(places, "place", "places"), `${current.length} now`];
+  if (ahead.length) parts.push(`${ahead.length} ahead`);
+  if (unseen) parts.push(`${unseen} not acknowledged`);
+  return parts.join(", ");
 }
 
 function notes() {
@@ -352,7 +363,7 @@ async function showHistory(alert, button) {
     const answer = await fetch(`${page.dataset.place}?${asked}`);
     const found = await answer.json();
     if (!answer.ok) throw new Error(found.detail);
-    element("told").replaceChildren(...found.told.map(line));
+    element("told").replaceChildren(...found.told.map((one) => line(one, alert.key ?? {})));
     const count = many(found.told.length, "notice", "notices");
     element("history-note").textContent = found.is_all ? `${count}, the newest first.` : `The newest ${count}. There may be older ones.`;
   } catch (error) {
@@ -360,10 +371,10 @@ async function showHistory(alert, button) {
   }
 }
 
-function line({ at, said }) {
+function line({ at, said }, key) {
   const isOpen = said.eventType !== "close";
   const known = new Set(["eventType", "sentTime", "startTime", "duration", "endTime"]);
-  const rest = Object.entries(said).filter(([name]) => !known.has(name)).map(([, value]) => visible(value));
+  const rest = Object.entries(said).filter(([name]) => !known.has(name) && !(name in key)).map(([, value]) => visible(value));
   const found = made("li", "", made("span", `pill ${isOpen ? "bad" : "good"}`, isOpen ? "opened" : "closed"), timeOf(at));
   found.append(made("span", "what", rest.join(" · ")));
   if (said.startTime && said.endTime) found.append(made("span", "quiet", `${clock(said.startTime)} – ${clock(said.endTime)}`));
