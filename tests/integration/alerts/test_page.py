@@ -145,7 +145,7 @@ def test_without_mongodb_the_page_comes_and_says_so(
         raise ServerSelectionTimeoutError("away")
 
     make_rule()
-    monkeypatch.setattr(places.alerts, "page", fail)
+    monkeypatch.setattr(alerts, "page", fail)
     answer = browser.get("/alerts/")
     assert answer.status_code == 200
     assert '<script id="state" type="application/json">null</script>' in answer.content.decode()
