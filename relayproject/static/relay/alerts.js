@@ -66,6 +66,7 @@ function span(ms) {
 
 const placeOf = (key) => Object.values(key ?? {}).map(visible).join(" · ") || "Everywhere";
 const typeOf = (said) => Object.values(said ?? {}).map(visible).join(", ");
+const beginOf = (alert) => Date.parse(alert.starts_at ?? alert.opened_at);
 const many = (count, one, more) => `${count} ${count === 1 ? one : more}`;
 
 // --- what is open --------------------------------------------------------------------------------
@@ -211,9 +212,9 @@ function showState() {
 function show() {
   showState();
   const now = Date.now();
-  const all = [...open.values()].sort((one, other) => Date.parse(one.starts_at) - Date.parse(other.starts_at));
-  const current = all.filter((alert) => !(Date.parse(alert.starts_at) > now));
-  const ahead = all.filter((alert) => Date.parse(alert.starts_at) > now);
+  const all = [...open.values()].sort((one, other) => beginOf(one) - beginOf(other));
+  const current = all.filter((alert) => !(beginOf(alert) > now));
+  const ahead = all.filter((alert) => beginOf(alert) > now);
   current.reverse(); // The newest first. What is acknowledged stays where it is: the next tap must not hit another.
   list("now", current, now);
   list("ahead", ahead, now);
@@ -304,7 +305,7 @@ const isLate = (alert, now) => alert.ends_at !== null && Date.parse(alert.ends_a
 function times(alert, now) {
   const found = made("dl", "times");
   const row = (name, at, more) => found.append(made("div", "", made("dt", "", name), made("dd", "", timeOf(at), made("span", "quiet", more))));
-  const from = Date.parse(alert.starts_at ?? alert.opened_at);
+  const from = beginOf(alert);
   if (alert.starts_at ?? alert.opened_at) row(from > now ? "From" : "Since", alert.starts_at ?? alert.opened_at, from > now ? `in ${span(from - now)}` : `for ${span(now - from)}`);
   if (alert.ends_at !== null) {
     const until = Date.parse(alert.ends_at);
