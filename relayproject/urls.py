@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from alerts_app.api import page as alerts_page
 from alerts_app.api.alerts import AlertAcknowledge, AlertAssign, AlertDetail, AlertList, AlertNote
 from alerts_app.api.rules import RuleDetail, RuleDisable, RuleEnable, RuleList
 from channels_app.api.gaps import GapList
@@ -127,6 +128,9 @@ urlpatterns = [
     both(RULE, RuleDetail.as_view(), "rule"),
     both(f"{RULE}/enable", RuleEnable.as_view(), "rule-enable"),
     both(f"{RULE}/disable", RuleDisable.as_view(), "rule-disable"),
+    both("alerts", alerts_page.page, "alerts-page"),
+    both("alerts/state", alerts_page.state, "alerts-state"),
+    both("alerts/place", alerts_page.place, "alerts-place"),
     both(f"{API}/alerts", AlertList.as_view(), "alerts"),
     both(ALERT, AlertDetail.as_view(), "alert"),
     both(f"{ALERT}/acknowledge", AlertAcknowledge.as_view(), "alert-acknowledge"),

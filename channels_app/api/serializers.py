@@ -13,7 +13,7 @@ from channels_app.shortening import Shortened
 from relaybase.http.addresses import quoted
 from relaybase.http.fields import Flag, Strict, Text, Whole
 from relaybase.rates import Recent
-from relaycore.live.broadcasts import MOST_CHARACTERS
+from relaycore.live.broadcasts import MOST_CHARACTERS, check_event
 from relaycore.policy import CONTENT, EVERY, Policy, parse
 
 MOST_STARTED: Final = 1000
@@ -37,14 +37,15 @@ class Retention(Whole):
 
 
 class Broadcast(Text):
-    """The name of an event, or null; `registration` says what it may be called."""
+    """The name of an event, or null."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_null=True, trim_whitespace=False, max_length=MOST_CHARACTERS, **options)
 
     def run_validation(self, data: Any = serializers.empty) -> str:
-        """As it is kept: none is the empty one."""
-        return super().run_validation(data) or ""
+        """As it is kept: none is the empty one. BadBroadcast says by itself which field is meant."""
+        name: str | None = super().run_validation(data)
+        return check_event(name) if name else ""
 
 
 class Start(Strict):

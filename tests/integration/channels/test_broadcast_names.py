@@ -59,6 +59,13 @@ def test_what_cannot_be_one_is_refused_with_what_to_do(api: Any, body: Any, said
 
 
 @pytest.mark.django_db
+def test_what_cannot_be_one_is_said_before_it_is_looked_who_has_changed_what(api: Any) -> None:
+    registration.start("a")
+    answer = api.patch(f"{CHANNELS}/a", {"broadcast": "a b"}, format="json", headers={"If-Match": '"x"'})
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:relay:problem:bad-broadcast")
+
+
+@pytest.mark.django_db
 def test_what_goes_to_every_socket_stays_public(api: Any) -> None:
     registration.start("a", public=True, broadcast="alert")
     refused = api.patch(f"{CHANNELS}/a", {"public": False}, format="json")
