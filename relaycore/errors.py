@@ -4,6 +4,9 @@
     ├── BadChannelName     the name cannot be relayed; the text says why
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
+    ├── BadMatcher         what is asked of a label cannot be meant; the text says why
+    ├── BadAlert           what is sent as an alert is none; the text says why
+    ├── BadSilence         a silence cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
     ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
@@ -65,6 +68,18 @@ class BadPolicy(RelayError, ValueError):
 
 class BadGrants(RelayError, ValueError):
     """Rights of a token that are not in the form of `relaycore.rights`."""
+
+
+class BadMatcher(RelayError, ValueError):
+    """What is asked of a label, or a pattern in it, that cannot be meant or would take too long."""
+
+
+class BadAlert(RelayError, ValueError):
+    """What is sent as an alert and has no labels, or times that cannot be."""
+
+
+class BadSilence(RelayError, ValueError):
+    """A silence, or what is asked of it, that cannot be meant."""
 
 
 class BadFilter(RelayError, ValueError):
