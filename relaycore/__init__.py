@@ -133,6 +133,22 @@ Which messages a subscription gets:
 `filtering.wildcards`  patterns with `*`
 =====================  ============================================================
 
+What a rule says, which turns one channel into another one:
+
+=====================  ============================================================
+`alerting.items`       what goes between a rule and whoever drives it
+`alerting.rules`       kinds of rules by name
+`alerting.causes`      what made a rule say something
+`alerting.times`       up to which time the log is known
+`alerting.naming`      ids of outputs and alerts, and the shard of a key
+`alerting.timers`      when states are due
+`alerting.processing`  one rule in one shard in one term: what is said, and how far it has come
+`alerting.kinds.window` things that last: open at once, closed once
+`alerting.kinds.fields` what is read of a message
+`alerting.kinds.texts` JSON and times
+`alerting.kinds.settings` settings, read strictly
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

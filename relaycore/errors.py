@@ -8,6 +8,8 @@
     ├── BadAlert           what is sent as an alert is none; the text says why
     ├── BadSilence         a silence cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadRule            a rule cannot be meant; the text says which setting, and what to do
+    ├── Unusable           a rule can do nothing with a message; the text says why, without its values
     ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
@@ -84,6 +86,14 @@ class BadSilence(RelayError, ValueError):
 
 class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
+
+
+class BadRule(RelayError, ValueError):
+    """A rule whose kind or settings are not in the form of `relaycore.alerting`."""
+
+
+class Unusable(RelayError, ValueError):
+    """A message that a rule can do nothing with. None of its values are in the text."""
 
 
 class BadSecret(RelayError, ValueError):
