@@ -6,9 +6,12 @@ from typing import Any, Final
 
 from relaycore.alerting.items import Kind
 from relaycore.alerting.kinds.window import Window
+from relaycore.alerting.labelled.group import Group
 from relaycore.errors import BadRule
 
-KINDS: Final[Mapping[str, Callable[[object], Kind[Any]]]] = MappingProxyType({"window": Window})
+KINDS: Final[Mapping[str, Callable[[object], Kind[Any]]]] = MappingProxyType(
+    {"window": Window, "group": Group}
+)
 
 
 def parse(kind: str, settings: object) -> Kind[Any]:

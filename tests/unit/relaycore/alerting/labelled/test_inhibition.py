@@ -41,9 +41,8 @@ def test_does_not_let_an_alert_hold_back_itself() -> None:
 
 
 _SETS = st.fixed_dictionaries({}, optional={name: st.sampled_from("abc") for name in ("job", "host", "env")})
-_MATCHERS = st.lists(
-    st.sampled_from(["job=a", "job=~a|b", "job!=c", "host=a", "env=", "env=~.+"]), min_size=1, max_size=2
-)
+_ASKED = ("job=a", "job=~a|b", "job!=c", "host=a", "env=", "env=~.+")
+_MATCHERS = st.lists(st.sampled_from(_ASKED), min_size=1, max_size=2)
 _RULES = st.fixed_dictionaries(
     {
         "source_matchers": _MATCHERS,
