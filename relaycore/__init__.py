@@ -158,6 +158,7 @@ What is decided of alerts that are known by their labels:
 `alerting.labelled.matchers`      what is asked of one label
 `alerting.labelled.regexes`       patterns in matchers, of which none takes long
 `alerting.labelled.patterns`      how they are written
+`alerting.labelled.characters`    what may stand at one place of them
 `alerting.labelled.silences`      whose notices are held back, from when until when
 `alerting.labelled.inhibition`    which are held back while others fire
 `alerting.labelled.intervals`     times of the week and of the year

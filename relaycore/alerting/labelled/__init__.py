@@ -7,6 +7,7 @@
 `matchers`      what is asked of one label
 `regexes`       patterns in matchers, of which none takes long
 `patterns`      how they are written
+`characters`    what may stand at one place of them
 `silences`      whose notices are held back, from when until when
 `inhibition`    which are held back while others fire
 `intervals`     times of the week and of the year: maintenance, hours of duty

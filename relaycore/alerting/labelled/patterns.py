@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from relaycore.alerting.labelled.characters import CLASSES, LAST, NAMED, Ranges, Symbols, complement
 from relaycore.errors import BadMatcher
 
 MOST_CHARACTERS: Final = 4_096
@@ -11,24 +12,6 @@ MOST_REPEATS: Final = 1_000
 """As in RE2."""
 
 _MOST_LEVELS: Final = 50
-_LAST: Final = 0x10FFFF
-
-Ranges = tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Symbols:
-    """One character: one of these, or none of these."""
-
-    ranges: Ranges
-    is_negated: bool = False
-    is_folded: bool = False
-
-    def __contains__(self, character: str) -> bool:
-        some = {character, character.lower(), character.upper()} if self.is_folded else {character}
-        codes = [ord(one) for one in some if len(one) == 1]
-        is_among = any(low <= code <= high for code in codes for low, high in self.ranges)
-        return is_among is not self.is_negated
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,9 +166,9 @@ class _Reader:
 
     def _escape(self, flags: _Flags) -> Node:
         letter = self.pattern[self.at : self.at + 1]
-        if letter.lower() in _CLASSES:
+        if letter.lower() in CLASSES:
             self.at += 1
-            return Symbols(_CLASSES[letter.lower()], letter.isupper())
+            return Symbols(CLASSES[letter.lower()], letter.isupper())
         if letter in ("A", "z"):
             self.at += 1
             return Start() if letter == "A" else End()
@@ -204,7 +187,7 @@ class _Reader:
         self.at = found.end()
         if digits := found[1] or found[2]:
             code = int(digits, 16)
-            if code > _LAST:
+            if code > LAST:
                 raise BadMatcher(f"The pattern has a character \\x{{{digits}}}, which there is not.")
             return code
         return ord(_CONTROLS.get(found[0], found[0]))
@@ -215,12 +198,12 @@ class _Reader:
             is_first = False
             if found := _POSIX.match(self.pattern, self.at):
                 self.at = found.end()
-                ranges += _complement(_NAMED[found[2]]) if found[1] else _NAMED[found[2]]
+                ranges += complement(NAMED[found[2]]) if found[1] else NAMED[found[2]]
                 continue
             if found := _LETTER_CLASS.match(self.pattern, self.at):
                 self.at = found.end()
-                named = _CLASSES[found[1].lower()]
-                ranges += _complement(named) if found[1].isupper() else named
+                named = CLASSES[found[1].lower()]
+                ranges += complement(named) if found[1].isupper() else named
                 continue
             low = high = self._member()
             if self.pattern.startswith("-", self.at) and not self.pattern.startswith("-]", self.at):
@@ -257,20 +240,6 @@ def _changed(flags: _Flags, letters: str) -> _Flags:
     return _Flags(is_folded, is_dot_all)
 
 
-def _complement(ranges: Ranges) -> Ranges:
-    found, low = [], 0
-    for first, last in sorted(ranges):
-        if first > low:
-            found.append((low, first - 1))
-        low = last + 1
-    return (*found, (low, _LAST))
-
-
-def _ranges(text: str) -> Ranges:
-    """Of pairs of characters."""
-    return tuple((ord(low), ord(high)) for low, high in zip(text[::2], text[1::2], strict=True))
-
-
 _FLAGS: Final = re.compile(r"\(\?([imsU]*(?:-[imsU]+)?)\)")
 _GROUP: Final = re.compile(r"(?:([imsU]*(?:-[imsU]+)?):|P?<[A-Za-z_][A-Za-z0-9_]*>)")
 _REPEAT: Final = re.compile(r"([*+?]|\{([0-9]{1,4})(,([0-9]{1,4})?)?\})\??")
@@ -282,20 +251,3 @@ _LETTER_CLASS: Final = re.compile(r"\\([dswDSW])")
 _SIGNS: Final[dict[str, tuple[int, int | None]]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 _REPEATED: Final = frozenset(_SIGNS)
 _CONTROLS: Final = {"a": "\a", "f": "\f", "t": "\t", "n": "\n", "r": "\r", "v": "\v"}
-_CLASSES: Final = {"d": _ranges("09"), "w": _ranges("09AZaz__"), "s": _ranges("\t\n\f\r  ")}
-_NAMED: Final = {
-    "alnum": _ranges("09AZaz"),
-    "alpha": _ranges("AZaz"),
-    "ascii": _ranges("\x00\x7f"),
-    "blank": _ranges("\t\t  "),
-    "cntrl": _ranges("\x00\x1f\x7f\x7f"),
-    "digit": _ranges("09"),
-    "graph": _ranges("!~"),
-    "lower": _ranges("az"),
-    "print": _ranges(" ~"),
-    "punct": _ranges("!/:@[`{~"),
-    "space": _ranges("\t\r  "),
-    "upper": _ranges("AZ"),
-    "word": _ranges("09AZaz__"),
-    "xdigit": _ranges("09AFaf"),
-}

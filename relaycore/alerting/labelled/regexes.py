@@ -14,16 +14,8 @@ What of RE2 is there
 import functools
 from typing import Final
 
-from relaycore.alerting.labelled.patterns import (
-    Alternatives,
-    End,
-    Node,
-    Repeat,
-    Sequence,
-    Start,
-    Symbols,
-    parse,
-)
+from relaycore.alerting.labelled.characters import Symbols
+from relaycore.alerting.labelled.patterns import Alternatives, End, Node, Repeat, Sequence, Start, parse
 from relaycore.errors import BadMatcher
 
 MOST_POSITIONS: Final = 500
