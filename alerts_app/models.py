@@ -128,6 +128,19 @@ class Note(OfAlert):
         ]
 
 
+class Laid(models.Model):
+    """What comes along was laid (`defaults`), and is not laid again: whoever has deleted it meant that."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    at = models.DateTimeField(db_default=ClockTimestamp())
+
+    class Meta:
+        db_table = "rules_laid"
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class RulesMark(models.Model):
     """One row, another one in each transaction that changes which rules there are, or one of them.
 

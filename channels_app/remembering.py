@@ -22,6 +22,7 @@ class KnownChannel:
     listen:    what Redis publishes on the channel of this name is heard
     republish: what is published by HTTP goes out to Redis' own subscribers too
     public:    whoever comes may watch it live
+    broadcast: the event by which it goes to every socket; empty: by none
     """
 
     id: int
@@ -31,6 +32,7 @@ class KnownChannel:
     listen: bool
     republish: bool
     public: bool = False
+    broadcast: str = ""
 
 
 class RememberedChannels(Remembering[str, KnownChannel]):
@@ -60,7 +62,7 @@ class RememberedChannels(Remembering[str, KnownChannel]):
 
     def _read(self, keys: Sequence[str]) -> dict[str, KnownChannel]:
         rows = Channel.objects.filter(channel__in=keys)
-        columns = ("id", "channel", "partition", "deduplicate", "listen", "republish", "public")
+        columns = ("id", "channel", "partition", "deduplicate", "listen", "republish", "public", "broadcast")
         return {
             name: KnownChannel(id, name, partition, usable_policy(name, deduplicate), *flags)
             for id, name, partition, deduplicate, *flags in rows.values_list(*columns)

@@ -29,6 +29,32 @@ FIELDS: Final = ("channel", "partition", "shard", "epoch", "position")
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
 
 
+def configuration(form: str, level: str) -> dict[str, Any]:
+    """What is logged, and how, as `logging.config` takes it. `form`: line or json."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "json": {"()": "relaybase.logs.AsJSON"},
+        },
+        "filters": {"context": {"()": "relaybase.logs.WithContext"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]},
+            "journal": {"class": "relaybase.journal.Handler"},
+        },
+        "root": {"handlers": ["stderr", "journal"], "level": level},
+        "loggers": {
+            "pymongo": {"level": "WARNING"},
+            # A warning for each request that is the client's mistake would hide those that are ours.
+            "django.request": {"level": "ERROR"},
+            # Two lines for each proposal, day and night, would hide everything else.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+        },
+    }
+
+
 @contextlib.contextmanager
 def about(**fields: object) -> Iterator[None]:
     """What is logged meanwhile, here and in a `thread`, has these fields: `FIELDS`, or `task_id`."""

@@ -119,6 +119,7 @@ What a live client is owed:
 `live.walk`            one client in one partition: what comes next, from the archive or from rings
 `live.owed`            one client: messages, what it is told beside them, and its end
 `live.settled`         up to which number everything on record is known
+`live.broadcasts`      by which event a channel may go to every socket
 `live.slow`            whether it takes what it is sent, or has to go
 =====================  ============================================================
 

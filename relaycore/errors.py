@@ -23,6 +23,7 @@
     ├── TooManyWatch       no more clients may watch here now; try again
     ├── BadUrl             where webhooks are to go is no URL that can be used; the text says what to do
     ├── BadHeaders         what webhooks are to carry are no headers that can be set; the text says why
+    ├── BadBroadcast       what is to go to every socket cannot go under this name; the text says why
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
@@ -41,6 +42,10 @@
     ├── NotConfirmed       nothing is sent to an endpoint before it is confirmed
     ├── ChallengeUnknown   what is shown as a challenge is none that is open
     ├── TooManyAsked       endpoints, or one host, were asked too often for a confirmation
+    ├── RuleExists         there is one of this name already
+    ├── RuleUnknown        no such rule
+    ├── RuleChanged        somebody has changed it since it was looked at
+    ├── AlertUnknown       no such alert is open, or on record
     ├── NoEncryptionKey    there is nothing to encrypt a secret with
     ├── CannotDecrypt      the key is lacking that a secret was encrypted with
     ├── BadEntry           a stream entry is not in the documented format
@@ -122,6 +127,10 @@ class BadMessage(RelayError, ValueError):
 
 class BadEventId(RelayError, ValueError):
     """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
+class BadBroadcast(RelayError, ValueError):
+    """A channel cannot go to every socket by an event of this name, or is not public."""
 
 
 class BadUrl(RelayError, ValueError):
@@ -237,6 +246,22 @@ class TooManyAsked(RelayError):
     def __init__(self, text: str, seconds: int) -> None:
         super().__init__(text)
         self.seconds = seconds
+
+
+class RuleExists(RelayError):
+    """A rule that was to be made is there already."""
+
+
+class RuleUnknown(RelayError, LookupError):
+    """A rule that is not there."""
+
+
+class RuleChanged(RelayError):
+    """A rule that is not what it was when whoever wants to change it looked at it."""
+
+
+class AlertUnknown(RelayError, LookupError):
+    """An alert that is neither open nor on record."""
 
 
 class NoEncryptionKey(RelayError):

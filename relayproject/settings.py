@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from relaybase import env, whereabouts
+from relaybase import env, logs, whereabouts
 from relaybase.mongo.address import beside
 from relaybase.postgres.address import for_django
 from relaycore.channels import MOST_PARTITIONS
@@ -67,6 +67,7 @@ RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS",
 RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000, most=10**9)
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
+RELAY_ALERTS = env.one_of("RELAY_ALERTS", "off", ("off", "true", "open"))
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
 RELAY_ENCRYPTION_KEYS = [key.strip() for key in SERVERS.encryption_keys.split(",") if key.strip()]
 RELAY_PUBLIC_URL = env.fitting(
@@ -276,25 +277,4 @@ SENTRY_DSN = env.fitting("SENTRY_DSN", "", r"https?://[^@/]+@[^/@]+/\S+", "a DSN
 RELAY_LOG_FORMAT = env.one_of("RELAY_LOG_FORMAT", "line", ("line", "json"))
 RELAY_LOG_LEVEL = env.one_of("RELAY_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-        "json": {"()": "relaybase.logs.AsJSON"},
-    },
-    "filters": {"context": {"()": "relaybase.logs.WithContext"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": RELAY_LOG_FORMAT, "filters": ["context"]},
-        "journal": {"class": "relaybase.journal.Handler"},
-    },
-    "root": {"handlers": ["stderr", "journal"], "level": RELAY_LOG_LEVEL},
-    "loggers": {
-        "pymongo": {"level": "WARNING"},
-        # A warning for each request that is the client's mistake would hide those that are ours.
-        "django.request": {"level": "ERROR"},
-        # Two lines for each proposal, day and night, would hide everything else.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configuration(RELAY_LOG_FORMAT, RELAY_LOG_LEVEL)

@@ -10,6 +10,7 @@ from celery import shared_task, signals
 from django.db import connections
 from django.db.models import QuerySet
 
+from alerts_app import defaults
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
 from leases_app import deployment, partitioning
@@ -54,6 +55,7 @@ def propose() -> None:
     with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
         steps.push(_note_unless_it_failed)
+        steps.callback(defaults.lay)
         steps.callback(propose_senders, held)
         steps.callback(propose_writers, held)
         steps.callback(propose_listeners, held)

@@ -38,6 +38,16 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Laid',
+            fields=[
+                ('name', models.CharField(max_length=100, primary_key=True, serialize=False)),
+                ('at', models.DateTimeField(db_default=relaybase.postgres.clock.ClockTimestamp())),
+            ],
+            options={
+                'db_table': 'rules_laid',
+            },
+        ),
+        migrations.CreateModel(
             name='RulesMark',
             fields=[
                 ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),

@@ -126,6 +126,7 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     "RELAY_WEB_HTTPS": FLAGS,
     "RELAY_LOG_FORMAT": ("xml", "json,line"),
     "RELAY_LOG_LEVEL": ("verbose", "10", "INFO,DEBUG"),
+    "RELAY_ALERTS": ("on", "1", "token", "true,open"),
     "RELAY_LOG_QUEUE": ("on", "true", "open,token"),
     "RELAY_OPENTELEMETRY": FLAGS,
     "SENTRY_DSN": ("sentry", "https://sentry.example.org/1", "https://s3cret@sentry.example.org"),
