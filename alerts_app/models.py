@@ -1,9 +1,10 @@
-"""Rules, and what people say of alerts, in PostgreSQL."""
+"""Rules, and what people say of alerts, in PostgreSQL; what processors keep of rules, in MongoDB."""
 
 from typing import Any, ClassVar, Final
 from uuid import uuid4
 
 from django.db import models
+from django_mongodb_backend.fields import ObjectIdAutoField
 
 from channels_app.models import Channel
 from relaybase.postgres.clock import ClockTimestamp
@@ -155,3 +156,79 @@ class RulesMark(models.Model):
 
     def __str__(self) -> str:
         return str(self.mark)
+
+
+class RuleProcessor(models.Model):
+    """Who has a shard of the rules now, in MongoDB: the fence of what processors keep. See `processing`."""
+
+    id = models.CharField(
+        primary_key=True, max_length=20, db_column="_id", help_text="A shard, or `division`."
+    )
+    division = models.BigIntegerField(help_text="Grows by one with each change of the number of shards.")
+    shards = models.IntegerField(null=True, help_text="Of this division.")
+    term = models.BigIntegerField(null=True, help_text="The highest that has begun.")
+    stamped = models.BigIntegerField(null=True, help_text="The last one to which all that is kept belongs.")
+
+    class Meta:
+        db_table = "rule_processors"
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RuleFrontier(models.Model):
+    """How far a rule has come in one shard, and the settings in force there, in MongoDB."""
+
+    id = models.CharField(primary_key=True, max_length=80, db_column="_id")
+    rule = models.CharField(max_length=32, help_text="Its UUID, in hexadecimal.")
+    division = models.BigIntegerField()
+    shard = models.IntegerField()
+    of = models.IntegerField(help_text="So many shards have the rule.")
+    term = models.BigIntegerField()
+    position = models.CharField(max_length=POSITION_CHARS)
+    time = models.BigIntegerField(help_text="All timers that were due up to here have fired.")
+    kind = models.CharField(max_length=9)
+    settings = models.TextField(help_text="JSON.")
+    revision = models.BigIntegerField()
+    known_from = models.CharField(max_length=POSITION_CHARS)
+    unusable = models.BigIntegerField()
+    last_unusable = models.TextField()
+    outputs = models.BigIntegerField()
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "rule_frontiers"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["rule", "division", "shard"], name="rule_division_shard"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RuleState(models.Model):
+    """What a rule keeps of one key, in MongoDB. Its id is the hash of both."""
+
+    id = ObjectIdAutoField(primary_key=True, db_column="_id")
+    rule = models.CharField(max_length=32)
+    key = models.TextField(help_text="JSON: the values of the key's fields.")
+    division = models.BigIntegerField()
+    shard = models.IntegerField()
+    by_key = models.BooleanField(help_text="Not: all keys of the rule are one.")
+    term = models.BigIntegerField()
+    at = models.CharField(max_length=POSITION_CHARS, help_text="The last cause in it.")
+    state = models.TextField(null=True, help_text="JSON. Empty: it has ended by that.")
+    due = models.BigIntegerField(null=True)
+    alerts = models.JSONField(help_text="The ids of what is open.")
+    shown = models.TextField(null=True, help_text="JSON: the same for people.")
+
+    class Meta:
+        db_table = "rule_states"
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["division", "shard", "rule"], name="division_shard_rule"),
+            models.Index(fields=["rule", "id"], name="rule_id"),
+            models.Index(fields=["alerts"], name="alerts"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)

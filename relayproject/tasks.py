@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from alerts_app import defaults
+from alerts_app.tasks import propose_processors
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
 from leases_app import deployment, partitioning
@@ -56,6 +57,7 @@ def propose() -> None:
         steps.callback(delete_expired)
         steps.push(_note_unless_it_failed)
         steps.callback(defaults.lay)
+        steps.callback(propose_processors, held)
         steps.callback(propose_senders, held)
         steps.callback(propose_writers, held)
         steps.callback(propose_listeners, held)

@@ -155,7 +155,7 @@ def _of_table(table: Table) -> Iterator[Metric]:
     if table.proposals.seconds_ago is not None:
         yield GaugeMetricFamily(
             "relay_proposals_age_seconds",
-            "Since listeners, writers and senders were last proposed.",
+            "Since listeners, writers, senders and processors were last proposed.",
             table.proposals.seconds_ago,
         )
 

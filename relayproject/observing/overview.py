@@ -38,7 +38,7 @@ class Listed:
 class Table:
     """PostgreSQL.
 
-    loops:     each that there has to be of `ENDLESS`: leading listeners, writers, senders
+    loops:     each that there has to be of `ENDLESS`: leading listeners, writers, senders, ...
     standbys:  troubles of other listeners, by partition
     listeners: by partition those that live, leaders and standbys
     dropped:   by partition the messages that listeners had to give up, ever
@@ -48,7 +48,7 @@ class Table:
     layout:    what everything is divided into
     misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
     secret:    the same for `RELAY_SECRET_KEY`
-    division:  the same for `RELAY_SENDER_SHARDS`
+    divisions: the same for each setting that divides into shards, such as `RELAY_SENDER_SHARDS`
     identity:  of this deployment
     """
 
@@ -65,7 +65,7 @@ class Table:
     layout: Layout
     misfit: str | None
     secret: str | None
-    division: str | None
+    divisions: Mapping[str, str | None]
     identity: str
 
 
@@ -148,6 +148,7 @@ def read_table() -> Table:
     partitions = range(settings.RELAY_PARTITIONS)
     rows = list(Lease.objects.described())
     loops = {(row.role, row.partition): Loop.of(row) for row in rows}
+    live = [row for row in rows if row.is_live]
     listeners, dropped = dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 0)
     standbys = {}
     for row in rows:
@@ -180,7 +181,7 @@ def read_table() -> Table:
         layout=own_layout,
         misfit=partitioning.misfit(own_layout),
         secret=deployment.wrong_secret(own),
-        division=sharding.misfit(row for row in rows if row.is_live),
+        divisions={one.setting: one.misfit(live) for one in sharding.DIVISIONS},
         identity=own.identity,
     )
 

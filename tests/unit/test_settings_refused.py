@@ -71,6 +71,7 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     "RELAY_LISTENER_SLOTS": (*NUMBERS, "0"),
     "RELAY_ATTEMPTS_SECONDS": (*NUMBERS, "0", "59", "30d", "inf"),
     "RELAY_SENDER_SHARDS": (*NUMBERS, "0", "1.5", "65"),
+    "RELAY_PROCESSOR_SHARDS": (*NUMBERS, "0", "1.5", "65"),
     "RELAY_LISTENER_TICK_SECONDS": (*NUMBERS, "0", "nan"),
     "RELAY_LISTENER_MEMORY_BYTES": (*NUMBERS, "256MB"),
     "RELAY_LISTENER_LIFE_SECONDS": (*NUMBERS, "0", "15m", "inf"),

@@ -103,9 +103,9 @@ def length(members: dict[str, Any], field: str, unit: str) -> int:
     found = members.get(field)
     if found is None:
         raise Unusable(f"{field} is missing.")
-    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
+    if isinstance(found, bool) or not isinstance(found, int | float):
         raise Unusable(f"{field} is not a number of {unit}.")
-    if found <= 0:
+    if not found > 0:  # Nor is what is no number at all.
         raise Unusable(f"{field} is not above 0.")
     if found > 2 * LAST / _UNITS[unit]:
         raise Unusable(f"{field} is too large.")

@@ -56,6 +56,7 @@ def writer(db: None, settings: Any) -> None:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     assert Contender(task_id="task-2").claim(Lease.Role.WRITER, 0)
     assert Contender(task_id="task-2").claim(Lease.Role.SENDER, 0)
+    assert Contender(task_id="task-2").claim(Lease.Role.PROCESSOR, 0)
 
 
 @pytest.fixture

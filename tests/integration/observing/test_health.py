@@ -57,7 +57,9 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "RELAY_PARTITIONS",
         "RELAY_SECRET_KEY",
         "RELAY_SENDER_SHARDS",
+        "RELAY_PROCESSOR_SHARDS",
         "listener of partition 0",
+        "processor of shard 0",
         "sender of shard 0",
         "writer of partition 0",
         "channels that Redis refuses",
@@ -114,6 +116,7 @@ def test_what_a_loop_cannot_do_is_not_ready_and_what_waits_is_shown(
     }
     assert {check["name"]: check["waiting"] for check in answer.json()["checks"] if "waiting" in check} == {
         "listener of partition 0": 7,
+        "processor of shard 0": 0,
         "sender of shard 0": 0,
         "writer of partition 0": 0,
     }

@@ -45,10 +45,10 @@ def test_the_thread_does_one_thing_after_another_and_raises_what_is_raised(conne
         assert done == list(range(9))
         with pytest.raises(ZeroDivisionError):
             await made.do(lambda: fail(ZeroDivisionError()))
-        assert not connection.closed
+        assert connection.closed == 1, "it may have left a transaction open"
         with pytest.raises(DatabaseError):
             await made.do(lambda: fail(DatabaseError()))
-        assert connection.closed == 1, "the next thing begins with a new connection"
+        assert connection.closed == 2, "the next thing begins with a new connection"
         assert await made.do(lambda: "goes on") == "goes on"
         made.close()
 
@@ -71,6 +71,24 @@ def test_nobody_waits_for_a_thread_that_a_server_keeps(connection: Connection) -
         if thread.name == "test":
             thread.join(5)
     assert threading.active_count() <= before
+
+
+def test_it_shows_for_how_long_a_server_keeps_the_thread(connection: Connection) -> None:
+    released = threading.Event()
+
+    async def work() -> None:
+        made = Worker("test")
+        assert not made.busy_seconds
+        held = asyncio.ensure_future(made.do(lambda: released.wait(10)))
+        async with asyncio.timeout(5):
+            while made.busy_seconds < 0.1:
+                await asyncio.sleep(0.01)
+        released.set()
+        await held
+        assert not made.busy_seconds
+        made.close()
+
+    asyncio.run(work())
 
 
 def note(log: Logbook, number: int) -> None:
