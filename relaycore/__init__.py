@@ -167,6 +167,7 @@ What is decided of alerts that are known by their labels:
 `alerting.labelled.group`         that kind: alerts that belong together are told together
 `alerting.labelled.flushing`      a look at one group: whether something is told, what, and why
 `alerting.labelled.payload`       what is told: the body of Alertmanager's webhook
+`alerting.labelled.refused`       what can be wrong
 ================================  ==================================================================
 
 What can be said of one connection:

@@ -4,9 +4,6 @@
     ├── BadChannelName     the name cannot be relayed; the text says why
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
-    ├── BadMatcher         what is asked of a label cannot be meant; the text says why
-    ├── BadAlert           what is sent as an alert is none; the text says why
-    ├── BadSilence         a silence cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
     ├── BadRule            a rule cannot be meant; the text says which setting, and what to do
     ├── Unusable           a rule can do nothing with a message; the text says why, without its values
@@ -55,7 +52,8 @@
     ├── Disconnected       a server connection ended or could not be made
     ├── SearchTooSlow      what was looked for was not found in time
     ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
-    └── UnfitServer        a server is set up in a way that loses messages
+    ├── UnfitServer        a server is set up in a way that loses messages
+    └── LabelError         of alerts known by labels: `relaycore.alerting.labelled.refused`
 
 The HTTP answers for them stand in one table: `relaybase.http.problems`.
 """
@@ -75,18 +73,6 @@ class BadPolicy(RelayError, ValueError):
 
 class BadGrants(RelayError, ValueError):
     """Rights of a token that are not in the form of `relaycore.rights`."""
-
-
-class BadMatcher(RelayError, ValueError):
-    """What is asked of a label, or a pattern in it, that cannot be meant or would take too long."""
-
-
-class BadAlert(RelayError, ValueError):
-    """What is sent as an alert and has no labels, or times that cannot be."""
-
-
-class BadSilence(RelayError, ValueError):
-    """A silence, or what is asked of it, that cannot be meant."""
 
 
 class BadFilter(RelayError, ValueError):
@@ -238,10 +224,7 @@ class ChallengeUnknown(RelayError, LookupError):
 
 
 class TooManyAsked(RelayError):
-    """Confirmations were asked for too often, of one host or by one owner.
-
-    seconds: when to try again
-    """
+    """Confirmations were asked for too often, of a host or by an owner. `seconds`: when to try again."""
 
     def __init__(self, text: str, seconds: int) -> None:
         super().__init__(text)

@@ -15,6 +15,7 @@
 `group`         that kind: alerts that belong together are told together
 `flushing`      a look at one group: whether something is told, what, and why
 `payload`       what is told: the body of Alertmanager's webhook
+`refused`       what can be wrong
 ==============  ==================================================================================
 
 Times are milliseconds since 1970. Silences, inhibitions and intervals are settings of a rule: they are in

@@ -22,8 +22,9 @@ from relaycore.alerting.labelled import flushing, grouping, transitions
 from relaycore.alerting.labelled.flushing import Look
 from relaycore.alerting.labelled.labels import fingerprint
 from relaycore.alerting.labelled.matchers import match_all
+from relaycore.alerting.labelled.refused import BadAlert, BadMatcher
 from relaycore.alerting.labelled.transitions import Transition
-from relaycore.errors import BadAlert, BadMatcher, BadRule, Unusable
+from relaycore.errors import BadRule, Unusable
 
 ALL: Final = "[]"
 """The key of everything."""

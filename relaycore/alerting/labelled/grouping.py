@@ -10,8 +10,8 @@ from relaycore.alerting.labelled.inhibition import Inhibition
 from relaycore.alerting.labelled.intervals import Interval
 from relaycore.alerting.labelled.labels import Labels
 from relaycore.alerting.labelled.matchers import Matcher
+from relaycore.alerting.labelled.refused import BadMatcher, BadSilence
 from relaycore.alerting.labelled.silences import Silence
-from relaycore.errors import BadMatcher, BadSilence
 
 EVERYTHING: Final = "..."
 """In `group_by`: by all labels, so each alert is told by itself."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 from relaycore.alerting.labelled import matchers as matching
 from relaycore.alerting.labelled.labels import Labels
 from relaycore.alerting.labelled.matchers import Matcher, match_all
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 
 MOST: Final = 50
 """Rules."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 from relaycore.times import from_milliseconds
 
 MOST: Final = 50

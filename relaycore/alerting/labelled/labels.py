@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from relaycore.errors import BadAlert
+from relaycore.alerting.labelled.refused import BadAlert
 
 NAME: Final = "alertname"
 MOST_BYTES: Final = 16 << 10

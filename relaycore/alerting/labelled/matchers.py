@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from relaycore.alerting.labelled import regexes
 from relaycore.alerting.labelled.labels import Labels, quoted
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 
 MOST: Final = 50
 """Matchers in one list."""

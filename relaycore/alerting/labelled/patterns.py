@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from relaycore.alerting.labelled.characters import CLASSES, LAST, NAMED, Ranges, Symbols, complement
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 
 MOST_CHARACTERS: Final = 4_096
 MOST_REPEATS: Final = 1_000

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from relaycore.alerting.labelled import labels as labelling
-from relaycore.errors import BadAlert
+from relaycore.alerting.labelled.refused import BadAlert
 from relaycore.times import to_milliseconds
 
 MOST_URL_CHARS: Final = 8_192

@@ -16,7 +16,7 @@ from typing import Final
 
 from relaycore.alerting.labelled.characters import Symbols
 from relaycore.alerting.labelled.patterns import Alternatives, End, Node, Repeat, Sequence, Start, parse
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 
 MOST_POSITIONS: Final = 500
 """Characters of a pattern, once what is repeated is written out. A step takes time with their number."""

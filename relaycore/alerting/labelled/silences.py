@@ -7,7 +7,7 @@ from typing import Any, Final
 from relaycore.alerting.labelled import matchers as matching
 from relaycore.alerting.labelled.labels import Labels
 from relaycore.alerting.labelled.matchers import Matcher
-from relaycore.errors import BadSilence
+from relaycore.alerting.labelled.refused import BadSilence
 
 PENDING: Final = "pending"
 ACTIVE: Final = "active"

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from relaycore.alerting.labelled import labels as labelling
 from relaycore.alerting.labelled.posted import Alert, time_of
-from relaycore.errors import BadAlert
+from relaycore.alerting.labelled.refused import BadAlert
 from relaycore.times import from_milliseconds
 
 FIRING: Final = "firing"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from relaycore.alerting.labelled import inhibition
 from relaycore.alerting.labelled.inhibition import Inhibition, Inhibitor
 from relaycore.alerting.labelled.matchers import match_all
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 
 _RULE = {"source_matchers": ["severity=critical"], "target_matchers": ["severity=warning"], "equal": ["host"]}
 _BOTH = {"source_matchers": ["job=~a|b"], "target_matchers": ["job=~b|c"], "equal": ["host"]}

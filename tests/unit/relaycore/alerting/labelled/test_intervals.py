@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from relaycore.alerting.labelled import intervals
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 from relaycore.times import to_milliseconds
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from relaycore.alerting.labelled import labels
-from relaycore.errors import BadAlert
+from relaycore.alerting.labelled.refused import BadAlert
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from relaycore.alerting.labelled import matchers
 from relaycore.alerting.labelled.matchers import Matcher
-from relaycore.errors import BadMatcher
+from relaycore.alerting.labelled.refused import BadMatcher
 
 _LABELS = {"severity": "critical", "job": "node"}
 

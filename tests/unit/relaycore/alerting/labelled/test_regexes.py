@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from relaycore.alerting.labelled.refused import BadMatcher
 from relaycore.alerting.labelled.regexes import Regex
-from relaycore.errors import BadMatcher
 
 _ATOMS = st.sampled_from(["a", "b", "A", ".", "[ab]", "[^a]", "[a-b]", r"\d", r"\w", r"\.", "1", "-", "é"])
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from relaycore.alerting.labelled import matchers, silences
+from relaycore.alerting.labelled.refused import BadSilence
 from relaycore.alerting.labelled.silences import Silence
-from relaycore.errors import BadSilence
 
 _ONE = Silence("one", (matchers.parse("job=node"),), 1_000_000, 2_000_000)
 
