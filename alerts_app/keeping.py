@@ -72,7 +72,7 @@ def frontiers(rules: Iterable[str]) -> dict[str, Stands]:
     return {rule: _stands(newest_division(documents)) for rule, documents in found.items()}
 
 
-def open_alerts(rule: str | None = None, after: str | None = None, limit: int = 100) -> Page:
+def open_alerts(rules: Iterable[str], after: str | None = None, limit: int = 100) -> Page:
     """What is open, of one rule (UUID as hex) or of all, in an order that stays: as `open_alert` says it.
 
     A page may have some more than `limit`: all that is open of one key comes together.
@@ -81,9 +81,7 @@ def open_alerts(rule: str | None = None, after: str | None = None, limit: int = 
         ValueError: `after` is nothing that a page gave.
         PyMongoError: MongoDB does not answer.
     """
-    wanted: dict[str, Any] = {"shown": {"$ne": None}}
-    if rule is not None:
-        wanted["rule"] = rule
+    wanted: dict[str, Any] = {"rule": {"$in": list(rules)}, "shown": {"$ne": None}}
     if after is not None:
         try:
             wanted["_id"] = {"$gt": ObjectId(after)}
@@ -105,6 +103,21 @@ def open_alert(alert: str) -> dict[str, Any] | None:
     document = collection(STATES).find_one({"alerts": alert})
     shown = [] if document is None else _shown(document)
     return next((one for one in shown if one["alert-id"] == alert), None)
+
+
+def count_open(rules: Iterable[str]) -> dict[str, int]:
+    """How many of these rules (UUIDs as hex) have open, by rule; none: it is not in there.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    counted = collection(STATES).aggregate(
+        [
+            {"$match": {"rule": {"$in": list(rules)}, "shown": {"$ne": None}}},
+            {"$group": {"_id": "$rule", "alerts": {"$sum": {"$size": "$alerts"}}}},
+        ]
+    )
+    return {one["_id"]: one["alerts"] for one in counted}
 
 
 def newest_division(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

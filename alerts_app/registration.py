@@ -24,8 +24,9 @@ from channels_app.models import Channel
 from channels_app.registration import unknown as unknown_channel
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.alerting import rules
+from relaycore.alerting.errors import RuleChanged, RuleExists, RuleUnknown
 from relaycore.delivering.beginning import Start
-from relaycore.errors import BadRule, ChannelExists, RuleChanged, RuleExists, RuleUnknown
+from relaycore.errors import BadRule, ChannelExists
 from relaycore.policy import EVERY
 from subscribers_app import starting
 

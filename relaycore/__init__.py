@@ -138,6 +138,7 @@ What a rule says, which turns one channel into another one:
 
 =====================  ============================================================
 `alerting.items`       what goes between a rule and whoever drives it
+`alerting.errors`      what can go wrong with rules and alerts
 `alerting.rules`       kinds of rules by name
 `alerting.causes`      what made a rule say something
 `alerting.times`       up to which time the log is known

@@ -39,10 +39,6 @@
     ├── NotConfirmed       nothing is sent to an endpoint before it is confirmed
     ├── ChallengeUnknown   what is shown as a challenge is none that is open
     ├── TooManyAsked       endpoints, or one host, were asked too often for a confirmation
-    ├── RuleExists         there is one of this name already
-    ├── RuleUnknown        no such rule
-    ├── RuleChanged        somebody has changed it since it was looked at
-    ├── AlertUnknown       no such alert is open, or on record
     ├── NoEncryptionKey    there is nothing to encrypt a secret with
     ├── CannotDecrypt      the key is lacking that a secret was encrypted with
     ├── BadEntry           a stream entry is not in the documented format
@@ -55,7 +51,8 @@
     ├── UnfitServer        a server is set up in a way that loses messages
     └── LabelError         of alerts known by labels: `relaycore.alerting.labelled.refused`
 
-The HTTP answers for them stand in one table: `relaybase.http.problems`.
+Those of rules and alerts beside BadRule and Unusable stand in `relaycore.alerting.errors`. The HTTP answers
+for them stand in one table: `relaybase.http.problems`.
 """
 
 
@@ -229,22 +226,6 @@ class TooManyAsked(RelayError):
     def __init__(self, text: str, seconds: int) -> None:
         super().__init__(text)
         self.seconds = seconds
-
-
-class RuleExists(RelayError):
-    """A rule that was to be made is there already."""
-
-
-class RuleUnknown(RelayError, LookupError):
-    """A rule that is not there."""
-
-
-class RuleChanged(RelayError):
-    """A rule that is not what it was when whoever wants to change it looked at it."""
-
-
-class AlertUnknown(RelayError, LookupError):
-    """An alert that is neither open nor on record."""
 
 
 class NoEncryptionKey(RelayError):

@@ -264,6 +264,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SubscriptionStatus": "channels_app.models.Channel.Status",
         "EndpointState": "webhooks_app.models.Endpoint.State",
+        "AlertState": "alerts_app.alerts.STATES",
+        "RuleState": "alerts_app.models.Rule.State",
+        "RuleKind": "alerts_app.models.Rule.Kind",
     },
 }
 

@@ -5,6 +5,8 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from alerts_app.api.alerts import AlertAcknowledge, AlertAssign, AlertDetail, AlertList, AlertNote
+from alerts_app.api.rules import RuleDetail, RuleDisable, RuleEnable, RuleList
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from live.api.tickets import TicketList
@@ -50,6 +52,8 @@ from webhooks_app.api.views import EndpointDetail, EndpointList
 API = "api/v1"
 SUBSCRIPTION = f"{API}/subscriptions/(?P<name>[^/]+)"
 ENDPOINT = f"{API}/endpoints/(?P<name>[^/]+)"
+RULE = f"{API}/rules/(?P<name>[^/]+)"
+ALERT = f"{API}/alerts/(?P<id>[^/]+)"
 
 handler400 = refused
 handler404 = missing
@@ -119,6 +123,15 @@ urlpatterns = [
     both(f"{ENDPOINT}/disable", EndpointDisable.as_view(), "endpoint-disable"),
     both(f"{ENDPOINT}/attempts", EndpointAttempts.as_view(), "endpoint-attempts"),
     both(f"{SUBSCRIPTION}/attempts", SubscriptionAttempts.as_view(), "subscription-attempts"),
+    both(f"{API}/rules", RuleList.as_view(), "rules"),
+    both(RULE, RuleDetail.as_view(), "rule"),
+    both(f"{RULE}/enable", RuleEnable.as_view(), "rule-enable"),
+    both(f"{RULE}/disable", RuleDisable.as_view(), "rule-disable"),
+    both(f"{API}/alerts", AlertList.as_view(), "alerts"),
+    both(ALERT, AlertDetail.as_view(), "alert"),
+    both(f"{ALERT}/acknowledge", AlertAcknowledge.as_view(), "alert-acknowledge"),
+    both(f"{ALERT}/assign", AlertAssign.as_view(), "alert-assign"),
+    both(f"{ALERT}/note", AlertNote.as_view(), "alert-note"),
     both("webhooks/confirm", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]

@@ -3,6 +3,7 @@
 What is told to the audit log of a URL is its origin: in paths and queries stand secrets of others.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TypedDict, Unpack
 
@@ -232,6 +233,9 @@ def _set(row: Endpoint, wanted: Settings) -> None:
         raise BadEndpoint(_WITHOUT_A_SITE)
     for column, value in given.items():
         setattr(row, column, value)
+    # It is neither less than the least nor more than the most.
+    if row.max_per_second is not None and math.isnan(row.max_per_second):
+        raise BadEndpoint("max_per_second: NaN is no number.")
     try:
         row.clean_fields(exclude=["owner", "headers"])
     except ValidationError as exc:

@@ -29,6 +29,7 @@ class Course:
         self.rule = rule
         self.partition = partition
         self.trouble = ""
+        self.is_closed = False
         self.processing = Processing(
             rule.uuid,
             standing.shard,
@@ -37,6 +38,8 @@ class Course:
             standing.in_force.kind,
             standing.states,
         )
+        if standing.earlier:
+            self.processing.pass_over(standing.passed_upto, standing.passed)
         self._of = standing.of
         self._outputs = standing.outputs
         self._in_force = standing.in_force
@@ -124,8 +127,13 @@ class Course:
         # Other settings come into force with a write of their own, and not before the one ahead of it stands.
         return keep, Kept(self.rule.uuid, keep, self._in_force, self.rule.kind, self._of, self._outputs)
 
+    def stop(self) -> None:
+        """Nothing more is taken."""
+        self._feed.close()
+
     def close(self) -> None:
-        """It is let go."""
+        """It is let go: nothing of it is kept any more."""
+        self.is_closed = True
         self._feed.close()
 
     # --- inside --------------------------------------------------------------------------

@@ -51,8 +51,9 @@ class Keeper:
         return max(0.0, self._began_at + KEEP_SECONDS - time.monotonic())
 
     def add(self, course: Course) -> None:
-        """It may have something to keep."""
-        self._unkept[course] = None
+        """It may have something to keep. Not if it was let go meanwhile: its rule may be no more."""
+        if not course.is_closed:
+            self._unkept[course] = None
 
     def remove(self, course: Course) -> None:
         """It is let go."""

@@ -38,6 +38,7 @@ class Standing:
     """Where a rule stands in one shard.
 
     of:      so many shards have the rule; `shard`: which one this is of them
+    earlier: the frontiers of earlier divisions, as long as one of them may be further than this one
     outputs: so many were stored
     """
 
@@ -47,6 +48,23 @@ class Standing:
     shard: int
     of: int
     outputs: int
+    earlier: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def passed_upto(self) -> str:
+        """The highest position of an earlier division; empty: there is none."""
+        return max((one["position"] for one in self.earlier), default="")
+
+    def passed(self, key: str) -> str:
+        """Up to where everything of a key was taken in earlier divisions."""
+        for division in sorted({one["division"] for one in self.earlier}, reverse=True):
+            of_it = [one for one in self.earlier if one["division"] == division]
+            shard = shard_of(of_it[0]["rule"], key, of_it[0]["of"])
+            for one in of_it:
+                # Where one shard has all of a rule it is known by the number that it has among all.
+                if one["shard"] == shard or one["of"] == 1:
+                    return str(one["position"])
+        return ""
 
 
 def in_force(rule: KnownRule) -> InForce:
@@ -74,7 +92,8 @@ def stand(rule: KnownRule, partition: int, fence: Fence) -> Standing | None:
         if shard_of(rule.uuid, WHOLE, fence.shards) != fence.shard:
             return None
         shard, of = 0, 1
-    document = _frontier(rule, fence, of) or _begin(rule, wanted, fence, of)
+    documents = list(mongo_collection(FRONTIERS).find({"rule": rule.uuid}))
+    document = _frontier(rule, documents, fence, of) or _begin(rule, wanted, fence, of)
     force = wanted
     if document["revision"] != rule.revision:
         settings = document["settings"]
@@ -90,7 +109,8 @@ def stand(rule: KnownRule, partition: int, fence: Fence) -> Standing | None:
         **{name: document[name] for name in _OF_FRONTIER},
         known_from=known_from(watermark(found), found.last_id, passing.mark_of(partition)),
     )
-    return Standing(frontier, force, states, shard, of, document["outputs"])
+    earlier = [one for one in documents if one["division"] < fence.division]
+    return Standing(frontier, force, states, shard, of, document["outputs"], earlier)
 
 
 def frontier_id(rule: str, fence: Fence) -> str:
@@ -116,16 +136,18 @@ def least(documents: Sequence[Mapping[str, Any]], id: str, division: int) -> Map
     return known
 
 
-def _frontier(rule: KnownRule, fence: Fence, of: int) -> Mapping[str, Any] | None:
-    frontiers = mongo_collection(FRONTIERS)
-    documents = list(frontiers.find({"rule": rule.uuid}))
+def _frontier(
+    rule: KnownRule, documents: Sequence[Mapping[str, Any]], fence: Fence, of: int
+) -> Mapping[str, Any] | None:
     id = frontier_id(rule.uuid, fence)
     found = least(documents, id, fence.division)
     if found is not None and found["_id"] != id:
         return _write(rule.uuid, fence, of, {**found, "outputs": 0})
-    if found is not None and sum(one["division"] == fence.division for one in documents) == of:
-        # Everybody has begun in this division: those before are of no use any more.
-        frontiers.delete_many({"rule": rule.uuid, "division": {"$lt": fence.division}})
+    today = [one["position"] for one in documents if one["division"] == fence.division]
+    earlier = [one["position"] for one in documents if one["division"] < fence.division]
+    if earlier and len(today) == of and min(today) >= max(earlier):
+        # Everybody has begun in this division, and is further: those before are of no use any more.
+        mongo_collection(FRONTIERS).delete_many({"rule": rule.uuid, "division": {"$lt": fence.division}})
     return found
 
 

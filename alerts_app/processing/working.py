@@ -65,6 +65,8 @@ class Working:
                 self._condition = Condition(waiting=self._outlet.waiting, trouble=self._trouble())
             self._part()
         finally:
+            for course in self._courses.values():
+                course.close()
             self._learning.close()
 
     # --- one turn ------------------------------------------------------------------------
@@ -187,7 +189,7 @@ class Working:
         """What was said may be stored and kept."""
         until = time.monotonic() + _PARTING_SECONDS
         for course in self._courses.values():
-            course.close()
+            course.stop()
         while time.monotonic() < until and not (self._outlet.is_idle and self._keeper.is_idle):
             self._say_and_keep()
             self._woken.wait(0.02)

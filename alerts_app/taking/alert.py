@@ -9,8 +9,7 @@ from hashlib import blake2b
 from typing import Any, Final, NoReturn
 
 from relaycore.alerting.kinds import texts
-from relaycore.alerting.kinds.fields import LAST
-from relaycore.alerting.kinds.fields import MOST_CHARS as MOST_CHARACTERS
+from relaycore.alerting.kinds.fields import LAST, MOST_CHARS
 
 MOST_BYTES: Final = 64 << 10
 """Of a body: hundreds of times what an alert has."""
@@ -82,8 +81,8 @@ def _text(said: dict[str, Any], field: str) -> str:
     found = said.get(field)
     if not isinstance(found, str) or not found.strip():
         raise BadAlert(field, "must be a text that is not blank.")
-    if len(found) > MOST_CHARACTERS:
-        raise BadAlert(field, f"must have at most {MOST_CHARACTERS} characters.")
+    if len(found) > MOST_CHARS:
+        raise BadAlert(field, f"must have at most {MOST_CHARS} characters.")
     return found
 
 

@@ -23,6 +23,7 @@ from rest_framework.views import exception_handler
 from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.redis.primary import as_sent
 from relaycore import errors
+from relaycore.alerting import errors as alerting
 from relaycore.refusals import Refusal, classify, missing_right
 
 log = logging.getLogger(__name__)
@@ -63,10 +64,11 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.NotConfirmed: (409, "not-confirmed"),
     errors.EndpointChanged: (412, "endpoint-changed"),
     errors.BadRule: (400, "bad-rule"),
-    errors.RuleUnknown: (404, "rule-unknown"),
-    errors.RuleExists: (409, "rule-exists"),
-    errors.RuleChanged: (412, "rule-changed"),
-    errors.AlertUnknown: (404, "alert-unknown"),
+    errors.Unusable: (400, "unusable"),
+    alerting.RuleUnknown: (404, "rule-unknown"),
+    alerting.RuleExists: (409, "rule-exists"),
+    alerting.RuleChanged: (412, "rule-changed"),
+    alerting.AlertUnknown: (404, "alert-unknown"),
     errors.TooManyAsked: (429, "too-many-asked"),
     errors.MessageTooLarge: (413, "message-too-large"),
     errors.TooMuchAtOnce: (413, "too-much-at-once"),

@@ -40,15 +40,20 @@ Rules without which something is lost, said twice, or said otherwise
     4.  States are written before the frontier. So a state may be ahead of it (a processor has died between);
         it says at which cause it stands, and a cause at or below that is passed over for its key. A state
         that has ended is kept as such until the frontier has passed it: else a replay would begin it anew.
-    5.  Whatever a term writes is fenced: its epoch stands in the frontier and in Redis before anything else
-        is read. Then a processor that was frozen appends nothing and keeps nothing.
+    5.  Whatever a term writes is fenced. A term begins in this order: its epoch in the frontier; its epoch in
+        Redis; mark, last id and watermark; the states are claimed, so that none is written by an earlier term
+        any more; then frontier and states are read. What stands in Redis is lost or goes back with its data:
+        it says in which run of the server it was set, and where it is missing, of another epoch or of another
+        run, nothing is appended, and the term is over. So a processor that was frozen neither appends nor
+        keeps anything, and leaves no state that has ended meanwhile.
     6.  Settings change at a frontier, in the write that keeps it, and only when all is stored and kept. What
         is said under them waits for that write. So a replay goes on under the settings under which it was
         said.
     7.  A new term replays under the settings in the frontier up to where an earlier one may have come
         (`times.known_from`). Only from there on settings may change.
-    8.  The retention of the input, and that of the output, stay behind the frontier. Else a replay would find
-        less than there was, or say again what was said and deleted.
+    8.  The retention of the input, and that of the output, stay behind the frontier (`times.may_expire`). Else
+        a replay would find less than there was, or say again what was said and deleted. For that an output
+        stands at or above the time of its cause.
     9.  An input that the rule cannot use is counted and shown with the reason. It never stops the rule.
     10. What is said and not stored is bounded: at `processing.MOST_UNSTORED` no more inputs are taken.
 

@@ -13,7 +13,7 @@ key is.
 `room` is for what inputs say. Timers come beside it: as many outputs may wait as there are alerts open.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -71,8 +71,21 @@ class Processing:
         self._new: list[bytes] = []
         self._sealed: _Sealed | None = None
         self._drains = self._holds_back = False
+        self._passed: Callable[[str], str] | None = None
+        self._passed_upto = ""
         self._timers = Timers()
         self._schedule_all()
+
+    def pass_over(self, upto: str, passed: Callable[[str], str]) -> None:
+        """The keys come from another division of shards, which had come further with some of them.
+
+        Of such a key it may be that nothing is kept any more, since all has ended. What came before it would
+        begin it anew, without what it had been.
+
+        passed: the position up to which everything of a key was taken there
+        upto:   the highest of them
+        """
+        self._passed, self._passed_upto = passed, upto
 
     # --- what happens ----------------------------------------------------------------------
 
@@ -191,14 +204,23 @@ class Processing:
 
     def _take(self, key: str, event: Any, cause: str) -> None:
         known = self._states.get(key)
+        if known is None and self._was_taken(key, cause):
+            return
         if known is None:
             self._step(key, cause, self._kind.take(None, event, cause))
         elif cause > known.at:
             self._step(key, cause, self._kind.take(known.state, event, cause))
 
+    def _was_taken(self, key: str, cause: str) -> bool:
+        """In another division."""
+        if self._passed is not None and cause > self._passed_upto:
+            self._passed = None
+        return self._passed is not None and cause <= self._passed(key)
+
     def _step(self, key: str, cause: str, step: Step) -> None:
         kept = KeptState(cause, step.state)
         self._states[key] = kept
+        self._gone.pop(key, None)
         self._changed.add(key)
         self._schedule(key, kept)
         for index, output in enumerate(step.outputs):

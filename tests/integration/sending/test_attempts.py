@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import AutoReconnect, BulkWriteError
 
 from relaybase.connections import mongo_collection
 from relaybase.mongo import shape
@@ -142,8 +142,29 @@ def test_what_arrived_by_a_try_without_an_answer_is_recorded_once(
     assert [one.attempt for one in read(Of.SUBSCRIPTION, 7).attempts] == [2, 1]
 
     monkeypatch.setattr(attempts, "mongo_collection", lambda name: Twice(log, 121))
-    with pytest.raises(PyMongoError):
-        record([attempted(3)])
+    assert record([attempted(3)]) == 1, "it is refused, and would be once more"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"message": b"short"}, {"subscription_name": "half \ud800"}, {"attempt": 1 << 70}, {"status": 1 << 70}],
+)
+def test_what_is_odd_keeps_the_others_from_nothing(log: Any, odd: dict[str, Any]) -> None:
+    assert record([attempted(1), attempted(2, **odd), attempted(3)]) == 1
+    assert [one.attempt for one in read(Of.SUBSCRIPTION, 7).attempts] == [3, 1]
+
+
+def test_while_mongodb_is_away_it_says_so(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        def with_options(self, **options: Any) -> "Away":
+            return self
+
+        def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
+            raise AutoReconnect
+
+    monkeypatch.setattr(attempts, "mongo_collection", lambda name: Away())
+    with pytest.raises(AutoReconnect):
+        record([attempted()])
 
 
 def test_an_index_that_deletes_otherwise_is_found(log: Any) -> None:

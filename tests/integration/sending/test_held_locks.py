@@ -97,4 +97,7 @@ def test_what_was_answered_last_is_written_of_those_that_are_well_and_when_it_en
     client.publish(channel, "two")
     wait_until(lambda: len(reader.place.came) == 2)
     sender.stop()
-    assert row().last_success_at > first.last_success_at
+    last = row().last_success_at
+    assert first.last_success_at is not None
+    assert last is not None
+    assert last > first.last_success_at

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts_app.defaults import SETTINGS
-from alerts_app.taking.alert import MOST_CHARACTERS, BadAlert, key_of, read
+from alerts_app.taking.alert import BadAlert, key_of, read
 from relaycore.alerting.items import Input
+from relaycore.alerting.kinds.fields import MOST_CHARS
 from relaycore.alerting.rules import parse
 
 GOOD: Final[dict[str, Any]] = {
@@ -44,7 +45,7 @@ def without(field: str) -> bytes:
         {"timestamp": "2026-11-21"},
         {"timestamp": "2286-11-20T00:00:00Z"},
         {"location": "日本 🌊", "type": " Fire "},
-        {"location": "x" * MOST_CHARACTERS},
+        {"location": "x" * MOST_CHARS},
         {"severity": {"level": [1, 2, None]}, "confirmed": True},
         {"id": None},
     ],
@@ -85,7 +86,7 @@ def test_what_is_taken_the_rule_that_comes_along_can_read(**members: Any) -> Non
             for name in ("location", "type")
             for value in (None, "", " \t\n", 5, True, [])
         ),
-        *(({name: "x" * (MOST_CHARACTERS + 1)}, name) for name in TEXTS),
+        *(({name: "x" * (MOST_CHARS + 1)}, name) for name in TEXTS),
         *(
             ({"timestamp": value}, "timestamp")
             for value in (

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from django.db import DatabaseError
+from pymongo.errors import AutoReconnect
 
 from relaycore.sending.answers import Answer
 from relaycore.sending.formats.format import Encoded, Format
@@ -103,10 +104,11 @@ def test_attempts_wait_while_they_cannot_be_logged_and_what_does_not_fit_is_coun
     written: list[str] = []
     is_away = [True]
 
-    def record(batch: Any) -> None:
+    def record(batch: Any) -> int:
         if is_away[0]:
-            raise OSError("nobody answers")
+            raise AutoReconnect("nobody answers")
         written.extend(one.position for one in batch)
+        return 0
 
     monkeypatch.setattr(attempts, "record", record)
     monkeypatch.setattr(logbook, "_MOST_WAITING", 5)
@@ -132,6 +134,35 @@ def test_attempts_wait_while_they_cannot_be_logged_and_what_does_not_fit_is_coun
 
     asyncio.run(work())
     assert written == ["002", "003", "004", "005", "006"]
+
+
+@pytest.mark.parametrize("what", [3, ValueError("it can be written by nobody")])
+def test_what_can_never_be_logged_keeps_nothing_waiting(
+    monkeypatch: pytest.MonkeyPatch, what: int | Exception
+) -> None:
+    tries: list[int] = []
+
+    def record(batch: Any) -> int:
+        tries.append(len(batch))
+        if isinstance(what, Exception):
+            raise what
+        return what
+
+    monkeypatch.setattr(attempts, "record", record)
+    monkeypatch.setattr(logbook, "_AGAIN_SECONDS", 0.0)
+
+    async def work() -> None:
+        log = Logbook()
+        for number in range(3):
+            note(log, number)
+        log.write()
+        await asyncio.sleep(0.05)
+        log.write()
+        await log.close()
+        assert log.lost == 3
+
+    asyncio.run(work())
+    assert tries == [3]
 
 
 def test_a_message_is_encoded_once_per_format_and_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
