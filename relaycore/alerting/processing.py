@@ -104,6 +104,11 @@ class Processing:
         """Up to here all was taken: the next input is the first above."""
         return self._position
 
+    @property
+    def time(self) -> int:
+        """All timers that were due up to here have fired, ms."""
+        return self._time
+
     def take(self, inputs: Sequence[Input]) -> None:
         """What comes next in the channel, in order, all of it. What other shards have is passed over."""
         for one in inputs:
