@@ -146,6 +146,9 @@ What a rule says, which turns one channel into another one:
 `alerting.timers`      when states are due
 `alerting.processing`  one rule in one shard in one term: what is said, and how far it has come
 `alerting.kinds.window` things that last: open at once, closed once
+`alerting.kinds.threshold` so many within so much time: opened, and closed when they are fewer
+`alerting.kinds.absence` nothing for so long: opened, and closed by the next
+`alerting.kinds.coming` messages of which only matters that they come
 `alerting.kinds.fields` what is read of a message
 `alerting.kinds.texts` JSON and times
 `alerting.kinds.settings` settings, read strictly

@@ -51,9 +51,9 @@ Rules without which something is lost, said twice, or said otherwise
         said.
     7.  A new term replays under the settings in the frontier up to where an earlier one may have come
         (`times.known_from`). Only from there on settings may change.
-    8.  The retention of the input, and that of the output, stay behind the frontier (`times.may_expire`). Else
-        a replay would find less than there was, or say again what was said and deleted. For that an output
-        stands at or above the time of its cause.
+    8.  The retention of the input, and that of the output, stay behind the frontier (`times.may_expire`).
+        Else a replay would find less than there was, or say again what was said and deleted. For that an
+        output stands at or above the time of its cause.
     9.  An input that the rule cannot use is counted and shown with the reason. It never stops the rule.
     10. What is said and not stored is bounded: at `processing.MOST_UNSTORED` no more inputs are taken.
 

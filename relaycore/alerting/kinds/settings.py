@@ -51,9 +51,14 @@ class Reader:
             raise self.bad(name, "Neither true nor false.")
         return found
 
-    def seconds(self, name: str, default: object = MISSING) -> int:
+    def seconds(self, name: str) -> int:
         """A length of time, as whole milliseconds."""
-        return self.seconds_of(name, self.take(name, default))
+        return self.seconds_of(name, self.take(name))
+
+    def seconds_if_given(self, name: str) -> int | None:
+        """The same; None if it is not given, or null."""
+        found = self.take(name, None)
+        return None if found is None else self.seconds_of(name, found)
 
     def seconds_of(self, name: str, found: Any) -> int:
         """The same of what was taken already."""

@@ -204,10 +204,9 @@ def _end(read: Reader) -> End:
         inner.end()
         return lambda members, start: _above(fields.moment(members, field), start)
     inner = read.inner("duration", duration, '{"field": "duration", "unit": "minutes"}, or {"seconds": 300}')
-    if (seconds := inner.take("seconds", None)) is not None:
-        length = inner.seconds_of("seconds", seconds) * 1000
+    if (ms := inner.seconds_if_given("seconds")) is not None:
         inner.end()
-        return lambda members, start: start + length
+        return lambda members, start: start + ms * 1000
     field, unit = inner.name("field"), inner.word("unit", fields.UNITS)
     inner.end()
     return lambda members, start: start + fields.length(members, field, unit)

@@ -7,9 +7,11 @@ from typing import Any, Final
 
 from relaycore.alerting import times
 from relaycore.alerting.items import Input, Kind
+from relaycore.alerting.kinds.absence import Absence
 from relaycore.alerting.kinds.texts import show_time
+from relaycore.alerting.kinds.threshold import Threshold
 from relaycore.alerting.kinds.window import Window
-from relaycore.position import milliseconds_of, order
+from relaycore.position import entry_of, milliseconds_of, order
 
 from .archive import Archive
 from .function import Function
@@ -37,6 +39,15 @@ KINDS: Final[dict[str, list[Kind[Any]]]] = {
         Window({**_WINDOW, "start": "receipt"}),
     ],
     "lull": [Lull(20), Lull(5), Lull(60)],
+    "threshold": [
+        Threshold({"key": ["location"], "count": 3, "seconds": 0.02}),
+        Threshold({"key": ["location"], "count": 2, "seconds": 0.03}),
+        Threshold({"key": ["location"], "count": 2, "seconds": 0.01, "close_silence_seconds": 0.015}),
+    ],
+    "absence": [
+        Absence({"key": ["location"], "seconds": 0.01, "forget_seconds": 0.04}),
+        Absence({"key": ["location"], "seconds": 0.02, "forget_seconds": 0.03}),
+    ],
 }
 
 
@@ -102,7 +113,7 @@ class World:
             self._reserve()
         waiting = self.redis.data.waiting
         for _ in range(self.random.randint(0, 3)):
-            if not waiting or milliseconds_of(waiting[0].position) > milliseconds_of(self.archive.mark):
+            if not waiting or order(entry_of(waiting[0].position)) > order(self.archive.mark):
                 return
             one = waiting.pop(0)
             self.archive.store(one.number, Input(one.position, self._messages[one.number]))

@@ -19,6 +19,9 @@ class Alert:
 Said = tuple[int, str, str, int, int, str]
 """When, what, of which key, start, end, type."""
 
+Came = tuple[int, str, int, int]
+"""When, what, since when, how many messages."""
+
 
 def windows(alerts: Sequence[Alert], upto: int) -> list[Said]:
     """Alerts in the order in which they came."""
@@ -68,3 +71,46 @@ def _groups(alive: list[Alert]) -> list[list[Alert]]:
 
 def _overlap(one: Alert, other: Alert) -> bool:
     return one.key == other.key and one.start <= other.end and other.start <= one.end
+
+
+def thresholds(times: Sequence[int], count: int, span: int, silence: int | None, upto: int) -> list[Came]:
+    """Of one key: messages that came at these times, in order. What opened and closed, and how many came."""
+    found: list[Came] = []
+    since, begins = None, 0
+    for now in range(upto + 1):
+        before = [at for at in times[begins:] if at < now]
+        if since is not None:
+            is_over = len([at for at in before if at > now - span]) < count
+            if silence is not None:
+                is_over = before[-1] <= now - silence
+            if is_over:
+                found.append((now, "close", since, len([at for at in before if at >= since])))
+                since = None
+                if silence is not None:
+                    begins = len([at for at in times if at < now])
+        came = [at for at in times[begins:] if at <= now]
+        for upto_this in range(len(before), len(came)):
+            counting = [at for at in came[: upto_this + 1] if at > now - span]
+            if since is None and len(counting) >= count:
+                since = counting[-count]
+                found.append((now, "open", since, count))
+    return found
+
+
+def absences(times: Sequence[int], span: int, forgets: int | None, upto: int) -> list[Came]:
+    """Of one key, the same; without counts."""
+    found: list[Came] = []
+    last, is_open = None, False
+    for now in range(upto + 1):
+        if last is not None and not is_open and now - last >= span:
+            found.append((now, "open", last, 0))
+            is_open = True
+        if last is not None and is_open and forgets is not None and now - last >= forgets:
+            found.append((now, "close", last, 0))
+            last, is_open = None, False
+        for at in times:
+            if at == now:
+                if last is not None and is_open:
+                    found.append((now, "close", last, 0))
+                last, is_open = now, False
+    return found

@@ -30,7 +30,7 @@ def only(at: int, **changed: Any) -> Input:
 
 # --- the table of cases: alerts (received at ms, start and length in minutes) -> what is told ------
 
-CASES: dict[str, tuple[list[Input], list[tuple[str, float, float, str]]]] = {
+CASES: dict[str, tuple[list[Input], list[Any]]] = {
     "one": ([alert(0, 0, 5)], [("open", 0, 5, "fire"), ("close", 0, 5, "fire")]),
     "overlapping": (
         [alert(0, 0, 5), alert(1, 3, 5)],
@@ -386,7 +386,7 @@ def test_settings_that_cannot_be_meant_are_refused(settings: Any, why: str) -> N
 
 
 def test_a_kind_that_is_not_there_is_refused() -> None:
-    with pytest.raises(BadRule, match=r"kind: Not one of: window"):
+    with pytest.raises(BadRule, match=r"kind: Not one of: window, threshold, absence\."):
         parse("sliding", WINDOW)
 
 
