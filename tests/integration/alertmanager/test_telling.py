@@ -1,6 +1,5 @@
 """What has changed is told once, whoever dies or freezes; what nobody repeats is over."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from relaycore.alerting.labelled import transitions
 from relaycore.alerting.labelled.labels import fingerprint
 from relaycore.alerting.labelled.posted import Alert
 from relaycore.errors import RelayError
+from tests.integration.alertmanager.appending import appending
 from tests.integration.alertmanager.conftest import Told
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -25,15 +25,10 @@ Wait = Callable[..., None]
 
 
 @pytest.fixture
-def publish(relay_keys: Any) -> Iterator[Publish]:
+def publish(relay_keys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
     """Appends as a web process does."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield telling.publisher(loop)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+    with appending(monkeypatch) as publish:
+        yield publish
 
 
 def _alert(name: str, *, ends: int) -> Alert:

@@ -1,8 +1,6 @@
 """Alerts that senders repeat, a group rule, one processor after another, and silences meanwhile."""
 
-import asyncio
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +18,7 @@ from relaycore.alerting.labelled.posted import Alert
 from relaycore.alerting.labelled.silences import Silence
 from relaycore.delivering.beginning import Start
 from relaycore.position import START
+from tests.integration.alertmanager.appending import appending
 from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -44,6 +43,11 @@ class Pages:
         posting.take([Alert(fingerprint(labels), labels, {}, "", at - 10, ends, is_timed_out=False)])
         telling.tell(self._publish)
 
+    def revision_in_force(self) -> int:
+        """Of the settings, where the rule has come to."""
+        found = self._archive.database["rule_frontiers"].find_one({"rule": self.rule.uuid.hex})
+        return 0 if found is None else int(found["revision"])
+
     def notices(self) -> list[tuple[str, str]]:
         """Why, and of what."""
         found = [
@@ -59,14 +63,11 @@ class Pages:
 
 
 @pytest.fixture
-def pages(db: None, relay_keys: Any, archive: Any, writer: Loop) -> Iterator[Pages]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    yield Pages(archive, telling.publisher(loop))
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+def pages(
+    db: None, relay_keys: Any, archive: Any, writer: Loop, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Pages]:
+    with appending(monkeypatch) as publish:
+        yield Pages(archive, publish)
 
 
 def test_a_group_is_told_silenced_told_again_and_over(
@@ -79,8 +80,7 @@ def test_a_group_is_told_silenced_told_again_and_over(
     at = silencing.now()
     matcher = matchers.parse("host=b")
     silence = silencing.put(Silence("", (matcher,), 0, at + 3_600_000), "me", "known")
-    pages.rule.refresh_from_db()
-    assert pages.rule.revision == 2
+    wait_until(lambda: pages.revision_in_force() == 2, 20)
     pages.post("Slow", "b")
     time.sleep(3)
     assert len(pages.notices()) == 1
