@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from access_app import audit
 from alerts_app.models import Rule
@@ -88,6 +88,27 @@ def find(id: str) -> Silence:
         return Silence.objects.get(pk=UUID(id))
     except (ValueError, Silence.DoesNotExist) as exc:
         raise SilenceUnknown("There is no silence of this id.") from exc
+
+
+def in_state(state: str | None) -> QuerySet[Silence]:
+    """Those that are pending, active or expired now; None: all."""
+    found, at = Silence.objects.all(), ClockTimestamp()
+    match state:
+        case "pending":
+            found = found.filter(starts_at__gt=at, ends_at__gt=at)
+        case "active":
+            found = found.filter(starts_at__lte=at, ends_at__gt=at)
+        case "expired":
+            found = found.filter(ends_at__lte=at)
+    return found
+
+
+def is_id(text: str) -> bool:
+    """Whether it could be one."""
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def now() -> int:

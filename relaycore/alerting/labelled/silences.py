@@ -12,6 +12,7 @@ from relaycore.alerting.labelled.refused import BadSilence
 PENDING: Final = "pending"
 ACTIVE: Final = "active"
 EXPIRED: Final = "expired"
+STATES: Final = (PENDING, ACTIVE, EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from alerts_app.receiving import posting
 from alerts_app.receiving.models import HeardAlert, Transition
+from relaybase.postgres import values
 from relaycore.alerting.labelled import posted
 from tests.integration.alertmanager.conftest import Api, Told
 
@@ -128,7 +129,7 @@ def test_all_that_go_on_are_one_statement(monkeypatch: pytest.MonkeyPatch) -> No
     assert Transition.objects.count() == 50
     Transition.objects.all().delete()
     many: list[str] = []
-    ask = posting.execute_values
+    ask = values.execute_values
 
     def count(sql: Any, statement: str, *rest: Any, **more: Any) -> Any:
         many.append(statement)
