@@ -1,9 +1,20 @@
 """AGGREGATES: rules, each of which turns one channel into another one by a pure function of the log.
 
-=============  =================================================================
-`models`       rules, and what people say of alerts, in PostgreSQL
-=============  =================================================================
+===============  ================================================================
+`models`         rules, and what people say of alerts, in PostgreSQL; what processors keep, in MongoDB
+`registration`   making, changing, enabling and deleting rules: the one place for it
+`defaults`       what comes along with `RELAY_ALERTS`
+`taking/`        what sources post, put on a channel
+`processing/`    processors: what rules say, appended to the channels that they write
+`keeping`        what processors keep, as anybody may read it
+`faring`         how rules fare, by that
+`alerts`         what is open, and what became of what was
+`handling`       what people do with alerts
+`rights`         who may do what with rules and alerts
+`tasks`          the endless task, and who is proposed for it
+`api/`           rules and alerts by HTTP; `admin/` shows rules, `management/` has the commands
+===============  ================================================================
 
-What a rule makes of what it reads is decided in `relaycore.alerting`. Who reads, and what is told, is on the
-channels, which are like any other: this app keeps which rules there are, and hands over nothing itself.
+What a rule makes of what it reads is decided in `relaycore.alerting`. What it tells is on a channel, which is
+like any other: who reads that is not this app's concern.
 """

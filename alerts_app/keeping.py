@@ -81,7 +81,9 @@ def open_alerts(rules: Iterable[str], after: str | None = None, limit: int = 100
         ValueError: `after` is nothing that a page gave.
         PyMongoError: MongoDB does not answer.
     """
-    wanted: dict[str, Any] = {"rule": {"$in": list(rules)}, "shown": {"$ne": None}}
+    wanted: dict[str, Any] = {"shown": {"$ne": None}}
+    if rules is not None:
+        wanted["rule"] = {"$in": list(rules)}
     if after is not None:
         try:
             wanted["_id"] = {"$gt": ObjectId(after)}

@@ -6,6 +6,8 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.reverse import reverse
 
+from alerts_app import faring
+from alerts_app.faring import Fares
 from alerts_app.models import Rule
 from relaybase.http.addresses import quoted
 
@@ -17,10 +19,12 @@ def address(request: Request, row: Rule) -> str:
 
 def rows(request: Request, found: Sequence[Rule]) -> list[dict[str, Any]]:
     """Rules as JSON."""
-    return [{**_row(row), "address": address(request, row)} for row in found]
+    fare = faring.of_all_if_known(found) or {}
+    return [{**row(one, fare.get(one.uuid.hex)), "address": address(request, one)} for one in found]
 
 
-def _row(row: Rule) -> dict[str, Any]:
+def row(row: Rule, fares: Fares | None) -> dict[str, Any]:
+    """One of them, without its address. fares: None, if nothing is known of that."""
     return {
         "name": row.name,
         "uuid": row.uuid.hex,
@@ -32,6 +36,7 @@ def _row(row: Rule) -> dict[str, Any]:
         "state": row.state,
         "reason": row.reason or None,
         "position": row.position,
+        "fares": None if fares is None else fares.as_json(),
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }

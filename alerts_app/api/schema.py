@@ -41,6 +41,22 @@ START: Final = {
 }
 
 
+class FaresSchema(Serializer):
+    """How far a rule has come."""
+
+    position = serializers.CharField(help_text="Up to here it has taken everything.")
+    time = serializers.DateTimeField(help_text="Up to then it has told what was due.")
+    revision = serializers.IntegerField(help_text="Of the settings in force.")
+    waiting = serializers.IntegerField(
+        allow_null=True, help_text="So many messages it has not taken, 1000 at most. null: not known."
+    )
+    open = serializers.IntegerField(help_text="So many alerts.")
+    unusable = serializers.IntegerField(help_text="So many messages it could not use.")
+    last_unusable = serializers.CharField(allow_null=True, help_text="Why not the last of them.")
+    outputs = serializers.IntegerField(help_text="So many messages it has told.")
+    kept_at = serializers.DateTimeField(help_text="When it last kept where it stands.")
+
+
 class RuleSchema(Serializer):
     """A rule."""
 
@@ -56,6 +72,7 @@ class RuleSchema(Serializer):
     state = serializers.ChoiceField(Rule.State.choices)
     reason = serializers.CharField(allow_null=True, help_text="Why it is disabled, if that is known.")
     position = serializers.CharField(help_text="What stands above this one it reads.")
+    fares = FaresSchema(allow_null=True, help_text="null: nobody has run it yet, or that is not known.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     address = serializers.URLField(help_text="Of this row.")

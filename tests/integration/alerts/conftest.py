@@ -55,6 +55,24 @@ class Told:
         assert due is not None
         self._keep(rule, key, kind.fire(state, due), f"{due:013d}")
 
+    def stand(self, rule: Rule, unusable: int = 0, last_unusable: str = "") -> None:
+        """Its processor has kept where it stands."""
+        position = f"{STARTS_AT + self._number:013d}-0000000000-00000"
+        document = {
+            "rule": rule.uuid.hex,
+            "division": 1,
+            "shard": 0,
+            "of": 1,
+            "position": position,
+            "time": STARTS_AT,
+            "revision": rule.revision,
+            "unusable": unusable,
+            "last_unusable": last_unusable,
+            "outputs": self._number,
+            "kept_at": datetime.now(UTC),
+        }
+        mongo_collection(keeping.FRONTIERS).replace_one({"_id": rule.uuid.hex}, document, upsert=True)
+
     def _keep(self, rule: Rule, key: str, step: Step, cause: str) -> list[str]:
         uuid = rule.uuid.hex
         shown = [] if step.state is None else parse(rule.kind, rule.settings).shown(step.state)
