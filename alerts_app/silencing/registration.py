@@ -63,6 +63,17 @@ def put(
     return row
 
 
+def require_new(asked: Decided) -> Decided:
+    """The same, if one may begin like this now.
+
+    Raises:
+        BadSilence: it may not; the text says why.
+    """
+    at = now()
+    deciding.require_new(deciding.beginning(asked, at), at)
+    return asked
+
+
 def expire(id: str) -> None:
     """End one now. One that has ended stays as it is.
 
