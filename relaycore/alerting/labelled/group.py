@@ -40,10 +40,15 @@ _OF_EACH: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One transition that is this rule's. at: the millisecond in which it came."""
+    """A transition.
+
+    at:      the millisecond in which it came
+    is_ours: whether it is this rule's, by its matchers
+    """
 
     at: int
-    said: Transition | None
+    said: Transition
+    is_ours: bool
     key: str = ALL
 
 
@@ -68,21 +73,18 @@ class Group:
             said = transitions.read(input.message, input.at)
         except BadAlert as exc:
             raise Unusable(str(exc)) from exc
-        is_ours = match_all(self._grouping.matchers, said.labels)
-        return Event(input.at, said if is_ours else None)
+        return Event(input.at, said, match_all(self._grouping.matchers, said.labels))
 
     def take(self, state: State | None, event: Event, cause: str) -> Step:
         """The state after it. Nothing is told at once: each notice is a timer's."""
         said = event.said
-        if said is None:
+        known = None if state is None else state["alerts"].get(said.fingerprint)
+        if known is None and not (event.is_ours and said.is_firing):
+            # What was this rule's under other matchers still ends here.
             return Step(state, ())
         state = state or {"alerts": {}, "groups": {}, "left_out": 0, "bytes": 0}
-        known = state["alerts"].get(said.fingerprint)
-        if known is None:
-            if not said.is_firing:
-                return Step(state if state["alerts"] else None, ())
-            if state["bytes"] + _size(said) > MOST_BYTES:
-                return Step({**state, "left_out": state["left_out"] + 1}, ())
+        if known is None and state["bytes"] + _size(said) > MOST_BYTES:
+            return Step({**state, "left_out": state["left_out"] + 1}, ())
         opened = known["opened"] if known is not None and known["ends"] is None else cause
         return Step(self._with(state, said, known, event.at, opened), ())
 

@@ -71,10 +71,10 @@ def require_new(silence: Silence, at: int) -> None:
         raise BadSilence(
             "A silence needs a matcher that an empty label does not match: this one would silence everything."
         )
-    if silence.ends <= silence.starts:
-        raise BadSilence("The end of a silence must be after its start.")
     if silence.ends <= at:
         raise BadSilence("The end of a silence must not be in the past.")
+    if silence.ends <= silence.starts:
+        raise BadSilence("The end of a silence must be after its start.")
 
 
 def is_same_after(old: Silence, new: Silence, at: int) -> bool:

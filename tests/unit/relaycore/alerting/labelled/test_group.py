@@ -161,6 +161,18 @@ def test_has_only_the_alerts_that_are_its_own() -> None:
     assert [one.alerts for one in rule.notices] == ["a"]
 
 
+def test_ends_what_was_its_own_under_other_matchers() -> None:
+    rule = Driver(matchers=["job=x"])
+    rule.fire(0, "a", job="x")
+    rule.reach(30)
+    rule.change(matchers=["job=y"])
+    rule.fire(40, "b", job="x")
+    rule.resolve(50, "a", job="x")
+    rule.reach(1_000)
+    assert rule.notices[1:] == [(50.001, "all alerts resolved", "(a)")]
+    assert rule.state is None
+
+
 def test_can_leave_out_what_has_ended() -> None:
     rule = Driver(group_by=["job"], send_resolved=False)
     rule.fire(0, "a")
