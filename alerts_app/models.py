@@ -6,10 +6,28 @@ from uuid import uuid4
 from django.db import models
 from django_mongodb_backend.fields import ObjectIdAutoField
 
+from alerts_app.receiving.models import HeardAlert, Transition
+from alerts_app.silencing.models import Silence
 from channels_app.models import Channel
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.position import POSITION_CHARS, START
 from subscribers_app.models import NAME
+
+__all__ = [
+    "Acknowledgement",
+    "Assignment",
+    "HeardAlert",
+    "Laid",
+    "Note",
+    "OfAlert",
+    "Rule",
+    "RuleFrontier",
+    "RuleProcessor",
+    "RuleState",
+    "RulesMark",
+    "Silence",
+    "Transition",
+]
 
 ALERT_CHARS: Final = 24
 """Of the id of an alert: 12 bytes, in hexadecimal."""

@@ -19,6 +19,7 @@ from django.db.models import QuerySet
 
 from access_app import audit
 from alerts_app.models import Rule
+from alerts_app.silencing import forces
 from channels_app import registration as channels
 from channels_app.models import Channel
 from channels_app.registration import unknown as unknown_channel
@@ -50,6 +51,7 @@ def create(
     except ValidationError as exc:
         raise BadRule(_said(exc)) from exc
     rules.parse(kind, row.settings)
+    forces.require_own(kind, row.settings)
     if channel == to:
         raise BadRule("to: A rule cannot write the channel that it reads. Choose another name.")
     row.channel = _channel(channel)
@@ -87,6 +89,7 @@ def change(name: str, settings: Mapping[str, Any], *, tags: Iterable[str] | None
         row = _locked(name)
         require_unchanged(row, tags)
         rules.parse(row.kind, settings)
+        forces.require_own(row.kind, settings)
         row.settings = dict(settings)
         row.revision += 1
         _keep(row)

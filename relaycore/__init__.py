@@ -162,6 +162,26 @@ What a rule says, which turns one channel into another one:
 `alerting.kinds.settings` settings, read strictly
 =====================  ============================================================
 
+What is decided of alerts that are known by their labels:
+
+================================  ==================================================================
+`alerting.labelled.labels`        which labels may be given, and the fingerprint of a set of them
+`alerting.labelled.posted`        what senders say of an alert, and what becomes of what was known
+`alerting.labelled.transitions`   the message that an alert begins to fire, or no longer does
+`alerting.labelled.matchers`      what is asked of one label
+`alerting.labelled.regexes`       patterns in matchers, of which none takes long
+`alerting.labelled.patterns`      how they are written
+`alerting.labelled.characters`    what may stand at one place of them
+`alerting.labelled.silences`      whose notices are held back, from when until when
+`alerting.labelled.inhibition`    which are held back while others fire
+`alerting.labelled.intervals`     times of the week and of the year
+`alerting.labelled.grouping`      what a rule of the kind `group` is set to
+`alerting.labelled.group`         that kind: alerts that belong together are told together
+`alerting.labelled.flushing`      a look at one group: whether something is told, what, and why
+`alerting.labelled.payload`       what is told: the body of Alertmanager's webhook
+`alerting.labelled.refused`       what can be wrong
+================================  ==================================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

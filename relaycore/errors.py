@@ -49,7 +49,8 @@
     ├── Disconnected       a server connection ended or could not be made
     ├── SearchTooSlow      what was looked for was not found in time
     ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
-    └── UnfitServer        a server is set up in a way that loses messages
+    ├── UnfitServer        a server is set up in a way that loses messages
+    └── LabelError         of alerts known by labels: `relaycore.alerting.labelled.refused`
 
 Those of rules and alerts beside BadRule and Unusable stand in `relaycore.alerting.errors`. The HTTP answers
 for them stand in one table: `relaybase.http.problems`.
@@ -225,10 +226,7 @@ class ChallengeUnknown(RelayError, LookupError):
 
 
 class TooManyAsked(RelayError):
-    """Confirmations were asked for too often, of one host or by one owner.
-
-    seconds: when to try again
-    """
+    """Confirmations were asked for too often, of a host or by an owner. `seconds`: when to try again."""
 
     def __init__(self, text: str, seconds: int) -> None:
         super().__init__(text)

@@ -69,6 +69,9 @@ RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000,
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
 RELAY_ALERTS = env.one_of("RELAY_ALERTS", "off", ("off", "true", "open"))
+RELAY_ALERTMANAGER = env.one_of("RELAY_ALERTMANAGER", "off", ("off", "open", "token"))
+RELAY_ALERTMANAGER_RESOLVE_SECONDS = env.seconds("RELAY_ALERTMANAGER_RESOLVE_SECONDS", 300.0)
+RELAY_ALERTMANAGER_GRACE_SECONDS = env.seconds("RELAY_ALERTMANAGER_GRACE_SECONDS", 75.0, least=0.0)
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
 RELAY_ENCRYPTION_KEYS = [key.strip() for key in SERVERS.encryption_keys.split(",") if key.strip()]
 RELAY_PUBLIC_URL = env.fitting(

@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from alerts_app.api import page as alerts_page
 from alerts_app.api.alerts import AlertAcknowledge, AlertAssign, AlertDetail, AlertList, AlertNote
 from alerts_app.api.rules import RuleDetail, RuleDisable, RuleEnable, RuleList
+from alerts_app.api.silences import SilenceDetail, SilenceList
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from live.api.tickets import TicketList
@@ -136,6 +137,8 @@ urlpatterns = [
     both(f"{ALERT}/acknowledge", AlertAcknowledge.as_view(), "alert-acknowledge"),
     both(f"{ALERT}/assign", AlertAssign.as_view(), "alert-assign"),
     both(f"{ALERT}/note", AlertNote.as_view(), "alert-note"),
+    both(f"{API}/silences", SilenceList.as_view(), "silences"),
+    both(f"{API}/silences/(?P<id>[^/]+)", SilenceDetail.as_view(), "silence"),
     both("webhooks/confirm", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]

@@ -1,5 +1,5 @@
-"""Rules in Django's admin."""
+"""Rules, silences, and alerts that senders repeat, in Django's admin."""
 
-from alerts_app.admin import rules
+from alerts_app.admin import rules, silences
 
-__all__ = ["rules"]
+__all__ = ["rules", "silences"]

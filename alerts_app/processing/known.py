@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alerts_app.models import Rule, RulesMark
+from alerts_app.silencing import forces
 
 AGAIN_SECONDS: Final = 120.0
 """Everything is read again after so long, whatever the mark says."""
@@ -46,21 +47,25 @@ def learn(before: Known) -> Known:
     if mark == before.mark and time.monotonic() - before.at < AGAIN_SECONDS:
         return before
     at = time.monotonic()
-    return Known({one.uuid: one for one in map(_known, _rows())}, mark, at)
+    rows = _rows()
+    # With each change of a silence these rules get another revision.
+    silences = forces.kept() if any(row.kind == Rule.Kind.GROUP for row in rows) else []
+    known = (_known(row, forces.settings_of(row, silences)) for row in rows)
+    return Known({one.uuid: one for one in known}, mark, at)
 
 
 def _rows() -> list[Rule]:
     return list(Rule.objects.select_related("channel", "to"))
 
 
-def _known(row: Rule) -> KnownRule:
+def _known(row: Rule, settings: object) -> KnownRule:
     return KnownRule(
         uuid=row.uuid.hex,
         name=row.name,
         channel=row.channel.channel,
         to=row.to.channel,
         kind=row.kind,
-        settings=row.settings,
+        settings=settings,
         revision=row.revision,
         position=row.position,
         is_active=row.state == Rule.State.ACTIVE,

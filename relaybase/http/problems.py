@@ -24,6 +24,7 @@ from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.redis.primary import as_sent
 from relaycore import errors
 from relaycore.alerting import errors as alerting
+from relaycore.alerting.labelled import refused
 from relaycore.refusals import Refusal, classify, missing_right
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,10 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     alerting.RuleExists: (409, "rule-exists"),
     alerting.RuleChanged: (412, "rule-changed"),
     alerting.AlertUnknown: (404, "alert-unknown"),
+    refused.BadMatcher: (400, "bad-matcher"),
+    refused.BadAlert: (400, "bad-alert"),
+    refused.BadSilence: (400, "bad-silence"),
+    refused.SilenceUnknown: (404, "silence-unknown"),
     errors.TooManyAsked: (429, "too-many-asked"),
     errors.MessageTooLarge: (413, "message-too-large"),
     errors.TooMuchAtOnce: (413, "too-much-at-once"),
