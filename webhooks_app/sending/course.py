@@ -12,7 +12,7 @@ from relaycore.delivering.holding import Held
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
 from relaycore.position import at_millisecond
-from relaycore.sending.items import Done, Item, Outcome, Progress, Withheld
+from relaycore.sending.items import WITHHELD, Done, Item, Outcome, Progress, Withheld
 from relaycore.sending.window import Window
 from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
@@ -109,10 +109,29 @@ class Course:
         """What is to be tried next; None: nothing, or not now."""
         if self.window is None or not self._is_active or self._is_closed:
             return None
-        item = self.window.next()
+        item = self._young(self.window)
         if item is None or self.window.queued < self._few:
             self.read_on()
         return item
+
+    def _young(self, window: Window) -> Item | None:
+        """The next one that is not older than is wanted: what was read just now, or is due again, may be."""
+        item, before = window.next(), self._wanted_from
+        while item is not None and item.position < before:
+            window.settle(item, WITHHELD)
+            window.expire(before)
+            # It is to be recorded. Not from here: whoever asks is asked what is next by that.
+            asyncio.get_running_loop().call_soon(self._came)
+            item = window.next()
+        return item
+
+    @property
+    def _wanted_from(self) -> str:
+        """What stands below this position is older than is wanted; empty: nothing is too old."""
+        most_age = self.hook.most_age_ms
+        if most_age is None or not self._clock.is_known:
+            return ""
+        return at_millisecond(self._clock.now() - most_age)
 
     @property
     def _few(self) -> int:
@@ -134,9 +153,9 @@ class Course:
         """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
         if self.hook.subscription.delay_ms:
             self._come()
-        most_age = self.hook.most_age_ms
-        if self.window is not None and most_age is not None and self._clock.is_known:
-            self.window.expire(at_millisecond(self._clock.now() - most_age))
+        if self.window is not None and (before := self._wanted_from):
+            self.window.expire(before)
+            self._came()
 
     def look(self, standing: Standing, rows: Rows) -> None:
         """What PostgreSQL says of its rows."""
