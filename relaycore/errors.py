@@ -49,10 +49,10 @@
     ├── Disconnected       a server connection ended or could not be made
     ├── SearchTooSlow      what was looked for was not found in time
     ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
-    ├── UnfitServer        a server is set up in a way that loses messages
-    └── LabelError         of alerts known by labels: `relaycore.alerting.labelled.refused`
+    └── UnfitServer        a server is set up in a way that loses messages
 
-Those of rules and alerts beside BadRule and Unusable stand in `relaycore.alerting.errors`. The HTTP answers
+Those of rules and alerts beside BadRule and Unusable stand in `relaycore.alerting.errors`, and of alerts that
+are known by labels in `relaycore.alerting.labelled.refused`. The HTTP answers
 for them stand in one table: `relaybase.http.problems`.
 """
 

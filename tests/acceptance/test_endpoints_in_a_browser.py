@@ -16,7 +16,7 @@ from tests.acceptance.stack import Stack
 from tests.acceptance.test_subscriptions_in_a_browser import DESK, HAND, SIZES, fits, post
 
 LIST = "/admin/webhooks_app/endpoint/"
-LONG = "https://hooks.example.org/" + "a-path-without-any-place-to-break/" * 8
+LONG = "a-path-without-any-place-to-break/" * 8
 
 __all__ = ["DESK", "HAND"]
 
@@ -27,8 +27,9 @@ def _browser_is_there() -> None:
 
 
 def endpoint(stack: Stack, name: str) -> Any:
-    """One that has answered for a day and a night, and failed now and then; with one subscription."""
-    url, headers = f"{LONG}{name}", {"Authorization": "Bearer x"}
+    """One that has answered for a day, and failed now and then; with a subscription of its name."""
+    # Each has a host of its own, which is asked five times a minute at most.
+    url, headers = f"https://{name}.example.org/{LONG}", {"Authorization": "Bearer x"}
     made = post(stack, "endpoints", 201, name=name, url=url, headers=headers)
     post(stack, "channels", 201, channel=name, listen=False)
     hook = {"kind": "webhook", "endpoint": name, "start": "latest"}
