@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from alerts_app.models import Rule
+from alerts_app.silencing import forces
 from channels_app.models import Channel
 from messages_app.searching import history, watermark
 from relaycore.alerting import rules
@@ -90,7 +91,7 @@ def run(asked: Asked) -> Tried:
         Disconnected: nobody knows up to where everything is stored.
         PyMongoError: MongoDB does not answer.
     """
-    kind = rules.parse(asked.kind, asked.settings)
+    kind = rules.parse(asked.kind, forces.with_history(asked.kind, asked.settings))
     above = "" if asked.since is None else at_millisecond(to_milliseconds(asked.since))
     ends = known.watermark(watermark.require(asked.channel.partition))
     if asked.until is not None:
