@@ -74,10 +74,11 @@ class StateFilter(admin.SimpleListFilter):
         """The three."""
         return [(state, state) for state in STATES]
 
-    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Silence]:
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Silence]) -> QuerySet[Silence]:
         """Only these."""
-        found = registration.in_state(self.value())
-        return queryset if self.value() is None else queryset.filter(pk__in=found.values("pk"))
+        if self.value() is None:
+            return queryset
+        return registration.in_state(self.value(), queryset)
 
 
 @admin.register(Silence)

@@ -19,6 +19,13 @@ def kept() -> list[dict[str, Any]]:
     return [row.decided.kept() for row in rows]
 
 
+def with_history(kind: str, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a rule is tried with: all silences that are still known, unless it names its own."""
+    if kind != Rule.Kind.GROUP or SETTING in settings:
+        return settings
+    return {**settings, SETTING: [row.decided.kept() for row in Silence.objects.order_by("id")]}
+
+
 def require_own(kind: str, settings: Mapping[str, Any]) -> None:
     """Nothing, if an operator has written only what is his.
 

@@ -101,9 +101,9 @@ def find(id: str) -> Silence:
         raise SilenceUnknown("There is no silence of this id.") from exc
 
 
-def in_state(state: str | None) -> QuerySet[Silence]:
+def in_state(state: str | None, among: QuerySet[Silence] | None = None) -> QuerySet[Silence]:
     """Those that are pending, active or expired now; None: all."""
-    found, at = Silence.objects.all(), ClockTimestamp()
+    found, at = Silence.objects.all() if among is None else among, ClockTimestamp()
     match state:
         case "pending":
             found = found.filter(starts_at__gt=at, ends_at__gt=at)

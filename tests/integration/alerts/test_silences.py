@@ -1,9 +1,11 @@
 """Silences by Relay's own API: made, found, ended, and what each change means to rules."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -15,11 +17,15 @@ from alerts_app.processing import known
 from alerts_app.receiving.telling import CHANNEL
 from alerts_app.silencing.models import Silence
 from channels_app import registration as channels
+from relaycore.alerting.labelled import matchers
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadRule
 from relaycore.policy import EVERY
 from relaycore.position import START
 from relaycore.rights import Grant, Grants
+from relaycore.times import from_milliseconds
+from tests.integration.alerts.conftest import STARTS_AT
+from tests.loops import Loop
 
 pytestmark = pytest.mark.django_db
 
@@ -44,7 +50,8 @@ def test_one_is_made_found_and_ended(api: APIClient, operator: Any) -> None:
     assert api.delete(address).status_code == 204
     assert api.get(address + "/").data["state"] == "expired"
     assert api.delete(address).status_code == 204
-    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["silence expired", "silence put"]
+    said = AuditEntry.objects.filter(target=made.data["id"]).order_by("pk")
+    assert list(said.values_list("action", flat=True)) == ["silence put", "silence expired"]
 
 
 def test_they_are_found_by_their_state_and_page_by_page(api: APIClient) -> None:
@@ -106,6 +113,7 @@ def test_a_token_needs_the_right_on_the_channel(operator: Any, api: APIClient) -
     assert of("manage", "relay/*").delete(f"{SILENCES}/{made['id']}").status_code == 204
 
 
+@pytest.mark.django_db(transaction=True)
 def test_each_change_is_another_revision_of_all_group_rules(api: APIClient, relay_keys: Any) -> None:
     channels.start(CHANNEL, EVERY, door="relay/", listen=False, republish=False)
     rule = registration.create("pages", CHANNEL, "pages", Rule.Kind.GROUP, {}, Start(START))
@@ -138,3 +146,40 @@ def test_what_has_ended_long_ago_goes(api: APIClient) -> None:
     Silence.objects.filter(pk=old).update(ends_at=timezone.now() - timedelta(days=6))
     api.post(SILENCES, new(), format="json")
     assert api.get(f"{SILENCES}/{old}").status_code == 404
+
+
+def test_a_rule_is_tried_with_the_silences_that_there_were(
+    api: APIClient, relay_keys: Any, archive: Any, writer: Loop
+) -> None:
+    channels.start("in", EVERY, listen=False, republish=False)
+    for number, host in enumerate("ab"):
+        message = {"labels": {"alertname": "Slow", "host": host}}
+        archive.insert_one(
+            {
+                "_id": ObjectId(),
+                "channel": "in",
+                "message": json.dumps(message),
+                "received_at": timezone.now(),
+                "position": f"{STARTS_AT + number:013d}-0000000000-00000",
+            }
+        )
+    starts = from_milliseconds(STARTS_AT - 1_000)
+    Silence.objects.create(
+        matchers=[matchers.parse("host=b").shown()],
+        starts_at=starts,
+        ends_at=starts + timedelta(hours=1),
+        updated_at=starts,
+    )
+    until = (starts + timedelta(minutes=2)).isoformat()
+    settings: dict[str, Any] = {"group_by": ["alertname"]}
+    wanted = {"channel": "in", "kind": "group", "settings": settings, "until": until}
+
+    def told(**more: Any) -> list[str]:
+        asked = {**wanted, "settings": {**settings, **more}}
+        answer = api.post("/api/v1/rules/back-test", asked, format="json")
+        assert answer.status_code == 200, answer.data
+        notices = [json.loads(one["message"]) for one in answer.data["events"]]
+        return [alert["labels"]["host"] for one in notices for alert in one["alerts"]]
+
+    assert told() == ["a"]
+    assert sorted(told(silences=[])) == ["a", "b"]
