@@ -12,6 +12,7 @@ const KEPT_MS = 2000;
 const TOLD_MS = 5000;
 // An alert is closed some seconds after its end at most. After that the page says that it was not.
 const LATE_MS = 10_000;
+const MOST_HEARD = 5000;
 
 const element = (id) => document.getElementById(id);
 const page = element("alerts");
@@ -92,6 +93,7 @@ function take(message) {
   const rule = rules.get(attributes?.rule);
   const id = attributes?.["alert-id"];
   if (rule === undefined || id === undefined || heard.has(message.id)) return;
+  if (heard.size > MOST_HEARD) heard.clear(); // Only what is told around a reading comes twice.
   heard.add(message.id);
   let said;
   try {
@@ -143,15 +145,23 @@ async function ask() {
   asking = setTimeout(ask, ASK_MS * (0.75 + Math.random() / 2));
   if (document.hidden) return;
   try {
-    const answer = await fetch(page.dataset.state, { headers: { Accept: "application/json" } });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.detail);
+    const found = await answered(page.dataset.state);
     trouble = "";
     read(found);
   } catch (error) {
-    trouble = error instanceof TypeError ? "Relay does not answer." : error.message;
+    trouble = error.message;
     show();
   }
+}
+
+// What Relay says; an error says what is wrong. A proxy may have answered in its place.
+async function answered(address, options) {
+  const answer = await fetch(address, options).catch(() => {
+    throw new Error("Relay does not answer.");
+  });
+  const found = await answer.json().catch(() => null);
+  if (!answer.ok || found === null) throw new Error(found?.detail ?? `Relay answers ${answer.status}.`);
+  return found;
 }
 
 // Not all pages at once.
@@ -175,7 +185,10 @@ function watch() {
     onMessage: take,
     onReset: askSoon,
     onState: heardState,
-    onError: (error) => heardState("closed", error.message),
+    onError: (error) => {
+      watched = ""; // It is tried again with what is read next.
+      heardState("closed", error.message);
+    },
   });
 }
 
@@ -331,13 +344,11 @@ async function acknowledge(id, card) {
   card.acknowledge.ariaDisabled = "true"; // Disabled, it would lose the focus.
   card.error.hidden = true;
   try {
-    const answer = await fetch(page.dataset.acknowledge.replace("ALERT", encodeURIComponent(id)), {
+    const found = await answered(page.dataset.acknowledge.replace("ALERT", encodeURIComponent(id)), {
       method: alert.acknowledged ? "DELETE" : "POST",
       headers: { "Content-Type": "application/json", "X-CSRFToken": page.dataset.token },
       body: alert.acknowledged ? undefined : "{}",
     });
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.detail);
     const now = open.get(id);
     if (now !== undefined) {
       now.acknowledged = found.acknowledged !== null;
@@ -345,7 +356,7 @@ async function acknowledge(id, card) {
       announce(`${placeOf(now.key)}: ${now.acknowledged ? "acknowledged" : "taken back"}.`);
     }
   } catch (error) {
-    card.error.textContent = error instanceof TypeError ? "Relay does not answer. Try again." : error.message;
+    card.error.textContent = error.message;
     card.error.hidden = false;
   }
   card.acknowledge.ariaDisabled = "false";
@@ -361,14 +372,12 @@ async function showHistory(alert, button) {
   dialog.showModal();
   const asked = new URLSearchParams({ rule: alert.rule, key: JSON.stringify(alert.key ?? {}) });
   try {
-    const answer = await fetch(`${page.dataset.place}?${asked}`);
-    const found = await answer.json();
-    if (!answer.ok) throw new Error(found.detail);
+    const found = await answered(`${page.dataset.place}?${asked}`);
     element("told").replaceChildren(...found.told.map((one) => line(one, alert.key ?? {})));
     const count = many(found.told.length, "notice", "notices");
     element("history-note").textContent = found.is_all ? `${count}, the newest first.` : `The newest ${count}. There may be older ones.`;
   } catch (error) {
-    element("history-note").textContent = error instanceof TypeError ? "Relay does not answer." : error.message;
+    element("history-note").textContent = error.message;
   }
 }
 
