@@ -32,7 +32,7 @@ def read(input: Input, key: Sequence[str]) -> Came:
 
 def told(
     event: str,
-    names: Mapping[str, fields.Value],
+    names: Mapping[str, object],
     opened: str,
     start: int,
     end: int | None,
