@@ -5,6 +5,8 @@
 `registration`   making, changing, enabling and deleting rules: the one place for it
 `defaults`       what comes along with `RELAY_ALERTS`
 `taking/`        what sources post, put on a channel
+`receiving/`     alerts that senders repeat: what begins and what ends, put on a channel
+`silencing/`     whose notices are held back
 `processing/`    processors: what rules say, appended to the channels that they write
 `keeping`        what processors keep, as anybody may read it
 `faring`         how rules fare, by that

@@ -179,9 +179,8 @@ class RulesMark(models.Model):
 class RuleProcessor(models.Model):
     """Who has a shard of the rules now, in MongoDB: the fence of what processors keep. See `processing`."""
 
-    id = models.CharField(
-        primary_key=True, max_length=20, db_column="_id", help_text="A shard, or `division`."
-    )
+    # A shard, or `division`.
+    id = models.CharField(primary_key=True, max_length=20, db_column="_id")
     division = models.BigIntegerField(help_text="Grows by one with each change of the number of shards.")
     shards = models.IntegerField(null=True, help_text="Of this division.")
     term = models.BigIntegerField(null=True, help_text="The highest that has begun.")
@@ -245,6 +244,7 @@ class RuleState(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["division", "shard", "rule"], name="division_shard_rule"),
             models.Index(fields=["rule", "id"], name="rule_id"),
+            models.Index(fields=["rule", "due"], name="rule_due"),
             models.Index(fields=["alerts"], name="alerts"),
         ]
 

@@ -80,6 +80,7 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["division", "shard", "rule"], name="division_shard_rule"),
                     models.Index(fields=["rule", "id"], name="rule_id"),
+                    models.Index(fields=["rule", "due"], name="rule_due"),
                     models.Index(fields=["alerts"], name="alerts"),
                 ],
             },

@@ -20,6 +20,9 @@ LOOK_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 2.0
 """So long a sender waits until what he has changed is told. It is told in any case."""
 
+_PAUSE_SECONDS: Final = 15.0
+"""Whoever has not looked for so long has stood still."""
+
 _FORGET_SECONDS: Final = 600.0
 
 Answer = TypeVar("Answer")
@@ -35,14 +38,13 @@ class Keeper:
         self._task: asyncio.Task[None] | None = None
         self._waits = asyncio.Event()
         self._told: asyncio.Future[None] | None = None
-        self._hears_since = time.monotonic()
-        self._forgot_at = time.monotonic()
+        self._hears_since = self._looked_at = self._forgot_at = time.monotonic()
         self._is_failing = False
 
     def begin(self) -> None:
         """Begin, if it has not."""
         if self._task is None or self._task.done():
-            self._hears_since = time.monotonic()
+            self._hears_since = self._looked_at = time.monotonic()
             self._task = asyncio.create_task(self._run())
 
     async def ask(self, work: Callable[[], Answer]) -> Answer:
@@ -88,12 +90,16 @@ class Keeper:
 
     def _step(self, publish: telling.Publish) -> bool:
         """Whether there may be more to do. In the thread."""
-        ended = 0
-        if time.monotonic() - self._hears_since >= settings.RELAY_ALERTMANAGER_GRACE_SECONDS:
+        now, ended = time.monotonic(), 0
+        if now - self._looked_at > _PAUSE_SECONDS:
+            # It stood still: nobody could repeat anything meanwhile.
+            self._hears_since = now
+        self._looked_at = now
+        if now - self._hears_since >= settings.RELAY_ALERTMANAGER_GRACE_SECONDS:
             ended = ending.end()
-        if time.monotonic() - self._forgot_at >= _FORGET_SECONDS:
+        if now - self._forgot_at >= _FORGET_SECONDS:
             ending.forget()
-            self._forgot_at = time.monotonic()
+            self._forgot_at = now
         return telling.tell(publish) == telling.AT_ONCE or ended == ending.AT_ONCE
 
     def _failed(self, exc: Exception) -> None:

@@ -157,6 +157,11 @@ def test_whoever_could_hear_nobody_ends_nothing(settings: Any) -> None:
     keeper._failed(OperationalError("away"))
     keeper._step(publish)
     assert HeardAlert.objects.get().is_firing
+    # It stood still, and has just been woken.
+    keeper._hears_since -= 7_200
+    keeper._looked_at -= 60
+    keeper._step(publish)
+    assert HeardAlert.objects.get().is_firing
     keeper._hears_since -= 7_200
     keeper._step(publish)
     assert not HeardAlert.objects.get().is_firing

@@ -260,6 +260,7 @@ def test_the_command_says_the_same_and_ends_with_an_error(
 def test_a_loop_that_never_was_is_not_ready(client: Client, archive: Any) -> None:
     assert _wrong(client.get("/readyz")) == {
         "listener of partition 0": "nobody has held its lease yet",
+        "processor of shard 0": "nobody has held its lease yet",
         "sender of shard 0": "nobody has held its lease yet",
         "writer of partition 0": "nobody has held its lease yet",
     }

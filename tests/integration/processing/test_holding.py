@@ -29,7 +29,7 @@ def test_what_a_rule_has_not_come_past_is_not_deleted(
         wait_until(lambda count=count: _outputs(alerts) == count)
     processor.stop()
     alerts.send(alert("Acre", seconds=60))
-    wait_until(lambda: len(alerts.inputs()) == 2)
+    wait_until(lambda: len(alerts.inputs()) == 3)
     Channel.objects.filter(pk=alerts.rule.channel.pk).update(retention_seconds=0)
 
     delete_all_expired()
