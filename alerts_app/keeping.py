@@ -122,6 +122,24 @@ def count_open(rules: Iterable[str]) -> dict[str, int]:
     return {one["_id"]: one["alerts"] for one in counted}
 
 
+def least_times(rules: Iterable[str]) -> dict[str, int]:
+    """Of these rules (UUIDs as hex) up to which time all their shards have come, ms since 1970.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for document in collection(FRONTIERS).find({"rule": {"$in": list(rules)}}):
+        found.setdefault(document["rule"], []).append(document)
+    times = {}
+    for rule, documents in found.items():
+        newest = newest_division(documents)
+        # Where not all of today's shards have begun, those of before say where they will.
+        is_whole = len(newest) >= max(one["of"] for one in newest)
+        times[rule] = min(one["time"] for one in (newest if is_whole else documents))
+    return times
+
+
 def newest_division(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Of the frontiers of one rule those of the newest division."""
     newest = max(document["division"] for document in documents)

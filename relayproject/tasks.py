@@ -11,6 +11,7 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from alerts_app import defaults
+from alerts_app.holding import kept_above
 from alerts_app.tasks import propose_processors
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
@@ -112,12 +113,18 @@ def _turn(name: str) -> tuple[int, bool]:
     deleted, more = expire(
         name,
         channel.partition,
-        older_than(kept_for),
+        _expired_below(name, kept_for),
         lambda: stopping.worker_stops() or time.monotonic() > until,
     )
     if deleted:
         log.info("%d messages have expired", deleted, extra={"channel": name})
     return deleted, more
+
+
+def _expired_below(name: str, kept_for: int) -> str:
+    """What stands below this position may be deleted: but for what a rule may come past once more."""
+    below, held = older_than(kept_for), kept_above(name)
+    return below if held is None else min(below, held)
 
 
 def _forget(every: Iterable[str]) -> None:

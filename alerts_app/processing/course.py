@@ -1,9 +1,8 @@
 """One rule in the hands of one processor: what is read of its channel, and what its time is."""
 
-import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from alerts_app.processing.known import KnownRule
 from alerts_app.processing.opening import InForce, Standing
@@ -15,7 +14,7 @@ from relaycore.alerting.processing import Processing
 from relaycore.alerting.times import reached
 from relaycore.following.places import Page
 
-log = logging.getLogger(__name__)
+_REST_MS: Final = 600_000
 
 
 class Course:
@@ -60,9 +59,13 @@ class Course:
         return self._wanted is not None
 
     @property
-    def waits_for(self) -> int | None:
-        """The time that has to come for something to go on, ms since 1970; None: it waits for messages."""
-        return self.processing.waits_for
+    def waits_for(self) -> int:
+        """The time that has to come for something to go on, ms since 1970.
+
+        What has nothing to do comes further now and then all the same: retention stays behind it.
+        """
+        waits, rests = self.processing.waits_for, self.processing.time + _REST_MS
+        return rests if waits is None else min(waits, rests)
 
     @property
     def is_full(self) -> bool:

@@ -163,5 +163,5 @@ def _fences() -> dict[str, int]:
     for partition in range(settings.RELAY_PARTITIONS):
         stands = cast(dict[bytes, bytes], shared_redis().hgetall(keys.fence(partition)))
         for shard, term in stands.items():
-            found[f"{partition} {shard.decode()}"] = int(term)
+            found[f"{partition} {shard.decode()}"] = fencing.term_of(term)
     return found

@@ -101,7 +101,8 @@ def stand(rule: KnownRule, partition: int, fence: Fence) -> Standing | None:
     states = {
         one["key"]: KeptState(one["at"], None if one["state"] is None else json.loads(one["state"]))
         for one in mongo_collection(STATES).find(
-            {"rule": rule.uuid, "division": fence.division, "shard": fence.shard}
+            # What an earlier term adds now is not read: this one comes to the same by itself, and writes it.
+            {"rule": rule.uuid, "division": fence.division, "shard": fence.shard, "term": fence.term}
         )
     }
     found = beside.look(shared_redis(), partition)

@@ -19,6 +19,7 @@ from relaybase.connections import shared_redis
 from relaybase.redis import fencing
 from relaybase.redis.appending import Numbers
 from relaycore import envelope
+from relaycore.alerting.causes import at_of
 from relaycore.alerting.items import Made
 from relaycore.errors import BadMessage, Disconnected, NotTaken, UnfitServer, one_line
 from relaycore.following.places import Horizon
@@ -81,7 +82,7 @@ class Saying:
             Disconnected, NotTaken, PyMongoError: a server does not answer, or Redis takes nothing.
         """
         for part, documents in _entries(said, time.time_ns() // 1_000_000):
-            id = self._append(documents)
+            id = self._append(part, documents)
             self._standing.append(Entry(next_position(id), part))
 
     def settled(self, horizon: Horizon) -> list[Entry]:
@@ -97,7 +98,7 @@ class Saying:
 
     # --- inside --------------------------------------------------------------------------
 
-    def _append(self, documents: Sequence[bytes]) -> str:
+    def _append(self, said: Sequence[Said], documents: Sequence[bytes]) -> str:
         self._entries += 1
         fields = (
             *(envelope.F_MESSAGES, len(documents)),
@@ -111,6 +112,7 @@ class Saying:
             layout=str(self._layout),
             shard=self._fence.shard,
             term=self._fence.term,
+            least=max(at_of(one.made.cause) for one in said),
             known=self._numbers.upto,
         )
         for is_last in (False, True):

@@ -118,10 +118,7 @@ class Working:
             self._let_go(course.rule.uuid)
             self._learning.begin_again(course.rule.uuid, f"{type(exc).__name__}: {one_line(exc)}")
             return
-        if (waits := course.waits_for) is None:
-            self._waits.pop(course, None)
-        else:
-            self._waits[course] = waits
+        self._waits[course] = course.waits_for
 
     def _pass_time(self) -> None:
         """Of those whose time has come by Redis' clock."""

@@ -13,11 +13,10 @@ from typing import Any, Final, cast
 
 import redis
 
-from messages_app import beside
 from messages_app.searching.history import collection
 from relaybase import keys
 from relaybase.connections import shared_redis
-from relaybase.redis.appending import MISFIT
+from relaybase.redis.scripts import MISFIT, NAMED
 from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.layout import Layout
 from relaycore.position import NEVER, entry_of, milliseconds_of
@@ -29,7 +28,7 @@ _KEPT: Final = "partitions"
 # The first write needs no memory: a Redis that is full lets what follows it through.
 _PASS: Final = (
     MISFIT
-    + beside.NAMED
+    + NAMED
     + """
 local other = misfit(redis.call('GET', KEYS[2]), ARGV[1])
 if other then return other end

@@ -33,17 +33,10 @@ from typing import Any, Final, cast
 import redis
 
 from relaybase import keys
+from relaybase.redis.scripts import MISFIT
 from relaybase.redis.wire import Argument
 from relaycore.envelope import F_UPTO
 from relaycore.publishing.queue import Echo
-
-MISFIT: Final = """
-local function misfit(layout, own)
-  if not layout or layout == own then return nil end
-  return redis.error_reply('LAYOUT here it is ' .. layout .. ', and not ' .. own)
-end
-"""
-"""Lua: the answer where another layout stands beside the stream than the caller's own."""
 
 # A Redis whose memory is full refuses XADD here, since it is the first write; what follows it is let through.
 _APPEND: Final = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import Count
 
+from alerts_app.watching import WatchedRule
 from channels_app import completeness
 from channels_app.models import Channel, Gap
 from leases_app import deployment, layout, partitioning, sharding
@@ -108,7 +109,7 @@ class Overview:
     """What was seen. None: that server does not answer, `faults` says why by its name.
 
     lacks:   by its name, what a server lacks of this version's migrations
-    readers: subscriptions, if they were asked for and could be read
+    readers, rules: subscriptions and rules, if they were asked for and could be read
     """
 
     table: Table | None = None
@@ -117,6 +118,7 @@ class Overview:
     faults: dict[str, str] = field(default_factory=dict)
     lacks: dict[str, str] = field(default_factory=dict)
     readers: Readers | None = None
+    rules: list[WatchedRule] | None = None
 
     @property
     def foreign(self) -> str | None:

@@ -24,9 +24,9 @@ def read(input: Input, key: Sequence[str]) -> Came:
     """The message by the fields of its key.
 
     Raises:
-        Unusable: it does not have them. Without a key it need not even be JSON.
+        Unusable: it does not have them. Without a key it is not looked into, and need not even be JSON.
     """
-    names = fields.values(fields.body(input), key) if key else {}
+    names = fields.key(input, fields.body(input) if key else {}, key)
     return Came(fields.key_of(names), names)
 
 

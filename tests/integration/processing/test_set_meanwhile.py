@@ -50,7 +50,7 @@ def test_a_disabled_rule_says_nothing_and_goes_on_where_it_was(
 ) -> None:
     alerts.send(alert("Haifa", seconds=1.5))
     wait_until(lambda: alerts.told("open"))
-    wait_until(lambda: keeping.open_alerts().alerts)
+    wait_until(lambda: keeping.open_alerts([alerts.rule.uuid.hex]).alerts)
     Rule.objects.filter(pk=alerts.rule.pk).update(state=Rule.State.DISABLED)
     time.sleep(2.5)
     alerts.send(alert("Acre", seconds=1.0))

@@ -10,7 +10,7 @@ from relaycore.delivering.skipping import Noted
 from tests.simulation.delivering.channel import Channel
 from tests.simulation.delivering.clients import Operators
 from tests.simulation.delivering.ledger import Entry, Ledger
-from tests.simulation.delivering.world import FILTERS, is_for_it
+from tests.simulation.delivering.world import FILTERS, is_for_it, some_key
 
 from .endpoint import MODES, Endpoint, Request
 from .lease import TTL_MS, Lease
@@ -27,6 +27,9 @@ READERS: Final = (
     Reader("tight", Settings(most_outstanding=2), most=2),
     Reader("ordered", Settings(most_outstanding=6, is_ordered=True)),
     Reader("ordered and filtered", Settings(most_outstanding=2, is_ordered=True), is_for_it, seconds=(0, 1)),
+    Reader("keyed", key_of=some_key),
+    Reader("keyed and filtered", Settings(most_outstanding=3), is_for_it, most=6, key_of=some_key),
+    Reader("keyed once", seconds=(0,), key_of=some_key),
     Reader("aged", max_age_ms=4000),
     Reader("delayed", delay_ms=1500),
 )
