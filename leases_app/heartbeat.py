@@ -132,6 +132,8 @@ class Heartbeat:
         except LeaseWentBack as exc:
             if self._begins_anew or not self.term.regain():
                 raise
+            # Whoever was given it in between learns that it is lost at his next renewal, and not before.
+            self.confirmed.withdraw(sleepless.seconds())
             log.error("%s It is written again.", exc)
 
     def _doubt(self, exc: DatabaseError) -> None:

@@ -34,6 +34,7 @@
     ├── EndpointChanged    somebody has changed it since it was looked at
     ├── EndpointInUse      an endpoint is not removed while subscriptions hang on it
     ├── NotConfirmed       nothing is sent to an endpoint before it is confirmed
+    ├── NotTried           an endpoint is not tried out now, since too many are
     ├── ChallengeUnknown   what is shown as a challenge is none that is open
     ├── TooManyAsked       endpoints, or one host, were asked too often for a confirmation
     ├── NoEncryptionKey    there is nothing to encrypt a secret with
@@ -197,6 +198,10 @@ class EndpointInUse(RelayError):
 
 class NotConfirmed(RelayError):
     """Nothing is sent to an endpoint that is not confirmed, or need not be asked for that."""
+
+
+class NotTried(RelayError):
+    """No test message is sent to an endpoint now, since too many wait for what comes of one. Try again."""
 
 
 class ChallengeUnknown(RelayError, LookupError):

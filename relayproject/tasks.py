@@ -20,7 +20,7 @@ from relaybase import stopping
 from relaybase.background import in_background
 from relaycore.errors import one_line
 from subscribers_app.forgetting import forget
-from webhooks_app.tasks import propose_senders
+from webhooks_app.tasks import forget_secrets, propose_senders
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def propose() -> None:
     held = Held.now()
     with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
+        steps.callback(forget_secrets)
         steps.push(_note_unless_it_failed)
         steps.callback(propose_senders, held)
         steps.callback(propose_writers, held)

@@ -3,6 +3,9 @@
 The row is the truth. Whoever hands out remembers it for a moment (`remembering`), and looks at it again when
 it has changed; where the cursor stands is asked each time.
 
+What was decided by a row is done to that row (`starting.Which`): whoever may do something to a subscription
+may do it on its channel, and there may be another one of its name a moment later.
+
 Mode, channel and name never change: a cursor on another channel is another subscription. Nor does an order by
 a field: what waits would have to be put into another order.
 """
@@ -11,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict, Unpack
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
 
 from access_app import audit
 from channels_app.models import Channel
@@ -27,6 +29,7 @@ from subscribers_app.kinds.checking import LEASE_ONLY, set_to
 from subscribers_app.kinds.kind import Making
 from subscribers_app.models import Subscription
 from subscribers_app.pulling import holding
+from subscribers_app.starting import Which
 
 SETTINGS = ("filter", "filter_scope", "delay_seconds", *LEASE_ONLY)
 
@@ -72,7 +75,7 @@ def create_all(
 
     making: what is made along with them, as their kind has begun it
     """
-    made = []
+    made, making = [], making or Making()
     for name, channel in named:
         row = Subscription(name=name, channel=_channel(channel), mode=mode, kind=kind)
         set_to(row, wanted)
@@ -88,9 +91,10 @@ def create_all(
                 row.save(force_insert=True)
                 row.generation = first_generation(row.pk)
                 row.save(update_fields=["generation"])
-                told = {"kind": kind, "mode": mode, "position": row.position, **wanted}
+            making.attach(made)
+            for row in made:
+                told = {"kind": kind, "mode": mode, "position": row.position, **wanted, **making.on_record()}
                 audit.record("subscription created", [row.name], channel=row.channel.channel, **told)
-            (making or Making()).attach(made)
             connection.check_constraints()
     except IntegrityError as exc:
         raise _why_not(made) from exc
@@ -107,7 +111,7 @@ def begin(row: Subscription, start: Start) -> None:
 
 
 def change(
-    name: str,
+    which: Which,
     *,
     tags: Iterable[str] | None = None,
     more: Mapping[str, Any] | None = None,
@@ -126,7 +130,7 @@ def change(
         BadSubscription: it cannot be meant.
     """
     with transaction.atomic():
-        row = locked(name)
+        row = locked(which)
         require_unchanged(row, tags)
         ordering.require_for_good(row, wanted.get("order"), wanted.get("order_field"))
         chosen = row.filter, row.filter_scope
@@ -142,12 +146,12 @@ def change(
             row.fetched, row.generation = cursor.fetched, cursor.generation
         row.updated_at = ClockTimestamp()
         row.save(update_fields=[*wanted, *_CHANGED])
-        audit.record("subscription changed", [name], from_position=row.position, **wanted, **(more or {}))
+        audit.record("subscription changed", [row.name], from_position=row.position, **wanted, **(more or {}))
     row.refresh_from_db()
     return row
 
 
-def delete(name: str, *, tags: Iterable[str] | None = None) -> None:
+def delete(which: Which, *, tags: Iterable[str] | None = None) -> None:
     """Delete a subscription, with what is on its way, dead and on record of it.
 
     Raises:
@@ -155,10 +159,10 @@ def delete(name: str, *, tags: Iterable[str] | None = None) -> None:
         SubscriptionChanged: it has none of these tags.
     """
     with transaction.atomic():
-        row = locked(name)
+        row = locked(which)
         require_unchanged(row, tags)
         row.delete()
-        audit.record("subscription deleted", [name], channel=row.channel.channel, position=row.position)
+        audit.record("subscription deleted", [row.name], channel=row.channel.channel, position=row.position)
 
 
 def delete_all(rows: Any) -> int:
@@ -179,21 +183,21 @@ def delete_of_channels(channels: Sequence[str]) -> None:
     delete_all(Subscription.objects.filter(channel__channel__in=channels))
 
 
-def pause(name: str, reason: str = "") -> Subscription:
+def pause(which: Which, reason: str = "") -> Subscription:
     """Hand out nothing from now on; the row. What is leased may be confirmed still.
 
     Raises:
         SubscriptionUnknown: there is no such subscription.
     """
     with transaction.atomic():
-        row = locked(name)
+        row = locked(which)
         _turn(row, Subscription.State.PAUSED, reason)
-        audit.record("subscription paused", [name], reason=reason)
+        audit.record("subscription paused", [row.name], reason=reason)
     row.refresh_from_db()
     return row
 
 
-def resume(name: str, start: Start | None = None) -> Subscription:
+def resume(which: Which, start: Start | None = None) -> Subscription:
     """Hand out again; the row. None: from where it stands.
 
     Raises:
@@ -202,10 +206,10 @@ def resume(name: str, start: Start | None = None) -> Subscription:
     """
     with transaction.atomic():
         if start is not None:
-            seeking.seek(name, start)
-        row = locked(name)
+            seeking.seek(which, start)
+        row = locked(which)
         _turn(row, Subscription.State.ACTIVE, "")
-        audit.record("subscription resumed", [name], position=row.position)
+        audit.record("subscription resumed", [row.name], position=row.position)
     row.refresh_from_db()
     return row
 
@@ -216,23 +220,18 @@ def find(name: str) -> Subscription:
     Raises:
         SubscriptionUnknown: there is none.
     """
-    found = _named(name).first()
+    found = starting.meant(name).first()
     if found is None:
-        raise unknown(name)
+        raise starting.unknown(name)
     return found
 
 
-def locked(name: str) -> Subscription:
+def locked(which: Which) -> Subscription:
     """The same, locked as `pulling.ledger.lock` does."""
-    found = _named(name).select_for_update(of=("self",), no_key=True).first()
+    found = starting.meant(which).select_for_update(of=("self",), no_key=True).first()
     if found is None:
-        raise unknown(name)
+        raise starting.unknown(which)
     return found
-
-
-def unknown(name: str) -> SubscriptionUnknown:
-    """The error for a subscription that is not there."""
-    return SubscriptionUnknown(f'There is no subscription "{name}".')
 
 
 def require_unchanged(row: Subscription, tags: Iterable[str] | None) -> None:
@@ -243,11 +242,6 @@ def require_unchanged(row: Subscription, tags: Iterable[str] | None) -> None:
     """
     if tags is not None and row.tag not in tags:
         raise SubscriptionChanged(f'The subscription "{row}" has been changed meanwhile. Look at it again.')
-
-
-def _named(name: str) -> QuerySet[Subscription]:
-    # PostgreSQL has no text with NUL in it, so nothing can have such a name.
-    return Subscription.objects.select_related("channel").filter(name=name.replace("\0", "/"))
 
 
 def _channel(name: str) -> Channel:

@@ -16,10 +16,10 @@ from relaycore.delivering.beginning import Start
 from relaycore.delivering.leasing import State
 from relaycore.delivering.seeking import OnTheirWay, passed, reach
 from relaycore.delivering.skipping import skip
-from relaycore.errors import SubscriptionUnknown
 from subscribers_app import lag, starting
-from subscribers_app.models import Delivery, Subscription
+from subscribers_app.models import Delivery
 from subscribers_app.pulling import holding, ledger
+from subscribers_app.starting import Which
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Sought:
     let_go: int = 0
 
 
-def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
+def seek(which: Which, start: Start, *, dry_run: bool = False) -> Sought:
     """Go on above another position, whatever was done or is on its way.
 
     dry_run: only say what that would mean
@@ -48,9 +48,9 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
         Disconnected: where that is cannot be learnt now.
         pymongo.errors.PyMongoError: MongoDB does not answer.
     """
-    row = Subscription.objects.select_related("channel").filter(name=name).first()
+    row = starting.meant(which).first()
     if row is None:
-        raise SubscriptionUnknown(f'There is no subscription "{name}".')
+        raise starting.unknown(which)
     channel = row.channel.channel
     to = starting.resolve(channel, start)
     between = lag.between(row, min(row.position, to), max(row.position, to))
@@ -60,7 +60,7 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
     with transaction.atomic(), connection.cursor() as sql:
         standing = ledger.lock(sql, [row.pk]).get(row.pk)
         if standing is None:
-            raise SubscriptionUnknown(f'There is no subscription "{name}".')
+            raise starting.unknown(which)
         at = standing.cursor.position
         # What was deleted before anybody was given it is missing by retention, and not by this.
         noted, missed = skip(at, standing.noted, gone)
@@ -74,7 +74,7 @@ def seek(name: str, start: Start, *, dry_run: bool = False) -> Sought:
         ledger.write_cursors(sql, [(row.pk, standing.cursor.seek(to))])
         is_exact = between.is_exact and at == row.position
         sought = _sought(at, to, dropped_rows, between.messages, is_exact)
-        audit.record("subscription sought", [name], origin=at, to=to, messages=sought.messages)
+        audit.record("subscription sought", [row.name], origin=at, to=to, messages=sought.messages)
     return sought
 
 

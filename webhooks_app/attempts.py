@@ -10,22 +10,25 @@ to whoever may see the endpoint.
 Each says when MongoDB deletes it: `RELAY_ATTEMPTS_SECONDS` after it began.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from bson import ObjectId
-from bson.errors import InvalidId
+from bson import ObjectId, encode
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from django.conf import settings
-from django.db import connections
 from pymongo import DESCENDING, WriteConcern
-from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError
 
 from relaybase.connections import mongo_collection
+from relaybase.mongo import reading
 from relaycore.sending.answers import MOST_KEPT, Failure
+
+log = logging.getLogger(__name__)
 
 COLLECTION: Final = "attempts"
 
@@ -78,23 +81,37 @@ class Page:
     next: str | None
 
 
-def record(attempts: Iterable[Attempted]) -> None:
-    """Put these on record. May take seconds: it does not belong into an event loop.
+def record(attempts: Iterable[Attempted]) -> int:
+    """Put these on record, and say how many of them never can be. It may take seconds.
 
     Raises:
-        PyMongoError: MongoDB did not take all of them. They may be recorded once more, or let go.
+        PyMongoError: MongoDB does not answer. They may be recorded once more, or let go.
     """
     kept_for = timedelta(seconds=settings.RELAY_ATTEMPTS_SECONDS)
-    documents = [_document(one, kept_for) for one in attempts]
+    documents, refused = [], 0
+    for one in attempts:
+        try:
+            documents.append(RawBSONDocument(encode(_document(one, kept_for))))
+        except (BSONError, OverflowError, TypeError, ValueError) as exc:
+            refused += 1  # It is none that a document can be made of, and keeps no other one waiting.
+            log.warning("an attempt cannot be logged: %s", type(exc).__name__)
     if not documents:
-        return
+        return refused
     collection = mongo_collection(COLLECTION).with_options(write_concern=WriteConcern(w=1))
     try:
         collection.insert_many(documents, ordered=False)
     except BulkWriteError as exc:
-        # The driver has sent them twice: the first time they had arrived.
-        if any(error["code"] != _DUPLICATE for error in exc.details["writeErrors"]):
-            raise
+        # Those that are there twice the driver has sent twice: the first time they had arrived.
+        errors = [one for one in exc.details["writeErrors"] if one["code"] != _DUPLICATE]
+        if errors:
+            log.warning("%d attempts cannot be logged: MongoDB says %s", len(errors), errors[0]["code"])
+        refused += len(errors)
+    return refused
+
+
+def is_cursor(text: str) -> bool:
+    """Whether a page may have given it."""
+    return ObjectId.is_valid(text)
 
 
 def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -> Page:
@@ -103,37 +120,23 @@ def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -
     A page costs the same wherever it is. Of those of one sender newer ones come first; of several, which
     is so only after a shard has changed hands or across subscriptions, within a second in any order.
 
+    cursor: as a page has given it (`is_cursor`)
+
     Raises:
-        ValueError: the cursor is none that a page gave.
         PyMongoError: MongoDB does not answer.
     """
     looked_for: dict[str, Any] = {of.value: ObjectId(key) if isinstance(key, bytes) else key}
     if cursor is not None:
-        looked_for["_id"] = {"$lt": _id(cursor)}
+        looked_for["_id"] = {"$lt": ObjectId(cursor)}
     most = max(1, min(most, MOST_PER_PAGE))
-    found = list(_collection().find(looked_for).sort("_id", DESCENDING).limit(most + 1))
+    found = list(reading.collection(COLLECTION).find(looked_for).sort("_id", DESCENDING).limit(most + 1))
     page = found[:most]
     return Page([_attempted(one) for one in page], str(page[-1]["_id"]) if len(found) > most else None)
 
 
-def _collection() -> Collection[dict[str, Any]]:
-    """By the web's client, which has a short patience."""
-    connection: Any = connections["messages"]
-    connection.ensure_connection()
-    options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[dict[str, Any]] = connection.database.get_collection(COLLECTION, codec_options=options)
-    return found
-
-
-def _id(cursor: str) -> ObjectId:
-    try:
-        return ObjectId(cursor)
-    except InvalidId as exc:
-        raise ValueError(f"{cursor[:50]!r} is no cursor of a page of attempts.") from exc
-
-
 def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
     return {
+        "_id": ObjectId(),
         "at": one.at,
         "subscription": one.subscription,
         "subscription_name": one.subscription_name,

@@ -1,4 +1,7 @@
-"""Endpoints by their names."""
+"""Endpoints by their names, or the very ones that somebody has looked at.
+
+What was decided by a row is done to that row: another one may have its name by then, of another owner.
+"""
 
 from collections.abc import Iterable
 
@@ -6,6 +9,9 @@ from django.db.models import QuerySet
 
 from relaycore.errors import EndpointChanged, EndpointUnknown
 from webhooks_app.models import Endpoint
+
+Which = str | Endpoint
+"""An endpoint by its name, or this one and no other."""
 
 
 def find(name: str) -> Endpoint:
@@ -20,11 +26,15 @@ def find(name: str) -> Endpoint:
     return found
 
 
-def locked(name: str) -> Endpoint:
-    """The same, locked."""
-    found = named(name).select_related("owner").select_for_update(of=("self",), no_key=True).first()
+def locked(which: Which) -> Endpoint:
+    """The same, locked. Whoever locks its subscriptions as well locks it before them, and these by their ids.
+
+    Raises:
+        EndpointUnknown: there is none, or it is gone.
+    """
+    found = _meant(which).select_related("owner").select_for_update(of=("self",), no_key=True).first()
     if found is None:
-        raise unknown(name)
+        raise unknown(str(which))
     return found
 
 
@@ -41,6 +51,10 @@ def require_unchanged(row: Endpoint, tags: Iterable[str] | None) -> None:
     """
     if tags is not None and row.tag not in tags:
         raise EndpointChanged(f'The endpoint "{row}" has been changed meanwhile. Look at it again.')
+
+
+def _meant(which: Which) -> QuerySet[Endpoint]:
+    return Endpoint.objects.filter(pk=which.pk) if isinstance(which, Endpoint) else named(which)
 
 
 def named(name: str) -> QuerySet[Endpoint]:

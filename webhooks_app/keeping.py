@@ -2,11 +2,13 @@
 
 A secret is kept as its text, the way Standard Webhooks writes it (`webhooks_app.signing`). An endpoint has
 one of each kind that it signs with, and for a while those of before: a receiver takes either, so nobody has
-to change two programs in the same instant.
+to change two programs in the same instant. One that ends does so when that was said, whatever is rotated
+afterwards, and is deleted within the hour (`forget_ended`).
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
@@ -15,7 +17,7 @@ from django.db import transaction
 from access_app import audit
 from relaybase.postgres.clock import ClockTimestamp
 from relaybase.postgres.encrypting import decrypt, encrypt, encrypt_anew
-from relaycore.errors import BadEndpoint
+from relaycore.errors import BadEndpoint, CannotDecrypt
 from relaycore.sending.signing import Secret
 from webhooks_app import signing as texts
 from webhooks_app.models import Endpoint, EndpointSecret
@@ -78,35 +80,65 @@ def renew(row: Endpoint, kinds: Iterable[str], overlap_seconds: int = OVERLAP_SE
     return shown
 
 
-def signing(endpoints: Sequence[int]) -> dict[int, list[Secret]]:
-    """The secrets with which each of these endpoints signs now, by its number, the newest one first.
+def secret(row: EndpointSecret) -> Secret:
+    """What signs, of one row.
+
+    Raises:
+        NoEncryptionKey, CannotDecrypt: it cannot be read.
+    """
+    return texts.read(decrypt(row.value).decode())
+
+
+def signing(row: Endpoint) -> list[Secret]:
+    """The secrets with which this endpoint signs now, the newest one first.
 
     Raises:
         NoEncryptionKey, CannotDecrypt: one of them cannot be read.
     """
-    found: dict[int, list[Secret]] = {pk: [] for pk in endpoints}
-    rows = EndpointSecret.objects.signing().filter(endpoint__in=endpoints)
-    for pk, value in rows.values_list("endpoint_id", "value"):
-        found[pk].append(texts.read(decrypt(value).decode()))
-    return found
+    try:
+        return [secret(one) for one in EndpointSecret.objects.signing().filter(endpoint=row)]
+    except CannotDecrypt as exc:
+        raise CannotDecrypt(f'Endpoint "{row}": {exc}') from exc
 
 
-def encrypt_all_anew() -> int:
-    """Encrypt everything by the first key; how much there is. It may be done while everything runs.
+def forget_ended() -> int:
+    """Delete the secrets that sign nothing any more; how many there were.
+
+    Raises:
+        django.db.Error: PostgreSQL does not answer.
+    """
+    return EndpointSecret.objects.filter(ends_at__lte=ClockTimestamp()).delete()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """How much was encrypted anew. `unread`: endpoints of which something cannot be, and stays as it is."""
+
+    count: int
+    unread: list[str]
+
+
+def encrypt_all_anew() -> Anew:
+    """Encrypt everything by the first key. It may be done while everything runs, and any number of times.
 
     What is changed meanwhile is encrypted by the first key anyway, by whoever has these keys already.
 
     Raises:
-        NoEncryptionKey, CannotDecrypt: something cannot be read; what came before it is done.
+        NoEncryptionKey: there is none.
     """
-    count = 0
-    columns: list[tuple[Any, str]] = [
-        (Endpoint.objects.exclude(headers=b""), "headers"),
-        (EndpointSecret.objects.all(), "value"),
+    count, unread = 0, set[str]()
+    columns: list[tuple[Any, str, str]] = [
+        (Endpoint.objects.exclude(headers=b""), "headers", "name"),
+        (EndpointSecret.objects.all(), "value", "endpoint__name"),
     ]
-    for rows, column in columns:
-        for pk, before in rows.order_by("pk").values_list("pk", column):
-            count += rows.filter(pk=pk, **{column: before}).update(**{column: encrypt_anew(before)})
+    for rows, column, name in columns:
+        for pk, before, whose in rows.order_by("pk").values_list("pk", column, name):
+            try:
+                after = encrypt_anew(before)
+            except CannotDecrypt:
+                unread.add(whose)
+            else:
+                count += rows.filter(pk=pk, **{column: before}).update(**{column: after})
     with transaction.atomic():
-        audit.record("secrets encrypted anew", ["endpoints"], secrets=count)
-    return count
+        audit.record("secrets encrypted anew", ["endpoints"], secrets=count, unread=sorted(unread))
+    return Anew(count, sorted(unread))

@@ -1,12 +1,12 @@
 """Making, changing, enabling and deleting endpoints: the one place for the API, the admin and commands.
 
-What is told to the audit log of a URL is its origin: in paths and queries stand secrets of others.
+What is decided by a row is done to that row (`finding.Which`), and who may do it is asked once it is locked.
+It is locked before the subscriptions that hang on it, and these in the order of their ids.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, TypedDict, Unpack
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, Unpack
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -16,30 +16,32 @@ from relaybase.postgres.clock import ClockTimestamp
 from relaybase.postgres.encrypting import require_key
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadEndpoint, EndpointExists, EndpointInUse, NotConfirmed
-from relaycore.outbound.headers import check as check_headers
 from subscribers_app import registration as subscriptions
 from subscribers_app import seeking
-from webhooks_app import addresses, finding, keeping
+from subscribers_app.models import Subscription
+from webhooks_app import finding, keeping
 from webhooks_app.confirming import asking
+from webhooks_app.finding import Which
 from webhooks_app.models import Endpoint
+from webhooks_app.setting import Settings, set_to, told
 
 State: Final = Endpoint.State
 Confirmation: Final = Endpoint.Confirmation
 
-_WITHOUT_A_SITE: Final = (
-    'confirmation: "options" says as whom Relay comes: set RELAY_PUBLIC_URL, or choose "challenge".'
+_FOR_WHICH: Final = (
+    'confirmation: To answer for it, say for which URL: give "url" as well, or If-Match with the ETag of '
+    "what you have looked at."
 )
 
+Allowing = Callable[[list[str]], None]
+"""Is given the channels of all that hangs on an endpoint, and raises what it likes if that is not allowed.
 
-class Settings(TypedDict, total=False):
-    """What may be set and changed. Left out, it is what the model has. `headers`: as they are."""
+It is called once the endpoint is locked: nothing else can hang on it by then.
+"""
 
-    url: str
-    headers: Mapping[str, str]
-    confirmation: str
-    timeout_seconds: int
-    max_concurrency: int
-    max_per_second: float | None
+
+def _nobody_minds(*_: object) -> None:
+    pass
 
 
 def create(
@@ -57,7 +59,7 @@ def create(
     """
     require_key()
     row = Endpoint(name=name, owner=owner)
-    _set(row, wanted)
+    set_to(row, wanted)
     try:
         with transaction.atomic():
             if Endpoint.objects.filter(name=name).exists():
@@ -65,17 +67,25 @@ def create(
             row.save(force_insert=True)
             secrets = keeping.renew(row, signatures)
             _confirm_or_ask(row)
-            audit.record("endpoint created", [name], **_told(wanted))
+            audit.record("endpoint created", [name], **told(wanted))
     except IntegrityError as exc:
         raise _exists(row) from exc
     row.refresh_from_db()
     return row, secrets
 
 
-def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Settings]) -> Endpoint:
+def change(
+    which: Which,
+    *,
+    tags: Iterable[str] | None = None,
+    may_vouch: Callable[[], None] = _nobody_minds,
+    **wanted: Unpack[Settings],
+) -> Endpoint:
     """Change settings; the row. With another URL it is pending again, whatever it was. It raises as `create`.
 
-    tags: one of them is that of the endpoint when this was decided
+    tags:      one of them is that of the endpoint when this was decided
+    may_vouch: is called, with the endpoint locked, if somebody is to answer for its URL by this; it raises
+               what it likes if he may not
 
     Raises:
         EndpointUnknown: there is no such endpoint.
@@ -83,10 +93,15 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
     """
     try:
         with transaction.atomic():
-            row = finding.locked(name)
+            row = finding.locked(which)
             finding.require_unchanged(row, tags)
             before = row.url, row.confirmation
-            _set(row, wanted)
+            set_to(row, wanted)
+            if row.confirmation == Confirmation.VOUCHED and before != (row.url, row.confirmation):
+                may_vouch()
+                # Else it would be for whatever URL somebody else has set at this moment.
+                if "url" not in wanted and tags is None:
+                    raise BadEndpoint(_FOR_WHICH)
             if row.url != before[0]:
                 row.confirmed_at, row.state, row.reason = None, State.PENDING, ""
                 _begin_anew(row)
@@ -94,29 +109,29 @@ def change(name: str, *, tags: Iterable[str] | None = None, **wanted: Unpack[Set
             is_open = row.confirmed_at is None and row.state == State.PENDING
             if is_open and before != (row.url, row.confirmation):
                 _confirm_or_ask(row)
-            audit.record("endpoint changed", [name], **_told(wanted))
+            audit.record("endpoint changed", [row.name], **told(wanted))
     except IntegrityError as exc:
         raise _exists(row) from exc
     row.refresh_from_db()
     return row
 
 
-def rotate(name: str, kind: str | None, overlap_seconds: int) -> dict[str, str]:
+def rotate(which: Which, kind: str | None, overlap_seconds: int) -> dict[str, str]:
     """Give it other secrets: of this kind, or of each that it has. They are shown this once.
 
     Raises:
         EndpointUnknown, NoEncryptionKey, BadEndpoint: see `keeping.renew`.
     """
     with transaction.atomic():
-        row = finding.locked(name)
+        row = finding.locked(which)
         kinds = [kind] if kind else sorted(set(row.secrets.values_list("kind", flat=True)))
         secrets = keeping.renew(row, kinds, overlap_seconds)
         _keep(row)
-        audit.record("endpoint rotated", [name], kinds=kinds, overlap_seconds=overlap_seconds)
+        audit.record("endpoint rotated", [row.name], kinds=kinds, overlap_seconds=overlap_seconds)
     return secrets
 
 
-def ask_again(name: str) -> Endpoint:
+def ask_again(which: Which) -> Endpoint:
     """Ask it for its confirmation once more; the row.
 
     Raises:
@@ -125,17 +140,20 @@ def ask_again(name: str) -> Endpoint:
         TooManyAsked: it was lately.
     """
     with transaction.atomic():
-        row = finding.locked(name)
+        row = finding.locked(which)
         if row.state != State.PENDING:
             raise NotConfirmed(f'"{row}" is {row.state}, so there is nothing to confirm.')
         _confirm_or_ask(row)
-        audit.record("endpoint asked", [name])
+        audit.record("endpoint asked", [row.name])
     row.refresh_from_db()
     return row
 
 
-def enable(name: str, start: Start | None = None) -> Endpoint:
-    """Send to it again; the row. If its URL is not confirmed it is pending. None: from where each stands.
+def enable(which: Which, start: Start | None = None, may_seek: Allowing = _nobody_minds) -> Endpoint:
+    """Send to it again; the row. If its URL is not confirmed it is pending.
+
+    start:    from where its subscriptions go on; None: from where each stands
+    may_seek: is asked if they are to go on from elsewhere
 
     Raises:
         EndpointUnknown: there is no such endpoint.
@@ -143,10 +161,12 @@ def enable(name: str, start: Start | None = None) -> Endpoint:
         TooManyAsked: it would have to be asked.
     """
     with transaction.atomic():
-        row = finding.locked(name)
+        row = finding.locked(which)
         if start is not None:
-            for hook in list(row.webhooks.order_by("pk").values_list("subscription__name", flat=True)):
-                seeking.seek(hook, start)
+            hooked = _hooked(row)
+            may_seek([one.channel.channel for one in hooked])
+            for one in hooked:
+                seeking.seek(one, start)
         was_disabled = row.state == State.DISABLED
         _begin_anew(row)
         if was_disabled:
@@ -155,22 +175,22 @@ def enable(name: str, start: Start | None = None) -> Endpoint:
         _keep(row)
         if was_disabled and row.state == State.PENDING:
             _confirm_or_ask(row)
-        audit.record("endpoint enabled", [name], state=row.state)
+        audit.record("endpoint enabled", [row.name], state=row.state)
     row.refresh_from_db()
     return row
 
 
-def disable(name: str, reason: str = "") -> Endpoint:
+def disable(which: Which, reason: str = "") -> Endpoint:
     """Send nothing to it from now on; the row. Its subscriptions lag.
 
     Raises:
         EndpointUnknown: there is no such endpoint.
     """
     with transaction.atomic():
-        row = finding.locked(name)
+        row = finding.locked(which)
         row.state, row.reason, row.is_given_up = State.DISABLED, reason, False
         _keep(row)
-        audit.record("endpoint disabled", [name], reason=reason)
+        audit.record("endpoint disabled", [row.name], reason=reason)
     row.refresh_from_db()
     return row
 
@@ -193,8 +213,18 @@ def disable_by_sender(number: int, revision: int, reason: str) -> bool:
     return bool(is_done)
 
 
-def delete(name: str, *, tags: Iterable[str] | None = None, cascade: bool = False) -> None:
-    """Delete it. `cascade`: with the subscriptions that hang on it.
+def delete(
+    which: Which,
+    *,
+    tags: Iterable[str] | None = None,
+    cascade: bool = False,
+    may_delete: Allowing = _nobody_minds,
+) -> None:
+    """Delete it.
+
+    tags:       one of them is that of the endpoint when this was decided
+    cascade:    with the subscriptions that hang on it
+    may_delete: is asked whether these may go
 
     Raises:
         EndpointUnknown: there is no such endpoint.
@@ -202,41 +232,29 @@ def delete(name: str, *, tags: Iterable[str] | None = None, cascade: bool = Fals
         EndpointInUse: there are subscriptions, and they are not to go.
     """
     with transaction.atomic():
-        row = finding.locked(name)
+        row = finding.locked(which)
         finding.require_unchanged(row, tags)
-        names = list(row.webhooks.values_list("subscription__name", flat=True))
-        if names and not cascade:
+        hooked = _hooked(row)
+        if hooked and not cascade:
             raise EndpointInUse(
-                f"{len(names)} subscriptions are sent to it: delete them first, or with it by ?cascade=true."
+                f"{len(hooked)} subscriptions are sent to it: delete them first, or with it by ?cascade=true."
             )
-        for one in names:
+        may_delete([one.channel.channel for one in hooked])
+        for one in hooked:
             subscriptions.delete(one)
         row.delete()
-        audit.record("endpoint deleted", [name], subscriptions=len(names))
+        audit.record("endpoint deleted", [row.name], subscriptions=len(hooked))
+
+
+def _hooked(row: Endpoint) -> list[Subscription]:
+    """Its subscriptions, in the order in which they are locked."""
+    return list(Subscription.objects.select_related("channel").filter(webhook__endpoint=row).order_by("pk"))
 
 
 def _exists(row: Endpoint) -> EndpointExists:
     if (other := Endpoint.objects.filter(owner=row.owner_id, url=row.url).exclude(pk=row.pk).first()) is None:
         return EndpointExists(f'There is an endpoint "{row.name}" already.')
     return EndpointExists(f'You have an endpoint with this URL already: "{other}".')
-
-
-def _set(row: Endpoint, wanted: Settings) -> None:
-    given = dict[str, Any](wanted)
-    if "url" in given:
-        given["url"] = str(addresses.require(given["url"]))
-    if "headers" in given:
-        check_headers(given["headers"])
-        given["headers"] = keeping.headers_column(given["headers"])
-    if given.get("confirmation") == Confirmation.OPTIONS and not asking.origin():
-        raise BadEndpoint(_WITHOUT_A_SITE)
-    for column, value in given.items():
-        setattr(row, column, value)
-    try:
-        row.clean_fields(exclude=["owner", "headers"])
-    except ValidationError as exc:
-        said = [f"{column}: {' '.join(texts)}" for column, texts in exc.message_dict.items()]
-        raise BadEndpoint(" ".join(said)) from exc
 
 
 def _keep(row: Endpoint) -> None:
@@ -259,13 +277,3 @@ def _confirm_or_ask(row: Endpoint) -> None:
     row.state, row.reason, row.confirmed_at = State.ACTIVE, "", ClockTimestamp()
     _keep(row)
     audit.record("endpoint vouched for", [row.name])
-
-
-def _told(wanted: Settings) -> dict[str, Any]:
-    """For the audit log: no values of headers, and of the URL what is no secret."""
-    told = dict[str, Any](wanted)
-    if "url" in told:
-        told["url"] = addresses.require(told["url"]).origin
-    if "headers" in told:
-        told["headers"] = sorted(told["headers"])
-    return told

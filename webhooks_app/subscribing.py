@@ -94,8 +94,7 @@ class Webhooks(Kind):
             raise BadSubscription('A webhook has an "endpoint", by its name, or a "url": one of the two.')
         _require(own)
         if endpoint is not None:
-            _require_own(request, endpoint)
-            return to_endpoint(endpoint, own)
+            return to_endpoint(_own(request, endpoint), own)
         address = str(addresses.require(url))
         return _Pushing(own, lambda: _of_url(request.user, address, name))
 
@@ -126,7 +125,7 @@ class Webhooks(Kind):
         return Q(kind=self.name, state=Subscription.State.ACTIVE, webhook__endpoint__state=state)
 
 
-def to_endpoint(name: str, given: Mapping[str, Any]) -> Making:
+def to_endpoint(row: Endpoint, given: Mapping[str, Any]) -> Making:
     """Subscriptions are to be pushed to this endpoint, by what is given of a webhook's columns.
 
     Whoever calls has seen to it that it is his to decide what is sent there.
@@ -135,7 +134,7 @@ def to_endpoint(name: str, given: Mapping[str, Any]) -> Making:
         BadSubscription: it cannot be meant.
     """
     _require(given)
-    return _Pushing(given, lambda: (finding.locked(name), {}))
+    return _Pushing(given, lambda: (finding.locked(row), {}))
 
 
 _COLUMNS: Final = ("format", "schedule_seconds", "max_age_seconds")
@@ -148,27 +147,34 @@ class _Pushing(Making):
         self._given = given
         self._endpoint = endpoint
         self._secrets: dict[str, str] = {}
+        self._name = ""
 
     def attach(self, rows: Sequence[Subscription]) -> None:
         """The endpoint first, if it is not there yet."""
         endpoint, self._secrets = self._endpoint()
+        self._name = endpoint.name
         for row in rows:
             hook = Webhook(subscription=row, endpoint=endpoint)
             _set(hook, self._given)
             hook.save(force_insert=True)
+
+    def on_record(self) -> dict[str, Any]:
+        """Where to, and in which form."""
+        return {"endpoint": self._name, "format": Webhook.Format.STANDARD.value, **self._given}
 
     def told(self) -> dict[str, Any]:
         """The secrets of the endpoint, if it was made."""
         return {"secrets": self._secrets} if self._secrets else {}
 
 
-def _require_own(request: Request, name: str) -> None:
-    """Who has an endpoint decides what is sent there."""
+def _own(request: Request, name: str) -> Endpoint:
+    """The endpoint of this name. Who has one decides what is sent there."""
     row = finding.named(name).first()
     if not may(request, MAKE, row):
         raise refused(MAKE, name)
     if row is None:
         raise finding.unknown(name)
+    return row
 
 
 def _of_url(owner: Any, url: str, name: str) -> tuple[Endpoint, dict[str, str]]:

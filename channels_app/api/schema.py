@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 from drf_spectacular.utils import (
     OpenApiExample,
-    OpenApiParameter,
     OpenApiResponse,
     extend_schema,
     inline_serializer,
@@ -15,7 +14,7 @@ from rest_framework import serializers
 from channels_app.api.channel_schema import POLICY, ChannelSchema, StartedSchema
 from channels_app.api.serializers import MOST_STARTED
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
-from relaybase.http.openapi import cursor, error_responses, limit, page, query
+from relaybase.http.openapi import IF_MATCH, NOT_A_BODY, body, cursor, error_responses, limit, page, query
 from relaycore.channels import MAX_NAME_BYTES
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,21 +80,12 @@ _FLAG = {"type": "boolean"}
 _FLAGS = {"listen": _FLAG, "republish": _FLAG, "public": _FLAG}
 
 
-def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
-    return {"application/json": schema}
-
-
 _EXAMPLES = [
     OpenApiExample("The same text once", {"channel": "orders"}, request_only=True),
     OpenApiExample(
         "Once for each id", {"channel": "orders", "deduplicate": {"field": "id"}}, request_only=True
     ),
 ]
-_NOT_A_BODY = (413, 415)
-_IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of the settings that this is decided by."
-)
 
 start_listening = extend_schema(
     operation_id="start_listening",
@@ -104,7 +94,7 @@ start_listening = extend_schema(
     parameters=[
         query("wait", "Seconds to wait until it is ACTIVE.", {"type": "number", "minimum": 0, "maximum": 30})
     ],
-    request=_body(
+    request=body(
         {"oneOf": [{"required": ["channel"]}, {"required": ["channels"]}]},
         channel=_NAME,
         channels={"type": "array", "items": _NAME, "minItems": 1, "maxItems": MOST_STARTED},
@@ -115,18 +105,18 @@ start_listening = extend_schema(
     responses={
         200: OpenApiResponse(StartedSchema, "Of several channels."),
         201: ChannelSchema,
-        **error_responses(409, *_NOT_A_BODY),
+        **error_responses(409, *NOT_A_BODY),
     },
 )
 new_channel = extend_schema(
     operation_id="new_channel",
     summary="Make a channel, to be published on by HTTP",
     tags=["channels"],
-    request=_body(
+    request=body(
         {"required": ["channel"]}, channel=_NAME, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS
     ),
     examples=[OpenApiExample("By HTTP alone", {"channel": "orders"}, request_only=True), _CHANNEL],
-    responses={201: ChannelSchema, **error_responses(409, *_NOT_A_BODY)},
+    responses={201: ChannelSchema, **error_responses(409, *NOT_A_BODY)},
 )
 start_listening_example = extend_schema(
     operation_id="start_listening_example",
@@ -143,13 +133,13 @@ change_channel = extend_schema(
     operation_id="change_channel",
     summary="Change how a channel is heard and kept",
     tags=["channels"],
-    parameters=[_IF_MATCH],
-    request=_body({"minProperties": 1}, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS),
+    parameters=[IF_MATCH],
+    request=body({"minProperties": 1}, deduplicate=POLICY, retention_seconds=_RETENTION, **_FLAGS),
     examples=[
         OpenApiExample("Keep messages for a day", {"retention_seconds": 86400}, request_only=True),
         _CHANNEL,
     ],
-    responses={200: ChannelSchema, **error_responses(404, 412, *_NOT_A_BODY)},
+    responses={200: ChannelSchema, **error_responses(404, 412, *NOT_A_BODY)},
 )
 
 
@@ -171,7 +161,7 @@ def stop(operation_id: str) -> Callable[[F], F]:
         summary="Stop listening to a channel",
         tags=["channels"],
         parameters=[
-            _IF_MATCH,
+            IF_MATCH,
             query("cascade", "Its subscriptions go as well.", enum=["true", "false"]),
         ],
         responses={204: None, **error_responses(404, 409, 412)},

@@ -16,7 +16,6 @@ from typing import Any, Final
 
 import pymongo
 from django.conf import settings
-from django.db import connections
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.errors import ExecutionTimeout, PyMongoError
@@ -25,11 +24,13 @@ from leases_app import deployment
 from messages_app import expired
 from messages_app.searching import watermark
 from messages_app.searching.primary import session_after
+from relaybase.mongo import reading
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
-from relaycore.position import first_of
+from relaycore.position import LAST_MILLISECOND, at_millisecond
 from relaycore.storing import known
 from relaycore.storing.expiring import NOTHING, Expired
+from relaycore.times import to_milliseconds
 
 MOST_PER_PAGE: Final = 1000
 
@@ -116,7 +117,7 @@ def read(
     with session_after(collection(), time) as session:
         found, more = _find(bounded, search.newest_first != back, limit, projection, session)
         # After the messages: whatever was missing among them stood on record before.
-        gone = expired.read(_beside(expired.COLLECTION), search.channel, session)
+        gone = expired.read(reading.collection(expired.COLLECTION), search.channel, session)
     if beside is None and more:
         raise watermark.unknown()
     if back:
@@ -155,7 +156,10 @@ def at(time: datetime) -> str:
     Raises:
         ValueError: no message can: before 1970, or after 2286.
     """
-    return first_of(f"{int(time.timestamp() * 1000)}-0")
+    milliseconds = to_milliseconds(time)
+    if not 0 <= milliseconds <= LAST_MILLISECOND:
+        raise ValueError(f"No message is from {time.isoformat()}: before 1970, or after 2286.")
+    return at_millisecond(milliseconds)
 
 
 def _bounded(search: Search, cursor: PageCursor | None, mark: str | None) -> Search:
@@ -238,12 +242,4 @@ def _filter(search: Search) -> dict[str, Any]:
 
 def collection() -> Collection[Document]:
     """The stored messages, to read."""
-    return _beside("messages")
-
-
-def _beside(name: str) -> Collection[Document]:
-    connection: Any = connections["messages"]
-    connection.ensure_connection()
-    options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[Document] = connection.database.get_collection(name, codec_options=options)
-    return found
+    return reading.collection("messages")

@@ -20,6 +20,10 @@ def if_match(request: Request) -> frozenset[str] | None:
     return frozenset(one[2] for one in found if one is not None and not one[1])
 
 
+NO_STORE: Final = {"Cache-Control": "no-store"}
+"""Of an answer with something in it that is shown this once, and that nobody may keep on the way."""
+
+
 def etag(tag: str) -> dict[str, str]:
     """The header that shows a tag."""
     return {"ETag": f'"{tag}"'}

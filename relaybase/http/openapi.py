@@ -1,6 +1,7 @@
 """The API as OpenAPI 3.1: what drf-spectacular cannot read off the views."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -107,6 +108,28 @@ def limit(rows: str) -> OpenApiParameter:
         f"{rows} of a page, {ROWS} if not given.",
         {"type": "integer", "minimum": 1, "maximum": MOST_ROWS},
     )
+
+
+NOT_A_BODY: Final = (413, 415)
+"""What is answered to a body that is none, wherever one is taken."""
+
+IF_MATCH: Final = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of what this is decided by."
+)
+
+
+def body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    """A request's body: an object with these members and no others. `more`: what else its schema says."""
+    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
+    return {"application/json": schema}
+
+
+def without_defaults(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Members of a change: what is left out stays as it is, and tools fill in whatever has a default."""
+    return {
+        name: {word: said for word, said in schema.items() if word != "default"}
+        for name, schema in properties.items()
+    }
 
 
 def page(name: str, row: Any, **more: Any) -> Any:

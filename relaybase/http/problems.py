@@ -69,6 +69,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.Disconnected: (503, "server-away"),
     errors.NotTaken: (503, "not-taken"),
     errors.NotGiven: (503, "not-given"),
+    errors.NotTried: (503, "not-tried"),
     errors.NoEncryptionKey: (503, "no-encryption-key"),
     errors.CannotDecrypt: (503, "cannot-decrypt"),
     errors.TooManyWatch: (503, "too-many-watch"),

@@ -51,29 +51,29 @@ def _way(sought: Sought) -> str:
 
 
 def _pause(row: Subscription, given: Given) -> str:
-    registration.pause(row.name, given["reason"])
+    registration.pause(row, given["reason"])
     return "Paused: nothing is handed out."
 
 
 def _look_at_resuming(row: Subscription, given: Given) -> Meaning:
     if given["to"] is None:
         return Meaning(["Messages are handed out again, from where the cursor stands."], {"to": HERE})
-    sought = seeking.seek(row.name, given["to"], dry_run=True)
+    sought = seeking.seek(row, given["to"], dry_run=True)
     return Meaning([*said(sought), "Then messages are handed out again."], _pinned(sought))
 
 
 def _resume(row: Subscription, given: Given) -> str:
-    registration.resume(row.name, given["to"])
+    registration.resume(row, given["to"])
     return "Resumed: messages are handed out again."
 
 
 def _look_at_seeking(row: Subscription, given: Given) -> Meaning:
-    sought = seeking.seek(row.name, given["to"], dry_run=True)
+    sought = seeking.seek(row, given["to"], dry_run=True)
     return Meaning(said(sought), _pinned(sought))
 
 
 def _seek(row: Subscription, given: Given) -> str:
-    return " ".join(said(seeking.seek(row.name, given["to"])))
+    return " ".join(said(seeking.seek(row, given["to"])))
 
 
 def _pinned(sought: Sought) -> Mapping[str, Any]:

@@ -100,7 +100,12 @@ class _FilterField(forms.JSONField):
 
 
 class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A subscription's settings. `wanted`: what is to be set, by column; `tags`: what was seen."""
+    """A subscription's settings. `wanted`: what is to be set, by column; `tags`: what was seen.
+
+    endpoints: those to which he may have something sent
+    """
+
+    endpoints: ClassVar[Any] = Endpoint.objects.none()
 
     start = PlaceField(label="Begins at", initial=beginning.EARLIEST)
     endpoint = forms.ModelChoiceField(
@@ -124,6 +129,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if "endpoint" in self.fields:
+            self.fields["endpoint"].queryset = self.endpoints.all()  # type: ignore[attr-defined]
         hook = Webhook.objects.filter(subscription=self.instance.pk).first() if self.instance.pk else None
         if hook is not None and "format" in self.fields:
             self.fields["format"].initial = hook.format

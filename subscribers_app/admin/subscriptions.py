@@ -80,8 +80,8 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form of whoever asks, with the endpoints that are his to send to."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
-        if "endpoint" in form.base_fields:
-            form.base_fields["endpoint"].queryset = pushed.endpoints(request).order_by("name")
+        # Of the class, which is made for this request. Its fields are those of all requests.
+        form.endpoints = pushed.endpoints(request).order_by("name")
         return form
 
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
@@ -114,7 +114,8 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _facts(self, request: HttpRequest, row: Subscription) -> dict[str, Any]:
         may_decide = self.has_change_permission(request, row)
-        return {**page.facts(row), **pushed.facts(row), "title": "Subscription", "may_decide": may_decide}
+        said = {"title": "Subscription", "may_decide": may_decide}
+        return {**page.facts(row), **pushed.facts(request, row), **said}
 
     @admin.display(description="state", ordering="state")
     def handing_out(self, row: Subscription) -> SafeString:
@@ -148,21 +149,21 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Make it, or change what was changed in the form."""
         if change:
             if form.wanted or form.pushed:
-                registration.change(obj.name, tags=form.tags, more=form.pushed, **form.wanted)
+                registration.change(obj, tags=form.tags, more=form.pushed, **form.wanted)
             return
         start, endpoint = form.cleaned_data["start"], form.cleaned_data["endpoint"]
         named = [(obj.name, obj.channel.channel)]
         if endpoint is None:
             (made,) = registration.create_all(named, obj.mode, start, **form.wanted)
         else:
-            making = to_endpoint(endpoint.name, form.pushed)
+            making = to_endpoint(endpoint, form.pushed)
             kind = Subscription.Kind.WEBHOOK
             (made,) = registration.create_all(named, obj.mode, start, kind, making, **form.wanted)
         obj.pk = made.pk
 
     def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
         """Delete it."""
-        registration.delete(obj.name)
+        registration.delete(obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         """Delete these."""
@@ -211,10 +212,10 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if is_asked and form.is_valid():
             to = form.cleaned_data["to"]
             if "_do" in request.POST:
-                self._each(request, queryset, "moved", lambda name: seeking.seek(name, to))
+                self._each(request, queryset, "moved", lambda row: seeking.seek(row, to))
                 return None
             try:
-                tried = [(row, seeking.seek(row.name, to, dry_run=True)) for row in rows]
+                tried = [(row, seeking.seek(row, to, dry_run=True)) for row in rows]
             except (RelayError, PyMongoError) as exc:
                 form.add_error(None, _said(exc))
         context = {
@@ -228,11 +229,13 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
         return TemplateResponse(request, "admin/subscribers_app/subscription/seek.html", context)
 
-    def _each(self, request: HttpRequest, queryset: Any, verb: str, do: Callable[[str], Any]) -> None:
+    def _each(
+        self, request: HttpRequest, queryset: Any, verb: str, do: Callable[[Subscription], Any]
+    ) -> None:
         done = 0
         for row in queryset.order_by("pk"):
             try:
-                do(row.name)
+                do(row)
             except (RelayError, PyMongoError) as exc:
                 self.message_user(request, f"{row.name}: {_said(exc)}", messages.ERROR)
             else:

@@ -34,7 +34,7 @@ class SubscriptionSeek(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Seek."""
         row, wanted = decided(self, request, name)
-        sought = seeking.seek(row.name, wanted["to"], dry_run=wanted["dry_run"])
+        sought = seeking.seek(row, wanted["to"], dry_run=wanted["dry_run"])
         said = {"from": sought.origin, "to": sought.to}
         return Response({**said, "messages": sought.messages, "exact": sought.is_exact})
 
@@ -67,7 +67,7 @@ class SubscriptionPause(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Pause."""
         row, wanted = decided(self, request, name)
-        return answer(request, registration.pause(row.name, wanted["reason"]))
+        return answer(request, registration.pause(row, wanted["reason"]))
 
 
 class SubscriptionResume(GenericAPIView):  # type: ignore[type-arg]
@@ -81,4 +81,4 @@ class SubscriptionResume(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Resume."""
         row, wanted = decided(self, request, name)
-        return answer(request, registration.resume(row.name, wanted["from"]))
+        return answer(request, registration.resume(row, wanted["from"]))

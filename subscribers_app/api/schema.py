@@ -13,7 +13,17 @@ from drf_spectacular.utils import (
 )
 from rest_framework import serializers
 
-from relaybase.http.openapi import cursor, error_responses, limit, page, query
+from relaybase.http.openapi import (
+    IF_MATCH,
+    NOT_A_BODY,
+    body,
+    cursor,
+    error_responses,
+    limit,
+    page,
+    query,
+    without_defaults,
+)
 from relaycore.delivering import settings
 from subscribers_app.api.row_schema import (
     ORDER,
@@ -68,12 +78,13 @@ _SETTINGS: Final = {
 
 
 _OF_KINDS: Final = {name: one for kind in kinds.every() for name, one in kind.body_schema().items()}
+_CHANGED_OF_KINDS: Final = {
+    name: one
+    for kind in kinds.every()
+    for name, one in kind.body_schema().items()
+    if name in kind.fields(is_new=False)
+}
 _PUSHED: Final = {"properties": {"kind": {"const": Subscription.Kind.WEBHOOK.value}}, "required": ["kind"]}
-
-
-def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
-    return {"application/json": schema}
 
 
 _CHANNEL: Final = {"type": "string", "minLength": 1}
@@ -89,11 +100,7 @@ _EXAMPLES: Final = [
         request_only=True,
     ),
 ]
-_NOT_A_BODY: Final = (413, 415)
 _NAME: Final = OpenApiParameter("name", str, OpenApiParameter.PATH)
-_IF_MATCH: Final = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of the settings that this is decided by."
-)
 
 
 def _extend(operation_id: str, summary: str, answer: Any, *errors: int, **more: Any) -> Callable[[F], F]:
@@ -136,10 +143,10 @@ new_subscription = _extend(
         serializers=[SubscriptionSchema, SubscriptionsSchema],
         resource_type_field_name=None,
     ),
-    *(404, 409, *_NOT_A_BODY),
+    *(404, 409, *NOT_A_BODY),
     success=201,
     parameters=[],
-    request=_body(
+    request=body(
         {
             "required": ["name", "start"],
             "oneOf": [{"required": ["channel"]}, {"required": ["channels"]}],
@@ -161,9 +168,9 @@ change_subscription = _extend(
     "change_subscription",
     "Change what a subscription gets, and how",
     SubscriptionSchema,
-    *(404, 412, *_NOT_A_BODY),
-    parameters=[_NAME, _IF_MATCH],
-    request=_body({"minProperties": 1}, **_SETTINGS, **_OF_KINDS),
+    *(404, 412, *NOT_A_BODY),
+    parameters=[_NAME, IF_MATCH],
+    request=body({"minProperties": 1}, **without_defaults({**_SETTINGS, **_CHANGED_OF_KINDS})),
 )
 delete_subscription = _extend(
     "delete_subscription",
@@ -171,7 +178,7 @@ delete_subscription = _extend(
     None,
     *(404, 412),
     success=204,
-    parameters=[_NAME, _IF_MATCH],
+    parameters=[_NAME, IF_MATCH],
 )
 seek = _extend(
     "seek_subscription",
@@ -185,8 +192,8 @@ seek = _extend(
             "exact": serializers.BooleanField(),
         },
     ),
-    *(404, *_NOT_A_BODY),
-    request=_body({"required": ["to"]}, to=_START, dry_run=_FLAG),
+    *(404, *NOT_A_BODY),
+    request=body({"required": ["to"]}, to=_START, dry_run=_FLAG),
     examples=[
         OpenApiExample("From the start", {"to": "earliest", "dry_run": True}, request_only=True),
         OpenApiExample(
@@ -201,15 +208,15 @@ pause = _extend(
     "pause_subscription",
     "Hand out nothing for a while",
     SubscriptionSchema,
-    *(404, *_NOT_A_BODY),
-    request=_body({}, reason={"type": "string", "maxLength": 500}),
+    *(404, *NOT_A_BODY),
+    request=body({}, reason={"type": "string", "maxLength": 500}),
 )
 resume = _extend(
     "resume_subscription",
     "Hand out again",
     SubscriptionSchema,
-    *(404, *_NOT_A_BODY),
-    request=_body({}, **{"from": {"oneOf": [{"type": "string", "enum": ["here", "latest"]}, _TIME]}}),
+    *(404, *NOT_A_BODY),
+    request=body({}, **{"from": {"oneOf": [{"type": "string", "enum": ["here", "latest"]}, _TIME]}}),
 )
 dead_letters = _extend(
     "dead_letters",
@@ -225,7 +232,7 @@ parked = _extend(
     404,
     parameters=[_NAME, limit("Rows"), cursor()],
 )
-_WHICH: Final = _body(
+_WHICH: Final = body(
     {"oneOf": [{"required": ["ids"]}, {"required": ["since"]}, {"required": ["all"]}]},
     ids={"type": "array", "items": _ID, "minItems": 1, "maxItems": MOST_IDS},
     since={"type": "string", "format": "date-time"},
@@ -236,22 +243,22 @@ redrive = _extend(
     "redrive_dead_letters",
     "Hand dead letters out again",
     _numbers("Redriven", "messages", "expired", "above_cursor"),
-    *(404, 409, *_NOT_A_BODY),
+    *(404, 409, *NOT_A_BODY),
     request=_WHICH,
 )
 drop = _extend(
     "drop_dead_letters",
     "Let dead letters go",
     _numbers("Dropped", "messages"),
-    *(404, 409, *_NOT_A_BODY),
+    *(404, 409, *NOT_A_BODY),
     request=_WHICH,
 )
 skip = _extend(
     "skip_message",
     "Let one message go",
     _numbers("Skipped", "messages"),
-    *(404, 409, *_NOT_A_BODY),
-    request=_body({"required": ["id"]}, id=_ID),
+    *(404, 409, *NOT_A_BODY),
+    request=body({"required": ["id"]}, id=_ID),
 )
 undelivered = _extend(
     "undelivered",

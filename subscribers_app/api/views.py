@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from access_app.permissions import Needs, require, shown
 from channels_app import presence
 from relaybase.http import cursors
-from relaybase.http.conditions import etag, if_match
+from relaybase.http.conditions import NO_STORE, etag, if_match
 from relaybase.http.parameters import Parameters
 from relaycore.errors import BadSubscription
 from relaycore.rights import READ
@@ -86,9 +86,10 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
         making, rows = kind.begin(request, name, more), Rows(request)
         made = registration.create_all(named, mode, start, kind.name, making, **wanted)
         results, told = _rows(rows, made), making.told()
+        unkept = NO_STORE if told else {}  # It may be secrets.
         if channels:
-            return Response({"results": results, **told}, status.HTTP_201_CREATED)
-        headers = {"Location": rows.address(made[0]), **etag(made[0].tag)}
+            return Response({"results": results, **told}, status.HTTP_201_CREATED, headers=unkept)
+        headers = {"Location": rows.address(made[0]), **etag(made[0].tag), **unkept}
         return Response({**results[0], **told}, status.HTTP_201_CREATED, headers=headers)
 
 
@@ -124,14 +125,14 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
         row, wanted = decided(self, request, name)
         own = kinds.of(row.kind).fields(is_new=False)
         more = {field: wanted.pop(field) for field in own if field in wanted}
-        changed = registration.change(row.name, tags=if_match(request), more=more, **wanted)
+        changed = registration.change(row, tags=if_match(request), more=more, **wanted)
         return answer(request, changed)
 
     @schema.delete_subscription
     def delete(self, request: Request, name: str) -> Response:
         """Delete it."""
         Parameters(request)
-        registration.delete(find(request, DELETE, name).name, tags=if_match(request))
+        registration.delete(find(request, DELETE, name), tags=if_match(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

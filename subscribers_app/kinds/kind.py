@@ -16,6 +16,10 @@ class Making:
     def attach(self, rows: Sequence[Subscription]) -> None:
         """Called in the transaction that makes them, once they have their numbers."""
 
+    def on_record(self) -> dict[str, Any]:
+        """What the audit log is to say beside what all have. It is asked after `attach`."""
+        return {}
+
     def told(self) -> dict[str, Any]:
         """What only the answer to who has made them says."""
         return {}

@@ -55,7 +55,7 @@ def _look_at_asking(row: Endpoint, given: Given) -> Meaning:
 
 
 def _ask(row: Endpoint, given: Given) -> str:
-    registration.ask_again(row.name)
+    registration.ask_again(row)
     return "It is asked for its confirmation."
 
 
@@ -69,7 +69,7 @@ def _look_at_enabling(row: Endpoint, given: Given) -> Meaning:
         return Meaning([*says, "No subscription hangs on it."], {"to": HERE})
     if start is None:
         return Meaning([*says, *_waiting(hooked)], {"to": HERE})
-    sought = [seeking.seek(one.name, start, dry_run=True) for one in hooked]
+    sought = [seeking.seek(one, start, dry_run=True) for one in hooked]
     for one, found in zip(hooked, sought, strict=True):
         count = f"{'' if found.is_exact else 'about '}{grouped(found.messages)} messages"
         is_back = found.to < found.origin
@@ -100,14 +100,14 @@ def _waiting(hooked: list[Subscription]) -> list[str]:
 
 
 def _enable(row: Endpoint, given: Given) -> str:
-    enabled = registration.enable(row.name, given["to"])
+    enabled = registration.enable(row, given["to"])
     if enabled.state == Endpoint.State.PENDING:
         return "Enabled: it is asked for its confirmation."
     return "Enabled: it is sent to again."
 
 
 def _disable(row: Endpoint, given: Given) -> str:
-    registration.disable(row.name, given["reason"])
+    registration.disable(row, given["reason"])
     return "Disabled: nothing is sent to it."
 
 
@@ -124,7 +124,7 @@ def _look_at_rotating(row: Endpoint, given: Given) -> Meaning:
 
 
 def _rotate(row: Endpoint, given: Given) -> Done:
-    secrets = registration.rotate(row.name, given["kind"] or None, given["overlap_seconds"])
+    secrets = registration.rotate(row, given["kind"] or None, given["overlap_seconds"])
     return Done("Rotated: it is signed with other secrets.", secrets_said(row, secrets))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -129,7 +130,9 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Make it, or change what was changed in the form."""
         if change:
             if form.wanted:
-                registration.change(obj.name, tags=form.tags, **form.wanted)
+                registration.change(
+                    obj, tags=form.tags, may_vouch=partial(_require_vouching, request), **form.wanted
+                )
             return
         signatures = form.cleaned_data["signatures"]
         made, secrets = registration.create(obj.name, request.user, signatures, **form.wanted)
@@ -138,8 +141,8 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, text, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
-        """Delete it, with its subscriptions: the page has named them."""
-        registration.delete(obj.name, cascade=True)
+        """Delete it, with its subscriptions if he may: some may hang on it since the page has named them."""
+        registration.delete(obj, cascade=_has(request, DELETE.permission))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """It, and the subscriptions that hang on it: to delete these takes the permission on them."""
@@ -176,6 +179,12 @@ def _hooks(row: Endpoint) -> Any:
 def _has(request: HttpRequest, permission: str) -> bool:
     user: Any = request.user
     return bool(user.has_perm(permission))
+
+
+def _require_vouching(request: HttpRequest) -> None:
+    """The form has said it already, unless the endpoint was set otherwise right then."""
+    if not _has(request, VOUCH.permission):
+        raise PermissionDenied
 
 
 def _said(exc: Exception) -> str:

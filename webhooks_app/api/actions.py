@@ -7,11 +7,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from access_app.permissions import Needs
+from relaybase.http.conditions import NO_STORE
 from webhooks_app import registration, testing
 from webhooks_app.api import schema
 from webhooks_app.api.found import decided
 from webhooks_app.api.serializers import Confirm, Disable, Enable, Nothing, Rotate
-from webhooks_app.api.views import NO_STORE, answer, require_of_all
+from webhooks_app.api.views import answer, of_all
 from webhooks_app.confirming import answering
 from webhooks_app.rights import CHANGE
 
@@ -31,7 +32,7 @@ class EndpointRotate(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Rotate."""
         row, wanted = decided(self, request, CHANGE, name)
-        secrets = registration.rotate(row.name, wanted.get("kind"), wanted["overlap_seconds"])
+        secrets = registration.rotate(row, wanted.get("kind"), wanted["overlap_seconds"])
         return Response({"secrets": secrets}, headers=NO_STORE)
 
 
@@ -60,14 +61,14 @@ class EndpointChallenge(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Ask."""
         row, _ = decided(self, request, CHANGE, name)
-        return answer(request, registration.ask_again(row.name))
+        return answer(request, registration.ask_again(row))
 
 
 class EndpointTest(GenericAPIView):  # type: ignore[type-arg]
     """Send one message to it now, signed and with its headers, and see what it answers.
 
     Its `type` is "relay.test". Only to one whose URL is confirmed; it may be disabled. The attempt counts for
-    nothing, and takes 10 seconds at most.
+    nothing, and takes 5 seconds at most. 503 while too many are tried out at once.
     """
 
     name = "Test"
@@ -96,9 +97,7 @@ class EndpointEnable(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Enable."""
         row, wanted = decided(self, request, CHANGE, name)
-        if wanted["from"] is not None:
-            require_of_all(request, CHANGE, row)
-        return answer(request, registration.enable(row.name, wanted["from"]))
+        return answer(request, registration.enable(row, wanted["from"], of_all(request, CHANGE)))
 
 
 class EndpointDisable(GenericAPIView):  # type: ignore[type-arg]
@@ -112,4 +111,4 @@ class EndpointDisable(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, name: str) -> Response:
         """Disable."""
         row, wanted = decided(self, request, CHANGE, name)
-        return answer(request, registration.disable(row.name, wanted["reason"]))
+        return answer(request, registration.disable(row, wanted["reason"]))

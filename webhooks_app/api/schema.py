@@ -6,7 +6,17 @@ from typing import Any, Final, TypeVar
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 
-from relaybase.http.openapi import cursor, error_responses, limit, page, query
+from relaybase.http.openapi import (
+    IF_MATCH,
+    NOT_A_BODY,
+    body,
+    cursor,
+    error_responses,
+    limit,
+    page,
+    query,
+    without_defaults,
+)
 from relaycore.sending.answers import Failure
 from subscribers_app.models import NAME_PATTERN
 from webhooks_app import keeping, models
@@ -108,7 +118,9 @@ class AttemptSchema(Serializer):
     status = serializers.IntegerField(allow_null=True, help_text="null: there was no answer.")
     failure = serializers.ChoiceField(FAILURES, allow_null=True, help_text="Why not.")
     seconds = serializers.FloatField()
-    answer = serializers.CharField(help_text="The first KiB of it.")
+    answer = serializers.CharField(
+        allow_null=True, help_text="The first KiB of it. null: you may not see the endpoint."
+    )
 
 
 _SETTINGS: Final = {
@@ -135,16 +147,7 @@ _SETTINGS: Final = {
 }
 
 
-def _body(more: dict[str, Any], **properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "additionalProperties": False, **more}
-    return {"application/json": schema}
-
-
-_NOT_A_BODY: Final = (413, 415)
 _NAME: Final = OpenApiParameter("name", str, OpenApiParameter.PATH)
-_IF_MATCH: Final = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="The ETag of what this is decided by."
-)
 
 
 def _extend(operation_id: str, summary: str, answer: Any, *errors: int, **more: Any) -> Callable[[F], F]:
@@ -174,10 +177,10 @@ new_endpoint = _extend(
     "new_endpoint",
     "Make an endpoint",
     MadeEndpointSchema,
-    *(409, *_NOT_A_BODY),
+    *(409, *NOT_A_BODY),
     success=201,
     parameters=[],
-    request=_body(
+    request=body(
         {"required": ["name", "url"]},
         name={"type": "string", "pattern": f"^{NAME_PATTERN}$"},
         signatures={
@@ -202,9 +205,9 @@ change_endpoint = _extend(
     "change_endpoint",
     "Change where webhooks go, and how",
     EndpointSchema,
-    *(404, 409, 412, *_NOT_A_BODY),
-    parameters=[_NAME, _IF_MATCH],
-    request=_body({"minProperties": 1}, **_SETTINGS),
+    *(404, 409, 412, *NOT_A_BODY),
+    parameters=[_NAME, IF_MATCH],
+    request=body({"minProperties": 1}, **without_defaults(_SETTINGS)),
 )
 delete_endpoint = _extend(
     "delete_endpoint",
@@ -214,7 +217,7 @@ delete_endpoint = _extend(
     success=204,
     parameters=[
         _NAME,
-        _IF_MATCH,
+        IF_MATCH,
         query("cascade", "Its subscriptions as well.", enum=["true", "false"]),
     ],
 )
@@ -222,8 +225,8 @@ rotate = _extend(
     "rotate_endpoint",
     "Give it other secrets",
     inline_serializer("Rotated", {"secrets": SecretsSchema()}),
-    *(404, *_NOT_A_BODY),
-    request=_body(
+    *(404, *NOT_A_BODY),
+    request=body(
         {},
         kind={"type": "string", "enum": _KINDS},
         overlap_seconds={
@@ -238,25 +241,25 @@ confirm = _extend(
     "confirm_endpoint",
     "Confirm it by its challenge",
     EndpointSchema,
-    *(404, *_NOT_A_BODY),
-    request=_body({"required": ["challenge"]}, challenge={"type": "string", "maxLength": 200}),
+    *(404, *NOT_A_BODY),
+    request=body({"required": ["challenge"]}, challenge={"type": "string", "maxLength": 200}),
 )
 challenge = _extend(
     "challenge_endpoint",
     "Have it asked for its confirmation again",
     EndpointSchema,
-    *(404, 409, *_NOT_A_BODY),
-    request=_body({}),
+    *(404, 409, *NOT_A_BODY),
+    request=body({}),
 )
 test = _extend(
-    "test_endpoint", "Send it a message now", TestedSchema, *(404, 409, *_NOT_A_BODY), request=_body({})
+    "test_endpoint", "Send it a message now", TestedSchema, *(404, 409, *NOT_A_BODY), request=body({})
 )
 enable = _extend(
     "enable_endpoint",
     "Send to it again",
     EndpointSchema,
-    *(404, *_NOT_A_BODY),
-    request=_body(
+    *(404, *NOT_A_BODY),
+    request=body(
         {},
         **{
             "from": {
@@ -277,8 +280,8 @@ disable = _extend(
     "disable_endpoint",
     "Send nothing to it",
     EndpointSchema,
-    *(404, *_NOT_A_BODY),
-    request=_body({}, reason={"type": "string", "maxLength": 500}),
+    *(404, *NOT_A_BODY),
+    request=body({}, reason={"type": "string", "maxLength": 500}),
 )
 _ATTEMPTS: Final = page("AttemptPage", AttemptSchema)
 endpoint_attempts = _extend(

@@ -1,5 +1,7 @@
 """Endpoints at `/api/v1/endpoints`."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import Q
@@ -8,20 +10,18 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from access_app.permissions import Needs, require, require_everywhere
+from access_app.permissions import Need, Needs, require, require_everywhere
 from relaybase.http import cursors
-from relaybase.http.conditions import etag, if_match
+from relaybase.http.conditions import NO_STORE, etag, if_match
 from relaybase.http.parameters import Parameters
-from subscribers_app.models import Subscription
 from webhooks_app import registration
 from webhooks_app.api import schema
 from webhooks_app.api.found import decided, find
 from webhooks_app.api.rows import address, rows
 from webhooks_app.api.serializers import Change, New
 from webhooks_app.models import Endpoint
+from webhooks_app.registration import Allowing
 from webhooks_app.rights import CHANGE, DELETE, MAKE, SEE, VOUCH, may
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class EndpointList(GenericAPIView):  # type: ignore[type-arg]
@@ -95,10 +95,9 @@ class EndpointDetail(GenericAPIView):  # type: ignore[type-arg]
     def patch(self, request: Request, name: str) -> Response:
         """Change settings. Senders go by them within a second."""
         row, wanted = decided(self, request, CHANGE, name)
-        how = wanted.get("confirmation", row.confirmation)
-        if how == Endpoint.Confirmation.VOUCHED and wanted.keys() & {"url", "confirmation"}:
-            require_everywhere(request, VOUCH)
-        return answer(request, registration.change(row.name, tags=if_match(request), **wanted))
+        may_vouch = partial(require_everywhere, request, VOUCH)
+        tags = if_match(request)
+        return answer(request, registration.change(row, tags=tags, may_vouch=may_vouch, **wanted))
 
     @schema.delete_endpoint
     def delete(self, request: Request, name: str) -> Response:
@@ -106,9 +105,8 @@ class EndpointDetail(GenericAPIView):  # type: ignore[type-arg]
         parameters = Parameters(request, "cascade")
         cascade = parameters.one_of("cascade", ["true", "false"]) == "true"
         row = find(request, DELETE, name)
-        if cascade:
-            require_of_all(request, DELETE, row)
-        registration.delete(row.name, tags=if_match(request), cascade=cascade)
+        may = of_all(request, DELETE)
+        registration.delete(row, tags=if_match(request), cascade=cascade, may_delete=may)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -118,12 +116,11 @@ def answer(request: Request, row: Endpoint, **more: Any) -> Response:
     return Response({**shown, **more}, headers={**etag(row.tag), **(NO_STORE if more else {})})
 
 
-def require_of_all(request: Request, need: Any, row: Endpoint) -> None:
-    """Nothing, if he may do this with the channel of each subscription that hangs on it.
+def of_all(request: Request, need: Need) -> Allowing:
+    """What raises PermissionDenied if he may not do this with each of the channels that it is given."""
 
-    Raises:
-        PermissionDenied: he may not.
-    """
-    hooked = Subscription.objects.filter(webhook__endpoint=row)
-    for channel in hooked.values_list("channel__channel", flat=True).distinct():
-        require(request, need, channel)
+    def require_all(channels: Sequence[str]) -> None:
+        for channel in channels:
+            require(request, need, channel)
+
+    return require_all

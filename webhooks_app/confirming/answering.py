@@ -8,7 +8,8 @@ from django.db import transaction
 from access_app import audit
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.endpoints.consent import Consent
-from relaycore.errors import ChallengeUnknown
+from relaycore.errors import ChallengeUnknown, EndpointUnknown
+from webhooks_app import finding
 from webhooks_app.models import LEAST_PER_SECOND, Challenge, Endpoint
 
 CONFIRMED: Final = "It is confirmed."
@@ -41,7 +42,10 @@ def confirm(challenge: str, consent: Consent | None = None, *, only: Endpoint | 
         row, endpoint = _row(challenge)
         if only is not None and endpoint.pk != only.pk:
             raise ChallengeUnknown(_UNKNOWN)
-        endpoint = Endpoint.objects.select_for_update(no_key=True).get(pk=endpoint.pk)
+        try:
+            endpoint = finding.locked(endpoint)
+        except EndpointUnknown:
+            raise ChallengeUnknown(_UNKNOWN) from None
         if endpoint.url != row.url:
             raise ChallengeUnknown(_UNKNOWN)
         if endpoint.confirmed_at is None:

@@ -73,7 +73,7 @@ def _asked(endpoint: Endpoint, challenge: str, ask: Ask) -> tuple[str, Consent |
 def _by_challenge(endpoint: Endpoint, challenge: str) -> tuple[list[tuple[bytes, bytes]], bytes]:
     said = {"type": TYPE, "challenge": challenge, "url": asking.link(challenge)}
     body = json.dumps({name: value for name, value in said.items() if value is not None}).encode()
-    signer = Signer(keeping.signing([endpoint.pk])[endpoint.pk])
+    signer = Signer(keeping.signing(endpoint))
     signed = signer.headers(f"confirmation-{secrets.token_hex(12)}", int(time.time()), body)
     return [(b"content-type", b"application/json"), *signed], body
 

@@ -50,6 +50,7 @@ class Client:
         self._around = Around(loop, networks, resolve or Resolver(), may_send, room)
         self._next_scan: asyncio.TimerHandle | None = None
         self._scanned_at = self._swept_at = 0.0
+        self._has_spared = False
         self._is_closed = False
 
     @property
@@ -77,7 +78,7 @@ class Client:
         pool.send(exchange)
 
     def forget(self, target: Target) -> None:
-        """Close its connections, those in use once they have their answer."""
+        """Close its connections, those in use once they have their answer. What waits is still sent."""
         if target in self._pools:
             self._pools[target].forget()
 
@@ -107,8 +108,11 @@ class Client:
 
     def _scan(self) -> None:
         now = time.monotonic()
-        # While the loop was held up answers may have come, which are read before the next time.
-        if now - self._scanned_at <= _HELD_UP_SECONDS:
+        # While the loop was held up answers may have come, which are read before the next time. One that is
+        # held up all the time spares nobody twice: a deadline would never come.
+        was_held_up = now - self._scanned_at > _HELD_UP_SECONDS and not self._has_spared
+        self._has_spared = was_held_up
+        if not was_held_up:
             for pool in [pool for pool in self._pools.values() if pool.under_way]:
                 pool.expire(now)
         if now - self._swept_at >= SWEEP_SECONDS:

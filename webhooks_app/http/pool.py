@@ -83,7 +83,9 @@ class Pool:
 
     def fail(self, exchange: Exchange, failed: Failed) -> None:
         """There will be no answer."""
-        is_unsent = failed.failure is Failure.OURS and exchange.stage is not Stage.WRITTEN
+        # What was written on a connection that had just been closed may have been taken all the same.
+        is_written = exchange.is_again or exchange.stage is Stage.WRITTEN
+        is_unsent = failed.failure is Failure.OURS and not is_written
         seconds = time.monotonic() - exchange.since
         self.end(exchange, Answer(None, failed.failure, failed.detail, seconds=seconds, is_unsent=is_unsent))
 
@@ -163,7 +165,7 @@ class Pool:
         self._keep_no_more([one for one in self._connections if not networks.takes(one.address)])
 
     def forget(self) -> None:
-        """Keep no connection."""
+        """End its connections, those in use with their answer. One that is being made is still used."""
         self._keep_no_more(self._connections)
 
     def close(self) -> None:

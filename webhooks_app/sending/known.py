@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from django.conf import settings
 
-from relaybase.postgres.encrypting import decrypt
 from relaycore.errors import RelayError, one_line
 from relaycore.outbound import urls
 from relaycore.sending.breaker import Breaker
@@ -16,10 +15,10 @@ from relaycore.sending.failing import Failing
 from relaycore.sending.formats.format import Format
 from relaycore.sending.schedule import DEFAULT_SECONDS, Schedule
 from relaycore.sending.shards import shard_of
-from relaycore.sending.signing import Secret, Signer
+from relaycore.sending.signing import Signer
 from subscribers_app import remembering
 from subscribers_app.remembering import KnownSubscription
-from webhooks_app import keeping, signing
+from webhooks_app import keeping
 from webhooks_app.http.target import Target
 from webhooks_app.models import Endpoint, EndpointSecret, Webhook, WebhooksMark
 
@@ -127,13 +126,9 @@ def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint
             max_connections=row.max_concurrency,
             headers=keeping.headers_of(bytes(row.headers)),
         )
-        return KnownEndpoint(**common, target=target, signer=Signer([_secret(one) for one in secrets]))
+        return KnownEndpoint(**common, target=target, signer=Signer([keeping.secret(one) for one in secrets]))
     except (RelayError, ValueError) as exc:
         return KnownEndpoint(**common, trouble=f"Endpoint {row.name}: {one_line(exc)}")
-
-
-def _secret(row: EndpointSecret) -> Secret:
-    return signing.read(decrypt(row.value).decode())
 
 
 def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, Hook]:

@@ -15,32 +15,17 @@ from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.delivering.skipping import Noted
 from relaycore.errors import LeaseLost, one_line
-from relaycore.sending.breaker import Breaker
-from relaycore.sending.failing import Failing
 from relaycore.sending.items import Progress
 from relaycore.sending.schedule import LONGEST_MS
 from subscribers_app.pulling import ledger
 from webhooks_app.sending import rows as writing
+from webhooks_app.sending import seeing
+from webhooks_app.sending.seeing import Seen
 
 log = logging.getLogger(__name__)
 
 MOST: Final = 1000
 """Subscriptions in one transaction: it holds their locks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a sender says of an endpoint, if it still is of this revision. Times: PostgreSQL's ms."""
-
-    endpoint: int
-    revision: int
-    breaker: Breaker
-    failing: Failing
-    state: str
-    last_status: int | None
-    last_failure: str
-    last_attempt_at: int | None
-    last_success_at: int | None
 
 
 @dataclass(slots=True)
@@ -70,6 +55,7 @@ class Result:
     dead_upto: of these, up to where there are dead letters above the cursor, if there are any
     recorded: the steps that are committed. What is not among them is missed
     looked:   by subscription, how it stood after that, and its rows
+    seen:     the endpoints of which it is written what was seen
     is_lost:  the term is over, and nothing was written
     trouble:  why PostgreSQL does not answer; empty: it does
     """
@@ -79,6 +65,7 @@ class Result:
     dead_upto: dict[int, str] = field(default_factory=dict)
     recorded: set[int] = field(default_factory=set)
     looked: dict[int, tuple[Standing, Rows]] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
     is_lost: bool = False
     trouble: str = ""
 
@@ -94,6 +81,7 @@ def record(term: Term, job: Job) -> Result:
                 ledger.end(sql, cursors, frozenset())
                 result.recorded = {id for id, _ in cursors}
                 _look(sql, job, result)
+                result.seen = seeing.write(sql, term, job.seen)
         except LeaseLost as exc:
             ledger.give_up(connection)
             log.warning("%s", exc)
@@ -125,8 +113,6 @@ def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tup
             writing.write(sql, id, step)
             cursors.append((id, step.cursor))
     result.dead_upto = _dead_above(sql, result.standing)
-    for seen in job.seen:
-        _write_seen(sql, seen)
     return cursors
 
 
@@ -197,17 +183,3 @@ def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
             rows = ledger.rows(sql, id, now, MOST_DUE, longest_ms=LONGEST_MS)
         result.looked[id] = Standing(cursor, Noted(upto, messages), is_active, revision), rows
     sql.execute("COMMIT")
-
-
-def _write_seen(sql: CursorWrapper, seen: Seen) -> None:
-    sql.execute(
-        "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
-        "failed_at = %s, last_status = %s, last_failure = %s, "
-        "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
-        "WHERE id = %s AND revision = %s",
-        [
-            *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
-            *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
-            *(seen.endpoint, seen.revision),
-        ],
-    )

@@ -16,8 +16,9 @@ from subscribers_app.dead import Which
 from subscribers_app.kinds.checking import LEASE_ONLY
 from subscribers_app.lag import Lag
 from subscribers_app.models import Subscription
-from webhooks_app import attempts
+from webhooks_app import attempts, testing
 from webhooks_app.attempts import Of
+from webhooks_app.models import Webhook
 
 _AT_ONCE = 500
 
@@ -54,19 +55,12 @@ class Command(BaseCommand):
         seek.add_argument("--to", type=_place, required=True, help=_PLACE)
         seek.add_argument("--dry-run", action="store_true", help="only say what that would mean")
         _named(actions, "lag", "messages that are not done, and the age of the oldest in seconds")
-        letters = _named(actions, "dead", "list dead letters, hand them out again, or drop them")
-        letters.add_argument("what", choices=["list", "redrive", "drop"], nargs="?", default="list")
-        which = letters.add_mutually_exclusive_group()
-        which.add_argument("--id", nargs="+", type=_id, dest="ids", help="those of these messages")
-        which.add_argument("--since", type=_time, help="those that died at this time or later")
-        which.add_argument("--all", action="store_true", help="all of them")
-        letters.add_argument("--dry-run", action="store_true", help="only say how many")
-
-        again = _named(actions, "redrive", "hand dead letters out again, or have them sent again")
-        those = again.add_mutually_exclusive_group(required=True)
-        those.add_argument("--since", type=_time, help="those that died at this time or later")
-        those.add_argument("--all", action="store_true", help="all of them")
-        again.add_argument("--dry-run", action="store_true", help="only say how many")
+        _which(_named(actions, "dead", "list dead letters"))
+        for verb, text in (("redrive", "hand dead letters out again, or send them"), ("drop", "let them go")):
+            deciding = _named(actions, verb, text)
+            _which(deciding, required=True).add_argument("--all", action="store_true", help="all of them")
+            deciding.add_argument("--dry-run", action="store_true", help="only say how many")
+        _named(actions, "test", "send a test message to where it is pushed, and say what is answered")
         tries = _named(actions, "attempts", "what became of the last attempts to send, the newest first")
         tries.add_argument("--limit", type=int, default=20, help="so many, 20 if it is left out")
 
@@ -141,25 +135,35 @@ class Command(BaseCommand):
         age = "-" if found.age_seconds is None else f"{found.age_seconds:.3f}"
         self._line(_count(found), age)
 
-    def _dead(self, name: str, what: str, dry_run: bool, **options: Any) -> None:
+    def _dead(self, name: str, ids: Any, since: Any, **_: Any) -> None:
         row = registration.find(name)
-        which = Which(options["ids"], options["since"])
-        is_said = options["all"] or which != Which()
-        if what == "list":
-            self._letters(which, row)
-            return
-        if not is_said:
-            raise CommandError("Say which: --id, --since or --all.")
-        done = (dead.redrive if what == "redrive" else dead.drop)(row, which, dry_run=dry_run)
-        verb = {"redrive": "handed out again", "drop": "dropped"}[what]
-        self.stdout.write(f"{done.messages} {'would be ' if dry_run else ''}{verb}.")
+        for page in dead.pages(row, Which(ids, since)):
+            gone = dead.expired(page)
+            for one in page:
+                state = "expired" if one.position in gone else "stored"
+                died = f"{one.died_at:%Y-%m-%d %H:%M:%S}" if one.died_at else "-"
+                self._line(bytes(one.message_id).hex(), died, one.attempt, state, one.why)
+
+    def _redrive(self, name: str, ids: Any, since: Any, dry_run: bool, **_: Any) -> None:
+        done = dead.redrive(registration.find(name), Which(ids, since), dry_run=dry_run)
+        self.stdout.write(f"{done.messages} {'would be ' if dry_run else ''}handed out again.")
         if done.expired:
             self.stdout.write(f"{done.expired} cannot be: the message is gone.")
         if done.above_cursor:
             self.stdout.write(f"{done.above_cursor} stay: the cursor comes by them anyway.")
 
-    def _redrive(self, name: str, since: Any, dry_run: bool, **_: Any) -> None:
-        self._dead(name, "redrive", dry_run, ids=None, since=since, all=since is None)
+    def _drop(self, name: str, ids: Any, since: Any, dry_run: bool, **_: Any) -> None:
+        done = dead.drop(registration.find(name), Which(ids, since), dry_run=dry_run)
+        self.stdout.write(f"{done.messages} {'would be ' if dry_run else ''}dropped.")
+
+    def _test(self, name: str, **_: Any) -> None:
+        hook = Webhook.objects.select_related("endpoint").filter(subscription=registration.find(name)).first()
+        if hook is None:
+            raise CommandError(f"{name} is not pushed anywhere: programs fetch its messages.")
+        answer = testing.try_out(hook.endpoint)
+        if answer["status"] is None:
+            raise CommandError(f"No answer: {answer['failure']} {answer['detail'] or ''}".strip())
+        self._line(answer["status"], answer["seconds"], json.dumps(answer["body"]))
 
     def _attempts(self, name: str, limit: int, **_: Any) -> None:
         row, cursor = registration.find(name), None
@@ -174,14 +178,6 @@ class Command(BaseCommand):
             if cursor is None:
                 return
 
-    def _letters(self, which: Which, row: Subscription) -> None:
-        for page in dead.pages(row, which):
-            gone = dead.expired(page)
-            for one in page:
-                state = "expired" if one.position in gone else "stored"
-                died = f"{one.died_at:%Y-%m-%d %H:%M:%S}" if one.died_at else "-"
-                self._line(bytes(one.message_id).hex(), died, one.attempt, state, one.why)
-
     def _line(self, *cells: Any) -> None:
         self.stdout.write("\t".join(map(str, cells)))
 
@@ -190,6 +186,13 @@ def _named(actions: Any, action: str, text: str) -> CommandParser:
     parser: CommandParser = actions.add_parser(action, help=text)
     parser.add_argument("name", metavar="NAME")
     return parser
+
+
+def _which(parser: CommandParser, *, required: bool = False) -> Any:
+    which = parser.add_mutually_exclusive_group(required=required)
+    which.add_argument("--id", nargs="+", type=_id, dest="ids", help="those of these messages")
+    which.add_argument("--since", type=_time, help="those that died at this time or later")
+    return which
 
 
 def _settings(parser: CommandParser) -> None:

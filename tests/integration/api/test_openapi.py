@@ -39,6 +39,16 @@ def test_no_part_of_the_schema_has_a_name_that_is_private(client: Any) -> None:
     assert [name for name in parts if name.startswith("_")] == []
 
 
+def test_no_change_proposes_what_would_be_set(client: Any) -> None:
+    """Tools fill in bodies by defaults, and what is said in a PATCH is set."""
+    schema = client.get("/api/schema", headers={"accept": "application/json"}).json()
+    changes = {path: methods["patch"] for path, methods in schema["paths"].items() if "patch" in methods}
+    assert len(changes) >= 3
+    for path, operation in changes.items():
+        members = operation["requestBody"]["content"]["application/json"]["schema"]["properties"]
+        assert [name for name, said in members.items() if "default" in said] == [], path
+
+
 @pytest.fixture(scope="module")
 def web(serve: Callable[..., str]) -> str:
     """A web process that answers as often as it is asked."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.db.models import F
 
 from messages_app.writing import retention
@@ -14,7 +15,7 @@ from relaycore.sending.window import Window
 from subscribers_app import registration as subscriptions
 from subscribers_app.models import Delivery, Subscription, Undelivered
 from tests.integration.pulling.conftest import Client
-from tests.integration.sending.endpoints import Endpoints, Place, slowly
+from tests.integration.sending.endpoints import Endpoints, Place, answers, slowly
 from tests.integration.sending.flow import topics
 from tests.loops import Loop
 from webhooks_app import registration
@@ -136,3 +137,24 @@ def test_what_retention_passes_at_a_disabled_endpoint_is_on_record(
     found = Undelivered.objects.get()
     assert (found.cause, found.after, found.upto) == ("retention", before, positions[5])
     assert found.messages is None or found.messages >= 6
+
+
+def test_who_has_locked_an_endpoint_keeps_nothing_from_being_recorded(
+    client: Client,
+    writer: Any,
+    endpoint: Callable[..., Endpoint],
+    hook: Hook,
+    endpoints: Endpoints,
+    sender: Loop,
+    wait_until: Any,
+    caplog: Any,
+) -> None:
+    (channel,) = topics(1)
+    to = endpoint(endpoints.place(answers(500)).url)
+    hook(channel, to)
+    # As `enable` and `delete` do, which lock its subscriptions next.
+    with transaction.atomic():
+        Endpoint.objects.select_for_update(no_key=True).get(pk=to.pk)
+        client.publish(channel, "fails")
+        wait_until(Delivery.objects.exists, what="that it has failed is recorded")
+    assert not [one for one in caplog.records if "not recorded" in one.message]

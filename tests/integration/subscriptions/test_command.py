@@ -95,9 +95,9 @@ def test_it_decides_about_dead_letters(run: Any, orders: Any, store: Any) -> Non
         (key(2).hex(), "stored", "given back"),
         (key(3).hex(), "expired", "given back"),
     ]
-    assert run("dead", "billing", "redrive", "--all", "--dry-run").startswith("2 would be handed out again.")
-    assert run("dead", "billing", "redrive", "--id", key(1).hex()) == "1 handed out again.\n"
-    assert run("dead", "billing", "drop", "--since", "2020-01-01") == "2 dropped.\n"
+    assert run("redrive", "billing", "--all", "--dry-run").startswith("2 would be handed out again.")
+    assert run("redrive", "billing", "--id", key(1).hex()) == "1 handed out again.\n"
+    assert run("drop", "billing", "--since", "2020-01-01") == "2 dropped.\n"
     assert [one.position for one in Delivery.objects.all()] == [at(1)]
 
 
@@ -111,8 +111,8 @@ def test_it_decides_about_dead_letters(run: Any, orders: Any, store: Any) -> Non
         ["create", "billing", "orders", "--mode", "lease", "--start", "earliest", "--ack-deadline", "0"],
         ["create", "billing", "orders", "--mode", "lease", "--start", "earliest", "--filter", "{"],
         ["change", "there"],
-        ["dead", "there", "drop"],
-        ["dead", "there", "drop", "--id", "xyz"],
+        ["drop", "there"],
+        ["drop", "there", "--id", "xyz"],
     ],
 )
 def test_what_cannot_be_meant_is_said(orders: Any, arguments: list[str]) -> None:

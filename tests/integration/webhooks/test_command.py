@@ -11,13 +11,16 @@ from access_app.models import AuditEntry
 from channels_app.models import Channel
 from relaybase.connections import mongo_collection
 from relaybase.postgres import encrypting
+from relaycore.delivering.beginning import parse
 from relaycore.position import START
 from relaycore.sending.answers import Failure
+from subscribers_app import registration as subscriptions
 from subscribers_app.models import Subscription
 from tests.integration.webhooks.receiver import Receiver
 from webhooks_app import attempts, keeping, registration
 from webhooks_app.attempts import Attempted
 from webhooks_app.models import Endpoint, EndpointSecret, Webhook
+from webhooks_app.subscribing import to_endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -45,14 +48,26 @@ def test_after_encrypting_anew_the_old_key_is_needed_no_more(pushed: Webhook, se
     settings.RELAY_ENCRYPTION_KEYS = [new]
     assert keeping.headers_of(Endpoint.objects.get().headers) == headers
     assert encrypting.decrypt(EndpointSecret.objects.get().value) == b"whsec_x"
-    assert AuditEntry.objects.get(action="secrets encrypted anew").details == {"secrets": 2}
+    assert AuditEntry.objects.get(action="secrets encrypted anew").details == {"secrets": 2, "unread": []}
 
 
-def test_what_no_key_reads_is_said(pushed: Webhook, settings: Any) -> None:
+def test_of_whom_no_key_reads_something_is_said_and_the_others_go_on(
+    pushed: Webhook, operator: Any, settings: Any
+) -> None:
+    old, new = settings.RELAY_ENCRYPTION_KEYS, encrypting.new_key()
     EndpointSecret.objects.update(value=encrypting.encrypt(b"whsec_x"))
     settings.RELAY_ENCRYPTION_KEYS = [encrypting.new_key()]
-    with pytest.raises(CommandError, match="lacks the key"):
+    registration.create("readable", operator, url="https://example.org/other", headers={"X-Team": "a"})
+    settings.RELAY_ENCRYPTION_KEYS = [new, *settings.RELAY_ENCRYPTION_KEYS]
+    with pytest.raises(CommandError, match=r"encrypted by another key: billing\. Put that key"):
         run("reencrypt")
+    assert AuditEntry.objects.get(action="secrets encrypted anew").details["unread"] == ["billing"]
+    settings.RELAY_ENCRYPTION_KEYS = [new]
+    row = Endpoint.objects.get(name="readable")
+    assert keeping.headers_of(row.headers) == {"X-Team": "a"}
+    assert keeping.signing(row)
+    settings.RELAY_ENCRYPTION_KEYS = [new, *old]
+    assert run("reencrypt").startswith("3 secrets")
 
 
 def test_endpoints_are_listed(pushed: Webhook) -> None:
@@ -108,6 +123,18 @@ def test_attempts_are_listed_the_newest_first_and_no_more_than_wanted(pushed: We
     every = run("attempts", "billing", command="subscriptions").splitlines()
     assert every[-1].split("\t")[2:4] == ["1", "timeout"]
     mongo_collection(attempts.COLLECTION).delete_many({})
+
+
+def test_a_subscription_is_tried_out_at_its_endpoint(operator: Any, orders: Any, receiver: Receiver) -> None:
+    row, _ = registration.create("there", operator, url=receiver.url, confirmation="vouched")
+    making = to_endpoint(row, {})
+    start = parse("earliest")
+    subscriptions.create_all([("pushed", "orders")], "lease", start, Subscription.Kind.WEBHOOK, making)
+    subscriptions.create("pulled", "orders", "lease", start)
+    assert run("test", "pushed", command="subscriptions").startswith("200\t")
+    assert receiver.got[-1].json["type"] == "relay.test"
+    with pytest.raises(CommandError, match="programs fetch"):
+        run("test", "pulled", command="subscriptions")
 
 
 def test_dead_letters_are_sent_again(pushed: Webhook) -> None:

@@ -1,15 +1,22 @@
 """Endpoints by HTTP: made, shown, changed, rotated, deleted."""
 
 import base64
+import json
+import threading
+import time
 from typing import Any
 
 import pytest
 
 from access_app.models import AuditEntry
+from relaybase.postgres import encrypting
 from relaybase.postgres.encrypting import decrypt
+from relaycore.errors import BadEndpoint
 from subscribers_app.models import Subscription
-from tests.integration.webhooks.receiver import Receiver
-from webhooks_app import keeping, registration
+from tests.conftest import InThread
+from tests.integration.webhooks.receiver import Got, Receiver
+from webhooks_app import keeping, registration, tasks, testing
+from webhooks_app.confirming import asking
 from webhooks_app.models import Challenge, Endpoint, EndpointSecret
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +121,15 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(api: Any, wrong: dict[s
     assert not Endpoint.objects.exists()
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", '"nan"'])
+def test_what_is_no_number_is_none(api: Any, operator: Any, number: str) -> None:
+    body = json.dumps(NEW)[:-1] + f', "max_per_second": {number}}}'
+    assert api.post("/api/v1/endpoints", body, content_type="application/json").status_code == 400
+    with pytest.raises(BadEndpoint, match="max_per_second"):
+        registration.create("hook", operator, ["v1"], url=NEW["url"], max_per_second=float(number.strip('"')))
+    assert not Endpoint.objects.exists()
+
+
 def test_one_url_has_one_endpoint_of_an_owner(api: Any) -> None:
     assert _post(api, **NEW).status_code == 201
     assert _type(_post(api, **NEW)) == (409, "endpoint-exists")
@@ -169,11 +185,37 @@ def test_a_rotated_secret_signs_for_a_day_more(api: Any) -> None:
     assert new != old
     shown = api.get(HOOK).json()["signatures"]
     assert [one["ends_at"] is None for one in shown] == [True, False]
-    number = Endpoint.objects.get().pk
-    assert len(keeping.signing([number])[number]) == 2
+    endpoint = Endpoint.objects.get()
+    assert len(keeping.signing(endpoint)) == 2
     EndpointSecret.objects.exclude(ends_at=None).update(ends_at="2026-01-01T00:00Z")
-    assert len(keeping.signing([number])[number]) == 1
+    assert len(keeping.signing(endpoint)) == 1
     assert len(api.get(HOOK).json()["signatures"]) == 1
+
+
+def test_a_second_rotation_lets_nothing_end_sooner_or_later(api: Any) -> None:
+    _post(api, **NEW)
+    _post(api, f"{HOOK}/rotate", overlap_seconds=7200)
+    (ends,) = EndpointSecret.objects.exclude(ends_at=None).values_list("ends_at", flat=True)
+    for overlap in (60, 86_400):
+        _post(api, f"{HOOK}/rotate", overlap_seconds=overlap)
+    oldest = EndpointSecret.objects.order_by("pk").first()
+    assert oldest is not None
+    assert oldest.ends_at == ends
+    assert EndpointSecret.objects.signing().count() == 4
+
+
+def test_what_has_ended_is_deleted_by_itself(api: Any, monkeypatch: Any) -> None:
+    _post(api, **NEW)
+    _post(api, f"{HOOK}/rotate")
+    monkeypatch.setattr(tasks._Own, "forgot_at", float("-inf"))
+    tasks.forget_secrets()
+    assert EndpointSecret.objects.count() == 2
+    EndpointSecret.objects.exclude(ends_at=None).update(ends_at="2026-01-01T00:00Z")
+    tasks.forget_secrets()
+    assert EndpointSecret.objects.count() == 2, "not looked at each time"
+    tasks._Own.forgot_at = float("-inf")
+    tasks.forget_secrets()
+    assert EndpointSecret.objects.get().ends_at is None
 
 
 def test_a_leaked_secret_ends_at_once(api: Any) -> None:
@@ -256,6 +298,58 @@ def test_a_test_shows_what_is_answered_once_it_is_confirmed(api: Any, receiver: 
     assert got.headers["authorization"] == "Bearer s3cret"
     assert got.headers["webhook-signature"].startswith("v1,")
     assert api.get(HOOK).json()["last_status"] is None
+
+
+def test_no_more_are_tried_out_at_once_than_the_web_can_bear(
+    api: Any, receiver: Receiver, in_thread: InThread, wait_until: Any, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(asking, "PER_HOST", 100)
+    _post(api, name="hook", url=receiver.url)
+    Endpoint.objects.update(state="active", confirmed_at="2026-01-01T00:00Z")
+    row, go_on = Endpoint.objects.get(), threading.Event()
+
+    def held(_: Got) -> tuple[int, dict[str, str], bytes]:
+        go_on.wait(10)
+        return 204, {}, b""
+
+    receiver.answer = held
+    signers = keeping.signing(row)
+    monkeypatch.setattr(keeping, "signing", lambda _: signers)
+    monkeypatch.setattr(asking, "take_a_turn", lambda *_, **__: None)
+    tried = [in_thread(lambda: testing.try_out(row)) for _ in range(testing.AT_ONCE)]
+    wait_until(lambda: len(receiver.got) == testing.AT_ONCE)
+    refused = _post(api, f"{HOOK}/test")
+    assert _type(refused) == (503, "not-tried")
+    assert refused["Retry-After"]
+    go_on.set()
+    assert [one.result(10)["status"] for one in tried] == [204] * testing.AT_ONCE
+    assert _post(api, f"{HOOK}/test").json()["status"] == 204
+
+
+def test_a_test_waits_for_nobody_for_long(api: Any, receiver: Receiver, monkeypatch: Any) -> None:
+    monkeypatch.setattr(testing, "MOST_SECONDS", 0.2)
+    _post(api, name="hook", url=receiver.url)
+    Endpoint.objects.update(state="active", confirmed_at="2026-01-01T00:00Z")
+    go_on = threading.Event()
+
+    def held(_: Got) -> tuple[int, dict[str, str], bytes]:
+        go_on.wait(10)
+        return 204, {}, b""
+
+    receiver.answer = held
+    began = time.monotonic()
+    assert _post(api, f"{HOOK}/test").json()["failure"] == "timeout"
+    assert time.monotonic() - began < 5
+    go_on.set()
+
+
+def test_what_cannot_be_decrypted_is_told_by_the_name_of_its_endpoint(api: Any, settings: Any) -> None:
+    _post(api, **NEW)
+    Endpoint.objects.update(state="active", confirmed_at="2026-01-01T00:00Z")
+    settings.RELAY_ENCRYPTION_KEYS = [encrypting.new_key()]
+    answer = _post(api, f"{HOOK}/test")
+    assert _type(answer) == (503, "cannot-decrypt")
+    assert 'Endpoint "hook"' in answer.json()["detail"]
 
 
 def test_endpoints_are_listed_by_name_in_pages(api: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from access_app.models import AuditEntry
 from channels_app import registration as channels
 from subscribers_app.models import Subscription
 from webhooks_app.models import Endpoint, Webhook
@@ -34,13 +35,15 @@ def _own(row: dict[str, Any]) -> tuple[Any, ...]:
 def billing(api: APIClient, orders: Any) -> dict[str, Any]:
     """One that is pushed to an endpoint of its name."""
     answer = _post(api, **NEW, url=URL)
-    assert answer.status_code == 201
+    assert (answer.status_code, answer["Cache-Control"]) == (201, "no-store")
     row: dict[str, Any] = answer.json()
     return row
 
 
 def test_a_url_makes_an_endpoint_whose_secret_is_shown_this_once(api: Any, billing: dict[str, Any]) -> None:
     assert billing.pop("secrets")["v1"].startswith("whsec_")
+    told = AuditEntry.objects.get(action="subscription created").details
+    assert (told["endpoint"], told["format"]) == ("billing", "standard")
     assert _own(billing) == ("billing", "standard", None, None)
     assert (billing["mode"], billing["kind"], billing["state"]) == ("lease", "webhook", "pending")
     assert (billing["ack_deadline_seconds"], billing["max_deliveries"]) == (None, None)

@@ -68,8 +68,14 @@ class Command(BaseCommand):
         self.stdout.write(encrypting.new_key())
 
     def _reencrypt(self, **_: Any) -> None:
-        count = keeping.encrypt_all_anew()
-        self.stdout.write(f"{count} secrets are encrypted by the first of RELAY_ENCRYPTION_KEYS.")
+        anew = keeping.encrypt_all_anew()
+        self.stdout.write(f"{anew.count} secrets are encrypted by the first of RELAY_ENCRYPTION_KEYS.")
+        if anew.unread:
+            raise CommandError(
+                "Of these endpoints something was encrypted by another key: "
+                f"{', '.join(anew.unread)}. Put that key into RELAY_ENCRYPTION_KEYS as well and do this "
+                "again; or, if it is lost, rotate their secrets and set their headers anew."
+            )
 
 
 def _named(actions: Any, action: str, text: str) -> CommandParser:
