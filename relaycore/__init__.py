@@ -145,9 +145,11 @@ What a rule says, which turns one channel into another one:
 `alerting.naming`      ids of outputs and alerts, and the shard of a key
 `alerting.timers`      when states are due
 `alerting.processing`  one rule in one shard in one term: what is said, and how far it has come
+`alerting.trying`      a rule tried on what is stored, beside what was told
 `alerting.kinds.window` things that last: open at once, closed once
 `alerting.kinds.threshold` so many within so much time: opened, and closed when they are fewer
 `alerting.kinds.absence` nothing for so long: opened, and closed by the next
+`alerting.kinds.unacknowledged` an alert that nobody has acknowledged for so long
 `alerting.kinds.coming` messages of which only matters that they come
 `alerting.kinds.fields` what is read of a message
 `alerting.kinds.texts` JSON and times

@@ -20,7 +20,7 @@ The words
     cause      what made the rule say something: an input or a timer (`causes`). As text they sort in the
                order in which they happen: a timer that is due at T comes before all inputs at or above T
     output     a message that the rule says. Its `_id` is the hash of rule, revision, key, cause, kind of the
-               output and its index among those of one cause (`naming`): saying it twice stores it once
+               output and its index among those of that kind (`naming`): saying it twice stores it once
     alert      what is open in a state: it has the cause by which it was opened, and so an id
     frontier   up to where everything was taken and fired, all that was said is stored, and states are kept
     term       the time in which one processor has one shard of the keys

@@ -3,7 +3,7 @@
 =========  =====================================================================================
 `_id`      12 bytes of: `r`, rule (16 bytes), revision (8 bytes, big-endian), length of the key
            (4 bytes), key, length of the cause (1 byte), cause, length of the kind of the output
-           (1 byte), that kind, index among the outputs of one cause and key (4 bytes)
+           (1 byte), that kind, index among those of one cause, key and kind (4 bytes)
 alert      12 bytes of: `a`, rule, length of the key, key, the cause by which it was opened; as
            hex. It has no revision: an edit of the rule leaves alerts open
 shard      8 bytes of: `s`, rule, key; modulo the number of shards

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from relaycore.alerting import causes
-from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Kind, Made, Output, Step
+from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Kind, Made, Output, State, Step
 from relaycore.alerting.naming import Names, shard_of
 from relaycore.alerting.timers import Timers
 from relaycore.errors import Unusable
@@ -108,6 +108,11 @@ class Processing:
     def time(self) -> int:
         """All timers that were due up to here have fired, ms."""
         return self._time
+
+    @property
+    def states(self) -> dict[str, State]:
+        """By key, as they are now."""
+        return {key: one.state for key, one in self._states.items() if one.state is not None}
 
     def take(self, inputs: Sequence[Input]) -> None:
         """What comes next in the channel, in order, all of it. What other shards have is passed over."""
@@ -228,13 +233,16 @@ class Processing:
         self._gone.pop(key, None)
         self._changed.add(key)
         self._schedule(key, kept)
-        for index, output in enumerate(step.outputs):
-            made = self._make(key, cause, output, index)
+        places: dict[str, int] = {}
+        for output in step.outputs:
+            place = places.get(output.kind, 0)
+            places[output.kind] = place + 1
+            made = self._make(key, cause, output, place)
             self._made[made.id] = made
             self._new.append(made.id)
 
-    def _make(self, key: str, cause: str, output: Output, index: int) -> Made:
-        id = self._names.output_id(key, cause, output.kind, index)
+    def _make(self, key: str, cause: str, output: Output, place: int) -> Made:
+        id = self._names.output_id(key, cause, output.kind, place)
         attributes = {
             **output.attributes,
             "rule": self._rule,
@@ -247,7 +255,7 @@ class Processing:
         if output.merged:
             merged = [self._names.alert_id(key, opened) for opened in output.merged[:MOST_MERGED]]
             attributes["merged-alerts"] = ",".join(merged)
-        return Made(id, key, cause, output, attributes)
+        return Made(id, key, cause, output, place, attributes)
 
     def _note(self, input: Input, why: Unusable) -> None:
         # Nobody has its key. One of the shards counts it.

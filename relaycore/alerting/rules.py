@@ -7,11 +7,12 @@ from typing import Any, Final
 from relaycore.alerting.items import Kind
 from relaycore.alerting.kinds.absence import Absence
 from relaycore.alerting.kinds.threshold import Threshold
+from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.kinds.window import Window
 from relaycore.errors import BadRule
 
 KINDS: Final[Mapping[str, Callable[[object], Kind[Any]]]] = MappingProxyType(
-    {"window": Window, "threshold": Threshold, "absence": Absence}
+    {"window": Window, "threshold": Threshold, "absence": Absence, "unacknowledged": Unacknowledged}
 )
 
 

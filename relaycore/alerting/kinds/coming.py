@@ -24,15 +24,15 @@ def read(input: Input, key: Sequence[str]) -> Came:
     """The message by the fields of its key.
 
     Raises:
-        Unusable: it does not have them. Without a key it need not even be JSON.
+        Unusable: it does not have them. Without a key it is not looked into, and need not even be JSON.
     """
-    names = fields.values(fields.body(input), key) if key else {}
+    names = fields.key(input, fields.body(input) if key else {}, key)
     return Came(fields.key_of(names), names)
 
 
 def told(
     event: str,
-    names: Mapping[str, fields.Value],
+    names: Mapping[str, object],
     opened: str,
     start: int,
     end: int | None,

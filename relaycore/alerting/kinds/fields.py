@@ -74,6 +74,21 @@ def values(members: dict[str, Any], names: Iterable[str]) -> dict[str, Value]:
     return {name: value(members, name) for name in names}
 
 
+def key(input: Input, members: dict[str, Any], names: Iterable[str]) -> dict[str, Value]:
+    """The values of the key's fields, and that it is a drill, if the message says so of itself.
+
+    It does by a member `drill` that is true, or by an attribute `drill` that is `true`. So a drill is never
+    part of what is in earnest, and what is told of it says so.
+
+    Raises:
+        Unusable: one is not there.
+    """
+    found = values(members, names)
+    if (members.get("drill") is True or input.attributes.get("drill") == "true") and "drill" not in found:
+        found["drill"] = True
+    return found
+
+
 def key_of(key: dict[str, Value]) -> str:
     """The key: canonical JSON of these values, in their order."""
     return texts.canonical(key.values())

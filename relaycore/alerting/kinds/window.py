@@ -81,7 +81,7 @@ class Window:
     def read(self, input: Input) -> Alert:
         """The alert that a message is."""
         members = fields.body(input)
-        names = fields.values(members, self._key)
+        names = fields.key(input, members, self._key)
         said = fields.values(members, self._merge)
         start = self._start(input, members)
         end = self._end(members, start)

@@ -67,6 +67,7 @@ class Function:
 
     def _step(self, key: str, cause: str, step: Any) -> None:
         self._states[key] = KeptState(cause, step.state)
-        for index, output in enumerate(step.outputs):
-            id = output_id(RULE, self._revision, key, cause, output.kind, index)
+        for number, output in enumerate(step.outputs):
+            place = [one.kind for one in step.outputs[:number]].count(output.kind)
+            id = output_id(RULE, self._revision, key, cause, output.kind, place)
             self.said[id] = output.message

@@ -87,7 +87,7 @@ def thresholds(times: Sequence[int], count: int, span: int, silence: int | None,
                 found.append((now, "close", since, len([at for at in before if at >= since])))
                 since = None
                 if silence is not None:
-                    begins = len([at for at in times if at < now])
+                    begins, before = len([at for at in times if at < now]), []
         came = [at for at in times[begins:] if at <= now]
         for upto_this in range(len(before), len(came)):
             counting = [at for at in came[: upto_this + 1] if at > now - span]

@@ -386,7 +386,7 @@ def test_settings_that_cannot_be_meant_are_refused(settings: Any, why: str) -> N
 
 
 def test_a_kind_that_is_not_there_is_refused() -> None:
-    with pytest.raises(BadRule, match=r"kind: Not one of: window, threshold, absence\."):
+    with pytest.raises(BadRule, match=r"kind: Not one of: window, threshold, absence, unacknowledged\."):
         parse("sliding", WINDOW)
 
 
