@@ -9,6 +9,7 @@
 `keeping`        what processors keep, as anybody may read it
 `faring`         how rules fare, by that
 `alerts`         what is open, and what became of what was
+`trying`         back-tests of rules, over what is stored
 `handling`       what people do with alerts
 `rights`         who may do what with rules and alerts
 `tasks`          the endless task, and who is proposed for it

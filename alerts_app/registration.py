@@ -10,7 +10,7 @@ that would close a circle together, the lock on their table lets one be made fir
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
@@ -29,6 +29,9 @@ from relaycore.delivering.beginning import Start
 from relaycore.errors import BadRule, ChannelExists
 from relaycore.policy import EVERY
 from subscribers_app import starting
+
+ADDRESSES: Final = frozenset({"back-test"})
+"""What stands where names of rules do, and is none."""
 
 
 def create(
@@ -49,10 +52,12 @@ def create(
         row.clean_fields(exclude=["channel", "to", "settings"])
     except ValidationError as exc:
         raise BadRule(_said(exc)) from exc
+    if name in ADDRESSES:
+        raise BadRule(f'name: "{name}" is the end of another address. Choose another name.')
     rules.parse(kind, row.settings)
     if channel == to:
         raise BadRule("to: A rule cannot write the channel that it reads. Choose another name.")
-    row.channel = _channel(channel)
+    row.channel = read_channel(channel)
     if Rule.objects.filter(name=name).exists():  # Before anybody is asked where to begin.
         raise _exists(name)
     row.position = starting.resolve(channel, start)
@@ -191,7 +196,12 @@ def _lock_all() -> None:
         sql.execute("LOCK TABLE rules IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _channel(name: str) -> Channel:
+def read_channel(name: str) -> Channel:
+    """The channel of this name, for a rule to read.
+
+    Raises:
+        ChannelUnknown: there is none.
+    """
     found = None if "\0" in name else Channel.objects.filter(channel=name).first()
     if found is None:
         raise unknown_channel(name)
@@ -205,7 +215,7 @@ def _output(name: str) -> Channel:
         try:
             return channels.start(name, EVERY, listen=False, republish=False)
         except ChannelExists:  # Somebody was quicker.
-            found = _channel(name)
+            found = read_channel(name)
     if found.listen:
         raise BadRule(
             f'to: "{name}" is listened to, and what a rule tells is not mixed with what Redis publishes. '

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from alerts_app.api.alerts import AlertAcknowledge, AlertAssign, AlertDetail, AlertList, AlertNote
 from alerts_app.api.rules import RuleDetail, RuleDisable, RuleEnable, RuleList
+from alerts_app.api.trying import NewBackTest, RuleBackTest
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from live.api.tickets import TicketList
@@ -124,7 +125,9 @@ urlpatterns = [
     both(f"{ENDPOINT}/attempts", EndpointAttempts.as_view(), "endpoint-attempts"),
     both(f"{SUBSCRIPTION}/attempts", SubscriptionAttempts.as_view(), "subscription-attempts"),
     both(f"{API}/rules", RuleList.as_view(), "rules"),
+    both(f"{API}/rules/back-test", NewBackTest.as_view(), "rule-new-back-test"),
     both(RULE, RuleDetail.as_view(), "rule"),
+    both(f"{RULE}/back-test", RuleBackTest.as_view(), "rule-back-test"),
     both(f"{RULE}/enable", RuleEnable.as_view(), "rule-enable"),
     both(f"{RULE}/disable", RuleDisable.as_view(), "rule-disable"),
     both(f"{API}/alerts", AlertList.as_view(), "alerts"),

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from pymongo.errors import PyMongoError
 
 from alerts_app import alerts, faring, registration
+from alerts_app.admin import trying
 from alerts_app.admin.decisions import DECISIONS
 from alerts_app.admin.forms import RuleForm
 from alerts_app.models import Rule
@@ -58,7 +59,21 @@ class RuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """With the pages on which somebody decides about one."""
         view = self.admin_site.admin_view(self.decide)
         path = rf"^(?P<pk>[0-9]+)/(?P<verb>{'|'.join(DECISIONS)})/$"
-        return [re_path(path, view, name="alerts_app_rule_decide"), *super().get_urls()]
+        trial = self.admin_site.admin_view(self.try_out)
+        return [
+            re_path(path, view, name="alerts_app_rule_decide"),
+            re_path(r"^(?P<pk>[0-9]+)/try/$", trial, name="alerts_app_rule_try"),
+            *super().get_urls(),
+        ]
+
+    def try_out(self, request: HttpRequest, pk: str) -> HttpResponse:
+        """What it would tell of what is stored. It changes nothing, so whoever may look may ask."""
+        row = Rule.objects.select_related("channel", "to").filter(pk=int(pk)).first()
+        if not self.has_view_permission(request, row):
+            raise PermissionDenied
+        if row is None:
+            raise Http404("There is no such rule.")
+        return trying.page(self, request, row)
 
     def decide(self, request: HttpRequest, pk: str, verb: str) -> HttpResponse:
         """One of these pages."""

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 
+from alerts_app import trying
 from alerts_app.defaults import SETTINGS
 from alerts_app.models import Rule
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
@@ -168,4 +169,56 @@ disable = extend(
     RuleSchema,
     *(404, *NOT_A_BODY),
     request=body({}, reason={"type": "string", "maxLength": 500}),
+)
+
+
+class EventSchema(Serializer):
+    """What would be told, and what was."""
+
+    found = serializers.ChoiceField(trying.FOUND)
+    event = serializers.CharField(allow_null=True)
+    at = serializers.DateTimeField(help_text="When what causes it came, or was due.")
+    message = serializers.CharField(allow_null=True, help_text="null: nothing would be told.")
+    told = serializers.CharField(allow_null=True, help_text="null: nothing was told.")
+
+
+class TriedSchema(Serializer):
+    """What came of a back-test."""
+
+    upto = serializers.DateTimeField(help_text="All up to then was looked at.")
+    is_all = serializers.BooleanField(help_text="Whether that is all that was asked for.")
+    messages = serializers.IntegerField(help_text="So many were looked at.")
+    unusable = serializers.IntegerField()
+    last_unusable = serializers.CharField(allow_null=True)
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="By `found`, of all.")
+    events = EventSchema(many=True)
+    open = serializers.ListField(child=serializers.DictField(), help_text="What would be open in the end.")
+
+
+_MOMENT: Final = {"type": "string", "format": "date-time"}
+_RANGE: Final = {
+    "since": _MOMENT,
+    "until": _MOMENT,
+    "limit": {"type": "integer", "minimum": 1, "maximum": trying.MOST_SHOWN, "default": 100},
+}
+back_test = extend(
+    "back_test",
+    "Try a rule on what is stored",
+    TriedSchema,
+    *(404, *NOT_A_BODY),
+    request=body({}, settings=_SETTINGS, **_RANGE),
+)
+new_back_test = extend(
+    "new_back_test",
+    "Try a rule that there is not",
+    TriedSchema,
+    *(404, *NOT_A_BODY),
+    parameters=[],
+    request=body(
+        {"required": ["channel", "kind", "settings"]},
+        channel=_CHANNEL,
+        kind={"type": "string", "enum": Rule.Kind.values},
+        settings=_SETTINGS,
+        **_RANGE,
+    ),
 )

@@ -5,8 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from alerts_app import trying
 from alerts_app.models import MOST_NOTE_CHARS, Rule
-from relaybase.http.fields import Strict, Text
+from relaybase.http.fields import Strict, Text, Whole
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadRule, BadSubscription
@@ -22,6 +23,17 @@ class Settings(serializers.JSONField):
         if not isinstance(data, Mapping):
             raise BadRule("settings: Give an object. docs/alerts.md says what each kind takes.")
         return dict(data)
+
+
+class Moment(Text):
+    """A time as ISO 8601 has it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Validate."""
+        try:
+            return beginning.time_of(data)
+        except BadSubscription as exc:
+            raise serializers.ValidationError(str(exc)) from exc
 
 
 class Beginning(serializers.Field):  # type: ignore[type-arg]
@@ -70,6 +82,28 @@ class Disable(Strict):
     """The body that disables."""
 
     reason = Text(required=False, allow_blank=True, max_length=500, default="", initial="")
+
+
+class _Trial(Strict):
+    """Of what, and how much of it is shown."""
+
+    since = Moment(required=False)
+    until = Moment(required=False)
+    limit = Whole(required=False, min_value=1, max_value=trying.MOST_SHOWN, default=100)
+
+
+class Trial(_Trial):
+    """The body of a back-test of a rule; `settings`: as it might be set."""
+
+    settings = Settings(required=False)
+
+
+class NewTrial(_Trial):
+    """The body of a back-test of a rule that there is not."""
+
+    channel = Text(trim_whitespace=False, allow_blank=True, initial="alerts")
+    kind = serializers.ChoiceField(Rule.Kind.choices, initial=Rule.Kind.WINDOW)
+    settings = Settings(initial={"key": ["location"], "start": "receipt", "duration": {"seconds": 300}})
 
 
 class Acknowledge(Strict):

@@ -105,14 +105,14 @@ class Processing:
         return self._position
 
     @property
-    def time(self) -> int:
-        """All timers that were due up to here have fired, ms."""
-        return self._time
-
-    @property
     def states(self) -> dict[str, State]:
         """By key, as they are now."""
         return {key: one.state for key, one in self._states.items() if one.state is not None}
+
+    @property
+    def time(self) -> int:
+        """All timers that were due up to here have fired, ms."""
+        return self._time
 
     def take(self, inputs: Sequence[Input]) -> None:
         """What comes next in the channel, in order, all of it. What other shards have is passed over."""

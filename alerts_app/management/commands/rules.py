@@ -7,18 +7,19 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from pymongo.errors import PyMongoError
 
-from alerts_app import defaults, faring, registration
+from alerts_app import defaults, faring, registration, trying
 from alerts_app.api.rows import row as as_row
 from alerts_app.models import Rule
+from alerts_app.trying import Asked
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
 from relaycore.errors import RelayError, one_line
 
 
 class Command(BaseCommand):
-    """`list`, `show`, `enable`, `disable`, `lay`."""
+    """`list`, `show`, `enable`, `disable`, `back-test`, `lay`."""
 
-    help = "List, show, enable and disable rules, and lay the one that comes along once more."
+    help = "List, show, enable, disable and try rules, and lay the one that comes along once more."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """All of them."""
@@ -33,12 +34,16 @@ class Command(BaseCommand):
             help="earliest, latest or a time: it begins anew there. Where it stands if left out",
         )
         _named(actions, "disable", "have it stand still").add_argument("--reason", default="")
+        test = _named(actions, "back-test", "what it would tell of what is stored, beside what it told")
+        test.add_argument("--settings", type=json.loads, help="JSON: with these, and not its own")
+        test.add_argument("--since", type=beginning.time_of, help="of messages from this time on")
+        test.add_argument("--until", type=beginning.time_of, help="and before this one")
         actions.add_parser("lay", help="make what comes along with RELAY_ALERTS, as far as it is missing")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run."""
         try:
-            getattr(self, f"_{action}")(**options)
+            getattr(self, f"_{action.replace('-', '_')}")(**options)
         except (DatabaseError, PyMongoError) as exc:
             raise CommandError(f"A server does not answer: {one_line(exc)}") from exc
         except RelayError as exc:
@@ -69,6 +74,20 @@ class Command(BaseCommand):
     def _disable(self, name: str, reason: str, **_: Any) -> None:
         registration.disable(name, reason)
         self.stdout.write(f"Disabled {name}.")
+
+    def _back_test(self, name: str, settings: Any, since: Any, until: Any, **_: Any) -> None:
+        row = registration.find(name)
+        wanted = row.settings if settings is None else settings
+        asked = Asked(row.channel, row.kind, wanted, row, since, until, trying.MOST_SHOWN)
+        tried = trying.run(asked)
+        for event in tried.events:
+            message = event["told"] if event["message"] is None else event["message"]
+            self.stdout.write(
+                f"{event['at']:%Y-%m-%dT%H:%M:%SZ}\t{event['found']}\t{event['event']}\t{message}"
+            )
+        counts = ", ".join(f"{count} {found}" for found, count in tried.counts.items())
+        rest = "" if tried.is_all else f" Only up to {tried.upto:%Y-%m-%dT%H:%M:%SZ}: give --since."
+        self.stdout.write(f"{tried.messages} messages, {tried.unusable} unusable: {counts}.{rest}")
 
     def _lay(self, **_: Any) -> None:
         made = defaults.lay_now()

@@ -1,10 +1,13 @@
 """Rules in the admin."""
 
 import html
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.contrib.auth.models import Permission
 from django.test import Client
 
@@ -13,13 +16,16 @@ from alerts_app import defaults
 from alerts_app.models import Rule
 from channels_app import registration as channels
 from relaycore.policy import EVERY
-from tests.integration.alerts.conftest import Told, make_rule, told
+from tests.integration.alerts.conftest import STARTS_AT, Told, make_rule, told
+from tests.loops import Loop
 
 __all__ = ["make_rule", "told"]
 
 pytestmark = pytest.mark.django_db
 
 RULES = "/admin/alerts_app/rule/"
+
+BAD = '{"key": []}'
 
 HOSTILE = "<script>alert(1)</script>\u202e"
 
@@ -62,7 +68,7 @@ def test_a_rule_is_made_in_a_form(browser: Client, told: Told) -> None:
         "reads": channel.pk,
         "writes": "out",
         "kind": "window",
-        "settings": '{"key": []}',
+        "settings": BAD,
         "start_0": "",
         "start": "earliest",
     }
@@ -144,3 +150,40 @@ def test_without_mongodb_the_pages_say_that_it_is_not_known(
     monkeypatch.setattr("alerts_app.keeping.frontiers", away)
     assert "by-location" in page(browser, RULES)
     assert "MongoDB does not answer" in page(browser, f"{RULES}{rule.pk}/change/")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_tried_on_what_is_stored(
+    browser: Client, make_rule: Callable[..., Rule], told: Told, archive: Any, writer: Loop
+) -> None:
+    rule = make_rule()
+    body = json.dumps(
+        {"location": HOSTILE, "type": "Flood", "timestamp": "2026-11-21T12:00:00Z", "duration": 15}
+    )
+    archive.insert_one(
+        {
+            "_id": ObjectId(),
+            "channel": "in",
+            "message": body,
+            "received_at": datetime.now(UTC),
+            "position": f"{STARTS_AT:013d}-0000000000-00000",
+        }
+    )
+    address = f"{RULES}{rule.pk}/try/"
+    assert "What it would tell of what is stored" in page(browser, address)
+    answer = browser.post(address, {"settings": json.dumps(rule.settings), "since": "", "until": ""})
+    found = answer.content.decode()
+    assert "1 messages, up to" in found
+    assert "&lt;script&gt;alert(1)" in found
+    assert "<script>alert(1)" not in found
+    refused = browser.post(address, {"settings": BAD, "since": "", "until": ""}).content.decode()
+    assert "start: Missing" in refused
+    assert Rule.objects.get().revision == 1
+
+
+def test_a_stranger_to_rules_tries_none(
+    client: Client, django_user_model: Any, make_rule: Callable[..., Rule], told: Told
+) -> None:
+    rule = make_rule()
+    client.force_login(django_user_model.objects.create_user("clerk", is_staff=True))
+    assert client.get(f"{RULES}{rule.pk}/try/").status_code == 403

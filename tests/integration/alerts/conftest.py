@@ -32,10 +32,10 @@ class Told:
         self._states = mongo_collection(keeping.STATES)
         self._number = 0
 
-    def take(self, rule: Rule, **alert: Any) -> str:
-        """An alert comes; the id under which it is open."""
+    def take(self, rule: Rule, at: str = "", **alert: Any) -> str:
+        """An alert comes, at this position; the id under which it is open."""
         self._number += 1
-        position = f"{STARTS_AT + self._number:013d}-0000000000-00000"
+        position = at or f"{STARTS_AT + self._number:013d}-0000000000-00000"
         starts = from_milliseconds(STARTS_AT).isoformat()
         body = {"location": "Harbour", "type": "Flood", "timestamp": starts, "duration": 15, **alert}
         kind = parse(rule.kind, rule.settings)

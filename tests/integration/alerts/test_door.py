@@ -1,5 +1,6 @@
 """`POST /api/alerts`: what programs call that know nothing of Relay."""
 
+import asyncio
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from access_app import tokens
 from access_app.models import AuditEntry
 from alerts_app import defaults
 from alerts_app.models import Rule
+from alerts_app.taking.application import AlertsDoor
 from channels_app import registration as channels
 from channels_app.models import Channel
 from relaycore.policy import EVERY
@@ -214,3 +216,38 @@ def test_while_redis_is_away_it_is_to_be_sent_again(serve: Callable[..., str], c
     answer, _ = post(away)
     assert answer.status == 503
     assert answer.headers["Retry-After"]
+
+
+def test_what_nobody_expected_is_to_be_sent_again_and_stands_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(body: bytes) -> None:
+        raise ZeroDivisionError
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": json.dumps(GOOD).encode(), "more_body": False}
+
+    sent: list[Any] = []
+
+    async def send(event: Any) -> None:
+        sent.append(event)
+
+    async def nobody(*_: Any) -> None:
+        raise AssertionError("it was handed on")
+
+    monkeypatch.setattr("alerts_app.taking.alert.read", fail)
+    application = AlertsDoor(nobody, None, {False: {}, True: {}}, lambda *_: None)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/api/alerts",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 1),
+    }
+    asyncio.run(application(scope, receive, send))
+    assert sent[0]["status"] == 503
+    assert dict(sent[0]["headers"])[b"retry-after"] == b"2"
+    assert "ZeroDivisionError" in caplog.text
+    assert "Harbour" not in caplog.text

@@ -31,7 +31,7 @@ NEW: dict[str, Any] = {
 
 
 @pytest.fixture(autouse=True)
-def channel(db: None, relay_keys: Any) -> Channel:
+def channel(db: None, relay_keys: Any, archive: Any) -> Channel:
     return channels.start("in", EVERY, listen=False, republish=False)
 
 
