@@ -75,6 +75,9 @@ What is decided when messages are pushed to webhooks:
 
 =====================  ============================================================
 `sending.window`       one subscription in one sender's term: what is tried next, how far it has come
+`sending.contents`     what is in a window: each message in one place, and how much all of it is
+`sending.keyed.queue`  in order by a field: new messages, and which of them may be tried
+`sending.keyed.keys`   which keys are parked, open or out, and what is written of them
 `sending.items`        what goes between that and whoever drives it
 `sending.again`        rows that are due, and what has become of those in hand
 `sending.noting`       when what retention has deleted may be put on record

@@ -6,7 +6,7 @@ known to be out, done or failed in this generation, above where the window was r
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from relaycore.delivering.leasing import Ahead, Rows
 from relaycore.sending.again import Again
@@ -14,6 +14,8 @@ from relaycore.sending.items import Item, Outcome, State, Withheld
 from relaycore.sending.keyed.keys import Keys
 from relaycore.sending.keyed.queue import Queue
 from relaycore.sending.writing import Step
+
+_OUT: Final = State.OUT
 
 
 class Contents:
@@ -140,8 +142,9 @@ class Contents:
             if self.on_their_way >= most_on_their_way or (item := self.queue.take()) is None:
                 return None
             self.pending += 1
-        item.state = State.OUT
-        self.keys.begins(item)
+        item.state = _OUT
+        if item.key:
+            self.keys.begins(item)
         self.unrecorded += 1
         self.out += 1
         return item
@@ -149,7 +152,8 @@ class Contents:
     def settle(self, item: Item, outcome: Outcome) -> None:
         """What came of it."""
         self.out -= 1
-        self.keys.ends(item)
+        if item.key:
+            self.keys.ends(item)
         if item.is_let_go:
             self.unrecorded -= 1
             return
@@ -160,7 +164,7 @@ class Contents:
         self.size -= item.size
         item.settle(outcome)
         self.pending += item.may_get_a_row
-        if not item.is_row and item.position not in self.kept:
+        if item.key and not item.is_row and item.position not in self.kept:
             self.queue.ended(item)
 
     def _give_back(self, item: Item) -> None:
@@ -192,10 +196,10 @@ class Contents:
                 if one.state is State.QUEUED:
                     self.queue.remove(one)  # It was withheld since.
                 self._put(one)
+            elif one.is_taken:
+                self.unrecorded -= 1
             elif one.state is State.HELD:
                 self.size -= one.size
-            else:
-                self.unrecorded -= one.is_taken
         for one in step.rows:
             self.unrecorded -= one.is_taken
             self.again.forget(one)

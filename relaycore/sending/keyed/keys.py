@@ -54,16 +54,14 @@ class Keys:
     # --- what is out ---------------------------------------------------------------------
 
     def begins(self, item: Item) -> None:
-        """An attempt is under way."""
-        if item.key:
-            self._out[item.key] += 1
+        """An attempt is under way. It has a key."""
+        self._out[item.key] += 1
 
     def ends(self, item: Item) -> None:
         """It is over."""
-        if item.key:
-            self._out[item.key] -= 1
-            if not self._out[item.key]:
-                del self._out[item.key]
+        self._out[item.key] -= 1
+        if not self._out[item.key]:
+            del self._out[item.key]
 
     def is_out(self, key: str) -> bool:
         """Whether something of this key is under way."""

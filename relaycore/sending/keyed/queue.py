@@ -56,10 +56,13 @@ class Queue:
 
     def take(self) -> Item | None:
         """The lowest that may be tried."""
-        for at, one in enumerate(self._ready):
+        ready = self._ready
+        if not ready or not ready[0].key:
+            return ready.popleft() if ready else None
+        for at, one in enumerate(ready):
             # One may have been let go while it was out, or be out as a row that somebody has redriven.
             if not one.key or not (self._keys.is_out(one.key) or self._keys.is_parked(one.key)):
-                del self._ready[at]
+                del ready[at]
                 return one
         return None
 
@@ -72,9 +75,9 @@ class Queue:
         self._ready.remove(item)
 
     def ended(self, item: Item) -> None:
-        """It is done, or has failed: the next one of its key may be tried, or is parked."""
+        """It is done, or has failed: the next one of its key may be tried, or is parked. It has a key."""
         key = item.key
-        if not key or (item.state is State.FAILED and not item.is_dead):
+        if item.state is State.FAILED and not item.is_dead:
             return
         self._tried.discard(key)
         if key in self._behind and not self._keys.is_parked(key):

@@ -129,9 +129,7 @@ class Watch:
         self._require(6, not same, "two of a key are out")
         line.trying[(generation, at)] = item
         self._require(10, window.room >= 0 and line.held <= 3 * line.reader.most + 10, "too much is held")
-        is_old = line.reader.max_age_ms is not None
-        if is_old and milliseconds_of(at) + (line.reader.max_age_ms or 0) < self._ledger.time:
-            self._require(9, False, "sent though it is too old")
+        self._require(9, not self._is_too_old(line.reader, at), "sent though it is too old")
         is_ripe = milliseconds_of(at) + line.reader.delay_ms <= self._ledger.time
         self._require(9, is_ripe, "sent before its time")
         if line.reader.settings.is_ordered:
@@ -157,6 +155,12 @@ class Watch:
         if at in book.going:
             book.going.discard(at)
             book.owed.add(at)
+
+    def _is_too_old(self, reader: Reader, position: str) -> bool:
+        return (
+            reader.max_age_ms is not None
+            and milliseconds_of(position) + reader.max_age_ms < self._ledger.time
+        )
 
     def _is_on_its_way(self, reader: Reader, position: str) -> bool:
         row = self._ledger.entries[reader.name].rows.get(position)
@@ -192,6 +196,7 @@ class Watch:
         held = {one for one in before if one not in rows or rows[one].state is not State.DEAD}
         held = {one for one in held if (book.generation, one) not in line.dead}
         held = {one for one in held if one not in rows or not rows[one].before}
+        held = {one for one in held if not self._is_too_old(line.reader, one)}
         held -= self._channel.deleted  # Nobody has read it, and that is on record once the cursor is there.
         self._require(6, not held, "sent before its time by order")
 

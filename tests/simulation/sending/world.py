@@ -31,6 +31,7 @@ READERS: Final = (
     Reader("keyed and filtered", Settings(most_outstanding=3), is_for_it, most=6, key_of=some_key),
     Reader("keyed once", seconds=(0,), key_of=some_key),
     Reader("aged", max_age_ms=4000),
+    Reader("keyed and aged", max_age_ms=4000, key_of=some_key),
     Reader("delayed", delay_ms=1500),
 )
 

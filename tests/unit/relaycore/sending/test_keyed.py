@@ -170,7 +170,7 @@ def test_what_comes_of_an_open_key_waits_behind_what_waits_already() -> None:
     assert tried(made) == [4]
     assert reread(made, 2)
     progress = written(made)
-    assert progress.held == [Held("a", at(2), at(3), 1)]
+    assert progress.held == [Held("a", previous_position(at(3)), at(3), 1)]
     assert numbers(progress.new) == [2]
 
 
