@@ -4,6 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +18,7 @@ from alerts_app.processing.known import Known, KnownRule, learn
 from alerts_app.processing.opening import InForce, in_force, stand
 from messages_app.searching.following import Follower
 from relaybase import logs
+from relaybase.background import in_background
 from relaybase.connections import mongo_collection
 from relaycore.channels import partition_of
 from relaycore.errors import BadRule, LeaseLost, UnfitServer, one_line
@@ -24,7 +26,7 @@ from relaycore.errors import BadRule, LeaseLost, UnfitServer, one_line
 log = logging.getLogger(__name__)
 
 LEARN_SECONDS: Final = 0.75
-_PARTING_SECONDS: Final = 1.0
+_PARTING_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class Learning:
         """End. Nobody waits for a server that stands still."""
         self._ends.set()
         self._thread.join(_PARTING_SECONDS)
-        self._follower.close()
+        wait([in_background(self._follower.close)], _PARTING_SECONDS)
 
     # --- the thread ----------------------------------------------------------------------
 

@@ -187,10 +187,15 @@ class Working:
         until = time.monotonic() + _PARTING_SECONDS
         for course in self._courses.values():
             course.stop()
-        while time.monotonic() < until and not (self._outlet.is_idle and self._keeper.is_idle):
+        # Nobody waits for a Redis that does not answer: one more question may take what time is left.
+        while time.monotonic() < until and not (self._is_done or self._redis.trouble):
             self._say_and_keep()
             self._woken.wait(0.02)
             self._woken.clear()
+
+    @property
+    def _is_done(self) -> bool:
+        return self._outlet.is_idle and self._keeper.is_idle
 
     def _trouble(self) -> str:
         found = [self._redis.trouble, self._outlet.trouble, self._keeper.trouble]

@@ -3,6 +3,7 @@
 import itertools
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -153,11 +154,14 @@ def said(rule: Rule, inputs: Iterable[Input], until: int, name: Name | None = No
         state: Any = None
 
         def note(cause: str, step: Any, key: str = key) -> Any:
-            for index, output in enumerate(step.outputs):
+            places: Counter[str] = Counter()
+            for output in step.outputs:
+                place = places[output.kind]
+                places[output.kind] += 1
                 if name is not None:
                     found[name(key, cause, output.kind, output.message)] = output.message
                     continue
-                id = output_id(rule.uuid.hex, rule.revision, key, cause, output.kind, index)
+                id = output_id(rule.uuid.hex, rule.revision, key, cause, output.kind, place)
                 found[id] = output.message
             return step.state
 

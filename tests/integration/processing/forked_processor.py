@@ -6,7 +6,6 @@ Prints the pid of each processor, which stands by as long as another one has the
 waits for a line, or ends itself with stdin. Rules of `relaycore.alerting` that it may break:
 
 careful:  breaks none
-hurried:  keeps what nobody knows to be stored (rule 3)
 unfenced: appends and keeps whoever has begun meanwhile (rule 5)
 """
 
@@ -26,23 +25,11 @@ from alerts_app.processing.fence import Fence  # noqa: E402
 from leases_app.heartbeat import Heartbeat  # noqa: E402
 from relaybase import stopping  # noqa: E402
 from relaybase.redis import appending, fencing  # noqa: E402
-from relaycore.alerting.processing import Processing  # noqa: E402
 from relaycore.errors import RelayError  # noqa: E402
 
 
 def careful() -> None:
     """Nothing."""
-
-
-def hurried() -> None:
-    module: Any = Processing
-    keep = module.keep
-
-    def at_once(self: Any) -> Any:
-        found = keep(self)
-        return self._sealed.keep if found is None and self._sealed is not None else found
-
-    module.keep = at_once
 
 
 def unfenced() -> None:
@@ -60,7 +47,7 @@ def unfenced() -> None:
     keeping.write = lambda fence, kept: None  # It would be told that it is not to keep anything.
 
 
-RULES: dict[str, Callable[[], None]] = {"careful": careful, "hurried": hurried, "unfenced": unfenced}
+RULES: dict[str, Callable[[], None]] = {"careful": careful, "unfenced": unfenced}
 
 
 def main() -> None:
