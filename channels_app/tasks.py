@@ -1,38 +1,25 @@
 """Listener tasks, and beat's proposals of them."""
 
-import logging
-import signal
 import time
+from functools import partial
 
 from celery import Task, shared_task
 from django.conf import settings
 
 from channels_app.listening.listener import listen as hear
 from channels_app.listening.recording import unheard
-from leases_app import deployment, partitioning
+from leases_app import endless, partitioning
 from leases_app.leasing import Held
-from relaybase import stopping
-from relaybase.proposing import enough_wait, propose
+from leases_app.models import Lease
+from relaybase.proposing import enough_wait
 from relaybase.queues import LISTENERS
-from relaycore.errors import RelayError
-
-log = logging.getLogger(__name__)
 
 
 @shared_task(bind=True)
 def listen(self: Task, partition: int, elsewhere: bool = False) -> None:
     """Listen to one partition until the worker stops. Ends at once if it has listeners enough."""
-    stopping.listen_to_signals(signal.SIGTERM)
-    has_listened = False
-    try:
-        deployment.require()
-        if partitioning.has(partition):
-            has_listened = hear(partition, stopping.asked, task_id=self.request.id or "", elsewhere=elsewhere)
-    except RelayError as exc:
-        log.error("partition %d: %s", partition, exc, extra={"partition": partition})
-    if has_listened:  # Its seat is empty now.
-        propose()
-    stopping.leave_if_signalled()
+    loop = partial(hear, partition, task_id=self.request.id or "", elsewhere=elsewhere)
+    endless.run(Lease.Role.SEAT, partition, loop, partitioning.has)
 
 
 def propose_listeners(held: Held) -> None:

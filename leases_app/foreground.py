@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from leases_app import deployment
-from relaybase import stopping
+from leases_app import endless
 from relaycore.errors import RelayError
 
 
@@ -26,10 +26,8 @@ class LoopCommand(BaseCommand):
 
     def handle(self, *args: Any, number: int, **options: Any) -> None:
         """Run the loop."""
-        stopping.listen_to_signals(signal.SIGINT, signal.SIGTERM)
         try:
-            deployment.require()
-            done = self.loop(number, stopping.asked)
+            done = endless.run_here(partial(self.loop, number), signal.SIGINT, signal.SIGTERM)
         except RelayError as exc:
             raise CommandError(str(exc)) from exc
         if not done:

@@ -13,7 +13,7 @@ from leases_app import sleepless
 from leases_app.leasing import Condition, Term
 from relaybase import logs
 from relaycore.errors import LeaseLost, LeaseWentBack, one_line
-from relaycore.sending.confirming import Confirmed
+from relaycore.leasing.confirming import Confirmed
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +132,8 @@ class Heartbeat:
         except LeaseWentBack as exc:
             if self._begins_anew or not self.term.regain():
                 raise
+            # Whoever was given it in between learns that it is lost at his next renewal, and not before.
+            self.confirmed.withdraw(sleepless.seconds())
             log.error("%s It is written again.", exc)
 
     def _doubt(self, exc: DatabaseError) -> None:

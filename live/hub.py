@@ -88,10 +88,14 @@ class Hub:
         """
         self._enter(wanted.who)
         try:
-            return await self._open(wanted)
-        except BaseException:
+            viewer = await self._open(wanted)
+        except BaseException as exc:
             self._leave(wanted.who)
+            if isinstance(exc, Exception):
+                COUNTS.showing.turn_away(one_line(exc), time.monotonic())
             raise
+        COUNTS.showing.let_in(time.monotonic())
+        return viewer
 
     def presence(self) -> Mapping[str, int]:
         """How many watch each channel, here."""
@@ -208,9 +212,10 @@ class Hub:
         """As long as somebody is there, or something is kept: what is to be looked after once a second."""
         while self._viewers or self.pages.size:
             await asyncio.sleep(LOOK_SECONDS)
-            COUNTS.is_failing = bool(self.trouble)
+            now = time.monotonic()
+            COUNTS.showing.look(self.trouble or follower().trouble(now), now)
             with _by_itself():
-                self._look_after(time.monotonic())
+                self._look_after(now)
             with _by_itself():
                 self.pages.let_go()
             with _by_itself():
@@ -221,7 +226,7 @@ class Hub:
                 self._said.look()
             if self._reading is None or self._reading.done():
                 self._reading = asyncio.create_task(self._read())
-        COUNTS.is_failing = False  # Of nobody.
+        COUNTS.showing.end()
 
     async def _read(self) -> None:
         """What servers have to be asked for. A link that swallows everything keeps nobody else waiting."""

@@ -25,6 +25,12 @@ What everybody needs:
 `errors`               the tree of what can go wrong
 =====================  ============================================================
 
+What is decided about a lease by whoever holds it:
+
+=====================  ============================================================
+`leasing.confirming`   until when it may be sure that nobody else has it
+=====================  ============================================================
+
 What a writer decides:
 
 =====================  ============================================================
@@ -85,7 +91,6 @@ What is decided when messages are pushed to webhooks:
 `sending.breaker`      whether an endpoint is left alone for a while
 `sending.pace`         how many attempts begin in a second, and are under way after a pause
 `sending.failing`      for how long it has done nothing but fail
-`sending.confirming`   until when a sender may be sure of its lease
 `sending.shards`       which sender has an endpoint
 `sending.signing`      headers by which a receiver knows that it was Relay
 `sending.formats.choosing` a message in the format that is asked for, and many in one request

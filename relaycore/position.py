@@ -19,6 +19,9 @@ NEVER: Final = "0-0"
 START: Final = "0000000000000-0000000000-00000"
 """Before every message."""
 
+LAST_MILLISECOND: Final = 9_999_999_999_999
+"""The last for which there are positions, ms since 1970: in the year 2286."""
+
 _MOST_IN_A_MILLISECOND: Final = 9_999_999_999
 
 _ENTRY_ID: Final = re.compile(r"([0-9]{1,13})-([0-9]{1,10})\Z")
@@ -49,9 +52,19 @@ def last_of(entry_id: str) -> str:
     return entry_prefix(entry_id) + "99999"
 
 
+def at_millisecond(milliseconds: int) -> str:
+    """The lowest position that is appended in this millisecond or later, ms since 1970.
+
+    For any number: before 1970 it is the first there is, after 2286 the first of the last millisecond.
+    """
+    return first_of(f"{min(max(0, milliseconds), LAST_MILLISECOND)}-0")
+
+
 def before_millisecond(milliseconds: int) -> str:
-    """The position right below whatever is appended in this millisecond or later, ms since 1970."""
-    return START if milliseconds <= 0 else last_of(f"{milliseconds - 1}-{_MOST_IN_A_MILLISECOND}")
+    """The position right below that. For any number, as `at_millisecond`."""
+    if milliseconds <= 0:
+        return START
+    return last_of(f"{min(milliseconds, LAST_MILLISECOND) - 1}-{_MOST_IN_A_MILLISECOND}")
 
 
 def previous_position(position: str) -> str:

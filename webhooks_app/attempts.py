@@ -10,13 +10,16 @@ to whoever may see the endpoint.
 Each says when MongoDB deletes it: `RELAY_ATTEMPTS_SECONDS` after it began.
 """
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from bson import Binary, ObjectId
+from bson import Binary, ObjectId, encode
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from django.conf import settings
 from pymongo import DESCENDING, WriteConcern
 from pymongo.errors import BulkWriteError
@@ -24,6 +27,8 @@ from pymongo.errors import BulkWriteError
 from relaybase.connections import mongo_collection
 from relaybase.mongo import reading
 from relaycore.sending.answers import MOST_KEPT, Failure
+
+log = logging.getLogger(__name__)
 
 COLLECTION: Final = "attempts"
 
@@ -77,23 +82,32 @@ class Page:
     next: str | None
 
 
-def record(attempts: Iterable[Attempted]) -> None:
-    """Put these on record. May take seconds: it does not belong into an event loop.
+def record(attempts: Iterable[Attempted]) -> int:
+    """Put these on record, and say how many of them never can be. It may take seconds.
 
     Raises:
-        PyMongoError: MongoDB did not take all of them. They may be recorded once more, or let go.
+        PyMongoError: MongoDB does not answer. They may be recorded once more, or let go.
     """
     kept_for = timedelta(seconds=settings.RELAY_ATTEMPTS_SECONDS)
-    documents = [_document(one, kept_for) for one in attempts]
+    documents, refused = [], 0
+    for one in attempts:
+        try:
+            documents.append(RawBSONDocument(encode(_document(one, kept_for))))
+        except (BSONError, OverflowError, TypeError, ValueError) as exc:
+            refused += 1  # It is none that a document can be made of, and keeps no other one waiting.
+            log.warning("an attempt cannot be logged: %s", type(exc).__name__)
     if not documents:
-        return
+        return refused
     collection = mongo_collection(COLLECTION).with_options(write_concern=WriteConcern(w=1))
     try:
         collection.insert_many(documents, ordered=False)
     except BulkWriteError as exc:
-        # The driver has sent them twice: the first time they had arrived.
-        if any(error["code"] != _DUPLICATE for error in exc.details["writeErrors"]):
-            raise
+        # Those that are there twice the driver has sent twice: the first time they had arrived.
+        errors = [one for one in exc.details["writeErrors"] if one["code"] != _DUPLICATE]
+        if errors:
+            log.warning("%d attempts cannot be logged: MongoDB says %s", len(errors), errors[0]["code"])
+        refused += len(errors)
+    return refused
 
 
 class Glimpse(NamedTuple):
@@ -144,6 +158,7 @@ def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -
 
 def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
     return {
+        "_id": ObjectId(),
         "at": one.at,
         "subscription": one.subscription,
         "subscription_name": one.subscription_name,

@@ -4,6 +4,7 @@ It belongs to its owner, who may do with it what he may do with subscriptions on
 may the same with every channel and Django's permission on endpoints. Secrets are shown to nobody twice.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from rest_framework.exceptions import PermissionDenied
@@ -36,6 +37,16 @@ def may(request: Request, need: Need, row: Endpoint | None) -> bool:
     if row is not None and row.owner_id == request.user.pk:
         return refusal(request, need) is None
     return refusal_everywhere(request, _OF_OTHERS[need]) is None
+
+
+def seen(request: Request, endpoints: Iterable[int]) -> set[int]:
+    """Those of these endpoints, by their keys, that he may see. One that was deleted is nobody's own."""
+    asked = set(endpoints)
+    if refusal_everywhere(request, _OF_OTHERS[SEE]) is None:
+        return asked
+    if refusal(request, SEE) is not None:
+        return set()
+    return set(Endpoint.objects.filter(pk__in=asked, owner=request.user.pk).values_list("pk", flat=True))
 
 
 def refused(need: Need, name: str) -> PermissionDenied:

@@ -3,6 +3,7 @@
 Of a URL that is its origin, since in paths and queries stand secrets of others; of headers and of TLS, names.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final, TypedDict
 
@@ -55,6 +56,9 @@ def set_to(row: Endpoint, wanted: Settings) -> None:
     for column, value in given.items():
         setattr(row, column, value)
     trusting.require_https(row)
+    # It is neither less than the least nor more than the most.
+    if row.max_per_second is not None and math.isnan(row.max_per_second):
+        raise BadEndpoint("max_per_second: NaN is no number.")
     try:
         row.clean_fields(exclude=["owner", "headers", "tls_key"])
     except ValidationError as exc:

@@ -1,23 +1,21 @@
 """Sender tasks, beat's proposals of them, and asking endpoints for their confirmation."""
 
 import logging
-import signal
 import threading
 import time
+from functools import partial
 from typing import Final
 
 from celery import Task, shared_task
 from django.conf import settings
 from django.db import connections
 
-from leases_app import deployment, sharding
+from leases_app import endless, sharding
 from leases_app.leasing import Held
 from leases_app.models import Lease
-from relaybase import stopping
 from relaybase.background import in_background
-from relaybase.proposing import enough_wait, propose
 from relaybase.queues import SENDERS
-from relaycore.errors import RelayError, one_line
+from relaycore.errors import one_line
 from webhooks_app import keeping
 from webhooks_app.confirming.requesting import request
 from webhooks_app.sending.sender import send as push
@@ -38,17 +36,8 @@ class _Own:
 @shared_task(bind=True)
 def send(self: Task, shard: int) -> None:
     """Send to one shard until the worker stops. Ends at once if somebody does already."""
-    stopping.listen_to_signals(signal.SIGTERM)
-    try:
-        deployment.require()
-        if sharding.has(shard):
-            push(shard, stopping.asked, task_id=self.request.id or "")
-    except RelayError as exc:
-        log.error("shard %d: %s", shard, exc, extra={"shard": shard})
-    if not stopping.asked():
-        return  # Somebody else has the lease: nothing has changed.
-    propose()
-    stopping.leave_if_signalled()
+    loop = partial(push, shard, task_id=self.request.id or "")
+    endless.run(Lease.Role.SENDER, shard, loop, sharding.has)
 
 
 def forget_secrets() -> None:
@@ -63,10 +52,7 @@ def propose_senders(held: Held) -> None:
 
     A shard without endpoints gets its sender too: the first message of its first endpoint waits for nobody.
     """
-    lacking = held.lacking(Lease.Role.SENDER, set(range(settings.RELAY_SENDER_SHARDS)))
-    if lacking and not enough_wait(SENDERS, len(lacking)):
-        for shard in sorted(lacking):
-            send.apply_async((shard,))
+    endless.propose(Lease.Role.SENDER, range(settings.RELAY_SENDER_SHARDS), held, send, SENDERS)
 
 
 @shared_task

@@ -11,8 +11,7 @@ from channels_app.listening.loop import Listener
 from channels_app.listening.recording.record import Record
 from channels_app.listening.recording.roster import Roster
 from channels_app.listening.ticker import highest_term
-from leases_app import deployment, layout
-from leases_app.heartbeat import Heartbeat
+from leases_app import deployment, endless, layout
 from leases_app.leasing import Contender, prefers_elsewhere
 from relaybase import fitness, logs
 from relaybase.connections import shared_redis
@@ -47,17 +46,16 @@ def _listen(
     seat = contender.take_seat(partition, settings.RELAY_LISTENERS_PER_PARTITION)
     if seat is None:
         return False
-    log.info("partition %d: listening in seat %d", partition, seat.slot)
     with Roster(partition) as roster, _rare_collections():
         record = Record(roster)
         listener = Listener(partition, own, contender, record, _capture(partition), term)
-        with Heartbeat(seat, listener.condition) as presence:
+        with endless.under(seat, f"listening in seat {seat.slot}", listener.condition) as presence:
             record.report_given_up = presence.give_up
             try:
                 listener.run(lambda: stopping() or presence.lost)
             finally:
                 listener.close()
-    log.info("partition %d: stopped, %d messages appended", partition, listener.appended)
+            log.info("partition %d: %d messages appended", partition, listener.appended)
     return True
 
 

@@ -22,11 +22,14 @@ _DIAL_SECONDS: Final = 1.0
 _REFUSED_SECONDS: Final = 30.0
 _SILENT_SECONDS: Final = 5.0
 
+_NOT_YET: Final = "Redis has not said yet that it is heard"
+
 
 class Ear:
     """For one thread. `now`: monotonic, in seconds.
 
     has_begun: it was subscribed since this was looked at last: what came before was not heard
+    trouble:   why nothing is heard; empty: Redis has said that it is, and nothing speaks against it since
     """
 
     def __init__(self, channel: str, key: bytes) -> None:
@@ -37,6 +40,8 @@ class Ear:
         self._heard_at = float("-inf")
         self._is_asked = False
         self.has_begun = False
+        self.trouble = _NOT_YET
+        self._deaf_since: float | None = None
 
     @property
     def wire(self) -> Wire | None:
@@ -45,6 +50,8 @@ class Ear:
 
     def turn(self, now: float) -> None:
         """Connect if there is no connection; see whether it lives. Waits for Redis as long as any command."""
+        if self._deaf_since is None:
+            self._deaf_since = now
         if self._wire is None:
             if now >= self._dials_at:
                 self._dial(now)
@@ -67,6 +74,18 @@ class Ear:
             self._heard_at, self._is_asked = now, False
         return [found for push in pushes if (found := self._take(push, now)) is not None]
 
+    def fail(self, why: str, now: float) -> None:
+        """Nothing is heard for now. Said once, until something is heard again."""
+        if self.trouble in {"", _NOT_YET}:
+            log.warning("%s: nothing is heard: %s. New messages are seen a second late.", self._channel, why)
+        if not self.trouble:
+            self._deaf_since = now
+        self.trouble = why
+
+    def deaf_seconds(self, now: float) -> float:
+        """For so long nothing is heard; 0: it is."""
+        return 0.0 if not self.trouble or self._deaf_since is None else now - self._deaf_since
+
     def close(self) -> None:
         """End the connection."""
         if self._wire is not None:
@@ -78,12 +97,11 @@ class Ear:
             case hiredis.ReplyError():
                 self._drop(now, str(push))
                 self._dials_at = now + _REFUSED_SECONDS
-                log.error(
-                    "%s cannot be followed: %s. New messages are seen a second late.", self._channel, push
-                )
             case [b"subscribe", *_]:
                 self.has_begun = True
+                self._well()
             case [b"message", _, payload]:
+                self._well()
                 return news.parse(payload, self._key)
         return None
 
@@ -92,7 +110,7 @@ class Ear:
         try:
             self._wire = open_wire("relay-follower")
         except Disconnected as exc:
-            log.info("%s: %s", self._channel, exc)
+            self.fail(str(exc), now)
         else:
             self._ask(self._wire, now)
 
@@ -104,6 +122,11 @@ class Ear:
             self._drop(now, str(exc))
 
     def _drop(self, now: float, why: str) -> None:
-        log.info("%s: the connection is given up: %s", self._channel, why)
+        self.fail(why, now)
         self.close()
         self._dials_at = now + _DIAL_SECONDS
+
+    def _well(self) -> None:
+        if self.trouble not in {"", _NOT_YET}:
+            log.warning("%s: it is heard again", self._channel)
+        self.trouble = ""

@@ -54,6 +54,9 @@ log = logging.getLogger(__name__)
 
 _PARTING_SECONDS: Final = 2.0
 
+_DEAF_SECONDS: Final = 10.0
+"""So long Redis may take to come again, or a connection to be found dead."""
+
 
 class Follower:
     """The readers of one process, one for each partition that is followed. Safe in threads."""
@@ -84,6 +87,14 @@ class Follower:
             django.db.Error: PostgreSQL does not answer.
         """
         return self._open(partition, None, after)
+
+    def trouble(self, now: float) -> str:
+        """Why what is new is seen late, for longer than a new connection takes; empty: nothing is wrong.
+
+        now: monotonic
+        """
+        # Without the lock: whoever has it may be asking PostgreSQL.
+        return next((why for reader in list(self._readers.values()) if (why := reader.trouble(now))), "")
 
     def close(self) -> None:
         """End all readers. What is subscribed is handed nothing any more."""
@@ -120,6 +131,7 @@ class Reader:
         self._following = Following()
         self._feeds: dict[Cursor, Feed] = {}
         self._is_closed = self._is_unfit = False
+        self._is_reading = True
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._thread = logs.thread(self._run, f"follow partition {partition}")
@@ -168,6 +180,11 @@ class Reader:
         with self._lock:
             return [(self._following.below(feed.cursor), feed.waiting) for feed in feeds]
 
+    def trouble(self, now: float) -> str:
+        """Why nothing is heard, for longer than a new connection takes; empty: it is, or nobody listens."""
+        is_deaf = not self._is_closed and self._ear.deaf_seconds(now) > _DEAF_SECONDS
+        return f"new messages are seen a second late: {self._ear.trouble}" if is_deaf else ""
+
     def close(self) -> None:
         """End."""
         with self._lock:
@@ -194,7 +211,7 @@ class Reader:
                     self._wait()
                     self._hear(time.monotonic())
                 except Exception as exc:  # Whatever it is (no file left to open): it is looked each second.
-                    log.warning("nothing is heard for now: %s: %s", type(exc).__name__, exc)
+                    self._ear.fail(f"{type(exc).__name__}: {exc}", time.monotonic())
                     time.sleep(LOOK_SECONDS)
                 if not self._due_in():
                     self._turn()
@@ -234,8 +251,11 @@ class Reader:
                 with self._lock:
                     for cursor, page in self._following.took(read, found.messages, is_more=found.is_more):
                         self._feeds[cursor].put(replace(page, read_at=found.read_at))
+            self._is_reading = True
         except Exception as exc:  # Whatever it is, it is the subscribers' to know: else they wait for ever.
-            log.info("not read: %s: %s", type(exc).__name__, exc)
+            if self._is_reading:
+                log.info("not read: %s: %s", type(exc).__name__, exc)
+            self._is_reading = False
             with self._lock:
                 self._is_unfit = isinstance(exc, UnfitServer)
                 self._following.failed(time.monotonic())

@@ -27,9 +27,10 @@ from messages_app.searching.primary import session_after
 from relaybase.mongo import reading
 from relaycore.channels import partition_of
 from relaycore.errors import SearchTooSlow
-from relaycore.position import first_of
+from relaycore.position import LAST_MILLISECOND, at_millisecond
 from relaycore.storing import known
 from relaycore.storing.expiring import NOTHING, Expired
+from relaycore.times import to_milliseconds
 
 MOST_PER_PAGE: Final = 1000
 
@@ -155,7 +156,10 @@ def at(time: datetime) -> str:
     Raises:
         ValueError: no message can: before 1970, or after 2286.
     """
-    return first_of(f"{int(time.timestamp() * 1000)}-0")
+    milliseconds = to_milliseconds(time)
+    if not 0 <= milliseconds <= LAST_MILLISECOND:
+        raise ValueError(f"No message is from {time.isoformat()}: before 1970, or after 2286.")
+    return at_millisecond(milliseconds)
 
 
 def _bounded(search: Search, cursor: PageCursor | None, mark: str | None) -> Search:

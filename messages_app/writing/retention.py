@@ -23,7 +23,7 @@ from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
 from relaybase.redis import clock
 from relaycore.errors import one_line
-from relaycore.position import first_of
+from relaycore.position import at_millisecond
 from relaycore.storing.expiring import Expired
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def older_than(keep_seconds: int) -> str:
         redis.RedisError: Redis does not answer.
     """
     now = clock.milliseconds(shared_redis())
-    return first_of(f"{max(0, now - keep_seconds * 1000)}-0")
+    return at_millisecond(now - keep_seconds * 1000)
 
 
 def count_older(channel: str, keep_seconds: int) -> int | None:

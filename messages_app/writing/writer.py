@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 from pymongo.errors import PyMongoError
 
-from leases_app.heartbeat import Heartbeat
+from leases_app import endless
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
 from messages_app.writing.announcing import Announcer
@@ -65,12 +65,11 @@ def write(partition: int, stopping: Callable[[], bool], task_id: str = "") -> bo
         term = Contender(task_id).claim(Lease.Role.WRITER, partition, above=above)
         if term is None:
             return False
-        log.info("partition %d: writing, epoch %d", partition, term.epoch)
         lookout = Lookout(partition)
-        with Heartbeat(term, lookout.condition) as heartbeat:
+        with endless.under(term, "writing", lookout.condition) as heartbeat:
             writer = Writer(term, lambda: stopping() or heartbeat.lost, lookout.got_on)
             writer.run()
-        log.info("partition %d: stopped, epoch %d, %d messages stored", partition, term.epoch, writer.stored)
+            log.info("partition %d: %d messages stored", partition, writer.stored)
         return True
 
 

@@ -9,12 +9,15 @@
                that it is too much                  doubles with each failure in a row
     open       the pause ends                       half-open: one attempt, and nothing beside it
     half-open  it failed                            open, for a longer pause
-    half-open  it succeeded                         closed
+    half-open  anything that is under way succeeds  closed
     closed     a success                            closed, none in a row
     =========  ===================================  =============================================
 
-What began before it opened says nothing of it any more, whatever comes of it. What is kept is two numbers, in
-the row of the endpoint: half-open is open with a pause that has ended. So a new sender goes on as it stands.
+What began before it opened may end later. While the pause lasts that says nothing, whatever comes of it. Once
+it is over a success closes it, whoever sent that: the endpoint takes something again. A failure of before
+still says nothing: one that ends late would keep an endpoint away that is well by now. What is kept is two
+numbers, in the row of the endpoint: half-open is open with a pause that has ended. So a new sender goes on as
+it stands.
 
 Times are PostgreSQL's, as ms since 1970.
 """
@@ -57,9 +60,9 @@ class Breaker:
         """Whether one more attempt may begin. `out`: so many are under way at the endpoint."""
         return not self.until or (not out and not self._pauses_at(now))
 
-    def succeeded(self, began_at: int) -> "Breaker":
-        """An attempt that began then was taken. The same one, if that changes nothing."""
-        if self._pauses_at(began_at) or self == _CLOSED:
+    def succeeded(self, now: int) -> "Breaker":
+        """An attempt was taken. The same one, if that changes nothing."""
+        if self._pauses_at(now) or self == _CLOSED:
             return self
         return _CLOSED
 
@@ -78,7 +81,8 @@ class Breaker:
         is_slow:     the endpoint says itself that it is too much
         retry_after: and when it may be tried again, in seconds; no pause is longer than the longest
         """
-        if self._pauses_at(began_at):
+        # By the clock of now: the longest pause ends later than that after it began, and was long ago then.
+        if began_at < self.until <= now + LONGEST_PAUSE_MS:
             return self
         failures = self.failures + 1
         if failures < MOST and not is_slow and not self.until:

@@ -2,7 +2,8 @@
 
 The time is reckoned from the first failure since the last success. A single message that fails says little,
 however long nothing comes after it: where failures lie further apart than `HOLE_MS`, the time begins anew.
-That is further than any schedule waits. So whoever is disabled has failed again and again, all the time.
+That is an hour more than any schedule waits: an attempt takes its time, and its turn. So whoever is disabled
+has failed again and again, all the time.
 (Svix starts its clock after several failures within a day, and disables after five days as well.)
 
 Times are PostgreSQL's, as ms since 1970. What is kept is two of them, in the row of the endpoint.
@@ -15,7 +16,7 @@ from relaycore.sending.schedule import LONGEST_MS
 
 _HOUR_MS: Final = 3_600_000
 
-HOLE_MS: Final = LONGEST_MS
+HOLE_MS: Final = LONGEST_MS + _HOUR_MS
 DISABLED_AFTER_MS: Final = 120 * _HOUR_MS
 WARNED_AFTER_MS: Final = (_HOUR_MS // 6, 24 * _HOUR_MS, 72 * _HOUR_MS, 96 * _HOUR_MS)
 """Ten minutes say that it fails; one day, three and four, that it is going to be disabled."""

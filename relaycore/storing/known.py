@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from relaycore.position import NEVER, first_of, next_position, order
+from relaycore.position import NEVER, at_millisecond, first_of, next_position, order
 
 _OPERATION_TIME: Final = re.compile(r"([0-9]{10})\.([0-9]{10})\Z")
 
@@ -129,4 +129,4 @@ def delivered_below(beside: Beside) -> str:
 
 def _to_come(beside: Beside) -> str:
     """What is appended from now on has this position or one above it."""
-    return max(first_of(f"{beside.at}-0"), next_position(beside.last_id))
+    return max(at_millisecond(beside.at), next_position(beside.last_id))

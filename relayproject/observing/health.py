@@ -1,5 +1,6 @@
 """/healthz and /readyz: whether this process lives, and whether Relay works."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from django.http import HttpRequest, JsonResponse
 
 from channels_app.report import hears_nothing
 from leases_app.models import Lease
+from live.counting import COUNTS
 from relaycore.fitness import Finding
 from relayproject.observing.looking import look
 from relayproject.observing.loops import Loop
@@ -55,7 +57,7 @@ def readyz_web(request: HttpRequest) -> JsonResponse:
 
 
 def checks(overview: Overview) -> list[Check]:
-    """Each server, each loop, and the channels."""
+    """Each server, each loop, the channels, and who watches here."""
     faults = {"PostgreSQL": None, "Redis": overview.foreign, "MongoDB": None} | overview.faults
     if overview.streams is not None and overview.streams.refuses is not None:
         faults["Redis"] = f"takes nothing, since {overview.streams.refuses}: what is heard now is not stored"
@@ -73,6 +75,8 @@ def checks(overview: Overview) -> list[Check]:
         ]
         found.append(Check("channels that Redis refuses", _refused(overview.table)))
         found.append(Check("channels with an open gap", _unheard(overview.table)))
+    # Of this process alone: of the others nothing is known here, each of them says it itself.
+    found.append(Check("clients that watch here", COUNTS.showing.trouble(time.monotonic()) or None))
     return found
 
 

@@ -1,5 +1,6 @@
 """Those who watch in this web process, counted (`live.counting`)."""
 
+import time
 from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -18,8 +19,8 @@ class Watching(Collector):
         )
         yield GaugeMetricFamily(
             "relay_live_failing",
-            "Whether something keeps clients that watch here from being shown what is stored.",
-            float(COUNTS.is_failing),
+            "Whether clients that watch here are not shown what is stored, or late; /readyz says why.",
+            float(bool(COUNTS.showing.trouble(time.monotonic()))),
         )
         yield CounterMetricFamily(
             "relay_live_refused", "Clients that were told to come again: there were too many.", COUNTS.refused

@@ -22,6 +22,8 @@ MOST: Final = 20
 
 _ANSWER_CHARS: Final = 200
 
+_NOT_SHOWN: Final = "(shown to who may see the endpoint)"
+
 
 @dataclass(frozen=True, slots=True)
 class Tried:
@@ -42,8 +44,11 @@ def endpoints(request: HttpRequest) -> Any:
     return Endpoint.objects.all() if user.has_perm(OTHERS) else Endpoint.objects.filter(owner=user)
 
 
-def facts(row: Subscription) -> dict[str, Any]:
-    """For the template; nothing of one that is pulled. A server that does not answer leaves a gap."""
+def facts(request: HttpRequest, row: Subscription) -> dict[str, Any]:
+    """For the template; nothing of one that is pulled. A server that does not answer leaves a gap.
+
+    What endpoints have answered is for who may see them.
+    """
     hook = Webhook.objects.select_related("endpoint").filter(subscription=row).first()
     if hook is None:
         return {}
@@ -54,23 +59,33 @@ def facts(row: Subscription) -> dict[str, Any]:
         "schedule": ", ".join(map(_wait, hook.schedule_seconds or DEFAULT_SECONDS)),
         "is_default": hook.schedule_seconds is None,
         "next_attempt": due and from_milliseconds(due),
-        "attempts": _attempts(row),
+        "attempts": _attempts(request, row),
         "most_attempts": MOST,
     }
 
 
-def _attempts(row: Subscription) -> list[Tried] | None:
+def _attempts(request: HttpRequest, row: Subscription) -> list[Tried] | None:
     """The newest first; None: MongoDB does not answer."""
     try:
-        return [_tried(one) for one in attempts.read(Of.SUBSCRIPTION, row.pk, most=MOST).attempts]
+        found = attempts.read(Of.SUBSCRIPTION, row.pk, most=MOST).attempts
     except PyMongoError:
         return None
+    seen = _seen(request, {one.endpoint for one in found})
+    return [_tried(one, is_seen=one.endpoint in seen) for one in found]
 
 
-def _tried(one: Attempted) -> Tried:
+def _seen(request: HttpRequest, asked: set[int]) -> set[int]:
+    """Those of these endpoints that he may see: each with the permission, and his own."""
+    user: Any = request.user
+    if user.has_perm("webhooks_app.view_endpoint"):
+        return asked
+    return set(Endpoint.objects.filter(pk__in=asked, owner=user).values_list("pk", flat=True))
+
+
+def _tried(one: Attempted, *, is_seen: bool) -> Tried:
     came = str(one.status) if one.status is not None else (one.failure.value if one.failure else "no answer")
     is_good = one.status is not None and 200 <= one.status < 300
-    answer = one.answer[:_ANSWER_CHARS].decode("utf-8", "replace")
+    answer = one.answer[:_ANSWER_CHARS].decode("utf-8", "replace") if is_seen else _NOT_SHOWN
     return Tried(one.at, one.message.hex(), one.attempt, came, is_good, one.seconds, answer)
 
 

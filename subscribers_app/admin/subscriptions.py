@@ -114,7 +114,8 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _facts(self, request: HttpRequest, row: Subscription) -> dict[str, Any]:
         may_decide = self.has_change_permission(request, row)
-        return {**page.facts(row), **pushed.facts(row), "title": "Subscription", "may_decide": may_decide}
+        said = {"title": "Subscription", "may_decide": may_decide}
+        return {**page.facts(row), **pushed.facts(request, row), **said}
 
     @admin.display(description="state", ordering="state")
     def handing_out(self, row: Subscription) -> SafeString:

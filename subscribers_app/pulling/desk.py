@@ -13,7 +13,7 @@ from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.giving import Handed, Outdated, Unread
 from relaycore.delivering.settings import CURSOR
 from relaycore.errors import NotGiven
-from relaycore.position import first_of
+from relaycore.position import at_millisecond
 from subscribers_app.pulling import ledger
 from subscribers_app.pulling.again import Again, Page, Unplaced
 from subscribers_app.pulling.ahead import Source
@@ -275,4 +275,4 @@ class Desk:
         if not self.known.delay_ms:
             return None
         now = int(time.monotonic() * 1000 + self._ahead_ms)
-        return first_of(f"{max(0, now - self.known.delay_ms)}-0")
+        return at_millisecond(now - self.known.delay_ms)

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import kubernetes_validate
 import promql_parser
@@ -83,6 +84,39 @@ def test_live_runs_what_web_runs() -> None:
     )
     assert live["command"] == web["command"]
     assert live["envFrom"] == web["envFrom"]
+
+
+def test_kubernetes_sets_all_that_docker_compose_sets() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ours = [service["environment"] for service in services.values() if service.get("build") == "."]
+    assert len(ours) > len(processes({}))
+    settings, secret = _named("ConfigMap")["relay"]["data"], _named("Secret")["relay"]["stringData"]
+    assert {name for environment in ours for name in environment} == {*settings, *secret}
+    # What is secret there comes from whoever starts it, and stands in no configuration here.
+    assert {"RELAY_SECRET_KEY", "RELAY_ENCRYPTION_KEYS", "RELAY_METRICS_TOKEN"} <= set(secret)
+    assert not any("CHANGE-ME" in value for value in settings.values())
+
+
+@pytest.mark.parametrize("name", [*_named("Deployment"), *_named("Job")])
+def test_every_pod_is_given_all_settings_and_states_none_by_itself(name: str) -> None:
+    """A site's name is changed in one place: senders put links into challenges, web answers under it."""
+    found = (_named("Deployment") | _named("Job"))[name]
+    (container,) = found["spec"]["template"]["spec"]["containers"]
+    assert container["envFrom"] == [{"configMapRef": {"name": "relay"}}, {"secretRef": {"name": "relay"}}]
+    settings = _named("ConfigMap")["relay"]["data"]
+    for one in container.get("env", []):
+        for value in settings.values():
+            assert len(value) < 3 or value not in one.get("value", ""), one["name"]
+
+
+def test_one_name_of_the_site_is_in_all_that_has_it() -> None:
+    settings = _named("ConfigMap")["relay"]["data"]
+    name = urlsplit(settings["RELAY_PUBLIC_URL"]).hostname
+    assert settings["RELAY_CSRF_TRUSTED_ORIGINS"] == settings["RELAY_PUBLIC_URL"] == f"https://{name}"
+    assert name in settings["RELAY_ALLOWED_HOSTS"].split(",")
+    for ingress in _named("Ingress").values():
+        assert {rule["host"] for rule in ingress["spec"]["rules"]} == {name}
+        assert {host for tls in ingress["spec"]["tls"] for host in tls["hosts"]} == {name}
 
 
 def test_probes_ask_under_a_name_that_is_answered() -> None:
@@ -285,12 +319,11 @@ def test_prometheus_asks_every_pod_that_answers() -> None:
             keeps["__meta_kubernetes_pod_container_port_name"]
         ]
         # By its address, which is one of its names.
-        *_, hosts = container["env"]
-        assert hosts == {
-            "name": "RELAY_ALLOWED_HOSTS",
-            "value": settings["data"]["RELAY_ALLOWED_HOSTS"] + ",$(POD_IP)",
-        }
-        assert container["env"][0]["valueFrom"] == {"fieldRef": {"fieldPath": "status.podIP"}}
+        own, configured, hosts = container["env"]
+        assert own == {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+        key = {"name": settings["metadata"]["name"], "key": "RELAY_ALLOWED_HOSTS"}
+        assert configured == {"name": "SITE_HOSTS", "valueFrom": {"configMapKeyRef": key}}
+        assert hosts == {"name": "RELAY_ALLOWED_HOSTS", "value": "$(SITE_HOSTS),$(POD_IP)"}
     assert answering == set(keeps["__meta_kubernetes_pod_label_app"].split("|"))
     assert job["kubernetes_sd_configs"][0]["namespaces"]["names"] == [settings["metadata"]["namespace"]]
 

@@ -13,7 +13,7 @@ from relaybase.http.parameters import Parameters
 from relaycore.errors import SubscriptionUnknown
 from subscribers_app import registration as subscriptions
 from subscribers_app.models import Subscription
-from webhooks_app import attempts
+from webhooks_app import attempts, rights
 from webhooks_app.api import schema
 from webhooks_app.api.found import find
 from webhooks_app.attempts import Attempted, Of
@@ -24,8 +24,8 @@ class EndpointAttempts(APIView):
     """What became of the attempts to send something to it, the newest first; ?limit= up to 1000.
 
     A message that is sent again has one for each time. `status`: of the answer; null: there was none, and
-    `failure` says why. `answer`: the first KiB of it. They are kept for `RELAY_ATTEMPTS_SECONDS`; attempts of
-    the last second may still be missing.
+    `failure` says why. `answer`: the first KiB of it, for who may see the endpoint; null for others. They are
+    kept for `RELAY_ATTEMPTS_SECONDS`; attempts of the last second may still be missing.
     """
 
     name = "Attempts"
@@ -73,11 +73,13 @@ def _page(request: Request, parameters: Parameters, of: Of, number: int) -> Resp
     if after is not None and not attempts.is_cursor(after):
         raise cursors.bad_cursor()
     found = attempts.read(of, number, after, limit)
-    results = [_row(one) for one in found.attempts]
+    seen = rights.seen(request, {one.endpoint for one in found.attempts})
+    results = [_row(one, is_seen=one.endpoint in seen) for one in found.attempts]
     return Response({"next": cursors.link(request, found.next), "results": results})
 
 
-def _row(one: Attempted) -> dict[str, Any]:
+def _row(one: Attempted, *, is_seen: bool) -> dict[str, Any]:
+    """`is_seen`: he may see the endpoint. What it answers may be for its owner alone."""
     return {
         "at": one.at,
         "subscription": one.subscription_name,
@@ -89,5 +91,5 @@ def _row(one: Attempted) -> dict[str, Any]:
         "status": one.status,
         "failure": one.failure and one.failure.value,
         "seconds": round(one.seconds, 3),
-        "answer": one.answer.decode("utf-8", "replace"),
+        "answer": one.answer.decode("utf-8", "replace") if is_seen else None,
     }

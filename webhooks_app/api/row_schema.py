@@ -110,4 +110,6 @@ class AttemptSchema(Serializer):
     status = serializers.IntegerField(allow_null=True, help_text="null: there was no answer.")
     failure = serializers.ChoiceField(FAILURES, allow_null=True, help_text="Why not.")
     seconds = serializers.FloatField()
-    answer = serializers.CharField(help_text="The first KiB of it.")
+    answer = serializers.CharField(
+        allow_null=True, help_text="The first KiB of it. null: you may not see the endpoint."
+    )

@@ -15,6 +15,7 @@ Purpose
     `exchange`     one request, how far it has come, and what all of one client share
     `opening`      how a connection is made
     `resolving`    from names to addresses
+    `room`         how many connections all targets have together
     `sealing`      TLS between socket and connection
     `tls`          whom an endpoint has to be trusted by, and as whom Relay comes
     `failures`     what it means that a connection could not be made, or has ended
@@ -69,6 +70,7 @@ Failure
     *The process dies*: what was under way may have arrived.
 
 Bounds
-    `reading.MOST_HEAD` and `MOST_BYTES` for each answer; connections for each target; a connection that was
-    idle for `client.IDLE_SECONDS` is closed.
+    `reading.MOST_HEAD` and `MOST_BYTES` for each answer; connections for each target, and for all of them
+    together (`room`), so that files are left for servers; a connection that was idle for
+    `client.IDLE_SECONDS` is closed.
 """

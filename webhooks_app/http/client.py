@@ -12,6 +12,7 @@ from webhooks_app.http.exchange import Around, Done, Exchange, Resolve
 from webhooks_app.http.failures import Failed
 from webhooks_app.http.pool import Pool
 from webhooks_app.http.resolving import Resolver
+from webhooks_app.http.room import MOST_FILES, Room
 from webhooks_app.http.target import Target
 
 SCAN_SECONDS: Final = 0.1
@@ -29,6 +30,7 @@ class Client:
     networks: what may be connected to
     resolve:  from names to addresses; None: as the system does
     may_send: is asked right before each request is written. While it says no, none is
+    most_connections: to all targets together
     """
 
     def __init__(
@@ -37,12 +39,15 @@ class Client:
         *,
         resolve: Resolve | None = None,
         may_send: Callable[[], bool] = lambda: True,
+        most_connections: int = MOST_FILES,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self._around = Around(loop, networks, resolve or Resolver(), may_send)
         self._pools: dict[Target, Pool] = {}
+        room = Room(most_connections, self._pools.values())
+        self._around = Around(loop, networks, resolve or Resolver(), may_send, room)
         self._next_scan: asyncio.TimerHandle | None = None
         self._scanned_at = 0.0
+        self._has_spared = False
         self._is_closed = False
 
     @property
@@ -70,7 +75,7 @@ class Client:
         pool.send(exchange)
 
     def forget(self, target: Target) -> None:
-        """Close its connections, those in use once they have their answer."""
+        """Close its connections, those in use once they have their answer. What waits is still sent."""
         if target in self._pools:
             self._pools[target].forget()
 
@@ -100,8 +105,10 @@ class Client:
 
     def _scan(self) -> None:
         now = time.monotonic()
-        # While the loop was held up answers may have come, which are read before the next time.
-        was_held_up = now - self._scanned_at > _HELD_UP_SECONDS
+        # While the loop was held up answers may have come, which are read before the next time. One that is
+        # held up all the time spares nobody twice: a deadline would never come.
+        was_held_up = now - self._scanned_at > _HELD_UP_SECONDS and not self._has_spared
+        self._has_spared = was_held_up
         for target, pool in list(self._pools.items()):
             if pool.under_way and not was_held_up:
                 pool.expire(now)

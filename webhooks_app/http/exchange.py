@@ -8,6 +8,7 @@ from typing import Protocol
 
 from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
+from webhooks_app.http.room import Room
 
 Done = Callable[[Answer], object]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -31,12 +32,14 @@ class Around:
     networks: what may be connected to
     resolve:  from names to addresses
     may_send: whether a request may be written now
+    room:     for connections, of all targets together
     """
 
     loop: asyncio.AbstractEventLoop
     networks: Allowed
     resolve: Resolve
     may_send: Callable[[], bool]
+    room: Room
 
 
 class Carrier(Protocol):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer, Failure
@@ -47,6 +47,11 @@ class Pool:
         """Whether there is nothing here."""
         return not (self.under_way or self._connections or self._opening)
 
+    @property
+    def idle(self) -> Sequence[Connection]:
+        """Those that carry nothing."""
+        return self._idle
+
     # --- exchanges -----------------------------------------------------------------------
 
     def send(self, exchange: Exchange) -> None:
@@ -78,7 +83,9 @@ class Pool:
 
     def fail(self, exchange: Exchange, failed: Failed) -> None:
         """There will be no answer."""
-        is_unsent = failed.failure is Failure.OURS and exchange.stage is not Stage.WRITTEN
+        # What was written on a connection that had just been closed may have been taken all the same.
+        is_written = exchange.is_again or exchange.stage is Stage.WRITTEN
+        is_unsent = failed.failure is Failure.OURS and not is_written
         seconds = time.monotonic() - exchange.since
         self.end(exchange, Answer(None, failed.failure, failed.detail, seconds=seconds, is_unsent=is_unsent))
 
@@ -107,6 +114,12 @@ class Pool:
             self._open(exchange)
         else:
             self._waiting.append(exchange)
+            self._line_up()
+
+    def _line_up(self) -> None:
+        """What waits here waits for one of its own; without any it waits for what others give up."""
+        if not self._own:
+            self._around.room.wait(self)
 
     def _may_be_sent(self, exchange: Exchange) -> bool:
         if exchange not in self.under_way:
@@ -119,7 +132,10 @@ class Pool:
     # --- connections ---------------------------------------------------------------------
 
     def keep(self, connection: Connection) -> None:
-        """It is free. Whoever waits is next."""
+        """It is free. Whoever waits is next, unless another target has none."""
+        if self._around.room.is_wanted:
+            self._around.room.give_up(connection)
+            return
         while self._waiting:
             exchange = self._waiting.popleft()
             if self._may_be_sent(exchange):
@@ -134,8 +150,10 @@ class Pool:
 
     def lost(self, connection: Connection) -> None:
         """It has ended, and there is room for another one."""
-        self._connections.discard(connection)
-        self._go_on()
+        if connection in self._connections:
+            self._connections.remove(connection)
+            self._around.room.free()
+        self.go_on()
 
     def close_idle(self, before: float) -> None:
         """End those that have carried nothing since `before`."""
@@ -147,7 +165,7 @@ class Pool:
         self._keep_no_more([one for one in self._connections if not networks.takes(one.address)])
 
     def forget(self) -> None:
-        """Keep no connection."""
+        """End its connections, those in use with their answer. One that is being made is still used."""
         self._keep_no_more(self._connections)
 
     def close(self) -> None:
@@ -164,26 +182,34 @@ class Pool:
             else:
                 connection.is_last = True
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """There may be room for those who wait."""
         while self._waiting and self._has_room:
             exchange = self._waiting.popleft()
             if exchange in self.under_way:
                 self._open(exchange)
+        if self._waiting:
+            self._line_up()
+
+    @property
+    def _own(self) -> int:
+        return len(self._connections) + len(self._opening)
 
     @property
     def _has_room(self) -> bool:
-        return len(self._connections) + len(self._opening) < self._target.max_connections
+        return self._own < self._target.max_connections and self._around.room.takes(self._own)
 
     def _open(self, exchange: Exchange) -> None:
         exchange.opening = self._around.loop.create_task(self._connect(exchange))
         self._opening.add(exchange.opening)
+        self._around.room.take()
         # One that is given up before it has begun ends here, too.
         exchange.opening.add_done_callback(self._opened)
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         self._opening.discard(task)
-        self._go_on()
+        self._around.room.free()
+        self.go_on()
 
     async def _connect(self, exchange: Exchange) -> None:
         made: list[Connection] = []
@@ -213,6 +239,7 @@ class Pool:
             self.fail(exchange, Failed(Failure.RESET, "The connection was closed before anything was sent."))
             return
         self._connections.add(connection)
+        self._around.room.take()
         if not self._around.networks.takes(connection.address):
             connection.abort()
             self.fail(exchange, Failed(Failure.ADDRESS, "It leads to no address that may be connected to."))

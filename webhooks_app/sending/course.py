@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
-from relaycore.position import first_of
+from relaycore.position import at_millisecond
 from relaycore.sending.items import Done, Item, Outcome, Progress, Withheld
 from relaycore.sending.window import Window
 from subscribers_app.pulling import archive
@@ -21,18 +22,24 @@ from webhooks_app.sending.known import Hook
 AHEAD: Final = 256
 """Messages that are read ahead of what is out."""
 
-_FEW: Final = AHEAD // 4
-"""It is read on once there are so few: a page at a time, and not whatever has just gone out."""
-
 AHEAD_BYTES: Final = 4 << 20
 _AGAIN_SECONDS: Final = 1.0
 _ASKED_SECONDS: Final = 3.0
 
 
+@dataclass(slots=True)
+class Share:
+    """What each subscription of an endpoint may read ahead: so many messages, of so many bytes together."""
+
+    most: int = AHEAD
+    size: int = AHEAD_BYTES
+
+
 class Course:
     """One subscription of this shard, in the event loop.
 
-    came: is called when there is something to try
+    came:  is called when there is something to try
+    share: what it may read ahead
     """
 
     def __init__(self, hook: Hook, clock: Clock, came: Callable[[], object]) -> None:
@@ -48,6 +55,7 @@ class Course:
         self._reading: asyncio.Task[None] | None = None
         self._may_be_more = True
         """Whether there may be something new to read: else somebody says so."""
+        self.share = Share()
         self.has_rows = False
         """Whether it may have rows that are on their way: then PostgreSQL is asked each second."""
         self._is_resting = True
@@ -95,9 +103,14 @@ class Course:
         if self.window is None or not self._is_active or self._is_closed:
             return None
         item = self.window.next()
-        if item is None or self.window.queued < _FEW:
+        if item is None or self.window.queued < self._few:
             self.read_on()
         return item
+
+    @property
+    def _few(self) -> int:
+        """It is read on once there are so few: a page at a time, and not whatever has just gone out."""
+        return max(1, self.share.most // 4)
 
     def settle(self, item: Item, outcome: Outcome) -> None:
         """What came of it."""
@@ -116,7 +129,7 @@ class Course:
             self._come()
         most_age = self.hook.most_age_ms
         if self.window is not None and most_age is not None and self._clock.is_known:
-            self.window.expire(first_of(f"{max(0, self._clock.now() - most_age)}-0"))
+            self.window.expire(at_millisecond(self._clock.now() - most_age))
 
     def look(self, standing: Standing, rows: Rows) -> None:
         """What PostgreSQL says of its rows."""
@@ -168,7 +181,7 @@ class Course:
         window = self.window
         if window.needs_load:
             return False
-        return bool(window.unread) or (self._may_be_more and window.queued < _FEW and window.room > 0)
+        return bool(window.unread) or (self._may_be_more and window.queued < self._few and window.room > 0)
 
     async def _read(self) -> None:
         try:
@@ -196,7 +209,7 @@ class Course:
             return False
         if window.unread:
             ids = [row.id for row in window.unread]
-            found = await archive.find(self.hook.subscription.channel, ids, AHEAD_BYTES)
+            found = await archive.find(self.hook.subscription.channel, ids, self.share.size)
             window.read(found)
             return bool(found)
         place = window.place
@@ -204,9 +217,9 @@ class Course:
         read = await source.stand(place)
         if self.trouble:  # It ends when something was read, and not when nobody has said anything yet.
             await source.ask(_ASKED_SECONDS)
-        most = min(window.room, AHEAD)
-        await source.collect(most, AHEAD_BYTES)
-        ahead, documents = read.ahead(most, AHEAD_BYTES, self._ripe_before())
+        most, size = min(window.room, self.share.most), self.share.size
+        await source.collect(most, size)
+        ahead, documents = read.ahead(most, size, self._ripe_before())
         expired = await source.expired()
         if source is not self._source or not window.add(ahead, documents, expired):
             return False
@@ -220,7 +233,7 @@ class Course:
 
     def _ripe_before(self) -> str | None:
         delay = self.hook.subscription.delay_ms
-        return first_of(f"{max(0, self._clock.now() - delay)}-0") if delay else None
+        return at_millisecond(self._clock.now() - delay) if delay else None
 
     def _let_go(self) -> None:
         if self._reading is not None:

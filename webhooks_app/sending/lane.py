@@ -2,26 +2,35 @@
 
 import asyncio
 import functools
+import logging
 import random
 import time
 from collections import OrderedDict
 from typing import Final, Protocol
 
-from relaycore.sending.answers import Answer
+from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
 from relaycore.sending.pace import Pace, Rise
 from relaycore.sending.verdict import Verdict, judge
 from webhooks_app.http.client import Client
 from webhooks_app.sending.clock import Clock
-from webhooks_app.sending.course import Course
+from webhooks_app.sending.course import AHEAD, AHEAD_BYTES, Course, Share
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import KnownEndpoint
 from webhooks_app.sending.seeing import Seen
+
+log = logging.getLogger(__name__)
 
 _LEAST_WAIT_SECONDS: Final = 0.001
 
 _UNSENT_SECONDS: Final = 0.2
 """After an attempt that might not begin: the lease is not confirmed."""
+
+MOST_AHEAD: Final = 16 * AHEAD
+MOST_AHEAD_BYTES: Final = 16 * AHEAD_BYTES
+"""What is read ahead for all subscriptions of one endpoint: each has its share, and one message at least."""
+
+_LEAST_AHEAD: Final = 4
 
 
 class Told(Protocol):
@@ -35,7 +44,14 @@ class Told(Protocol):
 
 
 class Lane:
-    """One endpoint of this shard, in the event loop. Its subscriptions take turns, a message each."""
+    """One endpoint of this shard, in the event loop. Its subscriptions take turns, a message each.
+
+    It begins nothing once it is stopped, which is for good; and nothing while it is given up, which ends when
+    it is set anew or taken up again. What is under way ends in any case, and what came of it counts.
+
+    is_changed: its breaker or since when it fails is another one than was written
+    has_news:   something was answered since it was written
+    """
 
     def __init__(
         self, endpoint: KnownEndpoint, client: Client, encoding: Encoding, clock: Clock, told: Told
@@ -50,12 +66,13 @@ class Lane:
         self.out = 0
         self.breaker = endpoint.breaker
         self.failing = endpoint.failing
+        self._share = Share()
         self._pace = Pace(endpoint.per_second)
         self._rise = Rise(endpoint.most_out, is_slow=endpoint.is_rested)
         self._seen: tuple[int | None, str, int | None, int | None] = (None, "", None, None)
-        self.is_changed = False
+        self.is_changed = self.has_news = False
         self._timer: asyncio.TimerHandle | None = None
-        self._is_stopping = False
+        self._is_stopped = self._is_given_up = False
         self._is_resting = True
 
     # --- what is set ---------------------------------------------------------------------
@@ -70,11 +87,13 @@ class Lane:
         self.endpoint = endpoint
         self.breaker, self.failing = endpoint.breaker, endpoint.failing
         self._pace = Pace(endpoint.per_second)
-        self.resume()
+        self.take_up()
 
     def add(self, course: Course) -> None:
         """It hangs on this endpoint."""
         self._courses.add(course)
+        course.share = self._share
+        self._divide()
         if not self._is_resting:
             course.wake()
 
@@ -82,6 +101,13 @@ class Lane:
         """No more."""
         self._courses.discard(course)
         self._ready.pop(course, None)
+        self._divide()
+
+    def _divide(self) -> None:
+        """However many hang on it, so much is in memory for it."""
+        count = max(1, len(self._courses))
+        self._share.most = max(_LEAST_AHEAD, min(AHEAD, MOST_AHEAD // count))
+        self._share.size = max(1, min(AHEAD_BYTES, MOST_AHEAD_BYTES // count))
 
     def come(self, course: Course) -> None:
         """There may be something of this one to try."""
@@ -90,14 +116,19 @@ class Lane:
         self.go_on()
 
     def stop(self) -> None:
-        """Begin nothing any more."""
-        self._is_stopping = True
-        if self._timer is not None:
-            self._timer.cancel()
+        """Begin nothing any more, whatever is set or comes."""
+        self._is_stopped = True
+        self._wait_no_more()
 
-    def resume(self) -> None:
-        """It was not stopped for good."""
-        self._is_stopping = False
+    def give_up(self) -> None:
+        """Begin nothing until it is set anew, or taken up."""
+        self._is_given_up = True
+        self._wait_no_more()
+        self._rest()
+
+    def take_up(self) -> None:
+        """It is not given up after all."""
+        self._is_given_up = False
         self.go_on()
 
     def close(self) -> None:
@@ -111,7 +142,9 @@ class Lane:
     def go_on(self) -> None:
         """Try what may be tried now."""
         endpoint = self.endpoint
-        if self._is_stopping or not endpoint.is_active or endpoint.target is None or not self._clock.is_known:
+        if self._is_stopped:
+            return
+        if not (self._clock.is_known and endpoint.is_active and endpoint.target) or self._is_given_up:
             self._rest()
             return
         if not self.breaker.may_try(self._clock.now(), self.out):
@@ -146,11 +179,20 @@ class Lane:
         if endpoint.target is None or endpoint.signer is None:
             course.settle(item, WITHHELD)
             return
-        encoded = self._encoding.of(course.hook.format, item.document)
-        signed = endpoint.signer.headers(encoded.id, int(time.time()), encoded.body)
-        done = functools.partial(self._done, course, item, encoded.id, self._clock.now())
         self.out += 1
-        self._client.send(endpoint.target, [*encoded.headers, *signed], encoded.body, done)
+        began_at = self._clock.now()
+        try:
+            encoded = self._encoding.of(course.hook.format, item.document)
+            signed = endpoint.signer.headers(encoded.id, int(time.time()), encoded.body)
+            done = functools.partial(self._done, course, item, encoded.id, began_at)
+            self._client.send(endpoint.target, [*encoded.headers, *signed], encoded.body, done)
+        except Exception as exc:  # Whatever it is: it is this message's, and holds up no other one.
+            # Not what the error says: there may be something of the message in it.
+            kind, name = type(exc).__name__, course.hook.subscription.name
+            log.error("message %s of subscription %s cannot be sent: %s", item.id.hex(), name, kind)
+            unfit = Answer(None, Failure.REQUEST, f"It cannot be written as a request: {kind}")
+            done = functools.partial(self._done, course, item, item.id.hex(), began_at)
+            asyncio.get_running_loop().call_soon(done, unfit)
 
     def _done(self, course: Course, item: Item, id: str, began_at: int, answer: Answer) -> None:
         self.out -= 1
@@ -166,30 +208,36 @@ class Lane:
 
     def _judge(self, course: Course, item: Item, answer: Answer, began_at: int) -> None:
         verdict, now = judge(answer), self._clock.now()
-        before = self.breaker, self.failing
         if verdict.is_done:
             course.settle(item, DONE)
-            self.breaker, self.failing = self.breaker.succeeded(began_at), self.failing.succeeded()
+        else:
+            wait = None  # What is unfit stays so: it is dead at once.
+            if verdict is not Verdict.UNFIT:
+                later = answer.retry_after if verdict is Verdict.SLOW else None
+                wait = course.hook.schedule.wait_ms(item.tries, random.random(), later)
+            course.settle(item, Failed(None if wait is None else now + wait, why(answer)))
+        if verdict.is_theirs:
+            self._learn(verdict, answer, now, began_at)
+
+    def _learn(self, verdict: Verdict, answer: Answer, now: int, began_at: int) -> None:
+        """What that says of the endpoint."""
+        before = self.breaker, self.failing
+        if verdict.is_done:
+            self.breaker, self.failing = self.breaker.succeeded(now), self.failing.succeeded()
             self._rise.succeed()
         else:
-            retry_after = answer.retry_after if verdict is Verdict.SLOW else None
-            wait = course.hook.schedule.wait_ms(item.tries, random.random(), retry_after)
-            course.settle(item, Failed(None if wait is None else now + wait, why(answer)))
-            self._rise.fail()
+            is_slow, chance = verdict is Verdict.SLOW, random.random()
+            later = answer.retry_after if is_slow else None
+            self.breaker = self.breaker.failed(now, began_at, chance, is_slow=is_slow, retry_after=later)
             self.failing = self.failing.failed(now)
-            self.breaker = self.breaker.failed(
-                now,
-                began_at,
-                random.random(),
-                is_slow=verdict is Verdict.SLOW,
-                retry_after=retry_after,
-            )
+            self._rise.fail()
         if self.breaker.until:
             self._rise.begin_anew()
         success = now if verdict.is_done else self._seen[3]
         self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
         self.is_changed |= before != (self.breaker, self.failing)
-        if self._is_stopping:
+        self.has_news = True
+        if self._is_stopped or self._is_given_up:
             return
         if verdict is Verdict.GONE:
             self._told.gone(self, "it answered 410: gone")
@@ -198,16 +246,25 @@ class Lane:
 
     def seen(self) -> Seen:
         """What is to be written of it."""
-        self.is_changed = False
+        self.is_changed = self.has_news = False
         state = self.breaker.state(self._clock.now()).value
         own = (self.endpoint.id, self.endpoint.revision, self.breaker, self.failing, state)
         return Seen(*own, *self._seen)
 
+    def unseen(self) -> None:
+        """It was not written."""
+        self.is_changed = self.has_news = True
+
     # --- waiting -------------------------------------------------------------------------
 
-    def _go_on_in(self, seconds: float) -> None:
+    def _wait_no_more(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
+
+    def _go_on_in(self, seconds: float) -> None:
+        self._wait_no_more()
+        if self._is_stopped:
+            return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(max(_LEAST_WAIT_SECONDS, seconds), self.go_on)
 

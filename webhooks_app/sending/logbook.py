@@ -7,6 +7,8 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Final
 
+from pymongo.errors import PyMongoError
+
 from relaycore.errors import one_line
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item
@@ -63,13 +65,16 @@ class Logbook:
 
     async def _bring(self, batch: list[Attempted]) -> None:
         try:
-            await asyncio.to_thread(attempts.record, batch)
-        except Exception as exc:
+            self.lost += await asyncio.to_thread(attempts.record, batch)
+        except PyMongoError as exc:
             self._not_before = time.monotonic() + _AGAIN_SECONDS
             room = _MOST_WAITING - len(self._waiting)
             self.lost += max(0, len(batch) - room)
             self._waiting.extendleft(reversed(batch[-room:] if room else ()))
             log.info("attempts are not logged for now: %s", one_line(exc))
+        except Exception as exc:  # It would be the same once more, for ever.
+            self.lost += len(batch)
+            log.warning("%d attempts are not logged: %s", len(batch), type(exc).__name__)
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._writing = None

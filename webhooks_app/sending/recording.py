@@ -55,6 +55,7 @@ class Result:
     dead_upto: of these, up to where there are dead letters above the cursor, if there are any
     recorded: the steps that are committed. What is not among them is missed
     looked:   by subscription, how it stood after that, and its rows
+    seen:     the endpoints of which it is written what was seen
     is_lost:  the term is over, and nothing was written
     trouble:  why PostgreSQL does not answer; empty: it does
     """
@@ -64,6 +65,7 @@ class Result:
     dead_upto: dict[int, str] = field(default_factory=dict)
     recorded: set[int] = field(default_factory=set)
     looked: dict[int, tuple[Standing, Rows]] = field(default_factory=dict)
+    seen: set[int] = field(default_factory=set)
     is_lost: bool = False
     trouble: str = ""
 
@@ -79,6 +81,7 @@ def record(term: Term, job: Job) -> Result:
                 ledger.end(sql, cursors, frozenset())
                 result.recorded = {id for id, _ in cursors}
                 _look(sql, job, result)
+                result.seen = seeing.write(sql, term, job.seen)
         except LeaseLost as exc:
             ledger.give_up(connection)
             log.warning("%s", exc)
@@ -110,8 +113,6 @@ def _write(sql: CursorWrapper, term: Term, job: Job, result: Result) -> list[tup
             writing.write(sql, id, step)
             cursors.append((id, step.cursor))
     result.dead_upto = _dead_above(sql, result.standing)
-    for seen in job.seen:
-        seeing.write(sql, seen)
     return cursors
 
 

@@ -1,60 +1,127 @@
-"""What a sender has seen of an endpoint, as it is written, and what is told of that."""
+"""What a sender says of endpoints: how their breakers stand, since when they fail, what was answered last.
+
+What is to be told of that (`events_app`) is noted with it: by what stood there before.
+
+In a transaction of its own, after what was delivered is recorded: whoever holds a lock on an endpoint keeps
+nothing from being recorded but what is said of this one. That is said again at the next turn.
+"""
 
 import logging
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Protocol, TypeVar
 
 from django.db.backends.utils import CursorWrapper
 
 from events_app.noting import Type, note
+from leases_app.leasing import Term
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
 from relaycore.times import from_milliseconds
+from subscribers_app.pulling import ledger
 
 log = logging.getLogger(__name__)
+
+MOST: Final = 1000
+"""Endpoints in one transaction: it holds their locks."""
+
+
+SECONDS: Final = 5.0
+"""So often it is said what was answered. What changes of a breaker is at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a sender says of an endpoint, if it still is of this revision. Times: PostgreSQL's ms."""
+    """What a sender says of an endpoint, if it still is of this revision. Times: PostgreSQL's ms.
+
+    last_attempt_at, last_success_at: None: in this term there was none, and what stands there stays
+    """
 
     endpoint: int
     revision: int
     breaker: Breaker
     failing: Failing
     state: str
-    last_status: int | None
-    last_failure: str
-    last_attempt_at: int | None
-    last_success_at: int | None
+    last_status: int | None = None
+    last_failure: str = ""
+    last_attempt_at: int | None = None
+    last_success_at: int | None = None
 
 
-def write(sql: CursorWrapper, seen: Seen) -> None:
-    """Write it, in a transaction that has locked subscriptions.
+class Seeing(Protocol):
+    """Whoever sees an endpoint."""
 
-    Whoever has locked the endpoint locks its subscriptions after it. So he is not waited for: he is about to
-    change its revision, and then this says nothing of it any more.
+    is_changed: bool
+    has_news: bool
+
+
+Lane = TypeVar("Lane", bound=Seeing)
+
+
+class Rhythm:
+    """What is said when, of the endpoints of one sender."""
+
+    def __init__(self) -> None:
+        self._said_at = float("-inf")
+
+    def due(self, lanes: Iterable[Lane], *, is_last: bool) -> list[Lane]:
+        """Those of which something is to be written now; of too many, some. `is_last`: no more is said."""
+        now = time.monotonic()
+        is_news = is_last or now - self._said_at >= SECONDS
+        found = [one for one in lanes if one.is_changed or (is_news and one.has_news)]
+        if is_news and len(found) <= MOST:
+            self._said_at = now
+        return found[:MOST]
+
+
+_WRITE: Final = """
+WITH said AS MATERIALIZED (
+  SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::bigint[], %s::integer[], %s::bigint[],
+    %s::bigint[], %s::smallint[], %s::text[], %s::bigint[], %s::bigint[])
+  AS v (id, revision, state, until, failures, since, failed_at, status, failure, attempt_ms, success_ms)
+), free AS MATERIALIZED (
+  SELECT e.id, e.name, e.failing_since, e.failed_at
+  FROM endpoints AS e JOIN said ON said.id = e.id AND said.revision = e.revision
+  WHERE EXISTS (SELECT FROM leases
+    WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s)
+  ORDER BY e.id FOR NO KEY UPDATE OF e SKIP LOCKED
+)
+UPDATE endpoints AS e SET breaker = said.state, breaker_until = said.until, breaker_failures = said.failures,
+  failing_since = said.since, failed_at = said.failed_at,
+  last_status = CASE WHEN said.attempt_ms IS NULL THEN e.last_status ELSE said.status END,
+  last_failure = CASE WHEN said.attempt_ms IS NULL THEN e.last_failure ELSE said.failure END,
+  last_attempt_at = coalesce(to_timestamp(said.attempt_ms / 1000.0), e.last_attempt_at),
+  last_success_at = coalesce(to_timestamp(said.success_ms / 1000.0), e.last_success_at)
+FROM free JOIN said USING (id) WHERE e.id = free.id
+RETURNING e.id, free.name, free.failing_since, free.failed_at
+"""
+
+
+def write(sql: CursorWrapper, term: Term, seen: Sequence[Seen]) -> set[int]:
+    """Those endpoints of which it is written. Of others somebody holds the lock, or it is another one by now.
+
+    Nothing is, if the term is over.
     """
-    sql.execute(
-        "SELECT name, failing_since, failed_at FROM endpoints WHERE id = %s AND revision = %s "
-        "FOR NO KEY UPDATE SKIP LOCKED",
-        [seen.endpoint, seen.revision],
+    if not seen:
+        return set()
+    ledger.begin(sql, frozenset(), is_skipping=True)
+    columns = zip(*(_row(one) for one in seen), strict=True)
+    lease = (term.role, term.partition, term.slot, term.epoch, term.holder)
+    sql.execute(_WRITE, [*map(list, columns), *lease])
+    by_endpoint, found = {one.endpoint: one for one in seen}, sql.fetchall()
+    for id, name, since, failed_at in found:
+        _tell(sql, name, by_endpoint[id], Failing(since, failed_at))
+    sql.execute("COMMIT")
+    return {id for id, *_ in found}
+
+
+def _row(one: Seen) -> tuple[int | str | None, ...]:
+    return (
+        *(one.endpoint, one.revision, one.state, one.breaker.until, one.breaker.failures),
+        *(one.failing.since, one.failing.last, one.last_status, one.last_failure),
+        *(one.last_attempt_at, one.last_success_at),
     )
-    if (found := sql.fetchone()) is None:
-        return
-    name, since, last = found
-    sql.execute(
-        "UPDATE endpoints SET breaker = %s, breaker_until = %s, breaker_failures = %s, failing_since = %s, "
-        "failed_at = %s, last_status = %s, last_failure = %s, "
-        "last_attempt_at = to_timestamp(%s / 1000.0), last_success_at = to_timestamp(%s / 1000.0) "
-        "WHERE id = %s",
-        [
-            *(seen.state, seen.breaker.until, seen.breaker.failures, seen.failing.since, seen.failing.last),
-            *(seen.last_status, seen.last_failure, seen.last_attempt_at, seen.last_success_at),
-            seen.endpoint,
-        ],
-    )
-    _tell(sql, name, seen, Failing(since, last))
 
 
 def _tell(sql: CursorWrapper, name: str, seen: Seen, before: Failing) -> None:

@@ -1,14 +1,10 @@
 """One sender in one term: it claims its shard, lives, and gives it back."""
 
-import logging
 from collections.abc import Callable
 
-from leases_app import sharding, sleepless
-from leases_app.heartbeat import Heartbeat
+from leases_app import endless, sharding, sleepless
 from relaybase import logs
 from webhooks_app.sending.shard import Shard
-
-log = logging.getLogger(__name__)
 
 
 def send(shard: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
@@ -21,12 +17,10 @@ def send(shard: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
         term = sharding.claim(shard, task_id)
         if term is None:
             return False
-        log.info("shard %d: sending, epoch %d", shard, term.epoch)
         working = Shard(term)
-        with Heartbeat(term, working.condition) as heartbeat:
+        with endless.under(term, "sending", working.condition) as heartbeat:
             heartbeat.beat_soon()  # Nothing may begin before the term is confirmed.
             working.run(
                 lambda: stopping() or heartbeat.lost, lambda: heartbeat.confirmed.holds(sleepless.seconds())
             )
-        log.info("shard %d: stopped, epoch %d", shard, term.epoch)
         return True

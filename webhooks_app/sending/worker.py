@@ -2,10 +2,11 @@
 
 import asyncio
 import queue
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import connection
 
 from relaybase import logs
 
@@ -18,7 +19,14 @@ class Worker:
     def __init__(self, name: str) -> None:
         self._asked: queue.SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None]
         self._asked = queue.SimpleQueue()
+        self._since: float | None = None
         logs.thread(self._run, name).start()
+
+    @property
+    def busy_seconds(self) -> float:
+        """For so long it does the same thing; 0: it waits for one."""
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
 
     async def do(self, work: Callable[[], Answer]) -> Answer:
         """What this says, in the thread. Raises what it raises."""
@@ -35,12 +43,15 @@ class Worker:
             work, future = asked
             answer: Any = None
             error: Exception | None = None
+            self._since = time.monotonic()
             try:
                 answer = work()
             except Exception as exc:
                 error = exc
-                if isinstance(exc, (DatabaseError, InterfaceError)):
-                    connection.close()  # The next thing begins with a new one.
+                # It may have left a transaction open, with its locks. The next thing begins with a new one.
+                connection.close()
+            finally:
+                self._since = None
             try:
                 future.get_loop().call_soon_threadsafe(_settle, future, answer, error)
             except RuntimeError:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterable
@@ -17,6 +18,7 @@ from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.items import Item, Progress
 from webhooks_app.http.client import Client
+from webhooks_app.http.room import most_connections
 from webhooks_app.registration import disable_by_sender
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
@@ -24,7 +26,8 @@ from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
 from webhooks_app.sending.lane import Lane
 from webhooks_app.sending.logbook import Logbook
-from webhooks_app.sending.recording import Job, Result, record
+from webhooks_app.sending.recording import MOST, Job, Result, record
+from webhooks_app.sending.seeing import Rhythm
 from webhooks_app.sending.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,9 @@ log = logging.getLogger(__name__)
 RECORD_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 1.0
 LEARN_SECONDS: Final = 0.75
+_HANGS_SECONDS: Final = 5.0
+"""PostgreSQL that has not answered for so long is trouble, though nothing has failed yet."""
+
 _PARTING_SECONDS: Final = 3.0
 """What is under way when the sender stops may end; then it is closed, and is sent once more by the next."""
 
@@ -45,7 +51,8 @@ class Working:
     def __init__(self, term: Term, may_send: Callable[[], bool]) -> None:
         self._term = term
         self._worker = Worker("record deliveries")
-        self._client = Client(Allowed(settings.RELAY_WEBHOOK_ALLOWED_NETWORKS), may_send=may_send)
+        networks = Allowed(settings.RELAY_WEBHOOK_ALLOWED_NETWORKS)
+        self._client = Client(networks, may_send=may_send, most_connections=most_connections())
         self._encoding = Encoding(settings.RELAY_PUBLIC_URL)
         self._clock = Clock()
         self._logbook = Logbook()
@@ -56,8 +63,9 @@ class Working:
         self._is_pressed = asyncio.Event()
         self._recording = asyncio.Lock()
         self._looked_at = float("-inf")
+        self._rhythm = Rhythm()
         self._troubles: dict[str, str] = {}
-        self.is_lost = False
+        self.is_lost = self._is_stopping = False
         self._tasks = [
             asyncio.create_task(self._repeat(self._learn, LEARN_SECONDS)),
             asyncio.create_task(self._repeat(self._record_soon, RECORD_SECONDS / 10)),
@@ -72,6 +80,8 @@ class Working:
     def trouble(self) -> str:
         """What it cannot do, in a sentence; empty: nothing."""
         found = [one for one in self._troubles.values() if one]
+        if self._worker.busy_seconds > _HANGS_SECONDS:
+            found.insert(0, f"PostgreSQL has not answered for more than {_HANGS_SECONDS:.0f} s")
         found += [lane.endpoint.trouble for lane in self._lanes.values() if lane.endpoint.trouble]
         found += [course.trouble for course in self._courses.values() if course.trouble]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
@@ -156,7 +166,7 @@ class Working:
         """Nothing is to be sent to this endpoint any more."""
         endpoint = lane.endpoint
         log.warning("endpoint %s is disabled: %s", endpoint.name, reason)
-        lane.stop()
+        lane.give_up()
         work = functools.partial(disable_by_sender, endpoint.id, endpoint.revision, reason)
         task = asyncio.create_task(self._worker.do(work))
         self._tasks.append(task)  # type: ignore[arg-type]
@@ -167,7 +177,7 @@ class Working:
         if done.cancelled() or done.exception() is None:
             return
         log.warning("endpoint %s is not disabled yet: %s", lane.endpoint.name, done.exception())
-        lane.resume()
+        lane.take_up()
 
     # --- what is written -----------------------------------------------------------------
 
@@ -182,14 +192,16 @@ class Working:
         self._logbook.write()
         steps: dict[Course, Progress] = {}
         loads: list[Course] = []
-        dirty, self._dirty = self._dirty, {}
+        dirty = list(itertools.islice(self._dirty, MOST))
         for course in dirty:
+            del self._dirty[course]
             if course.needs_load:
                 loads.append(course)
             elif course.window is not None and (progress := course.window.progress()) is not None:
                 steps[course] = progress
         is_time, looks = self._looks(dirty)
-        seen = [lane.seen() for lane in self._lanes.values() if lane.is_changed]
+        said = self._rhythm.due(self._lanes.values(), is_last=self._is_stopping)
+        seen = [lane.seen() for lane in said]
         if not (steps or loads or looks or seen or is_time):
             return
         job = Job(
@@ -202,9 +214,9 @@ class Working:
         try:
             result = await self._worker.do(functools.partial(record, self._term, job))
         except BaseException:
-            self._take(Result(), steps, loads)
+            self._take(Result(), steps, loads, said)
             raise
-        self._take(result, steps, loads)
+        self._take(result, steps, loads, said)
         self._troubles["record"] = result.trouble
 
     def _looks(self, dirty: Iterable[Course]) -> tuple[bool, list[Course]]:
@@ -218,8 +230,13 @@ class Working:
             course.turn()
         return True, [course for course in self._courses.values() if course.wants_look or course.has_rows]
 
-    def _take(self, result: Result, steps: dict[Course, Progress], loads: list[Course]) -> None:
+    def _take(
+        self, result: Result, steps: dict[Course, Progress], loads: list[Course], said: list[Lane]
+    ) -> None:
         """What came of it. First what was written, then how the rows stood after that."""
+        for lane in said:
+            if lane.endpoint.id not in result.seen:
+                lane.unseen()
         self.is_lost = self.is_lost or result.is_lost
         if result.now:
             self._clock.hear(result.now)
@@ -245,6 +262,7 @@ class Working:
 
     async def stop(self) -> None:
         """Begin nothing any more; what is under way may end, and is recorded."""
+        self._is_stopping = True
         for lane in self._lanes.values():
             lane.stop()
         until = time.monotonic() + _PARTING_SECONDS
@@ -259,7 +277,9 @@ class Working:
         if not self.is_lost:
             self._dirty = dict.fromkeys(self._courses.values())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._record(), _RECORDING_SECONDS)
+                async with asyncio.timeout(_RECORDING_SECONDS):
+                    for _ in range(0, len(self._courses) + 1, MOST):
+                        await self._record()
         await self._logbook.close()
 
     def close(self) -> None:

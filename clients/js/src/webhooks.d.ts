@@ -4,8 +4,8 @@
  * `body`: the bytes as they came, before anything has parsed them. `secrets`: `whsec_…`, or the public key `whpk_…`;
  * several while one is changed for another.
  *
- * Rejects with a WebhookError if it is not Relay's (answer 400, and do nothing), and with a TypeError if a secret or the
- * body is none.
+ * Rejects with a WebhookError if it is not Relay's (answer 400, and do nothing), and with a TypeError if a secret, the
+ * body or the tolerance is none.
  */
 export function verify(
   headers: Headers | Record<string, string | readonly string[] | undefined>,

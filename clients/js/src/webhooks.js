@@ -26,11 +26,15 @@ export async function verify(headers, body, secrets, { toleranceSeconds = 300 } 
   if (!(body instanceof Uint8Array || body instanceof ArrayBuffer)) {
     throw new TypeError("the body is not bytes as they came");
   }
+  // With NaN nothing is too old.
+  if (!Number.isFinite(toleranceSeconds) || toleranceSeconds < 0) {
+    throw new TypeError("toleranceSeconds is a number of seconds, from 0 on");
+  }
   const keys = await Promise.all([secrets].flat().map(keyOf));
   if (keys.length === 0) throw new TypeError("no secret to verify with");
 
   const [id, at, signed] = ["id", "timestamp", "signature"].map((name) => header(headers, `webhook-${name}`));
-  if (!/^[!-\-/-~]{1,255}$/.test(id) || !/^[0-9]{1,12}$/.test(at)) {
+  if (!/^[!-\-/-~]{1,255}$/.test(id) || !/^[0-9]{1,11}$/.test(at)) {
     throw new WebhookError("headers", "webhook-id or webhook-timestamp is none.");
   }
   const head = new TextEncoder().encode(`${id}.${at}.`);
@@ -62,8 +66,8 @@ async function keyOf(secret) {
 
 /** WebCrypto compares in constant time. */
 async function hasSigned({ version, algorithm, key }, signature, content) {
-  const [found, text = ""] = signature.split(",", 2);
-  const bytes = found === version ? bytesOf(text) : null;
+  const comma = signature.indexOf(",");
+  const bytes = signature.slice(0, comma) === version ? bytesOf(signature.slice(comma + 1)) : null;
   return bytes !== null && crypto.subtle.verify(algorithm, key, bytes, content);
 }
 
@@ -77,10 +81,13 @@ function header(headers, name) {
   return found;
 }
 
+/** Null: it is not base64 as it is written; `atob` would take it with spaces, or without its end. */
 function bytesOf(base64) {
+  let binary;
   try {
-    return Uint8Array.from(atob(base64), (char) => char.codePointAt(0));
+    binary = atob(base64);
   } catch {
     return null;
   }
+  return btoa(binary) === base64 ? Uint8Array.from(binary, (char) => char.codePointAt(0)) : null;
 }

@@ -65,11 +65,22 @@ test("what is not signed as it came is refused", async () => {
   for (const id of ["a.b", "a b", "ü"]) {
     await assert.rejects(verify({ ...headers, "webhook-id": id }, BODY, SECRET), refused("headers"));
   }
-  await assert.rejects(verify({ ...headers, "webhook-timestamp": "1e9" }, BODY, SECRET), refused("headers"));
+  for (const at of ["1e9", "NaN", "Infinity", "-1", "1.5", "+1", " 1", "1\n", "0x10", "\u0661", "9".repeat(12)]) {
+    await assert.rejects(verify({ ...headers, "webhook-timestamp": at }, BODY, SECRET), refused("headers"));
+  }
   await assert.rejects(verify({ ...headers, "webhook-id": "msg_2" }, BODY, SECRET), refused("signature"));
   await assert.rejects(verify(headers, Buffer.concat([BODY, BODY]), SECRET), refused("signature"));
   await assert.rejects(verify(headers, BODY, OTHER), refused("signature"));
-  for (const wrong of [signature.replace("v1", "v2"), signature.slice(3), "v1,", "v1, ".repeat(16) + signature]) {
+  for (const wrong of [
+    signature.replace("v1", "v2"),
+    signature.slice(3),
+    "v1,",
+    "v1",
+    "v1, ".repeat(16) + signature,
+    `${signature},v1`,
+    signature.replace(/=+$/, ""),
+    `v1,\n${signature.slice(3)}`,
+  ]) {
     await assert.rejects(verify({ ...headers, "webhook-signature": wrong }, BODY, SECRET), refused("signature"));
   }
 });
@@ -82,9 +93,12 @@ test("what was signed too long ago, or is to come, is refused", async () => {
   }
 });
 
-test("a body that was read already, and what is no secret, are mistakes", async () => {
+test("a body that was read already, what is no secret and what is no time, are mistakes", async () => {
   await assert.rejects(verify(signed(), "text", SECRET), TypeError);
-  for (const secret of [[], "", "secret", "whsec_", "whsec_!", "whsk_c2VjcmV0", "whpk_c2VjcmV0"]) {
+  for (const toleranceSeconds of [NaN, Infinity, -1, null, "300"]) {
+    await assert.rejects(verify(signed({ age: 1e6 }), BODY, SECRET, { toleranceSeconds }), TypeError);
+  }
+  for (const secret of [[], "", undefined, [undefined], `${SECRET}\n`, "secret", "whsec_", "whsec_!", "whsk_c2VjcmV0", "whpk_c2VjcmV0"]) {
     await assert.rejects(verify(signed(), BODY, secret), TypeError);
   }
 });

@@ -5,6 +5,7 @@ import dataclasses
 import hashlib
 import hmac
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -184,8 +185,10 @@ Change = Callable[[dict[str, str], bytes], tuple[Mapping[str, str], bytes]]
         (lambda h, b: ({**h, "Webhook-Id": "msg_2"}, b), "headers"),
         (lambda h, b: ({**h, "webhook-id": "a.b"}, b), "headers"),
         (lambda h, b: ({**h, "webhook-timestamp": "soon"}, b), "headers"),
-        (lambda h, b: ({**h, "webhook-timestamp": "1e9"}, b), "headers"),
-        (lambda h, b: ({**h, "webhook-timestamp": "\u0661"}, b), "headers"),
+        *(
+            (lambda h, b, at=at: ({**h, "webhook-timestamp": at}, b), "headers")
+            for at in ("1e9", "NaN", "inf", "-1", "1.5", "+1", " 1", "1\n", "1_0", "\u0661", "9" * 12)
+        ),
         (lambda h, b: ({**h, "webhook-timestamp": str(int(h["webhook-timestamp"]) + 1)}, b), "signature"),
         (lambda h, b: ({**h, "webhook-id": "msg_2"}, b), "signature"),
         (lambda h, b: (h, b + b" "), "signature"),
@@ -202,6 +205,8 @@ Change = Callable[[dict[str, str], bytes], tuple[Mapping[str, str], bytes]]
             "signature",
         ),
         (lambda h, b: ({**h, "webhook-signature": "v1,\xff\udc80"}, b), "signature"),
+        (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"] + ",v1"}, b), "signature"),
+        (lambda h, b: ({**h, "webhook-signature": h["webhook-signature"].rstrip("=")}, b), "signature"),
         (lambda h, b: ({**h, "webhook-signature": "v1, " * 16 + h["webhook-signature"]}, b), "signature"),
     ],
 )
@@ -225,6 +230,20 @@ def test_what_was_signed_too_long_ago_or_is_to_come_is_refused(age: int, is_take
         verify(headers, body, OTHER)
     assert caught.value.reason == "age"
     assert verify(headers, body, OTHER, tolerance_seconds=600)
+
+
+@pytest.mark.parametrize("tolerance", [math.nan, math.inf, -1])
+def test_a_tolerance_that_is_none_is_a_mistake(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="the tolerance is"):
+        verify(*by_hand(at=0), OTHER, tolerance_seconds=tolerance)
+
+
+def test_a_time_far_away_is_refused_and_not_a_mistake() -> None:
+    headers, body = by_hand(at=99_999_999_999)
+    with pytest.raises(BadWebhook) as caught:
+        verify(headers, body, OTHER)
+    assert caught.value.reason == "age"
+    assert verify(headers, body, OTHER, tolerance_seconds=1e11).attempted_at.year == 5138
 
 
 def test_headers_may_be_had_in_any_form() -> None:
@@ -253,6 +272,10 @@ def test_a_body_that_was_read_already_is_a_mistake_and_not_a_forgery() -> None:
         "whpk_c2VjcmV0",
         "whsk_c2VjcmV0c2VjcmV0",
         [],
+        None,
+        [None],
+        SECRET.encode(),
+        SECRET + "\n",
         [SECRET, "secret"],
     ],
 )

@@ -144,6 +144,24 @@ def test_the_page_says_what_became_of_the_attempts_and_when_the_next_is_due(
     assert "0 s, 5 s, 5 min" in card
 
 
+def test_what_it_answered_is_said_to_who_may_see_the_endpoint(
+    pushed: Webhook, log: list[Attempted], django_user_model: Any
+) -> None:
+    user = django_user_model.objects.create_user("clerk", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=("view_subscription", "view_channel")))
+    clerk = Client()
+    clerk.force_login(user)
+
+    def said() -> str:
+        return clerk.get(_page(pushed.subscription)).content.decode()
+
+    assert ">200<" in said()
+    assert "&lt;script&gt;x" not in said()
+    assert "shown to who may see the endpoint" in said()
+    Endpoint.objects.update(owner=user)
+    assert "&lt;script&gt;x" in said()
+
+
 def test_without_mongodb_the_page_says_so(
     browser: Client, pushed: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,11 @@ from events_app.noting import Type, note
 from events_app.telling import tell
 from relaycore.sending import failing
 from subscribers_app.models import Delivery, Subscription
-from tests.integration.sending.conftest import _keys, endpoint, hook, sender
-from tests.integration.sending.receiving import Receiver
+from tests.integration.sending.conftest import _keys, endpoint, endpoints, hook, sender
+from tests.integration.sending.endpoints import Endpoints, answers
 from tests.loops import Loop
 
-__all__ = ["_keys", "endpoint", "hook", "sender"]
+__all__ = ["_keys", "endpoint", "endpoints", "hook", "sender"]
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
 
@@ -28,26 +28,26 @@ def test_the_reader_of_events_that_fails_makes_no_storm(
     relay_keys: Any,
     writer: Loop,
     hook: Callable[..., Subscription],
+    endpoints: Endpoints,
     sender: Loop,
     monkeypatch: pytest.MonkeyPatch,
     wait_until: Callable[..., Any],
 ) -> None:
     stages = (1, 100, 500, 1500)  # In place of minutes and days.
     monkeypatch.setattr(failing, "WARNED_AFTER_MS", stages)
-    with Receiver(lambda *_: 500) as receiver:
-        made = hook(channel.NAME, receiver.url, schedule_seconds=[0])
-        with transaction.atomic(), connection.cursor() as sql:
-            note(sql, Type.DISABLED, 0, 1, "endpoints/another", {})
-        quiet_since = time.monotonic()
-        while time.monotonic() - quiet_since < 5:
-            if tell():
-                quiet_since = time.monotonic()
-            time.sleep(0.05)
-        told = [json.loads(one["message"])["type"] for one in archive.find({"channel": channel.NAME})]
-        wait_until(
-            lambda: Delivery.objects.filter(subscription=made, state="dead").count() == len(told),
-            what="all of them have failed",
-        )
+    made = hook(channel.NAME, endpoints.place(answers(500)).url, schedule_seconds=[0])
+    with transaction.atomic(), connection.cursor() as sql:
+        note(sql, Type.DISABLED, 0, 1, "endpoints/another", {})
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < 5:
+        if tell():
+            quiet_since = time.monotonic()
+        time.sleep(0.05)
+    told = [json.loads(one["message"])["type"] for one in archive.find({"channel": channel.NAME})]
+    wait_until(
+        lambda: Delivery.objects.filter(subscription=made, state="dead").count() == len(told),
+        what="all of them have failed",
+    )
     assert told.count("subscription.dead-letters") == 1
     assert 1 <= told.count("endpoint.failing") <= len(stages)
     assert len(told) <= 2 + len(stages)

@@ -12,6 +12,8 @@ from events_app import channel
 from events_app.models import Event
 from events_app.noting import Type, note
 from events_app.telling import tell
+from leases_app.leasing import Contender
+from leases_app.models import Lease
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.errors import RelayError
 from relaycore.sending.breaker import Breaker
@@ -123,8 +125,11 @@ def _see(row: Endpoint, failing: Failing) -> list[tuple[str, Any]]:
     """What is told once a sender has seen this."""
     Event.objects.all().delete()
     seen = Seen(row.pk, row.revision, Breaker(9, SINCE), failing, "open", 500, "", SINCE, None)
-    with transaction.atomic(), connection.cursor() as sql:
-        seeing.write(sql, seen)
+    term = Contender().claim(Lease.Role.SENDER, 0)
+    assert term is not None
+    with connection.cursor() as sql:
+        seeing.write(sql, term, [seen])
+    term.release()
     return [(one.type, one.data.get("failing_seconds")) for one in Event.objects.all()]
 
 

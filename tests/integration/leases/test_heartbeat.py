@@ -77,6 +77,23 @@ def test_a_lease_that_went_back_is_written_again(
     assert row().holder == "", "released"
 
 
+def test_after_a_lease_went_back_whoever_was_given_it_is_waited_for(
+    term: Term, settings: Any, wait_until: WaitUntil
+) -> None:
+    Lease.objects.update(epoch=20)
+    with Heartbeat(replace(term, epoch=20)) as heartbeat:
+
+        def holds() -> bool:
+            return heartbeat.confirmed.holds(sleepless.seconds())
+
+        wait_until(holds)
+        gone_back_at = sleepless.seconds()
+        Lease.objects.update(epoch=5, holder="somebody, who was told so just now")
+        wait_until(lambda: row().epoch == 20)
+        wait_until(holds, seconds=3 * settings.RELAY_LEASE_TTL_SECONDS + 5)
+        assert sleepless.seconds() - gone_back_at >= settings.RELAY_LEASE_TTL_SECONDS
+
+
 def test_who_leads_is_told_that_the_lease_went_back_and_claims_another_term(
     term: Term, wait_until: WaitUntil
 ) -> None:

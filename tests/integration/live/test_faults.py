@@ -135,6 +135,28 @@ def test_a_server_is_away(
     assert set(two.statuses) == {200}
 
 
+def test_whoever_finds_a_server_away_and_is_sent_away_is_seen_in_readyz(
+    serve: Callable[..., str], client: Client, channel: str, wait_until: Any
+) -> None:
+    def watching(url: str) -> Any:
+        checks = requests.get(f"{url}/readyz", timeout=30).json()["checks"]
+        return next(check for check in checks if check["name"] == "clients that watch here")
+
+    with Proxy.to(django_settings.SERVERS.redis_url) as proxy:
+        away = serve(REDIS_URL=proxy.url)
+        assert watching(away)["ok"]
+        with proxy.refusing():
+            proxy.reset_all()
+            with Watcher(away, client.key, address(channel, since="earliest"), pause=0.5) as one:
+                wait_until(lambda: metric(away, client.key, "relay_live_failing") == 1)
+                assert watching(away)["detail"].startswith("whoever comes is turned away: ")
+                assert not one.told("caught-up")
+        with Watcher(away, client.key, address(channel, since="earliest"), pause=0.5) as one:
+            wait_until(lambda: one.told("caught-up"))
+            assert metric(away, client.key, "relay_live_failing") == 0
+            assert watching(away)["ok"]
+
+
 def test_a_revoked_token_is_cut_within_five_seconds(
     client: Client, channel: str, token: str, wait_until: Any
 ) -> None:

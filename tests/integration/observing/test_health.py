@@ -62,6 +62,7 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "writer of partition 0",
         "channels that Redis refuses",
         "channels with an open gap",
+        "clients that watch here",
     ]
 
 

@@ -11,6 +11,7 @@ import pytest
 from pymongo.errors import PyMongoError
 
 from leases_app import deployment
+from messages_app.searching import following
 from messages_app.searching.feed import Feed
 from messages_app.searching.following import Follower
 from relaybase import keys
@@ -309,17 +310,24 @@ def test_what_strangers_publish_makes_nobody_look(world: World, follower: Follow
 
 
 def test_whoever_may_not_hear_news_looks_once_a_second(
-    world: World, follower: Follower, caplog: pytest.LogCaptureFixture
+    world: World,
+    follower: Follower,
+    wait_until: Wait,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(following, "_DEAF_SECONDS", 0.5)
     world.redis.execute_command("ACL", "SETUSER", "default", "-subscribe")
     try:
         with follower.follow("orders", START) as feed, running():
             take_the_tail(feed)
             world.append("one")
             assert take(feed, 1) == ["one"]
+            wait_until(lambda: "seen a second late" in follower.trouble(time.monotonic()))
+        assert follower.trouble(time.monotonic()) == "", "nobody follows any more"
     finally:
         world.redis.execute_command("ACL", "SETUSER", "default", "+subscribe")
-    assert "cannot be followed" in caplog.text
+    assert caplog.text.count("New messages are seen a second late") == 1
 
 
 def test_a_reader_ends_with_its_last_subscriber_and_the_next_one_begins_anew(

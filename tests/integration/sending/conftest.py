@@ -14,8 +14,7 @@ from relaycore.delivering.beginning import parse
 from subscribers_app import registration
 from subscribers_app.models import Subscription
 from tests.integration.pulling.conftest import channel, client, web
-from tests.integration.sending.endpoints import Endpoints
-from tests.integration.sending.receiving import Receiver
+from tests.integration.sending.endpoints import Endpoints, Place
 from tests.loops import Loop
 from webhooks_app.models import Endpoint, EndpointSecret, Webhook
 from webhooks_app.sending.sender import send
@@ -72,15 +71,15 @@ def sender(settings: Any, db: None) -> Iterator[Loop]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as made:
+def endpoints() -> Iterator[Endpoints]:
+    with Endpoints() as made:
         yield made
 
 
 @pytest.fixture
-def endpoints() -> Iterator[Endpoints]:
-    with Endpoints() as made:
-        yield made
+def place(endpoints: Endpoints) -> Place:
+    """An endpoint that takes everything, until its manner is another one."""
+    return endpoints.place()
 
 
 def sender_lease() -> Lease:

@@ -58,6 +58,26 @@ def answers(status: int, *headers: str) -> Manner:
     return answer
 
 
+def decides(status: Callable[[Came, "Place"], int]) -> Manner:
+    """What this says of each, by what has come by then, itself included."""
+
+    async def answer(place: "Place", came: Came, writer: asyncio.StreamWriter) -> bool:
+        return await answers(status(came, place))(place, came, writer)
+
+    return answer
+
+
+def waits(until: threading.Event) -> Manner:
+    """Takes it then."""
+
+    async def answer(place: "Place", came: Came, writer: asyncio.StreamWriter) -> bool:
+        while not until.is_set():
+            await asyncio.sleep(0.01)
+        return await takes(place, came, writer)
+
+    return answer
+
+
 async def hangs(place: "Place", came: Came, writer: asyncio.StreamWriter) -> bool:
     """No answer, for ever."""
     await asyncio.sleep(3600)
@@ -124,9 +144,14 @@ class Place:
     connections: int = 0
 
     @property
+    def said(self) -> list[str]:
+        """What has come, in turn, each as often as it came."""
+        return [one.text for one in list(self.came)]
+
+    @property
     def texts(self) -> set[str]:
         """What has come, at least once."""
-        return {one.text for one in list(self.came)}
+        return set(self.said)
 
     @property
     def repeated(self) -> int:

@@ -26,8 +26,8 @@ from django.conf import settings  # noqa: E402 -- Django is set up
 
 from relaybase import stopping  # noqa: E402
 from relaycore.delivering.cursor import Cursor  # noqa: E402
+from relaycore.leasing.confirming import Confirmed  # noqa: E402
 from relaycore.sending import window, writing  # noqa: E402
-from relaycore.sending.confirming import Confirmed  # noqa: E402
 from relaycore.sending.items import Item, State  # noqa: E402
 from webhooks_app.http.client import Client  # noqa: E402
 from webhooks_app.sending import recording, sender  # noqa: E402

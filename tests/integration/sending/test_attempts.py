@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo.errors import AutoReconnect, BulkWriteError
 
 from relaybase.connections import mongo_collection
 from relaybase.mongo import shape
 from relaycore.sending.answers import MOST_KEPT, Failure
 from webhooks_app import attempts
-from webhooks_app.attempts import Attempted, Of, read, record
+from webhooks_app.attempts import Attempted, Of, is_cursor, read, record
 from webhooks_app.models import Attempt
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
@@ -93,9 +93,8 @@ def test_a_page_is_read_off_an_index_and_never_sorted(log: Any, of: Of) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "0", "$gt", "x" * 24, "0" * 1000])
-def test_a_cursor_that_no_page_gave_is_refused(cursor: str) -> None:
-    with pytest.raises(ValueError, match="is no cursor of a page of attempts"):
-        read(Of.ENDPOINT, 3, cursor)
+def test_a_cursor_that_no_page_gave_is_none(cursor: str) -> None:
+    assert not is_cursor(cursor)
 
 
 def test_of_a_long_answer_the_first_kib_is_kept(log: Any) -> None:
@@ -142,8 +141,29 @@ def test_what_arrived_by_a_try_without_an_answer_is_recorded_once(
     assert [one.attempt for one in read(Of.SUBSCRIPTION, 7).attempts] == [2, 1]
 
     monkeypatch.setattr(attempts, "mongo_collection", lambda name: Twice(log, 121))
-    with pytest.raises(PyMongoError):
-        record([attempted(3)])
+    assert record([attempted(3)]) == 1, "it is refused, and would be once more"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"message": b"short"}, {"subscription_name": "half \ud800"}, {"attempt": 1 << 70}, {"status": 1 << 70}],
+)
+def test_what_is_odd_keeps_the_others_from_nothing(log: Any, odd: dict[str, Any]) -> None:
+    assert record([attempted(1), attempted(2, **odd), attempted(3)]) == 1
+    assert [one.attempt for one in read(Of.SUBSCRIPTION, 7).attempts] == [3, 1]
+
+
+def test_while_mongodb_is_away_it_says_so(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Away:
+        def with_options(self, **options: Any) -> "Away":
+            return self
+
+        def insert_many(self, documents: list[Any], *, ordered: bool) -> None:
+            raise AutoReconnect
+
+    monkeypatch.setattr(attempts, "mongo_collection", lambda name: Away())
+    with pytest.raises(AutoReconnect):
+        record([attempted()])
 
 
 def test_an_index_that_deletes_otherwise_is_found(log: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 from relaybase.connections import mongo_collection
 from relaycore.sending.answers import Failure
 from webhooks_app.attempts import COLLECTION, Attempted, record
-from webhooks_app.models import Webhook
+from webhooks_app.models import Endpoint, Webhook
 
 pytestmark = pytest.mark.django_db(databases=["default", "messages"])
 
@@ -64,6 +64,30 @@ def test_whoever_may_not_see_it_sees_none(api: Any, pushed: Webhook, stranger: A
         assert api.get(place.replace("billing", "nothing")).status_code == 404
         assert api.get(f"{place}?cursor=x").status_code == 400
         assert api.get(place).json() == {"next": None, "results": []}
+
+
+def test_what_it_answered_is_shown_to_who_may_see_the_endpoint(
+    api: Any, pushed: Webhook, stranger: Any, django_user_model: Any
+) -> None:
+    """Who reads the channel sees how its subscriptions fare, and not what somebody else's endpoint says."""
+    record([_attempt(pushed, 1)])
+    of_subscription = PLACES[1]
+    reader = stranger({"scope": "read", "channels": ["orders"]})
+    (row,) = reader.get(of_subscription).json()["results"]
+    assert (row["status"], row["attempt"], row["answer"]) == (500, 1, None)
+    (row,) = api.get(of_subscription).json()["results"]
+    assert row["answer"] == "oh �"
+
+    everywhere = {"scope": "read", "channels": ["*"]}
+    watcher = stranger(everywhere, name="watcher", more=("webhooks_app.view_endpoint",))
+    assert watcher.get(of_subscription).json()["results"][0]["answer"] == "oh �"
+
+    Endpoint.objects.update(owner=django_user_model.objects.get(username="stranger"))
+    assert reader.get(of_subscription).json()["results"][0]["answer"] == "oh �", "it is his own"
+    Endpoint.objects.filter(pk=pushed.endpoint_id).update(
+        owner=django_user_model.objects.get(username="watcher")
+    )
+    assert reader.get(of_subscription).json()["results"][0]["answer"] is None
 
 
 def test_a_cursor_is_not_called_bad_for_what_else_is_wrong(api: Any, pushed: Webhook) -> None:

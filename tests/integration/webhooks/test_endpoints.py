@@ -1,6 +1,7 @@
 """Endpoints by HTTP: made, shown, changed, rotated, deleted."""
 
 import base64
+import json
 import threading
 import time
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from access_app.models import AuditEntry
 from relaybase.postgres import encrypting
 from relaybase.postgres.encrypting import decrypt
+from relaycore.errors import BadEndpoint
 from subscribers_app.models import Subscription
 from tests.conftest import InThread
 from tests.integration.webhooks.receiver import Got, Receiver
@@ -116,6 +118,15 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(api: Any, wrong: dict[s
     answer = _post(api, **{**NEW, **wrong})
     assert _type(answer) == (400, kind)
     assert "s3cret" not in answer.content.decode()
+    assert not Endpoint.objects.exists()
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", '"nan"'])
+def test_what_is_no_number_is_none(api: Any, operator: Any, number: str) -> None:
+    body = json.dumps(NEW)[:-1] + f', "max_per_second": {number}}}'
+    assert api.post("/api/v1/endpoints", body, content_type="application/json").status_code == 400
+    with pytest.raises(BadEndpoint, match="max_per_second"):
+        registration.create("hook", operator, ["v1"], url=NEW["url"], max_per_second=float(number.strip('"')))
     assert not Endpoint.objects.exists()
 
 

@@ -1,7 +1,7 @@
 """Workers and operators: generators that yield wherever somebody else may come in between."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from relaycore.delivering import cursor, holding, seeking, settling
 from relaycore.delivering.cursor import Cursor
@@ -21,7 +21,10 @@ from .saying import Said
 from .watch import Given, Reader
 
 if TYPE_CHECKING:
+    from .stage import Stage, Subscribed
     from .world import World
+
+R = TypeVar("R", bound="Subscribed")
 
 REMEMBERED: Final = 12
 
@@ -166,16 +169,16 @@ class Clients:
         return saying.settle(self._world.watch, reader, what, given, change)
 
 
-class Operators:
+class Operators(Generic[R]):
     """As `subscribers_app.seeking` and `subscribers_app.dead`."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
-        self._watch, self._ledger, self._channel = world.watch, world.ledger, world.channel
+    def __init__(self, stage: "Stage[R]") -> None:
+        self._stage = stage
+        self._watch, self._ledger, self._channel = stage.watch, stage.ledger, stage.channel
 
-    def seek(self, reader: Reader, chance: int) -> Iterator[None]:
+    def seek(self, reader: R, chance: int) -> Iterator[None]:
         """To the beginning, the end, a time, or right behind a message."""
-        places = [START, self._channel.last, before_millisecond(self._world.time - 2000)]
+        places = [START, self._channel.last, before_millisecond(self._stage.time - 2000)]
         places += [one for one in self._channel.appended if chance % 3]
         to = min(places[chance % len(places)], self._channel.last)
         gone = self._channel.expired
@@ -207,7 +210,7 @@ class Operators:
     def _forget(self, entry: Entry) -> None:
         entry.held.clear()
 
-    def choose_anew(self, reader: Reader, wants: Wants | None) -> Iterator[None]:
+    def choose_anew(self, reader: R, wants: Wants | None) -> Iterator[None]:
         """As `subscribers_app.registration.change`."""
         yield
 
@@ -222,7 +225,7 @@ class Operators:
 
         self._transact(reader, work)
 
-    def make_anew(self, reader: Reader, chance: int) -> Iterator[None]:
+    def make_anew(self, reader: R, chance: int) -> Iterator[None]:
         """Deleted, and made under its name: as `subscribers_app.registration`."""
         gone = self._channel.expired
         position = START if chance % 2 else self._channel.last
@@ -241,7 +244,7 @@ class Operators:
 
         self._transact(reader, work)
 
-    def redrive(self, reader: Reader) -> Iterator[None]:
+    def redrive(self, reader: R) -> Iterator[None]:
         rows = self._ledger.entries[reader.name].rows
         there = [one for one, row in rows.items() if row.state is State.DEAD and one in self._channel.stored]
         yield
@@ -253,16 +256,16 @@ class Operators:
 
         self._transact(reader, work)
 
-    def drop(self, reader: Reader, chance: int) -> Iterator[None]:
+    def drop(self, reader: R, chance: int) -> Iterator[None]:
         """Some dead letters."""
         return self._let_go(reader, "drop", chance, lambda row: row.state is State.DEAD)
 
-    def skip(self, reader: Reader, chance: int) -> Iterator[None]:
+    def skip(self, reader: R, chance: int) -> Iterator[None]:
         """One message, whatever it is."""
         return self._let_go(reader, "skip", chance, lambda row: True)
 
     def _let_go(
-        self, reader: Reader, cause: str, chance: int, which: Callable[[Delivery], bool]
+        self, reader: R, cause: str, chance: int, which: Callable[[Delivery], bool]
     ) -> Iterator[None]:
         yield
 
@@ -275,13 +278,13 @@ class Operators:
 
         self._transact(reader, work)
 
-    def pause(self, reader: Reader, *, is_active: bool) -> None:
+    def pause(self, reader: R, *, is_active: bool) -> None:
         def work(entry: Entry) -> None:
             entry.is_active = is_active
 
         self._transact(reader, work)
 
-    def _transact(self, reader: Reader, work: Callable[[Entry], None]) -> None:
+    def _transact(self, reader: R, work: Callable[[Entry], None]) -> None:
         try:
             self._ledger.transaction(reader.name, work)
         except Away:

@@ -17,7 +17,7 @@ from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.delivering.skipping import skip
 from relaycore.delivering.tokens import Token
 from relaycore.errors import CursorMoved
-from relaycore.position import entry_of, first_of, next_position, previous_position
+from relaycore.position import at_millisecond, entry_of, next_position, previous_position
 from relaycore.storing.expiring import Expired
 
 from .again import Again, Unplaced
@@ -321,7 +321,7 @@ class Process:
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
             return None
-        return first_of(f"{max(0, self._world.time - reader.delay_ms)}-0")
+        return at_millisecond(self._world.time - reader.delay_ms)
 
     def _give(
         self,

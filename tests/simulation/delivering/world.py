@@ -1,34 +1,19 @@
 """One channel, its subscriptions, the web processes that hand it out, and all that goes wrong."""
 
-import random
 from collections.abc import Iterator
 from typing import Final
 
-from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS
 from relaycore.delivering.settings import Settings
-from relaycore.delivering.skipping import Noted
 
-from .channel import Channel, Document
-from .clients import Clients, Operators
-from .ledger import Entry, Ledger
+from .channel import Document
+from .clients import Clients
 from .process import Process
+from .stage import HOUR_MS, Stage, is_for_it
 from .watch import Book, Reader, Watch
 
-STEP_MS: Final = 60
-HOUR_MS: Final = 3_600_000
 BACK_MS: Final = 20 * HOUR_MS
 _SETTLING: Final = 1000
-
-
-def is_for_it(document: Document) -> bool:
-    """A filter."""
-    return bool(document["number"] % 3)
-
-
-def is_odd(document: Document) -> bool:
-    """Another one."""
-    return bool(document["number"] % 2)
 
 
 def some_key(document: Document) -> str:
@@ -36,8 +21,6 @@ def some_key(document: Document) -> str:
     number: int = document["number"]
     return "" if number % 5 == 4 else f"key {number // 2 % 3}"
 
-
-FILTERS: Final = (None, is_for_it, is_odd)
 
 READERS: Final = (
     Reader("cursor"),
@@ -53,26 +36,23 @@ READERS: Final = (
 )
 
 
-class World:
-    """What a schedule of operations plays on. Two of the readers, by the seed."""
+class World(Stage[Reader]):
+    """With workers who take turns at some of the web processes."""
+
+    watch: Watch
 
     def __init__(self, seed: int, *names: str) -> None:
-        self.random = random.Random(seed)
-        self.time = 1_700_000_000_000
-        self.channel = Channel(self.random)
-        self.ledger = Ledger(self.random)
-        self.ledger.time = self.time
-        self.watch = Watch(self.channel, self.ledger)
-        self.readers = [one for one in READERS if one.name in names] or self.random.sample(READERS, 2)
-        for reader in self.readers:
-            self.watch.books[reader.name] = Book(reader, reader.wants)
-            self.ledger.entries[reader.name] = Entry(Cursor(), Noted(), wants=reader.wants)
-        self.clients, self.operators = Clients(self), Operators(self)
+        super().__init__(seed, READERS, names)
+        self.clients = Clients(self)
         self.processes = [self._start() for _ in range(2)]
         self.is_crowded = False
-        self._retention: Iterator[None] | None = None
-        self._others: list[Iterator[None]] = []
         self._workers = [(one, self._work(one)) for one in self.readers for _ in range(2)]
+
+    def _watching(self) -> Watch:
+        return Watch(self.channel, self.ledger)
+
+    def _book(self, reader: Reader) -> Book:
+        return Book(reader, reader.wants)
 
     def _start(self) -> Process:
         return Process(self)
@@ -86,28 +66,14 @@ class World:
         """One of those that run."""
         return self.random.choice(self.processes)
 
-    def reader(self, chance: int) -> Reader:
-        return self.readers[chance % len(self.readers)]
+    def _before(self) -> None:
+        for process in self.processes:
+            process.follow()
 
-    # --- what goes on -----------------------------------------------------------------------
-
-    def run(self, steps: int, step_ms: int = STEP_MS) -> None:
-        for _ in range(steps):
-            self.time += step_ms
-            self.ledger.time = self.time
-            if self.random.random() < 0.6:
-                self.channel.store()
-            for process in self.processes:
-                process.follow()
-            if self._retention is not None and next(self._retention, self) is self:
-                self._retention = None
-            self._others = [one for one in self._others if next(one, self) is not self]
-            for at, (reader, worker) in enumerate(self._workers):
-                if self.random.random() < 0.8 and next(worker, self) is self:
-                    self._workers[at] = (reader, self._work(reader))
-
-    def append(self, messages: int) -> None:
-        self.watch.appended(self.channel.append(messages, self.time))
+    def _after(self) -> None:
+        for at, (reader, worker) in enumerate(self._workers):
+            if self.random.random() < 0.8 and next(worker, self) is self:
+                self._workers[at] = (reader, self._work(reader))
 
     # --- faults -----------------------------------------------------------------------------
 
@@ -117,19 +83,8 @@ class World:
         self.processes[at].is_dead = True
         self.processes[at] = self._start()
 
-    def retain(self, messages: int) -> None:
-        """Or whoever deletes dies, if somebody does, and the next one goes on."""
-        self._retention = self.channel.retain(messages)
-
-    def forget_watermark(self) -> None:
-        self.channel.forget_watermark()
-
     def drop_watermark(self, chance: int) -> None:
         self.channel.drop_watermark(chance)
-
-    def jump(self, milliseconds: int) -> None:
-        """PostgreSQL's clock, alone."""
-        self.ledger.clock_offset += milliseconds
 
     def stand(self, milliseconds: int) -> None:
         """It has stood for so long."""
@@ -141,48 +96,23 @@ class World:
 
     # --- what operators do ------------------------------------------------------------------
 
-    def seek(self, which: int, chance: int) -> None:
-        self._others.append(self.operators.seek(self.reader(which), chance))
-
     def choose_anew(self, which: int, chance: int) -> None:
-        """Another filter. A log queue's consumer has none."""
-        reader = self.reader(which)
-        if not reader.steps:
-            self._others.append(self.operators.choose_anew(reader, FILTERS[chance % len(FILTERS)]))
+        """A log queue's consumer has no filter."""
+        if not self.reader(which).steps:
+            super().choose_anew(which, chance)
 
     def make_anew(self, which: int, chance: int) -> None:
-        """Delete it, and make one of its name. No log queue's consumer has the name of another one."""
-        reader = self.reader(which)
-        if not reader.steps:
-            self._others.append(self.operators.make_anew(reader, chance))
-
-    def redrive(self, which: int) -> None:
-        self._others.append(self.operators.redrive(self.reader(which)))
-
-    def drop(self, which: int, chance: int) -> None:
-        self._others.append(self.operators.drop(self.reader(which), chance))
-
-    def skip(self, which: int, chance: int) -> None:
-        self._others.append(self.operators.skip(self.reader(which), chance))
-
-    def pause(self, which: int) -> None:
-        self.operators.pause(self.reader(which), is_active=False)
-
-    def resume(self, which: int) -> None:
-        self.operators.pause(self.reader(which), is_active=True)
+        """No log queue's consumer has the name of another one."""
+        if not self.reader(which).steps:
+            super().make_anew(which, chance)
 
     # --- the end ------------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Nothing goes wrong any more, and time goes on."""
-        self.ledger.has_faults = False
         self.clients.are_good = True
         self.is_crowded = False
-        for reader in self.readers:
-            self.operators.pause(reader, is_active=True)
-        while self.channel.late:
-            self.channel.store()
-        self.channel.rise()
+        self.calm()
         self.run(60)
         self.run(4, (LONGEST_MS + HOUR_MS) // 4)
         for _ in range(_SETTLING // 20):
@@ -190,14 +120,3 @@ class World:
                 break
             self.run(20, 2000)
         self.watch.require_all_done()
-
-    def is_done(self) -> bool:
-        """Whether there is nothing left to do."""
-        probe = Watch.__new__(Watch)
-        probe.__dict__ |= {**self.watch.__dict__, "broken": set()}
-        probe.require_all_done()
-        return not probe.broken
-
-    @property
-    def broken(self) -> set[tuple[int, str]]:
-        return self.watch.broken

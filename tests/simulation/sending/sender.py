@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import State
 from relaycore.delivering.reading import ReadAhead, Wants
-from relaycore.position import before_millisecond, first_of, previous_position
+from relaycore.leasing.confirming import Confirmed
+from relaycore.position import at_millisecond, before_millisecond, previous_position
 from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.breaker import Breaker
-from relaycore.sending.confirming import Confirmed
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item, Outcome, Progress
 from relaycore.sending.schedule import Schedule
 from relaycore.sending.verdict import Verdict, judge
@@ -196,7 +196,7 @@ class Sender:
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
             return None
-        return first_of(f"{max(0, self._world.time - reader.delay_ms)}-0")
+        return at_millisecond(self._world.time - reader.delay_ms)
 
     def _expired(self, read: ReadAhead, early: Expired) -> Expired:
         """After what was read, never before; and once for each page."""
@@ -387,7 +387,7 @@ class Sender:
         verdict, now = judge(answer), self._ledger.now
         outcome = self._outcome(line, item, answer, verdict, now)
         if verdict.is_done:
-            line.breaker = line.breaker.succeeded(began_at)
+            line.breaker = line.breaker.succeeded(now)
         else:
             slow = verdict is Verdict.SLOW
             line.breaker = line.breaker.failed(

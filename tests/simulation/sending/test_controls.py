@@ -11,10 +11,10 @@ from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.delivering.reading import ReadAhead
 from relaycore.delivering.settings import Settings
+from relaycore.leasing.confirming import Confirmed
 from relaycore.sending import writing
 from relaycore.sending.again import Again
 from relaycore.sending.breaker import Breaker
-from relaycore.sending.confirming import Confirmed
 from relaycore.sending.items import Failed, Item, Progress, State, Withheld
 from relaycore.sending.noting import Noting
 from relaycore.sending.window import Window

@@ -8,6 +8,7 @@ from relaycore.position import (
     MAX_MESSAGES_PER_ENTRY,
     POSITION_CHARS,
     START,
+    at_millisecond,
     before_millisecond,
     entry_of,
     entry_prefix,
@@ -137,3 +138,21 @@ def test_right_below_a_millisecond(place: Place) -> None:
     assert position_of(place) > before_millisecond(place[0]) or position_of(place) == START
     if place[0] < 10**13 - 1:
         assert position_of(place) <= before_millisecond(place[0] + 1)
+
+
+@given(places)
+def test_at_a_millisecond_stands_the_first_of_it(place: Place) -> None:
+    assert at_millisecond(place[0]) == first_of(f"{place[0]}-0") <= position_of(place)
+    assert previous_position(at_millisecond(place[0])) == before_millisecond(place[0])
+
+
+@pytest.mark.parametrize("milliseconds", [-1, -(10**13), -(10**30)])
+def test_before_1970_nothing_was_appended(milliseconds: int) -> None:
+    assert at_millisecond(milliseconds) == START
+    assert before_millisecond(milliseconds) == START
+
+
+@pytest.mark.parametrize("milliseconds", [10**13, 10**30])
+def test_after_2286_it_is_the_last_millisecond(milliseconds: int) -> None:
+    assert at_millisecond(milliseconds) == first_of("9999999999999-0")
+    assert before_millisecond(milliseconds) == previous_position(first_of("9999999999999-0"))

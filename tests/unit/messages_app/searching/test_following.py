@@ -18,12 +18,23 @@ class Ear:
 
     wire = None
     has_begun = False
+    trouble = ""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
 
     def turn(self, now: float) -> None:
         pass
 
     def hear(self, now: float) -> list[Any]:
         return []
+
+    def fail(self, why: str, now: float) -> None:
+        self.failures.append(why)
+        self.trouble = why
+
+    def deaf_seconds(self, now: float) -> float:
+        return following._DEAF_SECONDS + 1 if self.trouble else 0.0
 
     def close(self) -> None:
         pass
@@ -53,5 +64,10 @@ def test_what_keeps_it_from_hearing_does_not_end_it(what: str, monkeypatch: pyte
         page = feed.take(3.0)
         assert page is not None
         assert page.messages == [document]
+        assert set(ear.failures) == {"OSError: [Errno 24] Too many open files"}
+        assert reader.trouble(0.0) == (
+            "new messages are seen a second late: OSError: [Errno 24] Too many open files"
+        )
     reader.close()
+    assert reader.trouble(0.0) == "", "nobody listens"
     assert not reader._thread.is_alive()

@@ -60,9 +60,33 @@ def test_a_probe_that_succeeds_closes_it() -> None:
     assert OPEN.succeeded(OPEN.until) == CLOSED
 
 
-def test_what_began_before_it_opened_says_nothing() -> None:
-    assert OPEN.succeeded(NOW) is OPEN
-    assert OPEN.failed(NOW + 5000, NOW, 0.0) is OPEN
+LONGEST = Breaker(MOST + 20, NOW + LONGEST_PAUSE_MS)
+"""It opened just now, for the longest pause."""
+
+
+@pytest.mark.parametrize("opened", [OPEN, LONGEST])
+@pytest.mark.parametrize("before", [1, 30_000])
+def test_what_began_before_it_opened_says_nothing_while_the_pause_lasts(opened: Breaker, before: int) -> None:
+    assert opened.succeeded(NOW) is opened
+    assert opened.succeeded(opened.until - 1) is opened
+    assert opened.failed(NOW, NOW - before, 0.0) is opened
+    assert opened.failed(opened.until - 1, NOW - before, 0.0) is opened
+
+
+@pytest.mark.parametrize("opened", [OPEN, LONGEST])
+def test_once_the_pause_is_over_a_success_closes_it_whoever_sent_that(opened: Breaker) -> None:
+    assert opened.succeeded(opened.until) == CLOSED
+
+
+@pytest.mark.parametrize("opened", [OPEN, LONGEST])
+def test_once_the_pause_is_over_a_failure_of_before_does_not_lengthen_it(opened: Breaker) -> None:
+    assert opened.failed(opened.until + 5000, NOW - 20_000, 0.0) is opened
+
+
+def test_where_the_clock_has_fallen_back_the_one_that_is_tried_decides() -> None:
+    now = NOW - 10 * LONGEST_PAUSE_MS
+    assert OPEN.succeeded(now) == CLOSED
+    assert OPEN.failed(now, now - 10, 0.0).until == now + 2 * FIRST_PAUSE_MS
 
 
 def test_where_nothing_changes_it_is_the_same_one() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pytest
 
 from relaycore.sending.failing import HOLE_MS, Failing
+from relaycore.sending.schedule import LONGEST_MS
 from tests.unit.relaycore.delivering.places import NOW
 
 HOUR = 3_600_000
@@ -30,7 +31,10 @@ def failing(hours: Iterable[float]) -> Failing:
         ([0, 48, 96, 144], True),
         # One message that fails now and then is no endpoint that does nothing but fail.
         ([0, 120], False),
-        ([0, 1, 49.1, 120], False),
+        ([0, 1, 50.1, 120], False),
+        ([0, 48.9, 97.8, 120], True),
+        # Nothing came for two days and more: that is no failing.
+        ([*range(24), *range(73, 121)], False),
         ([0, 500, 1000, 1500], False),
         # A clock that falls back begins anew.
         ([*range(100), 50, *range(51, 160)], False),
@@ -51,6 +55,7 @@ def test_where_nothing_changes_it_is_the_same_one() -> None:
 
 
 def test_a_hole_is_longer_than_any_schedule_waits() -> None:
+    assert HOLE_MS == LONGEST_MS + HOUR
     assert Failing(NOW, NOW).failed(NOW + HOLE_MS).since == NOW
     assert Failing(NOW, NOW).failed(NOW + HOLE_MS + 1).since == NOW + HOLE_MS + 1
 

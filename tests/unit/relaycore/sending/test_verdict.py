@@ -22,9 +22,15 @@ def test_the_status_decides(statuses: tuple[int, ...], verdict: Verdict) -> None
     assert verdict.is_done == (verdict is Verdict.DONE)
 
 
-@pytest.mark.parametrize("failure", Failure)
+@pytest.mark.parametrize("failure", sorted(set(Failure) - {Failure.REQUEST, Failure.OURS}))
 def test_without_one_it_has_failed(failure: Failure) -> None:
     assert judge(Answer(None, failure)) is Verdict.FAILED
+
+
+def test_what_is_not_the_endpoints_is_not_held_against_it() -> None:
+    assert judge(Answer(None, Failure.REQUEST)) is Verdict.UNFIT
+    assert judge(Answer(None, Failure.OURS)) is Verdict.OURS
+    assert {one for one in Verdict if not one.is_theirs} == {Verdict.UNFIT, Verdict.OURS}
 
 
 def test_what_came_behind_the_status_changes_nothing() -> None:

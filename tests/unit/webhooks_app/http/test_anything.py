@@ -19,10 +19,11 @@ from tests.unit.webhooks_app.http.test_reading import (
 )
 from webhooks_app.http.exchange import Around, Exchange
 from webhooks_app.http.pool import Pool
+from webhooks_app.http.room import Room
 from webhooks_app.http.target import Target
 
 ANSWERS = [OK] * 8 + [*WHOLE, *MORE_THAN_ASKED, *WITHOUT_END, *BROKEN_BEHIND_THE_HEAD, *NO_HTTP]
-TARGET = Target(read("http://127.0.0.1/"), max_connections=2)
+TARGETS = [Target(read(f"http://127.0.0.1/{number}"), max_connections=2) for number in range(3)]
 
 
 class Transport:
@@ -34,7 +35,7 @@ class Transport:
         self.is_closed = False
 
     def write(self, data: bytes) -> None:
-        assert not self.is_closed
+        """What is written after the end goes nowhere, as with a socket: that it has ended is told next."""
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -49,16 +50,20 @@ class Transport:
 
 
 class World:
-    """A pool, and an event loop of which the connections are scripted from here."""
+    """Pools that share some room, and an event loop of which the connections are scripted from here."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         loop = asyncio.get_running_loop()
         self.call_soon, self.create_task = loop.call_soon, loop.create_task
         self.transports: list[Transport] = []
         self.answers: list[list[Answer]] = []
         self.refuses = False
         self.may_send = True
-        self.pool = Pool(TARGET, Around(self, HERE, nowhere, lambda: self.may_send))  # type: ignore[arg-type]
+        self.most = most
+        self.pools: list[Pool] = []
+        self.room = Room(most, self.pools)
+        around = Around(self, HERE, nowhere, lambda: self.may_send, self.room)  # type: ignore[arg-type]
+        self.pools += [Pool(target, around) for target in TARGETS]
 
     async def create_connection(self, make: Any, *_: Any, **__: Any) -> Any:
         await asyncio.sleep(0)
@@ -70,12 +75,12 @@ class World:
         await asyncio.sleep(0)
         return transport, protocol
 
-    def send(self) -> None:
+    def send(self, number: int) -> None:
         answers: list[Answer] = []
         self.answers.append(answers)
         exchange = Exchange(answers.append, 0.0, float(len(self.answers)))
-        exchange.data = TARGET.request([], b"")
-        self.pool.send(exchange)
+        exchange.data = TARGETS[number].request([], b"")
+        self.pools[number].send(exchange)
         assert not answers, "called back from within `send`"
 
     def some(self, number: int) -> list[Transport]:
@@ -84,11 +89,18 @@ class World:
         return there[number % len(there) :][:1] if there else []
 
     def check(self) -> None:
-        pool = self.pool
         assert all(len(answers) <= 1 for answers in self.answers)
-        assert len([one for one in self.transports if not one.is_closed]) <= TARGET.max_connections
-        assert all(not connection.is_last for connection in pool._idle)
-        assert len(set(pool._idle)) == len(pool._idle)
+        is_open = len([one for one in self.transports if not one.is_closed])
+        # What is sent once more, since its connection had just ended, waits for nobody.
+        assert is_open <= min(self.most, sum(target.max_connections for target in TARGETS)) + self.repeated
+        for pool in self.pools:
+            assert all(not connection.is_last for connection in pool._idle)
+            assert len(set(pool._idle)) == len(pool._idle)
+            assert not (pool._idle and self.room.is_wanted), "kept while somebody waits"
+
+    @property
+    def repeated(self) -> int:
+        return sum(exchange.is_again for pool in self.pools for exchange in pool.under_way)
 
 
 async def nowhere(host: str, port: int) -> list[str]:
@@ -119,35 +131,39 @@ def take(world: World, number: int, unsent: int) -> None:
 
 
 STEPS: Any = st.one_of(
-    st.just((World.send,)),
+    *[st.tuples(st.just(World.send), st.integers(0, len(TARGETS) - 1))] * 2,
     st.tuples(st.just(answer), st.integers(0, 5), st.sampled_from(ANSWERS), st.integers(0, 40)),
     st.tuples(st.just(end), st.integers(0, 5), st.sampled_from([None, ConnectionResetError()])),
     st.tuples(st.just(say_no_more), st.integers(0, 5)),
     st.tuples(st.just(take), st.integers(0, 5), st.integers(0, 1)),
     st.tuples(st.just(setattr), st.just("refuses"), st.booleans()),
     st.tuples(st.just(setattr), st.just("may_send"), st.booleans()),
-    st.just((lambda world: world.pool.expire(len(world.answers) / 2),)),
-    st.just((lambda world: world.pool.close_idle(float("inf")),)),
-    st.just((lambda world: world.pool.forget(),)),
+    st.just((lambda world: [pool.expire(len(world.answers) / 2) for pool in world.pools],)),
+    st.just((lambda world: [pool.close_idle(float("inf")) for pool in world.pools],)),
+    st.tuples(st.just(lambda world, number: world.pools[number].forget()), st.integers(0, 2)),
 )
 
 
-@given(st.lists(st.tuples(STEPS, st.integers(0, 4)), max_size=40))
-@settings(max_examples=300)
-def test_each_request_has_one_answer(steps: list[tuple[tuple[Callable[..., object], Any], int]]) -> None:
+@given(st.sampled_from([1, 2, 3, 100]), st.lists(st.tuples(STEPS, st.integers(0, 4)), max_size=40))
+@settings(max_examples=400)
+def test_each_request_has_one_answer(
+    most: int, steps: list[tuple[tuple[Callable[..., object], Any], int]]
+) -> None:
     async def story() -> None:
-        world = World()
+        world = World(most)
         for (do, *how), turns in steps:
             do(world, *how)
             world.check()
             for _ in range(turns):
                 await asyncio.sleep(0)
                 world.check()
-        world.pool.close()
+        for pool in world.pools:
+            pool.close()
         assert all(len(answers) == 1 for answers in world.answers)
         for _ in range(10):
             await asyncio.sleep(0)
-        assert world.pool.is_empty
+        assert all(pool.is_empty for pool in world.pools)
+        assert world.room._taken == 0
         assert all(one.is_closed for one in world.transports)
         assert all(len(answers) == 1 for answers in world.answers)
         for (said,) in world.answers:

@@ -26,6 +26,7 @@ from tests.unit.webhooks_app.http.endpoints import (
     serving,
     until,
 )
+from webhooks_app.http import client as client_module
 from webhooks_app.http import tls
 from webhooks_app.http.reading import MOST_BYTES
 from webhooks_app.http.target import Target
@@ -297,5 +298,33 @@ def test_who_was_held_up_reads_first_what_came_meanwhile() -> None:
                 assert (await second).status == 200
                 for connection in connections:
                     connection.close()
+
+    run(story)
+
+
+def test_a_loop_that_is_held_up_all_the_time_keeps_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "_HELD_UP_SECONDS", 0.0)
+
+    async def story() -> None:
+        async with serving(hangs) as endpoint, sending() as client, asyncio.timeout(5):
+            answer = await ask(client, endpoint.target(timeout_seconds=SECONDS))
+            assert answer.failure is Failure.TIMEOUT
+
+    run(story)
+
+
+@pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.1", "127.0.0.2"]])
+def test_who_was_held_up_does_not_take_that_for_a_connection_that_was_not_made(addresses: list[str]) -> None:
+    seconds = 0.6 * len(addresses)
+
+    async def held_up(host: str, port: int) -> list[str]:
+        # Right after it has begun to connect.
+        asyncio.get_running_loop().call_soon(time.sleep, 0.9)
+        return addresses
+
+    async def story() -> None:
+        async with serving(answering(OK)) as endpoint, sending(resolve=held_up) as client:
+            target = endpoint.target(host="hooks.example.org", timeout_seconds=seconds)
+            assert (await ask(client, target)).status == 200
 
     run(story)

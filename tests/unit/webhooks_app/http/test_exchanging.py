@@ -393,7 +393,8 @@ def test_what_is_sent_once_more_may_be_sent() -> None:
         async with serving(at_the_second) as endpoint, sending(may_send=lambda: allowed[0]) as client:
             target = endpoint.target()
             assert (await ask(client, target)).status == 200
-            assert (await ask(client, target)).is_unsent
+            answer = await ask(client, target)
+            assert (answer.failure, answer.is_unsent) == (Failure.OURS, False), "the first try was written"
             assert len(endpoint.requests) == 2
 
     run(story)

@@ -16,8 +16,9 @@ from relaycore.sending.formats.format import Encoded
 from relaycore.sending.items import Failed, Item, Withheld
 from relaycore.sending.schedule import Schedule
 from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.course import AHEAD, AHEAD_BYTES, Share
 from webhooks_app.sending.known import KnownEndpoint
-from webhooks_app.sending.lane import Lane
+from webhooks_app.sending.lane import MOST_AHEAD, MOST_AHEAD_BYTES, Lane
 
 TOOK = Answer(204)
 FAILED = Answer(500)
@@ -30,7 +31,9 @@ class Course:
     def __init__(self, name: str, count: int) -> None:
         self.name = name
         self.items = [Item(f"{name}{number}", name.encode(), {"message": name}) for number in range(count)]
-        self.hook = SimpleNamespace(format=None, schedule=Schedule((0, 60, 60)))
+        known = SimpleNamespace(name=name)
+        self.hook = SimpleNamespace(format=None, schedule=Schedule((0, 60, 60)), subscription=known)
+        self.share = Share()
         self.outcomes: list[Any] = []
         self.is_resting = True
 
@@ -78,6 +81,8 @@ class Bench:
         return []
 
     def of(self, format: Any, document: Any) -> Encoded:
+        if document["message"] == "unfit":
+            raise ValueError("what stands in it is nobody's business")
         return Encoded(document["message"], [], b"")
 
     def send(self, target: Any, head: Any, body: bytes, done: Callable[[Answer], None]) -> None:
@@ -92,7 +97,7 @@ class Bench:
 
     def gone(self, lane: Lane, reason: str) -> None:
         self.told.append(("gone", reason))
-        lane.stop()
+        lane.give_up()
 
     def answer(self, answer: Answer) -> str:
         """The oldest that is out is answered; whose it was."""
@@ -225,6 +230,98 @@ async def _after_its_breaker() -> None:
     assert len(bench.sent) == 2, "and not all that it takes at its best"
 
 
+async def _taken_up() -> None:
+    bench, course = Bench(most_out=1), Course("a", 9)
+    bench.add(course)
+    bench.answer(Answer(410))
+    assert not bench.sent
+    bench.lane.take_up()
+    assert len(bench.sent) == 1
+    bench.answer(Answer(410))
+    bench.lane.set(bench.lane.endpoint)
+    assert len(bench.sent) == 1
+
+
+async def _stopped() -> None:
+    bench, course = Bench(most_out=1), Course("a", 9)
+    bench.add(course)
+    bench.lane.stop()
+    bench.lane.set(bench.lane.endpoint)
+    bench.lane.take_up()
+    bench.answer(TOOK)
+    assert not bench.sent, "it was stopped for good"
+    assert len(course.outcomes) == 1, "what was under way counts"
+    assert bench.lane.seen().last_success_at == bench.lane.seen().last_attempt_at is not None
+
+
+async def _stopped_while_it_waits() -> None:
+    bench, course = Bench(most_out=1), Course("a", 9)
+    bench.add(course)
+    bench.lane.stop()
+    bench.answer(UNSENT)
+    await asyncio.sleep(0.3)
+    assert not bench.sent
+
+
+async def _unfit() -> None:
+    bench, course, other = Bench(), Course("unfit", 20), Course("b", 3)
+    bench.add(course, other)
+    for _ in range(60):
+        await asyncio.sleep(0)
+        if bench.sent:
+            bench.answer(TOOK)
+    assert [(type(one), one.due_at) for one in course.outcomes] == [(Failed, None)] * 20, "dead, each once"
+    assert "nobody's business" not in course.outcomes[0].why
+    assert len(other.outcomes) == 3, "the others flow"
+    assert ("attempted", "unfit0") in bench.told
+    assert (bench.lane.breaker, bench.lane.failing) == (Breaker(), Failing()), "the endpoint was not asked"
+    assert bench.lane.out == 0
+
+
+async def _unfit_to_the_client() -> None:
+    bench, course = Bench(most_out=1), Course("a", 2)
+    bench.add(course)
+    bench.answer(Answer(None, Failure.REQUEST, "a header has a line break"))
+    assert course.outcomes == [Failed(None, "request: a header has a line break")]
+    assert (bench.lane.breaker, bench.lane.failing) == (Breaker(), Failing())
+    assert not bench.lane.has_news
+
+
+async def _ours() -> None:
+    bench, course = Bench(most_out=1), Course("a", 2)
+    bench.add(course)
+    bench.answer(Answer(None, Failure.OURS, "no sockets are left"))
+    assert course.outcomes[0].due_at is not None, "it may have arrived, and is tried again"
+    assert (bench.lane.breaker, bench.lane.failing) == (Breaker(), Failing())
+
+
+async def _news() -> None:
+    bench, course = Bench(most_out=1), Course("a", 9)
+    bench.add(course)
+    assert not bench.lane.has_news
+    bench.answer(TOOK)
+    assert bench.lane.has_news
+    assert not bench.lane.is_changed
+    assert bench.lane.seen().last_status == 204
+    assert not bench.lane.has_news
+    bench.lane.unseen()
+    assert bench.lane.has_news
+    assert bench.lane.is_changed
+
+
+async def _shares() -> None:
+    bench = Bench()
+    courses = [Course(f"c{number}", 0) for number in range(500)]
+    bench.add(*courses[:2])
+    assert courses[0].share == Share(AHEAD, AHEAD_BYTES)
+    bench.add(*courses[2:])
+    assert sum(one.share.most for one in courses) <= MOST_AHEAD
+    assert sum(one.share.size for one in courses) <= MOST_AHEAD_BYTES
+    for course in courses[1:]:
+        bench.lane.remove(course)  # type: ignore[arg-type]
+    assert courses[0].share == Share(AHEAD, AHEAD_BYTES)
+
+
 async def _inactive() -> None:
     bench, course = Bench(is_active=False), Course("a", 9)
     bench.add(course)
@@ -238,14 +335,8 @@ async def _inactive() -> None:
         _enabled,
         _rested,
         _after_its_breaker,
-        _turns,
-        _left_alone,
-        _pace,
-        _withheld,
-        _removed,
-        _removed_while_it_rests,
-        _gone,
-        _inactive,
+        *(_turns, _left_alone, _pace, _withheld, _removed, _removed_while_it_rests, _gone, _taken_up),
+        *(_stopped, _stopped_while_it_waits, _unfit, _unfit_to_the_client, _ours, _news, _shares, _inactive),
     ],
     ids=[
         "once it is enabled it is sent to slowly at first",
@@ -258,6 +349,14 @@ async def _inactive() -> None:
         "what was removed is not tried",
         "what was removed does not stay in memory",
         "whoever is gone is told of, and is sent nothing",
+        "until it is taken up again, or set anew",
+        "once it is stopped nothing begins any more, whatever is set",
+        "nor does what waits",
+        "a message that cannot be written as a request is dead, and harms no other one",
+        "nor one that cannot be sent as it is",
+        "what is our own failure is not held against the endpoint",
+        "what it has answered is to be written once",
+        "however many hang on it, so much is read ahead",
         "to one that is disabled nothing is sent",
     ],
 )

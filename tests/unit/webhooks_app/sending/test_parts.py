@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 from django.db import DatabaseError
+from pymongo.errors import AutoReconnect
 
 from relaycore.sending.answers import Answer
 from relaycore.sending.formats.format import Encoded, Format
@@ -45,10 +46,10 @@ def test_the_thread_does_one_thing_after_another_and_raises_what_is_raised(conne
         assert done == list(range(9))
         with pytest.raises(ZeroDivisionError):
             await made.do(lambda: fail(ZeroDivisionError()))
-        assert not connection.closed
+        assert connection.closed == 1, "it may have left a transaction open"
         with pytest.raises(DatabaseError):
             await made.do(lambda: fail(DatabaseError()))
-        assert connection.closed == 1, "the next thing begins with a new connection"
+        assert connection.closed == 2, "the next thing begins with a new connection"
         assert await made.do(lambda: "goes on") == "goes on"
         made.close()
 
@@ -73,6 +74,24 @@ def test_nobody_waits_for_a_thread_that_a_server_keeps(connection: Connection) -
     assert threading.active_count() <= before
 
 
+def test_it_shows_for_how_long_a_server_keeps_the_thread(connection: Connection) -> None:
+    released = threading.Event()
+
+    async def work() -> None:
+        made = Worker("test")
+        assert not made.busy_seconds
+        held = asyncio.ensure_future(made.do(lambda: released.wait(10)))
+        async with asyncio.timeout(5):
+            while made.busy_seconds < 0.1:
+                await asyncio.sleep(0.01)
+        released.set()
+        await held
+        assert not made.busy_seconds
+        made.close()
+
+    asyncio.run(work())
+
+
 def note(log: Logbook, number: int) -> None:
     endpoint: Any = SimpleNamespace(id=1, name="shop")
     hook: Any = SimpleNamespace(subscription=SimpleNamespace(id=2, name="orders"))
@@ -85,10 +104,11 @@ def test_attempts_wait_while_they_cannot_be_logged_and_what_does_not_fit_is_coun
     written: list[str] = []
     is_away = [True]
 
-    def record(batch: Any) -> None:
+    def record(batch: Any) -> int:
         if is_away[0]:
-            raise OSError("nobody answers")
+            raise AutoReconnect("nobody answers")
         written.extend(one.position for one in batch)
+        return 0
 
     monkeypatch.setattr(attempts, "record", record)
     monkeypatch.setattr(logbook, "_MOST_WAITING", 5)
@@ -114,6 +134,35 @@ def test_attempts_wait_while_they_cannot_be_logged_and_what_does_not_fit_is_coun
 
     asyncio.run(work())
     assert written == ["002", "003", "004", "005", "006"]
+
+
+@pytest.mark.parametrize("what", [3, ValueError("it can be written by nobody")])
+def test_what_can_never_be_logged_keeps_nothing_waiting(
+    monkeypatch: pytest.MonkeyPatch, what: int | Exception
+) -> None:
+    tries: list[int] = []
+
+    def record(batch: Any) -> int:
+        tries.append(len(batch))
+        if isinstance(what, Exception):
+            raise what
+        return what
+
+    monkeypatch.setattr(attempts, "record", record)
+    monkeypatch.setattr(logbook, "_AGAIN_SECONDS", 0.0)
+
+    async def work() -> None:
+        log = Logbook()
+        for number in range(3):
+            note(log, number)
+        log.write()
+        await asyncio.sleep(0.05)
+        log.write()
+        await log.close()
+        assert log.lost == 3
+
+    asyncio.run(work())
+    assert tries == [3]
 
 
 def test_a_message_is_encoded_once_per_format_and_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,7 @@ _MOST_SIGNATURES: Final = 16
 """More than one changes for another at once: a stranger's header costs so much to look at, and no more."""
 
 _ID: Final = re.compile(r"[!-\-/-~]{1,255}")
-_TIMESTAMP: Final = re.compile(r"[0-9]{1,12}")
+_TIMESTAMP: Final = re.compile(r"[0-9]{1,11}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ def secrets_of(texts: str | Sequence[str]) -> Sequence[Secret]:
     Raises:
         ValueError: one of them is none; it is not in what the error says.
     """
-    listed = [texts] if isinstance(texts, str) else list(texts)
+    listed = [texts] if isinstance(texts, str) else list(texts or ())
     if not listed:
         raise ValueError("no secret to verify with")
     return [_secret(text) for text in listed]
 
 
 def _secret(text: str) -> Secret:
-    prefix = _PUBLIC if text.startswith(_PUBLIC) else _SHARED
-    if not text.startswith(prefix):
+    prefix = _PUBLIC if str(text).startswith(_PUBLIC) else _SHARED
+    if not isinstance(text, str) or not text.startswith(prefix):
         raise ValueError(f"A secret begins with {_SHARED}, a public key with {_PUBLIC}")
     try:
         key = base64.b64decode(text.removeprefix(prefix), validate=True)

@@ -1,5 +1,6 @@
 """`verify`: what a receiver calls first."""
 
+import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ def verify(
 
     Raises:
         BadWebhook: it was not, or too long ago, or is no webhook of Relay's: answer 400, and do nothing.
-        ValueError: one of the secrets is none.
+        ValueError: one of the secrets is none, or the tolerance is no number of seconds from 0 on.
         TypeError: the body is not bytes.
         ModuleNotFoundError: a public key, without the library for it.
     """
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise TypeError(f"the body is {type(body).__name__}, not bytes as they came")
+    if not 0 <= tolerance_seconds < math.inf:  # Not so is NaN either.
+        raise ValueError(f"the tolerance is {tolerance_seconds}, not a number of seconds from 0 on")
     named, found = by_name(headers), bytes(body)
     id, at = verified(named, found, secrets_of(secrets), tolerance_seconds, time.time())
     kind, messages, said = read(id, named, found)

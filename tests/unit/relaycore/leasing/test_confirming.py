@@ -1,8 +1,8 @@
-"""Until when a sender may be sure that nobody else has its shard."""
+"""Until when the holder of a lease may be sure that nobody else has it."""
 
 import pytest
 
-from relaycore.sending.confirming import Confirmed
+from relaycore.leasing.confirming import Confirmed
 
 TTL = 20.0
 
@@ -28,6 +28,17 @@ def confirmed(*asked_at: float) -> Confirmed:
 )
 def test_it_holds_from_when_it_was_asked_for(asked_at: list[float], now: float, holds: bool) -> None:
     assert confirmed(*asked_at).holds(now) is holds
+
+
+def test_after_it_went_back_it_holds_once_nobody_else_can_be_sure_of_it() -> None:
+    found = confirmed(100.0)
+    found.withdraw(101.0)
+    assert not found.holds(101.0), "what was confirmed before says nothing of whoever was given it since"
+    found.confirm(101.0)
+    assert not found.holds(101.0)
+    found.confirm(120.0)
+    assert not found.holds(120.9)
+    assert found.holds(121.0)
 
 
 def test_what_was_lost_does_not_hold() -> None:

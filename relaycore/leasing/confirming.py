@@ -1,4 +1,4 @@
-"""Until when a sender may be sure that nobody else has its shard."""
+"""Until when the holder of a lease may be sure that nobody else has it."""
 
 from typing import Final
 
@@ -16,7 +16,9 @@ class Confirmed:
     """
 
     def __init__(self, seconds_to_live: float) -> None:
+        self._seconds_to_live = seconds_to_live
         self._seconds = seconds_to_live * (1 - _SPARED)
+        self._from = float("-inf")
         self._until: float | None = None
         self._is_over = False
 
@@ -25,9 +27,17 @@ class Confirmed:
         until = asked_at + self._seconds
         self._until = until if self._until is None else max(self._until, until)
 
+    def withdraw(self, now: float) -> None:
+        """The lease has gone back with its server: somebody else may have been given it since.
+
+        He, too, is sure of it for a while, although it is ours again by now. So nothing that is confirmed
+        holds before a whole time to live has passed.
+        """
+        self._from = now + self._seconds_to_live
+
     def holds(self, now: float) -> bool:
         """Whether an attempt may begin. To be asked right before each."""
-        return not self._is_over and self._until is not None and now < self._until
+        return not self._is_over and self._until is not None and self._from <= now < self._until
 
     def end(self) -> None:
         """It was lost, or given back: for good."""

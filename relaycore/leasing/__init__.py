@@ -1,0 +1,1 @@
+"""What whoever holds a lease may be sure of."""
