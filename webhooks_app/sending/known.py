@@ -37,7 +37,7 @@ class KnownEndpoint:
 
     target, signer: None: nothing can be sent, and `trouble` says why
     breaker, failing: as they stood when it was read
-    is_rested: nothing was sent to it for a long time, or ever
+    is_rested: it was sent to, and then for a long time was not
     """
 
     id: int
@@ -125,7 +125,7 @@ def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint
         "per_second": row.max_per_second,
         "breaker": Breaker(row.breaker_failures, row.breaker_until),
         "failing": Failing(row.failing_since, row.failed_at),
-        "is_rested": row.last_attempt_at is None or timezone.now() - row.last_attempt_at > _PAUSE,
+        "is_rested": row.last_attempt_at is not None and timezone.now() - row.last_attempt_at > _PAUSE,
     }
     try:
         target = Target(

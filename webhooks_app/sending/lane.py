@@ -225,6 +225,7 @@ class Lane:
         before = self.breaker, self.failing
         if verdict.is_done:
             self.breaker, self.failing = self.breaker.succeeded(now), self.failing.succeeded()
+            self._rise.succeed()
         else:
             is_slow, chance = verdict is Verdict.SLOW, random.random()
             later = answer.retry_after if is_slow else None
