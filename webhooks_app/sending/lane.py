@@ -210,7 +210,6 @@ class Lane:
         verdict, now = judge(answer), self._clock.now()
         if verdict.is_done:
             course.settle(item, DONE)
-            self._rise.succeed()
         else:
             wait = None  # What is unfit stays so: it is dead at once.
             if verdict is not Verdict.UNFIT:

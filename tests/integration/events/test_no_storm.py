@@ -28,7 +28,6 @@ def test_the_reader_of_events_that_fails_makes_no_storm(
     relay_keys: Any,
     writer: Loop,
     hook: Callable[..., Subscription],
-    endpoints: Endpoints,
     sender: Loop,
     place: Place,
     monkeypatch: pytest.MonkeyPatch,
