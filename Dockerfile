@@ -22,8 +22,10 @@ COPY leases_app leases_app
 COPY access_app access_app
 COPY channels_app channels_app
 COPY messages_app messages_app
+COPY events_app events_app
 COPY subscribers_app subscribers_app
 COPY webhooks_app webhooks_app
+COPY alerts_app alerts_app
 COPY compat_app compat_app
 COPY live live
 COPY deploy/healthy.sh deploy/healthy.sh

@@ -29,16 +29,17 @@ OF_USE: Final[Mapping[str, frozenset[str]]] = {
         {
             *("channels_app.view_channel", "channels_app.view_gap"),
             *("messages_app.view_message", "messages_app.view_quarantined"),
-            "subscribers_app.view_subscription",
+            *("subscribers_app.view_subscription", "alerts_app.view_rule"),
         }
     ),
-    CONSUME: frozenset({"messages_app.view_message"}),
+    CONSUME: frozenset({"messages_app.view_message", "alerts_app.add_acknowledgement"}),
     PUBLISH: frozenset({"messages_app.add_message"}),
     MANAGE: frozenset(
         {
             *(f"channels_app.{verb}_channel" for verb in ("add", "change", "delete")),
             *(f"messages_app.{verb}_quarantined" for verb in ("change", "delete")),
             *(f"subscribers_app.{verb}_subscription" for verb in ("add", "change", "delete")),
+            *(f"alerts_app.{verb}_rule" for verb in ("add", "change", "delete")),
         }
     ),
 }

@@ -22,13 +22,14 @@ from benchmarks import (
     rates,
     variations,
     waiting,
+    webhooks,
 )
 from benchmarks.progress import say
 from benchmarks.relay import Relay, running
 from benchmarks.results import Results
 from benchmarks.steady import Effort
 
-SECTIONS = "abcdefghij"
+SECTIONS = "abcdefghijk"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -55,6 +56,7 @@ class Plan:
     asked: int = 3
     pulled: pull.Effort = field(default_factory=pull.Effort)
     watched: live.Effort = field(default_factory=live.Effort)
+    pushed: webhooks.Effort = field(default_factory=webhooks.Effort)
     apart: bool = True
 
 
@@ -77,6 +79,7 @@ QUICK = Plan(
     asked=1,
     pulled=pull.Effort(2, 5, 1000, 1, waiting.Effort(3, 20, 0.5, 1000, 1)),
     watched=live.Effort((20,), 200, (1000,), 1, 3, 20, 50, 0.05),
+    pushed=webhooks.Effort(((1, 8, 50), (20, 1, 5)), ((5, 1, 5),), 1, 3, 50, 0.2, 0.2),
     apart=False,
 )
 
@@ -118,6 +121,8 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
     What is compared is measured one after the other. Listeners are loaded one at a time, since that is what
     the peers are; then the same with a standby, as Relay runs by default.
     """
+    trust = webhooks.Trust(room)
+    trust.make()
     alone: dict[str, Callable[[Relay], None]] = {
         "a": lambda relay: ceiling.measure(relay, results, plan.ceiling, plan.ceilings),
         "b": lambda relay: rates.measure(relay, results, plan.main),
@@ -131,12 +136,14 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
         "h": lambda relay: _measure_web(relay, results, plan),
         "i": lambda relay: pull.measure(relay, results, plan.pulled),
         "j": lambda relay: live.measure(relay, results, plan.watched),
+        "k": lambda relay: webhooks.measure(relay, results, plan.pushed, trust),
     }
     with_standby: dict[str, Callable[[Relay], None]] = {
         "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),
         "e": lambda relay: variations.measure_standby(relay, results, plan.varied),
     }
-    with running(room / "one", RELAY_LISTENERS_PER_PARTITION="1" if plan.apart else "2") as relay:
+    listeners = "1" if plan.apart else "2"
+    with running(room / "one", RELAY_LISTENERS_PER_PARTITION=listeners, **trust.environment) as relay:
         servers = _servers(relay)
         _measure(relay, only, alone)
         if not plan.apart:

@@ -94,7 +94,7 @@ def measure(relay: Relay, results: Results, effort: Effort) -> None:
     with relay.listening(SHAPE):
         for servers in ((NODE, STARLETTE, SSE), (NODE_SOCKETIO, PYTHON_SOCKETIO, SOCKETIO)):
             for clients in effort.clients:
-                if _has_files(clients):
+                if has_files(clients):
                     _side_by_side(relay, results, servers, clients, effort)
                 else:
                     results.skip(f"(j) {clients:,} clients", "so many files may not be open (ulimit -n)")
@@ -106,8 +106,8 @@ def measure(relay: Relay, results: Results, effort: Effort) -> None:
         _herd(relay, results, server, herd, effort.herd)
 
 
-def _has_files(clients: int) -> bool:
-    """As many as this needs, here and in what is started from here."""
+def has_files(clients: int) -> bool:
+    """Whether as many as this needs may be open, here and in what is started from here."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = clients + _SPARE_FILES
     if resource.RLIM_INFINITY not in {soft, hard} and hard < needed:

@@ -79,11 +79,11 @@ class Relay(Target):
 
     def subscribe(self, channel: str, mode: str, names: Sequence[str]) -> None:
         """New pull subscriptions of a channel, from its first message on."""
-        self._manage(_SUBSCRIBE, json.dumps([channel, mode, list(names)]))
+        self.manage(_SUBSCRIBE, json.dumps([channel, mode, list(names)]))
 
     def unsubscribe(self, prefix: str) -> None:
         """No subscriptions whose names begin so any more: channels that have any cannot be stopped."""
-        self._manage(_UNSUBSCRIBE, prefix + "\n")
+        self.manage(_UNSUBSCRIBE, prefix + "\n")
 
     @contextmanager
     def listening(self, *shapes: Shape, policy: str = '"content"') -> Iterator[None]:
@@ -98,7 +98,7 @@ class Relay(Target):
 
     def _start_listening(self, shape: Shape, policy: str) -> None:
         if shape.channels > _MANY:
-            self._manage(_START, f"{shape.prefix} {shape.channels} {policy}\n")
+            self.manage(_START, f"{shape.prefix} {shape.channels} {policy}\n")
         else:
             for name in shape.names:
                 wanted = {"channel": name, "deduplicate": json.loads(policy)}
@@ -111,7 +111,7 @@ class Relay(Target):
 
     def _stop_listening(self, shape: Shape) -> None:
         if shape.channels > _MANY:
-            self._manage(_STOP, shape.prefix + "\n")
+            self.manage(_STOP, shape.prefix + "\n")
         else:
             for name in shape.names:
                 self.stack.http.delete(f"/api/v1/stop-listening/{name}").raise_for_status()
@@ -125,7 +125,8 @@ class Relay(Target):
             row = cursor.fetchone()
         return int(row[0]) if row else 0
 
-    def _manage(self, code: str, given: str) -> None:
+    def manage(self, code: str, given: str) -> None:
+        """Run this in `manage.py shell`; `given`: its standard input."""
         subprocess.run(
             [sys.executable, "manage.py", "shell", "-v", "0", "-c", code],
             cwd=ROOT,

@@ -10,10 +10,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import connections, models
 from django.db.models import Case, Exists, Min, OuterRef, Q, Value, When
 
-from channels_app.validators import content, validate_name, validate_policy
+from channels_app.validators import content, validate_event, validate_name, validate_policy
 from leases_app.models import Lease
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.channels import MAX_NAME_BYTES, partition_of
+from relaycore.live.broadcasts import MOST_CHARACTERS
 from relaycore.policy import Policy, parse
 from relaycore.storing.shortening import Retention
 
@@ -125,6 +126,14 @@ class Channel(models.Model):
     public = models.BooleanField(
         default=False, db_default=False, help_text="Whoever reaches this server may watch it live, unasked."
     )
+    broadcast = models.CharField(
+        max_length=MOST_CHARACTERS,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_event],
+        help_text="The Socket.IO event by which it goes to every page, without joining. For public channels.",
+    )
     # How long messages were kept before that was made shorter, and when it was made so
     # (`relaycore.storing.shortening`).
     retention_before = models.PositiveBigIntegerField(null=True, editable=False)
@@ -151,6 +160,8 @@ class Channel(models.Model):
                 condition=Q(retention_seconds__isnull=False),
                 name="channels_kept_for_a_time",
             ),
+            # Looked for by every process in which somebody is connected.
+            models.Index(fields=["channel"], condition=~Q(broadcast=""), name="channels_broadcast"),
         ]
 
     def __str__(self) -> str:
@@ -182,6 +193,8 @@ class Channel(models.Model):
     def tag(self) -> str:
         """Another one whenever an operator has changed something. What listeners find out changes nothing."""
         shown = [self.pk, self.deduplicate, self.retention_seconds, self.listen, self.republish, self.public]
+        if self.broadcast:  # Without one the tag is that of before there were any.
+            shown.append(self.broadcast)
         return blake2b(json.dumps(shown, sort_keys=True).encode(), digest_size=12).hexdigest()
 
     @property

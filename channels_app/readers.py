@@ -1,7 +1,8 @@
 """Who reads a channel, and is not to be lost with it by accident.
 
 The table of channels does not know what is made of them above it. PostgreSQL refuses to remove a channel that
-something hangs on; how that is removed with it, the roof says (`remove_by`).
+something hangs on; how subscriptions are removed with it, the roof says (`remove_by`). A rule that reads or
+writes it is never taken along: it is about another channel as well.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +38,7 @@ def refusal(hanging: Iterable[Model]) -> ChannelHasSubscriptions:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     said = f"{', '.join(names[:_NAMED])}{more}"
     return ChannelHasSubscriptions(
-        f"It is read by {said}. Delete these subscriptions first, as is the way in the admin, or take them "
-        "along: DELETE with ?cascade=true, manage.py channels stop with --cascade."
+        f"It is read by {said}, or made by them. Delete these first, as is the way in the admin, or take "
+        "subscriptions along: DELETE with ?cascade=true, manage.py channels stop with --cascade. Rules are "
+        "never taken along."
     )

@@ -36,6 +36,7 @@ from relaybase.redis import clock
 from relaycore.capturing import notices
 from relaycore.channels import check_new_name
 from relaycore.errors import ChannelChanged, ChannelExists, ChannelUnknown
+from relaycore.live.broadcasts import check_broadcast
 from relaycore.policy import CONTENT, Policy
 from relaycore.storing.shortening import Retention
 from relaycore.times import from_milliseconds
@@ -57,18 +58,20 @@ redis.pcall('HINCRBY', KEYS[1], 'told', #ARGV - 1)
 
 
 _COLUMNS = (
-    *("deduplicate", "republish", "public", "retention_seconds", "retention_before", "shortened_at"),
+    *("deduplicate", "republish", "public", "broadcast"),
+    *("retention_seconds", "retention_before", "shortened_at"),
     *("listen", "life", "listened_until", "subscription_status", "active_since", "first_heard_at", "refusal"),
 )
 """What a change may change. Not the partition: that is `placement`'s."""
 
 
 class Flags(TypedDict, total=False):
-    """What is so of a channel, or not."""
+    """What is so of a channel, or not; and the event by which it goes to every socket, empty: by none."""
 
     listen: bool
     republish: bool
     public: bool
+    broadcast: str
 
 
 class Settings(Flags, total=False):
@@ -93,11 +96,13 @@ def start(
 
     Raises:
         BadChannelName: there can be no such channel.
+        BadBroadcast: it cannot go to every socket in this way.
         ChannelExists: there is one.
         UnfitServer: the partitions, the secret or the Redis database are not this deployment's.
     """
     deployment.require_unless_away()
     channel = Channel(channel=check_new_name(name, door), deduplicate=policy.as_json(), **flags)
+    check_broadcast(channel.broadcast, is_public=channel.public)
     channel.retention = Retention().become(retention_seconds, Channel.objects.now())
     try:
         # The unique constraint decides between two who start the same channel at once.
@@ -132,6 +137,7 @@ def change(
     Raises:
         ChannelUnknown: there is no such channel.
         ChannelChanged: that is not what stands there now.
+        BadBroadcast: it cannot go to every socket in this way.
     """
     if policy is not None:
         wanted["deduplicate"] = policy.as_json()
@@ -144,6 +150,7 @@ def change(
         for column, value in wanted.items():
             if column not in {"listen", "retention_seconds"}:
                 setattr(channel, column, value)
+        check_broadcast(channel.broadcast, is_public=channel.public)
         if "retention_seconds" in wanted:
             channel.retention = channel.retention.become(wanted["retention_seconds"], Channel.objects.now())
         if wanted.get("listen", channel.listen) is not channel.listen:

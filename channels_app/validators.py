@@ -5,7 +5,8 @@ import logging
 from django.core.exceptions import ValidationError
 
 from relaycore.channels import check_new_name
-from relaycore.errors import BadChannelName, BadPolicy
+from relaycore.errors import BadBroadcast, BadChannelName, BadPolicy
+from relaycore.live.broadcasts import check_event
 from relaycore.policy import Policy, parse
 
 log = logging.getLogger(__name__)
@@ -24,6 +25,14 @@ def validate_policy(value: object) -> None:
     try:
         parse(value)
     except BadPolicy as exc:
+        raise ValidationError(str(exc)) from exc
+
+
+def validate_event(name: str) -> None:
+    """Of a broadcast, as a Django validator."""
+    try:
+        check_event(name)
+    except BadBroadcast as exc:
         raise ValidationError(str(exc)) from exc
 
 

@@ -79,10 +79,10 @@ def roles() -> list[tuple[str, str]]:
 
 
 class Lease(models.Model):
-    """Who leads, listens to, or writes one partition, or sends to one shard of the endpoints.
+    """Who leads, listens to, or writes one partition, or has one shard of endpoints or rules.
 
-    One row for each role, partition (of a sender: shard) and slot. A listener holds two: its seat, which
-    says that it lives, and, if it leads, the leadership.
+    One row for each role, partition (of a sender and a processor: shard) and slot. A listener holds two: its
+    seat, which says that it lives, and, if it leads, the leadership.
     """
 
     class Role(models.TextChoices):
@@ -92,6 +92,7 @@ class Lease(models.Model):
         SEAT = "seat", "listener"
         WRITER = "writer", "writer"
         SENDER = "sender", "sender"
+        PROCESSOR = "processor", "processor"
 
     role = models.CharField(max_length=16, choices=roles)
     partition = models.PositiveIntegerField()
@@ -185,8 +186,8 @@ class Lease(models.Model):
 
 
 def share_of(role: str) -> str:
-    """What there is one loop of this role for: `partition`, or `shard` (of the endpoints)."""
-    return "shard" if role == Lease.Role.SENDER else "partition"
+    """What there is one loop of this role for: `partition`, or `shard` (of the endpoints, of the rules)."""
+    return "shard" if role in {Lease.Role.SENDER, Lease.Role.PROCESSOR} else "partition"
 
 
 class Partitioning(models.Model):

@@ -62,12 +62,16 @@ class Shown:
     after: str
     last: str
 
+    @property
+    def id(self) -> str:
+        """That of the last one."""
+        return self.last or f"{self.before}{self.entries[-1].position}{self.after}"
+
     def ids(self) -> Iterator[str]:
         """That of each."""
-        *others, end = self.entries
-        for entry in others:
+        for entry in self.entries[:-1]:
             yield f"{self.before}{entry.position}{self.after}"
-        yield self.last or f"{self.before}{end.position}{self.after}"
+        yield self.id
 
     def joined(self, form: str, write: Callable[["Shown"], bytes]) -> bytes:
         """These as `write` writes them in this form: once for all who are shown the same ones."""

@@ -9,17 +9,9 @@ import redis
 import redis.asyncio
 
 from relaybase import keys
+from relaybase.redis.scripts import NAMED
 from relaycore.position import NEVER
 from relaycore.storing.known import Beside, numbers
-
-NAMED: Final = """
-local function named(reply)
-    local fields = {}
-    for i = 1, #reply, 2 do fields[reply[i]] = reply[i + 1] end
-    return fields
-end
-"""
-"""Lua: a flat answer of fields and values, such as that of XINFO, as a table."""
 
 LOOK_UP_GROUP: Final = (
     NAMED

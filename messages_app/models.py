@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 from django.db import models
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
+from relaybase.mongo.indexes import AttributeIndex
+
 
 class PayloadField(models.Field):  # type: ignore[type-arg]
     """A payload as it is stored: `str` if it is UTF-8, `bytes` if it is not."""
@@ -33,9 +35,11 @@ class Message(models.Model):
 
     class Meta:
         db_table = "messages"
-        # The only index besides _id: a channel's history, read from either end.
+        # The only index of all of them besides _id: a channel's history, read from either end.
         indexes: ClassVar[list[models.Index]] = [
-            models.Index(fields=["channel", "position"], name="channel_position")
+            models.Index(fields=["channel", "position"], name="channel_position"),
+            # What rules have told of an alert. Nothing else is in it, and pays for it.
+            AttributeIndex(fields=["attributes", "position"], attribute="alert-id", name="alert_id"),
         ]
 
     def __str__(self) -> str:

@@ -72,6 +72,11 @@ def confirmed_tick(partition: int) -> str:
     return f"{STREAM}:{{{partition}}}:confirmed"
 
 
+def fence(partition: int) -> str:
+    """A hash: who alone may append what rules say, by shard (`relaybase.redis.fencing`)."""
+    return f"{STREAM}:{{{partition}}}:fence"
+
+
 def policies(partition: int) -> str:
     """A hash: the policies in force in a partition that are not `content`, as JSON, by channel."""
     return f"{STREAM}:{{{partition}}}:policies"

@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, copy_context
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from django.http import HttpRequest, HttpResponseBase
+if TYPE_CHECKING:  # Settings are read before there is anything to configure Django with.
+    from django.http import HttpRequest, HttpResponseBase
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -27,6 +28,32 @@ FIELDS: Final = ("channel", "partition", "shard", "epoch", "position")
 
 
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=MappingProxyType({}))
+
+
+def configuration(form: str, level: str) -> dict[str, Any]:
+    """What is logged, and how, as `logging.config` takes it. `form`: line or json."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+            "json": {"()": "relaybase.logs.AsJSON"},
+        },
+        "filters": {"context": {"()": "relaybase.logs.WithContext"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": form, "filters": ["context"]},
+            "journal": {"class": "relaybase.journal.Handler"},
+        },
+        "root": {"handlers": ["stderr", "journal"], "level": level},
+        "loggers": {
+            "pymongo": {"level": "WARNING"},
+            # A warning for each request that is the client's mistake would hide those that are ours.
+            "django.request": {"level": "ERROR"},
+            # Two lines for each proposal, day and night, would hide everything else.
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+        },
+    }
 
 
 @contextlib.contextmanager
@@ -79,10 +106,10 @@ class AsJSON(logging.Formatter):
 class GiveRequestId:
     """Middleware: the id that a proxy gave to the request, or a new one; the answer has it as well."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    def __init__(self, get_response: "Callable[[HttpRequest], HttpResponseBase]") -> None:
         self._get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+    def __call__(self, request: "HttpRequest") -> "HttpResponseBase":
         with within(request.headers.get(HEADER, "")) as known_as:
             answer = self._get_response(request)
             answer[HEADER] = known_as

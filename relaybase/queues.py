@@ -5,7 +5,9 @@ Standard library only: the stack reads it before there is anything to configure 
 
 from typing import Final
 
-DEFAULT, LISTENERS, WRITERS, SENDERS = QUEUES = ("default", "listeners", "writers", "senders")
+DEFAULT, LISTENERS, WRITERS, SENDERS, PROCESSORS = QUEUES = (
+    *("default", "listeners", "writers", "senders", "processors"),
+)
 
 PROPOSE: Final = "relayproject.tasks.propose"
 """The name of the task that proposes the endless ones where they are missing."""

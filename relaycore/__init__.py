@@ -81,6 +81,9 @@ What is decided when messages are pushed to webhooks:
 
 =====================  ============================================================
 `sending.window`       one subscription in one sender's term: what is tried next, how far it has come
+`sending.contents`     what is in a window: each message in one place, and how much all of it is
+`sending.keyed.queue`  in order by a field: new messages, and which of them may be tried
+`sending.keyed.keys`   which keys are parked, open or out, and what is written of them
 `sending.items`        what goes between that and whoever drives it
 `sending.again`        rows that are due, and what has become of those in hand
 `sending.noting`       when what retention has deleted may be put on record
@@ -89,7 +92,7 @@ What is decided when messages are pushed to webhooks:
 `sending.verdict`      what that means
 `sending.schedule`     when a message that failed is tried again
 `sending.breaker`      whether an endpoint is left alone for a while
-`sending.pace`         how many attempts begin in a second
+`sending.pace`         how many attempts begin in a second, and are under way after a pause
 `sending.failing`      for how long it has done nothing but fail
 `sending.shards`       which sender has an endpoint
 `sending.signing`      headers by which a receiver knows that it was Relay
@@ -124,6 +127,7 @@ What a live client is owed:
 `live.walk`            one client in one partition: what comes next, from the archive or from rings
 `live.owed`            one client: messages, what it is told beside them, and its end
 `live.settled`         up to which number everything on record is known
+`live.broadcasts`      by which event a channel may go to every socket
 `live.slow`            whether it takes what it is sent, or has to go
 =====================  ============================================================
 
@@ -137,6 +141,48 @@ Which messages a subscription gets:
 `filtering.values`     what a message has at a key: in its body, in its attributes
 `filtering.wildcards`  patterns with `*`
 =====================  ============================================================
+
+What a rule says, which turns one channel into another one:
+
+=====================  ============================================================
+`alerting.items`       what goes between a rule and whoever drives it
+`alerting.errors`      what can go wrong with rules and alerts
+`alerting.rules`       kinds of rules by name
+`alerting.causes`      what made a rule say something
+`alerting.times`       up to which time the log is known
+`alerting.naming`      ids of outputs and alerts, and the shard of a key
+`alerting.timers`      when states are due
+`alerting.processing`  one rule in one shard in one term: what is said, and how far it has come
+`alerting.trying`      a rule tried on what is stored, beside what was told
+`alerting.kinds.window` things that last: open at once, closed once
+`alerting.kinds.threshold` so many within so much time: opened, and closed when they are fewer
+`alerting.kinds.absence` nothing for so long: opened, and closed by the next
+`alerting.kinds.unacknowledged` an alert that nobody has acknowledged for so long
+`alerting.kinds.coming` messages of which only matters that they come
+`alerting.kinds.fields` what is read of a message
+`alerting.kinds.texts` JSON and times
+`alerting.kinds.settings` settings, read strictly
+=====================  ============================================================
+
+What is decided of alerts that are known by their labels:
+
+================================  ==================================================================
+`alerting.labelled.labels`        which labels may be given, and the fingerprint of a set of them
+`alerting.labelled.posted`        what senders say of an alert, and what becomes of what was known
+`alerting.labelled.transitions`   the message that an alert begins to fire, or no longer does
+`alerting.labelled.matchers`      what is asked of one label
+`alerting.labelled.regexes`       patterns in matchers, of which none takes long
+`alerting.labelled.patterns`      how they are written
+`alerting.labelled.characters`    what may stand at one place of them
+`alerting.labelled.silences`      whose notices are held back, from when until when
+`alerting.labelled.inhibition`    which are held back while others fire
+`alerting.labelled.intervals`     times of the week and of the year
+`alerting.labelled.grouping`      what a rule of the kind `group` is set to
+`alerting.labelled.group`         that kind: alerts that belong together are told together
+`alerting.labelled.flushing`      a look at one group: whether something is told, what, and why
+`alerting.labelled.payload`       what is told: the body of Alertmanager's webhook
+`alerting.labelled.refused`       what can be wrong
+================================  ==================================================================
 
 What can be said of one connection:
 

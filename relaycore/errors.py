@@ -5,6 +5,8 @@
     ├── BadPolicy          the deduplication policy is not one of the three
     ├── BadGrants          the rights of a token cannot be meant; the text says why
     ├── BadFilter          a filter policy cannot be meant; the text says where and why
+    ├── BadRule            a rule cannot be meant; the text says which setting, and what to do
+    ├── Unusable           a rule can do nothing with a message; the text says why, without its values
     ├── BadSecret          a secret to sign with cannot be one; the text says why, and not which
     ├── ChannelExists      the channel is relayed already
     ├── ChannelUnknown     no such channel is relayed
@@ -18,6 +20,7 @@
     ├── TooManyWatch       no more clients may watch here now; try again
     ├── BadUrl             where webhooks are to go is no URL that can be used; the text says what to do
     ├── BadHeaders         what webhooks are to carry are no headers that can be set; the text says why
+    ├── BadBroadcast       what is to go to every socket cannot go under this name; the text says why
     ├── BadEventId         what a live client sends as its last id is none; the text says what to do
     ├── BadSubscription    a subscription cannot be meant as it is asked for; the text says why
     ├── SubscriptionExists there is one of this name already
@@ -48,7 +51,9 @@
     ├── TooManyGuesses     passwords were guessed too often, or too many are being checked
     └── UnfitServer        a server is set up in a way that loses messages
 
-The HTTP answers for them stand in one table: `relaybase.http.problems`.
+Those of rules and alerts beside BadRule and Unusable stand in `relaycore.alerting.errors`, and of alerts that
+are known by labels in `relaycore.alerting.labelled.refused`. The HTTP answers
+for them stand in one table: `relaybase.http.problems`.
 """
 
 
@@ -70,6 +75,14 @@ class BadGrants(RelayError, ValueError):
 
 class BadFilter(RelayError, ValueError):
     """A filter policy that is not in the form of `relaycore.filtering`."""
+
+
+class BadRule(RelayError, ValueError):
+    """A rule whose kind or settings are not in the form of `relaycore.alerting`."""
+
+
+class Unusable(RelayError, ValueError):
+    """A message that a rule can do nothing with. None of its values are in the text."""
 
 
 class BadSecret(RelayError, ValueError):
@@ -98,6 +111,10 @@ class BadMessage(RelayError, ValueError):
 
 class BadEventId(RelayError, ValueError):
     """What a live client was given last, as it says, is not in the form of `relaycore.live.ids`."""
+
+
+class BadBroadcast(RelayError, ValueError):
+    """A channel cannot go to every socket by an event of this name, or is not public."""
 
 
 class BadUrl(RelayError, ValueError):
@@ -209,10 +226,7 @@ class ChallengeUnknown(RelayError, LookupError):
 
 
 class TooManyAsked(RelayError):
-    """Confirmations were asked for too often, of one host or by one owner.
-
-    seconds: when to try again
-    """
+    """Confirmations were asked for too often, of a host or by an owner. `seconds`: when to try again."""
 
     def __init__(self, text: str, seconds: int) -> None:
         super().__init__(text)

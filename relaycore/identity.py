@@ -14,6 +14,8 @@ policy     hashed
 `every`,   `p`, length of the producer (2 bytes, big-endian), producer, length
 published  of the channel, channel, length of the idempotency key (4 bytes),
            idempotency key
+`every`,   `r`, and what is written down at `relaycore.alerting.naming`
+by a rule
 =========  ===================================================================
 
 What was published here and not heard has no tick. Two producers may count 1, 2, 3 as idempotency keys

@@ -1,6 +1,6 @@
 """The Celery application.
 
-Listener, writer and sender tasks are endless. What that asks of Celery:
+Listener, writer, sender and processor tasks are endless. What that asks of Celery:
 
 * acknowledged early: an acknowledgement at the end would never come, and after the
   visibility timeout the broker would start a second copy of what still runs;

@@ -9,6 +9,8 @@ from django.utils.module_loading import import_string
 
 from access_app.admitting import Admitted
 from access_app.remembering import Remembered
+from alerts_app.taking.application import AlertsDoor
+from compat_app.alertmanager.application import Alertmanager
 from compat_app.log_queue.application import LogQueue
 from live.admitting import Watchers
 from live.application import LiveDoor
@@ -40,8 +42,8 @@ def admitting(django: Application, remembered: Remembered) -> Admission:
 def before(django: Application, remembered: Remembered, trace: Trace | None) -> Application:
     """An application that answers what is hot and plain, and who watches; everything else goes to `django`.
 
-    Before all of them stand Socket.IO and, if it is wanted, the log queue: what is below its prefix is the
-    own of each.
+    Before all of them stand Socket.IO and, if they are wanted, Alertmanager's API, the log queue and the door
+    for alerts: what is below its prefix is the own of each.
     """
     # Where HTTPS is demanded, Django redirects what comes without.
     ways = (True,) if settings.SECURE_SSL_REDIRECT else (False, True)
@@ -49,10 +51,17 @@ def before(django: Application, remembered: Remembered, trace: Trace | None) -> 
     hot = HotEndpoints(django, ENDPOINTS, remembered, fixed, count, trace)
     watchers = Watchers(remembered)
     live = LiveDoor(hot, watchers, fixed, count)
-    if settings.RELAY_LOG_QUEUE == "off":
-        return SocketIO(live, watchers)
-    asked = remembered if settings.RELAY_LOG_QUEUE == "token" else None
-    return SocketIO(LogQueue(live, asked, fixed, count, trace), watchers)
+    inner: Application = live
+    if settings.RELAY_ALERTS != "off":
+        asked = None if settings.RELAY_ALERTS == "open" else remembered
+        inner = AlertsDoor(inner, asked, fixed, count, trace)
+    if settings.RELAY_LOG_QUEUE != "off":
+        asked = remembered if settings.RELAY_LOG_QUEUE == "token" else None
+        inner = LogQueue(inner, asked, fixed, count, trace)
+    if settings.RELAY_ALERTMANAGER != "off":
+        asked = None if settings.RELAY_ALERTMANAGER == "open" else remembered
+        inner = Alertmanager(inner, asked, fixed, count, trace)
+    return SocketIO(inner, watchers)
 
 
 def most_bytes(scope: Mapping[str, Any]) -> int:

@@ -35,7 +35,7 @@ class Proposals:
         if self.seconds_ago is None or self.seconds_ago <= patience:
             return None
         return (
-            f"Nobody has proposed listeners, writers and senders for {self.seconds_ago:.0f} s: "
+            f"Nobody has proposed listeners, writers, senders and processors for {self.seconds_ago:.0f} s: "
             f"see whether beat and a worker of the queue “{DEFAULT}” run"
         )
 

@@ -35,6 +35,8 @@ class Root(APIView):
                 "gaps": reverse("gaps", request=request),
                 "messages": reverse("messages", request=request) + "?channel=orders",
                 "subscriptions": reverse("subscriptions", request=request),
+                "alerts": reverse("alerts", request=request),
+                "rules": reverse("rules", request=request),
                 "quarantine": reverse("quarantine", request=request),
                 "documentation": reverse("api-docs", request=request),
             }

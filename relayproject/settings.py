@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from relaybase import env, whereabouts
+from relaybase import env, logs, whereabouts
 from relaybase.mongo.address import beside
 from relaybase.postgres.address import for_django
 from relaycore.channels import MOST_PARTITIONS
@@ -55,6 +55,7 @@ RELAY_PUBLISH_CHANNEL_MESSAGES_PER_SECOND = env.whole(
 RELAY_FETCH_MEMORY_BYTES = env.whole("RELAY_FETCH_MEMORY_BYTES", 64 << 20, least=1 << 20, most=1 << 40)
 
 RELAY_SENDER_SHARDS = env.whole("RELAY_SENDER_SHARDS", 1, least=1, most=MOST_SHARDS)
+RELAY_PROCESSOR_SHARDS = env.whole("RELAY_PROCESSOR_SHARDS", 1, least=1, most=MOST_SHARDS)
 RELAY_ATTEMPTS_SECONDS = env.seconds("RELAY_ATTEMPTS_SECONDS", 30 * 86_400.0, least=60.0, most=_YEAR)
 
 RELAY_STREAM_KEEP_SECONDS = env.seconds("RELAY_STREAM_KEEP_SECONDS", 10.0, least=0.0, most=_YEAR)
@@ -67,6 +68,10 @@ RELAY_WEB_MONGO_TIMEOUT_SECONDS = env.seconds("RELAY_WEB_MONGO_TIMEOUT_SECONDS",
 RELAY_WEB_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_REQUESTS_PER_MINUTE", 6000, most=10**9)
 RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE", 0, most=10**9)
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
+RELAY_ALERTS = env.one_of("RELAY_ALERTS", "off", ("off", "true", "open"))
+RELAY_ALERTMANAGER = env.one_of("RELAY_ALERTMANAGER", "off", ("off", "open", "token"))
+RELAY_ALERTMANAGER_RESOLVE_SECONDS = env.seconds("RELAY_ALERTMANAGER_RESOLVE_SECONDS", 300.0)
+RELAY_ALERTMANAGER_GRACE_SECONDS = env.seconds("RELAY_ALERTMANAGER_GRACE_SECONDS", 75.0, least=0.0)
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
 RELAY_ENCRYPTION_KEYS = [key.strip() for key in SERVERS.encryption_keys.split(",") if key.strip()]
 RELAY_PUBLIC_URL = env.fitting(
@@ -129,8 +134,10 @@ INSTALLED_APPS = [
     "access_app",
     "channels_app",
     "messages_app",
+    "events_app",
     "subscribers_app",
     "webhooks_app",
+    "alerts_app",
     "compat_app",
 ]
 
@@ -258,6 +265,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SubscriptionStatus": "channels_app.models.Channel.Status",
         "EndpointState": "webhooks_app.models.Endpoint.State",
+        "AlertState": "alerts_app.alerts.STATES",
+        "RuleState": "alerts_app.models.Rule.State",
+        "RuleKind": "alerts_app.models.Rule.Kind",
     },
 }
 
@@ -275,25 +285,4 @@ SENTRY_DSN = env.fitting("SENTRY_DSN", "", r"https?://[^@/]+@[^/@]+/\S+", "a DSN
 RELAY_LOG_FORMAT = env.one_of("RELAY_LOG_FORMAT", "line", ("line", "json"))
 RELAY_LOG_LEVEL = env.one_of("RELAY_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-        "json": {"()": "relaybase.logs.AsJSON"},
-    },
-    "filters": {"context": {"()": "relaybase.logs.WithContext"}},
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": RELAY_LOG_FORMAT, "filters": ["context"]},
-        "journal": {"class": "relaybase.journal.Handler"},
-    },
-    "root": {"handlers": ["stderr", "journal"], "level": RELAY_LOG_LEVEL},
-    "loggers": {
-        "pymongo": {"level": "WARNING"},
-        # A warning for each request that is the client's mistake would hide those that are ours.
-        "django.request": {"level": "ERROR"},
-        # Two lines for each proposal, day and night, would hide everything else.
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.configuration(RELAY_LOG_FORMAT, RELAY_LOG_LEVEL)

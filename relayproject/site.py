@@ -14,6 +14,7 @@ _ORDER: Final = (
     "messages_app",
     "subscribers_app",
     "webhooks_app",
+    "alerts_app",
     "leases_app",
     "access_app",
     "django_celery_beat",

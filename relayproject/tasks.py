@@ -10,8 +10,13 @@ from celery import shared_task, signals
 from django.db import connections
 from django.db.models import QuerySet
 
+from alerts_app import defaults
+from alerts_app.holding import kept_above
+from alerts_app.tasks import propose_processors
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
+from events_app.models import Event
+from events_app.telling import tell
 from leases_app import deployment, partitioning
 from leases_app.leasing import Held
 from messages_app.tasks import propose_writers
@@ -40,6 +45,7 @@ class _Own:
     """What this process is doing."""
 
     deleting: "Future[int] | None" = None
+    telling: "Future[int] | None" = None
     forgot_at: float = float("-inf")
 
 
@@ -54,7 +60,10 @@ def propose() -> None:
     with ExitStack() as steps:  # From the last one up, each whatever becomes of the others.
         steps.callback(delete_expired)
         steps.callback(forget_secrets)
+        steps.callback(tell_events)
         steps.push(_note_unless_it_failed)
+        steps.callback(defaults.lay)
+        steps.callback(propose_processors, held)
         steps.callback(propose_senders, held)
         steps.callback(propose_writers, held)
         steps.callback(propose_listeners, held)
@@ -73,6 +82,13 @@ def delete_expired() -> None:
     is_busy = _Own.deleting is not None and not _Own.deleting.done()
     if not is_busy and _kept_for_a_time().exists():
         _Own.deleting = in_background(_delete)
+
+
+def tell_events() -> None:
+    """Publish what Relay has to tell (`events_app`): in a thread, one in each process."""
+    is_busy = _Own.telling is not None and not _Own.telling.done()
+    if not is_busy and Event.objects.exists():
+        _Own.telling = in_background(_tell)
 
 
 def delete_all_expired() -> int:
@@ -109,12 +125,18 @@ def _turn(name: str) -> tuple[int, bool]:
     deleted, more = expire(
         name,
         channel.partition,
-        older_than(kept_for),
+        _expired_below(name, kept_for),
         lambda: stopping.worker_stops() or time.monotonic() > until,
     )
     if deleted:
         log.info("%d messages have expired", deleted, extra={"channel": name})
     return deleted, more
+
+
+def _expired_below(name: str, kept_for: int) -> str:
+    """What stands below this position may be deleted: but for what a rule may come past once more."""
+    below, held = older_than(kept_for), kept_above(name)
+    return below if held is None else min(below, held)
 
 
 def _forget(every: Iterable[str]) -> None:
@@ -137,6 +159,16 @@ def _kept_now(name: str) -> tuple[Channel, int] | None:
     # By PostgreSQL's clock, as it was written when the time was made shorter.
     kept_for = channel.retention.holds(Channel.objects.now())
     return None if kept_for is None else (channel, kept_for)
+
+
+def _tell() -> int:
+    try:
+        return tell()
+    except Exception as exc:
+        log.warning("what has happened is not told, that is tried again: %s", one_line(exc))
+        return 0
+    finally:
+        connections.close_all()
 
 
 def _delete() -> int:

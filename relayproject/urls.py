@@ -5,6 +5,11 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from alerts_app.api import page as alerts_page
+from alerts_app.api.alerts import AlertAcknowledge, AlertAssign, AlertDetail, AlertList, AlertNote
+from alerts_app.api.rules import RuleDetail, RuleDisable, RuleEnable, RuleList
+from alerts_app.api.silences import SilenceDetail, SilenceList
+from alerts_app.api.trying import NewBackTest, RuleBackTest
 from channels_app.api.gaps import GapList
 from channels_app.api.views import ChannelDetail, ChannelList, StartListening, StopListening
 from live.api.tickets import TicketList
@@ -50,6 +55,8 @@ from webhooks_app.api.views import EndpointDetail, EndpointList
 API = "api/v1"
 SUBSCRIPTION = f"{API}/subscriptions/(?P<name>[^/]+)"
 ENDPOINT = f"{API}/endpoints/(?P<name>[^/]+)"
+RULE = f"{API}/rules/(?P<name>[^/]+)"
+ALERT = f"{API}/alerts/(?P<id>[^/]+)"
 
 handler400 = refused
 handler404 = missing
@@ -119,6 +126,22 @@ urlpatterns = [
     both(f"{ENDPOINT}/disable", EndpointDisable.as_view(), "endpoint-disable"),
     both(f"{ENDPOINT}/attempts", EndpointAttempts.as_view(), "endpoint-attempts"),
     both(f"{SUBSCRIPTION}/attempts", SubscriptionAttempts.as_view(), "subscription-attempts"),
+    both(f"{API}/rules", RuleList.as_view(), "rules"),
+    both(f"{API}/rules/back-test", NewBackTest.as_view(), "rule-new-back-test"),
+    both(RULE, RuleDetail.as_view(), "rule"),
+    both(f"{RULE}/back-test", RuleBackTest.as_view(), "rule-back-test"),
+    both(f"{RULE}/enable", RuleEnable.as_view(), "rule-enable"),
+    both(f"{RULE}/disable", RuleDisable.as_view(), "rule-disable"),
+    both("alerts", alerts_page.page, "alerts-page"),
+    both("alerts/state", alerts_page.state, "alerts-state"),
+    both("alerts/place", alerts_page.place, "alerts-place"),
+    both(f"{API}/alerts", AlertList.as_view(), "alerts"),
+    both(ALERT, AlertDetail.as_view(), "alert"),
+    both(f"{ALERT}/acknowledge", AlertAcknowledge.as_view(), "alert-acknowledge"),
+    both(f"{ALERT}/assign", AlertAssign.as_view(), "alert-assign"),
+    both(f"{ALERT}/note", AlertNote.as_view(), "alert-note"),
+    both(f"{API}/silences", SilenceList.as_view(), "silences"),
+    both(f"{API}/silences/(?P<id>[^/]+)", SilenceDetail.as_view(), "silence"),
     both("webhooks/confirm", confirmation.page, "confirm"),
     re_path(f"^{API}/", unknown),
 ]

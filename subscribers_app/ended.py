@@ -1,12 +1,19 @@
-"""What ended undelivered, and why, in one list: what nobody was given, what somebody let go, what is dead."""
+"""What ended undelivered, and why, in one list: what nobody was given, what somebody let go, what is dead.
 
-from collections.abc import Sequence
+That dead letters begin is told (`events_app`): by whoever writes them, in his transaction.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
+from events_app.noting import Type, note
+from relaybase.postgres.clock import NOW_MS
+from relaycore.delivering.leasing import Delivery, State
 from subscribers_app.models import Subscription
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -25,6 +32,27 @@ SELECT * FROM (
 WHERE (at, kind, id) < (%(until)s, %(kind)s, %(number)s)
 ORDER BY at DESC, kind DESC, id DESC LIMIT %(limit)s
 """
+
+
+_FIRST_DEATH: Final = f"""
+SELECT s.name, c.channel, s.kind, {NOW_MS} FROM subscriptions AS s JOIN channels AS c ON c.id = s.channel_id
+WHERE s.id = %s AND NOT EXISTS (SELECT FROM deliveries WHERE subscription_id = s.id AND state = 'dead')
+"""  # noqa: S608 -- a constant
+
+
+def tell_of_the_first(sql: CursorWrapper, id: int, rows: Iterable[Delivery]) -> None:
+    """Note that dead letters begin, if there is one among these rows, which are written next, and no other.
+
+    Called with the subscription locked.
+    """
+    dead = next((row for row in rows if row.state is State.DEAD), None)
+    if dead is None:
+        return
+    sql.execute(_FIRST_DEATH, [id])
+    if (found := sql.fetchone()) is not None:
+        name, channel, kind, now = found
+        data = {"channel": channel, "kind": kind, "message_id": dead.id.hex(), "why": dead.why}
+        note(sql, Type.DEAD_LETTERS, id, now, f"subscriptions/{name}", data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from django.db import IntegrityError, connection, transaction
 from access_app import audit
 from channels_app.models import Channel
 from channels_app.registration import unknown as unknown_channel
+from events_app import channel as events
 from messages_app.searching import counting
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.delivering.beginning import Start
@@ -245,6 +246,8 @@ def require_unchanged(row: Subscription, tags: Iterable[str] | None) -> None:
 
 
 def _channel(name: str) -> Channel:
+    if name == events.NAME:  # It is there as soon as somebody asks for it.
+        events.ensure()
     found = None if "\0" in name else Channel.objects.filter(channel=name).first()
     if found is None:
         raise unknown_channel(name)

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from bson import Binary, ObjectId, encode
+from bson import ObjectId, encode
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from django.conf import settings
@@ -45,9 +45,8 @@ class Of(StrEnum):
     MESSAGE = "message_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """One attempt.
+class Attempted(NamedTuple):
+    """One attempt. A tuple, as one is made for each.
 
     at:           when it began, by the sender's clock
     subscription: its key, and its name then; the same of the endpoint
@@ -110,6 +109,27 @@ def record(attempts: Iterable[Attempted]) -> int:
     return refused
 
 
+class Glimpse(NamedTuple):
+    """When an attempt began, its answer's status, and how long it took."""
+
+    at: datetime
+    status: int | None
+    seconds: float
+
+
+def glimpses(endpoint: int, since: datetime, most: int) -> list[Glimpse]:
+    """The attempts at an endpoint since then, the newest first, at most so many.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    # Ids grow with the time at which they were written, which is after that at which they began.
+    looked_for = {"endpoint": endpoint, "_id": {"$gte": ObjectId.from_datetime(since)}}
+    wanted = {"_id": 0, "at": 1, "status": 1, "seconds": 1}
+    found = reading.collection(COLLECTION).find(looked_for, wanted).sort("_id", DESCENDING).limit(most)
+    return [Glimpse(one["at"], one["status"], one["seconds"]) for one in found.batch_size(most)]
+
+
 def is_cursor(text: str) -> bool:
     """Whether a page may have given it."""
     return ObjectId.is_valid(text)
@@ -150,7 +170,7 @@ def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
         "status": one.status,
         "failure": None if one.failure is None else one.failure.value,
         "seconds": one.seconds,
-        "answer": Binary(one.answer[:MOST_KEPT]),
+        "answer": one.answer[:MOST_KEPT],
         "expires_at": one.at + kept_for,
     }
 

@@ -129,6 +129,7 @@ def encrypt_all_anew() -> Anew:
     count, unread = 0, set[str]()
     columns: list[tuple[Any, str, str]] = [
         (Endpoint.objects.exclude(headers=b""), "headers", "name"),
+        (Endpoint.objects.exclude(tls_key=b""), "tls_key", "name"),
         (EndpointSecret.objects.all(), "value", "endpoint__name"),
     ]
     for rows, column, name in columns:

@@ -82,6 +82,15 @@ class Endpoint(models.Model):
         validators=[MinValueValidator(LEAST_PER_SECOND), MaxValueValidator(MOST_PER_SECOND)],
         help_text="So many attempts begin in a second, at most. Empty: as many as it takes.",
     )
+    tls_ca = models.TextField(
+        blank=True, default="", db_default="", help_text="In PEM. Empty: the authorities of the system."
+    )
+    tls_certificate = models.TextField(
+        blank=True, default="", db_default="", help_text="In PEM: as whom Relay comes. Empty: as nobody."
+    )
+    tls_key = models.BinaryField(
+        default=b"", db_default=b"", help_text="Encrypted: the key to it, in PEM. Empty: none."
+    )
     breaker = models.CharField(max_length=9, choices=Breaker, default=Breaker.CLOSED, editable=False)
     breaker_until = models.BigIntegerField(default=0, editable=False)
     breaker_failures = models.PositiveIntegerField(default=0, editable=False)

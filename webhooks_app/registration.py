@@ -7,11 +7,12 @@ It is locked before the subscriptions that hang on it, and these in the order of
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Unpack
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
 
 from access_app import audit
 from access_app.actor import Actor, acting
+from events_app.noting import Type, note
 from relaybase.postgres.clock import ClockTimestamp
 from relaybase.postgres.encrypting import require_key
 from relaycore.delivering.beginning import Start
@@ -27,6 +28,8 @@ from webhooks_app.setting import Settings, set_to, told
 
 State: Final = Endpoint.State
 Confirmation: Final = Endpoint.Confirmation
+
+_MOST_TOLD: Final = 20
 
 _FOR_WHICH: Final = (
     'confirmation: To answer for it, say for which URL: give "url" as well, or If-Match with the ETag of '
@@ -207,10 +210,17 @@ def disable_by_sender(number: int, revision: int, reason: str) -> bool:
             updated_at=ClockTimestamp(),
         )
         if is_done:
-            with acting(Actor("relay", "sender")):
-                names = Endpoint.objects.filter(pk=number).values_list("name", flat=True)
-                audit.record("endpoint disabled", names, reason=reason)
+            _tell_of_the_end(Endpoint.objects.get(pk=number))
     return bool(is_done)
+
+
+def _tell_of_the_end(row: Endpoint) -> None:
+    with acting(Actor("relay", "sender")):
+        audit.record("endpoint disabled", [row.name], reason=row.reason)
+    names = [one.name for one in _hooked(row)]
+    data = {"reason": row.reason, "subscriptions": names[:_MOST_TOLD], "subscriptions_count": len(names)}
+    with connection.cursor() as sql:
+        note(sql, Type.DISABLED, row.pk, row.revision, f"endpoints/{row.name}", data)
 
 
 def delete(

@@ -37,7 +37,7 @@ class _Own:
 def send(self: Task, shard: int) -> None:
     """Send to one shard until the worker stops. Ends at once if somebody does already."""
     loop = partial(push, shard, task_id=self.request.id or "")
-    endless.run(Lease.Role.SENDER, shard, loop, sharding.has)
+    endless.run(Lease.Role.SENDER, shard, loop, sharding.SENDERS.has)
 
 
 def forget_secrets() -> None:

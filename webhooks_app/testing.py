@@ -17,7 +17,7 @@ from relaycore.outbound import urls
 from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.signing import Signer
-from webhooks_app import addresses, keeping
+from webhooks_app import addresses, keeping, trusting
 from webhooks_app.confirming import asking
 from webhooks_app.http.once import ask as ask_once
 from webhooks_app.http.target import Target
@@ -58,6 +58,7 @@ def _try_out(row: Endpoint, ask: Ask) -> dict[str, Any]:
         urls.read(row.url),
         min(row.timeout_seconds, MOST_SECONDS),
         headers=keeping.headers_of(row.headers),
+        tls=trusting.context_of(row),
     )
     asking.take_a_turn(row, is_challenge=False)
     said = {"type": TYPE, "timestamp": datetime.now(UTC).isoformat(), "data": {"endpoint": row.name}}

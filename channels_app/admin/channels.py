@@ -205,7 +205,7 @@ class ChannelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Start the channel, or change what was changed in the form."""
         if not change:
-            flags = {name: getattr(obj, name) for name in ("listen", "republish", "public")}
+            flags = {name: getattr(obj, name) for name in ("listen", "republish", "public", "broadcast")}
             obj.pk = registration.start(obj.channel, obj.policy, obj.retention_seconds, **flags).pk
         elif changed := form.changed:
             seen = {name: form.was[name] for name in changed}

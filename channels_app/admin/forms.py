@@ -13,10 +13,11 @@ from django.core.exceptions import ValidationError
 
 from channels_app.models import Channel
 from channels_app.validators import content
-from relaycore.errors import BadPolicy
+from relaycore.errors import BadBroadcast, BadPolicy
+from relaycore.live.broadcasts import check_broadcast
 from relaycore.policy import parse
 
-SETTINGS: Final = ("listen", "deduplicate", "retention_seconds", "republish", "public")
+SETTINGS: Final = ("listen", "deduplicate", "retention_seconds", "republish", "public", "broadcast")
 
 _KINDS: Final = (
     ("content", "content: the same text once"),
@@ -146,6 +147,7 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """What somebody else has changed meanwhile is not overwritten."""
         cleaned: dict[str, Any] = super().clean() or {}
+        self._check_broadcast(cleaned)
         if self.instance.pk is None:
             return cleaned
         if not self.was:
@@ -158,6 +160,12 @@ class ChannelForm(forms.ModelForm):  # type: ignore[type-arg]
                     name, f"Somebody else has changed this to {said} meanwhile. Open the page again."
                 )
         return cleaned
+
+    def _check_broadcast(self, cleaned: dict[str, Any]) -> None:
+        try:
+            check_broadcast(cleaned.get("broadcast", ""), is_public=cleaned.get("public", False))
+        except BadBroadcast as exc:
+            self.add_error("broadcast", str(exc))
 
 
 def _said(name: str, value: Any) -> str:

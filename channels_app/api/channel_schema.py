@@ -80,7 +80,11 @@ class ChannelSchema(serializers.Serializer):  # type: ignore[type-arg]
         help_text="What is published by HTTP goes out to Redis' own subscribers too."
     )
     public = serializers.BooleanField(
-        help_text="Kept, without effect: every reader needs a token or a session."
+        help_text="Whoever reaches this server may watch it live, without a token."
+    )
+    broadcast = serializers.CharField(
+        allow_null=True,
+        help_text="The Socket.IO event by which it goes to every page, without joining. null: by none.",
     )
     partition = serializers.IntegerField()
     created_at = serializers.DateTimeField()

@@ -16,6 +16,7 @@ from channels_app.api.serializers import MOST_STARTED
 from channels_app.models import LEAST_RETENTION_SECONDS, MOST_RETENTION_SECONDS, Channel
 from relaybase.http.openapi import IF_MATCH, NOT_A_BODY, body, cursor, error_responses, limit, page, query
 from relaycore.channels import MAX_NAME_BYTES
+from relaycore.live.broadcasts import MOST_CHARACTERS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +32,7 @@ _CHANNEL = OpenApiExample(
         "shortened": None,
         "republish": True,
         "public": False,
+        "broadcast": None,
         "partition": 0,
         "created_at": "2026-11-21T12:00:00.123456Z",
         "updated_at": "2026-11-21T12:00:00.123456Z",
@@ -77,7 +79,14 @@ _RETENTION = {
 }
 
 _FLAG = {"type": "boolean"}
-_FLAGS = {"listen": _FLAG, "republish": _FLAG, "public": _FLAG}
+_BROADCAST = {
+    "type": ["string", "null"],
+    "minLength": 1,
+    "maxLength": MOST_CHARACTERS,
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/-]*$",
+    "description": "The Socket.IO event by which every connected page gets it. Only where it is public.",
+}
+_FLAGS = {"listen": _FLAG, "republish": _FLAG, "public": _FLAG, "broadcast": _BROADCAST}
 
 
 _EXAMPLES = [

@@ -13,6 +13,7 @@ from channels_app.shortening import Shortened
 from relaybase.http.addresses import quoted
 from relaybase.http.fields import Flag, Strict, Text, Whole
 from relaybase.rates import Recent
+from relaycore.live.broadcasts import MOST_CHARACTERS, check_event
 from relaycore.policy import CONTENT, EVERY, Policy, parse
 
 MOST_STARTED: Final = 1000
@@ -33,6 +34,18 @@ class Retention(Whole):
     def __init__(self, **options: Any) -> None:
         options |= {"min_value": LEAST_RETENTION_SECONDS, "max_value": MOST_RETENTION_SECONDS}
         super().__init__(allow_null=True, **options)
+
+
+class Broadcast(Text):
+    """The name of an event, or null."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_null=True, trim_whitespace=False, max_length=MOST_CHARACTERS, **options)
+
+    def run_validation(self, data: Any = serializers.empty) -> str:
+        """As it is kept: none is the empty one. BadBroadcast says by itself which field is meant."""
+        name: str | None = super().run_validation(data)
+        return check_event(name) if name else ""
 
 
 class Start(Strict):
@@ -68,6 +81,7 @@ class New(Strict):
     retention_seconds = Retention(default=None)
     republish = Flag(default=True, initial=True)
     public = Flag(default=False, initial=False)
+    broadcast = Broadcast(default=None, initial=None)
 
 
 class Change(Strict):
@@ -78,6 +92,7 @@ class Change(Strict):
     retention_seconds = Retention(required=False)
     republish = Flag(required=False)
     public = Flag(required=False)
+    broadcast = Broadcast(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Not nothing."""
@@ -112,6 +127,7 @@ class Rows:
             "shortened": _shortened(report.shortened),
             "republish": channel.republish,
             "public": channel.public,
+            "broadcast": channel.broadcast or None,
             "partition": channel.partition,
             "created_at": channel.created_at,
             "updated_at": channel.updated_at,

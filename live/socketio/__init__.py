@@ -24,6 +24,10 @@ Who does what, for one socket
     it has sent what it had, and only then the outbox asks the viewers. So the task that waits for the socket
     is the only one, and a page that does not read holds its places and what one send has in it.
 
+What goes to every socket
+    A channel with a `broadcast` is not joined: each socket has one more seat, in all of these at once, whose
+    messages are events of that name (`everybody`). For the hub it is a viewer like any other.
+
 Written once
     A server's frames have no mask, and nothing is compressed. So the frames of messages are the same bytes
     for all sockets, and what several messages make is their bytes joined: written once for all who stand at

@@ -1,6 +1,6 @@
 """What a client asks for, read from what it says: strictly, since what is not understood would be missed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,10 +25,15 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """What a client says when it connects: the key of a token, and what it was watching before."""
+    """What a client says when it connects: the key of a token, and what it was watching before.
+
+    pid, offset: what it says by itself (`relaycore.live.broadcasts.place`)
+    """
 
     token: str | None
     joins: tuple[Join, ...]
+    pid: object = None
+    offset: object = None
 
 
 def auth(data: object) -> Auth:
@@ -37,7 +42,7 @@ def auth(data: object) -> Auth:
     Raises:
         ParseError, BadEventId, BadFilter: it cannot be meant.
     """
-    said = _members(data or {}, "auth", "token", "join")
+    said = _members(data or {}, "auth", "token", "join", beside=_BY_ITSELF)
     token, wanted = said.get("token"), said.get("join") or []
     if token is not None and not (isinstance(token, str) and token.isascii() and token):
         raise ParseError("auth.token must be the key of a token.")
@@ -46,7 +51,7 @@ def auth(data: object) -> Auth:
     joins = tuple(map(_join, wanted))
     if len({one.channel for one in joins}) < len(joins):
         raise ParseError("auth.join names a channel twice.")
-    return Auth(token, joins)
+    return Auth(token, joins, said.get("pid"), said.get("offset"))
 
 
 def join(data: list[Any]) -> Join:
@@ -122,10 +127,13 @@ def _only(data: list[Any], name: str) -> object:
     return data[0]
 
 
-def _members(data: object, name: str, *known: str) -> Mapping[str, Any]:
-    if not isinstance(data, dict) or not data.keys() <= set(known):
+def _members(data: object, name: str, *known: str, beside: Collection[str] = ()) -> Mapping[str, Any]:
+    if not isinstance(data, dict) or not data.keys() <= {*known, *beside}:
         raise ParseError(f"{name} takes an object with {_AND.join(known)}, and nothing else.")
     return data
 
+
+_BY_ITSELF: Final = ("pid", "offset")
+"""What the client puts beside what the page says."""
 
 _AND: Final = " and "

@@ -74,9 +74,9 @@ def read(text: object) -> Said:
     return said
 
 
-def connected(sid: str) -> EnginePacket:
-    """The client is let in."""
-    return _written(Packet(packet.CONNECT, {"sid": sid}))
+def connected(sid: str, pid: str | None = None) -> EnginePacket:
+    """The client is let in. `pid`: what it says when it comes again (`relaycore.live.broadcasts`)."""
+    return _written(Packet(packet.CONNECT, {"sid": sid} | ({} if pid is None else {"pid": pid})))
 
 
 def refused(message: str, data: Any = None, namespace: str | None = None) -> EnginePacket:

@@ -10,15 +10,18 @@ from typing import Any, Protocol, cast
 from rest_framework.exceptions import Throttled
 
 from access_app.remembering import Holder
+from channels_app.remembering import Broadcasts
 from live.admitting import LEAST_PASSING, NOBODY, SESSION, Watchers
 from live.hub import hub
-from live.socketio import asked, protocol
+from live.socketio import asked, everybody, protocol
 from live.socketio.asked import Auth, Join
+from live.socketio.everybody import EVERYBODY, EverybodySeat
 from live.socketio.joining import join, require_filter, told_of
 from live.socketio.outbox import Outbox, Seat
 from live.socketio.protocol import Kind, Said
 from relaybase.http.hot import limit
 from relaybase.http.hot.application import holder_of, not_valid
+from relaycore.live.broadcasts import place
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,8 @@ class Socket:
         self.key: str | None = None
         self.began = time.monotonic()
         self.is_gone = self.has_to_go = False
+        self._everybody: EverybodySeat | None = None
+        self._counted = ""
         self._came = came
         self._authority = authority
         self._end = end
@@ -76,6 +81,26 @@ class Socket:
         # A poll that waits is answered.
         self.outbox.put_nowait(None)
 
+    async def sit_anew(self, events: Broadcasts) -> None:
+        """Something else goes to every socket now. It goes on where it stood, or with what comes from now on.
+
+        Raises:
+            Whatever `everybody.seat` does: then it has none any more.
+        """
+        before = self._everybody
+        if self.key is None or (before.events if before else {}) == events:
+            return
+        self.outbox.seats.pop(EVERYBODY, None)
+        self._everybody, after = None, None if before is None else before.end()
+        if not events:
+            return
+        seat = await everybody.seat(events, self._counted, after)
+        if self.is_gone:
+            seat.viewer.close()
+            return
+        self._sit(self.outbox.seats, seat)
+        self.outbox.wake()
+
     async def _connect(self, data: object) -> None:
         """It is connected once all that it was watching before is open again."""
         seats: dict[str, Seat] = {}
@@ -85,6 +110,8 @@ class Socket:
             holder = await self._holder(key)
             for one in wanted.joins:
                 seats[one.channel] = await self._open(one, holder, key)
+            self._counted = self._who(holder)
+            pid = await self._sit_among_all(seats, wanted)
         except Exception as exc:
             _close(seats)
             problem = told_of(exc)
@@ -98,11 +125,27 @@ class Socket:
             _close(seats)
             return
         self.key = key
-        self.outbox.put_nowait(protocol.connected(secrets.token_urlsafe(15)))
-        for channel, seat in seats.items():
-            self.outbox.put_nowait(protocol.event("joined", _place(channel, seat)))
+        self.outbox.put_nowait(protocol.connected(secrets.token_urlsafe(15), pid))
+        for one in wanted.joins:
+            self.outbox.put_nowait(protocol.event("joined", _stands(one.channel, seats[one.channel])))
         self.outbox.seats.update(seats)
         self.outbox.wake()
+
+    async def _sit_among_all(self, seats: dict[str, Seat], wanted: Auth) -> str | None:
+        """What goes to all goes to this one as well. What it says when it comes again; None: nothing does."""
+        if not (events := await everybody.broadcasts()):
+            return None
+        after = place(wanted.pid, wanted.offset)
+        seat = await everybody.seat(
+            events, self._counted, await everybody.beginning() if after is None else after
+        )
+        self._sit(seats, seat)
+        # The same one tells the client that it has missed nothing.
+        return str(wanted.pid) if after is not None and seat.goes_on(after) else seat.viewer.owed.place
+
+    def _sit(self, seats: dict[str, Seat], seat: EverybodySeat) -> None:
+        seat.viewer.on_wake = self.outbox.wake
+        self._everybody = seats[EVERYBODY] = seat
 
     def _key(self, wanted: Auth) -> str:
         """Empty: it has shown none, and may join what is public."""
@@ -140,7 +183,7 @@ class Socket:
         if before is not None and before.viewer.wanted.wants == wanted.wants:
             return before.viewer.owed.place
         if wanted.channel not in seats:
-            asked.require_room(len(seats))
+            asked.require_room(len(seats.keys() - {EVERYBODY}))
         holder = await self._holder(key)
         if before is not None and self._stays(wanted) is before:
             require_filter(wanted, holder)
@@ -173,7 +216,7 @@ class Socket:
             seat.viewer.close()
 
 
-def _place(channel: str, seat: Seat) -> Mapping[str, str]:
+def _stands(channel: str, seat: Seat) -> Mapping[str, str]:
     return {"channel": channel, "position": seat.viewer.owed.place}
 
 

@@ -13,7 +13,7 @@ from live.admitting import Watchers
 from live.counting import COUNTS
 from live.hub import SLOW
 from live.rights import AWAY, REVOKED
-from live.socketio import protocol
+from live.socketio import everybody, protocol
 from live.socketio.engine import Engine
 from live.socketio.outbox import Seat
 from live.socketio.protocol import NotUnderstood
@@ -143,7 +143,7 @@ class Sockets:
             await asyncio.sleep(LOOK_SECONDS)
             looks: list[Callable[[], Awaitable[None]]]
             looks = [partial(self._look, socket) for socket in self._sockets.values()]
-            for look in [*looks, self._look_at_keys]:
+            for look in [*looks, self._look_at_keys, self._look_at_broadcasts]:
                 try:
                     await look()
                 except Exception as exc:  # Whatever it is: in a second it is tried again.
@@ -182,3 +182,21 @@ class Sockets:
             if not is_valid:
                 for socket in sockets:
                     await self._dismiss(socket)
+
+    async def _look_at_broadcasts(self) -> None:
+        """Give sockets another seat in what goes to all of them, if that is something else by now."""
+        sockets = [socket for socket in self._sockets.values() if socket.key is not None]
+        if not sockets:
+            return
+        try:
+            events = await everybody.broadcasts()
+        except Disconnected:  # Nobody knows whether it is public any more.
+            for socket in sockets:
+                await self._send_away(socket, AWAY)
+            return
+        for socket in sockets:
+            try:
+                await socket.sit_anew(events)
+            except Exception as exc:  # Whatever it is: it comes again, from where it was.
+                log.info("Socket.IO: a socket is sent away: %s", one_line(exc))
+                await self._send_away(socket, AWAY)

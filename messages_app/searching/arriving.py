@@ -51,16 +51,17 @@ async def wait_until_stored(partition: int, entry: str, seconds: float) -> Horiz
 
 
 async def find(ids: Sequence[bytes], horizon: Horizon) -> Seen:
+    """As `find_now`, in an event loop."""
+    return await asyncio.to_thread(find_now, ids, horizon)
+
+
+def find_now(ids: Sequence[bytes], horizon: Horizon) -> Seen:
     """Where these messages are stored or which are in quarantine, by what is so since that look.
 
     Raises:
         Disconnected: the MongoDB that answers has fallen behind.
         pymongo.errors.PyMongoError: it cannot answer.
     """
-    return await asyncio.to_thread(_find, ids, horizon)
-
-
-def _find(ids: Sequence[bytes], horizon: Horizon) -> Seen:
     messages = collection()
     with session_after(messages, horizon.operation_time) as session:
         wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}

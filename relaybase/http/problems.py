@@ -23,6 +23,8 @@ from rest_framework.views import exception_handler
 from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.redis.primary import as_sent
 from relaycore import errors
+from relaycore.alerting import errors as alerting
+from relaycore.alerting.labelled import refused
 from relaycore.refusals import Refusal, classify, missing_right
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.BadFilter: (400, "bad-filter"),
     errors.BadSecret: (400, "bad-secret"),
     errors.BadEntry: (400, "bad-entry"),
+    errors.BadBroadcast: (400, "bad-broadcast"),
     errors.BadEventId: (400, "bad-event-id"),
     errors.BadUrl: (400, "bad-url"),
     errors.BadHeaders: (400, "bad-headers"),
@@ -61,6 +64,16 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     errors.EndpointInUse: (409, "endpoint-in-use"),
     errors.NotConfirmed: (409, "not-confirmed"),
     errors.EndpointChanged: (412, "endpoint-changed"),
+    errors.BadRule: (400, "bad-rule"),
+    errors.Unusable: (400, "unusable"),
+    alerting.RuleUnknown: (404, "rule-unknown"),
+    alerting.RuleExists: (409, "rule-exists"),
+    alerting.RuleChanged: (412, "rule-changed"),
+    alerting.AlertUnknown: (404, "alert-unknown"),
+    refused.BadMatcher: (400, "bad-matcher"),
+    refused.BadAlert: (400, "bad-alert"),
+    refused.BadSilence: (400, "bad-silence"),
+    refused.SilenceUnknown: (404, "silence-unknown"),
     errors.TooManyAsked: (429, "too-many-asked"),
     errors.MessageTooLarge: (413, "message-too-large"),
     errors.TooMuchAtOnce: (413, "too-much-at-once"),

@@ -20,3 +20,30 @@ class ExpiringIndex(Index):
         """What MongoDB is told. `django_mongodb_backend` gives the method to `Index`."""
         made = super().get_pymongo_index_model(*args, **kwargs)  # type: ignore[misc]
         return IndexModel(made.document["key"].items(), name=self.name, expireAfterSeconds=self.SECONDS)
+
+
+class AttributeIndex(Index):
+    """On one attribute of messages and their position, of those messages alone that have it."""
+
+    def __init__(self, *args: Any, attribute: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.attribute = attribute
+
+    def deconstruct(self) -> Any:
+        """With the attribute."""
+        path, args, kwargs = super().deconstruct()
+        return path, args, {**kwargs, "attribute": self.attribute}
+
+    def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
+        """What MongoDB is told."""
+        return IndexModel(self.key, name=self.name, partialFilterExpression=self.condition_of_mongo)
+
+    @property
+    def key(self) -> list[tuple[str, int]]:
+        """As MongoDB has it."""
+        return [(f"attributes.{self.attribute}", 1), ("position", 1)]
+
+    @property
+    def condition_of_mongo(self) -> dict[str, Any]:
+        """Which messages are in it."""
+        return {f"attributes.{self.attribute}": {"$exists": True}}

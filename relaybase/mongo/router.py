@@ -4,10 +4,15 @@ from typing import Any, Final
 
 from django.db.models import Model
 
-IN_MONGODB: Final = frozenset({"messages_app", "webhooks_app.attempt"})
+IN_MONGODB: Final = frozenset(
+    {
+        *("messages_app", "webhooks_app.attempt"),
+        *("alerts_app.ruleprocessor", "alerts_app.rulefrontier", "alerts_app.rulestate"),
+    }
+)
 """What lives there: an app, or of an app that has tables too one model, as `app.model` in lower case.
 
-A single model names its key itself, `ObjectIdAutoField(primary_key=True)`; an app does in its `AppConfig`.
+A single model names its key itself, as `ObjectIdAutoField(primary_key=True)`; an app does in its `AppConfig`.
 """
 
 

@@ -18,7 +18,7 @@ from django.db.models import Index, Model
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from relaybase.mongo.indexes import ExpiringIndex
+from relaybase.mongo.indexes import AttributeIndex, ExpiringIndex
 from relaybase.mongo.router import is_in_mongodb
 from relaycore.errors import UnfitServer, one_line
 from relaycore.fitness import Finding
@@ -129,12 +129,16 @@ def _missing_indexes(model: type[Model], present: Mapping[str, Any]) -> Iterator
 
 def _is_as_declared(model: type[Model], index: Index, found: Mapping[str, Any]) -> bool:
     columns = {field.name: field.column for field in model._meta.local_fields}
-    key = [(columns[name], -1 if order else 1) for name, order in index.fields_orders]
+    key: list[tuple[str | None, int]] = [
+        (columns[name], -1 if order else 1) for name, order in index.fields_orders
+    ]
+    beside: dict[str, Any] = {}
     if isinstance(index, ExpiringIndex):
-        found = dict(found)
-        if found.pop("expireAfterSeconds", None) != index.SECONDS:
-            return False
-    return list(found["key"].items()) == key and not set(found) - _PLAIN
+        beside = {"expireAfterSeconds": index.SECONDS}
+    elif isinstance(index, AttributeIndex):
+        key[:], beside = index.key, {"partialFilterExpression": index.condition_of_mongo}
+    special = {option: value for option, value in found.items() if option not in _PLAIN}
+    return list(found["key"].items()) == key and special == beside
 
 
 def _foreign_indexes(name: str, indexes: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:

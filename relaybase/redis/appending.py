@@ -33,21 +33,14 @@ from typing import Any, Final, cast
 import redis
 
 from relaybase import keys
+from relaybase.redis.scripts import MISFIT
 from relaybase.redis.wire import Argument
 from relaycore.envelope import F_UPTO
 from relaycore.publishing.queue import Echo
 
-# The answer where another layout stands beside the stream than the caller's own.
-_MISFIT: Final = """
-local function misfit(layout, own)
-  if not layout or layout == own then return nil end
-  return redis.error_reply('LAYOUT here it is ' .. layout .. ', and not ' .. own)
-end
-"""
-
 # A Redis whose memory is full refuses XADD here, since it is the first write; what follows it is let through.
 _APPEND: Final = (
-    _MISFIT
+    MISFIT
     + """
 local layout = redis.call('GET', KEYS[3])
 local other = misfit(layout, ARGV[3])
@@ -106,7 +99,7 @@ end
 # values, and those; then what `echo` takes.
 _PUBLISH: Final = (
     _ECHO
-    + _MISFIT
+    + MISFIT
     + """
 local layout = redis.call('GET', KEYS[3])
 local other = misfit(layout, ARGV[2])
@@ -133,7 +126,7 @@ return {ids, string.format('%.0f', upto), refused}
 # takes. It stands on the stream, so it goes out through a Redis that has become full meanwhile as well.
 _ECHO_ALONE: Final = (
     _ECHO
-    + _MISFIT
+    + MISFIT
     + """
 local other = misfit(redis.call('GET', KEYS[2]), ARGV[1])
 if other then return other end

@@ -201,7 +201,7 @@ class Waiting:
         upto = None
         for (position, id), key in zip(messages, keys or [""] * len(messages), strict=True):
             if key and (key in self._busy or key in self._held):
-                self._set(key, hold(self._held.get(key), key, position))
+                self.wait(key, position)
             elif len(taken) == wanted:
                 return taken, upto
             else:
@@ -209,6 +209,10 @@ class Waiting:
                 self._busy.add(key)
             upto = position
         return taken, None
+
+    def wait(self, key: str, position: str) -> None:
+        """This message is passed, and waits."""
+        self._set(key, hold(self._held.get(key), key, position))
 
     @property
     def held(self) -> list[Held]:

@@ -138,6 +138,7 @@ class Rows:
     busy:        those keys of which something is on its way; of `Ahead.keys` at least
     held:        what waits, by key; of `Ahead.keys` at least
     open:        of what waits behind nothing the lowest, at least as many as are wanted
+    keys:        for who pushes: of all that are on their way and have one, by position. Then `held` is all
     """
 
     due: Sequence[Delivery] = ()
@@ -146,6 +147,7 @@ class Rows:
     busy: Collection[str] = ()
     held: Mapping[str, Held] = field(default_factory=dict)
     open: Sequence[Held] = ()
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,7 @@ A message on its way
     that are due, and a cursor below all it had not recorded. Rows are those of whoever pulls
     (`relaycore.delivering.leasing`): dead letters are redriven and dropped, and messages skipped, as there.
 
-    There are two orders, none and by channel. Webhooks refuse an order by a field: what waits behind a key
-    would be one more thing that a window has to know.
+    There are three orders: none, by channel, and by a field: one after another for each value (`keyed`).
 
 Rules without which something is lost, harmed or done without end
     1.  The cursor passes only what is done, or what gets its row in the same step. So it stands below the

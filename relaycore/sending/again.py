@@ -1,7 +1,7 @@
 """Rows that are due: what PostgreSQL says of them, and what has become of those that are in hand."""
 
 import bisect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -66,11 +66,17 @@ class Again:
                 one.state, one.document = State.AGED, None
         self._sort()
 
-    def next(self, *, is_ordered: bool) -> Item | None:
-        """Which is tried next. In order nothing but the lowest of all that are on their way."""
+    def next(self, is_out: Callable[[str], bool], *, is_ordered: bool) -> Item | None:
+        """Which is tried next. In order nothing but the lowest of all that are on their way.
+
+        is_out: whether something of this key is under way
+        """
         if not self._ready or (is_ordered and self._ready[0].position != self._lowest):
             return None
-        return self._ready.pop(0)
+        for at, one in enumerate(self._ready):
+            if not (one.key and is_out(one.key)):
+                return self._ready.pop(at)
+        return None
 
     def give_back(self, item: Item) -> None:
         """It was not tried after all."""

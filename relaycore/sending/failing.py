@@ -18,8 +18,8 @@ _HOUR_MS: Final = 3_600_000
 
 HOLE_MS: Final = LONGEST_MS + _HOUR_MS
 DISABLED_AFTER_MS: Final = 120 * _HOUR_MS
-WARNED_AFTER_MS: Final = (60 * _HOUR_MS, 90 * _HOUR_MS, 108 * _HOUR_MS)
-"""At 50, 75 and 90 % of it."""
+WARNED_AFTER_MS: Final = (_HOUR_MS // 6, 24 * _HOUR_MS, 72 * _HOUR_MS, 96 * _HOUR_MS)
+"""Ten minutes say that it fails; one day, three and four, that it is going to be disabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,15 @@ class Failing:
         """
         known = before._lasts if before.since == self.since else 0
         return max((one for one in WARNED_AFTER_MS if known < one <= self._lasts), default=None)
+
+    def is_recovery(self, before: "Failing") -> bool:
+        """Since it stood as before it has taken something, and somebody was warned meanwhile."""
+        return self.since is None and before._lasts >= WARNED_AFTER_MS[0]
+
+    @property
+    def ends_at(self) -> int | None:
+        """When it is disabled, if it goes on like this."""
+        return None if self.since is None else self.since + DISABLED_AFTER_MS
 
     @property
     def _lasts(self) -> int:

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.holding import Held, Missed
 from relaycore.delivering.leasing import Delivery
 from relaycore.delivering.leasing import State as RowState
 from relaycore.delivering.skipping import Noted, Skip
@@ -23,6 +24,7 @@ class State(Enum):
     OUT = auto()
     DONE = auto()
     FAILED = auto()
+    HELD = auto()  # The cursor is about to pass it, and it waits behind another one of its key.
     LOST = auto()  # Of a row: its message is gone.
     AGED = auto()
 
@@ -65,16 +67,20 @@ class Item:
     row:      it has one, and it was so when it was taken; None: it has none yet
     parked:   the row that it gets while it is out
     becomes:  failed: its row from then on
+    key:      in an order by a field; empty: there is none
     is_let_go: what comes of it matters no more. Whoever waits before an attempt looks here first
     """
 
-    __slots__ = ("becomes", "document", "id", "is_let_go", "parked", "position", "row", "state")
+    __slots__ = ("becomes", "document", "id", "is_let_go", "key", "parked", "position", "row", "state")
 
-    def __init__(self, position: str, id: bytes, document: Any, row: Delivery | None = None) -> None:
+    def __init__(
+        self, position: str, id: bytes, document: Any, row: Delivery | None = None, key: str = ""
+    ) -> None:
         self.position = position
         self.id = id
         self.document = document
         self.row = row
+        self.key = key if row is None else row.key
         self.state = _QUEUED if row is None else State.UNREAD
         self.parked: Delivery | None = None
         self.becomes: Delivery | None = None
@@ -113,7 +119,7 @@ class Item:
             self.state = _DONE
         else:
             self.state = _FAILED
-            row = self.row or Delivery(self.position, self.id)
+            row = self.row or Delivery(self.position, self.id, key=self.key)
             state = RowState.DEAD if outcome.due_at is None else RowState.WAITING
             self.becomes = replace(
                 row, state=state, attempt=self.attempt, due_at=outcome.due_at or 0, why=outcome.why
@@ -163,6 +169,8 @@ class Progress:
     done:    rows that go, each only if it has this attempt, and is not dead
     lost:    the same, on record
     aged:    on record
+    held, free: what waits behind another message of its key from then on, and keys of which nothing does
+    waited:  on record: what retention may have deleted while it waited
     risen:   positions of what is done now, and may have been dead before a seek back: dead letters that stand
              there go
     """
@@ -178,8 +186,11 @@ class Progress:
     lost: Sequence[Lost] = ()
     aged: Sequence[Aged] = ()
     risen: Sequence[str] = ()
+    held: Sequence[Held] = ()
+    free: Sequence[str] = ()
+    waited: Sequence[Missed] = ()
 
     @property
     def touches_rows(self) -> bool:
         """Whether fewer or others are on their way then than PostgreSQL has said."""
-        return bool(self.new or self.changed or self.done or self.lost)
+        return bool(self.new or self.changed or self.done or self.lost or self.held or self.free)

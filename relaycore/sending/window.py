@@ -4,34 +4,28 @@ Whoever drives it reads, tries and writes, one after another in each of these; i
 to write. It is read by a cursor, a generation and a revision (`load`), and holds for as long as what it
 writes finds them there (`progress`).
 
-`Item` says what a message may be. Each stands in one place: in the window, from the cursor up to where it has
-read; among the rows in hand (`again`); or it is kept: known to be out, done or failed in this generation,
-above where the window was read anew. Those that come by take up what is known of them; those that do not
-are kept until the cursor has passed them: yet another revision may want them.
+`Item` says what a message may be, and `contents` where it stands. Those that come by once more take up what
+is known of them; those that do not are kept until the cursor has passed them: yet another revision may want
+them.
 """
 
-import bisect
-from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.giving import Standing
+from relaycore.delivering.holding import Held, Reread
 from relaycore.delivering.leasing import Ahead, Delivery, Rows
 from relaycore.delivering.settings import Settings
 from relaycore.sending import writing
-from relaycore.sending.again import Again
-from relaycore.sending.items import Item, Outcome, Progress, State, Withheld
+from relaycore.sending.contents import Contents
+from relaycore.sending.items import Item, Outcome, Progress
 from relaycore.sending.noting import Noting
 from relaycore.sending.writing import Step
 from relaycore.storing.expiring import Expired
 
 MOST_UNRECORDED: Final = 1000
 """Messages that a sender which dies may have sent without a trace."""
-
-_POSITION: Final = attrgetter("position")
-_OUT: Final = State.OUT
 
 
 class Window:
@@ -45,14 +39,7 @@ class Window:
         self, standing: Standing, settings: Settings, most: int = MOST_UNRECORDED, dead_upto: str = ""
     ) -> None:
         self._most = most
-        self._items: deque[Item] = deque()
-        self._queue: deque[Item] = deque()
-        self._kept: dict[str, Item] = {}
-        self._again = Again()
-        self.out = 0
-        """So many are out, those included of which nothing matters any more."""
-        self.size = 0
-        """Bytes of the messages that are here, about."""
+        self._here = Contents()
         self._seen = standing.cursor
         self._begin(standing, settings, dead_upto)
 
@@ -61,15 +48,8 @@ class Window:
 
         In the same generation what is out, done or has failed is kept, until it comes by again.
         """
-        if standing.cursor.generation == self._seen.generation:
-            self._keep(standing.cursor.position)
-        else:
-            for one in self._all():
-                one.is_let_go = True
-            self._kept, self._again = {}, Again()
-        self._items.clear()
-        self._queue.clear()
-        self._again.let_go()
+        is_the_same = standing.cursor.generation == self._seen.generation
+        self._here.load(standing.cursor.position if is_the_same else None)
         self._begin(standing, settings, dead_upto)
 
     def _begin(self, standing: Standing, settings: Settings, dead_upto: str) -> None:
@@ -79,36 +59,17 @@ class Window:
         self._looked = standing.cursor.position
         self._noting = Noting(standing.noted)
         self._step: Step | None = None
-        self._count()
+        self._here.count()
 
-    def _keep(self, position: str) -> None:
-        for one in self._items:
-            if one.is_taken and one.position > position:
-                one.parked = None
-                self._kept[one.position] = one
-            elif one.is_taken and one.parked is not None:
-                one.row = one.parked
-                self._again.put(one)  # It was written that it has a row, and nobody heard of it.
-            else:
-                one.is_let_go = True
-        self._let_go_kept(position)
+    @property
+    def out(self) -> int:
+        """So many are out, those included of which nothing matters any more."""
+        return self._here.out
 
-    def _let_go_kept(self, position: str) -> None:
-        """What was not come by again: it is not wanted any more, or is gone."""
-        for passed in [one for one in self._kept if one <= position]:
-            self._kept.pop(passed).is_let_go = True
-
-    def _all(self) -> Iterator[Item]:
-        yield from self._items
-        yield from self._kept.values()
-        yield from self._again
-
-    def _count(self) -> None:
-        taken = [one for one in self._all() if one.is_taken]
-        let_go = self.out - len([one for one in taken if one.state is State.OUT])
-        self._unrecorded = len(taken) + let_go
-        self._pending = len([one for one in taken if one.may_get_a_row])
-        self.size = sum(one.size for one in self._all())
+    @property
+    def size(self) -> int:
+        """Bytes of the messages that are here, about."""
+        return self._here.size
 
     # --- what is read --------------------------------------------------------------------
 
@@ -120,12 +81,12 @@ class Window:
     @property
     def room(self) -> int:
         """So many messages more may be added."""
-        return max(0, self._most - len(self._items) - len(self._again))
+        return max(0, self._most - len(self._here.items) - len(self._here.again))
 
     @property
     def queued(self) -> int:
-        """So many new messages are here that were not tried yet."""
-        return len(self._queue)
+        """So many new messages are here that may be tried."""
+        return len(self._here.queue)
 
     def add(self, ahead: Ahead, documents: Sequence[Any], expired: Expired) -> bool:
         """What comes next in the channel. False: it is from elsewhere, and nothing was taken.
@@ -137,13 +98,7 @@ class Window:
         if self.needs_load or read_by != (self._looked, self._seen.generation, self._revision):
             return False
         self._noting.find(ahead.above, expired)
-        for (position, id), document in zip(ahead.messages, documents, strict=True):
-            known = self._kept.pop(position, None)
-            if known is None:
-                known = Item(position, id, document)
-                self._queue.append(known)
-                self.size += known.size
-            self._items.append(known)
+        self._here.add(ahead, documents)
         self._looked = ahead.upto
         return True
 
@@ -157,94 +112,61 @@ class Window:
         if not standing.cursor.stands_as(self._seen) or standing.revision != self._revision:
             self.missed()
             return
-        self._again.look(rows)
-        self._count()
+        self._here.look(rows)
 
     @property
     def wants_look(self) -> bool:
         """Whether it goes on only after one."""
-        if not self._again.is_known:
+        if not self._here.again.is_known:
             return not self.needs_load
-        is_full = self._settings.is_ordered or self._on_their_way >= self._settings.most_outstanding
-        return self._again.is_stale and is_full
+        is_full = self._settings.is_ordered or self._here.on_their_way >= self._settings.most_outstanding
+        return self._here.again.is_stale and is_full
 
     @property
     def unread(self) -> list[Delivery]:
         """Rows that are due, and whose messages are to be read."""
-        return self._again.unread
+        return self._here.again.unread
+
+    @property
+    def opened(self) -> list[Held]:
+        """Keys of which the next message is to be read, the lowest first."""
+        return [] if self.needs_load else self._here.keys.opened(self._here.again)
+
+    def reread(self, reread: Mapping[str, Reread], documents: Iterable[Any]) -> bool:
+        """This was read for them. Whether there is something to write."""
+        return self._here.keys.read(reread, documents)
 
     def read(self, documents: Mapping[bytes, Any]) -> None:
         """These messages were looked for, by id; None: it is gone."""
-        self._again.read(documents)
-        self._count()
+        self._here.again.read(documents)
+        self._here.count()
 
     def expire(self, before: str) -> None:
         """What stands below this position is older than the subscription wants. What is out may arrive."""
-        while self._queue and self._queue[0].position < before:
-            one = self._queue.popleft()
-            self.size -= one.size
-            one.state, one.document = State.AGED, None
-        if len(self._again):
-            self._again.expire(before)
-            self._count()
+        self._here.expire(before)
 
     # --- what is tried -------------------------------------------------------------------
 
-    @property
-    def _on_their_way(self) -> int:
-        return self._again.outstanding + self._pending
-
     def next(self) -> Item | None:
         """What is to be tried next: what is due again, then what is new. None: nothing, or not now."""
-        if self.needs_load or not self._again.is_known:
+        here, is_ordered = self._here, self._settings.is_ordered
+        if self.needs_load or not here.again.is_known:
             return None
         # What is kept stands above what is new, and cannot be recorded before: that goes on one by one.
-        if self._unrecorded >= self._most and self._unrecorded > len(self._kept):
+        if here.unrecorded >= self._most and here.unrecorded > len(here.kept):
             return None
-        is_ordered = self._settings.is_ordered
-        if is_ordered and self.out:
+        if is_ordered and here.out:
             return None
-        item = self._again.next(is_ordered=is_ordered)
-        if item is None:
-            most = 1 if is_ordered else self._settings.most_outstanding
-            if not self._queue or self._on_their_way >= most:
-                return None
-            item = self._queue.popleft()
-            self._pending += 1
-        item.state = _OUT
-        self._unrecorded += 1
-        self.out += 1
-        return item
+        return here.next(1 if is_ordered else self._settings.most_outstanding, is_ordered=is_ordered)
 
     @property
     def is_pressed(self) -> bool:
         """Whether it comes near the bound: what is done or has failed is to be written soon."""
-        return 2 * (self._unrecorded - self.out) >= self._most
+        return 2 * (self._here.unrecorded - self._here.out) >= self._most
 
     def settle(self, item: Item, outcome: Outcome) -> None:
         """What came of it. What was let go meanwhile changes nothing."""
-        self.out -= 1
-        if item.is_let_go:
-            self._unrecorded -= 1
-            return
-        if isinstance(outcome, Withheld):
-            self._give_back(item)
-            return
-        self._pending -= item.row is None
-        self.size -= item.size
-        item.settle(outcome)
-        self._pending += item.may_get_a_row
-
-    def _give_back(self, item: Item) -> None:
-        self._unrecorded -= 1
-        self._pending -= item.may_get_a_row
-        item.state = State.QUEUED
-        if item.is_row:
-            self._again.give_back(item)
-        elif self._kept.pop(item.position, None) is None:
-            bisect.insort(self._queue, item, key=_POSITION)
-        else:
-            self.size -= item.size
+        self._here.settle(item, outcome)
 
     # --- what is written -----------------------------------------------------------------
 
@@ -252,13 +174,27 @@ class Window:
         """What is to be written in one step; None: nothing, or that of before is not known to be."""
         if self.needs_load or self._step is not None:
             return None
-        # What hangs gets its row while it is out, once it holds up all the others.
-        is_stuck = self._unrecorded >= self._most and not self._settings.is_ordered
-        passed, upto = writing.passed(self._items, self._seen.position, self._looked, is_stuck=is_stuck)
-        self._step = writing.step(
-            self._seen, self._revision, upto, passed, self._again, self._noting, self._dead_upto
+        here = self._here
+        passing = writing.passed(
+            here.items, self._seen.position, self._looked, here.keys.is_parked, is_stuck=self._is_stuck
         )
-        return None if self._step is None else self._step.progress
+        self._step = writing.step(
+            self._seen, self._revision, passing, here.again, self._noting, here.keys, self._dead_upto
+        )
+        if self._step is None:
+            return None
+        if self._step.held:
+            here.hold(self._step.held)
+        return self._step.progress
+
+    @property
+    def _is_stuck(self) -> bool:
+        """What hangs gets its row while it is out, once it holds up all the others."""
+        if self._settings.is_ordered:
+            return False
+        # Or all the room is taken by what waits behind it.
+        is_full = self._here.queue.has_behind and not (self.queued or self.room)
+        return is_full or self._here.unrecorded >= self._most
 
     def recorded(self, progress: Progress) -> None:
         """That is committed."""
@@ -268,28 +204,7 @@ class Window:
         self._step = None
         self._seen = progress.cursor
         self._noting.written(progress.noted)
-        for _ in step.passed:
-            one = self._items.popleft()
-            self._pending -= one.may_get_a_row
-            if one.parked is None:
-                self._unrecorded -= one.is_taken
-            else:
-                self._put(one)
-        for one in step.rows:
-            self._unrecorded -= one.is_taken
-            self._again.forget(one)
-        self._again.written(progress)
-        if self._kept:
-            self._let_go_kept(progress.cursor.position)
-            self._count()
-
-    def _put(self, item: Item) -> None:
-        """It was out when it was given a row."""
-        item.row = item.parked
-        self._again.put(item)
-        if item.state is State.QUEUED:  # It was withheld since.
-            self._queue.remove(item)
-            self._again.give_back(item)
+        self._here.recorded(step)
 
     def missed(self) -> None:
         """It stands elsewhere by now, or it is not known whether that was committed."""

@@ -1,6 +1,6 @@
 """What is written of a window in one step: how far the cursor goes, and what becomes of rows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from relaycore.delivering.cursor import Cursor
@@ -8,56 +8,80 @@ from relaycore.delivering.leasing import Delivery
 from relaycore.position import previous_position
 from relaycore.sending.again import Again, lost
 from relaycore.sending.items import Aged, Item, Progress, State
+from relaycore.sending.keyed.keys import Keys
 from relaycore.sending.noting import Noting
 
-_QUEUED, _OUT, _AGED = State.QUEUED, State.OUT, State.AGED
+_QUEUED, _OUT, _FAILED, _AGED = State.QUEUED, State.OUT, State.FAILED, State.AGED
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`passed`: the lowest of the window, which the cursor passes; `rows`: those that are changed, or go."""
+    """What is written, and of what.
+
+    passed: the lowest of the window, which the cursor passes
+    held:   those of them that wait behind another one of their key
+    rows:   those that are changed, or go
+    found:  those that have waited, and get a row
+    """
 
     progress: Progress
     passed: Sequence[Item]
+    held: Sequence[Item]
     rows: Sequence[Item]
+    found: Sequence[Item]
 
 
-def passed(items: Iterable[Item], seen: str, looked: str, *, is_stuck: bool) -> tuple[list[Item], str]:
-    """Of the lowest those that the cursor may pass, and where it stands then.
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What the cursor may pass, and where it stands then. `held`: those of `items` that get no row."""
 
-    seen:     where it stands
-    looked:   where it stands if that is all of them
-    is_stuck: what is out gets a row, so that it may be passed
+    items: Sequence[Item]
+    held: Sequence[Item]
+    upto: str
+
+
+def passed(
+    items: Iterable[Item], seen: str, looked: str, is_parked: Callable[[str], bool], *, is_stuck: bool
+) -> Passed:
+    """Of the lowest those that the cursor may pass.
+
+    seen:      where it stands
+    looked:    where it stands if that is all of them
+    is_parked: whether a message of this key waits for what has a row, or is held
+    is_stuck:  what is out gets a row, so that it may be passed
     """
     found: list[Item] = []
+    held: list[Item] = []
+    parked: set[str] = set()
     for one in items:
         one.parked = None
-        state = one.state
+        state, key = one.state, one.key
         if state is _OUT and is_stuck:
-            one.parked = Delivery(one.position, one.id)
+            one.parked = Delivery(one.position, one.id, key=key)
+            parked.add(key)
+        elif state is _QUEUED and key and (key in parked or is_parked(key)):
+            held.append(one)
         elif state is _QUEUED or state is _OUT:
-            return found, found[-1].position if found else seen
+            return Passed(found, held, found[-1].position if found else seen)
+        elif state is _FAILED and not one.is_dead:
+            parked.add(key)
         found.append(one)
-    return found, looked
+    return Passed(found, held, looked)
 
 
 def step(
-    seen: Cursor,
-    revision: int,
-    upto: str,
-    passed: Sequence[Item],
-    again: Again,
-    noting: Noting,
-    dead_upto: str,
+    seen: Cursor, revision: int, passing: Passed, again: Again, noting: Noting, keys: Keys, dead_upto: str
 ) -> Step | None:
     """What there is to write by now; None: nothing.
 
-    upto:      where the cursor stands then, which has passed these
     dead_upto: up to here there may be dead letters of what it passes
     """
-    rows = again.settled()
+    rows, upto, passed = again.settled(), passing.upto, passing.items
     noted, missed = noting.upto(upto)
-    if upto == seen.position and noted is None and not rows:
+    new = [row for one in passed if (row := one.parked or one.becomes) is not None]
+    ended = [one.position for one in rows if one.state is not _FAILED or one.is_dead]
+    going = keys.step(ended, new, passing.held)
+    if upto == seen.position and noted is None and not (rows or going.held or going.free):
         return None
     progress = Progress(
         seen,
@@ -65,14 +89,17 @@ def step(
         Cursor(upto, upto, seen.generation),
         noted,
         missed,
-        new=[row for one in passed if (row := one.parked or one.becomes) is not None],
-        changed=[one.becomes for one in rows if one.state is State.FAILED and one.becomes is not None],
+        new=[*new, *(row for one in going.found if (row := one.parked) is not None)],
+        changed=[one.becomes for one in rows if one.state is _FAILED and one.becomes is not None],
         done=[one.row for one in rows if one.state is State.DONE and one.row is not None],
         lost=[gone for gone in map(lost, rows) if gone is not None],
         aged=_aged(passed),
         risen=[one.position for one in passed if one.position <= dead_upto and one.state is State.DONE],
+        held=going.held,
+        free=going.free,
+        waited=going.missed,
     )
-    return Step(progress, passed, rows)
+    return Step(progress, passed, passing.held, rows, going.found)
 
 
 def _aged(passed: Iterable[Item]) -> list[Aged]:

@@ -66,7 +66,7 @@ def checks(overview: Overview) -> list[Check]:
     if overview.table is not None:
         found.append(Check("RELAY_PARTITIONS", overview.misfit))
         found.append(Check("RELAY_SECRET_KEY", overview.table.secret))
-        found.append(Check("RELAY_SENDER_SHARDS", overview.table.division))
+        found += [Check(setting, why) for setting, why in overview.table.divisions.items()]
         found += [
             Check(str(loop), _why_not(loop, overview.table), loop.waiting) for loop in overview.table.loops
         ]

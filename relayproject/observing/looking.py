@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from django.db import connection
 
+from alerts_app import watching
 from relayproject import migrating
 from relayproject.observing.overview import Overview, read_archive, read_streams, read_table
 from relayproject.observing.readers import read_readers
@@ -17,10 +18,11 @@ T = TypeVar("T")
 
 
 _READERS: Final = "subscriptions"
+_RULES: Final = "rules"
 
 
 def look(*, at_readers: bool = False) -> Overview:
-    """Look at everything at once, and at subscriptions if so; back after `PATIENCE_SECONDS` at the latest."""
+    """Look at everything at once, in `PATIENCE_SECONDS` at most; at subscriptions and rules if so."""
     looks: dict[str, Callable[[], Any]] = {
         "PostgreSQL": read_table,
         "Redis": read_streams,
@@ -29,7 +31,7 @@ def look(*, at_readers: bool = False) -> Overview:
     lacks = {alias: partial(migrating.unapplied, alias) for alias in migrating.SERVERS}
     looks |= lacks
     if at_readers:
-        looks[_READERS] = read_readers
+        looks |= {_READERS: read_readers, _RULES: watching.watch}
     pool = ThreadPoolExecutor(len(looks), thread_name_prefix="look")
     found = {server: pool.submit(_alone, read) for server, read in looks.items()}
     pool.shutdown(wait=False)  # One that hangs is left behind; its own time limit ends it.
@@ -40,6 +42,7 @@ def look(*, at_readers: bool = False) -> Overview:
     overview.archive = _result(found, "MongoDB", overview.faults)
     if at_readers:  # Why it cannot be read is said of its server.
         overview.readers = _result(found, _READERS, {})
+        overview.rules = _result(found, _RULES, {})
     for alias in lacks:  # That a server is away is said already.
         if (why := _result(found, alias, {})) is not None:
             overview.lacks[migrating.SERVERS[alias]] = why

@@ -32,6 +32,7 @@ from relayproject.observing.http import REGISTRY
 from relayproject.observing.live import Watching
 from relayproject.observing.looking import look
 from relayproject.observing.overview import Listed, Overview, Streams, Table
+from relayproject.observing.rules import of_rules
 from relayproject.observing.subscriptions import of_readers
 
 SEE = Need(READ, "channels_app.view_channel")
@@ -88,6 +89,8 @@ class Whole(Collector):
         if overview.readers is not None:
             yield from of_readers(overview.readers)
             yield from of_endpoints(overview.readers.endpoints)
+        if overview.rules is not None:
+            yield from of_rules(overview.rules)
         if overview.archive is not None:
             yield GaugeMetricFamily(
                 "relay_archive_messages", "Messages in MongoDB, about.", overview.archive.messages
@@ -155,7 +158,7 @@ def _of_table(table: Table) -> Iterator[Metric]:
     if table.proposals.seconds_ago is not None:
         yield GaugeMetricFamily(
             "relay_proposals_age_seconds",
-            "Since listeners, writers and senders were last proposed.",
+            "Since listeners, writers, senders and processors were last proposed.",
             table.proposals.seconds_ago,
         )
 

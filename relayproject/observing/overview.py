@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db.models import Count
 
+from alerts_app.watching import WatchedRule
 from channels_app import completeness
 from channels_app.models import Channel, Gap
 from leases_app import deployment, layout, partitioning, sharding
@@ -38,7 +39,7 @@ class Listed:
 class Table:
     """PostgreSQL.
 
-    loops:     each that there has to be of `ENDLESS`: leading listeners, writers, senders
+    loops:     each that there has to be of `ENDLESS`: leading listeners, writers, senders, ...
     standbys:  troubles of other listeners, by partition
     listeners: by partition those that live, leaders and standbys
     dropped:   by partition the messages that listeners had to give up, ever
@@ -48,7 +49,7 @@ class Table:
     layout:    what everything is divided into
     misfit:    why nothing may work, if `RELAY_PARTITIONS` is not what is recorded
     secret:    the same for `RELAY_SECRET_KEY`
-    division:  the same for `RELAY_SENDER_SHARDS`
+    divisions: the same for each setting that divides into shards, such as `RELAY_SENDER_SHARDS`
     identity:  of this deployment
     """
 
@@ -65,7 +66,7 @@ class Table:
     layout: Layout
     misfit: str | None
     secret: str | None
-    division: str | None
+    divisions: Mapping[str, str | None]
     identity: str
 
 
@@ -108,7 +109,7 @@ class Overview:
     """What was seen. None: that server does not answer, `faults` says why by its name.
 
     lacks:   by its name, what a server lacks of this version's migrations
-    readers: subscriptions, if they were asked for and could be read
+    readers, rules: subscriptions and rules, if they were asked for and could be read
     """
 
     table: Table | None = None
@@ -117,6 +118,7 @@ class Overview:
     faults: dict[str, str] = field(default_factory=dict)
     lacks: dict[str, str] = field(default_factory=dict)
     readers: Readers | None = None
+    rules: list[WatchedRule] | None = None
 
     @property
     def foreign(self) -> str | None:
@@ -148,6 +150,7 @@ def read_table() -> Table:
     partitions = range(settings.RELAY_PARTITIONS)
     rows = list(Lease.objects.described())
     loops = {(row.role, row.partition): Loop.of(row) for row in rows}
+    live = [row for row in rows if row.is_live]
     listeners, dropped = dict.fromkeys(partitions, 0), dict.fromkeys(partitions, 0)
     standbys = {}
     for row in rows:
@@ -180,7 +183,7 @@ def read_table() -> Table:
         layout=own_layout,
         misfit=partitioning.misfit(own_layout),
         secret=deployment.wrong_secret(own),
-        division=sharding.misfit(row for row in rows if row.is_live),
+        divisions={one.setting: one.misfit(live) for one in sharding.DIVISIONS},
         identity=own.identity,
     )
 

@@ -6,7 +6,7 @@ question is not whether this pod hears, but whether everything is heard so well 
 * each seat of each partition has a listener that lives, and the leader's standby has proved that it would
   take over;
 * the listeners of a partition are in as many pods as there can be, two at least where there are two seats;
-* each writer's and each sender's lease is held, by somebody who has no trouble.
+* each writer's, each sender's and each processor's lease is held, by somebody who has no trouble.
 
 While a rollout takes away one pod this is not so, and so the next one stays until somebody has taken its
 place, for as long as `minReadySeconds` says. Where a server is away it is not so either: no time to replace
@@ -16,7 +16,7 @@ anything.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-LISTENERS, WRITERS, SENDERS = "listeners", "writers", "senders"
+LISTENERS, WRITERS, SENDERS, PROCESSORS = "listeners", "writers", "senders", "processors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +66,8 @@ def writers_fault(
 def senders_fault(holders: Iterable[Holder], shards: int) -> str | None:
     """Why no sender may be replaced; None: one may. The partition of one is a shard."""
     return writers_fault(holders, shards, "sender", "shard")
+
+
+def processors_fault(holders: Iterable[Holder], shards: int) -> str | None:
+    """Why no processor may be replaced; None: one may. The partition of one is a shard."""
+    return writers_fault(holders, shards, "processor", "shard")

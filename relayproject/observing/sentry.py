@@ -24,7 +24,7 @@ from relaybase.logs import FIELDS
 OURS: Final = (
     *("relayproject", "relaybase", "relaycore", "relaystack"),
     *("leases_app", "access_app", "channels_app", "messages_app"),
-    *("subscribers_app", "webhooks_app", "live", "compat_app"),
+    *("events_app", "subscribers_app", "webhooks_app", "alerts_app", "live", "compat_app"),
 )
 """Whose loggers never name a message: a new package is one more."""
 

@@ -171,8 +171,6 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("mode", 'What is sent to an endpoint has the mode "lease".')
         for column in self.wanted.keys() & set(NOT_PUSHED):
             self.add_error(column, "Not for what is sent to an endpoint. Leave it as it was.")
-        if cleaned.get("order") == Subscription.Order.FIELD:
-            self.add_error("order", "By a field is not for what is sent to an endpoint.")
 
     def clean(self) -> dict[str, Any]:
         """It has to be something that can be meant."""

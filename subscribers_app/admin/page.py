@@ -63,7 +63,7 @@ def facts(row: Subscription) -> dict[str, Any]:
     return {
         "row": row,
         "begins": time_of(row.position),
-        "is_at_the_beginning": row.position == START,
+        "is_at_the_beginning": row.position == START or milliseconds_of(row.position) == 0,
         "behind": lag.of_all([row], lag.MOST)[row.pk],
         "active": active,
         "answer": active and active.answer and _ANSWERS[active.answer.what],

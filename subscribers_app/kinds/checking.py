@@ -45,8 +45,6 @@ def _require_of_a_webhook(row: Subscription, wanted: Mapping[str, Any]) -> None:
             f"{', '.join(given)}: Not for webhooks. `schedule_seconds` says when a message is sent again, "
             "and how often; `timeout_seconds` of the endpoint, how long an attempt may take."
         )
-    if wanted.get("order") == Subscription.Order.FIELD or wanted.get("order_field"):
-        raise BadSubscription('order: By a field is not for webhooks. Give "none" or "channel".')
 
 
 def _require_of_a_cursor(wanted: Mapping[str, Any]) -> None:

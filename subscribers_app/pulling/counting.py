@@ -28,6 +28,7 @@ class Counted:
     def __init__(self, id: int, note: "Callable[[Counted], None]") -> None:
         self.id = id
         self._note = note
+        self._is_noted = False
         self._forget()
         self._page: Sequence[str] = ()
         self._upto = ""
@@ -39,7 +40,7 @@ class Counted:
         if messages:
             self._handed_out += messages
             self._handed_out_at = time.monotonic()
-            self._note(self)
+            self._note_once()
 
     def show(self, positions: Iterable[str], upto: str) -> None:
         """Mode `cursor`: the page that went out last, which ends at this position."""
@@ -50,14 +51,14 @@ class Counted:
         if messages:
             self._done += messages
             self._done_at = time.monotonic()
-            self._note(self)
+            self._note_once()
 
     def nacked(self, messages: int) -> None:
         """So many were given back."""
         if messages:
             self._nacked += messages
             self._nacked_at = time.monotonic()
-            self._note(self)
+            self._note_once()
 
     def committed(self, position: str) -> None:
         """Mode `cursor`: everything up to here is done. How much that is, only who handed it out knows."""
@@ -68,7 +69,7 @@ class Counted:
             self._uncounted += 1
             self._done_at = time.monotonic()
             self._page, self._upto = (), ""
-            self._note(self)
+            self._note_once()
             return
         end = bisect_right(self._page, position)
         self._page = self._page[end:]
@@ -94,9 +95,16 @@ class Counted:
         self._handed_out, self._done = both.handed_out, both.done
         self._nacked, self._uncounted = both.nacked, both.uncounted
         self._handed_out_at, self._done_at, self._nacked_at = both.handed_out_at, both.done_at, both.nacked_at
-        self._note(self)
+        self._note_once()
+
+    def _note_once(self) -> None:
+        """Until it is taken: this is called for each message."""
+        if not self._is_noted:
+            self._is_noted = True
+            self._note(self)
 
     def _forget(self) -> None:
+        self._is_noted = False
         self._handed_out = self._done = self._nacked = self._uncounted = 0
         self._handed_out_at = self._done_at = self._nacked_at = NEVER
 

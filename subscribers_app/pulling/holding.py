@@ -20,8 +20,11 @@ IS_OPEN: Final = (
 )
 """Of a row `h`: nothing of its key is on its way."""
 
-HAS_FAILED: Final = "state <> 'dead' AND key <> '' AND (attempt > 1 OR state = 'waiting')"
-"""Of a delivery: it has been given back, or its deadline has passed, and its key waits for it."""
+HAS_FAILED: Final = "state <> 'dead' AND key <> '' AND (attempt > 1 OR (state = 'waiting' AND attempt > 0))"
+"""Of a delivery: it has been given back, or its deadline has passed, and its key waits for it.
+
+Where messages are pushed one that has not been tried yet may have a row: what waits behind it has not failed.
+"""
 
 _COLUMNS: Final = "key, above, upto, messages"
 

@@ -15,6 +15,7 @@ from relaybase.postgres.values import execute_values
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import LONGEST_MS, Delivery, Rows, State
 from relaycore.delivering.skipping import Noted, Skip
+from subscribers_app import ended
 from subscribers_app.pulling import holding
 
 _COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before, key"
@@ -240,6 +241,7 @@ def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
 
 def update(sql: CursorWrapper, id: int, changed: Sequence[Delivery]) -> None:
     """What these rows are from now on."""
+    ended.tell_of_the_first(sql, id, changed)
     execute_values(
         sql,
         "UPDATE deliveries AS d SET state = v.state, attempt = v.attempt, due_at = v.due_at, "  # noqa: S608

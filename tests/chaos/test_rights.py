@@ -64,8 +64,8 @@ def users(rights: Rights, cluster: Cluster) -> Cluster:
     return cluster
 
 
-NOT_HERE = ("MongoDB", "sender of shard 0")
-"""The test does not lend the one, and starts no other."""
+NOT_HERE = ("MongoDB", "sender of shard 0", "processor of shard 0")
+"""The test does not lend the first, and starts none of the others."""
 
 
 def why_not_ready() -> list[str]:

@@ -168,7 +168,7 @@ def test_all_workers_restarted_at_once_cover_500_channels_again(stack: Stack, wa
         assert answer.status_code in {201, 202}, answer.text
     wait_until(lambda: heard(stack) == CHANNELS, seconds=60, what="all heard")
     before = {process.pid for process in stack.family()}
-    for name in ("listeners", "writers", "senders", "default"):
+    for name in ("listeners", "writers", "senders", "processors", "default"):
         worker = psutil.Process(stack.pids[name])
         for process in [worker, *worker.children(recursive=True)]:
             process.kill()

@@ -12,7 +12,7 @@ DOORS: Final = ("api", "admin", "tasks", "management")
 
 APPS: Final = (
     *("access_app", "leases_app", "channels_app", "messages_app"),
-    *("subscribers_app", "webhooks_app", "alerts_app", "compat_app"),
+    *("events_app", "subscribers_app", "webhooks_app", "alerts_app", "compat_app"),
 )
 
 
@@ -37,6 +37,7 @@ FLOORS: Final = (
         },
     ),
     Floor("READ", {"subscribers_app": "who reads, and how far"}),
+    Floor("TELL", {"events_app": "what Relay tells of itself, on a channel"}),
     Floor(
         "HEAR, KEEP",
         {
@@ -73,7 +74,7 @@ NEVER: Final = (
     # Whoever hands out reads what is stored; how it was heard and stored is not its concern.
     *(
         (app, room)
-        for app in ("subscribers_app", "webhooks_app", "alerts_app", "live", "compat_app")
+        for app in ("events_app", "subscribers_app", "webhooks_app", "alerts_app", "live", "compat_app")
         for room in ("channels_app.listening", "messages_app.writing")
     ),
     # The stack reads these before there is anything to configure Django and Celery with.

@@ -71,6 +71,14 @@ def test_senders(settings: Any) -> None:
     assert _say("senders") == "Not now: nobody holds the lease of the sender of shard 1."
 
 
+def test_processors(settings: Any) -> None:
+    settings.RELAY_PROCESSOR_SHARDS = 2
+    _hold(Lease.Role.PROCESSOR, "a")
+    assert _say("processors") == "Not now: nobody holds the lease of the processor of shard 1."
+    settings.RELAY_PROCESSOR_SHARDS = 1
+    assert _say("processors") == "One may be replaced.\n"
+
+
 def test_writers() -> None:
     assert "nobody holds the lease of the writer" in _say("writers")
     _hold(Lease.Role.WRITER, "a")

@@ -61,6 +61,7 @@ def test_what_migrations_make_is_sound(mongo: Any) -> None:
     ("name", "index"),
     [
         ("messages", "channel_position"),
+        ("messages", "alert_id"),
         ("quarantine", "quarantined_at_id"),
         ("quarantine", "channel_quarantined_at_id"),
     ],
@@ -140,7 +141,10 @@ def test_a_collection_that_forgets_and_one_that_refuses_are_named(mongo: Any) ->
     assert _found(mongo) == {"relay.mongo.capped": True, "relay.mongo.validator": False}
 
 
-LATER = ("0003_what_publishers_say", "0004_quarantined_acknowledged", "0005_quarantined_message_id_index")
+LATER = (
+    *("0003_what_publishers_say", "0004_quarantined_acknowledged", "0005_quarantined_message_id_index"),
+    "0006_alert_id",
+)
 
 
 def _forget(*names: str) -> None:
@@ -154,7 +158,7 @@ def test_a_migration_that_was_cut_short_is_named_and_done_again(mongo: Any) -> N
     mongo.drop_collection("quarantine")
     mongo["messages"].drop_index("channel_position")
 
-    with pytest.raises(SystemCheckError, match=r"MongoDB lacks 5 migrations.*migrate --database messages"):
+    with pytest.raises(SystemCheckError, match=r"MongoDB lacks 6 migrations.*migrate --database messages"):
         _check()
     _migrate()
 

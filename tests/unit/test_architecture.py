@@ -217,7 +217,7 @@ def test_the_page_of_the_floors_is_what_the_imports_say() -> None:
 
 def test_another_import_makes_another_page() -> None:
     assert page(forged(leases_app__admin="relaycore.times")) != page(GRAPH)
-    assert page(forged(alerts_app__processing="relaybase.keys")) != page(GRAPH)
+    assert page(forged(webhooks_app__finding="channels_app.validators")) != page(GRAPH)
 
 
 def test_the_picture_leaves_out_what_follows_and_nothing_else() -> None:

@@ -16,6 +16,7 @@ SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 
 
 DEFAULTS = {"RELAY_PARTITIONS": "1", "RELAY_LISTENER_SLOTS": "2", "RELAY_SENDER_SHARDS": "1"}
+DEFAULTS["RELAY_PROCESSOR_SHARDS"] = "1"
 """The settings on which commands depend, each with its default: one more is one more line."""
 
 ODD = {name: str(71 + number) for number, name in enumerate(DEFAULTS)}
@@ -74,7 +75,7 @@ def test_every_server_has_a_password_and_redis_a_bound() -> None:
 def test_a_worker_that_does_not_answer_is_started_again() -> None:
     workers = {name: service for name, service in SERVICES.items() if "celery" in service.get("command", [])}
     assert workers.keys() == {
-        *("listeners", "listeners-b", "writers", "writers-b", "senders", "default", "beat")
+        *("listeners", "listeners-b", "writers", "writers-b", "senders", "processors", "default", "beat")
     }
     for name, service in workers.items():
         if name != "beat":

@@ -20,7 +20,7 @@ from relaybase.pages.filters import ago
 from relaybase.pages.places import HERE
 from relaycore.errors import RelayError, one_line
 from relaycore.times import from_milliseconds
-from webhooks_app import registration
+from webhooks_app import registration, trusting
 from webhooks_app.admin import page
 from webhooks_app.admin.decisions import DECISIONS, secrets_said
 from webhooks_app.admin.forms import SETTINGS, EndpointForm
@@ -31,6 +31,9 @@ from webhooks_app.rights import DELETE, VOUCH
 log = logging.getLogger(__name__)
 
 _AWAY = "A server does not answer. Try again in a moment."
+MOST_SHOWN = 60
+"""Characters of a URL, in the list."""
+
 _LOOKS = {"active": "good", "pending": "warn", "disabled": "bad"}
 
 
@@ -38,7 +41,7 @@ _LOOKS = {"active": "good", "pending": "warn", "disabled": "bad"}
 class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Where webhooks go, how they fare there, and what is to be done about it."""
 
-    list_display = ("name", "owner", "url", "sent_to", "way", "answered_last", "failing", "subscriptions")
+    list_display = ("name", "owner", "address", "sent_to", "way", "answered_last", "failing", "subscriptions")
     list_filter = ("state", "breaker", "confirmation")
     list_select_related = ("owner",)
     list_per_page = 50
@@ -80,10 +83,10 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
         """Where it is, how it is confirmed, its limits, and what is sent along."""
         if obj is None:
-            return ("name", *SETTINGS, "sent_along", "signatures")
+            return ("name", *SETTINGS, "sent_along", *trusting.PARTS, "signatures")
         if not self.has_change_permission(request, obj):
             return ("name", "owner", *SETTINGS)
-        return ("name", "owner", *SETTINGS, "sent_along", "no_headers", "seen")
+        return ("name", "owner", *SETTINGS, "sent_along", "no_headers", *trusting.PARTS, "seen")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> tuple[str, ...]:
         """What never changes."""
@@ -96,6 +99,12 @@ class EndpointAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             may_decide = self.has_change_permission(request, obj)
             context = {**context, **page.facts(obj), "title": "Endpoint", "may_decide": may_decide}
         return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="URL", ordering="url")
+    def address(self, row: Endpoint) -> SafeString:
+        """Where it is; the beginning of it, if it is long."""
+        short = row.url if len(row.url) <= MOST_SHOWN else f"{row.url[: MOST_SHOWN - 1]}…"
+        return format_html('<span title="{}">{}</span>', row.url, short)
 
     @admin.display(description="state", ordering="state")
     def sent_to(self, row: Endpoint) -> SafeString:

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from relaybase.pages.places import AGAIN, HERE, PlaceField
 from relaycore.errors import RelayError
 from relaycore.outbound.headers import check as check_headers
-from webhooks_app import addresses, keeping
+from webhooks_app import addresses, keeping, trusting
 from webhooks_app.models import Endpoint, EndpointSecret
 
 SETTINGS: Final = ("url", "confirmation", "timeout_seconds", "max_concurrency", "max_per_second")
@@ -56,6 +56,13 @@ class RotateForm(forms.Form):
         return cleaned
 
 
+def _pem(label: str, text: str) -> forms.CharField:
+    widget = forms.Textarea(attrs={"rows": 3, "placeholder": "-----BEGIN …"})
+    return forms.CharField(
+        required=False, max_length=trusting.MOST_CHARS, label=label, widget=widget, help_text=text
+    )
+
+
 class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     """An endpoint's settings. `wanted`: what is to be set; `tags`: what was seen.
 
@@ -71,6 +78,9 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Headers of each request, one a line: NAME: VALUE. They are kept encrypted, and not shown.",
     )
     no_headers = forms.BooleanField(required=False, label="Send no headers", help_text="Takes them away.")
+    ca = _pem("CA certificates", "Who must have signed the endpoint's. Empty: an authority of the system.")
+    certificate = _pem("Client certificate", "As whom Relay comes, with those between it and its CA.")
+    key = _pem("Client key", "Without a password. It is kept encrypted, and not shown.")
     signatures = forms.MultipleChoiceField(
         choices=EndpointSecret.Kind.choices,
         initial=[keeping.V1],
@@ -82,6 +92,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Endpoint
         fields: ClassVar[list[str]] = ["name", *SETTINGS]
+        labels: ClassVar[dict[str, str]] = {"url": "URL"}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,8 +101,11 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         self.fields.pop("signatures", None)
         self.initial["seen"] = self.instance.tag
+        self.initial["ca"] = self.instance.tls_ca
+        self.initial["certificate"] = self.instance.tls_certificate
         if "sent_along" in self.fields:
             self.fields["sent_along"].help_text += " Empty: they stay as they are."
+            self.fields["key"].help_text += " Empty: it stays that of the same certificate."
 
     @property
     def wanted(self) -> Any:
@@ -100,7 +114,15 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
         wanted = {column: self.cleaned_data[column] for column in columns}
         if self.cleaned_data["sent_along"] or self.cleaned_data.get("no_headers"):
             wanted["headers"] = self.cleaned_data["sent_along"]
+        if (tls := self._tls()) is not None:
+            wanted["tls"] = tls
         return wanted
+
+    def _tls(self) -> dict[str, str] | None:
+        """What somebody has said here of it; None: what stands there already."""
+        given = {part: trusting.normal(self.cleaned_data.get(part, "")) for part in trusting.PARTS}
+        before = {"ca": self.instance.tls_ca, "certificate": self.instance.tls_certificate, "key": ""}
+        return None if given == before or not set(trusting.PARTS) <= set(self.fields) else given
 
     @property
     def tags(self) -> list[str]:
@@ -131,6 +153,19 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(str(exc)) from exc
         return found
 
+    def _check_tls(self, cleaned: dict[str, Any]) -> None:
+        """It is set on a row that nobody keeps."""
+        if self.errors:
+            return
+        had = {name: getattr(self.instance, name) for name in ("tls_ca", "tls_certificate", "tls_key")}
+        row, given = Endpoint(url=cleaned["url"], **had), self._tls()
+        try:
+            if given is not None:
+                trusting.set_to(row, given)
+            trusting.require_https(row)
+        except RelayError as exc:
+            self.add_error("certificate" if cleaned.get("certificate") else "ca", str(exc))
+
     def clean(self) -> dict[str, Any]:
         """Who may not answer for it has it asked."""
         cleaned: dict[str, Any] = super().clean() or {}
@@ -140,6 +175,7 @@ class EndpointForm(forms.ModelForm):  # type: ignore[type-arg]
                 "confirmation",
                 "To answer for it you need the permissions on subscriptions of who manages every channel.",
             )
+        self._check_tls(cleaned)
         if cleaned.get("sent_along") and cleaned.get("no_headers"):
             self.add_error("no_headers", "Either these headers, or none.")
         return cleaned

@@ -10,7 +10,7 @@ from rest_framework.reverse import reverse
 from relaybase.http.addresses import quoted
 from relaycore.errors import CannotDecrypt, NoEncryptionKey
 from relaycore.times import from_milliseconds
-from webhooks_app import keeping
+from webhooks_app import keeping, trusting
 from webhooks_app.models import Challenge, Endpoint, EndpointSecret
 
 
@@ -52,6 +52,7 @@ def _row(row: Endpoint, secrets: Sequence[EndpointSecret], asked: Challenge | No
         "timeout_seconds": row.timeout_seconds,
         "max_concurrency": row.max_concurrency,
         "max_per_second": row.max_per_second,
+        "tls": trusting.shown(row),
         "breaker": row.breaker,
         "breaker_until": from_milliseconds(row.breaker_until) if row.breaker_until else None,
         "failing_since": from_milliseconds(row.failing_since) if row.failing_since else None,

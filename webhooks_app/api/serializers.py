@@ -9,7 +9,7 @@ from relaybase.http.fields import Strict, Text, Whole
 from relaycore.delivering import beginning
 from relaycore.delivering.beginning import Start
 from relaycore.errors import BadSubscription
-from webhooks_app import addresses, keeping, models
+from webhooks_app import addresses, keeping, models, trusting
 from webhooks_app.models import Endpoint, EndpointSecret
 
 MOST_HEADERS_BYTES = 16 << 10
@@ -45,6 +45,23 @@ class Headers(serializers.Field):  # type: ignore[type-arg]
         return dict(data)
 
 
+class Tls(serializers.Field):  # type: ignore[type-arg]
+    """An object of texts in PEM. What may stand in it is looked at by `webhooks_app.trusting`."""
+
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        """Validate."""
+        if (
+            not isinstance(data, Mapping)
+            or not set(data) <= set(trusting.PARTS)
+            or not all(isinstance(text, str) and len(text) <= trusting.MOST_CHARS for text in data.values())
+        ):
+            raise serializers.ValidationError(
+                'Give null, or an object with "ca", or "certificate" and "key", or all three: texts in PEM, '
+                f"of at most {trusting.MOST_CHARS} characters."
+            )
+        return dict(data)
+
+
 class FromWhere(serializers.Field):  # type: ignore[type-arg]
     """Where the subscriptions of an endpoint go on. None: where each stands."""
 
@@ -75,6 +92,7 @@ class _Given(Strict):
         min_value=models.LEAST_PER_SECOND,
         max_value=models.MOST_PER_SECOND,
     )
+    tls = Tls(required=False, allow_null=True)
 
 
 class New(_Given):

@@ -16,7 +16,7 @@ from relaycore.outbound import urls
 from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from relaycore.sending.signing import Signer
-from webhooks_app import addresses, keeping
+from webhooks_app import addresses, keeping, trusting
 from webhooks_app.confirming import answering, asking
 from webhooks_app.http.once import ask as ask_once
 from webhooks_app.http.target import Target
@@ -59,8 +59,10 @@ def request(number: int, ask: Ask = ask_once) -> None:
 def _asked(endpoint: Endpoint, challenge: str, ask: Ask) -> tuple[str, Consent | None]:
     by_options = endpoint.confirmation == Endpoint.Confirmation.OPTIONS
     url = urls.read(endpoint.url)
-    # Without the headers of the owner, who need not be whoever gets this.
-    target = Target(url, endpoint.timeout_seconds, method="OPTIONS" if by_options else "POST")
+    # Without the headers of the owner, who need not be whoever gets this. His certificate is no secret, and
+    # where one is asked for nobody is heard without it.
+    method = "OPTIONS" if by_options else "POST"
+    target = Target(url, endpoint.timeout_seconds, tls=trusting.context_of(endpoint), method=method)
     head, body = _by_options(endpoint, challenge) if by_options else _by_challenge(endpoint, challenge)
     answer = ask(target, head, body, addresses.networks())
     if answer.failure is not None:

@@ -33,7 +33,7 @@ Who does what, in one event loop
         Client.send ──► Pool, one for each `Target` ──► Connection, up to `max_connections` ──► `Reading`: the
            │              │  no free one: `opening`: name ► addresses ► which may be ► connect, TLS     parser
            │              └─ none may be opened: they wait in order
-           └─ `_scan`, ten times a second: what is past its deadline, what was idle for too long
+           └─ `_scan`, ten times a second: what is past its deadline; each second: what was idle for too long
 
     `done` is called by `Pool.end` alone, which takes the exchange out of those under way first: so it is
     called once, whatever ends an exchange. Nothing calls back from within `send`. A task is made for a

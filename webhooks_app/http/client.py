@@ -18,6 +18,9 @@ from webhooks_app.http.target import Target
 SCAN_SECONDS: Final = 0.1
 """So often deadlines are looked at."""
 
+SWEEP_SECONDS: Final = 1.0
+"""So often connections that carry nothing, and targets that have none: with thousands it takes a while."""
+
 IDLE_SECONDS: Final = 30.0
 """So long a connection is kept that carries nothing. Many servers close theirs after 60 s or more."""
 
@@ -46,7 +49,7 @@ class Client:
         room = Room(most_connections, self._pools.values())
         self._around = Around(loop, networks, resolve or Resolver(), may_send, room)
         self._next_scan: asyncio.TimerHandle | None = None
-        self._scanned_at = 0.0
+        self._scanned_at = self._swept_at = 0.0
         self._has_spared = False
         self._is_closed = False
 
@@ -107,14 +110,19 @@ class Client:
         now = time.monotonic()
         # While the loop was held up answers may have come, which are read before the next time. One that is
         # held up all the time spares nobody twice: a deadline would never come.
-        was_held_up = now - self._scanned_at > _HELD_UP_SECONDS and not self._has_spared
-        self._has_spared = was_held_up
-        for target, pool in list(self._pools.items()):
-            if pool.under_way and not was_held_up:
+        self._has_spared = now - self._scanned_at > _HELD_UP_SECONDS and not self._has_spared
+        if not self._has_spared:
+            for pool in [pool for pool in self._pools.values() if pool.under_way]:
                 pool.expire(now)
-            pool.close_idle(now - IDLE_SECONDS)
-            if pool.is_empty:
-                del self._pools[target]
+        if now - self._swept_at >= SWEEP_SECONDS:
+            self._swept_at = now
+            self._sweep(now)
         self._next_scan = None
         if self._pools and not self._is_closed:
             self._scan_later()
+
+    def _sweep(self, now: float) -> None:
+        for target, pool in list(self._pools.items()):
+            pool.close_idle(now - IDLE_SECONDS)
+            if pool.is_empty:
+                del self._pools[target]

@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from relaycore.delivering.giving import Standing
+from relaycore.delivering.holding import Held
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
 from relaycore.position import at_millisecond
-from relaycore.sending.items import Done, Item, Outcome, Progress, Withheld
+from relaycore.sending.items import WITHHELD, Done, Item, Outcome, Progress, Withheld
 from relaycore.sending.window import Window
 from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
@@ -68,6 +70,11 @@ class Course:
         return self.hook.subscription.id
 
     @property
+    def is_keyed(self) -> bool:
+        """Whether it is in order by a field."""
+        return self._choosing.key_of is not None
+
+    @property
     def needs_load(self) -> bool:
         """Whether it has to be known first where it stands."""
         return self.window is None or self.window.needs_load
@@ -102,10 +109,29 @@ class Course:
         """What is to be tried next; None: nothing, or not now."""
         if self.window is None or not self._is_active or self._is_closed:
             return None
-        item = self.window.next()
+        item = self._young(self.window)
         if item is None or self.window.queued < self._few:
             self.read_on()
         return item
+
+    def _young(self, window: Window) -> Item | None:
+        """The next one that is not older than is wanted: what was read just now, or is due again, may be."""
+        item, before = window.next(), self._wanted_from
+        while item is not None and item.position < before:
+            window.settle(item, WITHHELD)
+            window.expire(before)
+            # It is to be recorded. Not from here: whoever asks is asked what is next by that.
+            asyncio.get_running_loop().call_soon(self._came)
+            item = window.next()
+        return item
+
+    @property
+    def _wanted_from(self) -> str:
+        """What stands below this position is older than is wanted; empty: nothing is too old."""
+        most_age = self.hook.most_age_ms
+        if most_age is None or not self._clock.is_known:
+            return ""
+        return at_millisecond(self._clock.now() - most_age)
 
     @property
     def _few(self) -> int:
@@ -127,9 +153,9 @@ class Course:
         """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
         if self.hook.subscription.delay_ms:
             self._come()
-        most_age = self.hook.most_age_ms
-        if self.window is not None and most_age is not None and self._clock.is_known:
-            self.window.expire(at_millisecond(self._clock.now() - most_age))
+        if self.window is not None and (before := self._wanted_from):
+            self.window.expire(before)
+            self._came()
 
     def look(self, standing: Standing, rows: Rows) -> None:
         """What PostgreSQL says of its rows."""
@@ -143,6 +169,8 @@ class Course:
         if self.window is not None:
             self.window.recorded(progress)
             self.has_rows |= progress.touches_rows
+            if self.window.opened:
+                self.read_on()
 
     def missed(self) -> None:
         """What was to be recorded was not, or nobody knows."""
@@ -181,7 +209,9 @@ class Course:
         window = self.window
         if window.needs_load:
             return False
-        return bool(window.unread) or (self._may_be_more and window.queued < self._few and window.room > 0)
+        return bool(window.unread or window.opened) or (
+            self._may_be_more and window.queued < self._few and window.room > 0
+        )
 
     async def _read(self) -> None:
         try:
@@ -212,6 +242,8 @@ class Course:
             found = await archive.find(self.hook.subscription.channel, ids, self.share.size)
             window.read(found)
             return bool(found)
+        if opened := window.opened:
+            return await self._reread(window, opened)
         place = window.place
         self._may_be_more = False  # Before it is looked: what comes meanwhile is told.
         read = await source.stand(place)
@@ -225,6 +257,15 @@ class Course:
             return False
         self._may_be_more |= window.place != place
         return self._may_be_more
+
+    async def _reread(self, window: Window, opened: Sequence[Held]) -> bool:
+        """What waits behind others of its key: where nothing is in its way any more, the next of it."""
+        chosen, generation = self._choosing, window.place.generation
+        key_of = partial(chosen.key_below, generation=generation)
+        waited = await archive.reread(self.hook.subscription.channel, opened, key_of, self.share.size)
+        if chosen is not self._choosing or window.needs_load or generation != window.place.generation:
+            return False  # It is set to something else, or was sought.
+        return window.reread(waited.reread, waited.documents)
 
     def _has_read(self, task: "asyncio.Task[None]") -> None:
         if self._reading is task:  # And not one that was let go.
@@ -245,7 +286,8 @@ class Course:
 
     def _source_of(self, hook: Hook) -> Source:
         known = hook.subscription
-        return Source(known.channel, Choosing(known).wants, self._come, known.revision)
+        self._choosing = chosen = Choosing(known)
+        return Source(known.channel, chosen.wants, self._come, known.revision, chosen.key_of)
 
     def close(self) -> None:
         """Nothing more is sent of it here."""

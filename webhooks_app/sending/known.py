@@ -4,23 +4,28 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from django.conf import settings
+from django.utils import timezone
 
 from relaycore.errors import RelayError, one_line
 from relaycore.outbound import urls
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
 from relaycore.sending.formats.format import Format
+from relaycore.sending.pace import PAUSE_SECONDS
 from relaycore.sending.schedule import DEFAULT_SECONDS, Schedule
 from relaycore.sending.shards import shard_of
 from relaycore.sending.signing import Signer
 from subscribers_app import remembering
 from subscribers_app.remembering import KnownSubscription
-from webhooks_app import keeping
+from webhooks_app import keeping, trusting
 from webhooks_app.http.target import Target
 from webhooks_app.models import Endpoint, EndpointSecret, Webhook, WebhooksMark
+
+_PAUSE: Final = timedelta(seconds=PAUSE_SECONDS)
 
 AGAIN_SECONDS: Final = 120.0
 """Everything is read again after so long, whatever the mark says: rotated secrets end by themselves."""
@@ -32,6 +37,7 @@ class KnownEndpoint:
 
     target, signer: None: nothing can be sent, and `trouble` says why
     breaker, failing: as they stood when it was read
+    is_rested: it was sent to, and then for a long time was not
     """
 
     id: int
@@ -45,6 +51,7 @@ class KnownEndpoint:
     target: Target | None = None
     signer: Signer | None = None
     trouble: str = ""
+    is_rested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,7 @@ def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint
         "per_second": row.max_per_second,
         "breaker": Breaker(row.breaker_failures, row.breaker_until),
         "failing": Failing(row.failing_since, row.failed_at),
+        "is_rested": row.last_attempt_at is not None and timezone.now() - row.last_attempt_at > _PAUSE,
     }
     try:
         target = Target(
@@ -125,6 +133,7 @@ def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint
             timeout_seconds=row.timeout_seconds,
             max_connections=row.max_concurrency,
             headers=keeping.headers_of(bytes(row.headers)),
+            tls=trusting.context_of(row),
         )
         return KnownEndpoint(**common, target=target, signer=Signer([keeping.secret(one) for one in secrets]))
     except (RelayError, ValueError) as exc:

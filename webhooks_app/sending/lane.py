@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
-from relaycore.sending.pace import Pace
+from relaycore.sending.pace import Pace, Rise
 from relaycore.sending.verdict import Verdict, judge
 from webhooks_app.http.client import Client
 from webhooks_app.sending.clock import Clock
@@ -68,6 +68,7 @@ class Lane:
         self.failing = endpoint.failing
         self._share = Share()
         self._pace = Pace(endpoint.per_second)
+        self._rise = Rise(endpoint.most_out, is_slow=endpoint.is_rested)
         self._seen: tuple[int | None, str, int | None, int | None] = (None, "", None, None)
         self.is_changed = self.has_news = False
         self._timer: asyncio.TimerHandle | None = None
@@ -80,6 +81,9 @@ class Lane:
         """It is set to this by now. Whoever enables it sets back what has failed before."""
         if self.endpoint.target is not None:
             self._client.forget(self.endpoint.target)
+        if endpoint.revision != self.endpoint.revision:
+            is_enabled = endpoint.is_active and not self.endpoint.is_active
+            self._rise = Rise(endpoint.most_out, is_slow=is_enabled or endpoint.is_rested)
         self.endpoint = endpoint
         self.breaker, self.failing = endpoint.breaker, endpoint.failing
         self._pace = Pace(endpoint.per_second)
@@ -149,13 +153,16 @@ class Lane:
                 self._go_on_in((self.breaker.until - self._clock.now()) / 1000)
             return
         self._wake()
-        while self.out < endpoint.most_out and self.breaker.may_try(self._clock.now(), self.out):
+        while self.out < self._rise.allowed(time.monotonic()) and self.breaker.may_try(
+            self._clock.now(), self.out
+        ):
             if (wait := self._pace.wait(time.monotonic())) > 0:
                 self._go_on_in(wait)
                 return
             if not self._try_next():
                 return
             self._pace.take(time.monotonic())
+            self._rise.send(time.monotonic())
 
     def _try_next(self) -> bool:
         while self._ready:
@@ -217,11 +224,15 @@ class Lane:
         before = self.breaker, self.failing
         if verdict.is_done:
             self.breaker, self.failing = self.breaker.succeeded(now), self.failing.succeeded()
+            self._rise.succeed()
         else:
             is_slow, chance = verdict is Verdict.SLOW, random.random()
             later = answer.retry_after if is_slow else None
             self.breaker = self.breaker.failed(now, began_at, chance, is_slow=is_slow, retry_after=later)
             self.failing = self.failing.failed(now)
+            self._rise.fail()
+        if self.breaker.until:
+            self._rise.begin_anew()
         success = now if verdict.is_done else self._seen[3]
         self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
         self.is_changed |= before != (self.breaker, self.failing)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from django.db import DatabaseError, InterfaceError, connection
@@ -17,7 +17,7 @@ from relaycore.delivering.skipping import Noted
 from relaycore.errors import LeaseLost, one_line
 from relaycore.sending.items import Progress
 from relaycore.sending.schedule import LONGEST_MS
-from subscribers_app.pulling import ledger
+from subscribers_app.pulling import holding, ledger
 from webhooks_app.sending import rows as writing
 from webhooks_app.sending import seeing
 from webhooks_app.sending.seeing import Seen
@@ -37,6 +37,7 @@ class Job:
     looks: of these subscriptions the rows are wanted, of those that are due the first `MOST_DUE`
     seen:  what is to be written of endpoints
     others: of these, too, if they have rows that are on their way; None: nobody asks
+    keyed:  those of all these that are in order by a field: what waits there is wanted as well
     """
 
     loads: Sequence[int] = ()
@@ -44,6 +45,7 @@ class Job:
     looks: Collection[int] = ()
     seen: Sequence[Seen] = ()
     others: Set[int] | None = None
+    keyed: Set[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -179,7 +181,20 @@ def _look(sql: CursorWrapper, job: Job, result: Result) -> None:
         result.now = now
         cursor = Cursor(position, fetched, generation)
         rows = Rows((), outstanding, lowest)
-        if due:
+        if id in job.keyed:
+            rows = _by_key(sql, id, now)
+        elif due:
             rows = ledger.rows(sql, id, now, MOST_DUE, longest_ms=LONGEST_MS)
         result.looked[id] = Standing(cursor, Noted(upto, messages), is_active, revision), rows
     sql.execute("COMMIT")
+
+
+def _by_key(sql: CursorWrapper, id: int, now: int) -> Rows:
+    """Of each key what is due first; and of all keys what is on its way, and what waits."""
+    rows = ledger.rows(sql, id, now, MOST_DUE, (), LONGEST_MS)
+    sql.execute(
+        "SELECT position, key FROM deliveries WHERE subscription_id = %s AND state <> 'dead' AND key <> ''",
+        [id],
+    )
+    keys = dict(sql.fetchall())
+    return replace(rows, keys=keys, held={one.key: one for one in holding.all_of(sql, id)})

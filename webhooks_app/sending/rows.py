@@ -7,18 +7,21 @@ from django.db.backends.utils import CursorWrapper
 from relaybase.postgres.values import execute_values
 from relaycore.delivering.leasing import Delivery, State
 from relaycore.position import previous_position
-from relaycore.sending.items import Lost, Progress
-from subscribers_app.pulling import ledger
+from relaycore.sending.items import EXPIRED, Lost, Progress
+from subscribers_app import ended
+from subscribers_app.pulling import holding, ledger
 
 
 def write(sql: CursorWrapper, id: int, progress: Progress) -> None:
     """All of this step but for where the cursor stands."""
+    ended.tell_of_the_first(sql, id, [*progress.new, *progress.changed])
     if progress.noted is not None:
         ledger.write_skip(sql, id, progress.noted, None)
     for skip in progress.missed:
         ledger.write_undelivered(sql, id, "retention", skip.after, skip.upto, skip.at_most)
     for aged in progress.aged:
         ledger.write_undelivered(sql, id, "age", aged.after, aged.upto, aged.messages)
+    _write_keys(sql, id, progress)
     if progress.new:
         _insert(sql, id, progress.new)
     if progress.changed:
@@ -34,6 +37,14 @@ def write(sql: CursorWrapper, id: int, progress: Progress) -> None:
         _lose(sql, id, progress.lost)
 
 
+def _write_keys(sql: CursorWrapper, id: int, progress: Progress) -> None:
+    """What waits for its turn, in order by a field."""
+    for waited in progress.waited:
+        ledger.write_undelivered(sql, id, EXPIRED, waited.after, waited.upto, waited.at_most)
+    if progress.held or progress.free:
+        holding.write(sql, id, progress.held, progress.free)
+
+
 def _insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
     """After a seek there may be a dead letter of the same message, which was sent anew."""
     execute_values(
@@ -41,13 +52,16 @@ def _insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
         "INSERT INTO deliveries (subscription_id, position, message_id, state, attempt, due_at, deadline_at, "
         "why, before, key, died_at) VALUES %s ON CONFLICT (subscription_id, position) DO UPDATE SET "
         "state = excluded.state, attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = 0, "
-        "before = 0, key = '', why = excluded.why, died_at = excluded.died_at "
+        "before = 0, key = excluded.key, why = excluded.why, died_at = excluded.died_at "
         "WHERE deliveries.state = 'dead'",
         [
-            (id, one.position, one.id, one.state.value, one.attempt, one.due_at, one.why, one.state.value)
+            (
+                *(id, one.position, one.id, one.state.value, one.attempt, one.due_at, one.why, one.key),
+                one.state.value,
+            )
             for one in new
         ],
-        template="(%s, %s, %s, %s, %s, %s, 0, %s, 0, '', CASE WHEN %s = 'dead' THEN clock_timestamp() END)",
+        template="(%s, %s, %s, %s, %s, %s, 0, %s, 0, %s, CASE WHEN %s = 'dead' THEN clock_timestamp() END)",
         page_size=1000,
     )
 

@@ -1,20 +1,27 @@
 """What a sender says of endpoints: how their breakers stand, since when they fail, what was answered last.
 
+And what is told of that on `relay/events`.
+
 In a transaction of its own, after what was delivered is recorded: whoever holds a lock on an endpoint keeps
 nothing from being recorded but what is said of this one. That is said again at the next turn.
 """
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from django.db.backends.utils import CursorWrapper
 
+from events_app.noting import Type, note
 from leases_app.leasing import Term
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
+from relaycore.times import from_milliseconds
 from subscribers_app.pulling import ledger
+
+log = logging.getLogger(__name__)
 
 MOST: Final = 1000
 """Endpoints in one transaction: it holds their locks."""
@@ -74,7 +81,8 @@ WITH said AS MATERIALIZED (
     %s::bigint[], %s::smallint[], %s::text[], %s::bigint[], %s::bigint[])
   AS v (id, revision, state, until, failures, since, failed_at, status, failure, attempt_ms, success_ms)
 ), free AS MATERIALIZED (
-  SELECT e.id FROM endpoints AS e JOIN said ON said.id = e.id AND said.revision = e.revision
+  SELECT e.id, e.name, e.failing_since, e.failed_at
+  FROM endpoints AS e JOIN said ON said.id = e.id AND said.revision = e.revision
   WHERE EXISTS (SELECT FROM leases
     WHERE role = %s AND partition = %s AND slot = %s AND epoch = %s AND holder = %s)
   ORDER BY e.id FOR NO KEY UPDATE OF e SKIP LOCKED
@@ -85,7 +93,8 @@ UPDATE endpoints AS e SET breaker = said.state, breaker_until = said.until, brea
   last_failure = CASE WHEN said.attempt_ms IS NULL THEN e.last_failure ELSE said.failure END,
   last_attempt_at = coalesce(to_timestamp(said.attempt_ms / 1000.0), e.last_attempt_at),
   last_success_at = coalesce(to_timestamp(said.success_ms / 1000.0), e.last_success_at)
-FROM free JOIN said USING (id) WHERE e.id = free.id RETURNING e.id
+FROM free JOIN said USING (id) WHERE e.id = free.id
+RETURNING e.id, free.name, free.failing_since, free.failed_at
 """
 
 
@@ -100,9 +109,12 @@ def write(sql: CursorWrapper, term: Term, seen: Sequence[Seen]) -> set[int]:
     columns = zip(*(_row(one) for one in seen), strict=True)
     lease = (term.role, term.partition, term.slot, term.epoch, term.holder)
     sql.execute(_WRITE, [*map(list, columns), *lease])
-    found = {id for (id,) in sql.fetchall()}
+    said = {one.endpoint: one for one in seen}
+    before = {id: (name, Failing(since, last)) for id, name, since, last in sql.fetchall()}
+    for id, (name, failing) in before.items():
+        _tell(sql, name, said[id], failing)
     sql.execute("COMMIT")
-    return found
+    return set(before)
 
 
 def _row(one: Seen) -> tuple[int | str | None, ...]:
@@ -111,3 +123,27 @@ def _row(one: Seen) -> tuple[int | str | None, ...]:
         *(one.failing.since, one.failing.last, one.last_status, one.last_failure),
         *(one.last_attempt_at, one.last_success_at),
     )
+
+
+def _tell(sql: CursorWrapper, name: str, seen: Seen, before: Failing) -> None:
+    """Of each stage once, whatever it was that has failed, and however often."""
+    failing, subject = seen.failing, f"endpoints/{name}"
+    if failing.since is None and before.since is not None and failing.is_recovery(before):
+        data: dict[str, Any] = {"failing_since": _time(before.since)}
+        note(sql, Type.RECOVERED, seen.endpoint, before.since, subject, data)
+        log.info("endpoint %s takes messages again", name)
+    elif failing.since is not None and (lasts := failing.warning(before)) is not None:
+        data = {
+            "failing_since": _time(failing.since),
+            "failing_seconds": lasts // 1000,
+            "disabled_at": _time(failing.ends_at or failing.since),
+            "breaker": seen.state,
+            "last_status": seen.last_status,
+            "last_failure": seen.last_failure or None,
+        }
+        note(sql, Type.FAILING, seen.endpoint, failing.since + lasts, subject, data)
+        log.warning("endpoint %s has done nothing but fail for %d s", name, lasts // 1000)
+
+
+def _time(milliseconds: int) -> str:
+    return from_milliseconds(milliseconds).isoformat()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from leases_app import endless, sharding, sleepless
+from leases_app import endless, sleepless
+from leases_app.sharding import SENDERS
 from relaybase import logs
 from webhooks_app.sending.shard import Shard
 
@@ -14,7 +15,7 @@ def send(shard: int, stopping: Callable[[], bool], task_id: str = "") -> bool:
         UnfitServer: senders run that divide the endpoints into another number of shards.
     """
     with logs.about(shard=shard, task_id=task_id):
-        term = sharding.claim(shard, task_id)
+        term = SENDERS.claim(shard, task_id)
         if term is None:
             return False
         working = Shard(term)

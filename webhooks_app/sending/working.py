@@ -210,6 +210,7 @@ class Working:
             [course.id for course in looks],
             seen,
             set(self._courses) if is_time else None,
+            {course.id for course in (self._courses.values() if is_time else looks) if course.is_keyed},
         )
         try:
             result = await self._worker.do(functools.partial(record, self._term, job))

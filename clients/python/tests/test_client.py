@@ -120,6 +120,7 @@ Use = Callable[[Client], Any]
                 retention_seconds=60,
                 republish=False,
                 public=True,
+                broadcast="alert",
             ),
             "POST /channels",
             {
@@ -129,6 +130,7 @@ Use = Callable[[Client], Any]
                 "retention_seconds": 60,
                 "republish": False,
                 "public": True,
+                "broadcast": "alert",
             },
         ),
         (lambda c: c.channels.start_listening("a"), "POST /start-listening", {"channel": "a"}),
@@ -145,6 +147,7 @@ Use = Callable[[Client], Any]
             "PATCH /channels/a",
             {"retention_seconds": None, "public": False, "republish": True, "deduplicate": "every"},
         ),
+        (lambda c: c.channels.change("a", broadcast=None), "PATCH /channels/a", {"broadcast": None}),
         (lambda c: c.channels.get("a ☃?&#"), "GET /channels/a%20%E2%98%83%3F%26%23", None),
         (lambda c: c.channels.get("."), "GET /channels/%2E", None),
         (lambda c: c.channels.get(".."), "GET /channels/%2E%2E", None),
@@ -214,6 +217,8 @@ def test_a_channel_is_a_typed_row_and_has_what_a_newer_relay_adds() -> None:
     unheard = CHANNEL | {"subscription_status": None, "listen": False, "public": True}
     found = Asked(unheard).client().channels.get("orders")
     assert (found.subscription_status, found.listen, found.public) == (None, False, True)
+    assert found.broadcast is None
+    assert Asked(unheard | {"broadcast": "alert"}).client().channels.get("orders").broadcast == "alert"
 
 
 def test_a_message_has_its_payload_byte_for_byte() -> None:

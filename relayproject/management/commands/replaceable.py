@@ -10,11 +10,13 @@ from leases_app.models import Lease
 from relayproject.observing.overview import read_listed
 from relayproject.observing.rolling import (
     LISTENERS,
+    PROCESSORS,
     SENDERS,
     WRITERS,
     Holder,
     Wanted,
     listeners_fault,
+    processors_fault,
     senders_fault,
     writers_fault,
 )
@@ -54,7 +56,11 @@ def _senders() -> str | None:
     return senders_fault(_holders(Lease.Role.SENDER), settings.RELAY_SENDER_SHARDS)
 
 
-_FAULTS: Final = {LISTENERS: _listeners, WRITERS: _writers, SENDERS: _senders}
+def _processors() -> str | None:
+    return processors_fault(_holders(Lease.Role.PROCESSOR), settings.RELAY_PROCESSOR_SHARDS)
+
+
+_FAULTS: Final = {LISTENERS: _listeners, WRITERS: _writers, SENDERS: _senders, PROCESSORS: _processors}
 
 
 def _holders(role: Lease.Role) -> list[Holder]:

@@ -15,6 +15,7 @@ class _Fields(HTMLParser):
         super().__init__()
         self.found: dict[str, str] = {}
         self._select = ""
+        self._area = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Inputs, and the chosen options of selects."""
@@ -22,6 +23,9 @@ class _Fields(HTMLParser):
         name, value = given.get("name"), given.get("value") or ""
         if tag == "select":
             self._select = name or ""
+        elif tag == "textarea":
+            self._area = name or ""
+            self.found[self._area] = ""
         elif tag == "option" and "selected" in given and self._select:
             self.found[self._select] = value
         elif tag == "input" and name and given.get("type") not in {"submit", "button"}:
@@ -31,9 +35,18 @@ class _Fields(HTMLParser):
                 self.found[name] = given.get("value") or "on"
 
     def handle_endtag(self, tag: str) -> None:
-        """A select ends."""
+        """A select or a textarea ends."""
         if tag == "select":
             self._select = ""
+        elif tag == "textarea":
+            # A line that is empty comes first, and is not of it.
+            self.found[self._area] = self.found[self._area].removeprefix("\n")
+            self._area = ""
+
+    def handle_data(self, data: str) -> None:
+        """What stands in a textarea."""
+        if self._area:
+            self.found[self._area] += data
 
 
 def filled(page: str, **changed: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tests.integration.admin.filled import filled
 from tests.integration.subscriptions.conftest import store
 from tests.integration.webhooks.conftest import orders, pushed, receiver
 from tests.integration.webhooks.receiver import Receiver
+from tests.unit.webhooks_app.http.certificates import Authority
 from webhooks_app import keeping
 from webhooks_app.models import Challenge, Endpoint, EndpointSecret, Webhook
 
@@ -138,6 +139,10 @@ def test_the_list_and_the_page_say_how_it_fares(browser: Client, pushed: Webhook
     assert "2026-11-21 12:00:00" in page
     assert "billing</a>" in page
     assert "Ask for the confirmation again" not in page
+    assert "Relay disables it on" not in page
+    Endpoint.objects.update(state="active", failed_at=1_795_262_400_000)
+    page = browser.get(_page(pushed.endpoint)).content.decode()
+    assert "if it takes nothing, Relay disables it on 2026-11-26 12:00:00" in page
 
 
 def test_a_test_message_is_sent_after_it_was_said_where(
@@ -241,3 +246,26 @@ def test_who_may_only_look_decides_nothing(clerk: Client, pushed: Webhook, djang
     for verb in ("test", "ask", "enable", "disable", "rotate"):
         assert clerk.get(_at(pushed.endpoint, verb)).status_code == 403
         assert clerk.post(_at(pushed.endpoint, verb)).status_code == 403
+
+
+def test_tls_is_set_and_its_key_is_not_shown(browser: Client) -> None:
+    authority = Authority()
+    relay, other = authority.issue("relay.test"), authority.issue("relay.test")
+    tls = {"ca": authority.pem, "certificate": relay.certificate}
+    assert "the key is none of theirs" in _make(browser, **tls, key=other.key)
+    assert "begins with https" in _make(browser, **tls, key=relay.key, url="http://example.org/hook")
+    assert not Endpoint.objects.exists()
+    _make(browser, **tls, key=relay.key)
+    row = Endpoint.objects.get()
+    html = browser.get(_page(row)).content.decode()
+    assert "Relay shows a certificate" in html
+    assert "PRIVATE KEY" not in html
+    # Browsers end lines in another way than PEM does.
+    said = {name: text.replace("\n", "\r\n") for name, text in filled(html, timeout_seconds="7").items()}
+    assert browser.post(_page(row), said).status_code == 302
+    before, row = row, Endpoint.objects.get()
+    assert (row.timeout_seconds, bytes(row.tls_key)) == (7, bytes(before.tls_key))
+    said = filled(browser.get(_page(row)).content.decode(), ca="", certificate="")
+    browser.post(_page(row), said)
+    row.refresh_from_db()
+    assert (row.tls_ca, row.tls_certificate, bytes(row.tls_key)) == ("", "", b"")

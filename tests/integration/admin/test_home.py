@@ -56,6 +56,7 @@ def writer(db: None, settings: Any) -> None:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
     assert Contender(task_id="task-2").claim(Lease.Role.WRITER, 0)
     assert Contender(task_id="task-2").claim(Lease.Role.SENDER, 0)
+    assert Contender(task_id="task-2").claim(Lease.Role.PROCESSOR, 0)
 
 
 @pytest.fixture
@@ -328,7 +329,7 @@ def test_nobody_proposes(
 
     assert 'class="banner warn"' in found["banner"]
     said = {
-        "stopped": "Nobody has proposed listeners, writers and senders for 100 s",
+        "stopped": "Nobody has proposed listeners, writers, senders and processors for 100 s",
         "disabled": "Proposals are disabled",
     }[how]
     assert f"{said}: " in found["banner"]
@@ -345,7 +346,7 @@ def test_a_partition_without_a_standby_is_named(
     found = parts(browser)
 
     assert "Fewer than 2 listeners for partition 0." in found["banner"]
-    assert found["loops"].count("<b>") == 3  # Who leads is not shown twice.
+    assert found["loops"].count("<b>") == 4  # Who leads is not shown twice.
 
 
 def test_gaps_are_shown_with_what_may_be_missing(browser: Client, relay_keys: Any) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 from leases_app import sharding
 from leases_app.leasing import Contender, Term
 from leases_app.models import Lease
+from leases_app.sharding import PROCESSORS, SENDERS
 from relaycore.errors import LeaseLost, UnfitServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,7 +30,7 @@ def divide(settings: Any) -> Callable[[int], None]:
 
 
 def claimed(shard: int) -> Term:
-    term = sharding.claim(shard)
+    term = SENDERS.claim(shard)
     assert term is not None
     return term
 
@@ -45,17 +46,17 @@ def let_lapse(term: Term) -> None:
 def test_a_shard_has_one_sender(divide: Any) -> None:
     term = claimed(1)
 
-    assert sharding.claim(1) is None
+    assert SENDERS.claim(1) is None
     assert str(term) == "sender of shard 1, epoch 1"
     assert [str(lease) for lease in live()] == ["sender of shard 1"]
     claimed(0)
     term.release()
     assert claimed(1).epoch == 2
-    assert sharding.misfit(live()) is None
+    assert SENDERS.misfit(live()) is None
 
 
 def test_a_shard_beyond_those_that_there_are_is_none(divide: Any) -> None:
-    assert [shard for shard in range(4) if sharding.has(shard)] == [0, 1]
+    assert [shard for shard in range(4) if SENDERS.has(shard)] == [0, 1]
 
 
 def test_who_divides_otherwise_is_refused_while_a_sender_lives(divide: Any) -> None:
@@ -63,8 +64,8 @@ def test_who_divides_otherwise_is_refused_while_a_sender_lives(divide: Any) -> N
     divide(3)
 
     with pytest.raises(UnfitServer, match=r"RELAY_SENDER_SHARDS is 3, but senders run that divide .* into 2"):
-        sharding.claim(1)
-    assert sharding.misfit(live()) is not None
+        SENDERS.claim(1)
+    assert SENDERS.misfit(live()) is not None
     assert not Lease.objects.filter(partition=1).exists(), "it was claimed for a moment"
 
     old.release()
@@ -98,7 +99,7 @@ def test_a_frozen_sender_that_wakes_first_keeps_the_new_one_out(
     monkeypatch.setattr(Contender, "claim", claim)
 
     with pytest.raises(UnfitServer):
-        sharding.claim(1)
+        SENDERS.claim(1)
     assert [lease.partition for lease in live()] == [0]
 
 
@@ -127,7 +128,7 @@ def test_of_two_divisions_that_begin_at_once_never_both_send(
     def begin(shards: int) -> None:
         division.shards = shards
         try:
-            sharding.claim(shards)  # Another shard in each, so that they do not meet at the lease.
+            SENDERS.claim(shards)  # Another shard in each, so that they do not meet at the lease.
             begun.append(shards)
         except UnfitServer:
             pass
@@ -144,3 +145,16 @@ def test_of_two_divisions_that_begin_at_once_never_both_send(
             thread.join(20)
         assert len(begun) <= 1
         assert len(live()) == len(begun)
+
+
+def test_processors_are_divided_by_a_setting_of_their_own(divide: Any, settings: Any) -> None:
+    claimed(0)
+    settings.RELAY_PROCESSOR_SHARDS = 4
+
+    term = PROCESSORS.claim(0, above=6)
+
+    assert str(term) == "processor of shard 0, epoch 7"
+    assert [one.misfit(Lease.objects.live()) for one in sharding.DIVISIONS] == [None, None]
+    settings.RELAY_PROCESSOR_SHARDS = 5
+    with pytest.raises(UnfitServer, match=r"RELAY_PROCESSOR_SHARDS is 5, .* divide the rules into 4"):
+        PROCESSORS.claim(1)

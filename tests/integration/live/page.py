@@ -21,11 +21,11 @@ BOTH: Final = ["polling", "websocket"]
 class Page:
     """One page. `said`: all that it has said, in order. A context manager: it is closed in the end."""
 
-    def __init__(self, url: str, token: str | None, **wanted: Any) -> None:
+    def __init__(self, url: str, token: str | None, script: str = "watch.mjs", **wanted: Any) -> None:
         asked = {"library": NEWEST, "transports": BOTH, "url": url, "token": token, **wanted}
         self.said: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
-            [NODE, "watch.mjs", json.dumps(asked)],
+            [NODE, script, json.dumps(asked)],
             cwd=installed(ROOT / "tests" / "socketio_clients"),
             env=environment(),
             stdin=subprocess.PIPE,
@@ -77,6 +77,10 @@ class Page:
         self._order({"emit": [name, data]})
         self.wait(lambda: len(self.all("answer")) > before)
         return self.all("answer")[before]
+
+    def break_off(self) -> None:
+        """End its connection, without a word; it comes again."""
+        self._order({"break": True})
 
     def _order(self, order: Any) -> None:
         assert self._process.stdin is not None

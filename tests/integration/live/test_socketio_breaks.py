@@ -1,24 +1,19 @@
 """A page misses nothing and sees nothing twice, whatever breaks: it goes on from the last that it had."""
 
-import itertools
 import json
 import signal
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import urlsplit
 
-import psutil
 import pytest
-from django.conf import settings as django_settings
 
 from access_app import tokens
 from access_app.models import Token
+from tests.integration.live.breaking import Publisher, deaf, killable, listening_at, masked, peers
 from tests.integration.live.page import BOTH, NEWEST, OLDEST, POLLING, WEBSOCKET, Page
-from tests.integration.publishing.killed_web import Web
 from tests.integration.pulling.conftest import Client
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,40 +22,6 @@ KILLS = 6
 MESSAGES_BETWEEN = 40
 
 PAGES = [(NEWEST, POLLING), (NEWEST, WEBSOCKET), (NEWEST, BOTH), (OLDEST, POLLING), (OLDEST, BOTH)]
-
-
-@contextmanager
-def killable() -> Iterator[Web]:
-    web = Web(django_settings.SERVERS.redis_url)
-    try:
-        yield web
-    finally:
-        web.stop()
-
-
-class Publisher:
-    """Publishes numbers, a few at a time, until it is told to end. `texts`: what it has published."""
-
-    def __init__(self, client: Client, channel: str) -> None:
-        self.texts: list[str] = []
-        self._client, self._channel = client, channel
-        self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self) -> "Publisher":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._is_over.set()
-        self._thread.join(30)
-
-    def _run(self) -> None:
-        numbers = itertools.count()
-        while not self._is_over.wait(0.01):
-            some = [str(next(numbers)) for _ in range(5)]
-            self._client.publish(self._channel, *some)
-            self.texts += some
 
 
 def test_killed_again_and_again_nothing_is_missed_or_doubled(client: Client, channel: str) -> None:
@@ -109,7 +70,7 @@ def test_a_process_that_stops_says_so_and_ends(
     client: Client, channel: str, serve: Any, transports: list[str]
 ) -> None:
     url = serve()
-    process = _listening_at(url)
+    process = listening_at(url)
     with Page(url, client.key, transports=transports, join=[{"channel": channel}]) as page:
         page.first("joined")
         client.publish(channel, "one")
@@ -128,11 +89,11 @@ def test_one_that_reads_nothing_is_cut_and_the_others_are_not(
     client: Client, channel: str, serve: Any
 ) -> None:
     url = serve(RELAY_LIVE_BUFFER_BYTES=str(64 << 10))
-    process = _listening_at(url)
-    with Page(url, client.key, join=[{"channel": channel}]) as page, _deaf(url, client.key, channel) as deaf:
+    process = listening_at(url)
+    with Page(url, client.key, join=[{"channel": channel}]) as page, _deaf(url, client.key, channel) as lazy:
         page.first("joined")
-        ours = deaf.getsockname()
-        assert ours in _peers(process)
+        ours = lazy.getsockname()
+        assert ours in peers(process)
         before = process.memory_info().rss
         texts = [f"{number}" + "x" * 100_000 for number in range(150)]
         for at in range(0, len(texts), 10):
@@ -140,7 +101,7 @@ def test_one_that_reads_nothing_is_cut_and_the_others_are_not(
         page.wait(lambda: len(page.texts()) == len(texts), 60)
         assert page.texts() == texts
         assert len(page.all("connect")) == 1
-        page.wait(lambda: ours not in _peers(process), 40)
+        page.wait(lambda: ours not in peers(process), 40)
         assert process.memory_info().rss - before < 60 << 20
 
 
@@ -148,26 +109,26 @@ def test_one_that_reads_nothing_and_loses_its_token_is_hung_up_on(
     client: Client, channel: str, serve: Any, operator: Any
 ) -> None:
     url = serve(RELAY_LIVE_BUFFER_BYTES=str(1 << 30))
-    process = _listening_at(url)
+    process = listening_at(url)
     key = tokens.make("deaf", operator, Token.Scope.READ)[1]
-    with Page(url, client.key, join=[{"channel": channel}]) as page, _deaf(url, key, channel) as deaf:
+    with Page(url, client.key, join=[{"channel": channel}]) as page, _deaf(url, key, channel) as lazy:
         page.first("joined")
         for _ in range(15):
             client.publish(channel, *["x" * 100_000] * 10)
         page.wait(lambda: len(page.texts()) == 150, 60)
-        ours = deaf.getsockname()
-        assert ours in _peers(process)
+        ours = lazy.getsockname()
+        assert ours in peers(process)
         Token.objects.get(name="deaf").delete()
-        page.wait(lambda: ours not in _peers(process), 20)
+        page.wait(lambda: ours not in peers(process), 20)
 
 
 def test_one_that_asks_and_reads_no_answers_is_cut(client: Client, channel: str, web: str) -> None:
-    process = _listening_at(web)
-    with Page(web, client.key, join=[{"channel": channel}]) as page, _deaf(web, client.key, channel) as deaf:
-        ours = deaf.getsockname()
+    process = listening_at(web)
+    with Page(web, client.key, join=[{"channel": channel}]) as page, _deaf(web, client.key, channel) as lazy:
+        ours = lazy.getsockname()
         with pytest.raises(ConnectionError):
-            _ask_without_end(deaf)
-        page.wait(lambda: ours not in _peers(process), 20)
+            _ask_without_end(lazy)
+        page.wait(lambda: ours not in peers(process), 20)
         client.publish(channel, "one")
         assert page.first("message")["message"] == "one"
 
@@ -181,56 +142,13 @@ def _reaches(page: Page, texts: Callable[[], list[str]], goal: int) -> None:
     page.wait(lambda: len(texts()) >= goal, 60)
 
 
-@contextmanager
-def _deaf(url: str, key: str, channel: str) -> Iterator[socket.socket]:
-    """A WebSocket that joins, and reads nothing after that."""
-    address = urlsplit(url)
-    raw = socket.socket()
-    with raw:
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        raw.settimeout(20)
-        raw.connect((address.hostname, address.port))
-        raw.sendall(_UPGRADE % address.netloc.encode())
-        _read_until(raw, b"pingInterval")
-        raw.sendall(_masked("40" + json.dumps({"token": key, "join": [{"channel": channel}]})))
-        _read_until(raw, b'"joined"')
-        yield raw
+def _deaf(url: str, key: str, channel: str) -> AbstractContextManager[socket.socket]:
+    said = json.dumps({"token": key, "join": [{"channel": channel}]})
+    return deaf(url, f"40{said}", b'"joined"')
 
 
-def _ask_without_end(deaf: socket.socket) -> None:
-    asked = _masked("421" + json.dumps(["nothing" * 20])) * 200
+def _ask_without_end(lazy: socket.socket) -> None:
+    asked = masked("421" + json.dumps(["nothing" * 20])) * 200
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        deaf.sendall(asked)
-
-
-def _read_until(raw: socket.socket, wanted: bytes) -> None:
-    found = b""
-    while wanted not in found:
-        found += raw.recv(100) or pytest.fail("it hung up")
-
-
-def _masked(text: str) -> bytes:
-    """A frame as a client sends it, with a mask of zeros."""
-    data = text.encode()
-    return b"\x81\xfe" + len(data).to_bytes(2, "big") + bytes(4) + data
-
-
-_UPGRADE = (
-    b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
-    b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-)
-
-
-def _listening_at(url: str) -> psutil.Process:
-    """The process that answers there."""
-    port = urlsplit(url).port
-    for one in psutil.net_connections("tcp"):
-        if one.status == psutil.CONN_LISTEN and one.laddr.port == port:
-            return psutil.Process(one.pid)
-    raise AssertionError(f"nobody listens at {url}")
-
-
-def _peers(process: psutil.Process) -> set[tuple[str, int]]:
-    """Whoever is connected to it."""
-    return {tuple(one.raddr) for one in process.net_connections("tcp") if one.raddr}
+        lazy.sendall(asked)

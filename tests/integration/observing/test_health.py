@@ -57,7 +57,9 @@ def test_ready_when_all_servers_answer_and_all_loops_live(client: Client, loops:
         "RELAY_PARTITIONS",
         "RELAY_SECRET_KEY",
         "RELAY_SENDER_SHARDS",
+        "RELAY_PROCESSOR_SHARDS",
         "listener of partition 0",
+        "processor of shard 0",
         "sender of shard 0",
         "writer of partition 0",
         "channels that Redis refuses",
@@ -115,6 +117,7 @@ def test_what_a_loop_cannot_do_is_not_ready_and_what_waits_is_shown(
     }
     assert {check["name"]: check["waiting"] for check in answer.json()["checks"] if "waiting" in check} == {
         "listener of partition 0": 7,
+        "processor of shard 0": 0,
         "sender of shard 0": 0,
         "writer of partition 0": 0,
     }
@@ -257,6 +260,7 @@ def test_the_command_says_the_same_and_ends_with_an_error(
 def test_a_loop_that_never_was_is_not_ready(client: Client, archive: Any) -> None:
     assert _wrong(client.get("/readyz")) == {
         "listener of partition 0": "nobody has held its lease yet",
+        "processor of shard 0": "nobody has held its lease yet",
         "sender of shard 0": "nobody has held its lease yet",
         "writer of partition 0": "nobody has held its lease yet",
     }

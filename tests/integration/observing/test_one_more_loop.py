@@ -17,27 +17,26 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "mess
 
 
 class Role(TextChoices):
-    """As if there were processors, in more shards than there are partitions."""
+    """As if there were polishers, in more shards than there are partitions."""
 
     LISTENER = "listener", "leading listener"
     SEAT = "seat", "listener"
     WRITER = "writer", "writer"
     SENDER = "sender", "sender"
     PROCESSOR = "processor", "processor"
+    POLISHER = "polisher", "polisher"
 
 
 @pytest.fixture(autouse=True)
-def _processors(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) -> None:
+def _polishers(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) -> None:
     settings.RELAY_LEASE_TTL_SECONDS = 60.0
-    settings.RELAY_PROCESSOR_SHARDS = 3
+    settings.RELAY_POLISHER_SHARDS = 3
     monkeypatch.setattr(Lease, "Role", Role)
-    processor = Endless(
-        "processor", "processors", "alerts_app.tasks.process", shards="RELAY_PROCESSOR_SHARDS"
-    )
+    polisher = Endless("polisher", "polishers", "polish_app.tasks.polish", shards="RELAY_POLISHER_SHARDS")
     for place in (overview, facts):
-        monkeypatch.setattr(place, "ENDLESS", (*ENDLESS, processor))
+        monkeypatch.setattr(place, "ENDLESS", (*ENDLESS, polisher))
     for shard in (0, 2):
-        term = Contender().claim(Role.PROCESSOR, shard)
+        term = Contender().claim(Role.POLISHER, shard)
         assert term is not None
         term.renew(0, Condition(None, 7, "" if shard == 0 else "PostgreSQL does not answer."))
 
@@ -45,27 +44,27 @@ def _processors(settings: Any, monkeypatch: pytest.MonkeyPatch, archive: Any) ->
 def test_readiness_names_each_of_its_shards(client: Client) -> None:
     checks = {check["name"]: check for check in client.get("/readyz").json()["checks"]}
 
-    assert checks["processor of partition 0"] == {
-        "name": "processor of partition 0",
+    assert checks["polisher of partition 0"] == {
+        "name": "polisher of partition 0",
         "ok": True,
         "waiting": 7,
     }
-    assert checks["processor of partition 1"]["detail"] == "nobody has held its lease yet"
-    assert checks["processor of partition 2"]["detail"] == "PostgreSQL does not answer."
+    assert checks["polisher of partition 1"]["detail"] == "nobody has held its lease yet"
+    assert checks["polisher of partition 2"]["detail"] == "PostgreSQL does not answer."
 
 
 def test_metrics_have_each_of_its_shards(api: Any) -> None:
     lines = api.get("/metrics").content.decode().splitlines()
 
-    live = [line for line in lines if line.startswith('relay_lease_live{partition="') and "processor" in line]
+    live = [line for line in lines if line.startswith('relay_lease_live{partition="') and "polisher" in line]
     assert live == [
-        f'relay_lease_live{{partition="{n}",role="processor"}} {up}' for n, up in enumerate((1.0, 0.0, 1.0))
+        f'relay_lease_live{{partition="{n}",role="polisher"}} {up}' for n, up in enumerate((1.0, 0.0, 1.0))
     ]
 
 
 def test_the_home_page_says_which_are_missing_and_in_trouble() -> None:
     found = facts.read()
 
-    assert "No processor for partition 1" in found.unled
+    assert "No polisher for partition 1" in found.unled
     assert "Partition 2: PostgreSQL does not answer" in found.troubles
-    assert "processor" in {lease.role for lease in found.leases}
+    assert "polisher" in {lease.role for lease in found.leases}

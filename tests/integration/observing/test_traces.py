@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
 
+from alerts_app.tasks import process
 from channels_app.tasks import listen
 from messages_app.tasks import write
 from relayproject.observing.traces import ENDLESS, Clean, RequestsAndTasks, before_django
@@ -47,8 +48,8 @@ def test_of_an_error_its_type_is_sent_and_not_its_text(tracer: Tracer, sent: InM
     assert PAYLOAD not in span.to_json()
 
 
-def test_the_endless_tasks_are_those_that_listen_write_and_send() -> None:
-    assert set(ENDLESS) == {listen.name, write.name, send.name}
+def test_the_endless_tasks_are_those_that_listen_write_send_and_process() -> None:
+    assert set(ENDLESS) == {listen.name, write.name, send.name, process.name}
 
 
 @pytest.mark.parametrize("task", ENDLESS)

@@ -1,115 +1,24 @@
 """Real sender processes, one after another."""
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar
 
 from django.conf import settings
 
-from tests.integration.conftest import environment_of_a_web_process
+from tests.integration.forked import TTL_SECONDS, Forked
 
-TTL_SECONDS = 1.5
+__all__ = ["TTL_SECONDS", "Sender"]
 
 
-class Sender:
-    """A context manager: a sender of shard 0, and the next one whenever that was killed.
+class Sender(Forked):
+    """A sender of shard 0. `rule`: which one of `forked_sender` it breaks."""
 
-    rule: which one of `forked_sender` it breaks
-    log:  where it says what it has to say
-    """
+    PROGRAM: ClassVar = "tests.integration.sending.forked_sender"
 
     def __init__(self, log: Path, rule: str = "careful", **environment: str) -> None:
-        self.log = log
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.integration.sending.forked_sender", rule],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment_of_a_web_process(
-                    **{
-                        "RELAY_SENDER_SHARDS": "1",
-                        "RELAY_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
-                        "RELAY_ENCRYPTION_KEYS": settings.RELAY_ENCRYPTION_KEYS[0],
-                        "RELAY_LEASE_TTL_SECONDS": str(TTL_SECONDS),
-                        "RELAY_LEASE_HEARTBEAT_SECONDS": "0.2",
-                        "DJANGO_SETTINGS_MODULE": "relayproject.settings",
-                        **environment,
-                    }
-                ),
-            )
-        self.pid = self._read()
-
-    def _read(self) -> int:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, self.log.read_text()[-2000:]
-        return int(line)
-
-    def kill(self) -> None:
-        """SIGKILL, and the next one."""
-        os.kill(self.pid, signal.SIGKILL)
-        self.again()
-
-    def again(self) -> None:
-        """The next one, when this one has ended."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        self.pid = self._read()
-
-    @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """It stands still meanwhile."""
-        os.kill(self.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            os.kill(self.pid, signal.SIGCONT)
-
-    def terminate(self) -> float:
-        """SIGTERM; the seconds until it has ended."""
-        began = time.monotonic()
-        os.kill(self.pid, signal.SIGTERM)
-        assert self._process.stdin is not None
-        self._process.stdin.close()  # It ends with the sender.
-        self._process.wait(20)
-        return time.monotonic() - began
-
-    def cpu_seconds(self) -> float:
-        """Of a core, so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self) -> int:
-        """Bytes that it has resident."""
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-    def complaints(self) -> list[str]:
-        """Lines of its log about exceptions that nobody has expected."""
-        return [line for line in self.log.read_text().splitlines() if _is_complaint(line)]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: Any) -> None:
-        if self._process.poll() is None:
-            assert self._process.stdin is not None
-            if not self._process.stdin.closed:
-                self._process.stdin.close()
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-            self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-
-def _is_complaint(line: str) -> bool:
-    return "Traceback" in line or "never retrieved" in line or "Exception in callback" in line
+        own = {
+            "RELAY_SENDER_SHARDS": "1",
+            "RELAY_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "RELAY_ENCRYPTION_KEYS": settings.RELAY_ENCRYPTION_KEYS[0],
+        }
+        super().__init__(log, rule, **{**own, **environment})

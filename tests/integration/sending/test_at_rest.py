@@ -19,13 +19,17 @@ from webhooks_app.signing import new_shared
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
 
 MOST = int(os.environ.get("HOOKS_AT_REST", "1000"))
+"""Ten thousand take minutes here, where all endpoints are one process; `make bench` (k) measures them."""
+
+MESSAGES = 10 if MOST <= 1000 else 1
 SECONDS = 4.0
 
 
+@pytest.mark.timeout(120 + MOST / 20)
 def test_a_thousand_endpoints_at_rest(
     channel: str, client: Any, operator: Any, tmp_path: Path, wait_until: Any
 ) -> None:
-    client.publish(channel, *map(str, range(10)))
+    client.publish(channel, *map(str, range(MESSAGES)))
     with Endpoints() as endpoints:
         places = [endpoints.place() for _ in range(MOST)]
         value = encrypt(new_shared().encode())
@@ -47,7 +51,7 @@ def test_a_thousand_endpoints_at_rest(
                 for one, to in zip(hooks, made, strict=True)
             )
         with Sender(tmp_path / "log") as sender:
-            wait_until(lambda: all(len(place.came) == 10 for place in places), seconds=60 + MOST / 50)
+            wait_until(lambda: all(len(place.came) == MESSAGES for place in places), seconds=60 + MOST / 50)
             time.sleep(2)  # Connections are made, cursors are written.
             before, began = sender.cpu_seconds(), time.monotonic()
             time.sleep(SECONDS)

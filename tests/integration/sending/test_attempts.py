@@ -1,6 +1,5 @@
 """The log of attempts: what is recorded is read page by page, newest first, and goes by itself."""
 
-import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,7 +47,7 @@ def attempted(number: int = 1, **more: Any) -> Attempted:
         seconds=0.25,
         answer=b"\xffno",
     )
-    return dataclasses.replace(made, **more)
+    return made._replace(**more)
 
 
 def test_what_is_recorded_is_read_as_it_was(log: Any) -> None:

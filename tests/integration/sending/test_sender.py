@@ -8,8 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from leases_app import sharding
 from leases_app.models import Lease
+from leases_app.sharding import SENDERS
 from webhooks_app.sending import shard as working
 from webhooks_app.sending.sender import send
 
@@ -99,7 +99,7 @@ def test_what_it_runs_may_send_once_the_term_is_confirmed(
 
 
 def test_in_the_foreground_it_says_that_the_shard_is_taken(relay_keys: Any) -> None:
-    assert sharding.claim(1)
+    assert SENDERS.claim(1)
 
     with pytest.raises(CommandError, match="Shard 1 is taken"):
         call_command("send", "--shard", "1")

@@ -95,7 +95,6 @@ def test_all_of_it_is_made_or_nothing(api: Any, orders: Any) -> None:
         ({"url": URL, "mode": "cursor"}, "bad-subscription", "lease"),
         ({"url": URL, "ack_deadline_seconds": 30}, "bad-subscription", "Not for webhooks"),
         ({"url": URL, "max_deliveries": 3}, "bad-subscription", "Not for webhooks"),
-        ({"url": URL, "order": {"field": "customer"}}, "bad-subscription", "not for webhooks"),
         ({"url": URL, "format": "xml"}, "invalid", "format"),
         ({"url": URL, "format": "ndjson"}, "invalid", "format"),
         ({"url": URL, "schedule_seconds": []}, "invalid", "schedule_seconds"),
@@ -115,6 +114,13 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(
     assert says in answer.json()["detail"]
     assert not Subscription.objects.exists()
     assert not Endpoint.objects.exists()
+
+
+def test_it_may_be_in_order_by_a_field_which_is_for_good(api: Any, orders: Any) -> None:
+    row = _post(api, **NEW, url=URL, order={"field": "customer"}).json()
+    assert row["order"] == {"field": "customer"}
+    assert _type(api.patch(BILLING, {"order": "none"}, format="json")) == (400, "bad-subscription")
+    assert api.get(f"{BILLING}/parked").json()["results"] == []
 
 
 @pytest.mark.parametrize("field", ["endpoint", "url", "format", "schedule_seconds"])

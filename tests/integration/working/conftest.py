@@ -22,13 +22,18 @@ from tests.signals import heeded
 
 Wait = Callable[..., None]
 
-ROLES = sorted([Lease.Role.LISTENER, Lease.Role.SEAT, Lease.Role.SEAT, Lease.Role.WRITER, Lease.Role.SENDER])
+ROLES = sorted(
+    [
+        *(Lease.Role.LISTENER, Lease.Role.SEAT, Lease.Role.SEAT),
+        *(Lease.Role.WRITER, Lease.Role.SENDER, Lease.Role.PROCESSOR),
+    ]
+)
 """What is held where everything runs."""
 
 _WORKER: tuple[str, ...] = (
     "worker",
     "--queues",
-    "listeners,writers,senders,default",
+    "listeners,writers,senders,processors,default",
     "--hostname",
     "all@%h",
     "--loglevel",
@@ -40,7 +45,7 @@ CELERY = ("-m", "celery", "-A", "relayproject")
 
 
 class Worker:
-    """It runs two listeners, a writer, a sender, and the proposals of them."""
+    """It runs two listeners, a writer, a sender, a processor, and the proposals of them."""
 
     def __init__(
         self,
@@ -56,7 +61,7 @@ class Worker:
             for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
                 stack.enter_context(heeded(number))
             self.process = cluster.start(
-                *program, *_WORKER, *(options or ("--concurrency", "5")), **environment
+                *program, *_WORKER, *(options or ("--concurrency", "6")), **environment
             )
 
     def loops(self) -> set[int]:

@@ -56,7 +56,7 @@ WAYS: dict[str, tuple[Callable[[Worker], None], Comes, dict[str, str]]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_loops_end_with_their_worker_or_go_on(start_worker: Start, wait_until: Any, way: str) -> None:
     stop, comes, environment = WAYS[way]
-    worker = start_worker("--concurrency", "4" if comes is Comes.NOTHING else "5", **environment)
+    worker = start_worker("--concurrency", "5" if comes is Comes.NOTHING else "6", **environment)
     loops = worker.wait_for_loops()
     stop(worker)
     if comes is Comes.NOTHING:
@@ -75,7 +75,7 @@ def test_loops_end_with_their_worker_or_go_on(start_worker: Start, wait_until: A
 
 
 def test_fewer_processes_by_autoscale_are_taken_from_no_loop(start_worker: Start) -> None:
-    worker = start_worker("--autoscale", "5,1")
+    worker = start_worker("--autoscale", "6,1")
     loops = worker.wait_for_loops()
     told("autoscale", "1", "1")(worker)
     time.sleep(3)
@@ -88,7 +88,7 @@ def test_fewer_processes_by_autoscale_are_taken_from_no_loop(start_worker: Start
 def test_a_child_that_has_done_enough_is_replaced_when_its_loop_ends(
     start_worker: Start, wait_until: Any, limit: tuple[str, str]
 ) -> None:
-    worker = start_worker("--concurrency", "5", *limit, RELAY_LISTENER_LIFE_SECONDS="3")
+    worker = start_worker("--concurrency", "6", *limit, RELAY_LISTENER_LIFE_SECONDS="3")
     first = worker.wait_for_loops()
     wait_until(lambda: len(worker.loops() - first) >= 2, seconds=30, what="other listeners")
     worker.wait_for_loops()

@@ -5,11 +5,13 @@ wherever somebody else may come in between, the process be killed, or freeze.
 """
 
 import random
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from relaycore.delivering import holding
 from relaycore.delivering.giving import Standing
+from relaycore.delivering.holding import Earlier, Held
 from relaycore.delivering.leasing import State
 from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.leasing.confirming import Confirmed
@@ -21,7 +23,7 @@ from relaycore.sending.schedule import Schedule
 from relaycore.sending.verdict import Verdict, judge
 from relaycore.sending.window import Window
 from relaycore.storing.expiring import Expired
-from tests.simulation.delivering.channel import Away
+from tests.simulation.delivering.channel import Away, Document
 from tests.simulation.delivering.ledger import Entry
 
 from .endpoint import Request
@@ -56,6 +58,7 @@ class Line:
     reader: Reader
     window: Window | None = None
     wants: Wants | None = None
+    earlier: Sequence[Earlier[Wants | None]] = ()
     revision: int = 0
     is_active: bool = True
     read: ReadAhead | None = None
@@ -69,11 +72,19 @@ class Line:
     done: set[tuple[int, str]] = field(default_factory=set)
     dead: set[tuple[int, str]] = field(default_factory=set)
 
+    def key_below(self, document: Document, generation: int) -> str:
+        """By which it was chosen when the cursor passed it; empty: it was not, or has none."""
+        assert self.reader.key_of is not None
+        wants = holding.chosen_by(document["position"], generation, self.earlier, self.wants)
+        return self.reader.key_of(document) if wants is None or wants(document) else ""
+
     @property
     def held(self) -> int:
         """So many messages are in memory, or are known of."""
-        window = self.window
-        return 0 if window is None else len(window._items) + len(window._kept) + len(window._again)
+        if self.window is None:
+            return 0
+        here = self.window._here
+        return len(here.items) + len(here.kept) + len(here.again)
 
 
 class Sender:
@@ -191,7 +202,7 @@ class Sender:
         page = self._channel.page(line.feed)
         if page:
             line.feed = page[-1]["position"]
-            read.add(page, line.wants)
+            read.add(page, line.wants, line.reader.key_of)
 
     def _ripe_before(self, reader: Reader) -> str | None:
         if not reader.delay_ms:
@@ -247,11 +258,30 @@ class Sender:
             line.is_active, line.way = standing.is_active, way
         if window.unread:
             yield from self._read_rows(line, window)
+        elif opened := window.opened:
+            yield from self._reread(line, window, opened)
 
     def _rows_of(self, entry: Entry) -> Any:
         standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
         way = {one for one, row in entry.rows.items() if row.state is not State.DEAD}
-        return standing, entry.due(LOOKED_AT), way
+        keys = {one: entry.rows[one].key for one in way if entry.rows[one].key}
+        return standing, replace(entry.due(LOOKED_AT), keys=keys), way
+
+    def _reread(self, line: Line, window: Window, opened: Sequence[Held]) -> Steps[None]:
+        """As `subscribers_app.pulling.archive.reread`."""
+        generation = window.place.generation
+        yield from self._somewhile()
+        try:
+            found, looked = self._channel.reread(opened[0].above, max(one.upto for one in opened))
+        except Away:
+            return
+        page = [(one["position"], one["_id"].binary, line.key_below(one, generation)) for one in found]
+        yield from self._somewhile()
+        expired = self._channel.expired  # After what was read, never before.
+        yield from self._somewhile()
+        self._watch.happened["has waited"] += window.reread(
+            holding.matched(opened, page, looked, expired), found
+        )
 
     def _read_rows(self, line: Line, window: Window) -> Steps[None]:
         rows = window.unread
@@ -263,9 +293,10 @@ class Sender:
         window.read({row.id: found.get(row.position) for row in rows})
 
     def _load(self, line: Line) -> Steps[None]:
-        wants, standing, dead_upto = self._transact(line, self._look_up)
+        wants, earlier, standing, dead_upto = self._transact(line, self._look_up)
         yield from self._somewhile()
-        line.wants, line.revision, line.is_active = wants, standing.revision, standing.is_active
+        line.wants, line.earlier = wants, earlier
+        line.revision, line.is_active = standing.revision, standing.is_active
         line.read = None
         if line.window is None:
             line.window = Window(standing, line.reader.settings, line.reader.most, dead_upto)
@@ -273,10 +304,11 @@ class Sender:
             self._watch.happened["read anew"] += 1
             line.window.load(standing, line.reader.settings, dead_upto)
 
-    def _look_up(self, entry: Entry) -> tuple[Wants | None, Standing, str]:
+    def _look_up(self, entry: Entry) -> tuple[Wants | None, Any, Standing, str]:
         standing = Standing(entry.cursor, entry.noted, entry.is_active, entry.revision)
         dead = [one for one, row in entry.rows.items() if row.state is State.DEAD]
-        return entry.wants, standing, max((one for one in dead if one > entry.cursor.position), default="")
+        above = max((one for one in dead if one > entry.cursor.position), default="")
+        return entry.wants, entry.earlier, standing, above
 
     def _record(self, line: Line, entry: Entry, progress: Progress) -> bool:
         """In one transaction. False: it stands elsewhere."""
@@ -294,6 +326,9 @@ class Sender:
             entry.record("retention", missed.after, missed.upto, missed.at_most)
         for aged in progress.aged:
             entry.record("age", aged.after, aged.upto, aged.messages)
+        for waited in progress.waited:
+            entry.record("expired", waited.after, waited.upto, waited.at_most, waited.key)
+        entry.hold(progress.held, progress.free)
         entry.insert(progress.new)
         entry.update(
             [one for one in progress.changed if self._is_as_taken(entry, one.position, one.attempt - 1)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from relaycore.delivering import holding
 from relaycore.delivering.giving import Standing
 from relaycore.delivering.leasing import Rows
 from relaycore.delivering.reading import ReadAhead
@@ -15,9 +16,12 @@ from relaycore.leasing.confirming import Confirmed
 from relaycore.sending import writing
 from relaycore.sending.again import Again
 from relaycore.sending.breaker import Breaker
+from relaycore.sending.contents import Contents
 from relaycore.sending.items import Failed, Item, Progress, State, Withheld
+from relaycore.sending.keyed.keys import Keys
 from relaycore.sending.noting import Noting
 from relaycore.sending.window import Window
+from relaycore.sending.writing import Passed
 from tests.simulation.delivering.ledger import Entry
 
 from .schedules import ANSWERING, DYING, LOOKING_AFTER, RETAINING, searched
@@ -31,9 +35,9 @@ Patch = pytest.MonkeyPatch
 
 
 def test_control_a_cursor_that_passes_what_is_out(monkeypatch: Patch) -> None:
-    def out_as_well(items: Any, seen: str, looked: str, *, is_stuck: bool) -> tuple[list[Item], str]:
+    def out_as_well(items: Any, seen: str, *others: Any, is_stuck: bool) -> Passed:
         passed = list(takewhile(lambda one: one.state is not State.QUEUED, items))
-        return passed, passed[-1].position if passed else seen
+        return Passed(passed, [], passed[-1].position if passed else seen)
 
     monkeypatch.setattr(writing, "passed", out_as_well)
     assert searched(1, "plain")
@@ -142,7 +146,7 @@ def test_control_only_what_is_out_counts_at_the_bound(monkeypatch: Patch) -> Non
     def forget(self: Window, item: Item, outcome: Any) -> None:
         counted = not item.is_let_go and not isinstance(outcome, Withheld)
         settle(self, item, outcome)
-        self._unrecorded -= counted
+        self._here.unrecorded -= counted
 
     monkeypatch.setattr(Window, "settle", forget)
     monkeypatch.setattr(Window, "room", property(lambda self: 9))
@@ -153,11 +157,11 @@ def test_control_only_what_is_out_counts_at_the_bound(monkeypatch: Patch) -> Non
 
 
 def test_control_what_is_known_to_be_done_is_forgotten(monkeypatch: Patch) -> None:
-    def forget(self: Window, position: str) -> None:
-        for one in self._items:
+    def forget(self: Contents, position: str) -> None:
+        for one in self.items:
             one.is_let_go = True
 
-    monkeypatch.setattr(Window, "_keep", forget)
+    monkeypatch.setattr(Contents, "_keep", forget)
     assert searched(5, "plain", DYING)
 
 
@@ -166,9 +170,9 @@ def test_control_what_another_revision_does_not_want_is_forgotten(monkeypatch: P
 
     def forgetful(self: Window, *arguments: Any) -> bool:
         was_added = add(self, *arguments)
-        if was_added and self._kept:
-            self._let_go_kept(self._looked)
-            self._count()
+        if was_added and self._here.kept:
+            self._here.let_go_kept(self._looked)
+            self._here.count()
         return was_added
 
     monkeypatch.setattr(Window, "add", forgetful)
@@ -210,7 +214,7 @@ def test_control_what_was_skipped_comes_back_by_an_answer(monkeypatch: Patch) ->
 
 def test_control_a_dead_letter_of_what_has_arrived_since(monkeypatch: Patch) -> None:
     look_up = Sender._look_up
-    monkeypatch.setattr(Sender, "_look_up", lambda self, entry: (*look_up(self, entry)[:2], ""))
+    monkeypatch.setattr(Sender, "_look_up", lambda self, entry: (*look_up(self, entry)[:3], ""))
     assert searched(5, "once", ["seek", "answer", "redrive", "redrive"], most=2000)
 
 
@@ -234,7 +238,7 @@ def test_control_in_order_several_at_once(monkeypatch: Patch) -> None:
 
 
 def test_control_in_order_what_is_new_does_not_wait_for_rows(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Window, "_on_their_way", property(lambda self: 0))
+    monkeypatch.setattr(Contents, "on_their_way", property(lambda self: 0))
     assert searched(6, "ordered", ANSWERING)
 
 
@@ -259,7 +263,11 @@ def test_control_in_order_what_is_known_of_rows_is_not_asked_anew(monkeypatch: P
 
 def test_control_in_order_whatever_row_is_due(monkeypatch: Patch) -> None:
     next_one = Again.next
-    monkeypatch.setattr(Again, "next", lambda self, is_ordered: next_one(self, is_ordered=False))
+
+    def whatever(self: Again, is_out: Any, is_ordered: bool) -> Item | None:
+        return next_one(self, is_out, is_ordered=False)
+
+    monkeypatch.setattr(Again, "next", whatever)
     assert searched(6, "ordered", [*ANSWERING, "redrive", "redrive"], most=3000)
 
 
@@ -335,5 +343,56 @@ def test_control_whoever_is_left_alone_is_tried_by_many(monkeypatch: Patch) -> N
 
 
 def test_control_as_many_rows_as_you_like(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Window, "_on_their_way", property(lambda self: 0))
+    monkeypatch.setattr(Contents, "on_their_way", property(lambda self: 0))
     assert searched(10, "tight", ANSWERING)
+
+
+# --- order by a field -----------------------------------------------------------------------------
+
+
+def test_control_what_waits_is_not_held(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Entry, "hold", lambda self, held, free: None)
+    assert searched(1, "keyed", ANSWERING)
+
+
+def test_control_what_fails_parks_nothing(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Keys, "is_parked", lambda self, key: False)
+    assert searched(6, "keyed", ANSWERING)
+
+
+def test_control_a_key_is_forgotten_while_it_is_out(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(Keys, "is_out", lambda self, key: False)
+    assert searched(6, "keyed", [*TROUBLE, "seek", "redrive"], most=2000)
+
+
+def test_control_what_waits_was_chosen_by_the_filter_of_now(monkeypatch: Patch) -> None:
+    def by_now(position: str, generation: int, earlier: Any, now: Any) -> Any:
+        return now
+
+    monkeypatch.setattr(holding, "chosen_by", by_now)
+    assert searched(1, "keyed and filtered", ["choose_anew", "choose_anew", "answer"])
+
+
+def test_control_what_was_deleted_while_it_waited_is_not_on_record(monkeypatch: Patch) -> None:
+    record = Entry.record
+
+    def of_no_key(
+        self: Entry, cause: str, after: str, upto: str, messages: int | None, key: str = ""
+    ) -> None:
+        if not key:
+            record(self, cause, after, upto, messages)
+
+    monkeypatch.setattr(Entry, "record", of_no_key)
+    assert searched(1, "keyed", [*ANSWERING, *RETAINING])
+
+
+def test_control_a_key_that_goes_on_two_at_a_time(monkeypatch: Patch) -> None:
+    """Its next message gets its row while the one before it is still on its way."""
+    subtract = Keys.step
+
+    def early(self: Keys, ended: Any, new: Any, held: Any) -> Any:
+        return subtract(self, {*ended, *self._rows}, new, held)
+
+    monkeypatch.setattr(Keys, "step", early)
+    monkeypatch.setattr(Keys, "is_out", lambda self, key: False)
+    assert searched(6, "keyed", ANSWERING)

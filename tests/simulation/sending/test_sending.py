@@ -26,6 +26,7 @@ HAPPENED = {
     *("died", "parked", "redriven", "tried again", "repeated", "withheld"),
     *("sought", "chosen anew", "sent from before a seek", "read anew", "missed"),
     *("tried, closed", "tried, half-open"),
+    *("held", "found", "has waited"),
 }
 
 
@@ -58,6 +59,13 @@ def test_where_nothing_goes_wrong_nothing_is_sent_twice_or_on_record() -> None:
     for seed in range(EXAMPLES // 4):
         happened.update(+played([], seed, "plain", "ordered", has_faults=False).watch.happened)
     assert set(happened) <= {"tried, closed", "parked", "withheld"}
+
+
+def test_where_nothing_goes_wrong_nothing_of_a_key_is_sent_twice_or_on_record() -> None:
+    happened: Counter[str] = Counter()
+    for seed in range(EXAMPLES // 4):
+        happened.update(+played([], seed, "keyed", "keyed and filtered", has_faults=False).watch.happened)
+    assert set(happened) <= {"tried, closed", "parked", "withheld", "held", "found", "has waited"}
 
 
 def test_all_that_is_told_of_here_happens() -> None:

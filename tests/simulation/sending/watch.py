@@ -8,11 +8,13 @@
 3.  who dies now has sent no more without a trace than may be
 4.  no attempt begins while somebody else may have the lease
 5.  what a sender knows to be done it does not send again in the same generation; nothing is out twice
-6.  in order one is out at a time, and a message is tried when all before it are done, dead or on record
+6.  in order one is out at a time, and a message is tried when all before it are done, dead or on record: in
+    an order by a field so it is for each key
 7.  what was skipped or dropped does not come back
 8.  a message is dead after as many attempts as it has, and not before; what is withheld is none
 9.  what is not for the subscription, not yet or no more, is not sent
-10. no more rows are on their way than may be, but for redriven ones; what is in memory is bounded
+10. no more rows are on their way than may be, but for redriven ones; of what waits there is one record for a
+    key; what is in memory is bounded
 11. at an endpoint that is left alone one is out at a time
 12. once nothing goes wrong any more, all that is owed is taken or dead, and nothing is on its way
 """
@@ -23,7 +25,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from relaycore.delivering.leasing import State
-from relaycore.delivering.reading import Wants
+from relaycore.delivering.reading import KeyOf, Wants
 from relaycore.delivering.settings import Settings
 from relaycore.position import milliseconds_of
 from relaycore.sending.breaker import State as Breaker
@@ -44,7 +46,8 @@ class Reader:
 
     most:    so many may be without a trace
     seconds: its schedule
-    steps, key_of: none is of those
+    key_of:  None: there is no order by a field
+    steps:   none is of those
     """
 
     name: str
@@ -55,7 +58,7 @@ class Reader:
     delay_ms: int = 0
     max_age_ms: int | None = None
     steps: bool = False
-    key_of: None = None
+    key_of: KeyOf | None = None
 
 
 @dataclass
@@ -99,6 +102,13 @@ class Watch:
     def _is_wanted(self, book: Book, position: str) -> bool:
         return book.wants is None or book.wants(self._channel.appended[position])
 
+    def key(self, reader: Reader, position: str) -> str:
+        return "" if reader.key_of is None else reader.key_of(self._channel.appended[position])
+
+    def _waits(self, book: Book, position: str, entry: Entry) -> bool:
+        held = entry.held.get(self.key(book.reader, position))
+        return held is not None and held.covers(position)
+
     # --- what is sent ---------------------------------------------------------------------------
 
     def begins(self, line: "Line", item: Item, revision: int, *, is_sure: bool, others_out: int) -> None:
@@ -114,11 +124,12 @@ class Watch:
         self._require(4, is_sure, "sent while somebody else has the lease")
         self._require(5, (generation, at) not in line.done, "sent again, and it was known to be done")
         self._require(5, (generation, at) not in line.trying, "out twice")
+        key = self.key(line.reader, at)
+        same = [one for _, one in line.trying if key and self.key(line.reader, one) == key]
+        self._require(6, not same, "two of a key are out")
         line.trying[(generation, at)] = item
         self._require(10, window.room >= 0 and line.held <= 3 * line.reader.most + 10, "too much is held")
-        is_old = line.reader.max_age_ms is not None
-        if is_old and milliseconds_of(at) + (line.reader.max_age_ms or 0) < self._ledger.time:
-            self._require(9, False, "sent though it is too old")
+        self._require(9, not self._is_too_old(line.reader, at), "sent though it is too old")
         is_ripe = milliseconds_of(at) + line.reader.delay_ms <= self._ledger.time
         self._require(9, is_ripe, "sent before its time")
         if line.reader.settings.is_ordered:
@@ -127,20 +138,29 @@ class Watch:
             self.happened["sent from before a seek"] += 1
             return
         book.tries[at] += 1
-        most = line.reader.most + bool(window._kept)
+        most = line.reader.most + bool(window._here.kept)
         self._require(3, self._traceless(line) <= most, "too many without a trace")
         self.happened["tried again"] += item.attempt > 1
         self.happened["repeated"] += at in book.taken
         if revision == self._ledger.entries[line.reader.name].revision:
             is_for_it = at in book.owed | book.taken | book.going or item.is_row
             self._require(9, is_for_it, "sent though it is not wanted")
-            if line.reader.settings.is_ordered:
-                self._begins_in_order(book, line, at)
+            if line.reader.settings.is_ordered or key:
+                self._begins_in_order(book, line, at, key)
                 way = {one for one in line.way if one < at and self._is_on_its_way(line.reader, one)}
+                # By a field one that was redriven since comes after what is sent meanwhile.
+                rows = self._ledger.entries[line.reader.name].rows
+                way = {one for one in way if not key or (rows[one].key == key and not rows[one].before)}
                 self._require(6, not (item.is_row and way), "not the lowest of those that were sent before")
         if at in book.going:
             book.going.discard(at)
             book.owed.add(at)
+
+    def _is_too_old(self, reader: Reader, position: str) -> bool:
+        return (
+            reader.max_age_ms is not None
+            and milliseconds_of(position) + reader.max_age_ms < self._ledger.time
+        )
 
     def _is_on_its_way(self, reader: Reader, position: str) -> bool:
         row = self._ledger.entries[reader.name].rows.get(position)
@@ -170,12 +190,13 @@ class Watch:
             assert item is not None
         return count
 
-    def _begins_in_order(self, book: Book, line: "Line", at: str) -> None:
+    def _begins_in_order(self, book: Book, line: "Line", at: str, key: str) -> None:
         rows = self._ledger.entries[line.reader.name].rows
-        before = {one for one in book.owed - book.excused if one < at}
+        before = {one for one in book.owed - book.excused if one < at and self.key(line.reader, one) == key}
         held = {one for one in before if one not in rows or rows[one].state is not State.DEAD}
         held = {one for one in held if (book.generation, one) not in line.dead}
         held = {one for one in held if one not in rows or not rows[one].before}
+        held = {one for one in held if not self._is_too_old(line.reader, one)}
         held -= self._channel.deleted  # Nobody has read it, and that is on record once the cursor is there.
         self._require(6, not held, "sent before its time by order")
 
@@ -193,6 +214,8 @@ class Watch:
         self._require(2, is_current, "written by who has no lease")
         is_of_now = progress.seen.generation == before.cursor.generation
         self._require(2, is_of_now, "written from before a seek")
+        self.happened["held"] += bool(progress.held)
+        self.happened["found"] += bool(progress.free)
         self.happened["parked"] += any(not one.attempt for one in progress.new)
         self.happened["died"] += any(one.state is State.DEAD for one in [*progress.new, *progress.changed])
 
@@ -256,7 +279,12 @@ class Watch:
         for one in list(book.owed):
             if not record.covers(one) or one in entry.rows:
                 continue
-            if one <= entry.cursor.position:
+            if record.key and self.key(book.reader, one) != record.key:
+                continue
+            self._require(1, not record.key or one in self._channel.deleted, "on record, and it is there")
+            if self._waits(book, one, entry):
+                book.excused.add(one)
+            elif one <= entry.cursor.position:
                 book.owed.discard(one)
             elif record.cause != "seek" or one <= entry.noted.upto:
                 book.excused.add(one)
@@ -268,7 +296,7 @@ class Watch:
         self._require(2, after.cursor.generation == book.generation, "a seek is undone")
         book.excused -= after.rows.keys()
         passed = {one for one in book.owed - book.excused if one <= after.cursor.position}
-        missing = passed - after.rows.keys()
+        missing = {one for one in passed - after.rows.keys() if not self._waits(book, one, after)}
         self._require(1, not missing, "neither taken nor on record")
         book.owed -= missing
         self._require(7, not book.let_go & after.rows.keys(), "what was let go is back")
@@ -280,7 +308,13 @@ class Watch:
                 self._require(8, tries >= len(book.reader.seconds), "died too early")
                 self._require(8, row.attempt - row.before == len(book.reader.seconds), "miscounted")
         rows = [one for one in after.rows.values() if one.state is not State.DEAD and not one.before]
-        self._require(10, len(rows) <= settings.most_outstanding, "too many on their way")
+        # What waited behind one that was redriven takes its place.
+        more = book.redrives if book.reader.key_of is not None else 0
+        self._require(10, len(rows) <= settings.most_outstanding + more, "too many on their way")
+        busy = {one.key for one in after.rows.values() if one.state is not State.DEAD}
+        self._require(10, len(after.held) <= len(busy) + len(after.open), "waits behind nothing")
+        most = settings.most_outstanding + book.redrives
+        self._require(10, len(rows) + len(after.open) <= most, "too many keys are open")
 
     def require_all_done(self) -> None:
         """At the end: whatever is owed is dead, or on record, and nothing is on its way."""
@@ -290,6 +324,7 @@ class Watch:
             self._require(12, not left, "never taken")
             moving = [one for one in entry.rows.values() if one.state is not State.DEAD]
             self._require(12, not moving, "on its way for ever")
+            self._require(12, not entry.held, "waits for ever")
 
     def _require(self, promise: int, holds: bool, what: str) -> None:
         if not holds:

@@ -4,6 +4,7 @@ from typing import Final
 
 from relaycore.delivering.settings import Settings
 from tests.simulation.delivering.stage import STEP_MS, Stage, is_for_it
+from tests.simulation.delivering.world import some_key
 
 from .endpoint import MODES, Endpoint, Request
 from .lease import TTL_MS, Lease
@@ -19,7 +20,11 @@ READERS: Final = (
     Reader("tight", Settings(most_outstanding=2), most=2),
     Reader("ordered", Settings(most_outstanding=6, is_ordered=True)),
     Reader("ordered and filtered", Settings(most_outstanding=2, is_ordered=True), is_for_it, seconds=(0, 1)),
+    Reader("keyed", key_of=some_key),
+    Reader("keyed and filtered", Settings(most_outstanding=3), is_for_it, most=6, key_of=some_key),
+    Reader("keyed once", seconds=(0,), key_of=some_key),
     Reader("aged", max_age_ms=4000),
+    Reader("keyed and aged", max_age_ms=4000, key_of=some_key),
     Reader("delayed", delay_ms=1500),
 )
 

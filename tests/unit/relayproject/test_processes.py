@@ -2,6 +2,7 @@
 
 import pytest
 
+from alerts_app.tasks import process
 from channels_app.tasks import listen
 from leases_app.models import Lease
 from messages_app.tasks import write
@@ -33,6 +34,10 @@ def test_an_endless_task_has_a_role_a_queue_and_a_setting(one: Endless, settings
 
 
 def test_the_endless_tasks_are_those_that_there_are() -> None:
-    assert {one.task for one in ENDLESS} == {listen.name, write.name, send.name} == set(traces.ENDLESS)
+    assert (
+        {one.task for one in ENDLESS}
+        == {*(one.name for one in (listen, write, send, process))}
+        == set(traces.ENDLESS)
+    )
     # A seat is held beside the leadership, by the same task.
     assert {one.role for one in ENDLESS} == set(Lease.Role.values) - {Lease.Role.SEAT}

@@ -51,6 +51,22 @@ def test_nobody_knows_how_much_a_commit_is_of_what_another_process_handed_out() 
     assert numbers(found) == (2, 0, 0, 1)
 
 
+def test_whoever_brings_it_is_told_once_until_it_is_taken() -> None:
+    told: list[Counted] = []
+    found = Counted(1, told.append)
+    for _ in range(3):
+        found.handed_out(1)
+        found.done(1)
+    assert told == [found]
+    sums = found.take()
+    assert (sums.handed_out, sums.done) == (3, 3)
+    found.nacked(1)
+    assert told == [found, found]
+    found.put_back(sums)
+    found.committed("9")
+    assert told == [found, found, found], "it was taken meanwhile"
+
+
 def test_what_could_not_be_brought_is_not_forgotten() -> None:
     found = counted("1", "2")
     found.done(1)

@@ -129,10 +129,12 @@ class AsyncChannels:
         retention_seconds: int | None = None,
         republish: bool = True,
         public: bool = False,
+        broadcast: str | None = None,
     ) -> Channel:
         """Make a channel; `Conflict` if it is there.
 
         Without `deduplicate` every publish is stored, or, where Redis is listened to, equal texts once.
+        `broadcast`: the Socket.IO event by which every connected page gets it; only with `public`.
         """
         call = calls.create_channel(
             channel,
@@ -141,6 +143,7 @@ class AsyncChannels:
             retention_seconds=retention_seconds,
             republish=republish,
             public=public,
+            broadcast=broadcast,
         )
         return channel_of(await self._client.answer(call))
 
@@ -204,6 +207,7 @@ class AsyncChannels:
         retention_seconds: int | Unchanged | None = UNCHANGED,
         republish: bool | Unchanged = UNCHANGED,
         public: bool | Unchanged = UNCHANGED,
+        broadcast: str | Unchanged | None = UNCHANGED,
         if_match: str | None = None,
     ) -> Channel:
         """Change what is given. `retention_seconds=None` keeps messages for ever.
@@ -217,6 +221,7 @@ class AsyncChannels:
             retention_seconds=retention_seconds,
             republish=republish,
             public=public,
+            broadcast=broadcast,
             if_match=if_match,
         )
         return channel_of(await self._client.answer(call))

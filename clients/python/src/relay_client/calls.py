@@ -72,6 +72,7 @@ def create_channel(
     retention_seconds: int | None,
     republish: bool,
     public: bool,
+    broadcast: str | None,
 ) -> Call:
     """A channel of its own. What is as Relay has it by default is left out."""
     body: dict[str, Any] = {"channel": channel} | _kept(deduplicate, retention_seconds)
@@ -81,6 +82,8 @@ def create_channel(
         body["republish"] = False
     if public:
         body["public"] = True
+    if broadcast:
+        body["broadcast"] = broadcast
     return sending("POST", "/channels", body)
 
 
@@ -111,6 +114,7 @@ def change_channel(
     retention_seconds: int | Unchanged | None = UNCHANGED,
     republish: bool | Unchanged = UNCHANGED,
     public: bool | Unchanged = UNCHANGED,
+    broadcast: str | Unchanged | None = UNCHANGED,
     if_match: str | None = None,
 ) -> Call:
     """What is given, and nothing else."""
@@ -120,6 +124,7 @@ def change_channel(
         "retention_seconds": retention_seconds,
         "republish": republish,
         "public": public,
+        "broadcast": broadcast,
     }
     body = {name: value for name, value in wanted.items() if not isinstance(value, Unchanged)}
     return replace(sending("PATCH", f"/channels/{quoted(channel)}", body), if_match=if_match)

@@ -39,6 +39,8 @@ class Channel:
     republish: bool
     """What is published by HTTP goes out to Redis' own subscribers too."""
     public: bool
+    broadcast: str | None
+    """The Socket.IO event by which every connected page gets it. None: by none."""
     why_not_heard: str | None
     created_at: datetime
     complete_since: datetime | None
@@ -61,6 +63,7 @@ class Channel:
             listen=row.get("listen", True),
             republish=row.get("republish", True),
             public=row.get("public", False),
+            broadcast=row.get("broadcast"),
             why_not_heard=row.get("why_not_heard"),
             created_at=datetime.fromisoformat(row["created_at"]),
             complete_since=time_of(row.get("complete_since")),

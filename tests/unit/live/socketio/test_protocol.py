@@ -84,6 +84,8 @@ def test_what_is_asked_when_connecting() -> None:
     said = {"token": "key", "join": [{"channel": "a"}, {"channel": "b", "after": "earliest"}]}
     assert asked.auth(said) == Auth("key", (Join("a", None), Join("b", START)))
     assert asked.join([{"channel": "a", "after": POSITION}]) == Join("a", POSITION)
+    # Whatever a client says by itself, which may have been at another server before.
+    assert asked.auth({"token": "a", "pid": "p", "offset": 7}) == Auth("a", (), "p", 7)
 
 
 def test_a_filter_is_the_one_that_an_address_has() -> None:

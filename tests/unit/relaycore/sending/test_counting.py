@@ -108,12 +108,13 @@ def test_counts_are_those_of_what_is_there(steps: list[tuple[str, int]], order: 
     for what, chance in [("look", 0), *steps]:
         played.step(what, chance)
         window = played.window
-        counts = window._unrecorded, window._pending, window.size
-        window._count()
-        assert counts == (window._unrecorded, window._pending, window.size), what
+        here = window._here
+        counts = here.unrecorded, here.pending, here.size
+        here.count()
+        assert counts == (here.unrecorded, here.pending, here.size), what
         assert window.out == len(played.out)
-        assert window._unrecorded <= MOST + 1
-        assert len(window._items) + len(window._again) <= 2 * MOST
+        assert here.unrecorded <= MOST + 1
+        assert len(here.items) + len(here.again) <= 2 * MOST
 
 
 @given(steps, orders)

@@ -60,25 +60,38 @@ def test_a_hole_is_longer_than_any_schedule_waits() -> None:
     assert Failing(NOW, NOW).failed(NOW + HOLE_MS + 1).since == NOW + HOLE_MS + 1
 
 
-def test_the_owner_is_warned_three_times() -> None:
+def test_the_owner_is_warned_a_few_times() -> None:
     warned, now = [], Failing()
     for hour in range(121):
         before, now = now, now.failed(NOW + hour * HOUR)
         if (warning := now.warning(before)) is not None:
             warned.append((hour, warning // HOUR))
-    assert warned == [(60, 60), (90, 90), (108, 108)]
+    assert warned == [(1, 0), (24, 24), (72, 72), (96, 96)]
 
 
 def test_of_warnings_that_are_due_at_once_there_is_one() -> None:
-    before = failing([0, 20, 40])
-    assert before.failed(NOW + 86 * HOUR).warning(before) == 60 * HOUR
+    before = failing([0, 20])
+    assert before.failed(NOW + 60 * HOUR).warning(before) == 24 * HOUR
     before = failing([0, 48])
-    assert before.failed(NOW + 96 * HOUR).warning(before) == 90 * HOUR
+    assert before.failed(NOW + 96 * HOUR).warning(before) == 96 * HOUR
 
 
 def test_who_begins_anew_is_warned_anew() -> None:
     before = failing(range(100))
     again = before.succeeded()
-    for hour in range(200, 261):
+    for hour in range(200, 225):
         before, again = again, again.failed(NOW + hour * HOUR)
-    assert again.warning(before) == 60 * HOUR
+    assert again.warning(before) == 24 * HOUR
+
+
+def test_it_has_recovered_only_if_somebody_was_warned() -> None:
+    for minutes, is_told in ((9, False), (10, True)):
+        before = Failing(NOW, NOW + minutes * 60_000)
+        assert before.succeeded().is_recovery(before) is is_told
+        assert not before.is_recovery(before)
+    assert not Failing().is_recovery(Failing())
+
+
+def test_when_it_ends_is_known_from_the_first_failure_on() -> None:
+    assert Failing().ends_at is None
+    assert Failing(NOW, NOW).ends_at == NOW + 120 * HOUR

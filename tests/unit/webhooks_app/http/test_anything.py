@@ -35,7 +35,7 @@ class Transport:
         self.is_closed = False
 
     def write(self, data: bytes) -> None:
-        """What is written after the end goes nowhere, as with a socket: that it has ended is told next."""
+        """As a real one: what is written while it closes is let go. Its protocol is told of the end."""
 
     def get_write_buffer_size(self) -> int:
         return self.unsent

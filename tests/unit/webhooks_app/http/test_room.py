@@ -9,6 +9,7 @@ from relaycore.sending.answers import Failure
 from tests.unit.webhooks_app.http.endpoints import answer_ok, ask, run, sending, serving, until
 from tests.unit.webhooks_app.http.test_bad_endpoints import hangs
 from webhooks_app.http import room
+from webhooks_app.http.pool import Pool
 
 MOST = 8
 
@@ -103,3 +104,20 @@ def test_as_many_as_there_may_be_files_but_for_some(
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
     assert room.most_connections() == most
     assert limits == ([] if raised is None else [(raised, hard)])
+
+
+def test_what_carries_nothing_is_not_looked_through_with_each_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten thousand endpoints at rest would take a fifth of a core."""
+    looked: list[float] = []
+    monkeypatch.setattr(Pool, "close_idle", lambda _, before: looked.append(before))
+
+    async def story() -> None:
+        async with serving(answer_ok) as endpoint, serving(hangs) as hanging, sending() as client:
+            assert (await ask(client, endpoint.target())).status == 200
+            late = [ask(client, hanging.target(timeout_seconds=0.1 * number)) for number in range(1, 9)]
+            assert {(await one).failure for one in late} == {Failure.TIMEOUT}
+        assert 0 < len(looked) < 3 * (1 + len(late))
+
+    run(story)

@@ -8,9 +8,10 @@ import pytest
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.giving import Standing
-from relaycore.delivering.leasing import Ahead, Rows
+from relaycore.delivering.leasing import Ahead, Delivery, Rows, State
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted
+from relaycore.position import at_millisecond
 from relaycore.sending.formats.format import Format
 from relaycore.sending.items import DONE
 from relaycore.sending.schedule import Schedule
@@ -45,7 +46,9 @@ class Source:
 
     log: Log
 
-    def __init__(self, channel: str, wants: Any, told: Callable[[], object], revision: int) -> None:
+    def __init__(
+        self, channel: str, wants: Any, told: Callable[[], object], revision: int, key_of: Any = None
+    ) -> None:
         self._revision = revision
         self._place = START
         self.log.told = told
@@ -97,19 +100,22 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return made
 
 
-def hook(revision: int = 1, *, is_active: bool = True) -> Hook:
+def hook(revision: int = 1, *, is_active: bool = True, most_age_ms: int | None = None) -> Hook:
     known = KnownSubscription(
         1, "shop", "orders", "webhook", "lease", is_active, None, "message", 0, Settings(), revision, "", []
     )
-    return Hook(known, 1, (revision, 0, "active"), Format.RAW, Schedule((0, 1)), None)
+    return Hook(known, 1, (revision, 0, "active"), Format.RAW, Schedule((0, 1)), most_age_ms)
 
 
 class Bench:
     """A course that stands at the beginning, and has no rows. What it is asked by: its lane."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: int = 0, **settings: Any) -> None:
         self.got: list[str] = []
-        self.course = Course(hook(), Clock(), self.take)
+        clock = Clock()
+        if now:
+            clock.hear(now)
+        self.course = Course(hook(**settings), clock, self.take)
         self.course.wake()
         self.load()
 
@@ -227,6 +233,31 @@ def test_nothing_is_read_that_may_not_be_sent(log: Log, how: str) -> None:
         log.store("1")
         await asyncio.sleep(0.05)
         assert (log.reads, bench.got) == (reads, [])
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_what_is_too_old_is_not_tried_whenever_it_was_read_or_is_due(log: Log) -> None:
+    """A second may pass until somebody looks how old things are."""
+    old, due, young = (at_millisecond(one) for one in (4000, 4500, 9000))
+
+    async def work() -> None:
+        log.store(old, young)
+        bench = Bench(now=10_000, most_age_ms=5000)
+        await asyncio.sleep(0.05)
+        assert bench.got == [young]
+        window = bench.course.window
+        assert window is not None
+        progress = window.progress()
+        assert progress is not None
+        assert [(one.upto, one.messages) for one in progress.aged] == [(old, 1)]
+        window.recorded(progress)
+        row = Delivery(due, b"due", State.WAITING, 3)
+        window.look(Standing(progress.cursor, Noted("", 0), True, 1), Rows([row], 1, due))
+        window.read({b"due": {"message": b""}})
+        bench.take()
+        assert bench.got == [young]
         bench.course.close()
 
     asyncio.run(work())

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -288,6 +289,39 @@ async def _shares() -> None:
     assert courses[0].share == Share(AHEAD, AHEAD_BYTES)
 
 
+async def _enabled() -> None:
+    bench, course = Bench(is_active=False, most_out=8), Course("a", 100)
+    bench.add(course)
+    active = {"is_active": True, "revision": 2}
+    bench.lane.set(replace(bench.lane.endpoint, **active))
+    bench.lane.come(course)  # type: ignore[arg-type]
+    out = [len(bench.sent)]
+    for _ in range(7):
+        bench.answer(TOOK)
+        out.append(len(bench.sent))
+    assert out == [1, 2, 2, 4, 4, 4, 4, 8]
+    bench.lane.set(replace(bench.lane.endpoint))  # It was read again, and nothing has changed.
+    bench.answer(TOOK)
+    assert len(bench.sent) == 8
+
+
+async def _rested() -> None:
+    bench = Bench(is_rested=True, most_out=8)
+    bench.add(Course("a", 100))
+    assert len(bench.sent) == 1
+
+
+async def _after_its_breaker() -> None:
+    bench = Bench(most_out=8)
+    bench.add(Course("a", 100))
+    while bench.sent:
+        bench.answer(FAILED)
+    bench.clock.hear(bench.lane.breaker.until + 1)
+    bench.lane.go_on()
+    bench.answer(TOOK)
+    assert len(bench.sent) == 2, "and not all that it takes at its best"
+
+
 async def _inactive() -> None:
     bench, course = Bench(is_active=False), Course("a", 9)
     bench.add(course)
@@ -298,10 +332,14 @@ async def _inactive() -> None:
 @pytest.mark.parametrize(
     "work",
     [
+        *(_enabled, _rested, _after_its_breaker),
         *(_turns, _left_alone, _pace, _withheld, _removed, _removed_while_it_rests, _gone, _taken_up),
         *(_stopped, _stopped_while_it_waits, _unfit, _unfit_to_the_client, _ours, _news, _shares, _inactive),
     ],
     ids=[
+        "once it is enabled it is sent to slowly at first",
+        "and so it is after a long pause",
+        "and after its breaker was open",
         "its subscriptions take turns",
         "after failures it is left alone, and is tried by one",
         "so many begin in a second",

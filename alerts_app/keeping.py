@@ -1,0 +1,178 @@
+"""What processors keep of rules, as anybody may read it: how far each has come, and what is open.
+
+It lives in MongoDB beside the messages, and is as durable as they are. Who writes it, and in which order, is
+said in `alerts_app.processing`.
+
+================  ==============================================================================
+`rule_frontiers`  one document for each rule, division into shards, and shard
+`rule_states`     one for each rule and key of which something is kept
+================  ==============================================================================
+
+Settings, states and what is shown of them are JSON texts: names in them may be such as MongoDB refuses.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from bson import ObjectId
+from bson.errors import InvalidId
+from django.db import connections
+from pymongo.collection import Collection
+
+FRONTIERS: Final = "rule_frontiers"
+STATES: Final = "rule_states"
+PROCESSORS: Final = "rule_processors"
+
+MOST_PER_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """How far a rule has come, in all its shards.
+
+    position:  up to here all of them have taken everything
+    time:      the same of timers, ms since 1970
+    revision:  the least that is in force in any of them
+    unusable:  so many messages could not be used; last_unusable: why not the last of them
+    outputs:   so many were stored
+    kept_at:   when the last of them was kept
+    is_whole:  each shard has kept something in today's division
+    """
+
+    position: str
+    time: int
+    revision: int
+    unusable: int
+    last_unusable: str
+    outputs: int
+    kept_at: datetime
+    is_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of what is open; `next`: after which the page after it begins, None if this is the last one."""
+
+    alerts: list[dict[str, Any]]
+    next: str | None
+
+
+def frontiers(rules: Iterable[str]) -> dict[str, Stands]:
+    """Of these rules (UUIDs as hex) those that have come anywhere, by rule.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for document in collection(FRONTIERS).find({"rule": {"$in": list(rules)}}):
+        found.setdefault(document["rule"], []).append(document)
+    return {rule: _stands(newest_division(documents)) for rule, documents in found.items()}
+
+
+def open_alerts(rules: Iterable[str], after: str | None = None, limit: int = 100) -> Page:
+    """What is open, of one rule (UUID as hex) or of all, in an order that stays: as `open_alert` says it.
+
+    A page may have some more than `limit`: all that is open of one key comes together.
+
+    Raises:
+        ValueError: `after` is nothing that a page gave.
+        PyMongoError: MongoDB does not answer.
+    """
+    wanted: dict[str, Any] = {"shown": {"$ne": None}}
+    if rules is not None:
+        wanted["rule"] = {"$in": list(rules)}
+    if after is not None:
+        try:
+            wanted["_id"] = {"$gt": ObjectId(after)}
+        except InvalidId as exc:
+            raise ValueError(f"{after[:50]!r} is no cursor of a page of alerts.") from exc
+    limit = max(1, min(limit, MOST_PER_PAGE))
+    found = list(collection(STATES).find(wanted).sort("_id", 1).limit(limit + 1))
+    page = found[:limit]
+    alerts = [alert for document in page for alert in _shown(document)]
+    return Page(alerts, str(page[-1]["_id"]) if len(found) > limit else None)
+
+
+def open_alert(alert: str) -> dict[str, Any] | None:
+    """One that is open: `alert-id`, `rule` (its UUID as hex), and what its kind shows; None: it is not open.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    document = collection(STATES).find_one({"alerts": alert})
+    shown = [] if document is None else _shown(document)
+    return next((one for one in shown if one["alert-id"] == alert), None)
+
+
+def count_open(rules: Iterable[str]) -> dict[str, int]:
+    """How many of these rules (UUIDs as hex) have open, by rule; none: it is not in there.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    counted = collection(STATES).aggregate(
+        [
+            {"$match": {"rule": {"$in": list(rules)}, "shown": {"$ne": None}}},
+            {"$group": {"_id": "$rule", "alerts": {"$sum": {"$size": "$alerts"}}}},
+        ]
+    )
+    return {one["_id"]: one["alerts"] for one in counted}
+
+
+def least_times(rules: Iterable[str]) -> dict[str, int]:
+    """Of these rules (UUIDs as hex) up to which time all their shards have come, ms since 1970.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for document in collection(FRONTIERS).find({"rule": {"$in": list(rules)}}):
+        found.setdefault(document["rule"], []).append(document)
+    times = {}
+    for rule, documents in found.items():
+        newest = newest_division(documents)
+        # Where not all of today's shards have begun, those of before say where they will.
+        is_whole = len(newest) >= max(one["of"] for one in newest)
+        times[rule] = min(one["time"] for one in (newest if is_whole else documents))
+    return times
+
+
+def newest_division(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the frontiers of one rule those of the newest division."""
+    newest = max(document["division"] for document in documents)
+    return [document for document in documents if document["division"] == newest]
+
+
+def collection(name: str) -> Collection[dict[str, Any]]:
+    """To read, by the web's client, which has a short patience."""
+    connection: Any = connections["messages"]
+    connection.ensure_connection()
+    options = connection.database.codec_options.with_options(tz_aware=True)
+    found: Collection[dict[str, Any]] = connection.database.get_collection(name, codec_options=options)
+    return found
+
+
+def _stands(documents: Sequence[Mapping[str, Any]]) -> Stands:
+    last = max(documents, key=lambda one: one["kept_at"])
+    return Stands(
+        position=min(one["position"] for one in documents),
+        time=min(one["time"] for one in documents),
+        revision=min(one["revision"] for one in documents),
+        # Every shard reads all of the channel: each counts what it cannot use.
+        unusable=max(one["unusable"] for one in documents),
+        last_unusable=next((one["last_unusable"] for one in documents if one["last_unusable"]), ""),
+        outputs=sum(one["outputs"] for one in documents),
+        kept_at=last["kept_at"],
+        is_whole=len(documents) >= max(one["of"] for one in documents),
+    )
+
+
+def _shown(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    shown: list[dict[str, Any]] = json.loads(document["shown"] or "[]")
+    return [
+        {"alert-id": alert, "rule": document["rule"], **one}
+        for alert, one in zip(document["alerts"], shown, strict=True)
+    ]

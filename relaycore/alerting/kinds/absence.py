@@ -1,0 +1,75 @@
+"""`absence`: nothing of one key for so long. It opens then, and closes with the next message.
+
+A key is known from its first message on.
+
+==================  ====================================================================================
+setting             meaning
+==================  ====================================================================================
+`key`               names of fields: messages with the same values are looked at together. `[]`: all
+`seconds`           for how long nothing may come
+`forget_seconds`    after so much silence, all in all, it is closed, and the key not known any more.
+                    Without it a key that never comes again stays open for ever
+==================  ====================================================================================
+
+What is told stands in `coming`: it starts with the last message that had come.
+
+The state is `{"key": {...}, "last": ms, "opened": cause}`.
+"""
+
+from typing import Any, Final
+
+from relaycore.alerting.causes import at_of, of_timer
+from relaycore.alerting.items import Input, State, Step
+from relaycore.alerting.kinds import coming
+from relaycore.alerting.kinds.coming import Came
+from relaycore.alerting.kinds.settings import Reader
+
+
+class Absence:
+    """The kind. `settings`: as above.
+
+    Raises:
+        BadRule: they cannot be meant.
+    """
+
+    is_by_key: Final = True
+
+    def __init__(self, settings: object) -> None:
+        read = Reader(settings, example='{"key": ["host"], "seconds": 300}')
+        self._key = read.names("key", 0, but=coming.TOLD)
+        self._span = read.seconds("seconds")
+        self._forgets = read.seconds_if_given("forget_seconds")
+        if self._forgets is not None and self._forgets <= self._span:
+            raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
+        read.end()
+
+    def read(self, input: Input) -> Came:
+        """The message by its key."""
+        return coming.read(input, self._key)
+
+    def take(self, state: State | None, event: Came, cause: str) -> Step:
+        """It has come: what is open is closed."""
+        left = {"key": event.names, "last": at_of(cause), "opened": ""}
+        if state is None or not state["opened"]:
+            return Step(left)
+        return Step(left, [coming.told("close", state["key"], state["opened"], state["last"], at_of(cause))])
+
+    def due(self, state: State) -> int | None:
+        """When it opens, or is forgotten."""
+        if not state["opened"]:
+            return int(state["last"]) + self._span
+        return None if self._forgets is None else int(state["last"]) + self._forgets
+
+    def fire(self, state: State, due: int) -> Step:
+        """It is opened; or closed, and forgotten."""
+        if state["opened"]:
+            return Step(None, [coming.told("close", state["key"], state["opened"], state["last"], due)])
+        opened = of_timer(due)
+        told = coming.told("open", state["key"], opened, state["last"], None)
+        return Step({**state, "opened": opened}, [told])
+
+    def shown(self, state: State) -> list[dict[str, Any]]:
+        """The one that is open."""
+        if not state["opened"]:
+            return []
+        return [coming.shown(state["key"], state["opened"], state["last"], 0)]

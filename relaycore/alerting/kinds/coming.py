@@ -1,0 +1,61 @@
+"""Messages of which only matters that they come, and when: what `threshold` and `absence` read and tell.
+
+A message that is told is `{key fields, "eventType", "startTime", "endTime", "count"}`, in this order.
+`endTime` is null as long as it is open, and `count` is how many messages it is about; `absence` has none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from relaycore.alerting.items import Input, Output
+from relaycore.alerting.kinds import fields, texts
+
+TOLD: Final = ("eventType", "startTime", "endTime", "count")
+
+
+class Came(NamedTuple):
+    """One message."""
+
+    key: str
+    names: dict[str, fields.Value]
+
+
+def read(input: Input, key: Sequence[str]) -> Came:
+    """The message by the fields of its key.
+
+    Raises:
+        Unusable: it does not have them. Without a key it is not looked into, and need not even be JSON.
+    """
+    names = fields.key(input, fields.body(input) if key else {}, key)
+    return Came(fields.key_of(names), names)
+
+
+def told(
+    event: str,
+    names: Mapping[str, object],
+    opened: str,
+    start: int,
+    end: int | None,
+    count: int | None = None,
+) -> Output:
+    """What is said: `open` or `close`. Times in ms."""
+    members: dict[str, object] = {
+        **names,
+        "eventType": event,
+        "startTime": texts.show_time(start * 1000),
+        "endTime": None if end is None else texts.show_time(end * 1000),
+    }
+    if count is not None:
+        members["count"] = count
+    return Output(event, texts.encode(members), opened)
+
+
+def shown(names: Mapping[str, fields.Value], opened: str, start: int, alerts: int) -> dict[str, Any]:
+    """The same for people, while it is open."""
+    return {
+        "key": names,
+        "opened": opened,
+        "starts_at": texts.show_time(start * 1000),
+        "ends_at": None,
+        "alerts": alerts,
+    }

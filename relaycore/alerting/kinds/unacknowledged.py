@@ -1,0 +1,121 @@
+"""`unacknowledged`: an alert of another rule that nobody has acknowledged for so long. For an escalation.
+
+It reads the channel to which that rule writes, by the attributes of its messages (`Made.attributes`): there
+an alert is opened and closed. Whoever acknowledges it, or takes that back, says so by a message in the same
+channel with the attributes `alert-id` and `event`, which is `acknowledge` or `release`. Other events do not
+matter.
+
+It opens when an alert has been open for so long and is not acknowledged, and closes when it is acknowledged
+or closed. What is acknowledged stays so until it is closed, also if the alert is extended meanwhile. An alert
+that became part of another one has no close of its own: it is waited for until it is acknowledged.
+
+===========  ===========================================================================================
+setting      meaning
+===========  ===========================================================================================
+`seconds`    for how long an alert may be open without being acknowledged
+===========  ===========================================================================================
+
+A message that is told is `{"alert": its id, "about": what opened it, "eventType", "startTime", "endTime"}`.
+It starts with the alert, or when that was released. `about` is left out if it is long, or no JSON object.
+
+The state is `{"key": {"alert": id}, "about": JSON text, "since": ms, "opened": cause, "is_acknowledged"}`.
+"""
+
+import json
+from typing import Any, Final, NamedTuple
+
+from relaycore.alerting.causes import at_of, of_timer
+from relaycore.alerting.items import Input, Output, State, Step
+from relaycore.alerting.kinds import coming, fields, texts
+from relaycore.alerting.kinds.settings import Reader
+from relaycore.errors import Unusable
+
+MOST_ABOUT_CHARS: Final = 4000
+
+_ID_CHARS: Final = 24
+
+
+class Said(NamedTuple):
+    """Something was said of an alert. `about`: the message, as JSON text."""
+
+    key: str
+    alert: str
+    event: str
+    about: str
+
+
+class Unacknowledged:
+    """The kind. `settings`: as above.
+
+    Raises:
+        BadRule: they cannot be meant.
+    """
+
+    is_by_key: Final = True
+
+    def __init__(self, settings: object) -> None:
+        read = Reader(settings, example='{"seconds": 600}')
+        self._span = read.seconds("seconds")
+        read.end()
+
+    def read(self, input: Input) -> Said:
+        """Of which alert it is said, and what."""
+        alert = input.attributes.get("alert-id", "")
+        if len(alert) != _ID_CHARS or not alert.isascii():
+            raise Unusable("It has no attribute alert-id that is one of an alert.")
+        return Said(texts.canonical([alert]), alert, input.attributes.get("event", ""), _about(input))
+
+    def take(self, state: State | None, event: Said, cause: str) -> Step:
+        """An alert is opened, acknowledged, released or closed."""
+        if event.event == "open" and state is None:
+            key = {"alert": event.alert}
+            return Step(
+                {
+                    "key": key,
+                    "about": event.about,
+                    "since": at_of(cause),
+                    "opened": "",
+                    "is_acknowledged": False,
+                }
+            )
+        if state is None:
+            return Step(None)
+        closes = [self._told("close", state, at_of(cause))] if state["opened"] else []
+        if event.event == "close":
+            return Step(None, closes)
+        if event.event == "acknowledge":
+            return Step({**state, "opened": "", "is_acknowledged": True}, closes)
+        if event.event == "release" and state["is_acknowledged"]:
+            return Step({**state, "since": at_of(cause), "is_acknowledged": False})
+        return Step(state)
+
+    def due(self, state: State) -> int | None:
+        """When it has waited for long enough."""
+        if state["opened"] or state["is_acknowledged"]:
+            return None
+        return int(state["since"]) + self._span
+
+    def fire(self, state: State, due: int) -> Step:
+        """Nobody has acknowledged it."""
+        opened = {**state, "opened": of_timer(due)}
+        return Step(opened, [self._told("open", opened, None)])
+
+    def shown(self, state: State) -> list[dict[str, Any]]:
+        """The one that is open."""
+        if not state["opened"]:
+            return []
+        return [coming.shown(state["key"], state["opened"], state["since"], 1)]
+
+    @staticmethod
+    def _told(event: str, state: State, end: int | None) -> Output:
+        about = {"about": json.loads(state["about"])} if state["about"] else {}
+        return coming.told(event, {**state["key"], **about}, state["opened"], state["since"], end)
+
+
+def _about(input: Input) -> str:
+    try:
+        text = texts.encode(fields.body(input))
+        text.encode()  # Half a surrogate pair could not be kept.
+    except (Unusable, ValueError, RecursionError):
+        return ""
+    return text if len(text) <= MOST_ABOUT_CHARS else ""

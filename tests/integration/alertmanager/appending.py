@@ -1,0 +1,45 @@
+"""Appends what waits to be told as a web process does, and leaves nothing behind."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from django.db import connection
+
+from alerts_app.receiving import telling
+from alerts_app.receiving.telling import Publish
+from channels_app.remembering import KnownChannel, RememberedChannels
+from relaycore.errors import ChannelUnknown
+
+
+@contextmanager
+def appending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
+    """An event loop in a thread of its own, with a memory of channels of its own."""
+    remembered = RememberedChannels()
+
+    async def channel(name: str) -> KnownChannel:
+        found = remembered.known(name) or await remembered.find(name)
+        if found is None:
+            raise ChannelUnknown(name)
+        return found
+
+    monkeypatch.setattr(telling, "channel", channel)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield telling.publisher(loop)
+    finally:
+        # What it has asked PostgreSQL it asked in this one thread.
+        asyncio.run_coroutine_threadsafe(asyncio.to_thread(_close), loop).result(10)
+        asyncio.run_coroutine_threadsafe(loop.shutdown_default_executor(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+        remembered.close()
+
+
+def _close() -> None:
+    connection.close()  # That of the thread that asks.

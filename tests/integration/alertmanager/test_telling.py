@@ -1,0 +1,167 @@
+"""What has changed is told once, whoever dies or freezes; what nobody repeats is over."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from django.db import Error, OperationalError, connection
+
+from alerts_app.receiving import ending, posting, telling
+from alerts_app.receiving.keeping import Keeper
+from alerts_app.receiving.models import HeardAlert, Transition
+from alerts_app.receiving.telling import Publish
+from alerts_app.silencing import registration as silencing
+from relaycore.alerting.labelled import transitions
+from relaycore.alerting.labelled.labels import fingerprint
+from relaycore.alerting.labelled.posted import Alert
+from relaycore.errors import RelayError
+from tests.integration.alertmanager.appending import appending
+from tests.integration.alertmanager.conftest import Told
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def publish(relay_keys: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
+    """Appends as a web process does."""
+    with appending(monkeypatch) as publish:
+        yield publish
+
+
+def _alert(name: str, *, ends: int) -> Alert:
+    labels = {"alertname": name}
+    return Alert(fingerprint(labels), labels, {}, "", silencing.now() - 60_000, ends, is_timed_out=False)
+
+
+def _note(*names: str) -> None:
+    posting.note(transitions.message(_alert(name, ends=0), is_firing=True) for name in names)
+
+
+def _names(told: Told) -> list[str]:
+    return [one["labels"]["alertname"] for one in told()]
+
+
+def test_whoever_dies_before_it_is_noted_has_it_told_once(
+    publish: Publish, told: Told, wait_until: Wait
+) -> None:
+    _note("a", "b")
+
+    def die(waiting: Sequence[Transition]) -> None:
+        publish(waiting)
+        raise RuntimeError("killed")
+
+    with pytest.raises(RuntimeError):
+        telling.tell(die)
+    assert Transition.objects.count() == 2
+    _note("c")
+    assert telling.tell(publish) == 3
+    assert telling.tell(publish) == 0
+    wait_until(lambda: "c" in _names(told))
+    assert _names(told) == ["a", "b", "c"]
+
+
+def test_whoever_freezes_holds_up_nobody_and_tells_nothing_twice(
+    publish: Publish, told: Told, wait_until: Wait, in_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "IDLE_MS", 300)
+    is_frozen, wakes = threading.Event(), threading.Event()
+    _note("a")
+
+    def freeze(waiting: Sequence[Transition]) -> None:
+        is_frozen.set()
+        assert wakes.wait(20)
+        publish(waiting)
+
+    def tell() -> None:
+        try:
+            telling.tell(freeze)
+        finally:
+            connection.close()
+
+    frozen = in_thread(tell)
+    assert is_frozen.wait(20)
+    # It has the lock, until PostgreSQL takes it away.
+    assert telling.tell(publish) == 1
+    wakes.set()
+    with pytest.raises(Error):
+        frozen.result(20)
+    _note("last")
+    assert telling.tell(publish) == 1
+    wait_until(lambda: "last" in _names(told))
+    assert _names(told) == ["a", "last"]
+
+
+def test_while_redis_is_away_it_waits(publish: Publish, redis_away: None) -> None:
+    _note("a")
+    with pytest.raises((RelayError, TimeoutError)):
+        telling.tell(publish)
+    assert Transition.objects.count() == 1
+
+
+def test_what_nobody_repeats_is_over_once() -> None:
+    at = silencing.now()
+    posting.take([_alert("gone", ends=at + 300), _alert("here", ends=at + 3_600_000)])
+    Transition.objects.all().delete()
+    assert ending.end() == 0
+    HeardAlert.objects.filter(labels__alertname="gone").update(ends=at - 1)
+    assert ending.end() == 1
+    assert ending.end() == 0
+    (said,) = Transition.objects.all()
+    assert '"status":"resolved"' in said.message
+    assert '"alertname":"gone"' in said.message
+
+
+def test_of_two_that_end_it_one_does(in_thread: Any) -> None:
+    at = silencing.now()
+    posting.take([_alert(str(number), ends=at + 3_600_000) for number in range(20)])
+    HeardAlert.objects.update(ends=at - 1)
+    Transition.objects.all().delete()
+
+    def end() -> int:
+        try:
+            return ending.end()
+        finally:
+            connection.close()
+
+    ended = [in_thread(end) for _ in range(4)]
+    assert sum(one.result(20) for one in ended) == 20
+    assert Transition.objects.count() == 20
+
+
+def test_what_was_over_for_long_is_forgotten() -> None:
+    at = silencing.now()
+    posting.take([_alert("gone", ends=at - 1), _alert("here", ends=at + 3_600_000)])
+    assert ending.forget() == 0
+    HeardAlert.objects.update(updated=at - ending.KEPT_MS - 1_000)
+    assert ending.forget() == 1
+    assert [row.labels["alertname"] for row in HeardAlert.objects.all()] == ["here"]
+
+
+def test_whoever_could_hear_nobody_ends_nothing(settings: Any) -> None:
+    at = silencing.now()
+    posting.take([_alert("a", ends=at + 3_600_000)])
+    HeardAlert.objects.update(ends=at - 1)
+
+    def publish(waiting: Sequence[Transition]) -> None:
+        """It is taken."""
+
+    settings.RELAY_ALERTMANAGER_GRACE_SECONDS = 3_600.0
+    keeper = Keeper()
+    keeper._step(publish)
+    assert HeardAlert.objects.get().is_firing
+    # It has heard for long enough, but PostgreSQL was away, so nobody could have told it.
+    keeper._hears_since -= 7_200
+    keeper._failed(OperationalError("away"))
+    keeper._step(publish)
+    assert HeardAlert.objects.get().is_firing
+    # It stood still, and has just been woken.
+    keeper._hears_since -= 7_200
+    keeper._looked_at -= 60
+    keeper._step(publish)
+    assert HeardAlert.objects.get().is_firing
+    keeper._hears_since -= 7_200
+    keeper._step(publish)
+    assert not HeardAlert.objects.get().is_firing

@@ -1,0 +1,1 @@
+"""Processors, in threads and as processes, on real servers."""

@@ -1,0 +1,61 @@
+"""A processor is killed again and again: what is told is what the function says of the log, each once."""
+
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.processing.alerts import Alerts, alert, now
+from tests.integration.processing.processors import Processor
+from tests.integration.processing.rain import LONGEST, Rain, all_told
+from tests.integration.pulling.traffic import Threads
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
+
+
+def kill_again_and_again(
+    alerts: Alerts, log: Path, kills: int, wait_until: Any, rule: str = "careful", each: float = 1.0
+) -> Rain:
+    """While alerts come in, after about so many seconds each."""
+    chance, rain = random.Random(kills), Rain(alerts)
+    with Processor(log, rule) as processor:
+        with Threads([rain.run]):
+            for _ in range(kills):
+                before = len(alerts.events())
+                wait_until(
+                    lambda before=before: len(alerts.events()) > before + 20, seconds=30, what="it goes on"
+                )
+                time.sleep(chance.uniform(0, each))
+                processor.kill()
+            before = len(alerts.events())
+            wait_until(lambda: len(alerts.events()) > before + 20, seconds=30, what="the last one goes on")
+        if rule == "careful":
+            all_told(alerts, rain, wait_until)
+        else:
+            time.sleep(4 * LONGEST)
+        assert not processor.complaints()
+    return rain
+
+
+def test_nothing_is_lost_and_nothing_told_twice(
+    alerts: Alerts, writer: Any, tmp_path: Path, wait_until: Any
+) -> None:
+    kill_again_and_again(alerts, tmp_path / "log", 4, wait_until)
+
+
+def test_what_ended_while_nobody_ran_is_closed_at_once(
+    alerts: Alerts, writer: Any, tmp_path: Path, wait_until: Any
+) -> None:
+    with Processor(tmp_path / "log") as processor:
+        alerts.send(alert("Haifa", seconds=3.0), alert("Acre", seconds=2.0))
+        wait_until(lambda: len(alerts.told("open")) == 2, seconds=20)
+        processor.end()
+        time.sleep(4)
+        assert not alerts.told("close")
+        processor.again()
+        began = time.monotonic()
+        wait_until(lambda: len(alerts.told("close")) == 2, seconds=10)
+        assert time.monotonic() - began < 2 + 2
+        alerts.require_said(now())

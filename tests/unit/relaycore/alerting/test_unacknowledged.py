@@ -1,0 +1,135 @@
+"""An alert that nobody has acknowledged for so long is told, until somebody has, or it is closed."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relaycore.alerting import causes
+from relaycore.alerting.items import Input
+from relaycore.alerting.kinds.texts import read_time, show_time
+from relaycore.alerting.kinds.unacknowledged import Unacknowledged
+from relaycore.alerting.rules import parse
+from relaycore.errors import BadRule, Unusable
+
+from .inputs import T0, WINDOW, alert, fresh, position, said
+
+KIND = Unacknowledged({"seconds": 0.01})
+ID = "0123456789abcdef01234567"
+
+
+def of(at: int, event: str, number: int = 0, id: str = ID, body: str = '{"location": "Berlin"}') -> Input:
+    return Input(position(at, number), body, {"alert-id": id, "event": event})
+
+
+def told(steps: list[tuple[int, str]], upto: int = 1000) -> list[tuple[int, str]]:
+    made = said(KIND, [of(at, event, number) for number, (at, event) in enumerate(steps)], upto)
+    return [(causes.at_of(one.cause) - T0, one.output.kind) for one in made]
+
+
+CASES: dict[str, tuple[list[tuple[int, str]], list[tuple[int, str]]]] = {
+    "nobody does anything": ([(0, "open")], [(10, "open")]),
+    "acknowledged in time": ([(0, "open"), (9, "acknowledge")], []),
+    "acknowledged to the millisecond too late": (
+        [(0, "open"), (10, "acknowledge")],
+        [(10, "open"), (10, "close")],
+    ),
+    "closed in time": ([(0, "open"), (9, "close")], []),
+    "closed after that": ([(0, "open"), (20, "close")], [(10, "open"), (20, "close")]),
+    "extended, which changes nothing": ([(0, "open"), (9, "open")], [(10, "open")]),
+    "extended after it was acknowledged": ([(0, "open"), (5, "acknowledge"), (6, "open")], []),
+    "released": ([(0, "open"), (5, "acknowledge"), (7, "release")], [(17, "open")]),
+    "released without having been acknowledged": ([(0, "open"), (5, "release")], [(10, "open")]),
+    "acknowledged, closed, and open again": (
+        [(0, "open"), (5, "acknowledge"), (6, "close"), (7, "open")],
+        [(17, "open")],
+    ),
+    "acknowledged and not known": ([(0, "acknowledge"), (1, "close"), (2, "release")], []),
+    "something else": ([(0, "note"), (1, "open"), (2, "note")], [(11, "open")]),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_told(name: str) -> None:
+    steps, expected = CASES[name]
+    assert told(steps) == expected
+
+
+def naive(steps: list[tuple[int, str]], upto: int) -> list[tuple[int, str]]:
+    found, state, since = [], "none", 0
+    for now in range(upto + 1):
+        if state == "waits" and now - since >= 10:
+            found.append((now, "open"))
+            state = "told"
+        for _, event in [one for one in steps if one[0] == now]:
+            if state == "told" and event in ("acknowledge", "close"):
+                found.append((now, "close"))
+            if event == "open" and state == "none":
+                state, since = "waits", now
+            elif event == "close":
+                state = "none"
+            elif event == "acknowledge" and state != "none":
+                state = "acknowledged"
+            elif event == "release" and state == "acknowledged":
+                state, since = "waits", now
+    return found
+
+
+EVENTS = st.sampled_from(["open", "close", "acknowledge", "release", "note"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), EVENTS), max_size=10))
+def test_what_is_told_is_what_a_naive_model_tells(waits: list[tuple[int, str]]) -> None:
+    steps, at = [], 0
+    for wait, event in waits:
+        at += wait
+        steps.append((at, event))
+    assert told(steps, at + 15) == naive(steps, at + 15)
+
+
+def test_what_is_told_says_of_which_alert_and_what_had_opened_it() -> None:
+    opened, closed = said(KIND, [of(0, "open"), of(20, "acknowledge", body="")], 100)
+    body = json.loads(opened.output.message)
+    assert list(body) == ["alert", "about", "eventType", "startTime", "endTime"]
+    assert (body["alert"], body["about"]) == (ID, {"location": "Berlin"})
+    assert read_time(body["startTime"]) // 1000 == T0
+    assert json.loads(closed.output.message)["endTime"] == show_time((T0 + 20) * 1000)
+
+
+@pytest.mark.parametrize(
+    "body", ["no JSON", "[]", '{"a": NaN}', '{"a": "\\ud800"}', json.dumps({"a": "x" * 4000})]
+)
+def test_what_cannot_be_shown_is_left_out(body: str) -> None:
+    (opened,) = said(KIND, [of(0, "open", body=body)], 100)
+    assert "about" not in json.loads(opened.output.message)
+
+
+def test_it_reads_what_another_rule_says() -> None:
+    first = said(parse("window", WINDOW), [alert(0, 0, 5)])
+    (made,) = first
+    read = KIND.read(Input(position(1), made.output.message, made.attributes))
+    assert (read.alert, read.event) == (made.attributes["alert-id"], "open")
+
+
+@pytest.mark.parametrize("attributes", [{}, {"alert-id": "x"}, {"alert-id": "é" * 24}])
+def test_what_is_said_of_no_alert_cannot_be_used(attributes: Any) -> None:
+    with pytest.raises(Unusable, match="alert-id"):
+        KIND.read(Input(position(0), "{}", attributes))
+
+
+def test_what_is_open_is_shown() -> None:
+    step = KIND.take(None, KIND.read(of(0, "open")), position(0))
+    assert step.state is not None
+    assert KIND.shown(step.state) == []
+    assert KIND.due(step.state) == T0 + 10
+    state = fresh(KIND.fire(step.state, T0 + 10).state)
+    assert KIND.shown(state)[0]["opened"] == causes.of_timer(T0 + 10)
+    assert KIND.due(state) is None
+
+
+def test_settings_that_cannot_be_meant_are_refused() -> None:
+    for settings in ({}, {"seconds": 0}, {"seconds": 1, "key": ["a"]}):
+        with pytest.raises(BadRule):
+            parse("unacknowledged", settings)
