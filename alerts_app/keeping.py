@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from bson import ObjectId
 from bson.errors import InvalidId
-from django.db import connections
-from pymongo.collection import Collection
+
+from relaybase.mongo.reading import collection
 
 FRONTIERS: Final = "rule_frontiers"
 STATES: Final = "rule_states"
@@ -144,15 +144,6 @@ def newest_division(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str,
     """Of the frontiers of one rule those of the newest division."""
     newest = max(document["division"] for document in documents)
     return [document for document in documents if document["division"] == newest]
-
-
-def collection(name: str) -> Collection[dict[str, Any]]:
-    """To read, by the web's client, which has a short patience."""
-    connection: Any = connections["messages"]
-    connection.ensure_connection()
-    options = connection.database.codec_options.with_options(tz_aware=True)
-    found: Collection[dict[str, Any]] = connection.database.get_collection(name, codec_options=options)
-    return found
 
 
 def _stands(documents: Sequence[Mapping[str, Any]]) -> Stands:

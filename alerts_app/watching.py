@@ -8,6 +8,7 @@ from alerts_app.keeping import STATES
 from alerts_app.models import Rule
 from messages_app.searching import history
 from relaybase.connections import shared_redis
+from relaybase.mongo.reading import collection
 from relaybase.redis import clock
 from relaycore.position import milliseconds_of
 
@@ -48,7 +49,7 @@ def watch() -> list[WatchedRule]:
     stands, counts = keeping.frontiers(uuids), keeping.count_open(uuids)
     due = {
         one["_id"]: one["due"]
-        for one in keeping.collection(STATES).aggregate(
+        for one in collection(STATES).aggregate(
             [
                 {"$match": {"rule": {"$in": uuids}, "due": {"$ne": None}}},
                 {"$group": {"_id": "$rule", "due": {"$min": "$due"}}},

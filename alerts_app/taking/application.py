@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -19,13 +17,13 @@ from channels_app.remembering import KnownChannel
 from messages_app.publishing.door import channel, door
 from messages_app.publishing.limits import Allowed
 from messages_app.publishing.taking import Body, Producer
-from relaybase import logs
 from relaybase.http import bodies
-from relaybase.http.bodies import Application, Receive, Send
+from relaybase.http.bodies import Application, Receive
 from relaybase.http.details import CONTENT_TYPE, problem_details
-from relaybase.http.hot import Answer, Request, Trace, plain
-from relaybase.http.hot.answers import AnswerWriter, of_error
+from relaybase.http.hot import Answer, Request, plain
+from relaybase.http.hot.answers import of_error
 from relaybase.http.hot.application import not_valid
+from relaybase.http.hot.side_door import NOT_PROPER, Asked, SideDoor
 from relaybase.http.problems import RETRY_AFTER_SECONDS, Problem
 from relaycore.errors import ChannelUnknown, NotTaken
 from relaycore.publishing.queue import Share
@@ -40,9 +38,6 @@ NAME: Final = "post-alert"
 
 DONE: Final = "Event processed successfully"
 
-Count = Callable[[str, str, int, float], None]
-"""Counts a request: method, name, status, seconds."""
-
 OPEN: Final = (
     "RELAY_ALERTS=open: whoever reaches this process may post alerts at /api/alerts, without a token. "
     "That is for trusted networks."
@@ -51,109 +46,63 @@ NO_ROOM: Final = "More is being published than this process takes up at once. Tr
 NO_CHANNEL: Final = (
     f'There is no channel "{defaults.INPUT}". POST /api/v1/channels makes it, without `listen`.'
 )
-NOT_PROPER: Final = (
-    "Nothing is answered here under the name by which it was asked for (RELAY_ALLOWED_HOSTS), "
-    "or not without HTTPS."
-)
 OF_ANOTHER_PAGE: Final = "Pages of this origin may not post alerts. RELAY_LIVE_ORIGINS names those that may."
 UNEXPECTED: Final = "Something went wrong here, and not with the alert. It is in the log. Try again."
 
-_GONE: Final = 499
 _ANYBODY: Final = Producer("alerts", "alerts")
-_REQUEST_ID: Final = logs.HEADER.lower().encode()
 _NO_PARAMETERS: Final = QueryDict("")
 
 
-class AlertsDoor:
-    """Answers who posts an alert, and hands on everything else.
+class AlertsDoor(SideDoor[Holder]):
+    """Answers who posts an alert, and hands on everything else."""
 
-    authority: who knows the keys; None: nobody is asked for one
-    fixed:     what every answer has, by whether it came by HTTPS
-    """
-
-    def __init__(
-        self,
-        otherwise: Application,
-        authority: Remembered | None,
-        fixed: Mapping[bool, Mapping[str, str]],
-        count: Count,
-        trace: Trace | None = None,
-    ) -> None:
-        self._otherwise = otherwise
-        self._authority = authority
-        self._writer = AnswerWriter(fixed, {})
-        self._count = count
-        self._trace = trace
+    def __init__(self, otherwise: Application, authority: Remembered | None, *more: Any) -> None:
+        super().__init__(otherwise, authority, *more)
         if authority is None:
             log.warning(OPEN)
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or plain.path_of(scope) not in PATHS:
-            await self._otherwise(scope, receive, send)
-        elif self._trace is None:
-            await self._serve(scope, receive, send)
-        else:
-            with self._trace(scope["method"], NAME, dict(scope["headers"])) as answered:
-                answered(await self._serve(scope, receive, send))
+    def name_of(self, path: str, method: str) -> str | None:
+        """One name for all."""
+        return NAME if path in PATHS else None
 
-    async def _serve(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> int:
-        """Answer; the status."""
-        began = time.perf_counter()
-        headers = dict(scope["headers"])
-        way = plain.way_of(scope, {**headers, b"accept": b"*/*"})
-        peer = bodies.peer_of(scope)
-        request = Request(scope["method"], headers, _NO_PARAMETERS, receive, MOST_BYTES, peer)
-        with logs.within(headers.get(_REQUEST_ID, b"").decode("latin-1")) as request_id:
-            try:
-                if not way.is_plain:
-                    raise Problem(400, "misdirected", NOT_PROPER)
-                if scope["method"] != "POST":
-                    raise MethodNotAllowed(scope["method"])
-                answer = await self._take(headers, receive, peer, is_https=way.is_https)
-            except bodies.Gone:
-                return _GONE
-            except BadAlert as exc:
-                answer = _refused(exc)
-            except Exception as exc:
-                answer = _of_error(exc, request)
-            self._count(scope["method"], NAME, answer.status, time.perf_counter() - began)
-            is_https = way.is_https or settings.SECURE_SSL_REDIRECT
-            await self._writer.send(send, answer, {}, is_https=is_https, request_id=request_id)
-        return answer.status
+    def misdirected(self) -> Exception:
+        """As problem details."""
+        return Problem(400, "misdirected", NOT_PROPER)
 
-    async def _take(self, headers: plain.Headers, receive: Receive, peer: str, *, is_https: bool) -> Answer:
+    async def answer(self, asked: Asked, path: str) -> Answer:
         """In the order of other endpoints: who asks, whether he may, what he brings."""
-        holder = await self._holder(headers)
+        if asked.method != "POST":
+            raise MethodNotAllowed(asked.scope["method"])
+        holder = await self.holder(asked.headers)
         if holder is None:
-            _require_no_page(headers, is_https=is_https)
+            _require_no_page(asked.headers, is_https=asked.is_https)
         elif (refusal := holder.refusal(PUBLISH, defaults.INPUT)) is not None:
             raise PermissionDenied(refusal)
         producer = _ANYBODY if holder is None else Producer(holder.who, holder.name)
         share = door().share()
         try:
-            body = await _body(headers, receive, peer, share)
+            body = await _body(asked.headers, asked.receive, asked.peer, share)
             key = alert.key_of(alert.read(body), body, is_known=holder is not None)
             return await _publish(Body("text/plain", body, is_packed=False, key=key), producer, share)
         finally:
             share.give_back()
 
-    async def _holder(self, headers: plain.Headers) -> Holder | None:
-        """Who asks; None: anybody may.
+    def refuse(self, exc: Exception, asked: Asked, path: str) -> Answer:
+        """What is wrong with an alert names its field."""
+        if isinstance(exc, BadAlert):
+            return _refused(exc)
+        method, headers = asked.scope["method"], asked.headers
+        return _of_error(exc, Request(method, headers, _NO_PARAMETERS, asked.receive, MOST_BYTES, asked.peer))
 
-        Raises:
-            NotAuthenticated, AuthenticationFailed: a token is needed, or that is none.
-            Disconnected: nobody can say it now.
-        """
-        if self._authority is None:
-            return None
-        if (key := plain.key_of(headers)) is None:
-            exc = NotAuthenticated()
-            exc.auth_header = "Bearer"  # type: ignore[attr-defined]  # REST framework's views set it so.
-            raise exc
-        holder = self._authority.known(key) or await self._authority.find(key)
-        if holder is None:
-            raise not_valid()
-        return holder
+    def without_key(self) -> Exception:
+        """As REST framework's views have it."""
+        exc = NotAuthenticated()
+        exc.auth_header = "Bearer"  # type: ignore[attr-defined]
+        return exc
+
+    def wrong_key(self) -> Exception:
+        """As everywhere."""
+        return not_valid()
 
 
 async def _publish(body: Body, producer: Producer, share: Share) -> Answer:

@@ -3,11 +3,8 @@
 import base64
 import binascii
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
-
-from django.conf import settings
 
 from access_app.actor import Actor
 from access_app.remembering import Holder, Remembered
@@ -16,12 +13,11 @@ from alerts_app.receiving.telling import CHANNEL
 from compat_app.alertmanager.calls import CALLS, MOST_BODY_BYTES, Call, Known
 from compat_app.alertmanager.failures import Failure, answer_to
 from compat_app.alertmanager.filters import Query
-from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.details import NOT_VALID
-from relaybase.http.hot import Answer, Trace, plain
-from relaybase.http.hot.answers import AnswerWriter
+from relaybase.http.hot import Answer, plain
+from relaybase.http.hot.side_door import NOT_PROPER, Asked, SideDoor
 from relaycore.rights import READ
 
 log = logging.getLogger(__name__)
@@ -29,20 +25,9 @@ log = logging.getLogger(__name__)
 PREFIX: Final = "/alertmanager"
 API: Final = PREFIX + "/api/v2"
 
-Count = Callable[[str, str, int, float], None]
-"""Counts a request: method, name, status, seconds."""
-
-_GONE: Final = 499
-_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-_REQUEST_ID: Final = logs.HEADER.lower().encode()
-
 NO_SUCH_ADDRESS: Final = "There is no such address."
 WITHOUT_KEY: Final = (
     "Send the key of a token: as the password of Basic, whatever the name, or Authorization: Bearer KEY."
-)
-NOT_PROPER: Final = (
-    "Nothing is answered here under the name by which it was asked for (RELAY_ALLOWED_HOSTS), "
-    "or not without HTTPS."
 )
 OF_A_PAGE: Final = "Pages may not post alerts nor silence them where no token is asked for."
 OPEN: Final = (
@@ -51,79 +36,42 @@ OPEN: Final = (
 )
 
 
-class Alertmanager:
-    """Answers what is below `PREFIX`, and hands on everything else.
+class Alertmanager(SideDoor[Holder]):
+    """Answers what is below `PREFIX`, and hands on everything else."""
 
-    authority: who knows the keys; None: nobody is asked for one
-    fixed:     what every answer has, by whether it came by HTTPS
-    """
-
-    def __init__(
-        self,
-        otherwise: Application,
-        authority: Remembered | None,
-        fixed: Mapping[bool, Mapping[str, str]],
-        count: Count,
-        trace: Trace | None = None,
-    ) -> None:
-        self._otherwise = otherwise
-        self._authority = authority
-        self._writer = AnswerWriter(fixed, {})
-        self._count = count
-        self._trace = trace
+    def __init__(self, otherwise: Application, authority: Remembered | None, *more: Any) -> None:
+        super().__init__(otherwise, authority, *more)
         if authority is None:
             log.warning(OPEN, PREFIX)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         # From the first event on, whatever it is: what has ended is not to wait for a sender.
         keeper().begin()
-        path = plain.path_of(scope) if scope["type"] == "http" else ""
+        await super().__call__(scope, receive, send)
+
+    def name_of(self, path: str, method: str) -> str | None:
+        """By the call."""
         if path != PREFIX and not path.startswith(PREFIX + "/"):
-            await self._otherwise(scope, receive, send)
-            return
+            return None
+        known = _calls(path)[0].get(method)
+        return f"alertmanager-{'none' if known is None else known.name}"
+
+    def misdirected(self) -> Exception:
+        """As a bare string."""
+        return Failure(400, NOT_PROPER)
+
+    async def answer(self, asked: Asked, path: str) -> Answer:
+        """What the call says."""
         found, id = _calls(path)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        known = found.get(method)
-        name = f"alertmanager-{'none' if known is None else known.name}"
-        if self._trace is None:
-            await self._serve(scope, receive, send, name, found, id)
-            return
-        with self._trace(method, name, dict(scope["headers"])) as answered:
-            answered(await self._serve(scope, receive, send, name, found, id))
+        return Answer(await self._work(asked, _the(found, asked.method), id))
 
-    async def _serve(
-        self,
-        scope: Mapping[str, Any],
-        receive: Receive,
-        send: Send,
-        name: str,
-        found: Mapping[str, Known],
-        id: str,
-    ) -> int:
-        """Answer; the status."""
-        began = time.perf_counter()
-        headers = dict(scope["headers"])
-        way = plain.way_of(scope, {**headers, b"accept": b"*/*"})
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        with logs.within(headers.get(_REQUEST_ID, b"").decode("latin-1")) as request_id:
-            try:
-                if not way.is_plain:
-                    raise Failure(400, NOT_PROPER)
-                answer = Answer(await self._work(scope, headers, receive, _the(found, method), id))
-            except bodies.Gone:
-                return _GONE
-            except Exception as exc:
-                answer = _refusal(exc, found)
-            self._count(method, name, answer.status, time.perf_counter() - began)
-            is_https = way.is_https or settings.SECURE_SSL_REDIRECT
-            await self._writer.send(send, answer, {}, is_https=is_https, request_id=request_id)
-        return answer.status
+    def refuse(self, exc: Exception, asked: Asked, path: str) -> Answer:
+        """A bare string, and what the status asks for."""
+        return _refusal(exc, _calls(path)[0])
 
-    async def _work(
-        self, scope: Mapping[str, Any], headers: plain.Headers, receive: Receive, known: Known, id: str
-    ) -> Any:
-        peer = bodies.peer_of(scope)
-        holder = await self._holder(headers)
+    async def _work(self, asked: Asked, known: Known, id: str) -> Any:
+        headers = asked.headers
+        holder = await self.holder(headers)
         if holder is None and known.right != READ and b"origin" in headers:
             # A browser's page comes from wherever its reader has been.
             raise Failure(403, OF_A_PAGE)
@@ -131,21 +79,23 @@ class Alertmanager:
             raise Failure(403, refusal)
         has_body = b"content-length" in headers or b"transfer-encoding" in headers
         body = b""
-        if has_body and scope["method"] == "POST":
-            body = await bodies.whole(receive, MOST_BODY_BYTES, peer, bodies.OF_THE_KNOWN)
+        if has_body and asked.method == "POST":
+            body = await bodies.whole(asked.receive, MOST_BODY_BYTES, asked.peer, bodies.OF_THE_KNOWN)
         who = "anybody" if holder is None else holder.name
-        actor = Actor(who, "alertmanager" if holder is None else f"token {who}", peer)
-        return await known.work(Call(Query(scope["query_string"]), body, actor, id))
+        actor = Actor(who, "alertmanager" if holder is None else f"token {who}", asked.peer)
+        return await known.work(Call(Query(asked.scope["query_string"]), body, actor, id))
 
-    async def _holder(self, headers: plain.Headers) -> Holder | None:
-        if self._authority is None:
-            return None
-        if (key := key_of(headers)) is None:
-            raise Failure(401, WITHOUT_KEY)
-        holder = self._authority.known(key) or await self._authority.find(key)
-        if holder is None:
-            raise Failure(401, NOT_VALID)
-        return holder
+    def key_of(self, headers: plain.Headers) -> str | None:
+        """A bearer's, or the password of Basic."""
+        return key_of(headers)
+
+    def without_key(self) -> Exception:
+        """It is asked for."""
+        return Failure(401, WITHOUT_KEY)
+
+    def wrong_key(self) -> Exception:
+        """So is another one."""
+        return Failure(401, NOT_VALID)
 
 
 def key_of(headers: plain.Headers) -> str | None:

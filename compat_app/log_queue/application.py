@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import functools
 import logging
-import time
-from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.conf import settings
@@ -19,12 +17,11 @@ from compat_app.log_queue.counting import PARTING_SECONDS, counts
 from compat_app.log_queue.failures import Failure, text_of
 from messages_app.publishing.door import door
 from messages_app.publishing.taking import Producer
-from relaybase import logs
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.details import NOT_VALID
-from relaybase.http.hot import Answer, Request, Trace, plain
-from relaybase.http.hot.answers import AnswerWriter
+from relaybase.http.hot import Answer, Request
+from relaybase.http.hot.side_door import NOT_PROPER, Asked, SideDoor
 from relaycore.errors import Disconnected, NotTaken
 from relaycore.publishing.parsing import MOST_BYTES
 from relaycore.publishing.queue import Share
@@ -33,98 +30,58 @@ log = logging.getLogger(__name__)
 
 PREFIX: Final = "/queue"
 
-Count = Callable[[str, str, int, float], None]
-"""Counts a request: method, name, status, seconds."""
-
-_GONE: Final = 499
 _INLINE_BYTES: Final = 32 << 10
 """A larger body is read in a thread."""
 
-_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
-
 NO_SUCH_ADDRESS: Final = "There is no such address, or not with this method."
 WITHOUT_KEY: Final = "Send the key of a token: Authorization: Bearer KEY."
-NOT_PROPER: Final = (
-    "Nothing is answered here under the name by which it was asked for (RELAY_ALLOWED_HOSTS), "
-    "or not without HTTPS."
-)
 OPEN: Final = (
     "RELAY_LOG_QUEUE=open: whoever reaches this process may make topics below %s, produce and consume, "
     "without a token."
 )
 
 
-class LogQueue:
-    """Answers what is below `PREFIX`, and hands on everything else.
+class LogQueue(SideDoor[Holder]):
+    """Answers what is below `PREFIX`, and hands on everything else."""
 
-    authority: who knows the keys; None: nobody is asked for one
-    fixed:     what every answer has, by whether it came by HTTPS
-    """
-
-    def __init__(
-        self,
-        otherwise: Application,
-        authority: Remembered | None,
-        fixed: Mapping[bool, Mapping[str, str]],
-        count: Count,
-        trace: Trace | None = None,
-    ) -> None:
-        self._otherwise = otherwise
-        self._authority = authority
-        self._writer = AnswerWriter(fixed, {})
-        self._count = count
-        self._trace = trace
+    def __init__(self, otherwise: Application, authority: Remembered | None, *more: Any) -> None:
+        super().__init__(otherwise, authority, *more)
         if authority is None:
             log.warning(OPEN, PREFIX)
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _live(receive, send)
-            return
-        path = plain.path_of(scope) if scope["type"] == "http" else ""
+        else:
+            await super().__call__(scope, receive, send)
+
+    def name_of(self, path: str, method: str) -> str | None:
+        """By the action."""
         if path != PREFIX and not path.startswith(PREFIX + "/"):
-            await self._otherwise(scope, receive, send)
-            return
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        found = ROUTES.get(path.removeprefix(PREFIX).removesuffix("/"), {}).get(method)
-        name, work = ("none", None) if found is None else found
-        if self._trace is None:
-            await self._serve(scope, receive, send, f"log-queue-{name}", work)
-            return
-        with self._trace(method, f"log-queue-{name}", dict(scope["headers"])) as answered:
-            answered(await self._serve(scope, receive, send, f"log-queue-{name}", work))
+            return None
+        found = _route(path, method)
+        return f"log-queue-{'none' if found is None else found[0]}"
 
-    async def _serve(
-        self, scope: Mapping[str, Any], receive: Receive, send: Send, name: str, work: Work | None
-    ) -> int:
-        """Answer; the status."""
-        began = time.perf_counter()
-        headers = dict(scope["headers"])
-        way = plain.way_of(scope, {**headers, b"accept": b"*/*"})
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        with logs.within(headers.get(_REQUEST_ID, b"").decode("latin-1")) as request_id:
-            try:
-                if not way.is_plain:
-                    raise Failure(NOT_PROPER)
-                if work is None:
-                    raise Failure(NO_SUCH_ADDRESS)
-                answer = Answer({"status": "success", **await self._work(scope, headers, receive, work)})
-            except bodies.Gone:
-                return _GONE
-            except Exception as exc:
-                # What is still on its way of a body that was refused is not read.
-                more = {"Connection": "close"} if isinstance(exc, bodies.Refused) else {}
-                answer = Answer({"status": "failure", "message": text_of(exc)}, 400, more)
-            self._count(method, name, answer.status, time.perf_counter() - began)
-            is_https = way.is_https or settings.SECURE_SSL_REDIRECT
-            await self._writer.send(send, answer, {}, is_https=is_https, request_id=request_id)
-        return answer.status
+    def misdirected(self) -> Exception:
+        """As every failure."""
+        return Failure(NOT_PROPER)
 
-    async def _work(
-        self, scope: Mapping[str, Any], headers: plain.Headers, receive: Receive, work: Work
-    ) -> dict[str, Any]:
-        holder = await self._holder(headers)
-        peer = bodies.peer_of(scope)
+    async def answer(self, asked: Asked, path: str) -> Answer:
+        """What the action says."""
+        if (found := _route(path, asked.method)) is None:
+            raise Failure(NO_SUCH_ADDRESS)
+        return Answer({"status": "success", **await self._work(asked, found[1])})
+
+    def refuse(self, exc: Exception, asked: Asked, path: str) -> Answer:
+        """Always 400."""
+        # What is still on its way of a body that was refused is not read.
+        more = {"Connection": "close"} if isinstance(exc, bodies.Refused) else {}
+        return Answer({"status": "failure", "message": text_of(exc)}, 400, more)
+
+    async def _work(self, came: Asked, work: Work) -> dict[str, Any]:
+        headers, peer, receive = came.headers, came.peer, came.receive
+        scope = came.scope
+        holder = await self.holder(headers)
         producer = _ANYBODY if holder is None else Producer(holder.who, holder.name)
         via = "log queue" if holder is None else f"token {holder.name}"
         actor = Actor("anybody" if holder is None else holder.name, via, peer)
@@ -145,15 +102,18 @@ class LogQueue:
         finally:
             share.give_back()
 
-    async def _holder(self, headers: plain.Headers) -> Holder | None:
-        if self._authority is None:
-            return None
-        if (key := plain.key_of(headers)) is None:
-            raise Failure(WITHOUT_KEY)
-        holder = self._authority.known(key) or await self._authority.find(key)
-        if holder is None:
-            raise Failure(NOT_VALID)
-        return holder
+    def without_key(self) -> Exception:
+        """As every failure."""
+        return Failure(WITHOUT_KEY)
+
+    def wrong_key(self) -> Exception:
+        """As every failure."""
+        return Failure(NOT_VALID)
+
+
+def _route(path: str, method: str) -> tuple[str, Work] | None:
+    """The name of an action, and what does it; None: there is none."""
+    return ROUTES.get(path.removeprefix(PREFIX).removesuffix("/"), {}).get(method)
 
 
 async def _live(receive: Receive, send: Send) -> None:
@@ -213,4 +173,3 @@ def _most_bytes() -> int:
 
 _ANYBODY: Final = Producer("log queue", "log queue")
 _NO_PARAMETERS: Final = QueryDict("")
-_REQUEST_ID: Final = logs.HEADER.lower().encode()
