@@ -64,7 +64,7 @@ def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, w
     relays_again(stack, channel, "after", wait_until)
 
 
-@pytest.mark.parametrize("role", ["listener", "writer", "sender"])
+@pytest.mark.parametrize("role", ["listener", "writer", "sender", "processor"])
 def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     stack: Stack, role: str, wait_until: Wait
 ) -> None:
@@ -77,7 +77,7 @@ def test_a_loop_that_is_killed_is_replaced_within_ten_seconds(
     relays_again(stack, f"loop-{role}", "after", wait_until)
 
 
-@pytest.mark.parametrize("role", ["writer", "sender"])
+@pytest.mark.parametrize("role", ["writer", "sender", "processor"])
 def test_a_loop_that_is_terminated_releases_its_lease(stack: Stack, wait_until: Wait, role: str) -> None:
     epoch, pid = held_by(stack, role, wait_until)
     os.kill(pid, signal.SIGTERM)

@@ -33,7 +33,16 @@ def test_it_is_not_led_astray(room: Path, wait_until: Callable[..., None]) -> No
         stack.listen_to("orders")
         stack.redis.publish("orders", "hello")
         wait_until(lambda: stack.texts("orders") == ["hello"])
-        assert set(stack.pids) >= {"web", "listeners", "writers", "senders", "default", "beat", "postgres"}
+        assert set(stack.pids) >= {
+            "web",
+            "listeners",
+            "writers",
+            "senders",
+            "processors",
+            "default",
+            "beat",
+            "postgres",
+        }
     finally:
         stack.stop()
 

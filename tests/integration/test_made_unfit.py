@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from alerts_app.processing.processor import process
 from channels_app.listening.listener import listen
 from leases_app.models import Lease
 from messages_app.writing.watching import STUCK
@@ -103,8 +104,8 @@ def relay(
     sound_redis: Any, archive: Any, view: View, loops: list[Loop], wait_until: Wait
 ) -> Callable[[str], None]:
     """All loops run, and nothing is amiss. Publishes a text, and sees that it is stored."""
-    loops += [Loop(listen), Loop(write), Loop(send)]
-    for loop in ("writer of partition 0", "sender of shard 0"):
+    loops += [Loop(listen), Loop(write), Loop(send), Loop(process)]
+    for loop in ("writer of partition 0", "sender of shard 0", "processor of shard 0"):
         wait_until(lambda loop=loop: view.ready(loop)["ok"], what=f"{loop} runs")
     start(sound_redis, "orders", wait_until)
     wait_until(lambda: view.all("Redis") + view.all("MongoDB") == "", seconds=SEEN_SECONDS, what="sound")
@@ -266,7 +267,7 @@ def own_redis(settings: Any, tmp_path: Path) -> Iterator[OwnServer]:
 def test_a_redis_that_becomes_a_replica_is_seen_until_it_is_a_primary_again(
     own_redis: OwnServer, archive: Any, view: View, loops: list[Loop], wait_until: Wait
 ) -> None:
-    loops += [Loop(listen), Loop(write), Loop(send)]
+    loops += [Loop(listen), Loop(write), Loop(send), Loop(process)]
     with own_redis.redis() as operator:
         start(operator, "orders", wait_until)
         wait_until(lambda: view.client.get("/readyz").status_code == 200, seconds=SEEN_SECONDS, what="ready")
@@ -299,7 +300,7 @@ def test_who_may_not_ask_for_the_limit_is_warned_and_in_no_trouble(
         url = parts._replace(netloc=f"relay:secret@{parts.netloc}").geturl()
         settings.SERVERS = replace(settings.SERVERS, redis_url=url)
         shared_redis.cache_clear()
-        loops += [Loop(listen), Loop(write), Loop(send)]
+        loops += [Loop(listen), Loop(write), Loop(send), Loop(process)]
         start(operator, "orders", wait_until)
         wait_until(operator.acl_log, what="it was asked and denied")
         wait_until(lambda: view.client.get("/readyz").status_code == 200, seconds=SEEN_SECONDS, what="ready")

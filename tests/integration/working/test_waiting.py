@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from alerts_app.tasks import process
 from channels_app.tasks import listen
 from leases_app import partitioning
 from messages_app.tasks import write
@@ -48,6 +49,7 @@ def test_a_proposal_has_no_time_to_live(queues: Any, scheduler: Any) -> None:
     propose()
     waiting = [headers for name in QUEUES for headers in queues(name)]
     assert sorted(headers["task"] for headers in waiting) == [
+        "alerts_app.tasks.process",
         *["channels_app.tasks.listen"] * 2,
         "messages_app.tasks.write",
         *[PROPOSE] * 2,
@@ -62,8 +64,9 @@ def test_a_proposal_has_no_time_to_live(queues: Any, scheduler: Any) -> None:
         (listen, "channels_app.tasks.hear"),
         (write, "messages_app.tasks.keep"),
         (send, "webhooks_app.tasks.push"),
+        (process, "alerts_app.tasks.run"),
     ],
-    ids=["listen", "write", "send"],
+    ids=["listen", "write", "send", "process"],
 )
 def test_what_was_proposed_for_a_partition_or_shard_that_is_gone_takes_no_slot(
     relay_keys: Any, monkeypatch: pytest.MonkeyPatch, task: Any, loop: str
@@ -90,6 +93,7 @@ def test_nothing_is_added_to_what_no_worker_takes(
         "listeners": 2,
         "writers": 1,
         "senders": 1,
+        "processors": 1,
     }
 
 
