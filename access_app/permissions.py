@@ -29,7 +29,7 @@ OF_USE: Final[Mapping[str, frozenset[str]]] = {
         {
             *("channels_app.view_channel", "channels_app.view_gap"),
             *("messages_app.view_message", "messages_app.view_quarantined"),
-            *("subscribers_app.view_subscription", "alerts_app.view_rule"),
+            *("subscribers_app.view_subscription", "alerts_app.view_rule", "alerts_app.view_silence"),
         }
     ),
     CONSUME: frozenset({"messages_app.view_message", "alerts_app.add_acknowledgement"}),
@@ -40,6 +40,7 @@ OF_USE: Final[Mapping[str, frozenset[str]]] = {
             *(f"messages_app.{verb}_quarantined" for verb in ("change", "delete")),
             *(f"subscribers_app.{verb}_subscription" for verb in ("add", "change", "delete")),
             *(f"alerts_app.{verb}_rule" for verb in ("add", "change", "delete")),
+            *("alerts_app.add_silence", "alerts_app.change_silence"),
         }
     ),
 }
