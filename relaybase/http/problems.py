@@ -70,6 +70,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     alerting.RuleExists: (409, "rule-exists"),
     alerting.RuleChanged: (412, "rule-changed"),
     alerting.AlertUnknown: (404, "alert-unknown"),
+    refused.LabelError: (400, "bad-label"),
     refused.BadMatcher: (400, "bad-matcher"),
     refused.BadAlert: (400, "bad-alert"),
     refused.BadSilence: (400, "bad-silence"),

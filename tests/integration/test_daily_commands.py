@@ -256,5 +256,6 @@ class TestStatus:
         assert Contender().claim("writer", 0)
         assert Contender().claim("listener", 0)
         assert Contender().claim("sender", 0)
+        assert Contender().claim("processor", 0)
 
         assert "NOT" not in _run("status")

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 SECTION = PAGE.partition("## The least rights in Redis")[2].partition("\n## ")[0]
 ROWS = re.findall(r"^\| (.+?) \| (`~.+?) \| (.+?) \| (`\+.+) \|$", SECTION, re.MULTILINE)
-USERS = ("listeners", "writers", "web", "broker")
+USERS = ("listeners", "writers", "processors", "web", "broker")
 
 
 def rights() -> dict[str, list[str]]:
@@ -138,6 +138,9 @@ SCRIPTS = [
     ("writers", "messages_app/beside.py"),
     ("writers", "relaybase/rates.py"),
     ("web", "messages_app/searching/backlog.py"),
+    ("processors", "messages_app/searching/passing.py"),
+    ("processors", "messages_app/beside.py"),
+    ("processors", "relaybase/redis/fencing.py"),
 ]
 
 

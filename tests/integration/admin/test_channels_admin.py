@@ -170,15 +170,15 @@ def test_a_channels_page_says_when_redis_is_away(browser: Client, redis_away: No
 
 
 def test_the_list_shows_the_live_status_and_filters_by_it(browser: Client, listener: Any) -> None:
-    start("heard")
+    start("loudly")
     start("deaf")
-    Channel.objects.filter(channel="heard").update(subscription_status="ACTIVE")
+    Channel.objects.filter(channel="loudly").update(subscription_status="ACTIVE")
 
-    assert "heard" in browser.get(f"{LIST}?status=ACTIVE").content.decode()
+    assert "loudly" in browser.get(f"{LIST}?status=ACTIVE").content.decode()
     assert "deaf" not in browser.get(f"{LIST}?status=ACTIVE").content.decode()
     listener.release()
-    assert "heard" not in browser.get(f"{LIST}?status=ACTIVE").content.decode()
-    assert "heard" in browser.get(f"{LIST}?status=INACTIVE&q=hea&partition=0").content.decode()
+    assert "loudly" not in browser.get(f"{LIST}?status=ACTIVE").content.decode()
+    assert "loudly" in browser.get(f"{LIST}?status=INACTIVE&q=loud&partition=0").content.decode()
 
 
 def test_the_list_takes_as_many_queries_for_many_as_for_one(

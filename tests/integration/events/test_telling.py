@@ -85,10 +85,13 @@ def test_it_waits_while_redis_is_away(archive: Any, relay_keys: Any, redis_away:
 
 
 def test_beat_has_it_told(archive: Any, relay_keys: Any, wait_until: Callable[..., Any]) -> None:
+    def is_told() -> bool:
+        tasks.tell_events()
+        return not Event.objects.exists()
+
     tasks.tell_events()
     _note()
-    tasks.tell_events()
-    wait_until(lambda: not Event.objects.exists(), what="it is told")
+    wait_until(is_told, what="it is told")
 
 
 def test_the_channel_is_there_as_soon_as_somebody_subscribes(api: Any, archive: Any, relay_keys: Any) -> None:
