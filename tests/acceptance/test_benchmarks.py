@@ -10,14 +10,14 @@ import pytest
 from tests.acceptance.stack import ROOT
 
 
-@pytest.mark.timeout(480)  # A minute, on a machine that does nothing else.
+@pytest.mark.timeout(900)  # Two minutes, on a machine that does nothing else.
 def test_the_short_form_measures_every_section_and_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", "--results", str(tmp_path)],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=460,
+        timeout=860,
         check=False,
     )
     assert done.returncode == 0, done.stderr
