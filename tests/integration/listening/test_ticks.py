@@ -81,7 +81,7 @@ def test_what_it_hears_is_confirmed_as_soon_as_ever(
         wait_until(lambda at=published: _confirmed(relay_keys) > at, what="confirmed")
         times.append(time.monotonic() - began)
     # The tick that comes after it, and the one that confirms that; to rest between them takes a second.
-    assert sorted(times)[2] < 0.5
+    assert sorted(times)[2] < 0.8
 
 
 def test_messages_on_their_way_keep_it_awake(listening: Loop, relay_keys: Any, wait_until: Wait) -> None:
