@@ -215,7 +215,10 @@ def test_only_a_superuser_sees_keys_that_act_as_somebody_else(
     page = client.post(
         "/admin/access_app/token/add/", form | {"user": clerk.pk}, follow=True
     ).content.decode()
-    assert "The user clerk lacks alerts_app.view_rule, channels_app.view_channel" in page
+    assert (
+        "The user clerk lacks alerts_app.view_rule, alerts_app.view_silence, channels_app.view_channel"
+        in page
+    )
     rows = Token.objects.values_list("pk", flat=True)
     chosen = {"action": "rotate", "_selected_action": list(rows)}
     page = client.post("/admin/access_app/token/", chosen, follow=True).content.decode()

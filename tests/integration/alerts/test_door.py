@@ -119,14 +119,14 @@ def test_what_is_no_alert_says_which_field(open_web: str, channel: Channel) -> N
         assert (answer.status, list(said["errors"])) == (400, ["body"])
 
 
-@pytest.mark.parametrize("size", [70_000, 1 << 20, 3 << 20])
+@pytest.mark.parametrize("size", [70_000, (1 << 20) - 1000, 3 << 20])
 def test_a_body_that_is_too_large_is_not_taken_in(open_web: str, channel: Channel, size: int) -> None:
     body = json.dumps({**GOOD, "location": "x" * size}).encode()
     with socket.create_connection((urlsplit(open_web).hostname, urlsplit(open_web).port), 20) as sent:
         head = f"POST /api/alerts HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
         sent.sendall(head.encode())
         if size <= 1 << 20:  # It is let pass, so that whoever sends all of it first sees the answer.
-            sent.sendall(body[: 1 << 20])
+            sent.sendall(body)
         assert sent.recv(100).startswith(b"HTTP/1.1 413 ")
 
 
