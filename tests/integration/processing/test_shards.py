@@ -38,7 +38,7 @@ def test_more_shards_and_fewer(
         for shards in (1, 3, 2):
             with divided(shards):
                 before = len(alerts.events())
-                wait_until(lambda before=before: len(alerts.events()) > before + 100, seconds=30)
-                wait_until(lambda shards=shards: len(states.distinct("shard")) == shards, seconds=20)
+                wait_until(lambda before=before: len(alerts.events()) > before + 100, seconds=90)
+                wait_until(lambda shards=shards: len(states.distinct("shard")) == shards, seconds=60)
     with divided(3):
         all_told(alerts, rain, wait_until)
