@@ -18,6 +18,7 @@ from alerts_app.processing.outlet import Outlet
 from alerts_app.processing.passage import Passage
 from alerts_app.processing.patience import Patience
 from leases_app.leasing import Condition
+from leases_app.rounds import Rounds
 from relaycore.errors import Disconnected, UnfitServer, one_line
 from relaycore.layout import Layout
 
@@ -43,11 +44,13 @@ class Working:
         self._courses: dict[str, Course] = {}
         self._waits: dict[Course, int] = {}
         self._not_before: dict[Course, float] = {}
-        self._condition = Condition()
+        self._rounds = Rounds()
+        self._said = (0, "")
 
     def condition(self) -> Condition:
         """How this processor is. Asked by another thread: it does not wait."""
-        return self._condition
+        waiting, trouble = self._said
+        return Condition(waiting=waiting, trouble=self._rounds.trouble(trouble))
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Until `stopping()`.
@@ -62,7 +65,8 @@ class Working:
                 self._woken.wait(self._due_in())
                 self._woken.clear()
                 self._turn()
-                self._condition = Condition(waiting=self._outlet.waiting, trouble=self._trouble())
+                self._said = self._outlet.waiting, self._trouble()
+                self._rounds.come()
             self._part()
         finally:
             for course in self._courses.values():

@@ -1,18 +1,15 @@
 """Looks at the servers beside the writing: how the writer is, for its lease."""
 
 import logging
-import time
 from typing import Final
 
 from leases_app.leasing import Condition
+from leases_app.rounds import Rounds
 from relaybase.connections import shared_redis
 from relaybase.watching import Soundness, Watch, watch_mongo, watch_shape
 from relaycore.fitness import of_redis
 
 log = logging.getLogger(__name__)
-
-STUCK_SECONDS: Final = 7.0
-"""A writer that has not got on for so long is stuck. If a server has gone away, that is seen by then."""
 
 STUCK: Final = "It gets nothing stored, although Redis and MongoDB answer. Its log says what it is refused."
 
@@ -36,26 +33,20 @@ class Lookout:
         self._watches = (redis, watch_mongo(), watch_shape())
         self._soundness = Soundness()
         self._trouble = ""
-        self._got_on_at = self._asked_at = time.monotonic()
+        self._rounds = Rounds()
 
     def got_on(self) -> None:
         """Nothing holds the writer up. For its main loop."""
-        self._got_on_at = time.monotonic()
+        self._rounds.come()
 
     def condition(self) -> Condition:
         """What speaks against the servers. Never waits."""
         seen = [watch.glance().findings for watch in self._watches]
         # One that does not answer is away, which is said elsewhere.
         self._soundness.learn(finding for findings in seen for finding in findings or ())
-        is_stuck = self._is_held_up(time.monotonic()) and None not in seen[:_SERVERS]
+        is_stuck = self._rounds.are_held_up and None not in seen[:_SERVERS]
         trouble = " ".join(filter(None, (STUCK * is_stuck, self._soundness.trouble)))
         if trouble not in {"", self._trouble}:
             log.error("partition %d: %s", self._partition, trouble)
         self._trouble = trouble
         return Condition(trouble=trouble)
-
-    def _is_held_up(self, now: float) -> bool:
-        if now - self._asked_at > STUCK_SECONDS:  # The whole process was frozen.
-            self._got_on_at = now
-        self._asked_at = now
-        return now - self._got_on_at > STUCK_SECONDS

@@ -7,6 +7,7 @@ from typing import Final
 import uvloop
 
 from leases_app.leasing import Condition, Term
+from leases_app.rounds import Rounds
 from relaybase.connections import close_async
 from subscribers_app.pulling.ahead import follower
 from subscribers_app.pulling.clerk import clerk
@@ -22,10 +23,11 @@ class Shard:
         self._term = term
         self._trouble = ""
         self._out = 0
+        self._rounds = Rounds()
 
     def condition(self) -> Condition:
         """How this sender is. Asked by another thread: it does not wait."""
-        return Condition(waiting=self._out, trouble=self._trouble)
+        return Condition(waiting=self._out, trouble=self._rounds.trouble(self._trouble))
 
     def run(self, stopping: Callable[[], bool], may_send: Callable[[], bool]) -> None:
         """Until `stopping()`. `may_send`: asked right before each attempt."""
@@ -41,6 +43,7 @@ class Shard:
         try:
             while not (stopping() or working.is_lost):
                 self._trouble, self._out = working.trouble, working.out
+                self._rounds.come()
                 await asyncio.sleep(_STOPPING_LOOK_SECONDS)
             await working.stop()
         finally:
