@@ -49,15 +49,7 @@ class RuleList(GenericAPIView):  # type: ignore[type-arg]
                 found = found.filter(**{column: wanted})
         if (search := parameters.text("search")) is not None:
             found = found.filter(name__icontains=search)
-        everything = found
-        if (cursor := parameters.text(cursors.PARAMETER)) is not None:
-            found = found.filter(name__gt=cursors.decode(cursor))
-        limit = parameters.limit()
-        page = list(found[: limit + 1])
-        count = len(page) if cursor is None and len(page) <= limit else everything.count()
-        last = page[limit - 1].name if len(page) > limit else None
-        results = rows(request, page[:limit])
-        return Response({"count": count, "next": cursors.link(request, last), "results": results})
+        return Response(cursors.page_of(request, parameters, found, "name", lambda page: rows(request, page)))
 
     @schema.new_rule
     def post(self, request: Request) -> Response:

@@ -161,17 +161,12 @@ class ChannelList(GenericAPIView):  # type: ignore[type-arg]
             found = found.in_status(wanted)
         if (search := parameters.text("search")) is not None:
             found = found.filter(channel__icontains=search)
-        everything = found
-        if (cursor := parameters.text(cursors.PARAMETER)) is not None:
-            found = found.filter(channel__gt=cursors.decode(cursor))
-        limit = parameters.limit()
-        page = list(found[: limit + 1])
-        # What a search has found once is not looked for again, to be counted.
-        count = len(page) if cursor is None and len(page) <= limit else everything.count()
-        last = page[limit - 1].channel if len(page) > limit else None
-        rows = Rows(request)
-        results: list[dict[str, Any]] = [rows.row(report) for report in reports(page[:limit])]
-        return Response({"count": count, "next": cursors.link(request, last), "results": results})
+
+        def shown_as(page: list[Channel]) -> list[dict[str, Any]]:
+            rows = Rows(request)
+            return [rows.row(report) for report in reports(page)]
+
+        return Response(cursors.page_of(request, parameters, found, "channel", shown_as))
 
     @schema.new_channel
     def post(self, request: Request) -> Response:

@@ -5,12 +5,19 @@ however deep it is, and rows that come or go meanwhile neither shift nor repeat 
 """
 
 import base64
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
+from django.db.models import Model, QuerySet
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 from rest_framework.utils.urls import replace_query_param
 
+from relaybase.http.parameters import Parameters
+
 PARAMETER = "cursor"
+
+M = TypeVar("M", bound=Model)
 
 
 def encode(key: str) -> str:
@@ -43,3 +50,30 @@ def link(request: Request, key: str | None) -> str | None:
     if key is None:
         return None
     return replace_query_param(request.build_absolute_uri(), PARAMETER, encode(key))
+
+
+def page_of(
+    request: Request,
+    parameters: Parameters,
+    everything: QuerySet[M],
+    key: str,
+    shown: Callable[[list[M]], Sequence[Any]],
+) -> dict[str, Any]:
+    """A page of a list, with how many there are in all.
+
+    everything: in the order of `key`, a column that no two of them share
+    shown:      rows as the page has them
+
+    Raises:
+        ParseError, ValidationError: the cursor or the limit is not one.
+    """
+    found = everything
+    if (cursor := parameters.text(PARAMETER)) is not None:
+        found = found.filter(**{f"{key}__gt": decode(cursor)})
+    limit = parameters.limit()
+    page = list(found[: limit + 1])
+    # What a search has found once is not looked for again, to be counted.
+    count = len(page) if cursor is None and len(page) <= limit else everything.count()
+    last = getattr(page[limit - 1], key) if len(page) > limit else None
+    results = shown(page[:limit])
+    return {"count": count, "next": link(request, last), "results": results}

@@ -59,15 +59,9 @@ class SubscriptionList(GenericAPIView):  # type: ignore[type-arg]
             found = found.filter(reduce(or_, (kind.in_state(state) for kind in kinds.every())))
         if (search := parameters.text("search")) is not None:
             found = found.filter(name__icontains=search)
-        everything = found
-        if (cursor := parameters.text(cursors.PARAMETER)) is not None:
-            found = found.filter(name__gt=cursors.decode(cursor))
-        limit = parameters.limit()
-        page = list(found[: limit + 1])
-        count = len(page) if cursor is None and len(page) <= limit else everything.count()
-        last = page[limit - 1].name if len(page) > limit else None
-        results = _rows(Rows(request), page[:limit])
-        return Response({"count": count, "next": cursors.link(request, last), "results": results})
+        return Response(
+            cursors.page_of(request, parameters, found, "name", lambda page: _rows(Rows(request), page))
+        )
 
     @schema.new_subscription
     def post(self, request: Request) -> Response:
