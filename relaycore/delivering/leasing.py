@@ -39,6 +39,8 @@ class Delivery:
     why:         dead: why
     before:      so many of the attempts were before it was redriven last, and count no more
     key:         of the message, where there is an order by a field (`holding`); empty: none
+    batch:       with which others it is sent again, where messages are pushed (`relaycore.sending.batches`);
+                 empty: with none in particular
     """
 
     position: str
@@ -50,6 +52,7 @@ class Delivery:
     why: str = ""
     before: int = 0
     key: str = ""
+    batch: str = ""
 
     def is_due(self, now: int, longest_ms: int = LONGEST_MS) -> bool:
         """Whether somebody may be given it, or it has died. `longest_ms`: no row of its kind is due later."""
@@ -89,7 +92,9 @@ class Delivery:
 
     def redrive(self, now: int) -> "Delivery":
         """A dead one is handed out again, as if for the first time."""
-        return replace(self, state=State.WAITING, before=self.attempt, due_at=now, deadline_at=0, why="")
+        return replace(
+            self, state=State.WAITING, before=self.attempt, due_at=now, deadline_at=0, why="", batch=""
+        )
 
     @property
     def _tries(self) -> int:

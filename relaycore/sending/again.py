@@ -1,12 +1,13 @@
 """Rows that are due: what PostgreSQL says of them, and what has become of those that are in hand."""
 
 import bisect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from relaycore.delivering.leasing import Delivery, Rows
 from relaycore.delivering.leasing import State as RowState
+from relaycore.sending.batches.composing import Limits, of_rows
 from relaycore.sending.items import AGED, EXPIRED, Item, Lost, Progress, State
 
 _POSITION = attrgetter("position")
@@ -24,6 +25,7 @@ class Again:
         self.is_known = self.is_stale = False
         self.outstanding = 0
         self._lowest = ""
+        self._grown = set[str]()
         self._items: dict[str, Item] = {}
         self._ready: list[Item] = []
 
@@ -37,6 +39,7 @@ class Again:
         """These are due. What was, and is not out, has been skipped, or comes with a later look."""
         self.is_known, self.is_stale = True, False
         self.outstanding, self._lowest = rows.outstanding, rows.lowest
+        self._grown.clear()
         before = self._items
         self._items = {one.position: one for one in before.values() if _stays(one)}
         for row in rows.due:
@@ -78,6 +81,26 @@ class Again:
                 return self._ready.pop(at)
         return None
 
+    def next_together(
+        self, limits: Limits, is_elsewhere: Callable[[str], bool], *, is_ordered: bool
+    ) -> Sequence[Item] | None:
+        """Which are tried together next; empty: none now. None: none, and nothing that is new before them.
+
+        is_elsewhere: whether a message of this batch is out or has failed, and has no row
+        """
+        if not self._ready or (is_ordered and self._ready[0].position != self._lowest):
+            return ()
+        torn = self._grown.union(
+            one.row.batch for one in self._items.values() if _is_missing(one) and one.row
+        )
+        found = of_rows(
+            self._ready, lambda batch: batch in torn or is_elsewhere(batch), limits, is_ordered=is_ordered
+        )
+        if found:
+            gone = {one.position for one in found}
+            self._ready = [one for one in self._ready if one.position not in gone]
+        return found
+
     def give_back(self, item: Item) -> None:
         """It was not tried after all."""
         bisect.insort(self._ready, item, key=_POSITION)
@@ -98,6 +121,8 @@ class Again:
         """What it says is committed. What went is not counted: somebody else may have let it go before."""
         self.is_stale = self.is_stale or progress.touches_rows
         self.outstanding += len([one for one in progress.new if one.state is not RowState.DEAD])
+        # Of these there may be more rows than were looked at.
+        self._grown.update(one.batch for one in progress.new if one.batch)
 
     def let_go(self) -> None:
         """PostgreSQL is to be asked anew; but what is out, or was, needs no other attempt."""
@@ -116,6 +141,11 @@ _SETTLED = frozenset({State.DONE, State.FAILED, State.LOST, State.AGED})
 
 def _stays(item: Item) -> bool:
     return item.state is State.OUT or item.state in _SETTLED
+
+
+def _is_missing(item: Item) -> bool:
+    """Whether it cannot be tried yet, and may be soon."""
+    return item.state is State.UNREAD or item.state is State.OUT
 
 
 def lost(item: Item) -> Lost | None:

@@ -6,10 +6,14 @@ known to be out, done or failed in this generation, above where the window was r
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import chain
 from typing import Any, Final
 
 from relaycore.delivering.leasing import Ahead, Rows
 from relaycore.sending.again import Again
+from relaycore.sending.batches.composing import Limits
 from relaycore.sending.items import Item, Outcome, State, Withheld
 from relaycore.sending.keyed.keys import Keys
 from relaycore.sending.keyed.queue import Queue
@@ -148,6 +152,37 @@ class Contents:
         self.unrecorded += 1
         self.out += 1
         return item
+
+    def next_together(
+        self, limits: Limits, most_on_their_way: int, looked: str, hurried: str, *, is_ordered: bool
+    ) -> Sequence[Item] | None:
+        """The same, of what goes together; empty: there is nothing. None: what there is waits for more.
+
+        looked:  up to here everything was read
+        hurried: up to here nothing new waits any more
+        """
+        is_elsewhere = partial(self._is_elsewhere, looked)
+        found = self.again.next_together(limits, is_elsewhere, is_ordered=is_ordered)
+        if found is None:
+            return ()
+        if not found:
+            on_their_way = self.on_their_way
+            free = 0 if is_ordered and on_their_way else max(0, most_on_their_way - on_their_way)
+            room = replace(limits, room=min(limits.room, free))
+            found = self.queue.take_together(room, hurried, may_wait=self.out > 0)
+            if not found:
+                return found
+            self.pending += len(found)
+        for one in found:
+            one.state = _OUT
+        self.unrecorded += len(found)
+        self.out += len(found)
+        return found
+
+    def _is_elsewhere(self, looked: str, batch: str) -> bool:
+        """Whether one of it is out or has failed, and has no row, and may get one."""
+        coming = (one for one in self.kept.values() if one.position > looked)
+        return any(one.is_taken and one.batch == batch for one in chain(self.items, coming))
 
     def settle(self, item: Item, outcome: Outcome) -> None:
         """What came of it."""

@@ -10,6 +10,7 @@ from relaycore.delivering.holding import Held, Missed
 from relaycore.delivering.leasing import Delivery
 from relaycore.delivering.leasing import State as RowState
 from relaycore.delivering.skipping import Noted, Skip
+from relaycore.sending.batches.ids import id_of
 
 EXPIRED: Final = "expired"
 AGED: Final = "age"
@@ -43,10 +44,12 @@ class Failed:
 
     due_at: when it is tried again, PostgreSQL's ms since 1970; None: never, it is dead
     why:    one short sentence
+    is_apart: what it went together with may be why: it is tried by itself from then on
     """
 
     due_at: int | None
     why: str
+    is_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +71,13 @@ class Item:
     parked:   the row that it gets while it is out
     becomes:  failed: its row from then on
     key:      in an order by a field; empty: there is none
+    batch:    with which others it is out, or was; empty: it is sent alone (`batches`)
     is_let_go: what comes of it matters no more. Whoever waits before an attempt looks here first
     """
 
-    __slots__ = ("becomes", "document", "id", "is_let_go", "key", "parked", "position", "row", "state")
+    __slots__ = (
+        *("batch", "becomes", "document", "id", "is_let_go", "key", "parked", "position", "row", "state"),
+    )
 
     def __init__(
         self, position: str, id: bytes, document: Any, row: Delivery | None = None, key: str = ""
@@ -85,6 +91,7 @@ class Item:
         self.parked: Delivery | None = None
         self.becomes: Delivery | None = None
         self.is_let_go = False
+        self.batch = ""
 
     @property
     def is_row(self) -> bool:
@@ -120,9 +127,14 @@ class Item:
         else:
             self.state = _FAILED
             row = self.row or Delivery(self.position, self.id, key=self.key)
-            state = RowState.DEAD if outcome.due_at is None else RowState.WAITING
+            is_dead = outcome.due_at is None
             self.becomes = replace(
-                row, state=state, attempt=self.attempt, due_at=outcome.due_at or 0, why=outcome.why
+                row,
+                state=RowState.DEAD if is_dead else RowState.WAITING,
+                attempt=self.attempt,
+                due_at=outcome.due_at or 0,
+                why=outcome.why,
+                batch="" if is_dead else id_of([self.id]) if outcome.is_apart else self.batch,
             )
         self.document = None
 

@@ -32,6 +32,9 @@ _SLOW: Final = frozenset({429, 502, 503, 504})
 
 _GONE: Final = 410
 
+_OF_CONTENT: Final = frozenset({400, 413, 422})
+"""What these say may be about one message, or about how many there are."""
+
 _NOT_THEIRS: Final = {Failure.REQUEST: Verdict.UNFIT, Failure.OURS: Verdict.OURS}
 
 
@@ -44,3 +47,8 @@ def judge(answer: Answer) -> Verdict:
     if answer.status in _SLOW:
         return Verdict.SLOW
     return Verdict.GONE if answer.status == _GONE else Verdict.FAILED
+
+
+def is_of_content(answer: Answer) -> bool:
+    """Whether what was sent may be why: of a batch each message is tried by itself from then on."""
+    return answer.status in _OF_CONTENT

@@ -18,6 +18,8 @@ from relaycore.delivering.holding import Held, Reread
 from relaycore.delivering.leasing import Ahead, Delivery, Rows
 from relaycore.delivering.settings import Settings
 from relaycore.sending import writing
+from relaycore.sending.batches.batch import Batch
+from relaycore.sending.batches.composing import Limits
 from relaycore.sending.contents import Contents
 from relaycore.sending.items import Item, Outcome, Progress
 from relaycore.sending.noting import Noting
@@ -31,6 +33,7 @@ MOST_UNRECORDED: Final = 1000
 class Window:
     """Of one subscription.
 
+    is_lingering: what there is waits for more, since it was asked for a batch last
     most:      see `MOST_UNRECORDED`
     dead_upto: the highest dead letter above the cursor, as there are after a seek back; empty: there is none
     """
@@ -57,6 +60,7 @@ class Window:
         self._seen, self._revision = standing.cursor, standing.revision
         self._settings, self._dead_upto = settings, dead_upto
         self._looked = standing.cursor.position
+        self._hurried, self.is_lingering = "", False
         self._noting = Noting(standing.noted)
         self._step: Step | None = None
         self._here.count()
@@ -159,6 +163,25 @@ class Window:
             return None
         return here.next(1 if is_ordered else self._settings.most_outstanding, is_ordered=is_ordered)
 
+    def next_batch(self, most: int) -> Batch | None:
+        """The same, of at most so many messages that go together (`batches`). In no order by a field."""
+        here, settings = self._here, self._settings
+        self.is_lingering = False
+        if self.needs_load or not here.again.is_known or (settings.is_ordered and here.out):
+            return None
+        # What is kept cannot be recorded before what is new: beside it there may be one batch.
+        room = self._most if here.unrecorded <= len(here.kept) else self._most - here.unrecorded
+        if room <= 0:
+            return None
+        limits, places = Limits(most, room), (self._looked, self._hurried)
+        found = here.next_together(limits, settings.most_outstanding, *places, is_ordered=settings.is_ordered)
+        self.is_lingering = found is None
+        return Batch(found) if found else None
+
+    def hurry(self) -> None:
+        """What is here waits for nothing more to go together with it."""
+        self._hurried = self._looked
+
     @property
     def is_pressed(self) -> bool:
         """Whether it comes near the bound: what is done or has failed is to be written soon."""
@@ -167,6 +190,11 @@ class Window:
     def settle(self, item: Item, outcome: Outcome) -> None:
         """What came of it. What was let go meanwhile changes nothing."""
         self._here.settle(item, outcome)
+
+    def settle_batch(self, batch: Batch, outcome: Outcome) -> None:
+        """The same of all that went together."""
+        for one in batch.items:
+            self._here.settle(one, outcome)
 
     # --- what is written -----------------------------------------------------------------
 

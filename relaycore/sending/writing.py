@@ -57,7 +57,7 @@ def passed(
         one.parked = None
         state, key = one.state, one.key
         if state is _OUT and is_stuck:
-            one.parked = Delivery(one.position, one.id, key=key)
+            one.parked = Delivery(one.position, one.id, key=key, batch=one.batch)
             parked.add(key)
         elif state is _QUEUED and key and (key in parked or is_parked(key)):
             held.append(one)

@@ -9,8 +9,7 @@
 `ndjson`                   many rows as the API shows them, one a line
 =========================  ===========================================================================
 
-The last two have many messages. No subscription offers them: a repetition would have to be composed as the
-request before it, and nothing keeps how that was.
+The last two have many messages, each as it would be alone: which ones, `batches` decides.
 
 What a message becomes depends on it and its format alone, not on who gets it: it is made once for all.
 Nothing that is stored makes any of this fail, whoever put it there; and nothing of it can begin a header

@@ -1,14 +1,11 @@
 """A message in the format that is asked for, and many in one request."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relaycore.sending.batches.ids import id_of
 from relaycore.sending.formats import cloudevents, raw, rows
 from relaycore.sending.formats.format import Encoded, Format
-
-_ID_BYTES = 12
-"""As many as a message's id has: hex, it looks like one."""
 
 
 def single(format: Format, document: Mapping[str, Any], base: str = "") -> Encoded:
@@ -55,5 +52,5 @@ def batch(format: Format, ids: Sequence[str], items: Sequence[bytes]) -> Encoded
 
 
 def batch_id(ids: Sequence[str]) -> str:
-    """The id of a batch: the 12-byte BLAKE2b hash, as hex, of its messages' ids, each as 12 bytes."""
-    return hashlib.blake2b(bytes.fromhex("".join(ids)), digest_size=_ID_BYTES).hexdigest()
+    """The id of a batch: `batches.ids`, of its messages' ids as hex."""
+    return id_of(map(bytes.fromhex, ids))

@@ -2,10 +2,11 @@
 
 import bisect
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Final
 
+from relaycore.sending.batches.composing import Limits, is_full, taken
 from relaycore.sending.items import Item, State
 from relaycore.sending.keyed.keys import Keys
 
@@ -65,6 +66,20 @@ class Queue:
                 del ready[at]
                 return one
         return None
+
+    def take_together(self, limits: Limits, hurried: str, *, may_wait: bool) -> Sequence[Item] | None:
+        """Those of the lowest that go together; None: they wait for more. None of them has a key.
+
+        hurried:  up to this position nothing waits any more
+        may_wait: whether what is not full waits
+        """
+        ready = self._ready
+        if may_wait and ready and ready[0].position > hurried and not is_full(ready, limits):
+            return None
+        found = list(taken(ready, limits))
+        for _ in found:
+            ready.popleft()
+        return found
 
     def give_back(self, item: Item) -> None:
         """It was not tried after all."""

@@ -66,8 +66,10 @@ class Entry:
         due = [one for one in leasing.first_of_each_key(way) if one.is_due(self.now)]
         opened = self.open
         lowest = way[0].position if way else ""
+        cut = {one.batch for one in due[:most] if one.batch}
+        due = [*due[:most], *(one for one in due[most:] if one.batch in cut)]
         busy = {one.key for one in way}
-        return Rows(due[:most], len(way) + len(opened), lowest, busy, dict(self.held), opened[:most])
+        return Rows(due, len(way) + len(opened), lowest, busy, dict(self.held), opened[:most])
 
     @property
     def open(self) -> list[Held]:

@@ -1,20 +1,20 @@
 """Endpoints: what was sent arrives, late, whatever has become of the sender; and what is answered."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from relaycore.sending.answers import Answer, Failure
 
-MODES: Final = ("good", "flaky", "bad", "hangs", "mute", "slow", "gone")
+MODES: Final = ("good", "flaky", "bad", "hangs", "mute", "slow", "gone", "picky")
 
 
 @dataclass
 class Request:
     """One attempt, on its way. `answer`: what its sender may hear, if it lives."""
 
-    position: str
+    positions: Sequence[str]
     generation: int
     answer: Answer | None = None
     has_arrived: bool = False
@@ -64,3 +64,9 @@ class Endpoint:
             request.answer = Answer(429, retry_after=2.0)
         elif mode == "gone":
             request.answer = Answer(410)
+        elif mode == "picky":  # It refuses whatever has one of these in it.
+            if any(one.endswith("1") for one in request.positions):
+                request.answer = Answer(400)
+            else:
+                self._took(request)
+                request.answer = Answer(200)

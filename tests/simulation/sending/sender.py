@@ -17,10 +17,11 @@ from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.leasing.confirming import Confirmed
 from relaycore.position import at_millisecond, before_millisecond, previous_position
 from relaycore.sending.answers import Answer, Failure
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item, Outcome, Progress
 from relaycore.sending.schedule import Schedule
-from relaycore.sending.verdict import Verdict, judge
+from relaycore.sending.verdict import Verdict, is_of_content, judge
 from relaycore.sending.window import Window
 from relaycore.storing.expiring import Expired
 from tests.simulation.delivering.channel import Away, Document
@@ -53,6 +54,7 @@ class Line:
     way: what was on its way when it was asked last
     trying, ended, done, dead: what it has out, and what has come of what it had, by generation and position
     attempts: the number of the last attempt of each
+    batches:  in which batch it was tried last
     """
 
     reader: Reader
@@ -69,6 +71,7 @@ class Line:
     trying: dict[tuple[int, str], Item] = field(default_factory=dict)
     ended: dict[tuple[int, str], Item] = field(default_factory=dict)
     attempts: dict[tuple[int, str], int] = field(default_factory=dict)
+    batches: dict[tuple[int, str], tuple[Item, str]] = field(default_factory=dict)
     done: set[tuple[int, str]] = field(default_factory=set)
     dead: set[tuple[int, str]] = field(default_factory=set)
 
@@ -367,26 +370,33 @@ class Sender:
             if window is None or self.is_leaving or not self._may_try(line):
                 continue
             self._expire(line, window)
-            item, revision = window.next(), line.revision
+            item, revision = self._next(line, window), line.revision
             if item is None:
                 continue
             if self._random.random() < 0.2:
                 yield from self._somewhile()  # It waits for its turn at the endpoint.
                 if not self._may_still_try(line, item):
                     self._watch.happened["withheld"] += 1
-                    window.settle(item, self._withheld(item))
+                    settle(window, item, self._withheld(item))
                     continue
             request = self._begin(line, window, item, revision)
             self._jobs.append(self._attempt(line, window, item, request))
 
-    def _withheld(self, item: Item) -> Outcome:
+    def _next(self, line: Line, window: Window) -> Item | Batch | None:
+        if line.reader.batch == 1:
+            return window.next()
+        if window.is_lingering and self._random.random() < 0.1:
+            window.hurry()
+        return window.next_batch(line.reader.batch)
+
+    def _withheld(self, item: Item | Batch) -> Outcome:
         return WITHHELD
 
     def _may_try(self, line: Line) -> bool:
         is_free = line.out < CONCURRENCY and line.breaker.may_try(self._ledger.now, line.out)
         return is_free and line.is_active and self.confirmed.holds(self._seconds)
 
-    def _may_still_try(self, line: Line, item: Item) -> bool:
+    def _may_still_try(self, line: Line, item: Item | Batch) -> bool:
         """Right before it is sent."""
         return self._may_try(line) and not (item.is_let_go or self._is_too_old(line.reader, item))
 
@@ -394,26 +404,30 @@ class Sender:
         if line.reader.max_age_ms is not None:
             window.expire(before_millisecond(self._world.time - line.reader.max_age_ms))
 
-    def _is_too_old(self, reader: Reader, item: Item) -> bool:
+    def _is_too_old(self, reader: Reader, item: Item | Batch) -> bool:
         return reader.max_age_ms is not None and item.position < before_millisecond(
             self._world.time - reader.max_age_ms
         )
 
-    def _begin(self, line: Line, window: Window, item: Item, revision: int) -> Request:
+    def _begin(self, line: Line, window: Window, item: Item | Batch, revision: int) -> Request:
         generation = window.place.generation
-        line.attempts[(generation, item.position)] = item.attempt
-        line.ended.pop((generation, item.position), None)
         state = line.breaker.state(self._ledger.now)
         self._watch.alone(line.out, state)
         is_sure = self._world.lease.epoch == self.epoch
-        self._watch.begins(line, item, revision, is_sure=is_sure, others_out=line.out)
+        if isinstance(item, Batch):
+            self._watch.composed(line, item)
+        beside = frozenset(one.position for one in items(item))
+        for one in items(item):
+            line.attempts[(generation, one.position)] = one.attempt
+            line.ended.pop((generation, one.position), None)
+            self._watch.begins(line, one, revision, is_sure=is_sure, others_out=line.out, beside=beside)
         line.out += 1
-        request = Request(item.position, generation)
+        request = Request([one.position for one in items(item)], generation)
         self._world.endpoints[line.reader.name].send(request)
         return request
 
-    def _attempt(self, line: Line, window: Window, item: Item, request: Request) -> Steps[None]:
-        generation, position = request.generation, request.position
+    def _attempt(self, line: Line, window: Window, item: Item | Batch, request: Request) -> Steps[None]:
+        generation = request.generation
         began_at, until = self._ledger.now, self._world.time + TIMEOUT_MS
         while request.answer is None and self._world.time < until:
             yield
@@ -428,17 +442,35 @@ class Sender:
             line.breaker = line.breaker.failed(
                 now, began_at, self._random.random(), is_slow=slow, retry_after=answer.retry_after
             )
-        line.trying.pop((generation, position), None)
-        line.ended[(generation, position)] = item
-        if verdict.is_done:
-            line.done.add((generation, position))
-        elif isinstance(outcome, Failed) and outcome.due_at is None:
-            line.dead.add((generation, position))
-        window.settle(item, outcome)
+        for one in items(item):
+            place = generation, one.position
+            line.trying.pop(place, None)
+            line.ended[place] = one
+            if verdict.is_done:
+                line.done.add(place)
+            elif isinstance(outcome, Failed) and outcome.due_at is None:
+                line.dead.add(place)
+        if isinstance(item, Batch) and isinstance(outcome, Failed) and outcome.is_apart:
+            self._watch.divided(line, item)
+        settle(window, item, outcome)
 
-    def _outcome(self, line: Line, item: Item, answer: Answer, verdict: Verdict, now: int) -> Outcome:
+    def _outcome(self, line: Line, item: Item | Batch, answer: Answer, verdict: Verdict, now: int) -> Outcome:
         if verdict.is_done:
             return DONE
         schedule = Schedule(line.reader.seconds)
         wait = schedule.wait_ms(item.tries, self._random.random(), answer.retry_after)
-        return Failed(None if wait is None else now + wait, f"status {answer.status}")
+        is_apart = isinstance(item, Batch) and is_of_content(answer)
+        return Failed(None if wait is None else now + wait, f"status {answer.status}", is_apart)
+
+
+def items(tried: Item | Batch) -> Sequence[Item]:
+    """The messages of it."""
+    return tried.items if isinstance(tried, Batch) else [tried]
+
+
+def settle(window: Window, tried: Item | Batch, outcome: Outcome) -> None:
+    """What came of it."""
+    if isinstance(tried, Batch):
+        window.settle_batch(tried, outcome)
+    else:
+        window.settle(tried, outcome)

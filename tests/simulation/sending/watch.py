@@ -17,10 +17,13 @@
     key; what is in memory is bounded
 11. at an endpoint that is left alone one is out at a time
 12. once nothing goes wrong any more, all that is owed is taken or dead, and nothing is on its way
+13. what goes together goes together again, under the same id, which nothing else has: but for what was let
+    go, grew too old or was deleted, and where a batch was divided, its messages redriven, or its sender has
+    died before it had recorded it
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +31,7 @@ from relaycore.delivering.leasing import State
 from relaycore.delivering.reading import KeyOf, Wants
 from relaycore.delivering.settings import Settings
 from relaycore.position import milliseconds_of
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.breaker import State as Breaker
 from relaycore.sending.items import Item, Progress
 from tests.simulation.delivering.channel import Channel
@@ -47,6 +51,7 @@ class Reader:
     most:    so many may be without a trace
     seconds: its schedule
     key_of:  None: there is no order by a field
+    batch:   so many messages go together at most
     steps:   none is of those
     """
 
@@ -59,6 +64,7 @@ class Reader:
     max_age_ms: int | None = None
     steps: bool = False
     key_of: KeyOf | None = None
+    batch: int = 1
 
 
 @dataclass
@@ -71,6 +77,8 @@ class Book:
     taken:   positions that it has taken, in this generation
     tries:   how often each was tried, since it was redriven
     let_go:  positions that were skipped or dropped, in this generation
+    composed: of each batch, by its id, the positions
+    divided:  ids of those whose messages are tried by themselves from then on
     """
 
     reader: Reader
@@ -83,6 +91,8 @@ class Book:
     tries: Counter[str] = field(default_factory=Counter)
     let_go: set[str] = field(default_factory=set)
     redrives: int = 0
+    composed: dict[str, Sequence[str]] = field(default_factory=dict)
+    divided: set[str] = field(default_factory=set)
 
 
 class Watch:
@@ -111,12 +121,71 @@ class Watch:
 
     # --- what is sent ---------------------------------------------------------------------------
 
-    def begins(self, line: "Line", item: Item, revision: int, *, is_sure: bool, others_out: int) -> None:
+    def composed(self, line: "Line", batch: Batch) -> None:
+        """These are about to be tried together."""
+        book, window = self.books[line.reader.name], line.window
+        assert window is not None
+        generation, positions = window.place.generation, [one.position for one in batch.items]
+        self._require(13, 0 < len(positions) <= line.reader.batch, "too many together")
+        known = book.composed.setdefault(batch.id, positions)
+        self._require(13, known == positions == sorted(positions), "others under the same id")
+        self.happened["together"] += len(positions) > 1
+        for one in batch.items:
+            before, id = line.batches.get((generation, one.position), (one, ""))
+            line.batches[(generation, one.position)] = one, batch.id
+            if one.row is not None and one.row.before == one.row.attempt:
+                continue  # It is new, as far as that goes, or was redriven.
+            if generation == book.generation and not before.is_let_go:
+                self._is_whole(line, batch, id)
+                self._is_whole(line, batch, "" if one.row is None else one.row.batch)
+
+    def _is_whole(self, line: "Line", batch: Batch, before: str) -> None:
+        """It is what was tried before, or what is left of that."""
+        book = self.books[line.reader.name]
+        if not before or before == batch.id:
+            return
+        if before in book.divided:
+            self._require(13, len(batch.items) == 1, "together again, though it was divided")
+            return
+        here = {one.position for one in batch.items}
+        more = here - set(book.composed[before])
+        left = {one for one in book.composed[before] if self._is_left(line, one, before)} - here
+        self.happened["smaller"] += not (more or left)
+        self._require(13, not more, "together with others than before")
+        self._require(13, not left, "without what it was together with before")
+
+    def _is_left(self, line: "Line", position: str, batch: str) -> bool:
+        """Whether it is still to be sent with this batch."""
+        book, entry = self.books[line.reader.name], self._ledger.entries[line.reader.name]
+        if position in self._channel.deleted or self._is_too_old(line.reader, position):
+            return False
+        if (row := entry.rows.get(position)) is not None:
+            return row.batch == batch and row.state is not State.DEAD
+        item, last = line.batches.get((book.generation, position), (None, ""))
+        is_known = item is not None and not item.is_let_go and last == batch
+        return is_known and position > entry.cursor.position and self._is_wanted(book, position)
+
+    def divided(self, line: "Line", batch: Batch) -> None:
+        """One of it may be why it was refused."""
+        self.happened["divided"] += len(batch.items) > 1
+        self.books[line.reader.name].divided.add(batch.id)
+
+    def begins(
+        self,
+        line: "Line",
+        item: Item,
+        revision: int,
+        *,
+        is_sure: bool,
+        others_out: int,
+        beside: Set[str] = frozenset(),
+    ) -> None:
         """An attempt begins.
 
         revision:   by which it was chosen to be tried
         is_sure:    nobody else has the lease
         others_out: at its endpoint
+        beside:     what goes together with it
         """
         book, at, window = self.books[line.reader.name], item.position, line.window
         assert window is not None
@@ -138,7 +207,7 @@ class Watch:
             self.happened["sent from before a seek"] += 1
             return
         book.tries[at] += 1
-        most = line.reader.most + bool(window._here.kept)
+        most = line.reader.most + (line.reader.batch if window._here.kept else 0)
         self._require(3, self._traceless(line) <= most, "too many without a trace")
         self.happened["tried again"] += item.attempt > 1
         self.happened["repeated"] += at in book.taken
@@ -146,8 +215,8 @@ class Watch:
             is_for_it = at in book.owed | book.taken | book.going or item.is_row
             self._require(9, is_for_it, "sent though it is not wanted")
             if line.reader.settings.is_ordered or key:
-                self._begins_in_order(book, line, at, key)
-                way = {one for one in line.way if one < at and self._is_on_its_way(line.reader, one)}
+                self._begins_in_order(book, line, at, key, beside)
+                way = {one for one in line.way - beside if one < at and self._is_on_its_way(line.reader, one)}
                 # By a field one that was redriven since comes after what is sent meanwhile.
                 rows = self._ledger.entries[line.reader.name].rows
                 way = {one for one in way if not key or (rows[one].key == key and not rows[one].before)}
@@ -190,14 +259,16 @@ class Watch:
             assert item is not None
         return count
 
-    def _begins_in_order(self, book: Book, line: "Line", at: str, key: str) -> None:
+    def _begins_in_order(self, book: Book, line: "Line", at: str, key: str, beside: Set[str]) -> None:
         rows = self._ledger.entries[line.reader.name].rows
         before = {one for one in book.owed - book.excused if one < at and self.key(line.reader, one) == key}
         held = {one for one in before if one not in rows or rows[one].state is not State.DEAD}
         held = {one for one in held if (book.generation, one) not in line.dead}
         held = {one for one in held if one not in rows or not rows[one].before}
         held = {one for one in held if not self._is_too_old(line.reader, one)}
-        held -= self._channel.deleted  # Nobody has read it, and that is on record once the cursor is there.
+        held -= (
+            self._channel.deleted | beside
+        )  # Nobody has read it, and that is on record once the cursor is there.
         self._require(6, not held, "sent before its time by order")
 
     def took(self, reader: Reader, position: str, generation: int) -> None:

@@ -26,6 +26,10 @@ READERS: Final = (
     Reader("aged", max_age_ms=4000),
     Reader("keyed and aged", max_age_ms=4000, key_of=some_key),
     Reader("delayed", delay_ms=1500),
+    Reader("batches", batch=3),
+    Reader("batches of two", Settings(most_outstanding=3), is_for_it, seconds=(0, 1), batch=2),
+    Reader("batches in order", Settings(most_outstanding=6, is_ordered=True), batch=3),
+    Reader("batches and aged", max_age_ms=4000, batch=3),
 )
 
 
@@ -49,7 +53,8 @@ class World(Stage[Reader]):
 
     def _endpoint(self, reader: Reader) -> Endpoint:
         def took(request: Request) -> None:
-            self.watch.took(reader, request.position, request.generation)
+            for position in request.positions:
+                self.watch.took(reader, position, request.generation)
 
         return Endpoint(self.random, took)
 
