@@ -84,6 +84,9 @@ What is decided when messages are pushed to webhooks:
 `sending.contents`     what is in a window: each message in one place, and how much all of it is
 `sending.keyed.queue`  in order by a field: new messages, and which of them may be tried
 `sending.keyed.keys`   which keys are parked, open or out, and what is written of them
+`sending.batches.ids`  what many messages in one request are called together
+`sending.batches.batch` messages that go together
+`sending.batches.composing` which of the rows and new messages go together next
 `sending.items`        what goes between that and whoever drives it
 `sending.again`        rows that are due, and what has become of those in hand
 `sending.noting`       when what retention has deleted may be put on record

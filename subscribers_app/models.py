@@ -144,6 +144,7 @@ class Delivery(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     before = models.PositiveIntegerField(default=0)
     key = models.CharField(max_length=KEY_CHARS, blank=True, default="", db_default="")
+    batch = models.CharField(max_length=24, blank=True, default="", db_default="")
     due_at = models.BigIntegerField(default=0)
     deadline_at = models.BigIntegerField(default=0)
     why = models.TextField(blank=True, default="")

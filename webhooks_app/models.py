@@ -13,6 +13,7 @@ from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
 from relaybase.mongo.indexes import ExpiringIndex
 from relaybase.postgres.clock import ClockTimestamp
+from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app.models import NAME, Subscription
 
 MOST_URL_CHARS: Final = 2048
@@ -189,18 +190,26 @@ class Webhook(models.Model):
     """
 
     class Format(models.TextChoices):
-        """What a request has in it. A batch is none of them: a request has one message."""
+        """What a request has in it: of the last two many messages, of all others one."""
 
         RAW = "raw", "raw"
         STANDARD = "standard", "standard"
         CLOUDEVENTS_BINARY = "cloudevents-binary", "cloudevents-binary"
         CLOUDEVENTS_STRUCTURED = "cloudevents-structured", "cloudevents-structured"
+        CLOUDEVENTS_BATCH = "cloudevents-batch", "cloudevents-batch"
+        NDJSON = "ndjson", "ndjson"
 
     subscription = models.OneToOneField(
         Subscription, models.CASCADE, primary_key=True, related_name="webhook"
     )
     endpoint = models.ForeignKey(Endpoint, models.PROTECT, related_name="webhooks")
     format = models.CharField(max_length=22, choices=Format, default=Format.STANDARD)
+    batch_messages = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(LARGEST_BATCH_MESSAGES)],
+        help_text=f"So many messages go together at most, in a format for batches. Empty: {BATCH_MESSAGES}.",
+    )
     schedule_seconds = models.JSONField(
         null=True, blank=True, help_text="How long it waits before each attempt. Empty: as the standard says."
     )

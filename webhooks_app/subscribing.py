@@ -11,6 +11,8 @@ from rest_framework.request import Request
 
 from relaybase.http.fields import Text, Whole
 from relaycore.errors import BadSubscription
+from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
+from relaycore.sending.formats.format import Format
 from subscribers_app.kinds.kind import Kind, Making
 from subscribers_app.models import NAME_PATTERN, Subscription
 from webhooks_app import addresses, finding, registration
@@ -45,6 +47,9 @@ class Webhooks(Kind):
         return {
             **(where if is_new else {}),
             "format": serializers.ChoiceField(Webhook.Format.choices, required=False),
+            "batch_messages": Whole(
+                required=False, allow_null=True, min_value=1, max_value=LARGEST_BATCH_MESSAGES
+            ),
             "schedule_seconds": serializers.ListField(
                 child=wait, required=False, allow_null=True, allow_empty=False, max_length=MOST_ATTEMPTS
             ),
@@ -68,6 +73,13 @@ class Webhooks(Kind):
                 "description": "The same: to your endpoint with this URL, which is made if there is none.",
             },
             "format": FORMAT,
+            "batch_messages": {
+                **whole,
+                "type": ["integer", "null"],
+                "maximum": LARGEST_BATCH_MESSAGES,
+                "description": "Only the last two formats: so many messages go together at most. "
+                f"null: {BATCH_MESSAGES}.",
+            },
             "schedule_seconds": _SCHEDULE,
             "max_age_seconds": {
                 **whole,
@@ -82,6 +94,9 @@ class Webhooks(Kind):
         return {
             "endpoint": serializers.CharField(allow_null=True, help_text="To which it is pushed."),
             "format": serializers.ChoiceField(Webhook.Format.choices, allow_null=True),
+            "batch_messages": serializers.IntegerField(
+                allow_null=True, help_text="null: a request has one message."
+            ),
             "schedule_seconds": serializers.ListField(child=serializers.IntegerField(), allow_null=True),
             "max_age_seconds": serializers.IntegerField(allow_null=True),
         }
@@ -137,7 +152,7 @@ def to_endpoint(row: Endpoint, given: Mapping[str, Any]) -> Making:
     return _Pushing(given, lambda: (finding.locked(row), {}))
 
 
-_COLUMNS: Final = ("format", "schedule_seconds", "max_age_seconds")
+_COLUMNS: Final = ("format", "batch_messages", "schedule_seconds", "max_age_seconds")
 
 
 class _Pushing(Making):
@@ -208,8 +223,28 @@ def _set(hook: Webhook, given: Mapping[str, Any]) -> None:
     """Set what is given; it has to be something that can be meant."""
     for column, value in given.items():
         setattr(hook, column, value)
+    _set_batch(hook, given)
     try:
         hook.clean_fields(exclude=["subscription", "endpoint"])
     except ValidationError as exc:
         said = [f"{column}: {' '.join(texts)}" for column, texts in exc.message_dict.items()]
         raise BadSubscription(" ".join(said)) from exc
+
+
+def _set_batch(hook: Webhook, given: Mapping[str, Any]) -> None:
+    """How many go together is set where more than one may, and there alone."""
+    if hook.format not in Format or not Format(hook.format).is_batch:
+        if given.get("batch_messages") is not None:
+            raise BadSubscription(
+                'batch_messages: Only in the formats "cloudevents-batch" and "ndjson". In any other one a '
+                "request has one message: leave it out."
+            )
+        hook.batch_messages = None
+        return
+    if hook.subscription.order == Subscription.Order.FIELD:
+        raise BadSubscription(
+            f'format: "{hook.format}" goes with the orders "none" and "channel". In an order by a field each '
+            "message waits for the one before it, so a request has one: choose a format with one."
+        )
+    if hook.batch_messages is None:
+        hook.batch_messages = BATCH_MESSAGES

@@ -90,12 +90,13 @@ class Again:
         """
         if not self._ready or (is_ordered and self._ready[0].position != self._lowest):
             return ()
-        torn = self._grown.union(
-            one.row.batch for one in self._items.values() if _is_missing(one) and one.row
-        )
-        found = of_rows(
-            self._ready, lambda batch: batch in torn or is_elsewhere(batch), limits, is_ordered=is_ordered
-        )
+        torn = {one.row.batch for one in self._items.values() if one.row is not None and _is_missing(one)}
+        torn |= self._grown
+
+        def is_torn(batch: str) -> bool:
+            return batch in torn or is_elsewhere(batch)
+
+        found = of_rows(self._ready, is_torn, limits, is_ordered=is_ordered)
         if found:
             gone = {one.position for one in found}
             self._ready = [one for one in self._ready if one.position not in gone]

@@ -134,9 +134,14 @@ class Item:
                 attempt=self.attempt,
                 due_at=outcome.due_at or 0,
                 why=outcome.why,
-                batch="" if is_dead else id_of([self.id]) if outcome.is_apart else self.batch,
+                batch="" if is_dead else self._alone if outcome.is_apart else self.batch,
             )
         self.document = None
+
+    @property
+    def _alone(self) -> str:
+        """The batch that it is by itself; where each goes by itself anyway, none."""
+        return self.batch and id_of([self.id])
 
     @property
     def may_get_a_row(self) -> bool:

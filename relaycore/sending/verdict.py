@@ -51,4 +51,4 @@ def judge(answer: Answer) -> Verdict:
 
 def is_of_content(answer: Answer) -> bool:
     """Whether what was sent may be why: of a batch each message is tried by itself from then on."""
-    return answer.status in _OF_CONTENT
+    return answer.status in _OF_CONTENT or answer.failure is Failure.REQUEST

@@ -18,7 +18,7 @@ from relaycore.delivering.skipping import Noted, Skip
 from subscribers_app import ended
 from subscribers_app.pulling import holding
 
-_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before, key"
+_COLUMNS = "position, message_id, state, attempt, due_at, deadline_at, why, before, key, batch"
 
 _ON_THEIR_WAY: Final = "subscription_id = %s AND state <> 'dead'"
 
@@ -163,7 +163,7 @@ def rows(
     keys: Collection[str] | None = None,
     longest_ms: int = LONGEST_MS,
 ) -> Rows:
-    """What is on its way: of what is due the lowest, at most so many.
+    """What is on its way: of what is due the lowest, at most so many, but of a batch all.
 
     keys: of what may be leased for the first time; None: there is no order by a field, and nothing waits
     longest_ms: no row of its kind is due later
@@ -182,6 +182,14 @@ def rows(
             [id, now, now + longest_ms, most],
         )
         due = [_delivery(row) for row in sql.fetchall()]
+        if len(due) == most and (cut := {one.batch for one in due if one.batch}):
+            sql.execute(
+                f"SELECT {_COLUMNS} FROM deliveries "  # noqa: S608
+                f"WHERE {_ON_THEIR_WAY} AND (due_at <= %s OR due_at > %s) AND position > %s "
+                "AND batch = ANY(%s) ORDER BY position",
+                [id, now, now + longest_ms, due[-1].position, sorted(cut)],
+            )
+            due += [_delivery(row) for row in sql.fetchall()]
     if keys is None:
         return Rows(due, outstanding, lowest)
     waiting = holding.waiting(sql, id, keys, most)
@@ -232,7 +240,7 @@ def insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
         f"INSERT INTO deliveries (subscription_id, {_COLUMNS}) VALUES %s "  # noqa: S608
         "ON CONFLICT (subscription_id, position) DO UPDATE SET state = excluded.state, "
         "attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = excluded.deadline_at, "
-        "before = excluded.before, key = excluded.key, why = '', died_at = NULL "
+        "before = excluded.before, key = excluded.key, batch = excluded.batch, why = '', died_at = NULL "
         "WHERE deliveries.state = 'dead'",
         [(id, *_row(one)) for one in new],
         page_size=1000,
@@ -245,7 +253,7 @@ def update(sql: CursorWrapper, id: int, changed: Sequence[Delivery]) -> None:
     execute_values(
         sql,
         "UPDATE deliveries AS d SET state = v.state, attempt = v.attempt, due_at = v.due_at, "  # noqa: S608
-        "deadline_at = v.deadline_at, why = v.why, before = v.before, "
+        "deadline_at = v.deadline_at, why = v.why, before = v.before, batch = v.batch, "
         "died_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END "
         f"FROM (VALUES %s) AS v ({_COLUMNS}) "
         f"WHERE d.subscription_id = {int(id)} AND d.position = v.position",
@@ -284,4 +292,5 @@ def _row(one: Delivery) -> tuple[Any, ...]:
         one.why,
         one.before,
         one.key,
+        one.batch,
     )

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -12,6 +11,7 @@ from relaycore.delivering.holding import Held
 from relaycore.delivering.leasing import Rows
 from relaycore.errors import one_line
 from relaycore.position import at_millisecond
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.items import WITHHELD, Done, Item, Outcome, Progress, Withheld
 from relaycore.sending.window import Window
 from subscribers_app.pulling import archive
@@ -20,21 +20,11 @@ from subscribers_app.pulling.choosing import Choosing
 from subscribers_app.pulling.counting import counted
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.known import Hook
+from webhooks_app.sending.share import Share
+from webhooks_app.sending.together import Together, settle
 
-AHEAD: Final = 256
-"""Messages that are read ahead of what is out."""
-
-AHEAD_BYTES: Final = 4 << 20
 _AGAIN_SECONDS: Final = 1.0
 _ASKED_SECONDS: Final = 3.0
-
-
-@dataclass(slots=True)
-class Share:
-    """What each subscription of an endpoint may read ahead: so many messages, of so many bytes together."""
-
-    most: int = AHEAD
-    size: int = AHEAD_BYTES
 
 
 class Course:
@@ -50,6 +40,7 @@ class Course:
         self._came = came
         self._is_active = hook.subscription.is_active
         self.window: Window | None = None
+        self._together: Together | None = None
         self.trouble = ""
         """Why nothing of it is read; empty: nothing speaks against it."""
         self._source = self._source_of(hook)
@@ -105,7 +96,7 @@ class Course:
 
     # --- trying --------------------------------------------------------------------------
 
-    def next(self) -> Item | None:
+    def next(self) -> Item | Batch | None:
         """What is to be tried next; None: nothing, or not now."""
         if self.window is None or not self._is_active or self._is_closed:
             return None
@@ -114,16 +105,19 @@ class Course:
             self.read_on()
         return item
 
-    def _young(self, window: Window) -> Item | None:
+    def _young(self, window: Window) -> Item | Batch | None:
         """The next one that is not older than is wanted: what was read just now, or is due again, may be."""
-        item, before = window.next(), self._wanted_from
+        item, before = self._take(window), self._wanted_from
         while item is not None and item.position < before:
-            window.settle(item, WITHHELD)
+            settle(window, item, WITHHELD)
             window.expire(before)
             # It is to be recorded. Not from here: whoever asks is asked what is next by that.
             asyncio.get_running_loop().call_soon(self._came)
-            item = window.next()
+            item = self._take(window)
         return item
+
+    def _take(self, window: Window) -> Item | Batch | None:
+        return window.next() if self._together is None else self._together.next(window)
 
     @property
     def _wanted_from(self) -> str:
@@ -136,18 +130,17 @@ class Course:
     @property
     def _few(self) -> int:
         """It is read on once there are so few: a page at a time, and not whatever has just gone out."""
-        return max(1, self.share.most // 4)
+        return max(1, self.share.most // 4, self.hook.most_together or 0)
 
-    def settle(self, item: Item, outcome: Outcome) -> None:
+    def settle(self, item: Item | Batch, outcome: Outcome) -> None:
         """What came of it."""
-        if self.window is not None:
-            self.window.settle(item, outcome)
+        count = 1 if self.window is None else settle(self.window, item, outcome)
         if not isinstance(outcome, Withheld):
-            self._counted.handed_out(1)
+            self._counted.handed_out(count)
             if isinstance(outcome, Done):
-                self._counted.done(1)
+                self._counted.done(count)
             else:
-                self._counted.nacked(1)
+                self._counted.nacked(count)
 
     def turn(self) -> None:
         """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
@@ -249,7 +242,7 @@ class Course:
         read = await source.stand(place)
         if self.trouble:  # It ends when something was read, and not when nobody has said anything yet.
             await source.ask(_ASKED_SECONDS)
-        most, size = min(window.room, self.share.most), self.share.size
+        most, size = min(window.room, max(self.share.most, self._few)), self.share.size
         await source.collect(most, size)
         ahead, documents = read.ahead(most, size, self._ripe_before())
         expired = await source.expired()
@@ -287,11 +280,17 @@ class Course:
     def _source_of(self, hook: Hook) -> Source:
         known = hook.subscription
         self._choosing = chosen = Choosing(known)
+        if self._together is not None:
+            self._together.close()
+        is_keyed, most = chosen.key_of is not None, hook.most_together
+        self._together = None if most is None else Together(most, self._came, is_keyed=is_keyed)
         return Source(known.channel, chosen.wants, self._come, known.revision, chosen.key_of)
 
     def close(self) -> None:
         """Nothing more is sent of it here."""
         self._is_closed = True
+        if self._together is not None:
+            self._together.close()
         if self._again is not None:
             self._again.cancel()
         if self._reading is not None:

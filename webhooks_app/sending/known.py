@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from relaycore.errors import RelayError, one_line
 from relaycore.outbound import urls
+from relaycore.sending.batches.composing import BATCH_MESSAGES
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
 from relaycore.sending.formats.format import Format
@@ -56,7 +57,11 @@ class KnownEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A webhook subscription. `stamp`: another one means that it is to be read anew."""
+    """A webhook subscription.
+
+    stamp:         another one means that it is to be read anew
+    most_together: messages in one request; None: its format has one
+    """
 
     subscription: KnownSubscription
     endpoint: int
@@ -64,6 +69,7 @@ class Hook:
     format: Format
     schedule: Schedule
     most_age_ms: int | None
+    most_together: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,4 +174,7 @@ def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, H
 def _hook(row: Webhook, subscription: KnownSubscription, stamp: tuple[int, int, str]) -> Hook:
     schedule = DEFAULT_SECONDS if row.schedule_seconds is None else tuple(row.schedule_seconds)
     most_age = None if row.max_age_seconds is None else row.max_age_seconds * 1000
-    return Hook(subscription, row.endpoint_id, stamp, Format(row.format), Schedule(schedule), most_age)
+    format, most = Format(row.format), None
+    if format.is_batch:
+        most = row.batch_messages or BATCH_MESSAGES
+    return Hook(subscription, row.endpoint_id, stamp, format, Schedule(schedule), most_age, most)

@@ -9,15 +9,17 @@ from collections import OrderedDict
 from typing import Final, Protocol
 
 from relaycore.sending.answers import Answer, Failure
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
 from relaycore.sending.pace import Pace, Rise
-from relaycore.sending.verdict import Verdict, judge
+from relaycore.sending.verdict import Verdict, is_of_content, judge
 from webhooks_app.http.client import Client
 from webhooks_app.sending.clock import Clock
-from webhooks_app.sending.course import AHEAD, AHEAD_BYTES, Course, Share
+from webhooks_app.sending.course import Course
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import KnownEndpoint
 from webhooks_app.sending.seeing import Seen
+from webhooks_app.sending.share import AHEAD, AHEAD_BYTES, Share
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ _LEAST_AHEAD: Final = 4
 class Told(Protocol):
     """Whoever is told what a lane does."""
 
-    def attempted(self, lane: "Lane", course: Course, item: Item, id: str, answer: Answer) -> None:
+    def attempted(self, lane: "Lane", course: Course, item: Item | Batch, id: str, answer: Answer) -> None:
         """An attempt has ended."""
 
     def gone(self, lane: "Lane", reason: str) -> None:
@@ -174,7 +176,7 @@ class Lane:
             del self._ready[course]
         return False
 
-    def _try(self, course: Course, item: Item) -> None:
+    def _try(self, course: Course, item: Item | Batch) -> None:
         endpoint = self.endpoint
         if endpoint.target is None or endpoint.signer is None:
             course.settle(item, WITHHELD)
@@ -182,19 +184,23 @@ class Lane:
         self.out += 1
         began_at = self._clock.now()
         try:
-            encoded = self._encoding.of(course.hook.format, item.document)
+            if isinstance(item, Batch):
+                encoded = self._encoding.of_batch(course.hook.format, item)
+            else:
+                encoded = self._encoding.of(course.hook.format, item.document)
             signed = endpoint.signer.headers(encoded.id, int(time.time()), encoded.body)
             done = functools.partial(self._done, course, item, encoded.id, began_at)
             self._client.send(endpoint.target, [*encoded.headers, *signed], encoded.body, done)
         except Exception as exc:  # Whatever it is: it is this message's, and holds up no other one.
             # Not what the error says: there may be something of the message in it.
             kind, name = type(exc).__name__, course.hook.subscription.name
-            log.error("message %s of subscription %s cannot be sent: %s", item.id.hex(), name, kind)
+            what, id = ("batch", item.id) if isinstance(item, Batch) else ("message", item.id.hex())
+            log.error("%s %s of subscription %s cannot be sent: %s", what, id, name, kind)
             unfit = Answer(None, Failure.REQUEST, f"It cannot be written as a request: {kind}")
-            done = functools.partial(self._done, course, item, item.id.hex(), began_at)
+            done = functools.partial(self._done, course, item, id, began_at)
             asyncio.get_running_loop().call_soon(done, unfit)
 
-    def _done(self, course: Course, item: Item, id: str, began_at: int, answer: Answer) -> None:
+    def _done(self, course: Course, item: Item | Batch, id: str, began_at: int, answer: Answer) -> None:
         self.out -= 1
         if answer.is_unsent:
             course.settle(item, WITHHELD)
@@ -206,7 +212,7 @@ class Lane:
         self._told.attempted(self, course, item, id, answer)
         self.come(course)
 
-    def _judge(self, course: Course, item: Item, answer: Answer, began_at: int) -> None:
+    def _judge(self, course: Course, item: Item | Batch, answer: Answer, began_at: int) -> None:
         verdict, now = judge(answer), self._clock.now()
         if verdict.is_done:
             course.settle(item, DONE)
@@ -215,7 +221,10 @@ class Lane:
             if verdict is not Verdict.UNFIT:
                 later = answer.retry_after if verdict is Verdict.SLOW else None
                 wait = course.hook.schedule.wait_ms(item.tries, random.random(), later)
-            course.settle(item, Failed(None if wait is None else now + wait, why(answer)))
+            elif isinstance(item, Batch) and len(item.items) > 1:
+                wait = 0  # But of a batch one is, and which shows once each goes by itself.
+            due_at = None if wait is None else now + wait
+            course.settle(item, Failed(due_at, why(answer), is_of_content(answer)))
         if verdict.is_theirs:
             self._learn(verdict, answer, now, began_at)
 

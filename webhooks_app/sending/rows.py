@@ -50,18 +50,20 @@ def _insert(sql: CursorWrapper, id: int, new: Sequence[Delivery]) -> None:
     execute_values(
         sql,
         "INSERT INTO deliveries (subscription_id, position, message_id, state, attempt, due_at, deadline_at, "
-        "why, before, key, died_at) VALUES %s ON CONFLICT (subscription_id, position) DO UPDATE SET "
+        "why, before, key, batch, died_at) VALUES %s ON CONFLICT (subscription_id, position) DO UPDATE SET "
         "state = excluded.state, attempt = excluded.attempt, due_at = excluded.due_at, deadline_at = 0, "
-        "before = 0, key = excluded.key, why = excluded.why, died_at = excluded.died_at "
+        "before = 0, key = excluded.key, batch = excluded.batch, why = excluded.why, "
+        "died_at = excluded.died_at "
         "WHERE deliveries.state = 'dead'",
         [
             (
                 *(id, one.position, one.id, one.state.value, one.attempt, one.due_at, one.why, one.key),
-                one.state.value,
+                *(one.batch, one.state.value),
             )
             for one in new
         ],
-        template="(%s, %s, %s, %s, %s, %s, 0, %s, 0, %s, CASE WHEN %s = 'dead' THEN clock_timestamp() END)",
+        template="(%s, %s, %s, %s, %s, %s, 0, %s, 0, %s, %s, "
+        "CASE WHEN %s = 'dead' THEN clock_timestamp() END)",
         page_size=1000,
     )
 
@@ -70,11 +72,12 @@ def _change(sql: CursorWrapper, id: int, changed: Sequence[Delivery]) -> None:
     execute_values(
         sql,
         "UPDATE deliveries AS d SET state = v.state, attempt = v.attempt, due_at = v.due_at, "  # noqa: S608
-        "deadline_at = 0, why = v.why, died_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END "
-        "FROM (VALUES %s) AS v (position, state, attempt, due_at, why) "
+        "deadline_at = 0, why = v.why, batch = v.batch, "
+        "died_at = CASE WHEN v.state = 'dead' THEN clock_timestamp() END "
+        "FROM (VALUES %s) AS v (position, state, attempt, due_at, why, batch) "
         f"WHERE d.subscription_id = {int(id)} AND d.position = v.position "
         "AND d.attempt = v.attempt - 1 AND d.state <> 'dead'",
-        [(one.position, one.state.value, one.attempt, one.due_at, one.why) for one in changed],
+        [(one.position, one.state.value, one.attempt, one.due_at, one.why, one.batch) for one in changed],
         page_size=1000,
     )
 

@@ -16,6 +16,7 @@ from leases_app.leasing import Term
 from relaycore.errors import one_line
 from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.items import Item, Progress
 from webhooks_app.http.client import Client
 from webhooks_app.http.room import most_connections
@@ -155,12 +156,13 @@ class Working:
 
     # --- what has happened ---------------------------------------------------------------
 
-    def attempted(self, lane: Lane, course: Course, item: Item, id: str, answer: Answer) -> None:
+    def attempted(self, lane: Lane, course: Course, item: Item | Batch, id: str, answer: Answer) -> None:
         """An attempt has ended."""
         self._touch(course)
         if course.window is not None and course.window.is_pressed:
             self._is_pressed.set()
-        self._logbook.note(lane.endpoint, course.hook, item, id, answer)
+        for one in item.items if isinstance(item, Batch) else (item,):
+            self._logbook.note(lane.endpoint, course.hook, one, id, answer)
 
     def gone(self, lane: Lane, reason: str) -> None:
         """Nothing is to be sent to this endpoint any more."""

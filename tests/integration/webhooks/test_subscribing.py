@@ -96,7 +96,10 @@ def test_all_of_it_is_made_or_nothing(api: Any, orders: Any) -> None:
         ({"url": URL, "ack_deadline_seconds": 30}, "bad-subscription", "Not for webhooks"),
         ({"url": URL, "max_deliveries": 3}, "bad-subscription", "Not for webhooks"),
         ({"url": URL, "format": "xml"}, "invalid", "format"),
-        ({"url": URL, "format": "ndjson"}, "invalid", "format"),
+        ({"url": URL, "batch_messages": 10}, "bad-subscription", "one message"),
+        ({"url": URL, "format": "ndjson", "batch_messages": 0}, "invalid", "batch_messages"),
+        ({"url": URL, "format": "ndjson", "batch_messages": 1001}, "invalid", "batch_messages"),
+        ({"url": URL, "format": "ndjson", "order": {"field": "a"}}, "bad-subscription", "by a field"),
         ({"url": URL, "schedule_seconds": []}, "invalid", "schedule_seconds"),
         ({"url": URL, "schedule_seconds": [5, 10]}, "bad-subscription", "begins with 0"),
         ({"url": URL, "schedule_seconds": [0, 86401]}, "invalid", "schedule_seconds"),
@@ -114,6 +117,24 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(
     assert says in answer.json()["detail"]
     assert not Subscription.objects.exists()
     assert not Endpoint.objects.exists()
+
+
+def test_many_messages_may_go_together(api: Any, orders: Any) -> None:
+    row = _post(api, **NEW, url=URL, format="ndjson", order="channel").json()
+    assert (row["format"], row["batch_messages"]) == ("ndjson", 100)
+    assert api.patch(BILLING, {"batch_messages": 20}, format="json").json()["batch_messages"] == 20
+    row = api.patch(BILLING, {"format": "cloudevents-batch"}, format="json").json()
+    assert (row["format"], row["batch_messages"]) == ("cloudevents-batch", 20)
+    row = api.patch(BILLING, {"format": "raw"}, format="json").json()
+    assert (row["format"], row["batch_messages"]) == ("raw", None)
+    assert _type(api.patch(BILLING, {"batch_messages": 5}, format="json")) == (400, "bad-subscription")
+
+
+def test_in_order_by_a_field_none_go_together(api: Any, orders: Any) -> None:
+    _post(api, **NEW, url=URL, order={"field": "customer"})
+    answer = api.patch(BILLING, {"format": "ndjson"}, format="json")
+    assert _type(answer) == (400, "bad-subscription")
+    assert "by a field" in answer.json()["detail"]
 
 
 def test_it_may_be_in_order_by_a_field_which_is_for_good(api: Any, orders: Any) -> None:

@@ -51,22 +51,19 @@ class Endpoint:
             mode = self._random.choice(MODES[2:6] if chance < 0.4 else MODES[:1])
         elif mode in ("bad", "slow") and chance < 0.1:
             mode = "good"
+        elif mode == "picky":  # It refuses whatever has one of these in it.
+            mode = "refuses" if any(one.endswith("1") for one in request.positions) else "good"
         request.has_arrived = True
         if mode in ("good", "mute"):
             self._took(request)
-        if mode == "good":
-            request.answer = Answer(200)
-        elif mode == "mute":  # It has taken it, and its answer is lost.
-            request.answer = Answer(None, Failure.RESET)
-        elif mode == "bad":
-            request.answer = Answer(500)
-        elif mode == "slow":
-            request.answer = Answer(429, retry_after=2.0)
-        elif mode == "gone":
-            request.answer = Answer(410)
-        elif mode == "picky":  # It refuses whatever has one of these in it.
-            if any(one.endswith("1") for one in request.positions):
-                request.answer = Answer(400)
-            else:
-                self._took(request)
-                request.answer = Answer(200)
+        request.answer = _ANSWERS.get(mode)
+
+
+_ANSWERS: Final = {
+    "good": Answer(200),
+    "mute": Answer(None, Failure.RESET),  # It has taken it, and its answer is lost.
+    "bad": Answer(500),
+    "refuses": Answer(400),
+    "slow": Answer(429, retry_after=2.0),
+    "gone": Answer(410),
+}

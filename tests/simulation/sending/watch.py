@@ -266,9 +266,8 @@ class Watch:
         held = {one for one in held if (book.generation, one) not in line.dead}
         held = {one for one in held if one not in rows or not rows[one].before}
         held = {one for one in held if not self._is_too_old(line.reader, one)}
-        held -= (
-            self._channel.deleted | beside
-        )  # Nobody has read it, and that is on record once the cursor is there.
+        held -= beside
+        held -= self._channel.deleted  # Nobody has read it, and that is on record once the cursor is there.
         self._require(6, not held, "sent before its time by order")
 
     def took(self, reader: Reader, position: str, generation: int) -> None:

@@ -16,9 +16,9 @@ from relaycore.sending.formats.format import Encoded
 from relaycore.sending.items import Failed, Item, Withheld
 from relaycore.sending.schedule import Schedule
 from webhooks_app.sending.clock import Clock
-from webhooks_app.sending.course import AHEAD, AHEAD_BYTES, Share
 from webhooks_app.sending.known import KnownEndpoint
 from webhooks_app.sending.lane import MOST_AHEAD, MOST_AHEAD_BYTES, Lane
+from webhooks_app.sending.share import AHEAD, AHEAD_BYTES, Share
 
 TOOK = Answer(204)
 FAILED = Answer(500)

@@ -1,0 +1,17 @@
+"""What is read ahead, of one subscription and of all that hang on one endpoint."""
+
+from dataclasses import dataclass
+from typing import Final
+
+AHEAD: Final = 256
+"""Messages that are read ahead of what is out."""
+
+AHEAD_BYTES: Final = 4 << 20
+
+
+@dataclass(slots=True)
+class Share:
+    """What each subscription of an endpoint may read ahead: so many messages, of so many bytes together."""
+
+    most: int = AHEAD
+    size: int = AHEAD_BYTES
