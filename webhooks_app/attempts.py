@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from bson import ObjectId, encode
@@ -43,6 +44,7 @@ class Of(StrEnum):
     SUBSCRIPTION = "subscription"
     ENDPOINT = "endpoint"
     MESSAGE = "message_id"
+    BATCH = "webhook_id"
 
 
 class Attempted(NamedTuple):
@@ -71,6 +73,11 @@ class Attempted(NamedTuple):
     failure: Failure | None
     seconds: float
     answer: bytes = b""
+
+    @property
+    def is_in_batch(self) -> bool:
+        """Whether it was sent with others, or as what is left of them."""
+        return self.webhook_id != self.message.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,28 +142,52 @@ def is_cursor(text: str) -> bool:
     return ObjectId.is_valid(text)
 
 
-def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -> Page:
-    """A page of the attempts of one subscription, endpoint (their keys) or message (its id), newest first.
+def read(
+    of: Of,
+    key: int | bytes | str,
+    cursor: str | None = None,
+    most: int = 100,
+    also: Mapping[Of, int | bytes | str] = MappingProxyType({}),
+) -> Page:
+    """A page of the attempts of one subscription, endpoint (their keys), message (its id) or batch (its id).
+
+    The newest first. In a batch each message has one.
 
     A page costs the same wherever it is. Of those of one sender newer ones come first; of several, which
     is so only after a shard has changed hands or across subscriptions, within a second in any order.
 
     cursor: as a page has given it (`is_cursor`)
+    also:   and of these as well. `of` is what the fewest are of
 
     Raises:
         PyMongoError: MongoDB does not answer.
     """
-    looked_for: dict[str, Any] = {of.value: ObjectId(key) if isinstance(key, bytes) else key}
+    wanted = {**also, of: key}
+    looked_for: dict[str, Any] = {
+        one.value: ObjectId(value) if isinstance(value, bytes) else value for one, value in wanted.items()
+    }
+    if Of.BATCH in wanted:
+        looked_for["is_in_batch"] = True
     if cursor is not None:
         looked_for["_id"] = {"$lt": ObjectId(cursor)}
     most = max(1, min(most, MOST_PER_PAGE))
-    found = list(reading.collection(COLLECTION).find(looked_for).sort("_id", DESCENDING).limit(most + 1))
+    asked = reading.collection(COLLECTION).find(looked_for).sort("_id", DESCENDING).limit(most + 1)
+    found = list(asked.hint(_INDEXES[of]) if also else asked)
     page = found[:most]
     return Page([_attempted(one) for one in page], str(page[-1]["_id"]) if len(found) > most else None)
 
 
+_INDEXES: Final = {
+    Of.SUBSCRIPTION: "subscription_id",
+    Of.ENDPOINT: "endpoint_id",
+    Of.MESSAGE: "message_id_id",
+    Of.BATCH: "webhook_id_id",
+}
+
+
 def _document(one: Attempted, kept_for: timedelta) -> dict[str, Any]:
     return {
+        **({"is_in_batch": True} if one.is_in_batch else {}),
         "_id": ObjectId(),
         "at": one.at,
         "subscription": one.subscription,
