@@ -29,9 +29,10 @@ class EndpointAttempts(APIView):
     """What became of the attempts to send something to it, the newest first; ?limit= up to 1000.
 
     A message that is sent again has one for each time; in a batch each message has one. ?message= shows those
-    of one message, by its id, and ?batch= those of one batch, by its `webhook_id`. `status`: of the answer; null: there was none, and
-    `failure` says why. `answer`: the first KiB of it, for who may see the endpoint; null for others. They are
-    kept for `RELAY_ATTEMPTS_SECONDS`; attempts of the last second may still be missing.
+    of one message, by its id, and ?batch= those of one batch, by its `webhook_id`. `status`: of the answer;
+    null: there was none, and `failure` says why. `answer`: the first KiB of it, for who may see the endpoint;
+    null for others. They are kept for `RELAY_ATTEMPTS_SECONDS`; attempts of the last second may still be
+    missing.
     """
 
     name = "Attempts"

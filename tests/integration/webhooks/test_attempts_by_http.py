@@ -24,9 +24,7 @@ def _attempt(hook: Webhook, number: int, **more: Any) -> Attempted:
         subscription=hook.pk,
         endpoint=hook.endpoint_id,
         message=number.to_bytes(12, "big"),
-        attempt=number,
-        webhook_id=f"{number:024x}",
-        **{**known, **told, **more},
+        **{"attempt": number, "webhook_id": f"{number:024x}", **known, **told, **more},
     )
 
 
@@ -58,12 +56,9 @@ def test_they_are_shown_newest_first_in_pages(api: Any, pushed: Webhook) -> None
 
 def test_those_of_one_message_and_of_one_batch_are_shown_alone(api: Any, pushed: Webhook) -> None:
     batch = "b" * 24
-    record(
-        [_attempt(pushed, 1), _attempt(pushed, 2, webhook_id=batch), _attempt(pushed, 3, webhook_id=batch)]
-    )
-    record(
-        [_attempt(pushed, 2, attempt=9), _attempt(pushed, 4, webhook_id=batch, subscription=0, endpoint=0)]
-    )
+    together = {"webhook_id": batch}
+    record([_attempt(pushed, 1), _attempt(pushed, 2, **together), _attempt(pushed, 3, **together)])
+    record([_attempt(pushed, 2, attempt=9)])
 
     def shown(place: str, query: str) -> list[tuple[int, int]]:
         rows = api.get(f"{place}?{query}").json()["results"]
