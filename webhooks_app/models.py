@@ -13,7 +13,7 @@ from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
 from relaybase.mongo.indexes import ExpiringIndex, PartialIndex
 from relaybase.postgres.clock import ClockTimestamp
-from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
+from relaycore.sending.batches.setting import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app.models import NAME, Subscription
 
 MOST_URL_CHARS: Final = 2048

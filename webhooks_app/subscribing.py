@@ -11,10 +11,11 @@ from rest_framework.request import Request
 
 from relaybase.http.fields import Text, Whole
 from relaycore.errors import BadSubscription
-from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
+from relaycore.sending.batches import setting
+from relaycore.sending.batches.setting import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app.kinds.kind import Kind, Making
 from subscribers_app.models import NAME_PATTERN, Subscription
-from webhooks_app import addresses, batching, finding, registration
+from webhooks_app import addresses, finding, registration
 from webhooks_app.models import MOST_URL_CHARS, Endpoint, Webhook
 from webhooks_app.rights import MAKE, may, refused
 
@@ -222,8 +223,8 @@ def _set(hook: Webhook, given: Mapping[str, Any]) -> None:
     """Set what is given; it has to be something that can be meant."""
     for column, value in given.items():
         setattr(hook, column, value)
-    batching.check(hook.format, hook.subscription.order, given.get("batch_messages"))
-    if not batching.is_for_batches(hook.format):
+    setting.check(hook.format, hook.subscription.order, given.get("batch_messages"))
+    if not setting.is_for_batches(hook.format):
         hook.batch_messages = None
     elif hook.batch_messages is None:
         hook.batch_messages = BATCH_MESSAGES

@@ -9,12 +9,12 @@ from relaybase.pages.places import AGAIN, HERE, PlaceField
 from relaycore.delivering import beginning
 from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
-from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
+from relaycore.sending.batches import setting
+from relaycore.sending.batches.setting import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app import filters, ordering
 from subscribers_app.kinds.checking import LEASE_ONLY, NOT_PUSHED
 from subscribers_app.models import Subscription
 from subscribers_app.registration import SETTINGS
-from webhooks_app import batching
 from webhooks_app.models import Endpoint, Webhook
 
 _MOMENT: Final = {"type": "datetime-local", "step": "1"}
@@ -185,7 +185,7 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     def _check_together(self, cleaned: dict[str, Any]) -> None:
         order, most = cleaned.get("order") or self.instance.order, self.pushed.get("batch_messages")
         try:
-            batching.check(cleaned["format"] or Webhook.Format.STANDARD, order, most)
+            setting.check(cleaned["format"] or Webhook.Format.STANDARD, order, most)
         except BadSubscription as exc:
             column, _, text = str(exc).partition(": ")
             self.add_error(column, text)
