@@ -185,13 +185,10 @@ class Lane:
             return
         self.out += 1
         try:
-            if isinstance(item, Batch):
-                encoded = self._encoding.of_batch(course.hook.format, item)
-            else:
-                encoded = self._encoding.of(course.hook.format, item.document)
-            signed = endpoint.signer.headers(encoded.id, int(time.time()), encoded.body)
-            done = functools.partial(self._done, course, item, encoded.id, began_at)
-            self._client.send(endpoint.target, [*encoded.headers, *signed], encoded.body, done)
+            id, lines, body = self._encoding.of(course.hook.format, item)
+            signed = endpoint.signer.lines(id, int(time.time()), body)
+            done = functools.partial(self._done, course, item, id, began_at)
+            self._client.send(endpoint.target, lines + signed, body, done)
         except Exception as exc:  # Whatever it is: it is this message's, and holds up no other one.
             # Not what the error says: there may be something of the message in it.
             kind, name = type(exc).__name__, course.hook.subscription.name
