@@ -11,6 +11,7 @@ Listener, writer, sender and processor tasks are endless. What that asks of Cele
   waits for tasks to end, so they must.
 """
 
+import gc
 import logging
 import os
 from typing import Any
@@ -140,6 +141,16 @@ def _keep_connections(**_: Any) -> None:
 @signals.beat_init.connect
 def _trace(**_: Any) -> None:
     extras.begin_traces()
+
+
+@signals.worker_process_init.connect
+def _keep_what_is_loaded(**_: Any) -> None:
+    """What was loaded before a process began is not searched for circles again and again.
+
+    A sender saves 5 % of what it does for a delivery. Nothing is collected before: that would write to all
+    the memory that the process shares with the one which has loaded it.
+    """
+    gc.freeze()
 
 
 @signals.task_prerun.connect

@@ -62,7 +62,7 @@ class Breaker:
 
     def succeeded(self, now: int) -> "Breaker":
         """An attempt was taken. The same one, if that changes nothing."""
-        if self._pauses_at(now) or self == _CLOSED:
+        if not (self.failures or self.until) or self._pauses_at(now):
             return self
         return _CLOSED
 

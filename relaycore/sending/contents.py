@@ -20,6 +20,7 @@ from relaycore.sending.keyed.queue import Queue
 from relaycore.sending.writing import Step
 
 _OUT: Final = State.OUT
+_DONE: Final = State.DONE
 
 
 class Contents:
@@ -99,6 +100,15 @@ class Contents:
 
     def add(self, ahead: Ahead, documents: Sequence[Any]) -> None:
         """What comes next. What is kept takes its place among it."""
+        if not (self.kept or any(ahead.keys)):
+            new = [
+                Item(position, id, document)
+                for (position, id), document in zip(ahead.messages, documents, strict=True)
+            ]
+            self.items += new
+            self.queue.add_without_keys(new)
+            self.size += sum(len(one["message"]) for one in documents)
+            return
         self._has_keys = self._has_keys or any(ahead.keys)
         keys = ahead.keys or [""] * len(ahead.messages)
         was_kept = False
@@ -226,6 +236,9 @@ class Contents:
         """That is committed."""
         for _ in step.passed:
             one = self.items.popleft()
+            if one.parked is None and one.state is _DONE:
+                self.unrecorded -= 1
+                continue
             self.pending -= one.may_get_a_row
             if one.parked is not None:
                 if one.state is State.QUEUED:

@@ -31,6 +31,8 @@ _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]+")
+_NAMES: Final = (b"webhook-id", b"webhook-timestamp", b"webhook-signature")
+_LINES: Final = b"".join(b"%b: %%b\r\n" % name for name in _NAMES)
 
 
 class Secret(Protocol):
@@ -88,16 +90,18 @@ class Signer:
         id:        without a dot, or what is signed could be read in two ways
         timestamp: of this attempt, seconds since 1970
         """
+        return list(zip(_NAMES, self._values(id, timestamp, body), strict=True))
+
+    def lines(self, id: str, timestamp: int, body: bytes) -> bytes:
+        """The same as they are sent, each with its line break."""
+        return _LINES % self._values(id, timestamp, body)
+
+    def _values(self, id: str, timestamp: int, body: bytes) -> tuple[bytes, bytes, bytes]:
         if _ID.fullmatch(id) is None:
             raise ValueError(f"no id of a webhook: {id!r}")
         id_bytes, at = id.encode(), b"%d" % timestamp
         content = b"%b.%b.%b" % (id_bytes, at, body)
-        signatures = b" ".join([secret.sign(content) for secret in self._secrets])
-        return [
-            (b"webhook-id", id_bytes),
-            (b"webhook-timestamp", at),
-            (b"webhook-signature", signatures),
-        ]
+        return id_bytes, at, b" ".join([secret.sign(content) for secret in self._secrets])
 
 
 def decoded(text: str, prefix: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Delivery
@@ -11,7 +12,8 @@ from relaycore.sending.items import Aged, Item, Progress, State
 from relaycore.sending.keyed.keys import Keys
 from relaycore.sending.noting import Noting
 
-_QUEUED, _OUT, _FAILED, _AGED = State.QUEUED, State.OUT, State.FAILED, State.AGED
+_QUEUED, _OUT, _DONE, _FAILED = State.QUEUED, State.OUT, State.DONE, State.FAILED
+_AGED = State.AGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What the cursor may pass, and where it stands then. `held`: those of `items` that get no row."""
+    """What the cursor may pass, and where it stands then.
+
+    others: those of `items` that are not simply done
+    held:   those of them that get no row
+    """
 
     items: Sequence[Item]
+    others: Sequence[Item]
     held: Sequence[Item]
     upto: str
 
@@ -51,22 +58,28 @@ def passed(
     is_stuck:  what is out gets a row, so that it may be passed
     """
     found: list[Item] = []
+    others: list[Item] = []
     held: list[Item] = []
     parked: set[str] = set()
     for one in items:
         one.parked = None
-        state, key = one.state, one.key
+        state = one.state
+        if state is _DONE:
+            found.append(one)
+            continue
+        key = one.key
         if state is _OUT and is_stuck:
             one.parked = Delivery(one.position, one.id, key=key, batch=one.batch)
             parked.add(key)
         elif state is _QUEUED and key and (key in parked or is_parked(key)):
             held.append(one)
         elif state is _QUEUED or state is _OUT:
-            return Passed(found, held, found[-1].position if found else seen)
+            return Passed(found, others, held, found[-1].position if found else seen)
         elif state is _FAILED and not one.is_dead:
             parked.add(key)
         found.append(one)
-    return Passed(found, held, looked)
+        others.append(one)
+    return Passed(found, others, held, looked)
 
 
 def step(
@@ -76,9 +89,9 @@ def step(
 
     dead_upto: up to here there may be dead letters of what it passes
     """
-    rows, upto, passed = again.settled(), passing.upto, passing.items
+    rows, upto = again.settled(), passing.upto
     noted, missed = noting.upto(upto)
-    new = [row for one in passed if (row := one.parked or one.becomes) is not None]
+    new = [row for one in passing.others if (row := one.parked or one.becomes) is not None]
     ended = [one.position for one in rows if one.state is not _FAILED or one.is_dead]
     going = keys.step(ended, new, passing.held)
     if upto == seen.position and noted is None and not (rows or going.held or going.free):
@@ -91,15 +104,22 @@ def step(
         missed,
         new=[*new, *(row for one in going.found if (row := one.parked) is not None)],
         changed=[one.becomes for one in rows if one.state is _FAILED and one.becomes is not None],
-        done=[one.row for one in rows if one.state is State.DONE and one.row is not None],
+        done=[one.row for one in rows if one.state is _DONE and one.row is not None],
         lost=[gone for gone in map(lost, rows) if gone is not None],
-        aged=_aged(passed),
-        risen=[one.position for one in passed if one.position <= dead_upto and one.state is State.DONE],
+        aged=_aged(passing.items) if any(one.state is _AGED for one in passing.others) else [],
+        risen=_risen(passing.items, dead_upto),
         held=going.held,
         free=going.free,
         waited=going.missed,
     )
-    return Step(progress, passed, passing.held, rows, going.found)
+    return Step(progress, passing.items, passing.held, rows, going.found)
+
+
+def _risen(passed: Iterable[Item], dead_upto: str) -> list[str]:
+    """What is done of what stands where dead letters may be."""
+    return [
+        one.position for one in takewhile(lambda one: one.position <= dead_upto, passed) if one.state is _DONE
+    ]
 
 
 def _aged(passed: Iterable[Item]) -> list[Aged]:

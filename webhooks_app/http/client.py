@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final
 
 from relaycore.errors import BadHeaders
@@ -13,7 +13,7 @@ from webhooks_app.http.failures import Failed
 from webhooks_app.http.pool import Pool
 from webhooks_app.http.resolving import Resolver
 from webhooks_app.http.room import MOST_FILES, Room
-from webhooks_app.http.target import Target
+from webhooks_app.http.target import Head, Target
 
 SCAN_SECONDS: Final = 0.1
 """So often deadlines are looked at."""
@@ -58,10 +58,9 @@ class Client:
         """How many requests have no answer yet."""
         return sum(len(pool.under_way) for pool in self._pools.values())
 
-    def send(self, target: Target, head: Sequence[tuple[bytes, bytes]], body: bytes, done: Done) -> None:
+    def send(self, target: Target, head: Head, body: bytes, done: Done) -> None:
         """Write a request, or have it wait for one of the target's connections.
 
-        head: what is said of this body, beside what `Target` says of all
         done: is called once, later. What it raises is logged
         """
         pool = self._pools.get(target) or self._pool(target)

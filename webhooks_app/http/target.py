@@ -8,6 +8,10 @@ from typing import Final
 from relaycore.outbound.headers import check, encode
 from relaycore.outbound.urls import Url
 
+Headers = Sequence[tuple[bytes, bytes]]
+Head = Headers | bytes
+"""What is said of one body, beside what `Target` says of all: headers, or lines that were made of them."""
+
 AGENT: Final = "Relay/0.2.0"
 """As whom Relay asks: with the version that `pyproject.toml` has."""
 
@@ -42,15 +46,25 @@ class Target:
         beginning = f"{self.method} {self.url.target} HTTP/1.1\r\n".encode() + encode(lines)
         object.__setattr__(self, "_beginning", beginning)
 
-    def request(self, head: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes:
+    def request(self, head: Head, body: bytes) -> bytes:
         """A request as it is sent.
 
         Raises:
             BadHeaders: one of the headers cannot be.
         """
+        said = head if isinstance(head, bytes) else lines(head)
         end = b"content-length: %d\r\n\r\n" % len(body)
-        return b"".join((self._beginning, encode(head, FRAMING), end, body))
+        return b"".join((self._beginning, said, end, body))
 
 
 FRAMING: Final = frozenset((b"connection", b"content-length", b"host", b"transfer-encoding"))
 """What says where a request ends and whom it is for stands in `Target` alone."""
+
+
+def lines(head: Headers) -> bytes:
+    """What is said of a body, as it is sent.
+
+    Raises:
+        BadHeaders: one of the headers cannot be.
+    """
+    return encode(head, FRAMING)

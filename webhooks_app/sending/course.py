@@ -36,6 +36,8 @@ class Course:
 
     def __init__(self, hook: Hook, clock: Clock, came: Callable[[], object]) -> None:
         self.hook = hook
+        self.id = hook.subscription.id
+        """Of the subscription."""
         self._clock = clock
         self._came = came
         self._is_active = hook.subscription.is_active
@@ -45,6 +47,7 @@ class Course:
         """Why nothing of it is read; empty: nothing speaks against it."""
         self._source = self._source_of(hook)
         self._counted = counted(hook.subscription.id)
+        self._done = self._nacked = 0
         self._reading: asyncio.Task[None] | None = None
         self._may_be_more = True
         """Whether there may be something new to read: else somebody says so."""
@@ -54,11 +57,6 @@ class Course:
         self._is_resting = True
         self._is_closed = False
         self._again: asyncio.TimerHandle | None = None
-
-    @property
-    def id(self) -> int:
-        """Of the subscription."""
-        return self.hook.subscription.id
 
     @property
     def is_keyed(self) -> bool:
@@ -101,7 +99,7 @@ class Course:
         if self.window is None or not self._is_active or self._is_closed:
             return None
         item = self._young(self.window)
-        if item is None or self.window.queued < self._few:
+        if item is None or (self._may_be_more and self.window.queued < self._few):
             self.read_on()
         return item
 
@@ -130,17 +128,23 @@ class Course:
     @property
     def _few(self) -> int:
         """It is read on once there are so few: a page at a time, and not whatever has just gone out."""
-        return max(1, self.share.most // 4, self.hook.most_together or 0)
+        return max(self.share.few, self.hook.most_together or 0)
 
     def settle(self, item: Item | Batch, outcome: Outcome) -> None:
         """What came of it."""
         count = 1 if self.window is None else settle(self.window, item, outcome)
-        if not isinstance(outcome, Withheld):
-            self._counted.handed_out(count)
-            if isinstance(outcome, Done):
-                self._counted.done(count)
-            else:
-                self._counted.nacked(count)
+        if isinstance(outcome, Done):
+            self._done += count
+        elif not isinstance(outcome, Withheld):
+            self._nacked += count
+
+    def count(self) -> None:
+        """What has come of messages since this was called last is counted."""
+        if self._done or self._nacked:
+            self._counted.handed_out(self._done + self._nacked)
+            self._counted.done(self._done)
+            self._counted.nacked(self._nacked)
+            self._done = self._nacked = 0
 
     def turn(self) -> None:
         """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
@@ -289,6 +293,7 @@ class Course:
     def close(self) -> None:
         """Nothing more is sent of it here."""
         self._is_closed = True
+        self.count()
         if self._together is not None:
             self._together.close()
         if self._again is not None:

@@ -1,14 +1,33 @@
 """Each message once per format, however many subscriptions it goes to."""
 
 from collections import OrderedDict
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 from relaycore.sending.batches.batch import Batch
 from relaycore.sending.formats import choosing
 from relaycore.sending.formats.format import Encoded, Format
+from relaycore.sending.items import Item
+from webhooks_app.http.target import lines
 
 _MOST: Final = 4096
 _MOST_BYTES: Final = 16 << 20
+
+
+class Ready(NamedTuple):
+    """One request, without what belongs to an endpoint or an attempt.
+
+    id:    the `webhook-id`
+    lines: what is said of the body, as it is sent
+    """
+
+    id: str
+    lines: bytes
+    body: bytes
+
+    @classmethod
+    def of(cls, encoded: Encoded) -> Self:
+        """Raises BadHeaders if something stands there that is no header."""
+        return cls(encoded.id, lines(encoded.headers), encoded.body)
 
 
 class Encoding:
@@ -19,26 +38,34 @@ class Encoding:
 
     def __init__(self, base: str) -> None:
         self._base = base
-        self._kept: OrderedDict[tuple[Format, bytes], Encoded] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, Format], Ready] = OrderedDict()
         self._bytes = 0
 
-    def of_batch(self, format: Format, batch: Batch) -> Encoded:
-        """These messages, together, in this format."""
-        parts = [self.of(format, one.document) for one in batch.items]
-        return choosing.batch(format, [one.id for one in parts], [one.body for one in parts])
+    def of(self, format: Format, item: Item | Batch) -> Ready:
+        """This message, or these together, in this format.
 
-    def of(self, format: Format, document: dict[str, Any]) -> Encoded:
-        """This message in this format; of one for batches, what it is there."""
-        key = (format, document["_id"].binary)
-        if (found := self._kept.get(key)) is not None:
-            return found
+        Raises:
+            BadHeaders: what is to be said of it cannot be.
+        """
+        if isinstance(item, Batch):
+            return self._together(format, item)
+        key = item.id, format
+        return self._kept.get(key) or self._keep(key, self._encoded(format, item.document))
+
+    def _together(self, format: Format, batch: Batch) -> Ready:
+        parts = [self.of(format, one) for one in batch.items]
+        return Ready.of(choosing.batch(format, [one.id for one in parts], [one.body for one in parts]))
+
+    def _encoded(self, format: Format, document: dict[str, Any]) -> Encoded:
+        """By itself; in a format for batches, as it stands there."""
         if format.is_batch:
-            encoded = Encoded(str(document["_id"]), (), choosing.item(format, document, self._base))
-        else:
-            encoded = choosing.single(format, document, self._base)
-        self._kept[key] = encoded
-        self._bytes += len(encoded.body)
+            return Encoded(str(document["_id"]), (), choosing.item(format, document, self._base))
+        return choosing.single(format, document, self._base)
+
+    def _keep(self, key: tuple[bytes, Format], encoded: Encoded) -> Ready:
+        self._kept[key] = ready = Ready.of(encoded)
+        self._bytes += len(ready.body)
         while len(self._kept) > _MOST or self._bytes > _MOST_BYTES:
             _, gone = self._kept.popitem(last=False)
             self._bytes -= len(gone.body)
-        return encoded
+        return ready

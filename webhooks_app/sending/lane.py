@@ -108,8 +108,8 @@ class Lane:
     def _divide(self) -> None:
         """However many hang on it, so much is in memory for it."""
         count = max(1, len(self._courses))
-        self._share.most = max(_LEAST_AHEAD, min(AHEAD, MOST_AHEAD // count))
-        self._share.size = max(1, min(AHEAD_BYTES, MOST_AHEAD_BYTES // count))
+        most = max(_LEAST_AHEAD, min(AHEAD, MOST_AHEAD // count))
+        self._share.set(most, max(1, min(AHEAD_BYTES, MOST_AHEAD_BYTES // count)))
 
     def come(self, course: Course) -> None:
         """There may be something of this one to try."""
@@ -149,48 +149,46 @@ class Lane:
         if not (self._clock.is_known and endpoint.is_active and endpoint.target) or self._is_given_up:
             self._rest()
             return
-        if not self.breaker.may_try(self._clock.now(), self.out):
+        now = self._clock.now()
+        if not self.breaker.may_try(now, self.out):
             if not self.out:
                 self._rest()
-                self._go_on_in((self.breaker.until - self._clock.now()) / 1000)
+                self._go_on_in((self.breaker.until - now) / 1000)
             return
         self._wake()
-        while self.out < self._rise.allowed(time.monotonic()) and self.breaker.may_try(
-            self._clock.now(), self.out
-        ):
-            if (wait := self._pace.wait(time.monotonic())) > 0:
+        seconds = time.monotonic()  # All that begins here begins now.
+        while self.out < self._rise.allowed(seconds) and self.breaker.may_try(now, self.out):
+            if (wait := self._pace.wait(seconds)) > 0:
                 self._go_on_in(wait)
                 return
-            if not self._try_next():
+            if not self._try_next(now):
                 return
-            self._pace.take(time.monotonic())
-            self._rise.send(time.monotonic())
+            self._pace.take(seconds)
+            self._rise.send(seconds)
 
-    def _try_next(self) -> bool:
-        while self._ready:
-            course = next(iter(self._ready))
+    def _try_next(self, now: int) -> bool:
+        ready = self._ready
+        while ready:
+            course = next(iter(ready))
             if (item := course.next()) is not None:
-                self._ready.move_to_end(course)
-                self._try(course, item)
+                if len(ready) > 1:
+                    ready.move_to_end(course)
+                self._try(course, item, now)
                 return True
-            del self._ready[course]
+            del ready[course]
         return False
 
-    def _try(self, course: Course, item: Item | Batch) -> None:
+    def _try(self, course: Course, item: Item | Batch, began_at: int) -> None:
         endpoint = self.endpoint
         if endpoint.target is None or endpoint.signer is None:
             course.settle(item, WITHHELD)
             return
         self.out += 1
-        began_at = self._clock.now()
         try:
-            if isinstance(item, Batch):
-                encoded = self._encoding.of_batch(course.hook.format, item)
-            else:
-                encoded = self._encoding.of(course.hook.format, item.document)
-            signed = endpoint.signer.headers(encoded.id, int(time.time()), encoded.body)
-            done = functools.partial(self._done, course, item, encoded.id, began_at)
-            self._client.send(endpoint.target, [*encoded.headers, *signed], encoded.body, done)
+            id, lines, body = self._encoding.of(course.hook.format, item)
+            signed = endpoint.signer.lines(id, int(time.time()), body)
+            done = functools.partial(self._done, course, item, id, began_at)
+            self._client.send(endpoint.target, lines + signed, body, done)
         except Exception as exc:  # Whatever it is: it is this message's, and holds up no other one.
             # Not what the error says: there may be something of the message in it.
             kind, name = type(exc).__name__, course.hook.subscription.name
@@ -247,8 +245,10 @@ class Lane:
         self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
         self.is_changed |= before != (self.breaker, self.failing)
         self.has_news = True
-        if self._is_stopped or self._is_given_up:
-            return
+        if not (verdict.is_done or self._is_stopped or self._is_given_up):
+            self._look_whether_it_is_gone(verdict)
+
+    def _look_whether_it_is_gone(self, verdict: Verdict) -> None:
         if verdict is Verdict.GONE:
             self._told.gone(self, "it answered 410: gone")
         elif self.failing.has_to_end:

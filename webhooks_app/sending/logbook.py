@@ -38,20 +38,12 @@ class Logbook:
         self.lost += len(self._waiting) == _MOST_WAITING
         known = hook.subscription
         self._waiting.append(
+            # In the order of its fields: with their names it takes twice as long, and it is done each time.
             Attempted(
-                at=datetime.fromtimestamp(time.time() - answer.seconds, UTC),
-                subscription=known.id,
-                subscription_name=known.name,
-                endpoint=endpoint.id,
-                endpoint_name=endpoint.name,
-                message=item.id,
-                position=item.position,
-                attempt=item.attempt,
-                webhook_id=id,
-                status=answer.status,
-                failure=answer.failure,
-                seconds=answer.seconds,
-                answer=answer.body,
+                datetime.fromtimestamp(time.time() - answer.seconds, UTC),
+                *(known.id, known.name, endpoint.id, endpoint.name),
+                *(item.id, item.position, item.attempt, id),
+                *(answer.status, answer.failure, answer.seconds, answer.body),
             )
         )
 

@@ -11,7 +11,15 @@ AHEAD_BYTES: Final = 4 << 20
 
 @dataclass(slots=True)
 class Share:
-    """What each subscription of an endpoint may read ahead: so many messages, of so many bytes together."""
+    """What each subscription of an endpoint may read ahead: so many messages, of so many bytes together.
+
+    few: it is read on once there are so few: a page at a time, and not whatever has just gone out
+    """
 
     most: int = AHEAD
     size: int = AHEAD_BYTES
+    few: int = AHEAD // 4
+
+    def set(self, most: int, size: int) -> None:
+        """It is this by now."""
+        self.most, self.size, self.few = most, size, max(1, most // 4)

@@ -197,6 +197,7 @@ class Working:
         dirty = list(itertools.islice(self._dirty, MOST))
         for course in dirty:
             del self._dirty[course]
+            course.count()
             if course.needs_load:
                 loads.append(course)
             elif course.window is not None and (progress := course.window.progress()) is not None:

@@ -46,6 +46,10 @@ class Queue:
             self._tried.add(key)
             self._ready.append(item)
 
+    def add_without_keys(self, items: Iterable[Item]) -> None:
+        """They stand above all others."""
+        self._ready += items
+
     def rebuild(self, items: Iterable[Item]) -> None:
         """These are in the window, in order. What is known of keys may be another thing than before."""
         self.clear()

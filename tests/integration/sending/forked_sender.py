@@ -97,7 +97,7 @@ def say_who() -> None:
     send = module.send
 
     def named(self: Any, target: Any, head: Any, *others: Any) -> None:
-        send(self, target, [*head, (b"x-sender", str(os.getpid()).encode())], *others)
+        send(self, target, head + b"x-sender: %d\r\n" % os.getpid(), *others)
 
     module.send = named
 

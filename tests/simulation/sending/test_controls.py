@@ -37,7 +37,7 @@ Patch = pytest.MonkeyPatch
 def test_control_a_cursor_that_passes_what_is_out(monkeypatch: Patch) -> None:
     def out_as_well(items: Any, seen: str, *others: Any, is_stuck: bool) -> Passed:
         passed = list(takewhile(lambda one: one.state is not State.QUEUED, items))
-        return Passed(passed, [], passed[-1].position if passed else seen)
+        return Passed(passed, passed, [], passed[-1].position if passed else seen)
 
     monkeypatch.setattr(writing, "passed", out_as_well)
     assert searched(1, "plain")

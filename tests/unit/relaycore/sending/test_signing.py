@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from relaycore.errors import BadSecret
+from relaycore.outbound.headers import encode
 from relaycore.sending.signing import SharedSecret, Signer
 
 ID = "5f0c2b8e9a7d4c3b2a190807"
@@ -33,6 +34,12 @@ def test_it_signs_as_the_specification_shows() -> None:
         (b"webhook-timestamp", b"1614265330"),
         (b"webhook-signature", b"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="),
     ]
+
+
+def test_lines_say_the_same_as_headers() -> None:
+    signer = Signer([SharedSecret.read(TEXT), SharedSecret.read(OTHER)])
+
+    assert signer.lines(ID, 1614265330, b"{}") == encode(signer.headers(ID, 1614265330, b"{}"))
 
 
 @given(key=st.binary(min_size=24, max_size=64), content=st.binary(max_size=200))
@@ -68,6 +75,8 @@ def test_an_id_that_could_be_read_in_two_ways_or_end_a_header_is_refused() -> No
     for id in ("a.b", "", "a\r\nb", "a b", "ü", "a\n"):
         with pytest.raises(ValueError, match="no id of a webhook"):
             signer.headers(id, 1, b"")
+        with pytest.raises(ValueError, match="no id of a webhook"):
+            signer.lines(id, 1, b"")
     with pytest.raises(ValueError, match="nothing to sign with"):
         Signer([])
 

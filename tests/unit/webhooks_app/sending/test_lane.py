@@ -13,10 +13,10 @@ from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.batches.batch import Batch
 from relaycore.sending.breaker import MOST, Breaker
 from relaycore.sending.failing import Failing
-from relaycore.sending.formats.format import Encoded
 from relaycore.sending.items import Failed, Item, Withheld
 from relaycore.sending.schedule import Schedule
 from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.encoding import Ready
 from webhooks_app.sending.known import KnownEndpoint
 from webhooks_app.sending.lane import MOST_AHEAD, MOST_AHEAD_BYTES, Lane
 from webhooks_app.sending.share import AHEAD, AHEAD_BYTES, Share
@@ -80,16 +80,15 @@ class Bench:
         for course in courses:
             self.lane.come(course)  # type: ignore[arg-type]
 
-    def headers(self, id: str, at: int, body: bytes) -> list[Any]:
-        return []
+    def lines(self, id: str, at: int, body: bytes) -> bytes:
+        return b""
 
-    def of_batch(self, format: Any, batch: Batch) -> Encoded:
-        return Encoded(batch.id, (), b"")
-
-    def of(self, format: Any, document: Any) -> Encoded:
-        if document["message"] == "unfit":
+    def of(self, format: Any, item: Item | Batch) -> Ready:
+        if isinstance(item, Batch):
+            return Ready(item.id, b"", b"")
+        if item.document["message"] == "unfit":
             raise ValueError("what stands in it is nobody's business")
-        return Encoded(document["message"], [], b"")
+        return Ready(item.document["message"], b"", b"")
 
     def send(self, target: Any, head: Any, body: bytes, done: Callable[[Answer], None]) -> None:
         assert isinstance(done, functools.partial)

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from pymongo.errors import AutoReconnect
 
 from relaycore.sending.answers import Answer
+from relaycore.sending.formats import choosing
 from relaycore.sending.formats.format import Encoded, Format
 from relaycore.sending.items import Item
 from webhooks_app import attempts
@@ -170,21 +171,23 @@ def test_a_message_is_encoded_once_per_format_and_not_kept_for_ever(monkeypatch:
 
     def single(format: Format, document: Any, base: str) -> Encoded:
         made.append((format, document["_id"].binary))
-        return Encoded(str(document["_id"]), [], b"x" * 10)
+        return Encoded(str(document["_id"]), ((b"a", b"b"),), b"x" * 10)
 
-    monkeypatch.setattr(encoding, "single", single)
+    monkeypatch.setattr(choosing, "single", single)
     monkeypatch.setattr(encoding, "_MOST", 3)
     kept = Encoding("")
-    documents = [{"_id": ObjectId()} for _ in range(5)]
+    ids = [ObjectId() for _ in range(5)]
+    items = [Item("", id.binary, {"_id": id}) for id in ids]
+    assert kept.of(Format.RAW, items[0]) == (str(ids[0]), b"a: b\r\n", b"x" * 10)
     for _ in range(3):
-        kept.of(Format.RAW, documents[0])
-        kept.of(Format.STANDARD, documents[0])
+        kept.of(Format.RAW, items[0])
+        kept.of(Format.STANDARD, items[0])
     assert len(made) == 2
-    for document in documents:
-        kept.of(Format.RAW, document)
+    for item in items:
+        kept.of(Format.RAW, item)
     assert len(made) == 6
-    kept.of(Format.RAW, documents[0])
+    kept.of(Format.RAW, items[0])
     assert len(made) == 7, "it was let go"
     monkeypatch.setattr(encoding, "_MOST_BYTES", 15)
-    kept.of(Format.RAW, documents[1])
+    kept.of(Format.RAW, items[1])
     assert len(kept._kept) == 1
