@@ -4,6 +4,8 @@ import json
 from typing import Any, ClassVar, Final
 
 from django import forms
+from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import ValidationError
 from django.forms.fields import InvalidJSONInput
 from django.utils.html import format_html, format_html_join
@@ -60,7 +62,13 @@ class SettingsField(forms.JSONField):
 class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
     """A rule's settings. `tags`: what was seen."""
 
-    reads = forms.ModelChoiceField(Channel.objects.all(), label="Channel", help_text="What it reads.")
+    reads = forms.ModelChoiceField(
+        Channel.objects.all(),
+        label="Channel",
+        help_text="What it reads.",
+        # There may be a hundred thousand of them: they are searched for.
+        widget=AutocompleteSelect(Rule._meta.get_field("channel"), admin.site),
+    )
     writes = forms.CharField(
         max_length=MAX_NAME_BYTES,
         label="To",

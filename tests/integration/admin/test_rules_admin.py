@@ -65,6 +65,11 @@ def test_one_that_nobody_has_run_says_so(browser: Client, make_rule: Callable[..
 
 def test_a_rule_is_made_in_a_form(browser: Client, told: Told) -> None:
     channel = channels.start("in", EVERY, listen=False, republish=False)
+    asked = page(browser, f"{RULES}add/")
+    assert f'<option value="{channel.pk}"' not in asked, "there may be a hundred thousand of them"
+    where = {"app_label": "alerts_app", "model_name": "rule", "field_name": "channel", "term": "IN"}
+    (found,) = json.loads(page(browser, "/admin/autocomplete/", **where))["results"]
+    assert found == {"id": str(channel.pk), "text": "in"}
     form = {
         "name": "by-location",
         "reads": channel.pk,
