@@ -48,7 +48,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 def taken(port: int) -> str:
     """The sentence for an operator."""
-    return f"Port {port} is taken: free it or set RELAY_WEB_PORT."
+    return f"Port {port} is taken: free it (Ctrl-C ends another make run) or set RELAY_WEB_PORT."
 
 
 def main(environ: Mapping[str, str]) -> int:

@@ -44,8 +44,8 @@ def _disable(row: Rule, given: Given) -> str:
 DECISIONS: Final[Mapping[str, Decision]] = {
     "enable": Decision(
         "Enable",
-        "It reads on. From where? What lies between is told late, or not at all.",
-        "Enable it",
+        "It reads on, also if it was disabled. From where? What lies between is told late, or not at all.",
+        "Have it read on",
         EnableForm,
         _look_at_enabling,
         _enable,

@@ -19,6 +19,7 @@ from relaycore.alerting.labelled.silences import STATES
 from relaycore.alerting.labelled.silences import Silence as Decided
 from relaycore.times import from_milliseconds, to_milliseconds
 
+_FIRING, _RESOLVED = "firing", "resolved"
 _LOOKS = {"active": "good", "pending": "warn", "expired": "quiet"}
 
 
@@ -40,6 +41,7 @@ class SilenceForm(forms.ModelForm):  # type: ignore[type-arg]
         if "starts_at" in self.fields:
             self.fields["starts_at"].required = False
             self.fields["starts_at"].help_text = "Empty: now."
+            self.fields["starts_at"].label, self.fields["ends_at"].label = "Starts at (UTC)", "Ends at (UTC)"
             self.fields["comment"].max_length = MOST_NOTE_CHARS  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
@@ -92,6 +94,7 @@ class SilenceAdmin(AddOnlyAdmin):
     search_fields = ("comment", "created_by")
     ordering = ("-ends_at",)
     actions = ("expire",)
+    change_form_template = "admin/alerts_app/silence/change_form.html"
     fields = ("what", "state", "starts_at", "ends_at", "created_by", "comment", "updated_at")
     readonly_fields = ("what", "state")
 
@@ -102,6 +105,15 @@ class SilenceAdmin(AddOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Nothing of a new one."""
         return () if obj is None else self.readonly_fields
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """With the button that ends it, and by its matchers: its id says nothing to a person."""
+        row: Silence | None = kwargs.get("obj")
+        if row is not None:
+            has_ended = row.decided.state(registration.now()) == "expired"
+            may_end = not has_ended and self.has_end_permission(request)
+            context = {**context, "subtitle": self.what(row), "may_end": may_end}
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Silence, form: Any, change: bool) -> None:
         """Make it, as the API does."""
@@ -135,12 +147,27 @@ class SilenceAdmin(AddOnlyAdmin):
         return format_html('<span class="pill {}">{}</span>', _LOOKS[state], state)
 
 
+class FiringFilter(admin.SimpleListFilter):
+    """Firing, resolved."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The two."""
+        return [(state, state) for state in (_FIRING, _RESOLVED)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[HeardAlert]) -> QuerySet[HeardAlert]:
+        """Only these."""
+        return queryset if self.value() is None else queryset.filter(is_firing=self.value() == _FIRING)
+
+
 @admin.register(HeardAlert)
 class HeardAlertAdmin(ReadOnlyAdmin):
     """Alerts that senders repeat: those that fire, and those that have fired in the last hour."""
 
     list_display = ("what", "firing", "since", "until")
-    list_filter = ("is_firing",)
+    list_filter = (FiringFilter,)
     list_per_page = 50
     ordering = ("-is_firing", "fingerprint")
     fields = ("what", "fingerprint", "firing", "since", "until", "annotations", "url")
@@ -151,10 +178,11 @@ class HeardAlertAdmin(ReadOnlyAdmin):
         """Its labels."""
         return labels.written(row.labels)
 
-    @admin.display(description="firing", boolean=True)
-    def firing(self, row: HeardAlert) -> bool:
+    @admin.display(description="state", ordering="is_firing")
+    def firing(self, row: HeardAlert) -> SafeString:
         """Whether it fires."""
-        return row.is_firing
+        look, state = ("bad", _FIRING) if row.is_firing else ("quiet", _RESOLVED)
+        return format_html('<span class="pill {}">{}</span>', look, state)
 
     @admin.display(description="starts at", ordering="starts")
     def since(self, row: HeardAlert) -> Any:

@@ -10,6 +10,7 @@ from django.urls import reverse
 from pymongo.errors import PyMongoError
 
 from alerts_app import trying
+from alerts_app.admin.forms import SettingsField
 from alerts_app.models import Rule
 from alerts_app.trying import Asked, Tried
 from relaycore.alerting import rules
@@ -26,10 +27,7 @@ _AWAY = "A server does not answer. Try again in a moment."
 class TryForm(forms.Form):
     """With which settings, and on which messages."""
 
-    settings = forms.JSONField(
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
-        help_text="JSON: as the rule is set, or as it might be.",
-    )
+    settings = SettingsField(help_text="JSON: as the rule is set, or as it might be.")
     since = forms.DateTimeField(
         required=False,
         label="Since (UTC)",

@@ -135,6 +135,11 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Subscription
         fields: ClassVar[list[str]] = ["name", "channel", "mode", *SETTINGS]
         field_classes: ClassVar[dict[str, Any]] = {"filter": _FilterField}
+        help_texts: ClassVar[dict[str, str]] = {
+            "mode": "cursor: one program, which says up to where it is done. lease: any number of workers, "
+            "each message one worker's until it is acknowledged. It never changes.",
+            "filter": 'JSON, such as {"country": ["CH", "NO"]}. Empty: every message.',
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,5 +1,6 @@
 """Subscriptions that are pushed, in the admin: to whose endpoint, and what became of the attempts."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,6 +12,7 @@ from pymongo.errors import PyMongoError
 from relaycore.delivering.leasing import State
 from relaycore.sending.schedule import DEFAULT_SECONDS
 from relaycore.times import from_milliseconds
+from subscribers_app import activity
 from subscribers_app.models import Delivery, Subscription
 from webhooks_app import attempts
 from webhooks_app.attempts import Attempted, Of
@@ -20,7 +22,12 @@ from webhooks_app.rights import OTHERS
 MOST: Final = 20
 """Attempts that are shown."""
 
+ANSWERS: Final = {activity.ACK: "taken", activity.NACK: "failed", activity.COMMIT: "taken"}
+"""What a sender says of messages, in the words of those who are sent to."""
+
 _ANSWER_CHARS: Final = 200
+
+_MOST_SAID: Final = 80
 
 _NOT_SHOWN: Final = "(shown to who may see the endpoint)"
 
@@ -49,6 +56,25 @@ def endpoints(request: HttpRequest) -> Any:
     return Endpoint.objects.all() if user.has_perm(OTHERS) else Endpoint.objects.filter(owner=user)
 
 
+def of_all(rows: Iterable[Subscription]) -> dict[int, Endpoint]:
+    """To which endpoint each of these is sent, for those that are."""
+    hooks = Webhook.objects.select_related("endpoint").filter(subscription__in=[row.pk for row in rows])
+    return {hook.subscription_id: hook.endpoint for hook in hooks}
+
+
+def state(row: Subscription, endpoint: Endpoint | None) -> tuple[str, str, str]:
+    """Whether anything is handed out, as the API says it: how that looks, the state, and why."""
+    if row.state != Subscription.State.ACTIVE or endpoint is None:
+        return "good" if row.state == Subscription.State.ACTIVE else "warn", row.state, _cut(row.reason)
+    if endpoint.state != Endpoint.State.ACTIVE:
+        return "warn", endpoint.state, _cut(endpoint.reason)
+    return "good", row.state, "" if endpoint.failing_since is None else "its endpoint fails"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SAID else f"{text[: _MOST_SAID - 1]}…"
+
+
 def facts(request: HttpRequest, row: Subscription) -> dict[str, Any]:
     """For the template; nothing of one that is pulled. A server that does not answer leaves a gap.
 
@@ -61,6 +87,7 @@ def facts(request: HttpRequest, row: Subscription) -> dict[str, Any]:
     due = waiting.aggregate(due=Min("due_at"))["due"]
     return {
         "hook": hook,
+        "failing_since": hook.endpoint.failing_since and from_milliseconds(hook.endpoint.failing_since),
         "schedule": ", ".join(map(_wait, hook.schedule_seconds or DEFAULT_SECONDS)),
         "is_default": hook.schedule_seconds is None,
         "next_attempt": due and from_milliseconds(due),

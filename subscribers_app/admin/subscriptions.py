@@ -36,8 +36,8 @@ _AWAY = "A server does not answer. Try again in a moment."
 class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Who reads, how far, and what is to be done about it."""
 
-    list_display = ("name", "channel", "mode", "handing_out", "behind", "oldest", "rate", "answered_last")
-    list_filter = ("state", "mode")
+    list_display = ("name", "channel", "read_by", "handing_out", "behind", "oldest", "rate", "answered_last")
+    list_filter = ("state", "kind", "mode")
     list_select_related = ("channel",)
     list_per_page = 50
     search_fields = ("name", "channel__channel")
@@ -53,9 +53,9 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         changelist = super().get_changelist_instance(request)
         rows: Any = list(changelist.result_list)
         changelist.result_list = rows
-        known, active = lag.of_all(rows), activity.of_all(rows)
+        known, active, sent_to = lag.of_all(rows), activity.of_all(rows), pushed.of_all(rows)
         for row in rows:
-            row.known, row.active = known[row.pk], active.get(row.pk)
+            row.known, row.active, row.sent_to = known[row.pk], active.get(row.pk), sent_to.get(row.pk)
         return changelist
 
     def get_urls(self) -> list[Any]:
@@ -117,11 +117,16 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         said = {"title": "Subscription", "may_decide": may_decide}
         return {**page.facts(row), **pushed.facts(request, row), **said}
 
+    @admin.display(description="read by", ordering="mode")
+    def read_by(self, row: Any) -> str:
+        """In which mode programs fetch its messages, or to which endpoint they are sent."""
+        return f"sent to {row.sent_to.name}" if row.sent_to else row.mode
+
     @admin.display(description="state", ordering="state")
-    def handing_out(self, row: Subscription) -> SafeString:
-        """Whether anything is handed out."""
-        look = "good" if row.state == Subscription.State.ACTIVE else "warn"
-        return format_html('<span class="pill {}" title="{}">{}</span>', look, row.reason, row.state)
+    def handing_out(self, row: Any) -> SafeString:
+        """Whether anything is handed out, and if not so why."""
+        look, state, why = pushed.state(row, row.sent_to)
+        return format_html('<span class="pill {}">{}</span> <span class="quiet">{}</span>', look, state, why)
 
     @admin.display(description="not done")
     def behind(self, row: Any) -> str:
@@ -143,7 +148,9 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def answered_last(self, row: Any) -> str:
         """What a reader said of messages last, and when."""
         answer = row.active and row.active.answer
-        return f"{answer.what}, {ago(answer.at)}" if answer else "never"
+        if not answer:
+            return "never"
+        return f"{pushed.ANSWERS[answer.what] if row.sent_to else answer.what}, {ago(answer.at)}"
 
     def save_model(self, request: HttpRequest, obj: Subscription, form: Any, change: bool) -> None:
         """Make it, or change what was changed in the form."""

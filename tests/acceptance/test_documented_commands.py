@@ -39,6 +39,7 @@ MENTIONED = sorted(
 WITH_COMMANDS = [page for page in PAGES if any(commands(read(page)))]
 # Those whose Relay is set up as they say.
 OWN = {
+    Path("docs/alertmanager.md"): {"RELAY_ALERTMANAGER": "open"},
     Path("docs/alerts.md"): {"RELAY_ALERTS": "open"},
     Path("docs/log-queue.md"): {"RELAY_LOG_QUEUE": "open"},
     Path("docs/webhooks.md"): {

@@ -14,6 +14,7 @@ from channels_app.models import Channel
 from relaybase.connections import mongo_collection
 from relaycore.delivering.leasing import State
 from relaycore.sending.answers import Failure
+from subscribers_app import activity
 from subscribers_app.models import Delivery, Subscription
 from tests.integration.admin.filled import filled
 from tests.integration.subscriptions.conftest import give, store
@@ -83,6 +84,58 @@ def test_one_is_made_for_an_endpoint_in_a_format(browser: Client, pushed: Webhoo
     row.refresh_from_db()
     row.webhook.refresh_from_db()
     assert (row.delay_seconds, row.webhook.format) == (3, "standard")
+
+
+LIST = reverse("admin:subscribers_app_subscription_changelist")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ({"state": "pending", "reason": "nobody has answered"}, ["pending", "nobody has answered"]),
+        ({"state": "disabled", "reason": "<b>" + "x" * 200}, ["disabled", "&lt;b&gt;" + "x" * 76 + "…"]),
+        ({"state": "active", "failing_since": 1_795_262_400_000}, ["active", "its endpoint fails"]),
+        ({"state": "active"}, ["active"]),
+    ],
+)
+def test_the_list_says_where_it_is_sent_and_why_nothing_is(
+    browser: Client, pushed: Webhook, endpoint: Any, said: list[str]
+) -> None:
+    Endpoint.objects.update(**endpoint)
+    row = browser.get(LIST).content.decode().split('id="result_list"')[1].split("</table>")[0]
+    assert "sent to billing" in row
+    assert all(f">{text}<" in row for text in said)
+    assert ("its endpoint fails" in row) is ("failing_since" in endpoint)
+
+
+def test_one_that_is_paused_says_so_whatever_its_endpoint_is(browser: Client, pushed: Webhook) -> None:
+    Subscription.objects.update(state="paused", reason="a drill")
+    row = browser.get(LIST).content.decode().split('id="result_list"')[1].split("</table>")[0]
+    assert ">paused<" in row
+    assert ">a drill<" in row
+
+
+def test_the_list_says_what_became_of_messages_as_a_sender_says_it(
+    browser: Client, pushed: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = activity.Answer(activity.NACK, Channel.objects.now())
+    active = activity.Activity(60, 0, 0, 1, None, answer)
+    monkeypatch.setattr(activity, "of_all", lambda rows: {row.pk: active for row in rows})
+    found = browser.get(LIST).content.decode()
+    assert "failed, " in found
+    assert "nack, " not in found
+    Webhook.objects.all().delete()
+    assert "nack, " in browser.get(LIST).content.decode()
+
+
+def test_the_page_says_that_its_endpoint_fails_and_since_when(browser: Client, pushed: Webhook) -> None:
+    Endpoint.objects.update(state="active", failing_since=1_795_262_400_000, breaker="open")
+    card = browser.get(_page(pushed.subscription)).content.decode().split('id="pushed"')[1]
+    assert "since 2026-11-21 12:00:00.000 UTC" in card
+    assert "its breaker is open" in card
+    Endpoint.objects.update(failing_since=None, breaker="closed")
+    card = browser.get(_page(pushed.subscription)).content.decode().split('id="pushed"')[1]
+    assert "fails" not in card.split("</dl>")[0]
 
 
 def test_without_an_endpoint_it_is_pulled(browser: Client, pushed: Webhook) -> None:

@@ -13,8 +13,10 @@ from django.test import Client
 
 from access_app.models import AuditEntry
 from alerts_app import defaults
+from alerts_app.admin.forms import EXAMPLES
 from alerts_app.models import Rule
 from channels_app import registration as channels
+from relaycore.alerting import rules
 from relaycore.policy import EVERY
 from tests.integration.alerts.conftest import STARTS_AT, Told, make_rule, told
 from tests.loops import Loop
@@ -63,6 +65,11 @@ def test_one_that_nobody_has_run_says_so(browser: Client, make_rule: Callable[..
 
 def test_a_rule_is_made_in_a_form(browser: Client, told: Told) -> None:
     channel = channels.start("in", EVERY, listen=False, republish=False)
+    asked = page(browser, f"{RULES}add/")
+    assert f'<option value="{channel.pk}"' not in asked, "there may be a hundred thousand of them"
+    where = {"app_label": "alerts_app", "model_name": "rule", "field_name": "channel", "term": "IN"}
+    (found,) = json.loads(page(browser, "/admin/autocomplete/", **where))["results"]
+    assert found == {"id": str(channel.pk), "text": "in"}
     form = {
         "name": "by-location",
         "reads": channel.pk,
@@ -81,6 +88,28 @@ def test_a_rule_is_made_in_a_form(browser: Client, told: Told) -> None:
     row = Rule.objects.select_related("to").get()
     assert (row.name, row.to.channel, row.settings["key"]) == ("by-location", "out", ["location"])
     assert AuditEntry.objects.filter(action="rule created", actor="operator").exists()
+
+
+@pytest.mark.parametrize("kind", Rule.Kind.values)
+def test_the_form_shows_settings_that_each_kind_can_have(browser: Client, kind: str) -> None:
+    rules.parse(kind, json.loads(EXAMPLES[kind]))
+    assert f"{kind}: <code>{html.escape(EXAMPLES[kind])}</code>" in page(browser, f"{RULES}add/")
+
+
+def test_settings_are_set_out_and_stay_as_they_were_typed(
+    browser: Client, make_rule: Callable[..., Rule], told: Told
+) -> None:
+    rule = make_rule()
+    found = html.unescape(page(browser, f"{RULES}{rule.pk}/change/"))
+    assert json.dumps(rule.settings, indent=2) in found
+    assert ">\nnull<" not in page(browser, f"{RULES}add/")
+    typed = html.unescape(
+        browser.post(
+            f"{RULES}{rule.pk}/change/", {"settings": "{not JSON", "seen": rule.tag}
+        ).content.decode()
+    )
+    assert "{not JSON" in typed
+    assert '"{not JSON' not in typed
 
 
 def test_settings_are_replaced_unless_somebody_was_quicker(
@@ -103,7 +132,9 @@ def test_it_is_disabled_and_enabled(browser: Client, make_rule: Callable[..., Ru
     rule = make_rule()
     told.take(rule)
     told.stand(rule)
+    assert "Enable…" not in page(browser, f"{RULES}{rule.pk}/change/")
     browser.post(f"{RULES}{rule.pk}/disable/", {"reason": "a drill"})
+    assert "Enable…" in page(browser, f"{RULES}{rule.pk}/change/")
     row = Rule.objects.get()
     assert (row.state, row.reason) == ("disabled", "a drill")
     asked = page(browser, f"{RULES}{rule.pk}/enable/", look=1, to="earliest")

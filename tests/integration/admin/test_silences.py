@@ -1,9 +1,11 @@
 """Silences in the admin: made, shown with whatever is written in them, ended."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
@@ -48,8 +50,12 @@ def test_one_is_made_and_ended(browser: Client) -> None:
         assert HOSTILE not in shown
     assert "alertname" not in browser.get(f"{SILENCES}?state=expired").content.decode().split("<main")[-1]
 
-    browser.post(SILENCES, {"action": "expire", "_selected_action": str(row.pk)})
+    said = browser.get(f"{SILENCES}{row.pk}/change/").content.decode()
+    (form,) = [part for part in said.split("<form")[1:] if "Expire now" in part]
+    hidden = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    browser.post(re.findall(r'action="([^"]*)"', form)[0], hidden)
     row.refresh_from_db()
+    assert "Expire now" not in browser.get(f"{SILENCES}{row.pk}/change/").content.decode()
     assert row.decided.state(registration.now()) == "expired"
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["silence expired", "silence put"]
 
@@ -75,6 +81,30 @@ def test_nobody_changes_one(browser: Client) -> None:
     row = registration.put(asked, "me", "")
     assert browser.post(f"{SILENCES}{row.pk}/change/", _form()).status_code == 403
     assert browser.post(f"{SILENCES}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_whoever_may_only_look_is_shown_no_button(client: Client, django_user_model: Any) -> None:
+    row = registration.put(Decided("", (matchers.parse("a=b"),), 0, registration.now() + 3_600_000), "me", "")
+    clerk = django_user_model.objects.create_user("clerk", is_staff=True)
+    clerk.user_permissions.add(Permission.objects.get(codename="view_silence"))
+    client.force_login(clerk)
+    shown = client.get(f"{SILENCES}{row.pk}/change/").content.decode()
+    assert "a=&quot;b&quot;" in shown
+    assert "Expire now" not in shown
+
+
+def test_alerts_say_whether_they_fire(browser: Client) -> None:
+    ends = registration.now() + 3_600_000
+    for name, until in (("Slow", ends), ("Full", 1)):
+        labels = {"alertname": name}
+        posting.take([Alert(fingerprint(labels), labels, {}, "", 0, until, False)])
+    HeardAlert.objects.filter(labels__alertname="Full").update(is_firing=False)
+    for state, name, other in (("firing", "Slow", "Full"), ("resolved", "Full", "Slow")):
+        shown = browser.get(f"/admin/alerts_app/heardalert/?state={state}").content.decode()
+        (table,) = re.findall(r'<table id="result_list">.*?</table>', shown, re.DOTALL)
+        assert f">{state}<" in table
+        assert name in table
+        assert other not in table
 
 
 def test_alerts_are_shown_with_whatever_is_in_them(browser: Client) -> None:

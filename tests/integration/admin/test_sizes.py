@@ -1,6 +1,6 @@
 """Lists stay quick when there is much to list.
 
-Here with 10,000 channels and 50,000 messages; `ADMIN_MESSAGES=1000000` shows it with more.
+Here with 10,000 channels and 50,000 messages; `ADMIN_MESSAGES=1000000 ADMIN_CHANNELS=100000` shows more.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from relaybase.connections import mongo_collection, shared_redis
 from relaycore.position import first_of
 
 MESSAGES = int(os.environ.get("ADMIN_MESSAGES", "50000"))
-CHANNELS = 10_000
+CHANNELS = int(os.environ.get("ADMIN_CHANNELS", "10000"))
 QUICK_SECONDS = 0.3
 START_MS = 1_795_262_400_000
 
@@ -98,6 +98,9 @@ MIDDLE = first_of(f"{START_MS + MESSAGES // 2}-0")
         "/admin/channels_app/channel/?q=number.77",
         "/admin/channels_app/channel/?status=INACTIVE",
         "/admin/channels_app/channel/?status=ACTIVE&o=-2",
+        "/admin/channels_app/channel/?o=2",
+        "/admin/alerts_app/rule/add/",
+        "/admin/subscribers_app/subscription/add/",
         "/admin/messages_app/message/",
         "/admin/messages_app/message/?channel={busy}",
         f"/admin/messages_app/message/?channel={{busy}}&below={MIDDLE}",

@@ -53,7 +53,7 @@ def test_a_taken_web_port_is_refused_before_anything_is_made(
         listener.listen()
         port = listener.getsockname()[1]
         sentence = refusal(RELAY_WEB_PORT=str(port))
-    assert sentence == f"Port {port} is taken: free it or set RELAY_WEB_PORT."
+    assert sentence == f"Port {port} is taken: free it (Ctrl-C ends another make run) or set RELAY_WEB_PORT."
     assert not (tmp_path / "var").exists()
 
 
@@ -72,7 +72,9 @@ def test_make_looks_at_the_port_before_it_installs_anything(tmp_path: Path) -> N
             text=True,
             check=False,
         )
-    assert run.stderr.startswith(f"relay: Port {port} is taken: free it or set RELAY_WEB_PORT.")
+    assert run.stderr.startswith(
+        f"relay: Port {port} is taken: free it (Ctrl-C ends another make run) or set RELAY_WEB_PORT."
+    )
     assert run.returncode != 0
     assert not (tmp_path / ".venv").exists()
 
