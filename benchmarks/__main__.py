@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import (
+    alerts,
     ceiling,
     contenders,
     door,
@@ -29,7 +30,7 @@ from benchmarks.relay import Relay, running
 from benchmarks.results import Results
 from benchmarks.steady import Effort
 
-SECTIONS = "abcdefghijk"
+SECTIONS = "abcdefghijkl"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -57,6 +58,7 @@ class Plan:
     pulled: pull.Effort = field(default_factory=pull.Effort)
     watched: live.Effort = field(default_factory=live.Effort)
     pushed: webhooks.Effort = field(default_factory=webhooks.Effort)
+    alerted: alerts.Effort = field(default_factory=alerts.Effort)
     apart: bool = True
 
 
@@ -80,6 +82,7 @@ QUICK = Plan(
     pulled=pull.Effort(2, 5, 1000, 1, waiting.Effort(3, 20, 0.5, 1000, 1)),
     watched=live.Effort((20,), 200, (1000,), 1, 3, 20, 50, 0.05),
     pushed=webhooks.Effort(((1, 8, 50), (20, 1, 5)), ((5, 1, 5),), 1, 3, 50, 0.2, 0.2),
+    alerted=alerts.Effort((5,), 300, 1, (1, 10), 3, 0.2),
     apart=False,
 )
 
@@ -137,6 +140,7 @@ def measure(room: Path, results: Results, plan: Plan, only: str, peers: Sequence
         "i": lambda relay: pull.measure(relay, results, plan.pulled),
         "j": lambda relay: live.measure(relay, results, plan.watched),
         "k": lambda relay: webhooks.measure(relay, results, plan.pushed, trust),
+        "l": lambda relay: alerts.measure(relay, results, plan.alerted),
     }
     with_standby: dict[str, Callable[[Relay], None]] = {
         "d": lambda relay: footprint.measure(relay, results, plan.long, _easy(results), plan.idle_seconds),

@@ -2,7 +2,7 @@
 
 Nothing is parsed of what they are sent but the ids of the messages (`benchmarks.load`), which look the same
 in server-sent events and in a WebSocket's frames. Each client has to be given all that was published, in
-order, each message once.
+order, each message once. How it is published says the `Way`.
 """
 
 import re
@@ -11,15 +11,15 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from benchmarks.load import Load
 from benchmarks.publisher import command, publish
 from benchmarks.target import WrongResult
 
-_ID: Final = re.compile(rb'\{\\?"id\\?":(\d{10}),')
-_LONGEST: Final = 24
-"""What `_ID` finds is shorter."""
+ID: Final = re.compile(rb'\{\\?"id\\?":(\d{10}),')
+_LONGEST: Final = 40
+"""What says an id is shorter."""
 
 _PING: Final = b"\x81\x012"
 _PONG: Final = b"\x81\x81\0\0\0\0003"
@@ -42,6 +42,35 @@ class Step:
     until: bytes
 
 
+class Way(Protocol):
+    """How what clients are sent is published."""
+
+    def publish(self, load: Load, ids: Sequence[int]) -> None:
+        """These, now.
+
+        Raises:
+            WrongResult: they are not taken.
+        """
+
+    def close(self) -> None:
+        """Nothing more is."""
+
+
+class ByRedis:
+    """By PUBLISH, to the server at this port."""
+
+    def __init__(self, port: int) -> None:
+        self._redis = socket.create_connection(("127.0.0.1", port))
+        self._redis.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def publish(self, load: Load, ids: Sequence[int]) -> None:
+        if publish(self._redis, [command(load.shape, id) for id in ids]):
+            raise WrongResult("The server that is watched does not hear what is published.")
+
+    def close(self) -> None:
+        self._redis.close()
+
+
 class _Client:
     """One of them. `had`: so many messages."""
 
@@ -58,14 +87,14 @@ class Crowd:
     """Of one server. With `with`: in the end all of them leave.
 
     steps: by which each of them comes to watch
-    redis: the port of the server where messages are published
+    says:  finds the id of a message in what they are sent
     """
 
-    def __init__(self, port: int, steps: Sequence[Step], redis: int) -> None:
+    def __init__(self, port: int, steps: Sequence[Step], way: Way, says: "re.Pattern[bytes]" = ID) -> None:
         self._port = port
         self._steps = steps
-        self._redis = socket.create_connection(("127.0.0.1", redis))
-        self._redis.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._way = way
+        self._says = says
         self._selector = selectors.DefaultSelector()
         self._clients: list[_Client] = []
         self._coming = 0
@@ -81,7 +110,7 @@ class Crowd:
         self._selector.close()
         for client in self._clients:
             client.socket.close()
-        self._redis.close()
+        self._way.close()
 
     def come(self, count: int) -> None:
         """So many, not all at once. They are there afterwards."""
@@ -97,15 +126,14 @@ class Crowd:
         self._expect(load, len(self._clients))
         due, ids = time.perf_counter(), iter(load.ids)
         while self._left:
-            commands = []
+            some = []
             now = time.perf_counter()
             while now >= due and (id := next(ids, None)) is not None:
-                commands.append(command(load.shape, id))
+                some.append(id)
                 due += pause()
-            if commands:
-                self._published += [now] * len(commands)
-                if publish(self._redis, commands):
-                    raise WrongResult("The server that is watched does not hear what is published.")
+            if some:
+                self._published += [now] * len(some)
+                self._way.publish(load, some)
             if len(self._published) < load.count:
                 self._look(max(0.0, due - time.perf_counter()), must=False)
             else:
@@ -179,7 +207,7 @@ class Crowd:
         self._take(client, data)
 
     def _take(self, client: _Client, data: bytes) -> None:
-        found = _ID.findall(data)
+        found = self._says.findall(data)
         tail = data[-_LONGEST:]
         if found:
             now = time.perf_counter()

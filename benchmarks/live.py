@@ -16,7 +16,7 @@ from statistics import median
 from typing import Final
 from urllib.parse import urlsplit
 
-from benchmarks.crowd import Crowd
+from benchmarks.crowd import ByRedis, Crowd
 from benchmarks.documents import DURABLE, fill
 from benchmarks.load import Load, Shape, make_load
 from benchmarks.processes import memory_bytes
@@ -149,7 +149,7 @@ def _crowd(relay: Relay, server: Server, web: Web, behind: Shape | None = None) 
     shape = behind or server.shape
     redis = urlsplit(relay.stack.info["redis_url"]).port
     assert redis is not None
-    return Crowd(web.port, server.steps(web.token, shape.names[0], behind is not None), redis)
+    return Crowd(web.port, server.steps(web.token, shape.names[0], behind is not None), ByRedis(redis))
 
 
 def _memory_each(relay: Relay, server: Server, web: Web, clients: int, effort: Effort) -> float:
@@ -190,7 +190,7 @@ def _deliver(crowd: Crowd, web: Web, load: Load, pause: float) -> _Delivered:
     seconds = time.perf_counter() - began
     cores = (time.process_time() - own) / seconds
     took.sort()
-    times = _percentile(took, 50), _percentile(took, 99)
+    times = percentile(took, 50), percentile(took, 99)
     return _Delivered((web.cpu() - cpu) / len(took) * 1e6, times, len(took) / seconds, cores)
 
 
@@ -242,8 +242,8 @@ def _seen(relay: Relay, results: Results, base: Server, server: Server, web: Web
     for percent in (50, 99):
         name = f"PUBLISH to seen by a client, p{percent}"
         to = f"{base.name}, {name}"
-        results.add("j", f"{server.name}, {name}", _percentile(took, percent), "ms", to=to, of=len(took))
-        say(f"{server.name}, {name}: {_percentile(took, percent):.1f} ms")
+        results.add("j", f"{server.name}, {name}", percentile(took, percent), "ms", to=to, of=len(took))
+        say(f"{server.name}, {name}: {percentile(took, percent):.1f} ms")
 
 
 def _herd(relay: Relay, results: Results, server: Server, load: Load, clients: int) -> None:
@@ -283,6 +283,6 @@ def _memory(web: Web) -> int:
     return memory_bytes({"web": [web.process]})["web"]
 
 
-def _percentile(ordered: Sequence[float], percent: int) -> float:
-    """In milliseconds."""
+def percentile(ordered: Sequence[float], percent: int) -> float:
+    """In milliseconds, of seconds."""
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1000

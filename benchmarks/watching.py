@@ -60,7 +60,8 @@ def _serve_socketio(relay: Relay, results: Results, channel: str) -> AbstractCon
     return peer_web(relay, results, "python-socketio", "socketio_emit", ("socketio",), CHANNEL=channel)
 
 
-def _sse(token: str, channel: str, is_behind: bool) -> Sequence[Step]:
+def sse(token: str, channel: str, is_behind: bool) -> Sequence[Step]:
+    """By which a client of Relay's comes."""
     path = f"/api/v1/channels/{channel}/live"
     if is_behind:
         return (Step(_get(f"{path}?since={_EARLIEST}", token), b"\r\n\r\n"),)
@@ -74,14 +75,15 @@ def _sse_of_peer(token: str, _: str, is_behind: bool) -> Sequence[Step]:
 def _socketio(token: str, channel: str, is_behind: bool) -> Sequence[Step]:
     after = {"after": _EARLIEST} if is_behind else {}
     auth = {"token": token, "join": [{"channel": channel, **after}]}
-    return _socketio_steps(auth, b'40{"sid"' if is_behind else b'"caught-up"')
+    return socketio_steps(auth, b'40{"sid"' if is_behind else b'"caught-up"')
 
 
 def _socketio_of_peer(token: str, _: str, __: bool) -> Sequence[Step]:
-    return _socketio_steps({"token": token}, b'40{"sid"')
+    return socketio_steps({"token": token}, b'40{"sid"')
 
 
-def _socketio_steps(auth: object, until: bytes) -> Sequence[Step]:
+def socketio_steps(auth: object, until: bytes) -> Sequence[Step]:
+    """By which a client comes that says this in its handshake, and is there once it is told that."""
     upgrade = _get(
         "/socket.io/?EIO=4&transport=websocket",
         "",
@@ -109,7 +111,7 @@ def _frame(text: bytes) -> bytes:
 
 NODE: Final = _node("Node.js http, SSE", "sse.mjs")
 STARLETTE: Final = Server("Starlette, SSE", _OF_PEERS, _serve_starlette, _sse_of_peer)
-SSE: Final = Server("Relay, SSE", SHAPE, _relay, _sse)
+SSE: Final = Server("Relay, SSE", SHAPE, _relay, sse)
 NODE_SOCKETIO: Final = _node("npm socket.io", "socketio.mjs")
 PYTHON_SOCKETIO: Final = Server("python-socketio", _OF_PEERS, _serve_socketio, _socketio_of_peer)
 SOCKETIO: Final = Server("Relay, Socket.IO", SHAPE, _relay, _socketio)

@@ -9,7 +9,7 @@ import redis
 import redis.asyncio
 
 from relaybase import keys
-from relaybase.redis.scripts import NAMED
+from relaybase.redis.scripts import NAMED, RUN
 from relaycore.position import NEVER
 from relaycore.storing.known import Beside, numbers
 
@@ -45,7 +45,8 @@ end
 """Lua: what is to be known of a consumer group, with `NAMED`. The one place that looks for it."""
 
 _LOOK: Final = (
-    LOOK_UP_GROUP
+    RUN
+    + LOOK_UP_GROUP
     + """
 local stream = KEYS[1]
 local last = '0-0'
@@ -70,8 +71,6 @@ local known = redis.call('HMGET', KEYS[2], 'upto', 'stored', 'stored_id', 'kept'
     'moved_to', 'moved_after')
 for i = 1, 7 do known[i] = known[i] or '' end
 local clock = redis.call('TIME')
-local info = redis.pcall('INFO', 'server')
-local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
 return {known[1], known[2], known[3], known[4], last, waiting or '', run_id, clock[1], clock[2],
     undelivered or '', upto, messages, known[6], known[7],
     gone, pending and 1 or 0, group and 1 or 0, known[5]}
@@ -101,7 +100,8 @@ def look(client: redis.Redis, partition: int) -> Beside:
     """What Redis says now.
 
     Raises:
-        redis.RedisError: it does not answer.
+        redis.RedisError: it does not answer, or may not be asked in which run it is (INFO): one that was
+            restarted would pass for the one before.
     """
     answer = cast(
         list[Any], client.eval(_LOOK, 2, keys.stream(partition), keys.appended(partition), keys.GROUP)

@@ -28,11 +28,16 @@ MAX_SAID_BYTES: Final = 1024
 _REMEMBERED_BYTES: Final = 512
 """What is longer is unlikely to come again."""
 
+_REMEMBERED_CHARS: Final = 100
+
 _int32 = struct.Struct("<i").pack
 _read_int32 = struct.Struct("<i").unpack_from
 
 _AROUND_TEXT: Final = 5
 """Bytes of a string beside its text: the length before it, and the NUL behind it."""
+
+_AROUND_NAME: Final = 2
+"""Bytes of an element beside its name, before its value: the type, and the NUL behind the name."""
 
 _TEXT: Final = 0x02
 _ATTRIBUTES_NAME: Final = b"\x03attributes\x00"
@@ -46,14 +51,22 @@ def describe(attributes: Mapping[str, str], content_type: str, produced_by: str)
     Raises:
         BadMessage: for what no document may have: the text says what.
     """
+    is_short = len(content_type) + len(produced_by) <= _REMEMBERED_CHARS
+    origin = (_known_origin if is_short else _as_origin)(content_type, produced_by)
+    return _ATTRIBUTES_NAME + _as_document(attributes) + origin if attributes else origin
+
+
+def _as_origin(content_type: str, produced_by: str) -> bytes:
     said = b""
-    if attributes:
-        said = _ATTRIBUTES_NAME + _as_document(attributes)
     if content_type:
-        said += _as_text(_CONTENT_TYPE_NAME, content_type, "content_type")
+        said = _as_text(_CONTENT_TYPE_NAME, content_type, "content_type")
     if produced_by:
         said += _as_text(_PRODUCED_BY_NAME, produced_by, "produced_by")
     return said
+
+
+# Whoever publishes says the same of each message.
+_known_origin = lru_cache(maxsize=512)(_as_origin)
 
 
 def _as_document(attributes: Mapping[str, str]) -> bytes:
@@ -61,17 +74,25 @@ def _as_document(attributes: Mapping[str, str]) -> bytes:
         raise BadMessage(f"A message has at most {MAX_ATTRIBUTES} attributes.")
     elements, size = [], 0
     for name, value in attributes.items():
-        name_bytes, value_bytes = _utf8(name, "attributes"), _utf8(value, "attributes")
-        if not _is_name(name_bytes):
-            raise BadMessage(
-                'The name of an attribute has no NUL, does not begin with "$", and is not empty.'
-            )
-        size += len(name_bytes) + len(value_bytes)
-        elements.append(b"\x02%b\x00%b%b\x00" % (name_bytes, _int32(len(value_bytes) + 1), value_bytes))
+        element = _known_name(name) if len(name) <= _REMEMBERED_CHARS else _as_name(name)
+        value_bytes = _utf8(value, "attributes")
+        size += len(element) - _AROUND_NAME + len(value_bytes)
+        elements.append(b"%b%b%b\x00" % (element, _int32(len(value_bytes) + 1), value_bytes))
     if size > MAX_ATTRIBUTES_BYTES:
         raise BadMessage(f"The attributes of a message have at most {MAX_ATTRIBUTES_BYTES} bytes.")
     inner = b"".join(elements)
     return _int32(len(inner) + 5) + inner + b"\x00"
+
+
+def _as_name(name: str) -> bytes:
+    found = _utf8(name, "attributes")
+    if not _is_name(found):
+        raise BadMessage('The name of an attribute has no NUL, does not begin with "$", and is not empty.')
+    return b"\x02%b\x00" % found
+
+
+# There are few names, each of which comes again with every message.
+_known_name = lru_cache(maxsize=512)(_as_name)
 
 
 def _as_text(element: bytes, text: str, what: str) -> bytes:

@@ -138,8 +138,7 @@ def look_up(entries: Sequence[Entry], horizon: Horizon) -> Settled:
         Disconnected, PyMongoError: MongoDB cannot answer.
     """
     said = [one for entry in entries for one in entry.said]
-    seen = arriving.find_now([one.made.id for one in said], horizon)
-    known = {*seen.found, *seen.quarantined}
+    known = arriving.known_now([one.made.id for one in said], horizon)
     stored = [one for one in said if one.made.id in known]
     missing = {one.made.id for one in said} - known
     if missing:

@@ -20,6 +20,7 @@ from typing import Final
 from bson import ObjectId
 from django.db import Error as DatabaseError
 from django.db import connection
+from pymongo.client_session import ClientSession
 
 from leases_app import deployment, partitioning
 from messages_app.searching import archive
@@ -71,13 +72,31 @@ def find_now(ids: Sequence[bytes], horizon: Horizon) -> Seen:
             for document in stored
         }
         missing = [ObjectId(id) for id in ids if id not in found]
-        if not missing:
-            return Seen(horizon.below, found)
-        quarantine = messages.database["quarantine"]
-        kept: list[ObjectId] = quarantine.distinct(
-            "message_id", {"message_id": {"$in": missing}}, session=session
-        )
-        return Seen(horizon.below, found, {id.binary for id in kept})
+        return Seen(horizon.below, found, _in_quarantine(missing, session))
+
+
+def known_now(ids: Sequence[bytes], horizon: Horizon) -> set[bytes]:
+    """Which of these are stored or in quarantine, by what is so since that look.
+
+    Where they stand is not asked: so MongoDB looks into its index, and into no message.
+
+    Raises:
+        Disconnected, pymongo.errors.PyMongoError: as `find_now`.
+    """
+    messages = collection()
+    with session_after(messages, horizon.operation_time) as session:
+        wanted = {"_id": {"$in": [ObjectId(id) for id in ids]}}
+        stored = messages.find(wanted, {"_id": 1}, session=session, batch_size=10_000)
+        known = {document["_id"].binary for document in stored}
+        return known | _in_quarantine([ObjectId(id) for id in ids if id not in known], session)
+
+
+def _in_quarantine(ids: Sequence[ObjectId], session: ClientSession) -> set[bytes]:
+    if not ids:
+        return set()
+    quarantine = collection().database["quarantine"]
+    kept: list[ObjectId] = quarantine.distinct("message_id", {"message_id": {"$in": ids}}, session=session)
+    return {id.binary for id in kept}
 
 
 @one_per_loop

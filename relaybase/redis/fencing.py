@@ -11,7 +11,8 @@ those of earlier ones: their shards are no shards any more.
 
 A Redis that has lost its data knows of no fence, and one that was restored from an older copy has an older
 one. So a fence says as well in which run of Redis it was put up. In another one nobody appends, until
-somebody who has seen in MongoDB that his term goes on has put it up again.
+somebody who has seen in MongoDB that his term goes on has put it up again. Where it may not be asked in which
+run it is (`INFO`), nothing could be told apart: no fence is put up there, and nothing is appended.
 
 What a rule says stands no lower than what made it say so: the ids of the stream go on from there if the clock
 of Redis was set back. Retention, which stays behind what rules have come to, so stays behind that as well.
@@ -21,33 +22,27 @@ from collections.abc import Sequence
 from typing import Final
 
 from relaybase import keys
-from relaybase.redis.scripts import MISFIT, NAMED
+from relaybase.redis.scripts import MISFIT, NAMED, RUN
 from relaybase.redis.wire import Argument
 from relaycore.envelope import F_UPTO
 
+REFUSED: Final = "FENCE "
+"""What the error begins with if the fence is another one."""
+
 _EPOCHS: Final = 1 << 32
-
-# In which run of Redis this is; empty where it may not be asked.
-_RUN: Final = """
-local function run()
-  local info = redis.pcall('INFO', 'server')
-  return type(info) == 'string' and ' ' .. (string.match(info, 'run_id:(%w+)') or '') or ''
-end
-"""
-
 
 # KEYS: stream, appended, layout, fence. ARGV: a number that was given, how many messages, the layout, the
 # shard, the term, the least id in ms, the name of the field `upto`, names and values.
 _APPEND: Final = (
     MISFIT
-    + _RUN
+    + RUN
     + NAMED
     + """
 local layout = redis.call('GET', KEYS[3])
 local other = misfit(layout, ARGV[3])
 if other then return other end
 local term = redis.call('HGET', KEYS[4], ARGV[4])
-if term ~= ARGV[5] .. run() then
+if term ~= ARGV[5] .. ' ' .. run_id then
   return redis.error_reply('FENCE shard ' .. ARGV[4] .. ' belongs to ' .. (term or 'nobody'))
 end
 local id, least = '*', tonumber(ARGV[6])
@@ -67,7 +62,7 @@ return {id, upto}
 # KEYS: fence. ARGV: the shard, the term, from where on terms are of this division, and of a later one.
 # The first write needs no memory: a Redis that is full lets what follows it through.
 _PUT_UP: Final = (
-    _RUN
+    RUN
     + """
 local function number(text) return tonumber(string.match(text, '^%d+')) or 0 end
 redis.call('PERSIST', KEYS[1])
@@ -79,13 +74,10 @@ end
 for i = 1, #stands, 2 do
   if number(stands[i + 1]) < tonumber(ARGV[3]) then redis.call('HDEL', KEYS[1], stands[i]) end
 end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. run())
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2] .. ' ' .. run_id)
 return 1
 """
 )
-
-REFUSED: Final = "FENCE "
-"""What the error begins with if the fence is another one."""
 
 
 def term_number(division: int, epoch: int) -> int:

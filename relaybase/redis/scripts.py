@@ -18,3 +18,21 @@ local function named(reply)
 end
 """
 """Lua: a flat answer of fields and values, such as that of XINFO, as a table."""
+
+UNKNOWN_RUN: Final = "RUN Redis does not say in which run it is. Grant this user +info. It says: "
+"""What the error of `RUN` begins with."""
+
+RUN: Final = (
+    """
+local info = redis.pcall('INFO', 'server')
+local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)')
+if not run_id then
+  local why = type(info) == 'table' and info.err or 'nothing of a run_id'
+  return redis.error_reply('"""
+    + UNKNOWN_RUN
+    + """' .. why)
+end
+"""
+)
+"""Lua: in which run of Redis this is, as `run_id`. One that does not say so has not proved to be the same as
+before: the script ends there, and has written nothing if it begins with this."""

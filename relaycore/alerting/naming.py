@@ -10,9 +10,14 @@ shard      8 bytes of: `s`, rule, key; modulo the number of shards
 =========  =====================================================================================
 """
 
+from functools import lru_cache
 from hashlib import blake2b
+from typing import Final
 
 from relaycore.identity import KEY_BYTES
+
+_REMEMBERED: Final = 4096
+"""Keys, and alerts of a rule."""
 
 
 class Names:
@@ -23,6 +28,8 @@ class Names:
         known = bytes.fromhex(rule)
         self._output = blake2b(b"r" + known + revision.to_bytes(8), digest_size=KEY_BYTES)
         self._alert = blake2b(b"a" + known, digest_size=KEY_BYTES)
+        # Of an alert more is said than that it has begun.
+        self.alert_id = lru_cache(_REMEMBERED)(self._alert_id)
 
     def output_id(self, key: str, cause: str, kind: str, index: int) -> bytes:
         """The `_id` of an output."""
@@ -31,7 +38,7 @@ class Names:
         state.update(_counted(key) + said + index.to_bytes(4))
         return state.digest()
 
-    def alert_id(self, key: str, opened: str) -> str:
+    def _alert_id(self, key: str, opened: str) -> str:
         """The id of the alert that this cause has opened."""
         state = self._alert.copy()
         state.update(_counted(key) + opened.encode())
@@ -56,6 +63,7 @@ def shard_of(rule: str, key: str, shards: int) -> int:
     return int.from_bytes(digest) % shards
 
 
+@lru_cache(_REMEMBERED)
 def _counted(key: str) -> bytes:
     text = key.encode()
     return len(text).to_bytes(4) + text

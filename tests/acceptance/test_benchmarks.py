@@ -24,7 +24,7 @@ def test_the_short_form_measures_every_section_and_loses_nothing(tmp_path: Path)
     [file] = tmp_path.glob("*.json")
     results = json.loads(file.read_text())
     figures = {figure["name"]: figure for figure in results["figures"]}
-    assert {figure["section"] for figure in figures.values()} == set("abcdefghijk")
+    assert {figure["section"] for figure in figures.values()} == set("abcdefghijkl")
     assert figures["Relay, lost of a burst of 1,000"]["value"] == 0
     assert figures["Relay, steady"]["detail"]["lost"] == [0]
     assert figures["Python, batched, steady"]["ratio"] is not None
@@ -43,4 +43,4 @@ def test_a_section_that_does_not_exist_is_refused_at_once(tmp_path: Path) -> Non
         check=False,
     )
     assert done.returncode == 2
-    assert "--only takes letters of abcdefghijk, such as b,c; not 'b,x'" in done.stderr
+    assert "--only takes letters of abcdefghijkl, such as b,c; not 'b,x'" in done.stderr

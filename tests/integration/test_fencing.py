@@ -1,14 +1,17 @@
 """The fence beside a stream: who has a shard appends, and nobody else."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import redis
 
+from messages_app import beside
 from relaybase import keys
 from relaybase.redis import fencing
 from relaybase.redis.fencing import term_number
+from relaybase.redis.scripts import UNKNOWN_RUN
 
 FIELDS = ("messages", 1, "source", "rule.1.1", "bson", b"")
 
@@ -62,6 +65,42 @@ def test_a_fence_of_another_run_of_redis_is_none(relay_keys: Any) -> None:
     assert refused(relay_keys, 0, term)
     assert put_up(relay_keys, 0, term)
     append(relay_keys, 0, term)
+
+
+@pytest.fixture
+def without_info(relay_keys: Any) -> Iterator[redis.Redis]:
+    """A client that may do everything but ask what Redis says of itself."""
+    user = "without-info"
+    relay_keys.execute_command("ACL", "SETUSER", user, "on", ">secret", "~*", "&*", "+@all", "-info")
+    given = relay_keys.connection_pool.connection_kwargs
+    client = redis.Redis(host=given["host"], port=given["port"], username=user, password="secret")
+    yield client
+    client.close()
+    relay_keys.execute_command("ACL", "DELUSER", user)
+
+
+def test_where_it_cannot_be_known_in_which_run_redis_is_nothing_is_put_up_and_nothing_appended(
+    relay_keys: Any, without_info: redis.Redis
+) -> None:
+    """It would take the fence of a restored copy for one of today."""
+    term = term_number(1, 7)
+    with pytest.raises(redis.ResponseError, match=r"Grant this user \+info"):
+        put_up(without_info, 0, term)
+    assert not relay_keys.exists(keys.fence(0))
+    for stands in (f"{term} {'0' * 40}", f"{term} ", str(term)):
+        relay_keys.hset(keys.fence(0), "0", stands)
+        with pytest.raises(redis.ResponseError, match=f"^{UNKNOWN_RUN[:4]}"):
+            append(without_info, 0, term)
+        assert refused(relay_keys, 0, term), "nor where it is known"
+    assert not relay_keys.exists(keys.stream(0))
+    assert put_up(relay_keys, 0, term)
+    append(relay_keys, 0, term)
+
+
+def test_nor_is_it_said_then_how_far_storing_has_come(without_info: redis.Redis) -> None:
+    """A writer would take a Redis that has lost something for the one that it knew."""
+    with pytest.raises(redis.ResponseError, match=r"Grant this user \+info"):
+        beside.look(without_info, 0)
 
 
 def test_a_fence_is_put_up_in_a_redis_that_is_full(relay_keys: Any) -> None:

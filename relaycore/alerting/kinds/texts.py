@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
+_FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 _encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _canonical: Final = json.JSONEncoder(allow_nan=False).encode
@@ -27,14 +29,26 @@ def read_time(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    since = (moment - _EPOCH) // _MICROSECOND
-    _EPOCH + since * _MICROSECOND  # It can be written as well.
-    return since
+    since = moment - _EPOCH
+    found = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    if not _FIRST <= found <= _LAST:
+        raise ValueError("has no year that can be written in UTC")
+    return found
 
 
 def show_time(microseconds: int) -> str:
     """That moment in ISO 8601 with its zone, UTC: `2024-11-21T12:00:00+00:00`."""
-    return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    minutes, rest = divmod(microseconds, 60_000_000)
+    seconds, fraction = divmod(rest, 1_000_000)
+    if fraction:
+        return f"{_show_minute(minutes)}:{seconds:02d}.{fraction:06d}+00:00"
+    return f"{_show_minute(minutes)}:{seconds:02d}+00:00"
+
+
+@lru_cache(4096)
+def _show_minute(minutes: int) -> str:
+    """`2024-11-21T12:00`. What comes together is of a few minutes: written once, in a third of the time."""
+    return (_EPOCH + timedelta(minutes=minutes)).isoformat()[: len("2024-11-21T12:00")]
 
 
 def due(microseconds: int) -> int:

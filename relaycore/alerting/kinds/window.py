@@ -25,8 +25,10 @@ other.
 The state is `{"key": {...}, "windows": [...]}`, in order of time; they neither overlap nor touch.
 """
 
+from bisect import insort
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from relaycore.alerting.causes import at_of
@@ -99,8 +101,9 @@ class Window:
             "said": event.said,
         }
         windows, joined, merged = [], [], alone
+        start, end = event.start, event.end
         for one in state["windows"] if state is not None else ():
-            if one["start"] <= event.end and event.start <= one["end"]:
+            if one["start"] <= end and start <= one["end"]:
                 joined.append(one)
                 merged = self._union(merged, one)
             else:
@@ -114,8 +117,7 @@ class Window:
         if texts.due(merged["end"]) <= at_of(cause):
             outputs.append(self._close(event.names, merged, merged["opened"]))
         else:
-            windows.append(merged)
-            windows.sort(key=_by_start)
+            insort(windows, merged, key=_by_start)  # The others are in order.
             if len(windows) > MOST_WINDOWS:
                 windows = self._fewer(windows)
         return Step({"key": event.names, "windows": windows} if windows else None, outputs)
@@ -175,9 +177,7 @@ def _message(names: Mapping[str, fields.Value], one: One, event: str) -> str:
     return f"{{{texts.members(names, one['said'])}{told}}}"
 
 
-def _by_start(one: One) -> int:
-    found: int = one["start"]
-    return found
+_by_start: Final = itemgetter("start")
 
 
 def _lasts_as(one: One, other: One) -> bool:

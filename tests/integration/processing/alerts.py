@@ -3,8 +3,7 @@
 import itertools
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,12 +12,11 @@ from alerts_app.models import Rule
 from channels_app.models import Channel
 from relaybase import keys
 from relaycore import envelope
-from relaycore.alerting import causes
 from relaycore.alerting.items import Input
-from relaycore.alerting.naming import output_id
 from relaycore.alerting.rules import parse
-from relaycore.errors import Unusable
 from relaycore.identity import published_key
+from tests.integration.processing import function
+from tests.integration.processing.function import Name
 from tests.integration.writing.world import fields_of
 
 SETTINGS: Mapping[str, Any] = {
@@ -126,52 +124,17 @@ def alert(
     return {"location": location, "type": type, "timestamp": at.isoformat(), "duration": seconds}
 
 
-Name = Callable[[str, str, str, str], Any]
-
-
-def _cause(key: str, cause: str, kind: str, message: str) -> tuple[str, str, str]:
+def _cause(key: str, cause: str, kind: str, place: int, message: str) -> tuple[str, str, str]:
     """What it is that was said, without the revision. A cause and a place say it only once."""
     return cause, kind, json.loads(message)["location"]
 
 
 def _stored_cause(document: Mapping[str, Any]) -> tuple[str, str, str]:
     attributes = document["attributes"]
-    return _cause("", attributes["cause"], attributes["event"], document["message"])
+    return _cause("", attributes["cause"], attributes["event"], 0, document["message"])
 
 
 def said(rule: Rule, inputs: Iterable[Input], until: int, name: Name | None = None) -> dict[Any, str]:
-    """What a rule says of these, by id, once time has come to this, in ms: key by key, and no processor."""
+    """As `function.said`, under the settings of this row."""
     kind = parse(rule.kind, rule.settings)
-    by_key: dict[str, list[tuple[str, Any]]] = {}
-    for one in inputs:
-        try:
-            event = kind.read(one)
-        except Unusable:
-            continue
-        by_key.setdefault(event.key, []).append((one.position, event))
-    found: dict[Any, str] = {}
-    for key, events in by_key.items():
-        state: Any = None
-
-        def note(cause: str, step: Any, key: str = key) -> Any:
-            places: Counter[str] = Counter()
-            for output in step.outputs:
-                place = places[output.kind]
-                places[output.kind] += 1
-                if name is not None:
-                    found[name(key, cause, output.kind, output.message)] = output.message
-                    continue
-                id = output_id(rule.uuid.hex, rule.revision, key, cause, output.kind, place)
-                found[id] = output.message
-            return step.state
-
-        def fire(upto: int, state: Any, note: Callable[..., Any] = note) -> Any:
-            while state is not None and (due := kind.due(state)) is not None and due <= upto:
-                state = note(causes.of_timer(due), kind.fire(state, due))
-            return state
-
-        for position, event in events:
-            state = fire(int(position[:13]), state)
-            state = note(position, kind.take(state, event, position))
-        fire(until, state)
-    return found
+    return function.said(kind, inputs, until, name or function.ids(rule.uuid.hex, rule.revision))
