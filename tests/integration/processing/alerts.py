@@ -4,7 +4,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +14,7 @@ from channels_app.models import Channel
 from relaybase import keys
 from relaycore import envelope
 from relaycore.alerting import causes
-from relaycore.alerting.items import Input
+from relaycore.alerting.items import Input, Kind
 from relaycore.alerting.naming import output_id
 from relaycore.alerting.rules import parse
 from relaycore.errors import Unusable
@@ -143,12 +143,8 @@ def said(rule: Rule, inputs: Iterable[Input], until: int, name: Name | None = No
     """What a rule says of these, by id, once time has come to this, in ms: key by key, and no processor."""
     kind = parse(rule.kind, rule.settings)
     by_key: dict[str, list[tuple[str, Any]]] = {}
-    for one in inputs:
-        try:
-            event = kind.read(one)
-        except Unusable:
-            continue
-        by_key.setdefault(event.key, []).append((one.position, event))
+    for position, event in _events(kind, inputs):
+        by_key.setdefault(event.key, []).append((position, event))
     found: dict[Any, str] = {}
     for key, events in by_key.items():
         state: Any = None
@@ -175,3 +171,14 @@ def said(rule: Rule, inputs: Iterable[Input], until: int, name: Name | None = No
             state = note(position, kind.take(state, event, position))
         fire(until, state)
     return found
+
+
+def _events(kind: Kind[Any], inputs: Iterable[Input]) -> Iterator[tuple[str, Any]]:
+    """What a kind reads of these, each with its position."""
+    for one in inputs:
+        try:
+            event = kind.read(one)
+        except Unusable:
+            continue
+        for mine in (event, *getattr(event, "others", ())):
+            yield one.position, mine
