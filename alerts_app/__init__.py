@@ -12,7 +12,7 @@
 `faring`         how rules fare, by that
 `alerts`         what is open, and what became of what was
 `trying`         back-tests of rules, over what is stored
-`handling`       what people do with alerts
+`handling/`      what people do with alerts, and the channel on which that is told
 `rights`         who may do what with rules and alerts
 `tasks`          the endless task, and who is proposed for it
 `api/`           rules and alerts by HTTP; `admin/` shows rules, `management/` has the commands

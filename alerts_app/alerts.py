@@ -17,6 +17,7 @@ from alerts_app.models import Acknowledgement, Assignment, Note, Rule
 from messages_app.searching import history
 from messages_app.searching.history import Document
 from messages_app.searching.rows import row as as_row
+from relaycore.alerting.acknowledging import is_by_people
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.errors import AlertUnknown
 from relaycore.times import from_milliseconds
@@ -56,8 +57,8 @@ class Alert:
         """One of `STATES`."""
         if self.open is not None:
             return OPEN
-        is_closed = bool(self.told) and self.told[-1]["attributes"].get("event") == "close"
-        return CLOSED if is_closed else MERGED
+        told = [one["attributes"] for one in self.told if not is_by_people(one["attributes"])]
+        return CLOSED if told and told[-1].get("event") == "close" else MERGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from uuid import uuid4
 from django.db import models
 from django_mongodb_backend.fields import ObjectIdAutoField
 
+from alerts_app.handling.models import Handled
 from alerts_app.receiving.models import HeardAlert, Transition
 from alerts_app.silencing.models import Silence
 from channels_app.models import Channel
@@ -16,6 +17,7 @@ from subscribers_app.models import NAME
 __all__ = [
     "Acknowledgement",
     "Assignment",
+    "Handled",
     "HeardAlert",
     "Laid",
     "Note",
@@ -33,6 +35,8 @@ ALERT_CHARS: Final = 24
 """Of the id of an alert: 12 bytes, in hexadecimal."""
 
 MOST_NOTE_CHARS: Final = 10_000
+
+_KIND_CHARS: Final = 20
 
 
 class Rule(models.Model):
@@ -52,6 +56,7 @@ class Rule(models.Model):
         GROUP = "group", "group: what belongs together is told together"
         THRESHOLD = "threshold", "threshold: so many in a time"
         ABSENCE = "absence", "absence: nothing for a time"
+        UNACKNOWLEDGED = "unacknowledged", "unacknowledged: an alert that nobody sees to for a time"
 
     class State(models.TextChoices):
         """Whether it reads on."""
@@ -63,7 +68,7 @@ class Rule(models.Model):
     uuid = models.UUIDField(unique=True, default=uuid4, editable=False)
     channel = models.ForeignKey(Channel, models.PROTECT, related_name="rules")
     to = models.ForeignKey(Channel, models.PROTECT, related_name="written_by")
-    kind = models.CharField(max_length=9, choices=Kind)
+    kind = models.CharField(max_length=_KIND_CHARS, choices=Kind)
     settings = models.JSONField(help_text="What docs/alerts.md says of this kind.")
     revision = models.PositiveBigIntegerField(default=1, db_default=1, editable=False)
     state = models.CharField(max_length=8, choices=State, default=State.ACTIVE, editable=False)
@@ -204,7 +209,7 @@ class RuleFrontier(models.Model):
     term = models.BigIntegerField()
     position = models.CharField(max_length=POSITION_CHARS)
     time = models.BigIntegerField(help_text="All timers that were due up to here have fired.")
-    kind = models.CharField(max_length=9)
+    kind = models.CharField(max_length=_KIND_CHARS)
     settings = models.TextField(help_text="JSON.")
     revision = models.BigIntegerField()
     known_from = models.CharField(max_length=POSITION_CHARS)

@@ -1,7 +1,7 @@
 """What the page of open alerts shows: to whom, what rules have open, and what was told of one place.
 
-Whoever may see rules sees all of them. Whoever is nobody in particular sees it as well, if every channel on
-which rules tell is public: nothing more than he could watch there, so not who has said what of an alert.
+Whoever may see rules sees all of them. Whoever is nobody in particular sees those that tell on a public
+channel: nothing more than he could watch there, so not who has said what of an alert.
 
 A place is what an alert is about: the key of its rule, such as the location.
 """
@@ -16,6 +16,7 @@ from alerts_app import alerts
 from alerts_app.models import Rule
 from messages_app.searching import history
 from messages_app.searching.rows import timestamp
+from relaycore.alerting.acknowledging import is_by_people
 
 SEE: Final = ("alerts_app.view_rule", "messages_app.view_message")
 HANDLE: Final = "alerts_app.add_acknowledgement"
@@ -44,9 +45,8 @@ def seen_by(user: Any) -> Seen | None:
     rules = list(Rule.objects.select_related("channel", "to").order_by("name"))
     if user.is_active and user.has_perms(SEE):
         return Seen(rules, is_public=False, may_handle=user.has_perm(HANDLE))
-    if rules and all(rule.to.public for rule in rules):
-        return Seen(rules, is_public=True, may_handle=False)
-    return None
+    shown = [rule for rule in rules if rule.to.public]
+    return Seen(shown, is_public=True, may_handle=False) if shown else None
 
 
 def state(seen: Seen) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def told(rule: Rule, key: Mapping[str, Any]) -> dict[str, Any]:
         said = _object(document["message"])
         if (
             document.get("attributes", {}).get("rule") == rule.uuid.hex
+            and not is_by_people(document["attributes"])
             and said is not None
             and all(said.get(name) == value for name, value in key.items())
         ):

@@ -165,6 +165,8 @@ def _told(rule: Rule, above: str, below: str) -> dict[bytes, dict[str, Any]]:
         "channel": rule.to.channel,
         "position": {"$gte": above},
         "attributes.rule": rule.uuid.hex,
+        # Beside it stands what people have done with alerts, which no cause has made the rule say.
+        "attributes.cause": {"$exists": True},
     }
     found = (
         history.collection().find(wanted, hint="channel_position").sort("position", 1).limit(MOST_MESSAGES)

@@ -153,6 +153,7 @@ What a rule says, which turns one channel into another one:
 `alerting.errors`      what can go wrong with rules and alerts
 `alerting.rules`       kinds of rules by name
 `alerting.causes`      what made a rule say something
+`alerting.acknowledging` what people do with an alert, as a message beside what is told of it
 `alerting.times`       up to which time the log is known
 `alerting.naming`      ids of outputs and alerts, and the shard of a key
 `alerting.timers`      when states are due

@@ -11,7 +11,9 @@ from django.db import connections
 from django.db.models import QuerySet
 
 from alerts_app import defaults
+from alerts_app.handling import telling as handling
 from alerts_app.holding import kept_above
+from alerts_app.models import Handled
 from alerts_app.tasks import propose_processors
 from channels_app.models import Channel
 from channels_app.tasks import propose_listeners
@@ -85,9 +87,9 @@ def delete_expired() -> None:
 
 
 def tell_events() -> None:
-    """Publish what Relay has to tell (`events_app`): in a thread, one in each process."""
+    """Publish what Relay has to tell, of itself and of what people do: in a thread, one in each process."""
     is_busy = _Own.telling is not None and not _Own.telling.done()
-    if not is_busy and Event.objects.exists():
+    if not is_busy and (Event.objects.exists() or Handled.objects.exists()):
         _Own.telling = in_background(_tell)
 
 
@@ -162,13 +164,16 @@ def _kept_now(name: str) -> tuple[Channel, int] | None:
 
 
 def _tell() -> int:
+    told = 0
     try:
-        return tell()
-    except Exception as exc:
-        log.warning("what has happened is not told, that is tried again: %s", one_line(exc))
-        return 0
+        for each in (tell, handling.tell):
+            try:
+                told += each()
+            except Exception as exc:  # What fails keeps the other from nothing.
+                log.warning("what has happened is not told, that is tried again: %s", one_line(exc))
     finally:
         connections.close_all()
+    return told
 
 
 def _delete() -> int:

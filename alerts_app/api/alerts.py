@@ -8,10 +8,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access_app.permissions import Need, Needs, refusal, require, shown
-from alerts_app import alerts, handling
+from alerts_app import alerts
 from alerts_app.alerts import Alert
 from alerts_app.api import alert_schema as schema
 from alerts_app.api.serializers import Acknowledge, Assign, Write
+from alerts_app.handling import deciding
 from alerts_app.models import Rule
 from alerts_app.rights import HANDLE, SEE, find
 from relaybase.http import cursors
@@ -72,7 +73,7 @@ class AlertAcknowledge(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, id: str) -> Response:
         """Acknowledge."""
         alert, wanted = _decided(self, request, id)
-        handling.acknowledge(alert, _who(request), wanted["note"])
+        deciding.acknowledge(alert, _who(request), wanted["note"])
         return Response(alerts.shown(alert))
 
     @schema.release
@@ -80,7 +81,7 @@ class AlertAcknowledge(GenericAPIView):  # type: ignore[type-arg]
         """Take it back."""
         Parameters(request)
         alert = _find(request, HANDLE, id)
-        handling.release(alert)
+        deciding.release(alert)
         return Response(alerts.shown(alert))
 
 
@@ -95,7 +96,7 @@ class AlertAssign(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, id: str) -> Response:
         """Assign."""
         alert, wanted = _decided(self, request, id)
-        handling.assign(alert, _who(request), wanted["to"])
+        deciding.assign(alert, _who(request), wanted["to"])
         return Response(alerts.shown(alert))
 
 
@@ -110,7 +111,7 @@ class AlertNote(GenericAPIView):  # type: ignore[type-arg]
     def post(self, request: Request, id: str) -> Response:
         """Write."""
         alert, wanted = _decided(self, request, id)
-        handling.write(alert, _who(request), wanted["text"])
+        deciding.write(alert, _who(request), wanted["text"])
         return Response(alerts.shown(alert))
 
 

@@ -29,7 +29,7 @@ from live.viewer import Shown, Viewer, Wanted
 from relaybase.connections import one_per_loop, shared_redis
 from relaybase.redis import clock
 from relaycore.live import ids
-from relaycore.live.broadcasts import POSITION, argument, offset_of
+from relaycore.live.broadcasts import POSITION, argument, goes_to_everybody, offset_of
 from relaycore.live.ids import EventId
 from relaycore.live.ring import Entry
 from relaycore.position import before_millisecond
@@ -72,7 +72,11 @@ class EverybodySeat:
         return ids.parse(self.viewer.owed.place)
 
     def _write(self, shown: Shown) -> bytes:
-        frames = [_frame(entry, self.events[entry.document["channel"]]) for entry in shown.entries]
+        frames = [
+            _frame(entry, self.events[entry.document["channel"]])
+            for entry in shown.entries
+            if goes_to_everybody(entry.document.get("attributes"))
+        ]
         return b"".join([*frames, frame(event_text(POSITION, f'"{offset_of(shown.id)}"'))])
 
 

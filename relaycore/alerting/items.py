@@ -52,6 +52,8 @@ class Event(Protocol):
     def key(self) -> str:
         """Canonical JSON of the list of the values of the key's fields."""
 
+    # Beside it a kind may have `others`: what the same input is for further keys, each of them once.
+
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
 

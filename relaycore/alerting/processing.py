@@ -126,8 +126,8 @@ class Processing:
             except Unusable as why:
                 self._note(one, why)
                 continue
-            if shard_of(self._rule, event.key, self._shards) == self._shard:
-                self._take(event.key, event, one.position)
+            for mine in (event, *getattr(event, "others", ())):
+                self._take(mine, one.position)
 
     def reach(self, ms: int) -> None:
         """No input below this time can come any more, and all of them were taken (`times.reached`)."""
@@ -212,14 +212,13 @@ class Processing:
                 self._step(key, causes.of_timer(due), self._kind.fire(state, due))
         self._time = max(self._time, upto)
 
-    def _take(self, key: str, event: Any, cause: str) -> None:
-        known = self._states.get(key)
-        if known is None and self._was_taken(key, cause):
+    def _take(self, event: Any, cause: str) -> None:
+        key, known = event.key, self._states.get(event.key)
+        if shard_of(self._rule, key, self._shards) != self._shard:
             return
-        if known is None:
-            self._step(key, cause, self._kind.take(None, event, cause))
-        elif cause > known.at:
-            self._step(key, cause, self._kind.take(known.state, event, cause))
+        if (known is None and not self._was_taken(key, cause)) or (known is not None and cause > known.at):
+            state = None if known is None else known.state
+            self._step(key, cause, self._kind.take(state, event, cause))
 
     def _was_taken(self, key: str, cause: str) -> bool:
         """In another division."""

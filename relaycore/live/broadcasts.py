@@ -17,8 +17,10 @@ Coming again
 import base64
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
+from relaycore.alerting.acknowledging import is_by_people
 from relaycore.errors import BadBroadcast, BadEventId
 from relaycore.live import ids
 from relaycore.live.ids import EventId
@@ -81,6 +83,15 @@ def check_event(name: str) -> str:
     if name in _OF_SOCKETIO:
         raise BadBroadcast(f'"{name}" is an event of Socket.IO itself. Choose another name.')
     return name
+
+
+def goes_to_everybody(attributes: Mapping[str, str] | None) -> bool:
+    """Whether a message of such a channel is shown to every socket, by its attributes.
+
+    Pages that never joined know one event, and take whatever comes by it for an alert. What somebody does
+    with an alert is none: it is for those who read the channel, attributes and all.
+    """
+    return not is_by_people(attributes)
 
 
 def argument(message: str | bytes) -> str:

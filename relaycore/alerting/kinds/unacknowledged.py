@@ -2,18 +2,17 @@
 
 It reads the channel to which that rule writes, by the attributes of its messages (`Made.attributes`): there
 an alert is opened and closed. Whoever acknowledges it, or takes that back, says so by a message in the same
-channel with the attributes `alert-id` and `event`, which is `acknowledge` or `release`. Other events do not
-matter.
+channel (`alerting.acknowledging`). Other events do not matter.
 
 It opens when an alert has been open for so long and is not acknowledged, and closes when it is acknowledged
-or closed. What is acknowledged stays so until it is closed, also if the alert is extended meanwhile. An alert
-that became part of another one has no close of its own: it is waited for until it is acknowledged.
+or closed, or has become part of another one: that one is waited for instead. What is acknowledged stays so
+until it is closed, also if the alert is extended meanwhile.
 
-===========  ===========================================================================================
-setting      meaning
-===========  ===========================================================================================
-`seconds`    for how long an alert may be open without being acknowledged
-===========  ===========================================================================================
+==================  ====================================================================================
+`seconds`           for how long an alert may be open without being acknowledged
+`forget_seconds`    after so long, all in all, it is closed and not waited for any more. Without it an alert
+                    of which no end is ever told stays open for ever: its rule was deleted, or has begun anew
+==================  ====================================================================================
 
 A message that is told is `{"alert": its id, "about": what opened it, "eventType", "startTime", "endTime"}`.
 It starts with the alert, or when that was released. `about` is left out if it is long, or no JSON object.
@@ -22,8 +21,10 @@ The state is `{"key": {"alert": id}, "about": JSON text, "since": ms, "opened": 
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from relaycore.alerting.acknowledging import ACKNOWLEDGE, RELEASE
 from relaycore.alerting.causes import at_of, of_timer
 from relaycore.alerting.items import Input, Output, State, Step
 from relaycore.alerting.kinds import coming, fields, texts
@@ -33,15 +34,21 @@ from relaycore.errors import Unusable
 MOST_ABOUT_CHARS: Final = 4000
 
 _ID_CHARS: Final = 24
+_OPEN: Final = "open"
+_CLOSE: Final = "close"
 
 
 class Said(NamedTuple):
-    """Something was said of an alert. `about`: the message, as JSON text."""
+    """Something was said of an alert. `about`: the message, as JSON text.
+
+    others: alerts that have become part of it, and so have ended
+    """
 
     key: str
     alert: str
     event: str
     about: str
+    others: "tuple[Said, ...]" = ()
 
 
 class Unacknowledged:
@@ -56,18 +63,22 @@ class Unacknowledged:
     def __init__(self, settings: object) -> None:
         read = Reader(settings, example='{"seconds": 600}')
         self._span = read.seconds("seconds")
+        self._forgets = read.seconds_if_given("forget_seconds")
+        if self._forgets is not None and self._forgets <= self._span:
+            raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
         read.end()
 
     def read(self, input: Input) -> Said:
         """Of which alert it is said, and what."""
         alert = input.attributes.get("alert-id", "")
-        if len(alert) != _ID_CHARS or not alert.isascii():
+        if not _is_id(alert):
             raise Unusable("It has no attribute alert-id that is one of an alert.")
-        return Said(texts.canonical([alert]), alert, input.attributes.get("event", ""), _about(input))
+        event = input.attributes.get("event", "")
+        return Said(_key(alert), alert, event, _about(input), _merged(input.attributes, alert))
 
     def take(self, state: State | None, event: Said, cause: str) -> Step:
         """An alert is opened, acknowledged, released or closed."""
-        if event.event == "open" and state is None:
+        if event.event == _OPEN and state is None:
             key = {"alert": event.alert}
             return Step(
                 {
@@ -81,22 +92,26 @@ class Unacknowledged:
         if state is None:
             return Step(None)
         closes = [self._told("close", state, at_of(cause))] if state["opened"] else []
-        if event.event == "close":
+        if event.event == _CLOSE:
             return Step(None, closes)
-        if event.event == "acknowledge":
+        if event.event == ACKNOWLEDGE:
             return Step({**state, "opened": "", "is_acknowledged": True}, closes)
-        if event.event == "release" and state["is_acknowledged"]:
+        if event.event == RELEASE and state["is_acknowledged"]:
             return Step({**state, "since": at_of(cause), "is_acknowledged": False})
         return Step(state)
 
     def due(self, state: State) -> int | None:
-        """When it has waited for long enough."""
+        """When it has waited for long enough, or is forgotten."""
         if state["opened"] or state["is_acknowledged"]:
-            return None
+            return None if self._forgets is None else int(state["since"]) + self._forgets
         return int(state["since"]) + self._span
 
     def fire(self, state: State, due: int) -> Step:
-        """Nobody has acknowledged it."""
+        """Nobody has acknowledged it; or nobody has said for long that it has ended."""
+        if state["is_acknowledged"]:
+            return Step(None)
+        if state["opened"]:
+            return Step(None, [self._told("close", state, due)])
         opened = {**state, "opened": of_timer(due)}
         return Step(opened, [self._told("open", opened, None)])
 
@@ -110,6 +125,22 @@ class Unacknowledged:
     def _told(event: str, state: State, end: int | None) -> Output:
         about = {"about": json.loads(state["about"])} if state["about"] else {}
         return coming.told(event, {**state["key"], **about}, state["opened"], state["since"], end)
+
+
+def _is_id(alert: str) -> bool:
+    return len(alert) == _ID_CHARS and alert.isascii()
+
+
+def _key(alert: str) -> str:
+    return texts.canonical([alert])
+
+
+def _merged(attributes: Mapping[str, str], into: str) -> tuple[Said, ...]:
+    """What has ended by becoming part of this one. What is none of an alert is passed over."""
+    if not (text := attributes.get("merged-alerts")):
+        return ()
+    ids = dict.fromkeys(one for one in text.split(",") if _is_id(one) and one != into)
+    return tuple(Said(_key(one), one, _CLOSE, "") for one in ids)
 
 
 def _about(input: Input) -> str:

@@ -95,6 +95,7 @@ function take(message) {
   if (rule === undefined || id === undefined || heard.has(message.id)) return;
   if (heard.size > MOST_HEARD) heard.clear(); // Only what is told around a reading comes twice.
   heard.add(message.id);
+  if (attributes.event === "acknowledge" || attributes.event === "release") return handled(id, attributes.event);
   let said;
   try {
     said = JSON.parse(message.message);
@@ -109,6 +110,16 @@ function take(message) {
   } else {
     opened(id, rule, key, said, attributes, message);
   }
+  show();
+}
+
+// Somebody sees to it, or does not after all. Who that is does not stand in the message: it is asked.
+function handled(id, event) {
+  const alert = open.get(id);
+  const isSeen = event === "acknowledge";
+  if (alert === undefined || alert.acknowledged === isSeen) return;
+  [alert.acknowledged, alert.by] = [isSeen, null];
+  askSoon();
   show();
 }
 

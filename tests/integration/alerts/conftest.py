@@ -12,7 +12,7 @@ from alerts_app import defaults, keeping, registration
 from alerts_app.models import Rule
 from channels_app import registration as channels
 from relaybase.connections import mongo_collection
-from relaycore.alerting import naming
+from relaycore.alerting import acknowledging, naming
 from relaycore.alerting.items import Input, Step
 from relaycore.alerting.rules import parse
 from relaycore.delivering.beginning import Start
@@ -55,6 +55,14 @@ class Told:
         assert due is not None
         self._keep(rule, key, kind.fire(state, due), f"{due:013d}")
 
+    def events(self, rule: Rule) -> list[Any]:
+        """What it has told, in order."""
+        return list(self._messages.find({"channel": rule.to.channel}).sort("position"))
+
+    def done(self, rule: Rule, alert: str, event: str) -> None:
+        """Somebody has acknowledged an alert, and that is told."""
+        self._insert(ObjectId(), rule, "{}", acknowledging.attributes(alert, event, rule.uuid.hex))
+
     def stand(self, rule: Rule, unusable: int = 0, last_unusable: str = "") -> None:
         """Its processor has kept where it stands."""
         position = f"{STARTS_AT + self._number:013d}-0000000000-00000"
@@ -88,20 +96,23 @@ class Told:
         self._states.replace_one({"_id": self._id(rule, key)}, document, upsert=True)
         told = [naming.alert_id(uuid, key, output.opened) for output in step.outputs]
         for index, output in enumerate(step.outputs):
-            self._number += 1
             id = naming.output_id(uuid, rule.revision, key, cause, output.kind, index)
             attributes = {"rule": uuid, "event": output.kind, "cause": cause, "alert-id": told[index]}
-            self._messages.insert_one(
-                {
-                    "_id": ObjectId(id),
-                    "channel": rule.to.channel,
-                    "message": output.message,
-                    "received_at": datetime.now(UTC),
-                    "position": f"{STARTS_AT + self._number:013d}-0000000000-00000",
-                    "attributes": attributes,
-                }
-            )
+            self._insert(ObjectId(id), rule, output.message, attributes)
         return told
+
+    def _insert(self, id: ObjectId, rule: Rule, message: str, attributes: dict[str, str]) -> None:
+        self._number += 1
+        self._messages.insert_one(
+            {
+                "_id": id,
+                "channel": rule.to.channel,
+                "message": message,
+                "received_at": datetime.now(UTC),
+                "position": f"{STARTS_AT + self._number:013d}-0000000000-00000",
+                "attributes": attributes,
+            }
+        )
 
     @staticmethod
     def _id(rule: Rule, key: str) -> ObjectId:

@@ -9,7 +9,9 @@ from rest_framework.test import APIClient
 from access_app import tokens
 from access_app.models import AuditEntry
 from alerts_app import registration
-from alerts_app.models import Rule
+from alerts_app.alerts import Alert
+from alerts_app.handling import deciding
+from alerts_app.models import Acknowledgement, Handled, Rule
 from relaycore.rights import Grant, Grants
 from tests.integration.alerts.conftest import Told
 
@@ -55,6 +57,32 @@ def test_what_has_ended_is_open_no_more(api: APIClient, make_rule: MakeRule, tol
     row = api.get(f"{ALERTS}/{id}/").data
     assert (row["state"], row["rule"], row["key"], row["channel"]) == ("closed", "by-location", None, "out")
     assert [one["attributes"]["event"] for one in row["history"]] == ["open", "close"]
+
+
+def test_what_somebody_does_too_late_changes_nothing_of_what_it_is(
+    api: APIClient, make_rule: MakeRule, told: Told
+) -> None:
+    rule = make_rule()
+    id = told.take(rule)
+    told.end(rule)
+    told.done(rule, id, "acknowledge")
+    row = api.get(f"{ALERTS}/{id}").data
+    assert (row["state"], row["rule"]) == ("closed", "by-location")
+    assert [one["attributes"]["event"] for one in row["history"]] == ["open", "close", "acknowledge"]
+
+
+def test_alerts_of_a_group_are_acknowledged_and_its_channel_has_notices_alone(
+    make_rule: MakeRule, told: Told
+) -> None:
+    rule, windows = make_rule(), make_rule("other", "in.2", "out.2")
+    Rule.objects.filter(pk=rule.pk).update(kind=Rule.Kind.GROUP)
+    for one in (rule, windows):
+        deciding.acknowledge(Alert("0" * 24 if one is rule else "1" * 24, one, "", {}, []), "ana")
+    rule.refresh_from_db()
+    of_group = Alert("2" * 24, rule, "", {}, [])
+    deciding.acknowledge(of_group, "ana")
+    assert Acknowledgement.objects.filter(alert=of_group.id).exists()
+    assert set(Handled.objects.values_list("alert", flat=True)) == {"0" * 24, "1" * 24}
 
 
 def test_one_that_has_become_part_of_another_says_so(api: APIClient, make_rule: MakeRule, told: Told) -> None:

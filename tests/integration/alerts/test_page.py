@@ -3,13 +3,15 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pymongo.errors import ServerSelectionTimeoutError
 
-from alerts_app import alerts, handling, places
+from alerts_app import alerts, places
+from alerts_app.handling import deciding
 from alerts_app.models import Rule
 from channels_app import registration as channels
 from tests.integration.alerts.conftest import Told
@@ -35,7 +37,7 @@ def shown(client: Client, address: str = "/alerts/state") -> Any:
 def test_who_may_see_rules_sees_what_is_open(browser: Client, make_rule: MakeRule, told: Told) -> None:
     rule = make_rule()
     id = told.take(rule)
-    handling.acknowledge(alerts.find(id), "ana", "")
+    deciding.acknowledge(alerts.find(id), "ana", "")
 
     found = shown(browser)
 
@@ -72,11 +74,11 @@ def test_the_page_brings_it_along_and_lets_nothing_of_it_run(
     assert shown(browser)["alerts"][0]["key"]["location"] == HOSTILE
 
 
-def test_who_is_nobody_sees_it_if_all_is_public_and_not_who_sees_to_it(
+def test_who_is_nobody_sees_what_is_told_in_public_and_not_who_sees_to_it(
     anybody: Client, make_rule: MakeRule, told: Told
 ) -> None:
     rule = make_rule()
-    handling.acknowledge(alerts.find(told.take(rule)), "ana", "a note")
+    deciding.acknowledge(alerts.find(told.take(rule)), "ana", "a note")
     assert anybody.get("/alerts/").status_code == 302
     assert anybody.get("/alerts/")["Location"] == "/admin/login/?next=/alerts/"
     assert anybody.get("/alerts/state").status_code == 403
@@ -90,9 +92,14 @@ def test_who_is_nobody_sees_it_if_all_is_public_and_not_who_sees_to_it(
     assert "ana" not in page.content.decode()
     assert "a note" not in page.content.decode()
 
-    make_rule("other", "in.2", "out.2")  # It tells on a channel that is not.
-    assert anybody.get("/alerts/state").status_code == 403
-    assert anybody.get("/alerts/place?rule=other&key={}").status_code == 403
+    other = make_rule("other", "in.2", "out.2")  # It tells on a channel that is not.
+    told.take(other, location="Nobody's business")
+    found = shown(anybody)
+    assert [rule["name"] for rule in found["rules"]] == ["by-location"]
+    assert [alert["rule"] for alert in found["alerts"]] == ["by-location"]
+    assert "business" not in anybody.get("/alerts/").content.decode()
+    asked = "/alerts/place?rule=other&key=" + quote('{"location": "Nobody\'s business"}')
+    assert anybody.get(asked).status_code == 404
 
 
 def test_without_any_rule_nobody_in_particular_sees_nothing(anybody: Client, relay_keys: Any) -> None:

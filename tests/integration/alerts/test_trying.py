@@ -74,6 +74,30 @@ def test_what_was_told_is_what_would_be_told(
     assert {one["key"]["location"] for one in found["open"]} == {"Harbour", "Old Town"}
 
 
+def test_what_somebody_has_done_is_nothing_that_the_rule_has_told(
+    api: APIClient, make_rule: MakeRule, told: Told, put: Callable[..., None]
+) -> None:
+    rule = make_rule()
+    put({}, rule=rule)
+    told.done(rule, "0" * 24, "acknowledge")
+    found = try_out(api, until="2026-11-21T12:10:00Z")
+    assert found["counts"] == {"same": 1, "changed": 0, "added": 0, "missing": 0}
+
+
+def test_an_escalation_is_tried_on_what_was_told_and_done(
+    api: APIClient, make_rule: MakeRule, told: Told, put: Callable[..., None]
+) -> None:
+    rule = make_rule()
+    put({}, {"location": "Old Town"}, rule=rule)
+    seen, _ = (event["attributes"]["alert-id"] for event in told.events(rule))
+    told.done(rule, seen, "acknowledge")
+    body = {"channel": "out", "kind": "unacknowledged", "settings": {"seconds": 60}}
+    answer = api.post(f"{RULES}/back-test", {**body, "until": "2026-11-21T12:10:00Z"}, format="json")
+    assert answer.status_code == 200, answer.data
+    (event,) = answer.data["events"]
+    assert (event["event"], json.loads(event["message"])["about"]["location"]) == ("open", "Old Town")
+
+
 def test_what_was_not_told_and_what_would_be_no_more_are_named(
     api: APIClient, make_rule: MakeRule, told: Told, put: Callable[..., None]
 ) -> None:

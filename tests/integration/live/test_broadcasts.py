@@ -66,6 +66,29 @@ def test_what_does_not_go_to_all_and_what_is_private_is_not_heard(client: Client
         assert heard(page) == []
 
 
+def test_what_somebody_does_with_an_alert_is_no_alert_and_is_there_for_who_joins(
+    client: Client, told: str
+) -> None:
+    def say(event: str, text: str) -> None:
+        attributes = {"alert-id": "0123456789abcdef01234567", "event": event, "rule": "0" * 32}
+        body = {"messages": [{"message": text, "attributes": attributes}]}
+        client.post(f"channels/{told}/messages?confirm=stored", body, 201)
+
+    with (
+        viewer(client.url) as page,
+        Page(client.url, client.key, script="viewer.mjs", event="message") as one,
+    ):
+        for each in (page, one):
+            each.first("connect")
+        assert one.ask("join", {"channel": told})["ok"] is True
+        for event in ("open", "acknowledge", "release", "close"):
+            say(event, json.dumps({"eventType": event}))
+        one.wait(lambda: len(heard(one)) == 4)
+        page.wait(lambda: len(heard(page)) == 2)
+        assert [said["eventType"] for said in heard(page)] == ["open", "close"]
+        assert [said["attributes"]["event"] for said in heard(one)][1:3] == ["acknowledge", "release"]
+
+
 def test_a_change_counts_for_those_that_are_connected(client: Client, channel: str) -> None:
     other = f"{channel}.other"
     registration.start(other, EVERY, listen=False)

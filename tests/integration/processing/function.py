@@ -1,7 +1,7 @@
 """What a rule says, as the function that it is: key by key, in one go, without any processor."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from relaycore.alerting import causes
@@ -21,12 +21,8 @@ def ids(rule: str, revision: int) -> Name:
 def said(kind: Kind[Any], inputs: Iterable[Input], until: int, name: Name) -> dict[Any, str]:
     """The messages by their names, once time has come to this, in ms."""
     by_key: dict[str, list[tuple[str, Any]]] = {}
-    for one in inputs:
-        try:
-            event = kind.read(one)
-        except Unusable:
-            continue
-        by_key.setdefault(event.key, []).append((one.position, event))
+    for position, event in _events(kind, inputs):
+        by_key.setdefault(event.key, []).append((position, event))
     found: dict[Any, str] = {}
     for key, events in by_key.items():
         state: Any = None
@@ -48,3 +44,14 @@ def said(kind: Kind[Any], inputs: Iterable[Input], until: int, name: Name) -> di
             state = note(position, kind.take(state, event, position))
         fire(until, state)
     return found
+
+
+def _events(kind: Kind[Any], inputs: Iterable[Input]) -> Iterator[tuple[str, Any]]:
+    """What a kind reads of these, each with its position."""
+    for one in inputs:
+        try:
+            event = kind.read(one)
+        except Unusable:
+            continue
+        for mine in (event, *getattr(event, "others", ())):
+            yield one.position, mine

@@ -62,8 +62,9 @@ class Function:
         except Unusable:
             self.unusable += 1
             return
-        kept = self._states.get(event.key)
-        self._step(event.key, input.position, self._kind.take(kept and kept.state, event, input.position))
+        for mine in (event, *getattr(event, "others", ())):
+            kept = self._states.get(mine.key)
+            self._step(mine.key, input.position, self._kind.take(kept and kept.state, mine, input.position))
 
     def _step(self, key: str, cause: str, step: Any) -> None:
         self._states[key] = KeptState(cause, step.state)

@@ -171,11 +171,11 @@ def test_control_what_is_lost_is_not_said_again(monkeypatch: Patch) -> None:
 def test_control_a_state_that_is_ahead_takes_it_again(monkeypatch: Patch) -> None:
     take = Processing._take
 
-    def whatever(self: Processing, key: str, event: Any, cause: str) -> None:
-        known = self._states.get(key)
+    def whatever(self: Processing, event: Any, cause: str) -> None:
+        known = self._states.get(event.key)
         if known is not None and cause <= known.at:
-            self._states[key] = KeptState("", known.state)
-        take(self, key, event, cause)
+            self._states[event.key] = KeptState("", known.state)
+        take(self, event, cause)
 
     monkeypatch.setattr(Processing, "_take", whatever)
     assert searched(2, DYING)
@@ -339,6 +339,22 @@ def test_control_what_cannot_be_used_is_counted_by_each_term(monkeypatch: Patch)
 
     monkeypatch.setattr(Processing, "_note", once_more)
     assert searched(4, DYING)
+
+
+# --- what one message says of several alerts ------------------------------------------------------------
+
+
+def test_control_what_a_message_says_of_further_alerts_is_passed_over(monkeypatch: Patch) -> None:
+    take = Processing._take
+    last = {}
+
+    def the_first(self: Processing, event: Any, cause: str) -> None:
+        if last.get(self) != cause:
+            last[self] = cause
+            take(self, event, cause)
+
+    monkeypatch.setattr(Processing, "_take", the_first)
+    assert searched(2, kind="unacknowledged")
 
 
 def test_the_whole_of_it_holds_where_the_controls_fail() -> None:

@@ -1,6 +1,5 @@
 """One rule, two processors of its only shard, the stores, and all that goes wrong."""
 
-import json
 import random
 from collections import Counter
 from typing import Any, Final
@@ -8,14 +7,15 @@ from typing import Any, Final
 from relaycore.alerting import times
 from relaycore.alerting.items import Input, Kind
 from relaycore.alerting.kinds.absence import Absence
-from relaycore.alerting.kinds.texts import show_time
 from relaycore.alerting.kinds.threshold import Threshold
+from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.kinds.window import Window
 from relaycore.position import entry_of, milliseconds_of, order
 
 from .archive import Archive
 from .function import Function
 from .lull import Lull
+from .messages import BY_KIND, Message, alert
 from .processor import Processor
 from .redis import START_MS, Redis
 
@@ -48,6 +48,10 @@ KINDS: Final[dict[str, list[Kind[Any]]]] = {
         Absence({"key": ["location"], "seconds": 0.01, "forget_seconds": 0.04}),
         Absence({"key": ["location"], "seconds": 0.02, "forget_seconds": 0.03}),
     ],
+    "unacknowledged": [
+        Unacknowledged({"seconds": 0.01, "forget_seconds": 0.1}),
+        Unacknowledged({"seconds": 0.02, "forget_seconds": 0.06}),
+    ],
 }
 
 
@@ -63,7 +67,8 @@ class World:
         self.has_faults = True
         self.kinds = [self.random.choice(KINDS[kind]) for _ in range(50)]
         self.revision = 0
-        self._messages: list[str] = []
+        self._message = BY_KIND.get(kind, alert)
+        self._messages: list[Message] = []
         self._epoch = 0
         self._holder: Processor | None = None
         self._reserve()
@@ -83,20 +88,11 @@ class World:
 
     def append(self, messages: int) -> None:
         for _ in range(messages):
-            self._messages.append(self._message())
+            now = max(self.redis.clock, self.redis.data.last[0])
+            self._messages.append(self._message(self.random, now))
             self.redis.append(len(self._messages) - 1)
             if self.random.random() < 0.5:
                 self.redis.clock += self.random.randint(0, 4)
-
-    def _message(self) -> str:
-        chance = self.random
-        if chance.random() < 0.1:
-            return chance.choice(["no JSON", "{}", '{"location": "a"}'])
-        start = max(self.redis.clock, self.redis.data.last[0]) + chance.randint(-15, 40)
-        members = {"location": chance.choice("abc"), "type": chance.choice(["fire", "flood"])}
-        return json.dumps(
-            {**members, "timestamp": show_time(start * 1000), "duration": chance.randint(2, 30)}
-        )
 
     def _reserve(self) -> None:
         newest = max(self.redis.clock, self.redis.data.last[0])
@@ -116,7 +112,7 @@ class World:
             if not waiting or order(entry_of(waiting[0].position)) > order(self.archive.mark):
                 return
             one = waiting.pop(0)
-            self.archive.store(one.number, Input(one.position, self._messages[one.number]))
+            self.archive.store(one.number, Input(one.position, *self._messages[one.number]))
 
     def _write_outputs(self) -> None:
         out = self.redis.data.out

@@ -7,25 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.alerting import causes
+from relaycore.alerting import acknowledging, causes
 from relaycore.alerting.items import Input
 from relaycore.alerting.kinds.texts import read_time, show_time
 from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.rules import parse
 from relaycore.errors import BadRule, Unusable
 
-from .inputs import T0, WINDOW, alert, fresh, position, said
+from . import inputs
+from .inputs import RULE, T0, WINDOW, alert, fresh, position, said
 
 KIND = Unacknowledged({"seconds": 0.01})
+FORGETS = Unacknowledged({"seconds": 0.01, "forget_seconds": 0.05})
 ID = "0123456789abcdef01234567"
+OTHER = "76543210fedcba9876543210"
 
 
 def of(at: int, event: str, number: int = 0, id: str = ID, body: str = '{"location": "Berlin"}') -> Input:
     return Input(position(at, number), body, {"alert-id": id, "event": event})
 
 
-def told(steps: list[tuple[int, str]], upto: int = 1000) -> list[tuple[int, str]]:
-    made = said(KIND, [of(at, event, number) for number, (at, event) in enumerate(steps)], upto)
+def told(
+    steps: list[tuple[int, str]], upto: int = 1000, kind: Unacknowledged = KIND
+) -> list[tuple[int, str]]:
+    made = said(kind, [of(at, event, number) for number, (at, event) in enumerate(steps)], upto)
     return [(causes.at_of(one.cause) - T0, one.output.kind) for one in made]
 
 
@@ -57,12 +62,15 @@ def test_what_is_told(name: str) -> None:
     assert told(steps) == expected
 
 
-def naive(steps: list[tuple[int, str]], upto: int) -> list[tuple[int, str]]:
+def naive(steps: list[tuple[int, str]], upto: int, forgets: int | None = None) -> list[tuple[int, str]]:
     found, state, since = [], "none", 0
     for now in range(upto + 1):
         if state == "waits" and now - since >= 10:
             found.append((now, "open"))
             state = "told"
+        if state != "none" and forgets is not None and now - since >= forgets:
+            found += [(now, "close")] if state == "told" else []
+            state = "none"
         for _, event in [one for one in steps if one[0] == now]:
             if state == "told" and event in ("acknowledge", "close"):
                 found.append((now, "close"))
@@ -87,6 +95,51 @@ def test_what_is_told_is_what_a_naive_model_tells(waits: list[tuple[int, str]]) 
         at += wait
         steps.append((at, event))
     assert told(steps, at + 15) == naive(steps, at + 15)
+    forgets = Unacknowledged({"seconds": 0.01, "forget_seconds": 0.02})
+    assert told(steps, at + 30, forgets) == naive(steps, at + 30, 20)
+
+
+def test_what_has_become_part_of_another_one_has_ended_by_that() -> None:
+    merges = Input(position(20), "{}", {"alert-id": ID, "event": "open", "merged-alerts": f"{OTHER},{ID},x"})
+    made = said(KIND, [of(0, "open"), of(1, "open", id=OTHER), merges], 1000)
+    found = [(one.output.kind, json.loads(one.output.message)["alert"]) for one in made]
+    assert found == [("open", ID), ("open", OTHER), ("close", OTHER)]
+
+
+def test_the_shard_of_an_alert_hears_of_its_end_as_part_of_one_of_another_shard() -> None:
+    kind = Unacknowledged({"seconds": 0.01})
+    shards = [inputs.of(kind, shard, 2) for shard in range(2)]
+    ids = [f"{number:024x}" for number in range(20)]
+    merges = {"alert-id": ID, "event": "open", "merged-alerts": ",".join(ids)}
+    for one in shards:
+        one.take([*(of(0, "open", number, id) for number, id in enumerate(ids))])
+        one.take([Input(position(20), "{}", merges)])
+    made = [[made.output.kind for made in one.outputs()] for one in shards]
+    assert [one.count("open") == one.count("close") > 0 for one in made] == [True, True]
+    assert sum(one.count("close") for one in made) == len(ids)
+
+
+def test_it_reads_what_a_rule_says_of_windows_that_have_become_one() -> None:
+    apart = [alert(0, 10, 5), alert(1, 20, 5), alert(2, 12, 10)]
+    (_, second, both) = said(parse("window", WINDOW), apart)
+    read = KIND.read(Input(position(3), both.output.message, both.attributes))
+    assert [(one.alert, one.event) for one in read.others] == [(second.attributes["alert-id"], "close")]
+
+
+def test_what_nobody_says_any_more_of_is_forgotten() -> None:
+    assert told([(0, "open")], kind=FORGETS) == [(10, "open"), (50, "close")]
+    steps = [(0, "open"), (5, "acknowledge"), (60, "release"), (61, "open")]
+    assert told(steps, kind=FORGETS) == [(71, "open"), (111, "close")]
+
+
+def test_what_people_do_is_said_as_a_message_beside_the_others() -> None:
+    for event in (acknowledging.ACKNOWLEDGE, acknowledging.RELEASE):
+        beside = acknowledging.attributes(ID, event, RULE)
+        assert acknowledging.is_by_people(beside)
+        read = KIND.read(Input(position(0), acknowledging.message(ID, event, T0 * 1000), beside))
+        assert (read.alert, read.event) == (ID, event)
+    for attributes in (None, {}, {"event": "acknowledge"}, {"event": "open", "alert-id": ID}):
+        assert not acknowledging.is_by_people(attributes)
 
 
 def test_what_is_told_says_of_which_alert_and_what_had_opened_it() -> None:
@@ -130,6 +183,12 @@ def test_what_is_open_is_shown() -> None:
 
 
 def test_settings_that_cannot_be_meant_are_refused() -> None:
-    for settings in ({}, {"seconds": 0}, {"seconds": 1, "key": ["a"]}):
+    for settings in (
+        {},
+        {"seconds": 0},
+        {"seconds": 1, "key": ["a"]},
+        {"seconds": 1, "forget_seconds": 1},
+        {"seconds": 1, "forget_seconds": 0},
+    ):
         with pytest.raises(BadRule):
             parse("unacknowledged", settings)

@@ -13,6 +13,7 @@ from relaycore.live.broadcasts import (
     argument,
     check_broadcast,
     check_event,
+    goes_to_everybody,
     offset_of,
     place,
 )
@@ -43,6 +44,13 @@ def test_only_what_is_public_goes_to_every_socket() -> None:
     with pytest.raises(BadBroadcast, match="public"):
         check_broadcast("alert", is_public=False)
     assert check_broadcast("", is_public=False) == ""
+
+
+def test_what_somebody_does_with_an_alert_goes_to_nobody_who_knows_of_alerts_alone() -> None:
+    for event in ("acknowledge", "release"):
+        assert not goes_to_everybody({"alert-id": "0" * 24, "event": event, "rule": "1" * 32})
+    told = [None, {}, {"event": "acknowledge"}, {"alert-id": "0" * 24, "event": "open"}, {"event": "close"}]
+    assert all(map(goes_to_everybody, told))
 
 
 def test_every_event_that_pages_are_told_is_reserved() -> None:

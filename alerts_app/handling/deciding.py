@@ -1,4 +1,4 @@
-"""What people do with alerts: the one place for the API and the pages.
+"""What is done: the one place for the API and the pages.
 
 An acknowledgement, and whose it is, are of one alert and end with it: the next one of the same key has
 another id. So both are said of what is open only. Notes may be written for as long as anything is known of
@@ -12,7 +12,10 @@ from django.db import transaction
 from access_app import audit
 from alerts_app import alerts
 from alerts_app.alerts import Alert
+from alerts_app.handling import telling
+from alerts_app.handling.models import Handled
 from alerts_app.models import Acknowledgement, Assignment, Note, Rule
+from relaycore.alerting.acknowledging import ACKNOWLEDGE, RELEASE
 from relaycore.alerting.errors import AlertUnknown
 
 NOT_OPEN: Final = "This alert is not open any more, so nobody has to see to it."
@@ -31,6 +34,7 @@ def acknowledge(alert: Alert, by: str, note: str = "") -> Acknowledgement:
             alert=alert.id, defaults={"rule": rule, "by": by, "note": note}
         )
         if is_new:
+            _tell(alert, rule, ACKNOWLEDGE)
             audit.record("alert acknowledged", [alert.id], rule=rule.name)
     row.refresh_from_db()
     return row
@@ -45,6 +49,7 @@ def release(alert: Alert) -> None:
     rule = _open(alert)
     with transaction.atomic():
         if Acknowledgement.objects.filter(alert=alert.id).delete()[0]:
+            _tell(alert, rule, RELEASE)
             audit.record("alert no longer acknowledged", [alert.id], rule=rule.name)
 
 
@@ -75,6 +80,14 @@ def write(alert: Alert, by: str, text: str) -> Note:
         audit.record("alert noted", [alert.id], rule=alert.rule.name)
     row.refresh_from_db()
     return row
+
+
+def _tell(alert: Alert, rule: Rule, event: str) -> None:
+    """It is told on the channel of the alert once this is committed, whatever dies then."""
+    if rule.kind == Rule.Kind.GROUP:
+        return
+    Handled.objects.create(rule=rule, rule_uuid=rule.uuid, alert=alert.id, event=event)
+    transaction.on_commit(telling.tell_soon)
 
 
 def _open(alert: Alert) -> Rule:

@@ -1,0 +1,38 @@
+"""What people do with an alert, as a message on the channel on which it is told.
+
+Somebody sees to it (`acknowledge`), or does not after all (`release`). It stands beside what the rule tells,
+so rules that read the channel are a function of the log in this too (`kinds.unacknowledged`). Its attributes
+are `alert-id`, `rule` and `event`, as those of an output, but it has no `cause`: no rule has said it.
+
+The message is `{"alert": its id, "eventType", "time"}`. Who it was, and what he has written, does not stand
+in it: the channel may be one that anybody watches.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from relaycore.alerting.kinds import texts
+
+ACKNOWLEDGE: Final = "acknowledge"
+RELEASE: Final = "release"
+
+EVENT: Final = "event"
+ALERT: Final = "alert-id"
+CAUSE: Final = "cause"
+
+_BY_PEOPLE: Final = frozenset({ACKNOWLEDGE, RELEASE})
+
+
+def message(alert: str, event: str, at: int) -> str:
+    """JSON text. `at`: when it was done, microseconds since 1970."""
+    return texts.encode({"alert": alert, "eventType": event, "time": texts.show_time(at)})
+
+
+def attributes(alert: str, event: str, rule: str) -> dict[str, str]:
+    """What stands beside it. `rule`: that of the alert, its UUID as hex."""
+    return {ALERT: alert, EVENT: event, "rule": rule}
+
+
+def is_by_people(attributes: Mapping[str, str] | None) -> bool:
+    """Whether a message with these attributes says what somebody has done with an alert."""
+    return attributes is not None and ALERT in attributes and attributes.get(EVENT) in _BY_PEOPLE
