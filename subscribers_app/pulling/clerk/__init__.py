@@ -47,7 +47,7 @@ __all__ = ["AWAY", "GONE", "LOCKED", "PATIENCE_SECONDS", "Clerk", "Entry", "Work
 log = logging.getLogger(__name__)
 
 _MOST: Final = 256
-"""Questions in one round: the first of them waits for the last."""
+"""Questions in one round, about: the first of them waits for the last."""
 
 _MOST_LEFT: Final = 10_000
 """Rows of which it is remembered how they were left: 1 KiB each, about."""
@@ -62,7 +62,8 @@ class Clerk:
     """Of one event loop."""
 
     def __init__(self) -> None:
-        self._questions: queue.SimpleQueue[Question | None] = queue.SimpleQueue()
+        self._questions: queue.SimpleQueue[Sequence[Question] | None] = queue.SimpleQueue()
+        self._new: list[Question] = []
         self._thread: threading.Thread | None = None
         self._left = Left(_MOST_LEFT)
 
@@ -84,13 +85,20 @@ class Clerk:
             # Not one of `logs.thread`: its lines are not of the request that came first.
             self._thread = threading.Thread(target=self._run, name="relay-clerk", daemon=True)
             self._thread.start()
-        self._questions.put(Question(id, work, future))
+        if not self._new:
+            # All who ask in one turn of the event loop are in one round, and the thread is woken once.
+            loop.call_soon(self._bring)
+        self._new.append(Question(id, work, future))
         # `asyncio.wait_for` would take one more future, and one more turn of the event loop.
         patience = loop.call_later(PATIENCE_SECONDS, _settle, [(future, Disconnected(AWAY))])
         try:
             return await future
         finally:
             patience.cancel()
+
+    def _bring(self) -> None:
+        new, self._new = self._new, []
+        self._questions.put(new)
 
     async def survey(self, ids: Sequence[int]) -> dict[int, ledger.Glance]:
         """Where these stand, without locking anything; those that are there. Raises as `ask`."""
@@ -103,6 +111,7 @@ class Clerk:
 
     def end(self) -> None:
         """End the thread, and its connection, after what was asked. Nobody waits for that."""
+        self._bring()
         self._questions.put(None)
 
     def close(self) -> None:
@@ -115,26 +124,28 @@ class Clerk:
     def _run(self) -> None:
         while (first := self._questions.get()) is not None:
             # Whoever has been cancelled, or waits no more, is not done anything for.
-            asked = [question for question in (first, *self._others()) if not question.future.done()]
+            came = (*first, *self._others(len(first)))
+            asked = [question for question in came if not question.future.done()]
             if not asked:
                 continue
-            rest = _as_left(asked, self._left)
-            if rest and (locked := _turn(rest, self._left, is_waiting=False)):
-                for question in _turn(locked, self._left, is_waiting=True):
-                    self._questions.put(question)
+            if rest := _as_left(asked, self._left):
+                rest = _turn(rest, self._left, is_waiting=False)
+            if rest and (still := _turn(rest, self._left, is_waiting=True)):
+                self._questions.put(still)
         connection.close()
 
-    def _others(self) -> list[Question]:
+    def _others(self, count: int) -> list[Question]:
+        """What has come meanwhile, beside so many."""
         others: list[Question] = []
-        while len(others) < _MOST - 1:
+        while count + len(others) < _MOST:
             try:
-                question = self._questions.get_nowait()
+                questions = self._questions.get_nowait()
             except queue.Empty:
                 break
-            if question is None:
+            if questions is None:
                 self._questions.put(None)
                 break
-            others.append(question)
+            others += questions
         return others
 
 

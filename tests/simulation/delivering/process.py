@@ -106,6 +106,7 @@ class Process:
         self._channel, self._ledger, self._watch = world.channel, world.ledger, world.watch
         self._desks: dict[str, Desk] = {}
         self._left = Left(_MOST_LEFT)
+        self._numbers: dict[tuple[str, int], int] = {}
         self.is_dead = False
 
     def follow(self) -> None:
@@ -425,7 +426,9 @@ class Process:
 
     def _transact(self, reader: Reader, work: Callable[[Entry], Answer]) -> Answer:
         """Nobody is answered before that is committed. As `subscribers_app.pulling.clerk`."""
-        number = self._ledger.entries[reader.name].number
+        # Those that were there from the beginning have no number.
+        name = (reader.name, self._ledger.entries[reader.name].number)
+        number = self._numbers.setdefault(name, len(self._numbers))
         if (seen := self._left.recall(number)) is not None:
             with contextlib.suppress(_NotByThat):
                 return self._as_left(reader, number, seen, work)
