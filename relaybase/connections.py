@@ -5,7 +5,7 @@ import functools
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import redis
 import redis.asyncio
@@ -117,14 +117,23 @@ def mongo_collection(name: str) -> Collection[dict[str, Any]]:
 def one_per_loop(make: Callable[[], _Made]) -> Callable[[], _Made]:
     """What `make` makes, once for each event loop: async clients belong to the one that they were made in."""
     made: WeakKeyDictionary[asyncio.AbstractEventLoop, _Made] = WeakKeyDictionary()
+    last: tuple[ref[asyncio.AbstractEventLoop], _Made] | None = None
+
+    def forget(gone: ref[asyncio.AbstractEventLoop]) -> None:
+        nonlocal last
+        if last is not None and last[0] is gone:
+            last = None
 
     def get() -> _Made:
-        loop = asyncio.get_running_loop()
-        try:
-            return made[loop]
-        except KeyError:
-            made[loop] = found = make()
-            return found
+        nonlocal last
+        loop, known = asyncio.get_running_loop(), last
+        # Nearly always there is one loop, and this is called several times for each request.
+        if known is not None and known[0]() is loop:
+            return known[1]
+        if loop not in made:
+            made[loop] = make()
+        last = ref(loop, forget), made[loop]
+        return last[1]
 
     return get
 

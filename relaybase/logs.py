@@ -7,7 +7,7 @@ partition, channel, term or position it speaks. A loop says once what all its li
 import contextlib
 import json
 import logging
-import os
+import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar, copy_context
@@ -126,7 +126,8 @@ class within:  # noqa: N801  It is called like `about`.
 
     def __init__(self, given: str) -> None:
         plain = given.isascii() and given.replace("-", "").isalnum() and len(given) <= _MOST_CHARACTERS
-        self._id = given if plain else os.urandom(16).hex()
+        # Nobody has to be kept from guessing it, and the system's own chance is a call to the kernel.
+        self._id = given if plain else f"{random.getrandbits(128):032x}"
 
     def __enter__(self) -> str:
         self._held = request_id.set(self._id)

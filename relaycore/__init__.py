@@ -75,6 +75,7 @@ What is decided when messages are handed out to subscriptions:
 `delivering.settling`  what becomes of rows by what workers and operators say
 `delivering.skipping`  what retention has deleted before it was handed out
 `delivering.tokens`    what a worker shows when it settles a message
+`delivering.unlocked`  what is decided by a row as a process has left it, without locking it
 =====================  ============================================================
 
 What is decided when messages are pushed to webhooks:

@@ -1,6 +1,6 @@
 """How far a subscription has come, and who may move it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from relaycore.errors import CursorMoved
@@ -43,7 +43,7 @@ class Cursor:
             CursorMoved: somebody has sought meanwhile; what was read is not what is wanted.
         """
         self._require(generation)
-        return replace(self, fetched=max(self.fetched, upto))
+        return Cursor(self.position, max(self.fetched, upto), self.generation)
 
     def commit(self, position: str, generation: int | None = None) -> "Cursor":
         """Everything up to here is done. The same once more changes nothing.
@@ -56,7 +56,7 @@ class Cursor:
         self._require(generation)
         if not self.position <= position <= self.fetched:
             raise CursorMoved(self.position, self.generation)
-        return replace(self, position=position)
+        return Cursor(position, self.fetched, self.generation)
 
     def stands_as(self, seen: "Cursor") -> bool:
         """Whether it is where it was seen: nobody has moved it since, or sought."""

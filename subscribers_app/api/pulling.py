@@ -165,7 +165,8 @@ async def _at_the_desk(call: Call, name: str, work: Work[Answer], *fields: str, 
     given = await call.body()
     if not isinstance(given, dict):
         raise ParseError("The body must be a JSON object.")
-    if unknown := sorted(set(given) - set(fields)):
+    if not given.keys() <= _set_of(fields):
+        unknown = sorted(given.keys() - set(fields))
         raise ParseError(f"Unknown: {', '.join(map(repr, unknown[:5]))}. Known: {', '.join(fields)}.")
     while True:
         try:
@@ -176,6 +177,11 @@ async def _at_the_desk(call: Call, name: str, work: Work[Answer], *fields: str, 
             if now is None or now == known:
                 raise
             known = _require(call, now, mode)
+
+
+@functools.lru_cache
+def _set_of(fields: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(fields)
 
 
 def _require(call: Call, known: KnownSubscription | None, mode: str) -> KnownSubscription:

@@ -6,13 +6,14 @@ Who does what, in one web process
         hot endpoints ──► `desk`: one for each subscription that is asked for, in the event loop
                             │  ├─► `ahead`: what comes above its cursor, read by the process's one follower
                             │  └─► `clerk`: a thread with one connection; what is asked meanwhile shares one
-                            │               transaction. It locks rows, asks `relaycore.delivering`, writes
+                            │               round. It asks `relaycore.delivering` of rows, and writes them:
+                            │               locked, or as it has left them, if they still stand so
                             └──► waits: for a page of the follower, until something is due, for 20 s at most
 
 The row is the truth
     A desk remembers where the cursor stood, and reads ahead from there. That is worth nothing until the clerk
-    has locked the row: if it stands elsewhere (another process, a seek), what was read ahead is let go, or
-    cut.
+    has locked the row, or has written it where it still stood as the clerk has left it: if it stands
+    elsewhere (another process, a seek), what was read ahead is let go, or cut.
 
 Going on
     `fetch` may carry what is done of what was fetched before: a commit, or acks and nacks (`saying`). That

@@ -23,6 +23,8 @@ Headers = Mapping[bytes, bytes]
 
 QUOTED_SLASH: Final = "\0"
 
+_PATH: Final = "relay.path"
+
 _MOST_PARAMETERS: Final = 100
 """Django refuses a thousand."""
 
@@ -52,6 +54,15 @@ def path_of(scope: Mapping[str, Any]) -> str:
 
     So a name that has slashes is one part of it. Empty if it cannot be one of ours.
     """
+    known: str | None = scope.get(_PATH)
+    if known is None:
+        known = _path_of(scope)
+        if isinstance(scope, dict):
+            scope[_PATH] = known  # Each application on the way to the one that answers asks for it.
+    return known
+
+
+def _path_of(scope: Mapping[str, Any]) -> str:
     path: str = scope["path"]
     if QUOTED_SLASH in path:
         return ""

@@ -1,7 +1,6 @@
 """A request as an endpoint's function sees it."""
 
 import functools
-import io
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.utils.mediatypes import media_type_matches
 
 from relaybase.http import bodies
-from relaybase.http.parsers import GuardedJSONParser
+from relaybase.http.parsers import BodyTooLarge, GuardedJSONParser, decode
 
 
 class Request:
@@ -72,7 +71,9 @@ class Request:
         sent = self.headers.get(b"content-type", b"").decode("latin-1")
         if not _is_json(sent):
             raise UnsupportedMediaType(sent)
-        return GuardedJSONParser().parse(io.BytesIO(body))
+        if len(body) > bodies.MAX_BODY_BYTES:
+            raise BodyTooLarge
+        return decode(body)
 
 
 @functools.lru_cache(maxsize=64)

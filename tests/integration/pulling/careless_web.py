@@ -22,18 +22,31 @@ from tests.integration.publishing.forked_web import main
 
 def hasty() -> None:
     from subscribers_app.pulling import clerk, ledger
+    from subscribers_app.pulling.clerk import transactions, unlocked
 
-    def answer(asked: Sequence[Any], *, is_waiting: bool) -> list[Any]:
+    def tell(asked: Sequence[Any], answers: Sequence[Any]) -> None:
+        pairs = zip(asked, answers, strict=True)
+        clerk._tell([(question.future, found) for question, found in pairs if found is not clerk.LOCKED])
+        time.sleep(0.03)
+
+    def answer(asked: Sequence[Any], left: Any, *, is_waiting: bool) -> Sequence[Any]:
         with connection.cursor() as sql:
-            answers, cursors, fetched = clerk._work(sql, asked, is_waiting=is_waiting)
-            for question, found in zip(asked, answers, strict=True):
-                if found is not clerk._LOCKED:
-                    clerk._tell([(question.future, found)])
-            time.sleep(0.03)
-            ledger.end(sql, cursors, fetched)
-        return answers
+            written = transactions.work(sql, asked, is_waiting=is_waiting)
+            tell(asked, written.answers)
+            ledger.end(sql, written.cursors, written.fetched)
+        for id, entry in written.entries.items():
+            left.leave(id, entry.standing)
+        return written.answers
 
-    clerk._answer = answer
+    decide = unlocked.decide
+
+    def decide_and_tell(asked: Sequence[Any], left: Any) -> Any:
+        if (decided := decide(asked, left)) is not None:
+            tell(asked, decided.answers)
+        return decided
+
+    transactions.answer = answer
+    unlocked.decide = decide_and_tell
 
 
 def forgetful() -> None:

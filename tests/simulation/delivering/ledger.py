@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from relaycore.delivering import leasing
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Standing
 from relaycore.delivering.holding import Earlier, Held
 from relaycore.delivering.leasing import Delivery, Rows, State
 from relaycore.delivering.reading import Wants
@@ -60,6 +61,10 @@ class Entry:
     now: int = 0
     records: list[Record] = field(default_factory=list)
     after: list[Callable[[], None]] = field(default_factory=list)
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(self.cursor, self.noted, self.is_active, self.revision)
 
     def due(self, most: int) -> Rows:
         way = [self.rows[one] for one in sorted(self.rows) if self.rows[one].state is not State.DEAD]
@@ -130,12 +135,34 @@ class Ledger:
         Raises:
             Away: it was not done; or it was, and the answer got lost.
         """
-        fate = self._random.random() if self.has_faults else 1.0
         before = self.entries[name]
         entry = replace(
             before, rows=dict(before.rows), held=dict(before.held), now=self.now, records=[], after=[]
         )
         answer = work(entry)
+        self._commit(name, entry)
+        return answer
+
+    def as_left(self, name: str, seen: Standing) -> Entry:
+        """The row alone, as a process has left it, which nobody has locked."""
+        noted, revision = seen.noted, seen.revision
+        return Entry(seen.cursor, noted, self.entries[name].number, seen.is_active, revision=revision)
+
+    def write(self, name: str, seen: Standing, entry: Entry) -> bool:
+        """The cursor of this one, if the row still stands as it was seen. Raises as `transaction`."""
+        now = self.entries[name]
+        if not self.stands_as(now, seen):
+            return False
+        self._commit(name, replace(now, cursor=entry.cursor, records=[], after=entry.after))
+        return True
+
+    def stands_as(self, entry: Entry, seen: Standing) -> bool:
+        """As the condition of the UPDATE."""
+        return entry.standing == seen
+
+    def _commit(self, name: str, entry: Entry) -> None:
+        fate = self._random.random() if self.has_faults else 1.0
+        before = self.entries[name]
         if fate < 0.05:
             raise Away
         self.entries[name] = entry
@@ -146,4 +173,3 @@ class Ledger:
         if fate < 0.1:
             self.lost += 1
             raise Away
-        return answer

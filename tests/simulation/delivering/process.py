@@ -3,19 +3,22 @@
 Each call is a generator that yields wherever somebody else may come in between, or the process be killed.
 """
 
+import contextlib
 import random
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from relaycore.delivering import giving, holding, reading
+from relaycore.delivering import giving, holding, reading, unlocked
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Standing
 from relaycore.delivering.holding import Earlier, Held, Reread
 from relaycore.delivering.leasing import Ahead, Delivery
 from relaycore.delivering.reading import ReadAhead, Wants
 from relaycore.delivering.skipping import skip
 from relaycore.delivering.tokens import Token
+from relaycore.delivering.unlocked import Left
 from relaycore.errors import CursorMoved
 from relaycore.position import at_millisecond, entry_of, next_position, previous_position
 from relaycore.storing.expiring import Expired
@@ -32,10 +35,15 @@ if TYPE_CHECKING:
 ROOM: Final = 2
 PATIENCE: Final = 10
 _MOST_BYTES: Final = 10_000
+_MOST_LEFT: Final = 3
 
 Answer = TypeVar("Answer")
 Decided = giving.Handed | giving.Unread | Unplaced | giving.Outdated | None
 Steps = Generator[None, None, Answer]
+
+
+class _NotByThat(Exception):
+    """It is to be decided by the row itself."""
 
 
 class SetAnew(Exception):
@@ -97,6 +105,8 @@ class Process:
         self._random: random.Random = world.random
         self._channel, self._ledger, self._watch = world.channel, world.ledger, world.watch
         self._desks: dict[str, Desk] = {}
+        self._left = Left(_MOST_LEFT)
+        self._numbers: dict[tuple[str, int], int] = {}
         self.is_dead = False
 
     def follow(self) -> None:
@@ -415,8 +425,40 @@ class Process:
         return found
 
     def _transact(self, reader: Reader, work: Callable[[Entry], Answer]) -> Answer:
-        """Nobody is answered before that is committed."""
-        return self._ledger.transaction(reader.name, work)
+        """Nobody is answered before that is committed. As `subscribers_app.pulling.clerk`."""
+        # Those that were there from the beginning have no number.
+        name = (reader.name, self._ledger.entries[reader.name].number)
+        number = self._numbers.setdefault(name, len(self._numbers))
+        if (seen := self._left.recall(number)) is not None:
+            with contextlib.suppress(_NotByThat):
+                return self._as_left(reader, number, seen, work)
+        self._left.forget(number)
+        answer, standing = self._ledger.transaction(reader.name, lambda entry: (work(entry), entry.standing))
+        if reader.settings is None and not reader.steps:
+            self._left.leave(number, standing)
+        return answer
+
+    def _as_left(
+        self, reader: Reader, number: int, seen: Standing, work: Callable[[Entry], Answer]
+    ) -> Answer:
+        entry = self._ledger.as_left(reader.name, seen)
+        try:
+            answer = work(entry)
+        except CursorMoved:
+            raise _NotByThat from None
+        if not unlocked.may_be_written(seen, entry.standing):
+            raise _NotByThat
+        self._left.forget(number)
+        try:
+            is_written = self._ledger.write(reader.name, seen, entry)
+        except Away:
+            raise _NotByThat from None
+        if not is_written:
+            self._watch.happened["a row was not as it was left"] += 1
+            raise _NotByThat
+        self._watch.happened["decided by a row as it was left"] += 1
+        self._left.leave(number, entry.standing)
+        return answer
 
     def _hand(
         self,

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pytest
 
-from relaycore.delivering import cursor, giving, holding, leasing, reading, seeking, settling
+from relaycore.delivering import cursor, giving, holding, leasing, reading, seeking, settling, unlocked
 from relaycore.delivering.cursor import Cursor
+from relaycore.delivering.giving import Standing
 from relaycore.delivering.holding import Held, Reread, Waiting
 from relaycore.delivering.leasing import Ahead, Delivery, Leased, Rows, State
 from relaycore.delivering.reading import ReadAhead
@@ -20,7 +21,7 @@ from relaycore.storing.expiring import Expired
 from . import saying
 from .channel import Away
 from .clients import Operators
-from .ledger import Entry
+from .ledger import Entry, Ledger
 from .process import Process
 from .saying import Said
 from .test_delivering import play
@@ -421,6 +422,44 @@ def test_control_where_none_has_room_what_was_read_is_passed(
 
     monkeypatch.setattr(giving, "lease", passing)
     assert searched(1, reader, ["crowd"])
+
+
+# --- what is decided by a row as it was left -----------------------------------------------------
+
+
+def _whatever_is_left_out(monkeypatch: pytest.MonkeyPatch, alike: Callable[[Entry, Standing], Any]) -> None:
+    """The row is compared but for this."""
+    stands_as = Ledger.stands_as
+    monkeypatch.setattr(
+        Ledger, "stands_as", lambda self, entry, seen: stands_as(self, alike(entry, seen), seen)
+    )
+
+
+def test_control_it_is_written_wherever_the_row_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ledger, "stands_as", lambda self, entry, seen: True)
+    assert searched(8, "cursor")
+    assert searched(1, "filtered", ["seek"])
+
+
+def test_control_it_is_written_where_the_cursor_has_gone_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alike(entry: Entry, seen: Standing) -> Entry:
+        return replace(entry, cursor=replace(entry.cursor, position=seen.cursor.position))
+
+    _whatever_is_left_out(monkeypatch, alike)
+    assert searched(8, "cursor")
+
+
+def test_control_it_is_written_whatever_generation_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def alike(entry: Entry, seen: Standing) -> Entry:
+        return replace(entry, cursor=replace(entry.cursor, generation=seen.cursor.generation))
+
+    _whatever_is_left_out(monkeypatch, alike)
+    assert searched(5, "cursor", ["seek"])
+
+
+def test_control_what_needs_other_rows_is_decided_by_that_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unlocked, "may_be_written", lambda seen, then: True)
+    assert searched(1, "cursor", ["retain"])
 
 
 # --- 15: clocks ------------------------------------------------------------------------------------

@@ -33,6 +33,8 @@ HAPPENED = {
     "others are looked for",
     "somebody else has stepped",
     "committed with a fetch",
+    "decided by a row as it was left",
+    "a row was not as it was left",
 }
 
 HAPPENED_THERE = {
