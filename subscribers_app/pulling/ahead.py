@@ -130,7 +130,8 @@ class Source:
             if self._turn >= turn or len(read):
                 return self._turn >= turn
             try:
-                await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
+                async with asyncio.timeout(until - time.monotonic()):
+                    await self._has_more.wait()
             except TimeoutError:
                 if self.read is read and read.looked == looked:
                     raise Disconnected(NOT_READ) from None
