@@ -118,18 +118,22 @@ class Source:
         Raises:
             Disconnected: nothing has been read in that time. So nobody knows whether there is something.
         """
-        if self._feed is None or self.read is None:
+        feed, read = self._feed, self.read
+        if feed is None or read is None:
             return False
-        turn, until, looked = self._feed.ask(), time.monotonic() + seconds, self.read.looked
+        turn, until, looked = feed.ask(), time.monotonic() + seconds, read.looked
         while True:
             self._has_more.clear()
             await self.collect(1, 1)
-            if self._turn >= turn or len(self.read):
+            if self.read is not read:
+                return False  # It was closed meanwhile.
+            if self._turn >= turn or len(read):
                 return self._turn >= turn
             try:
-                await asyncio.wait_for(self._has_more.wait(), until - time.monotonic())
+                async with asyncio.timeout(until - time.monotonic()):
+                    await self._has_more.wait()
             except TimeoutError:
-                if self.read.looked == looked:
+                if self.read is read and read.looked == looked:
                     raise Disconnected(NOT_READ) from None
                 return False  # A filter has taken nothing of a long page: he is told up to where.
 

@@ -181,7 +181,6 @@ class Course:
         """Nothing of it can be sent for a while: what was read ahead is let go, but for what is at hand."""
         if not self._is_resting:
             self._is_resting = True
-            self.trouble = ""  # Nothing of it is to be read.
             self._let_go()
 
     def _come(self) -> None:
@@ -215,8 +214,6 @@ class Course:
             while self._wants_more and await self._read_some():
                 self._came()
             self.trouble = ""
-        except asyncio.CancelledError:
-            raise
         except Exception as exc:  # Whatever it is: it is looked again, and shown.
             self.trouble = f"Subscription {self.hook.subscription.name}: {one_line(exc)}"
             self._source.close()
@@ -250,6 +247,7 @@ class Course:
         await source.collect(most, size)
         ahead, documents = read.ahead(most, size, self._ripe_before())
         expired = await source.expired()
+        self.trouble = ""  # Now: its answer to `ask` is told of, so there may be more, each time it is asked.
         if source is not self._source or not window.add(ahead, documents, expired):
             return False
         self._may_be_more |= window.place != place
@@ -280,6 +278,7 @@ class Course:
         self._source.close()
         self._source = self._source_of(self.hook)
         self._may_be_more = True
+        self.trouble = ""  # If it is to be read, that says how it is.
 
     def _source_of(self, hook: Hook) -> Source:
         known = hook.subscription

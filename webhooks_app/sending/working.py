@@ -184,8 +184,10 @@ class Working:
     # --- what is written -----------------------------------------------------------------
 
     async def _record_soon(self) -> None:
+        # `wait_for` may swallow that it is cancelled (Python 3.11), and who stops would wait for ever.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._is_pressed.wait(), RECORD_SECONDS)
+            async with asyncio.timeout(RECORD_SECONDS):
+                await self._is_pressed.wait()
         self._is_pressed.clear()
         async with self._recording:
             await self._record()

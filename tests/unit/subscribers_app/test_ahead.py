@@ -115,3 +115,17 @@ def test_what_has_been_read_is_what_was_below_the_watermark_of_that_read(followe
         assert not source.has_read(NEVER)
 
     asyncio.run(run())
+
+
+def test_who_asks_of_what_is_closed_meanwhile_is_told_that_not_all_was_read(
+    follower: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> bool:
+        source, _ = await at_the_tail("a")
+        monkeypatch.setattr(Feed, "ask", lambda feed: 99)
+        asking = asyncio.create_task(source.ask(0.05))
+        await asyncio.sleep(0)
+        source.close()
+        return await asking
+
+    assert not asyncio.run(run())

@@ -74,6 +74,9 @@ class Source:
         if self.log.is_silent:
             await asyncio.sleep(0.01)
             raise OSError("nobody says anything")
+        # The follower answers by a page, perhaps an empty one, and tells of it as of any other.
+        await asyncio.sleep(0)
+        self.log.told()
         return True
 
     async def collect(self, most: int, size: int) -> None:
@@ -254,6 +257,20 @@ def test_what_cannot_be_read_is_said_and_read_again(log: Log) -> None:
     asyncio.run(work())
 
 
+def test_the_answer_that_ends_a_trouble_is_no_reason_to_ask_again(log: Log) -> None:
+    async def work() -> None:
+        log.fails = 1
+        bench = Bench()
+        await asyncio.sleep(0.02)
+        assert bench.course.trouble
+        await asyncio.sleep(0.1)
+        assert not bench.course.trouble
+        assert log.reads <= 4
+        bench.course.close()
+
+    asyncio.run(work())
+
+
 def test_of_what_is_not_to_be_read_nothing_is_the_matter(log: Log) -> None:
     async def work() -> None:
         log.fails, log.is_silent = 1, True
@@ -262,6 +279,22 @@ def test_of_what_is_not_to_be_read_nothing_is_the_matter(log: Log) -> None:
         await asyncio.sleep(0.02)
         assert bench.course.trouble
         bench.course.rest()
+        assert not bench.course.trouble
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_a_trouble_ends_with_what_it_was_about(log: Log) -> None:
+    async def work() -> None:
+        log.fails, log.is_silent = 1, True
+        log.store("1")
+        bench = Bench()
+        await asyncio.sleep(0.055)
+        assert bench.course.trouble
+        bench.course.set(hook(2, is_active=False))
+        bench.load(2)
+        await asyncio.sleep(0.1)
         assert not bench.course.trouble
         bench.course.close()
 

@@ -19,6 +19,7 @@ from webhooks_app.sending import encoding, logbook, worker
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.logbook import Logbook
 from webhooks_app.sending.worker import Worker
+from webhooks_app.sending.working import Working
 
 
 class Connection:
@@ -191,3 +192,26 @@ def test_a_message_is_encoded_once_per_format_and_not_kept_for_ever(monkeypatch:
     monkeypatch.setattr(encoding, "_MOST_BYTES", 15)
     kept.of(Format.RAW, items[1])
     assert len(kept._kept) == 1
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_a_sender_that_is_pressed_and_stopped_at_once_ends(turns: int) -> None:
+    """Whatever of waiting for one of the two has come to its end when the other one comes."""
+
+    async def record() -> None:
+        pass
+
+    async def work() -> None:
+        pressed = asyncio.Event()
+        working: Any = SimpleNamespace(_is_pressed=pressed, _recording=asyncio.Lock(), _record=record)
+        waiting = asyncio.create_task(Working._record_soon(working))
+        await asyncio.sleep(0.01)
+        pressed.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        is_waiting = not waiting.done()
+        assert waiting.cancel() == is_waiting
+        await asyncio.wait({waiting})
+        assert waiting.cancelled() == is_waiting
+
+    asyncio.run(work())
