@@ -54,7 +54,7 @@ class _Model:
                 self.firing.add(name)
                 self.ended.discard(name)
                 self.tick = self.tick or second + _WAIT
-            elif name in self.firing:
+            elif name in self.firing | self.ended:
                 self.firing.discard(name)
                 self.ended.add(name)
                 hurries = hurries or name in self.believed
