@@ -42,16 +42,18 @@ class GuardedJSONParser(JSONParser):
         return decode(body)
 
 
-def decode(body: bytes) -> Any:
+def decode(body: bytes, *, is_lenient: bool = False) -> Any:
     """What this JSON says.
+
+    is_lenient: what is no UTF-8 is read as U+FFFD; halves of surrogate pairs are for the caller to look for
 
     Raises:
         ParseError: not JSON, nested too deeply, or with half a surrogate pair in it.
     """
     try:
-        decoded = _decoder.decode(body.decode())
+        decoded = _decoder.decode(body.decode(errors="replace" if is_lenient else "strict"))
         # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
-        if len(body) > _SHORT_BYTES or b"\\u" in body:
+        if not is_lenient and (len(body) > _SHORT_BYTES or b"\\u" in body):
             json.dumps(decoded, ensure_ascii=False).encode()
     except RecursionError as exc:
         raise ParseError("The body is nested too deeply.") from exc

@@ -8,6 +8,8 @@ from functools import lru_cache
 from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Final
 
+from relaycore.alerting.kinds import moments
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST: Final = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 _LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
@@ -26,7 +28,7 @@ def read_time(text: str) -> int:
     """
     if not _BEGINS_WITH_DATE.match(text):
         raise ValueError("does not begin with a date")
-    moment = datetime.fromisoformat(text)
+    moment = moments.read(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     since = moment - _EPOCH

@@ -13,7 +13,8 @@ Alertmanager's reasons, in its words, as it decides where it knows which alerts 
 
 Here beyond it
     An alert of which was told, and which ends while it is held back, is told as resolved: who heard the
-    beginning hears the end. One that was told, was held back and still fires is told again once it is not.
+    beginning hears the end. Where nothing may be said just then, it waits for the first look at which
+    something may. One that was told, was held back and still fires is told again once it is not.
 
 A group, as JSON
     `labels`; `tick`, when it is looked at next; `soon`, the same out of turn, or None; `told`: what its
@@ -104,8 +105,10 @@ class Look:
             if telling:
                 woken = [group["muted"][one] for one in news if one in group["muted"]]
                 outputs.append(self._notice(group, telling, reason, woken))
-        left = self._left(group, told | set(seen), firing, muted, is_told=reason is not None)
-        return Flushed(left, ended, outputs)
+        tells_later = self._is_quiet and self._grouping.sends_resolved
+        waiting = [one for one in ended if tells_later and one in told]
+        left = self._left(group, told | set(seen), firing, waiting, muted, is_told=reason is not None)
+        return Flushed(left, [one for one in ended if one not in waiting], outputs)
 
     def _reason(
         self,
@@ -141,11 +144,13 @@ class Look:
         group: GroupState,
         told: frozenset[str],
         firing: Sequence[str],
+        waiting: Sequence[str],
         muted: Mapping[str, str],
         *,
         is_told: bool,
     ) -> GroupState | None:
-        if not firing:
+        """What is left of it. `waiting`: what has ended, and will be told later."""
+        if not firing and not waiting:
             return None
         tick = group["tick"]
         if tick <= self._at:
@@ -155,7 +160,7 @@ class Look:
             **group,
             "tick": tick,
             "soon": None,
-            "told": [one for one in firing if one in told],
+            "told": [one for one in (*firing, *waiting) if one in told],
             "at": self._at if is_told else group["at"],
             "muted": {one: muted[one] for one in firing if one in muted},
         }

@@ -26,19 +26,27 @@ def read(given: object, subject: str = "labels", *, keeps_empty: bool = False) -
         return {}
     if not isinstance(given, Mapping):
         raise BadAlert(f"{subject} must be an object of names and texts.")
-    size = 0
     for name, value in given.items():
         if not isinstance(name, str) or not name or not isinstance(value, str):
             raise BadAlert(f"{subject} must be an object of names and texts.")
         if "\x00" in name or "\x00" in value:
             raise BadAlert(f"{subject} may not have the character NUL.")
-        try:
-            size += len(name.encode()) + len(value.encode())
-        except UnicodeEncodeError as exc:
-            raise BadAlert(f"{subject} must be text that can be written as UTF-8.") from exc
-    if size > MOST_BYTES:
+    found = {whole(name): whole(value) for name, value in given.items()}
+    if sum(len(name.encode()) + len(value.encode()) for name, value in found.items()) > MOST_BYTES:
         raise BadAlert(f"{subject} may have {MOST_BYTES} bytes together.")
-    return {name: value for name, value in given.items() if value or keeps_empty}
+    return {name: value for name, value in found.items() if value or keeps_empty}
+
+
+def whole(text: str) -> str:
+    """The same with U+FFFD for each half of a surrogate pair, as Go reads JSON.
+
+    Whoever cuts a text off in UTF-16 leaves half a character, and means no harm.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text
 
 
 def fingerprint(labels: Labels) -> str:

@@ -19,7 +19,7 @@ MOST_URL_CHARS: Final = 8_192
 _LAST_YEAR: Final = 9_000
 _FORM: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?"
-    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 
 
@@ -62,7 +62,9 @@ def read(given: object, at: int, timeout: int) -> Alert:
     url = given.get("generatorURL") or ""
     if not isinstance(url, str) or len(url) > MOST_URL_CHARS or "\x00" in url:
         raise BadAlert(f"generatorURL must be a text of up to {MOST_URL_CHARS} characters.")
-    starts, ends = time_of(given.get("startsAt"), "startsAt"), time_of(given.get("endsAt"), "endsAt")
+    url = labelling.whole(url)
+    starts = time_of(given.get("startsAt"), "startsAt")
+    ends = time_of(given.get("endsAt"), "endsAt", is_open=True)
     if starts is None:
         starts = at if ends is None else ends
     is_timed_out = ends is None
@@ -73,8 +75,10 @@ def read(given: object, at: int, timeout: int) -> Alert:
     return Alert(labelling.fingerprint(labels), labels, annotations, url, starts, ends, is_timed_out)
 
 
-def time_of(given: object, name: str) -> int | None:
-    """A time as RFC 3339 has it; None: it is not given. Go's zero time means the same.
+def time_of(given: object, name: str, *, is_open: bool = False) -> int | None:
+    """A time as RFC 3339 has it, without a zone UTC; None: it is not given. Go's zero time means the same.
+
+    is_open: what lies beyond all years stands for never, and is the last of them
 
     Raises:
         BadAlert: it is none.
@@ -86,7 +90,8 @@ def time_of(given: object, name: str) -> int | None:
         if found is None:
             raise ValueError
         date, time, fraction, zone = found.groups()
-        text = f"{date}T{time}.{(fraction or '').ljust(6, '0')[:6]}{zone.upper().replace('Z', '+00:00')}"
+        offset = (zone or "Z").upper().replace("Z", "+00:00")
+        text = f"{date}T{time}.{(fraction or '').ljust(6, '0')[:6]}{offset}"
         moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
         if found is not None and found[1] == "0001-01-01":
@@ -94,6 +99,8 @@ def time_of(given: object, name: str) -> int | None:
         raise BadAlert(f'{name} must be a time as "2026-01-31T12:00:00Z".') from exc
     if moment.year == 1:
         return None
+    if is_open and moment.year > _LAST_YEAR:
+        moment = datetime(_LAST_YEAR, 12, 31, tzinfo=UTC)
     if not 1970 <= moment.year <= _LAST_YEAR:
         raise BadAlert(f"{name} must be a time between 1970 and {_LAST_YEAR}.")
     return to_milliseconds(moment)

@@ -99,6 +99,26 @@ def test_the_valid_ones_are_taken_though_the_answer_is_400(api: Api) -> None:
     assert _names(api) == ["also good", "good"]
 
 
+@pytest.mark.parametrize("cut", [b"\\ud83d", b"\xf0\x9f"])
+def test_a_text_that_was_cut_off_in_a_character_costs_nobody_an_alert(
+    api: Api, told: Told, wait_until: Wait, cut: bytes
+) -> None:
+    body = b'[{"labels": {"alertname": "cut"}, "annotations": {"a": "fire ' + cut
+    body += b'"}, "generatorURL": "http://x/' + cut + b'"}, {"labels": {"alertname": "whole"}}]'
+    assert api.ask("POST", "/alerts", raw=body) == (200, None)
+    assert _names(api) == ["cut", "whole"]
+    wait_until(lambda: ("firing", "cut") in _said(told))
+    (said,) = (one for one in told() if one["labels"]["alertname"] == "cut")
+    assert (said["annotations"], said["generatorURL"]) == ({"a": "fire \ufffd"}, "http://x/\ufffd")
+
+
+def test_whoever_says_never_and_whoever_says_no_zone_is_understood(api: Api) -> None:
+    since = datetime.now(UTC).replace(tzinfo=None).isoformat()
+    api.well("POST", "/alerts", [alert("a", startsAt=since, endsAt="9999-12-31T23:59:59.9999999Z")])
+    (found,) = api.well("GET", "/alerts")
+    assert (found["startsAt"][:19], found["endsAt"][:4]) == (since[:19], "9000")
+
+
 def test_two_of_one_request_are_taken_in_their_order(api: Api, told: Told, wait_until: Wait) -> None:
     api.well("POST", "/alerts", [alert("a", starts=-60, ends=240), alert("a", starts=-60, ends=-1)])
     api.well("POST", "/alerts", [alert("a", starts=0, ends=240), alert("b", ends=240)])

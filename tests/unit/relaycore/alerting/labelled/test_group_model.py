@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from tests.unit.relaycore.alerting.labelled.telling import START, Driver, Notice
 
-_WAIT, _INTERVAL, _REPEAT, _UNTIL = 3, 5, 12, 60
+_WAIT, _INTERVAL, _REPEAT, _UNTIL = 3, 5, 12, 120
 _NAMES = "abc"
+# In seconds from START on, which is 22:13:20 UTC.
+_QUIET: dict[str, tuple[int, int]] = {"22:13": (0, 40), "22:14": (40, 100), "": (0, 0)}
 
 
 Happens = dict[int, list[tuple[str, bool]]]
@@ -20,12 +22,14 @@ Silences = list[tuple[str, int, int]]
 class _Model:
     """All alerts are one group; `c` is held back while `a` fires.
 
+    quiet:    from when until when nothing is said
     tick:     when it is looked at next; None: there is no group
     believed: what its receiver takes to fire
     hidden:   what was held back at the last look
     """
 
     silences: Silences
+    quiet: tuple[int, int] = (0, 0)
     firing: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
     tick: int | None = None
@@ -50,7 +54,7 @@ class _Model:
                 self.firing.add(name)
                 self.ended.discard(name)
                 self.tick = self.tick or second + _WAIT
-            elif name in self.firing:
+            elif name in self.firing | self.ended:
                 self.firing.discard(name)
                 self.ended.add(name)
                 hurries = hurries or name in self.believed
@@ -60,17 +64,19 @@ class _Model:
         hidden = {name for name in self.firing | self.ended if self._is_hidden(name, at)}
         seen = self.firing - hidden
         over = {name for name in self.ended if name in self.believed or name not in hidden}
-        reason = self._reason(at, seen, over)
+        is_quiet = self.quiet[0] <= at < self.quiet[1]
+        reason = None if is_quiet else self._reason(at, seen, over)
         if reason is not None:
             names = [*seen, *(f"({name})" for name in over)]
             self.notices.append(Notice(at, reason, " ".join(sorted(names))))
             self.told_at = at
-        self.believed = (self.believed | seen) & self.firing
+        # What has ended when nothing could be said is told when something can.
+        self.ended = self.ended & self.believed if is_quiet else set()
+        self.believed = (self.believed | seen) & (self.firing | self.ended)
         self.hidden = hidden & self.firing
-        self.ended = set()
         while self.tick is not None and self.tick <= at:
             self.tick += _INTERVAL
-        if not self.firing:
+        if not self.firing | self.ended:
             self.tick = self.told_at = None
 
     def _reason(self, at: float, seen: set[str], over: set[str]) -> str | None:
@@ -87,7 +93,7 @@ class _Model:
         return "repeat interval elapsed" if seen and is_late else None
 
     def _is_hidden(self, name: str, at: float) -> bool:
-        if name == "c" and "a" in self.firing:
+        if self.quiet[0] <= at < self.quiet[1] or (name == "c" and "a" in self.firing):
             return True
         return any(name == whose and starts <= at < ends for whose, starts, ends in self.silences)
 
@@ -98,9 +104,18 @@ _HAPPENS = st.lists(
 _SILENCES = st.lists(st.tuples(st.sampled_from(_NAMES), st.integers(0, 40), st.integers(0, 60)), max_size=3)
 
 
+def _muted(minute: str) -> list[dict[str, Any]]:
+    if not minute:
+        return []
+    end = f"{minute[:3]}{int(minute[3:]) + 1}"
+    return [{"times": [{"start_time": minute, "end_time": end}]}]
+
+
 @settings(max_examples=400)
-@given(_HAPPENS, _SILENCES)
-def test_tells_what_the_model_tells(happens: list[tuple[int, str, bool]], silences: Silences) -> None:
+@given(_HAPPENS, _SILENCES, st.sampled_from(sorted(_QUIET)))
+def test_tells_what_the_model_tells(
+    happens: list[tuple[int, str, bool]], silences: Silences, quiet: str
+) -> None:
     kept: list[dict[str, Any]] = [
         {
             "id": str(n),
@@ -116,19 +131,23 @@ def test_tells_what_the_model_tells(happens: list[tuple[int, str, bool]], silenc
         repeat_interval_seconds=_REPEAT,
         inhibit=[{"source_matchers": ["alertname=a"], "target_matchers": ["alertname=c"]}],
         silences=kept,
+        mute_time_intervals=_muted(quiet),
     )
     by_second: Happens = {}
     for second, name, is_firing in sorted(happens, key=lambda one: one[0]):
         by_second.setdefault(second, []).append((name, is_firing))
         (rule.fire if is_firing else rule.resolve)(second, name)
     rule.reach(_UNTIL - 0.5)
-    assert rule.notices == _Model(silences).run(by_second)
+    assert rule.notices == _Model(silences, _QUIET[quiet]).run(by_second)
 
 
 @settings(max_examples=100)
-@given(_HAPPENS)
-def test_leaves_nobody_believing_that_something_fires(happens: list[tuple[int, str, bool]]) -> None:
-    rule = Driver(group_wait_seconds=_WAIT, group_interval_seconds=_INTERVAL)
+@given(_HAPPENS, st.sampled_from(sorted(_QUIET)))
+def test_leaves_nobody_believing_that_something_fires(
+    happens: list[tuple[int, str, bool]], quiet: str
+) -> None:
+    muted = _muted(quiet)
+    rule = Driver(group_wait_seconds=_WAIT, group_interval_seconds=_INTERVAL, mute_time_intervals=muted)
     for second, name, is_firing in sorted(happens, key=lambda one: one[0]):
         (rule.fire if is_firing else rule.resolve)(second, name)
     for name in _NAMES:

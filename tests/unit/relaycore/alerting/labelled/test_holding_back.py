@@ -99,3 +99,45 @@ def test_speaks_only_in_hours_of_duty() -> None:
     never.fire(0, "a")
     never.reach(30_000)
     assert never.notices == []
+
+
+# START is 2023-11-14 22:13:20 UTC: from 400 s on, until 2,200 s.
+_MAINTENANCE = [{"times": [{"start_time": "22:20", "end_time": "22:50"}]}]
+
+
+def test_tells_after_maintenance_what_has_ended_in_it_to_who_has_heard_the_beginning() -> None:
+    rule = Driver(**AS_THERE, mute_time_intervals=_MAINTENANCE)
+    rule.fire(0, "a")
+    rule.fire(0, "b")
+    rule.resolve(500, "a")
+    # Of this nobody has heard.
+    rule.fire(600, "c")
+    rule.resolve(700, "c")
+    rule.reach(4_000)
+    assert rule.notices == [(30, "first notification", "a b"), (2_430, "some alerts unmuted", "(a) b")]
+
+
+def test_tells_the_end_of_a_whole_group_after_maintenance_and_keeps_nothing_then() -> None:
+    rule = Driver(group_by=["job"], mute_time_intervals=_MAINTENANCE)
+    rule.fire(0, "a")
+    rule.resolve(500, "a")
+    rule.reach(4_000)
+    assert rule.notices == [(30, "first notification", "a"), (2_430, "all alerts resolved", "(a)")]
+    assert rule.state is None
+
+
+def test_says_nothing_where_it_fires_again_after_maintenance_as_it_did_before() -> None:
+    rule = Driver(**AS_THERE, mute_time_intervals=_MAINTENANCE)
+    rule.fire(0, "a")
+    rule.resolve(500, "a")
+    rule.fire(2_300, "a")
+    rule.reach(4_000)
+    assert rule.notices == [(30, "first notification", "a")]
+
+
+def test_keeps_no_end_that_nobody_wants_to_hear() -> None:
+    rule = Driver(**AS_THERE, mute_time_intervals=_MAINTENANCE, send_resolved=False)
+    rule.fire(0, "a")
+    rule.resolve(500, "a")
+    rule.reach(1_000)
+    assert rule.state is None

@@ -39,13 +39,20 @@ def test_leave_out_what_is_empty() -> None:
         {"": "a"},
         {1: "a"},
         {"a": "\x00"},
-        {"a": "\ud800"},
         {"a": "x" * 20_000},
     ],
 )
 def test_must_be_names_and_texts(given: object) -> None:
     with pytest.raises(BadAlert, match="annotations"):
         labels.read(given, "annotations")
+
+
+def test_have_a_replacement_for_half_a_surrogate_pair() -> None:
+    # As Go reads it: whoever cut off a text in UTF-16 has meant what stands before.
+    assert labels.read({"a": "fire \ud83d", "b\udd25": "\ud83d\udd25"}) == {
+        "a": "fire \ufffd",
+        "b\ufffd": "\U0001f525",
+    }
 
 
 def test_are_written_as_alertmanager_writes_them() -> None:

@@ -1,6 +1,7 @@
 """What senders say of an alert: read, merged, and written as a message."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from relaycore.alerting.labelled.refused import BadAlert
 _NOW = 1_700_000_000_000
 _TIMEOUT = 300_000
 _ZERO = "0001-01-01T00:00:00.000Z"
+_NEVER = round(datetime(9000, 12, 31, tzinfo=UTC).timestamp() * 1000)
 
 
 def _read(**given: Any) -> Alert:
@@ -37,6 +39,10 @@ def _text(at: int) -> str:
         # With another offset, without fractions, and with more digits than a microsecond has.
         ({"startsAt": "2023-11-14T23:13:20+01:00"}, _NOW, _NOW + _TIMEOUT, True),
         ({"startsAt": "2023-11-14T22:13:20.123456789Z"}, _NOW + 123, _NOW + _TIMEOUT, True),
+        # As `datetime.utcnow().isoformat()` has it; and as some languages write never.
+        ({"startsAt": "2023-11-14T22:13:20.123456"}, _NOW + 123, _NOW + _TIMEOUT, True),
+        ({"startsAt": _text(_NOW), "endsAt": "9999-12-31T23:59:59.9999999Z"}, _NOW, _NEVER, False),
+        ({"endsAt": "9999-12-31T23:59:59Z"}, _NEVER, _NEVER, False),
     ],
 )
 def test_has_the_times_that_alertmanager_gives_it(
@@ -57,7 +63,7 @@ def test_has_the_times_that_alertmanager_gives_it(
         {"generatorURL": "x" * 10_000},
         {"startsAt": "yesterday"},
         {"startsAt": 1},
-        {"startsAt": "2026-01-01T00:00:00"},
+        {"startsAt": "9999-12-31T23:59:59Z"},
         {"startsAt": "1950-01-01T00:00:00Z"},
         {"startsAt": "2026-02-30T00:00:00Z"},
         {"endsAt": "9999-12-31T23:59:59-23:59"},
