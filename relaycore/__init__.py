@@ -87,6 +87,7 @@ What is decided when messages are pushed to webhooks:
 `sending.batches.ids`  what many messages in one request are called together
 `sending.batches.batch` messages that go together
 `sending.batches.composing` which of the rows and new messages go together next
+`sending.batches.setting` how many go together, and with which orders
 `sending.items`        what goes between that and whoever drives it
 `sending.again`        rows that are due, and what has become of those in hand
 `sending.noting`       when what retention has deleted may be put on record

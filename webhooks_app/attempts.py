@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from itertools import count
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from bson import ObjectId, encode
@@ -47,6 +48,7 @@ class Of(StrEnum):
     SUBSCRIPTION = "subscription"
     ENDPOINT = "endpoint"
     MESSAGE = "message_id"
+    BATCH = "webhook_id"
 
 
 class Attempted(NamedTuple):
@@ -75,6 +77,11 @@ class Attempted(NamedTuple):
     failure: Failure | None
     seconds: float
     answer: bytes = b""
+
+    @property
+    def is_in_batch(self) -> bool:
+        """Whether it was sent with others, or as what is left of them."""
+        return self.webhook_id != self.message.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +147,47 @@ def is_cursor(text: str) -> bool:
     return ObjectId.is_valid(text)
 
 
-def read(of: Of, key: int | bytes, cursor: str | None = None, most: int = 100) -> Page:
-    """A page of the attempts of one subscription, endpoint (their keys) or message (its id), newest first.
+def read(
+    of: Of,
+    key: int | bytes | str,
+    cursor: str | None = None,
+    most: int = 100,
+    also: Mapping[Of, int | bytes | str] = MappingProxyType({}),
+) -> Page:
+    """A page of the attempts of one subscription, endpoint (their keys), message (its id) or batch (its id).
+
+    The newest first. In a batch each message has one.
 
     A page costs the same wherever it is. Of those of one sender newer ones come first; of several, which
     is so only after a shard has changed hands or across subscriptions, within a second in any order.
 
     cursor: as a page has given it (`is_cursor`)
+    also:   and of these as well. `of` is what the fewest are of
 
     Raises:
         PyMongoError: MongoDB does not answer.
     """
-    looked_for: dict[str, Any] = {of.value: ObjectId(key) if isinstance(key, bytes) else key}
+    wanted = {**also, of: key}
+    looked_for: dict[str, Any] = {
+        one.value: ObjectId(value) if isinstance(value, bytes) else value for one, value in wanted.items()
+    }
+    if Of.BATCH in wanted:
+        looked_for["is_in_batch"] = True
     if cursor is not None:
         looked_for["_id"] = {"$lt": ObjectId(cursor)}
     most = max(1, min(most, MOST_PER_PAGE))
-    found = list(reading.collection(COLLECTION).find(looked_for).sort("_id", DESCENDING).limit(most + 1))
+    asked = reading.collection(COLLECTION).find(looked_for).sort("_id", DESCENDING).limit(most + 1)
+    found = list(asked.hint(_INDEXES[of]) if also else asked)
     page = found[:most]
     return Page([_attempted(one) for one in page], str(page[-1]["_id"]) if len(found) > most else None)
+
+
+_INDEXES: Final = {
+    Of.SUBSCRIPTION: "subscription_id",
+    Of.ENDPOINT: "endpoint_id",
+    Of.MESSAGE: "message_id_id",
+    Of.BATCH: "webhook_id_id",
+}
 
 
 # --- as a document ---------------------------------------------------------------------------
@@ -177,6 +207,7 @@ _POSITION, _WEBHOOK_ID, _ANSWER = b"\x02position\0", b"\x02webhook_id\0", b"\x05
 _FIXED: Final = struct.Struct(
     f"<{len(_ID)}s12s{len(_MESSAGE)}s12s{len(_AT)}sq{len(_EXPIRES_AT)}sq{len(_ATTEMPT)}si{len(_SECONDS)}sd"
 )
+_IN_BATCH: Final = b"\x08is_in_batch\0\1"
 _LENGTH: Final = struct.Struct("<i").pack
 
 
@@ -195,6 +226,7 @@ def _document(one: Attempted, process: bytes, kept_for_ms: int) -> bytes:
         _text(_POSITION, one.position),
         _text(_WEBHOOK_ID, one.webhook_id),
         b"%b%b\0%b" % (_ANSWER, _LENGTH(len(answer)), answer),
+        _IN_BATCH if one.is_in_batch else b"",
     )
     size = sum(map(len, elements)) + 5
     return b"".join((_LENGTH(size), *elements, b"\0"))

@@ -11,9 +11,9 @@ from django.db import models
 from django.db.models import Q
 from django_mongodb_backend.fields import ObjectIdAutoField, ObjectIdField
 
-from relaybase.mongo.indexes import ExpiringIndex
+from relaybase.mongo.indexes import ExpiringIndex, PartialIndex
 from relaybase.postgres.clock import ClockTimestamp
-from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
+from relaycore.sending.batches.setting import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app.models import NAME, Subscription
 
 MOST_URL_CHARS: Final = 2048
@@ -268,6 +268,8 @@ class Attempt(models.Model):
             models.Index(fields=["subscription", "id"], name="subscription_id"),
             models.Index(fields=["endpoint", "id"], name="endpoint_id"),
             models.Index(fields=["message_id", "id"], name="message_id_id"),
+            # Alone it is the message's, and is looked for by that.
+            PartialIndex(fields=["webhook_id", "id"], name="webhook_id_id", where={"is_in_batch": True}),
             ExpiringIndex(fields=["expires_at"], name="expires_at"),
         ]
 

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 
 from relaybase.http.fields import Text, Whole
 from relaycore.errors import BadSubscription
-from relaycore.sending.batches.composing import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
-from relaycore.sending.formats.format import Format
+from relaycore.sending.batches import setting
+from relaycore.sending.batches.setting import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app.kinds.kind import Kind, Making
 from subscribers_app.models import NAME_PATTERN, Subscription
 from webhooks_app import addresses, finding, registration
@@ -223,28 +223,13 @@ def _set(hook: Webhook, given: Mapping[str, Any]) -> None:
     """Set what is given; it has to be something that can be meant."""
     for column, value in given.items():
         setattr(hook, column, value)
-    _set_batch(hook, given)
+    setting.check(hook.format, hook.subscription.order, given.get("batch_messages"))
+    if not setting.is_for_batches(hook.format):
+        hook.batch_messages = None
+    elif hook.batch_messages is None:
+        hook.batch_messages = BATCH_MESSAGES
     try:
         hook.clean_fields(exclude=["subscription", "endpoint"])
     except ValidationError as exc:
         said = [f"{column}: {' '.join(texts)}" for column, texts in exc.message_dict.items()]
         raise BadSubscription(" ".join(said)) from exc
-
-
-def _set_batch(hook: Webhook, given: Mapping[str, Any]) -> None:
-    """How many go together is set where more than one may, and there alone."""
-    if hook.format not in Format or not Format(hook.format).is_batch:
-        if given.get("batch_messages") is not None:
-            raise BadSubscription(
-                'batch_messages: Only in the formats "cloudevents-batch" and "ndjson". In any other one a '
-                "request has one message: leave it out."
-            )
-        hook.batch_messages = None
-        return
-    if hook.subscription.order == Subscription.Order.FIELD:
-        raise BadSubscription(
-            f'format: "{hook.format}" goes with the orders "none" and "channel". In an order by a field each '
-            "message waits for the one before it, so a request has one: choose a format with one."
-        )
-    if hook.batch_messages is None:
-        hook.batch_messages = BATCH_MESSAGES

@@ -22,6 +22,31 @@ class ExpiringIndex(Index):
         return IndexModel(made.document["key"].items(), name=self.name, expireAfterSeconds=self.SECONDS)
 
 
+class PartialIndex(Index):
+    """On some fields, of those documents alone that are so, as MongoDB says it."""
+
+    def __init__(self, *args: Any, where: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.where = where
+
+    def deconstruct(self) -> Any:
+        """With the condition."""
+        path, args, kwargs = super().deconstruct()
+        return path, args, {**kwargs, "where": self.where}
+
+    def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
+        """What MongoDB is told."""
+        made = super().get_pymongo_index_model(*args, **kwargs)  # type: ignore[misc]
+        return IndexModel(
+            made.document["key"].items(), name=self.name, partialFilterExpression=self.condition_of_mongo
+        )
+
+    @property
+    def condition_of_mongo(self) -> dict[str, Any]:
+        """Which documents are in it."""
+        return self.where
+
+
 class AttributeIndex(Index):
     """On one attribute of messages and their position, of those messages alone that have it."""
 

@@ -18,7 +18,7 @@ from django.db.models import Index, Model
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from relaybase.mongo.indexes import AttributeIndex, ExpiringIndex
+from relaybase.mongo.indexes import AttributeIndex, ExpiringIndex, PartialIndex
 from relaybase.mongo.router import is_in_mongodb
 from relaycore.errors import UnfitServer, one_line
 from relaycore.fitness import Finding
@@ -137,6 +137,8 @@ def _is_as_declared(model: type[Model], index: Index, found: Mapping[str, Any]) 
         beside = {"expireAfterSeconds": index.SECONDS}
     elif isinstance(index, AttributeIndex):
         key[:], beside = index.key, {"partialFilterExpression": index.condition_of_mongo}
+    elif isinstance(index, PartialIndex):
+        beside = {"partialFilterExpression": index.condition_of_mongo}
     special = {option: value for option, value in found.items() if option not in _PLAIN}
     return list(found["key"].items()) == key and special == beside
 

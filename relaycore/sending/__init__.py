@@ -31,6 +31,9 @@ A message on its way
 
     There are three orders: none, by channel, and by a field: one after another for each value (`keyed`).
 
+    In some formats many messages go in one request (`batches`). Each of them is on its way as above; what
+    comes of the request holds for all of them.
+
 Rules without which something is lost, harmed or done without end
     1.  The cursor passes only what is done, or what gets its row in the same step. So it stands below the
         lowest message that is out.
@@ -62,4 +65,7 @@ Rules without which something is lost, harmed or done without end
     11. The breaker and the failing time of an endpoint are of its shard's holder alone, and survive it.
     12. Rows on their way are bounded (`Settings.most_outstanding`): nothing new is tried that could need one
         more.
+    13. A batch that has failed is tried as it was, under the same id, or as what is left of it, under another
+        one. While there may be more of it than is here nothing of it is tried. One that is refused for what
+        is in it is divided: nothing good dies beside what is bad.
 """

@@ -9,6 +9,8 @@ from relaybase.pages.places import AGAIN, HERE, PlaceField
 from relaycore.delivering import beginning
 from relaycore.delivering.settings import BY_CHANNEL, NO_ORDER
 from relaycore.errors import BadFilter, BadSubscription
+from relaycore.sending.batches import setting
+from relaycore.sending.batches.setting import BATCH_MESSAGES, LARGEST_BATCH_MESSAGES
 from subscribers_app import filters, ordering
 from subscribers_app.kinds.checking import LEASE_ONLY, NOT_PUSHED
 from subscribers_app.models import Subscription
@@ -120,6 +122,13 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         help_text="What is sent to the endpoint.",
     )
+    batch_messages = forms.IntegerField(
+        min_value=1,
+        max_value=LARGEST_BATCH_MESSAGES,
+        required=False,
+        label="Messages in a request",
+        help_text=f"At most, in the last two formats. Empty: {BATCH_MESSAGES}.",
+    )
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     class Meta:
@@ -134,10 +143,11 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
         hook = Webhook.objects.filter(subscription=self.instance.pk).first() if self.instance.pk else None
         if hook is not None and "format" in self.fields:
             self.fields["format"].initial = hook.format
+            self.fields["batch_messages"].initial = hook.batch_messages
         if self.instance.pk:
             del self.fields["start"], self.fields["endpoint"]
             if hook is None:
-                del self.fields["format"]
+                del self.fields["format"], self.fields["batch_messages"]
             if "order" in self.fields:
                 self.fields["order"].choices = [(one, one) for one in (NO_ORDER, BY_CHANNEL)]  # type: ignore[attr-defined]
             self.initial["seen"] = self.instance.tag
@@ -161,16 +171,24 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
     @property
     def pushed(self) -> dict[str, Any]:
         """What somebody has said here of how it is pushed."""
-        is_said = self.cleaned_data.get("format") and (
-            self.instance.pk is None or "format" in self.changed_data
-        )
-        return {"format": self.cleaned_data["format"]} if is_said else {}
+        said = {name: self.cleaned_data.get(name) for name in ("format", "batch_messages")}
+        if self.instance.pk is None:
+            return {name: value for name, value in said.items() if value}
+        return {name: value for name, value in said.items() if name in self.changed_data}
 
     def _check_pushed(self, cleaned: dict[str, Any]) -> None:
         if cleaned["mode"] != Subscription.Mode.LEASE:
             self.add_error("mode", 'What is sent to an endpoint has the mode "lease".')
         for column in self.wanted.keys() & set(NOT_PUSHED):
             self.add_error(column, "Not for what is sent to an endpoint. Leave it as it was.")
+
+    def _check_together(self, cleaned: dict[str, Any]) -> None:
+        order, most = cleaned.get("order") or self.instance.order, self.pushed.get("batch_messages")
+        try:
+            setting.check(cleaned["format"] or Webhook.Format.STANDARD, order, most)
+        except BadSubscription as exc:
+            column, _, text = str(exc).partition(": ")
+            self.add_error(column, text)
 
     def clean(self) -> dict[str, Any]:
         """It has to be something that can be meant."""
@@ -183,6 +201,8 @@ class SubscriptionForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(column, 'Only in the mode "lease". Leave it as it was.')
         if cleaned.get("endpoint"):
             self._check_pushed(cleaned)
+        if cleaned.get("endpoint") or (self.instance.pk and "format" in self.fields):
+            self._check_together(cleaned)
         if "order_field" in self.fields and not self.errors:
             try:
                 ordering.check(Subscription(order=cleaned["order"], order_field=cleaned["order_field"]))

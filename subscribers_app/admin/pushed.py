@@ -27,10 +27,15 @@ _NOT_SHOWN: Final = "(shown to who may see the endpoint)"
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """An attempt, as it is said to a person. `came`: the status, or why there was none."""
+    """An attempt, as it is said to a person.
+
+    batch: in which the message was; empty: it was alone
+    came:  the status, or why there was none
+    """
 
     at: datetime
     id: str
+    batch: str
     attempt: int
     came: str
     is_good: bool
@@ -86,7 +91,8 @@ def _tried(one: Attempted, *, is_seen: bool) -> Tried:
     came = str(one.status) if one.status is not None else (one.failure.value if one.failure else "no answer")
     is_good = one.status is not None and 200 <= one.status < 300
     answer = one.answer[:_ANSWER_CHARS].decode("utf-8", "replace") if is_seen else _NOT_SHOWN
-    return Tried(one.at, one.message.hex(), one.attempt, came, is_good, one.seconds, answer)
+    batch = one.webhook_id if one.is_in_batch else ""
+    return Tried(one.at, one.message.hex(), batch, one.attempt, came, is_good, one.seconds, answer)
 
 
 def _wait(seconds: int) -> str:

@@ -87,7 +87,7 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_fields(self, request: HttpRequest, obj: Subscription | None = None) -> Any:
         """Where nothing is leased there is nothing to set about leases."""
         if obj is None:
-            return ("name", "channel", "mode", "start", "endpoint", "format", *SETTINGS)
+            return ("name", "channel", "mode", "start", "endpoint", "format", "batch_messages", *SETTINGS)
         columns = [one for one in SETTINGS if obj.mode == Subscription.Mode.LEASE or one not in LEASE_ONLY]
         if obj.kind == Subscription.Kind.WEBHOOK:
             columns = [one for one in columns if one not in NOT_PUSHED]
@@ -95,7 +95,7 @@ class SubscriptionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             columns = [one for one in columns if one != "order_field"]
         more: list[str] = []
         if self.has_change_permission(request, obj):
-            more = ["format", "seen"] if obj.kind == Subscription.Kind.WEBHOOK else ["seen"]
+            more = ["format", "batch_messages", "seen"] if obj.kind == Subscription.Kind.WEBHOOK else ["seen"]
         return ["name", "channel", "mode", *columns, *more]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Subscription | None = None) -> tuple[str, ...]:

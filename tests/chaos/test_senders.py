@@ -12,6 +12,7 @@ from tests.integration.pulling.conftest import Client
 from tests.integration.sending.conftest import _keys, client, endpoint, endpoints, hook, web
 from tests.integration.sending.endpoints import Endpoints, slowly
 from tests.integration.sending.flow import Flow, hooked, topics
+from tests.integration.sending.test_killed_in_batches import kill_in_batches
 from tests.integration.sending.test_killed_senders import kill_again_and_again
 
 __all__ = ["_keys", "client", "endpoint", "endpoints", "hook", "operator", "serve", "token", "web", "writer"]
@@ -55,3 +56,14 @@ def test_a_cursor_that_moves_before_the_answer_is_found_out(
     assert flow.lacks(readers)
     with pytest.raises(AssertionError, match="lost"):
         flow.require_all(readers, 2)
+
+
+def test_twenty_kills_while_many_messages_go_together(
+    client: Client,
+    writer: Any,
+    hook: Callable[..., Subscription],
+    endpoints: Endpoints,
+    tmp_path: Path,
+    wait_until: Any,
+) -> None:
+    kill_in_batches(client, hook, endpoints, tmp_path / "log", wait_until, KILLS)

@@ -62,6 +62,7 @@ def test_what_migrations_make_is_sound(mongo: Any) -> None:
     [
         ("messages", "channel_position"),
         ("messages", "alert_id"),
+        ("attempts", "webhook_id_id"),
         ("quarantine", "quarantined_at_id"),
         ("quarantine", "channel_quarantined_at_id"),
     ],

@@ -1,8 +1,9 @@
 """What became of attempts (`webhooks_app.attempts`), of an endpoint and of a subscription."""
 
-from typing import Any, ClassVar
+import re
+from typing import Any, ClassVar, Final
 
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import ParseError, PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -19,13 +20,19 @@ from webhooks_app.api.found import find
 from webhooks_app.attempts import Attempted, Of
 from webhooks_app.rights import SEE
 
+_OF: Final = {"batch": Of.BATCH, "message": Of.MESSAGE}
+
+_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
+
 
 class EndpointAttempts(APIView):
     """What became of the attempts to send something to it, the newest first; ?limit= up to 1000.
 
-    A message that is sent again has one for each time. `status`: of the answer; null: there was none, and
-    `failure` says why. `answer`: the first KiB of it, for who may see the endpoint; null for others. They are
-    kept for `RELAY_ATTEMPTS_SECONDS`; attempts of the last second may still be missing.
+    A message that is sent again has one for each time; in a batch each message has one. ?message= shows those
+    of one message, by its id, and ?batch= those of one batch, by its `webhook_id`. `status`: of the answer;
+    null: there was none, and `failure` says why. `answer`: the first KiB of it, for who may see the endpoint;
+    null for others. They are kept for `RELAY_ATTEMPTS_SECONDS`; attempts of the last second may still be
+    missing.
     """
 
     name = "Attempts"
@@ -34,7 +41,7 @@ class EndpointAttempts(APIView):
     @schema.endpoint_attempts
     def get(self, request: Request, name: str) -> Response:
         """A page."""
-        parameters = Parameters(request, "limit", cursors.PARAMETER)
+        parameters = Parameters(request, "limit", cursors.PARAMETER, *_OF)
         return _page(request, parameters, Of.ENDPOINT, find(request, SEE, name).pk)
 
 
@@ -47,7 +54,7 @@ class SubscriptionAttempts(APIView):
     @schema.subscription_attempts
     def get(self, request: Request, name: str) -> Response:
         """A page."""
-        parameters = Parameters(request, "limit", cursors.PARAMETER)
+        parameters = Parameters(request, "limit", cursors.PARAMETER, *_OF)
         return _page(request, parameters, Of.SUBSCRIPTION, _subscription(request, name).pk)
 
 
@@ -72,10 +79,23 @@ def _page(request: Request, parameters: Parameters, of: Of, number: int) -> Resp
     after = None if cursor is None else cursors.decode(cursor)
     if after is not None and not attempts.is_cursor(after):
         raise cursors.bad_cursor()
-    found = attempts.read(of, number, after, limit)
+    asked: dict[Of, int | bytes | str] = {of: number, **_asked(parameters)}
+    narrowest = list(asked)[-1]
+    found = attempts.read(narrowest, asked.pop(narrowest), after, limit, asked)
     seen = rights.seen(request, {one.endpoint for one in found.attempts})
     results = [_row(one, is_seen=one.endpoint in seen) for one in found.attempts]
     return Response({"next": cursors.link(request, found.next), "results": results})
+
+
+def _asked(parameters: Parameters) -> dict[Of, bytes | str]:
+    """Of which batch, and of which message."""
+    found: dict[Of, bytes | str] = {}
+    for name, of in _OF.items():
+        if (id := parameters.text(name)) is not None:
+            if _ID.fullmatch(id) is None:
+                raise ParseError(f"{name} must be an id: 24 hexadecimal digits.")
+            found[of] = bytes.fromhex(id) if of is Of.MESSAGE else id.lower()
+    return found
 
 
 def _row(one: Attempted, *, is_seen: bool) -> dict[str, Any]:

@@ -198,18 +198,22 @@ disable = _extend(
     *(404, *NOT_A_BODY),
     request=body({}, reason={"type": "string", "maxLength": 500}),
 )
+_OF: Final = (
+    query("message", "Only of this message, by its id.", pattern="^[0-9a-fA-F]{24}$"),
+    query("batch", "Only of this batch, by its webhook_id.", pattern="^[0-9a-fA-F]{24}$"),
+)
 _ATTEMPTS: Final = page("AttemptPage", AttemptSchema)
 endpoint_attempts = _extend(
     "endpoint_attempts",
     "What became of attempts",
     _ATTEMPTS,
     404,
-    parameters=[_NAME, limit("Rows"), cursor()],
+    parameters=[_NAME, *_OF, limit("Rows"), cursor()],
 )
 subscription_attempts = _extend(
     "subscription_attempts",
     "What became of attempts, of one subscription",
     _ATTEMPTS,
     404,
-    parameters=[_NAME, limit("Rows"), cursor()],
+    parameters=[_NAME, *_OF, limit("Rows"), cursor()],
 )

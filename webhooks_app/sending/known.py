@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from relaycore.errors import RelayError, one_line
 from relaycore.outbound import urls
-from relaycore.sending.batches.composing import BATCH_MESSAGES
+from relaycore.sending.batches.setting import BATCH_MESSAGES
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
 from relaycore.sending.formats.format import Format

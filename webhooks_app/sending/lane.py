@@ -226,7 +226,8 @@ class Lane:
         elif isinstance(item, Batch) and len(item.items) > 1:
             wait = 0  # But of a batch one is, and which shows once each goes by itself.
         due_at = None if wait is None else now + wait
-        course.settle(item, Failed(due_at, why(answer), is_of_content(answer)))
+        is_apart = isinstance(item, Batch) and is_of_content(answer)
+        course.settle(item, Failed(due_at, why(answer), is_apart))
         if verdict.is_theirs:
             self._failed(verdict, answer, now, began_at)
 

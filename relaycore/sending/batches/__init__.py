@@ -58,5 +58,6 @@ How many are without a trace
 `ids`         what a batch is called
 `batch`       messages that go together
 `composing`   which of the rows and new messages go together next
+`setting`     how many, and with which orders
 ============  ==============================================================
 """

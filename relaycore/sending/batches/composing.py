@@ -7,12 +7,6 @@ from typing import Final
 
 from relaycore.sending.items import Item
 
-BATCH_MESSAGES: Final = 100
-"""That go together, where nobody has said how many."""
-
-LARGEST_BATCH_MESSAGES: Final = 1000
-"""As many as a sender that dies may repeat (`relaycore.sending.window`)."""
-
 MOST_BYTES: Final = 256 * 1024
 """Of payloads in one request. JSON makes more of them: of bytes a third, of control characters sixfold."""
 

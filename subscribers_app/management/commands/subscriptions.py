@@ -173,7 +173,8 @@ class Command(BaseCommand):
                 came = one.failure.value if one.failure else one.status
                 answer = json.dumps(one.answer[:_ANSWER_BYTES].decode("utf-8", "replace"))
                 at = f"{one.at:%Y-%m-%d %H:%M:%S}"
-                self._line(at, one.message.hex(), one.attempt, came, f"{one.seconds:.3f}", answer)
+                batch = (f"batch {one.webhook_id}",) if one.is_in_batch else ()
+                self._line(at, one.message.hex(), one.attempt, came, f"{one.seconds:.3f}", answer, *batch)
             limit, cursor = limit - len(page.attempts), page.next
             if cursor is None:
                 return

@@ -47,7 +47,7 @@ def log(pushed: Webhook, archive: Any) -> Iterator[list[Attempted]]:
         message=b"m" * 12,
         position="1795262400000-0000000000-00000",
         attempt=1,
-        webhook_id="w",
+        webhook_id=(b"m" * 12).hex(),
         status=None,
         failure=Failure.TIMEOUT,
         seconds=15.0,
@@ -100,6 +100,9 @@ def test_without_an_endpoint_it_is_pulled(browser: Client, pushed: Webhook) -> N
         ({"mode": "cursor"}, "has the mode"),
         ({"max_deliveries": "3"}, "Not for what is sent to an endpoint"),
         ({"order": "field", "order_field": ""}, "1 to"),
+        ({"format": "raw", "batch_messages": "5"}, "a request has one message"),
+        ({"format": "ndjson", "batch_messages": "1001"}, "less than or equal to 1000"),
+        ({"format": "ndjson", "order": "field", "order_field": "customer"}, "orders"),
     ],
 )
 def test_what_cannot_be_meant_is_said_in_the_form(
@@ -108,6 +111,31 @@ def test_what_cannot_be_meant_is_said_in_the_form(
     said = _said(browser, channel=pushed.subscription.channel_id, endpoint=pushed.endpoint_id)
     assert why in browser.post(ADD, {**said, **wrong}).content.decode()
     assert Subscription.objects.count() == 1
+
+
+def test_many_messages_may_go_together(browser: Client, pushed: Webhook) -> None:
+    said = _said(browser, channel=pushed.subscription.channel_id, endpoint=pushed.endpoint_id)
+    browser.post(ADD, {**said, "format": "ndjson", "batch_messages": "20"})
+    row = Subscription.objects.get(name="audit")
+    assert (row.webhook.format, row.webhook.batch_messages) == ("ndjson", 20)
+    html = browser.get(_page(row)).content.decode()
+    assert "up to 20 messages in a request" in html
+    browser.post(_page(row), filled(html, batch_messages="7"))
+    row.webhook.refresh_from_db()
+    assert (row.webhook.format, row.webhook.batch_messages) == ("ndjson", 7)
+    html = browser.get(_page(row)).content.decode()
+    browser.post(_page(row), filled(html, format="raw"))
+    row.webhook.refresh_from_db()
+    assert (row.webhook.format, row.webhook.batch_messages) == ("raw", None)
+
+
+def test_an_attempt_says_in_which_batch_it_was(
+    browser: Client, pushed: Webhook, log: list[Attempted]
+) -> None:
+    assert "in the batch" not in browser.get(_page(pushed.subscription)).content.decode()
+    attempts.record([log[0]._replace(webhook_id="b" * 24)])
+    html = browser.get(_page(pushed.subscription)).content.decode()
+    assert html.count(f"in the batch <code>{'b' * 24}</code>") == 1
 
 
 def test_to_an_endpoint_of_others_nothing_is_sent_without_the_permission(

@@ -9,6 +9,7 @@ careful:  breaks none
 eager:    moves the cursor before the endpoint has answered (rule 1)
 careless: writes whatever it finds there, and asks nobody whether it may send (rules 2 and 4)
 endless:  knows no bound of what is not recorded (rule 5)
+forgetful: does not write down of which batch a message is
 """
 
 import os
@@ -16,6 +17,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import django
@@ -30,7 +32,7 @@ from relaycore.leasing.confirming import Confirmed  # noqa: E402
 from relaycore.sending import window, writing  # noqa: E402
 from relaycore.sending.items import Item, State  # noqa: E402
 from webhooks_app.http.client import Client  # noqa: E402
-from webhooks_app.sending import recording, sender  # noqa: E402
+from webhooks_app.sending import recording, rows, sender  # noqa: E402
 
 
 def careful() -> None:
@@ -73,11 +75,19 @@ def endless() -> None:
     module.__init__ = endlessly
 
 
+def forgetful() -> None:
+    module: Any = rows
+    insert, change = rows._insert, rows._change
+    module._insert = lambda sql, id, new: insert(sql, id, [replace(one, batch="") for one in new])
+    module._change = lambda sql, id, new: change(sql, id, [replace(one, batch="") for one in new])
+
+
 RULES: dict[str, Callable[[], None]] = {
     "careful": careful,
     "eager": eager,
     "careless": careless,
     "endless": endless,
+    "forgetful": forgetful,
 }
 
 

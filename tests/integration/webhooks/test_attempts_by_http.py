@@ -24,9 +24,7 @@ def _attempt(hook: Webhook, number: int, **more: Any) -> Attempted:
         subscription=hook.pk,
         endpoint=hook.endpoint_id,
         message=number.to_bytes(12, "big"),
-        attempt=number,
-        webhook_id=f"{number:024x}",
-        **{**known, **told, **more},
+        **{"attempt": number, "webhook_id": f"{number:024x}", **known, **told, **more},
     )
 
 
@@ -54,6 +52,25 @@ def test_they_are_shown_newest_first_in_pages(api: Any, pushed: Webhook) -> None
             *((2, 500, "oh �"), (1, 500, "oh �")),
         ]
         assert rest["next"] is None
+
+
+def test_those_of_one_message_and_of_one_batch_are_shown_alone(api: Any, pushed: Webhook) -> None:
+    batch = "b" * 24
+    together = {"webhook_id": batch}
+    record([_attempt(pushed, 1), _attempt(pushed, 2, **together), _attempt(pushed, 3, **together)])
+    record([_attempt(pushed, 2, attempt=9)])
+
+    def shown(place: str, query: str) -> list[tuple[int, int]]:
+        rows = api.get(f"{place}?{query}").json()["results"]
+        return [(int(one["message_id"], 16), one["attempt"]) for one in rows]
+
+    for place in PLACES:
+        assert shown(place, f"message={2:024x}") == [(2, 9), (2, 2)]
+        assert shown(place, f"batch={batch.upper()}") == [(3, 3), (2, 2)]
+        assert shown(place, f"batch={batch}&message={2:024x}") == [(2, 2)]
+        assert shown(place, f"batch={1:024x}") == []
+        assert api.get(f"{place}?message=x").status_code == 400
+        assert api.get(f"{place}?batch={'b' * 25}").status_code == 400
 
 
 def test_whoever_may_not_see_it_sees_none(api: Any, pushed: Webhook, stranger: Any) -> None:

@@ -108,7 +108,7 @@ def test_attempts_are_listed_the_newest_first_and_no_more_than_wanted(pushed: We
             message=b"m" * 12,
             position="p",
             attempt=number,
-            webhook_id="w",
+            webhook_id="b" * 24 if number == 3 else (b"m" * 12).hex(),
             status=None if number == 1 else 500,
             failure=Failure.TIMEOUT if number == 1 else None,
             seconds=0.25,
@@ -117,7 +117,7 @@ def test_attempts_are_listed_the_newest_first_and_no_more_than_wanted(pushed: We
         attempts.record([one])
     lines = run("attempts", "billing", "--limit", "2", command="subscriptions").splitlines()
     assert [line.split("\t")[2:] for line in lines] == [
-        ["3", "500", "0.250", '"a\\nb"'],
+        ["3", "500", "0.250", '"a\\nb"', f"batch {'b' * 24}"],
         ["2", "500", "0.250", '"a\\nb"'],
     ]
     every = run("attempts", "billing", command="subscriptions").splitlines()

@@ -27,6 +27,7 @@ HAPPENED = {
     *("sought", "chosen anew", "sent from before a seek", "read anew", "missed"),
     *("tried, closed", "tried, half-open"),
     *("held", "found", "has waited"),
+    *("together", "divided", "smaller"),
 }
 
 
@@ -66,6 +67,16 @@ def test_where_nothing_goes_wrong_nothing_of_a_key_is_sent_twice_or_on_record() 
     for seed in range(EXAMPLES // 4):
         happened.update(+played([], seed, "keyed", "keyed and filtered", has_faults=False).watch.happened)
     assert set(happened) <= {"tried, closed", "parked", "withheld", "held", "found", "has waited"}
+
+
+def test_where_nothing_goes_wrong_what_goes_together_is_sent_once() -> None:
+    happened: Counter[str] = Counter()
+    for seed in range(EXAMPLES // 4):
+        world = played([], seed, "batches", "batches in order", has_faults=False)
+        assert not world.broken
+        happened.update(+world.watch.happened)
+    assert set(happened) <= {"tried, closed", "parked", "withheld", "together"}
+    assert happened["together"]
 
 
 def test_all_that_is_told_of_here_happens() -> None:

@@ -156,14 +156,15 @@ class Watch:
 
     def _is_left(self, line: "Line", position: str, batch: str) -> bool:
         """Whether it is still to be sent with this batch."""
-        book, entry = self.books[line.reader.name], self._ledger.entries[line.reader.name]
+        entry = self._ledger.entries[line.reader.name]
         if position in self._channel.deleted or self._is_too_old(line.reader, position):
             return False
         if (row := entry.rows.get(position)) is not None:
             return row.batch == batch and row.state is not State.DEAD
-        item, last = line.batches.get((book.generation, position), (None, ""))
+        item, last = line.batches.get((entry.cursor.generation, position), (None, ""))
         is_known = item is not None and not item.is_let_go and last == batch
-        return is_known and position > entry.cursor.position and self._is_wanted(book, position)
+        is_wanted = line.wants is None or line.wants(self._channel.appended[position])
+        return is_known and is_wanted and position > entry.cursor.position
 
     def divided(self, line: "Line", batch: Batch) -> None:
         """One of it may be why it was refused."""

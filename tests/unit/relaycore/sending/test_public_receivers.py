@@ -6,7 +6,6 @@ percent-encoded in headers, and takes an empty body for none; the first reads al
 
 import base64
 import json
-import subprocess
 import time
 from typing import Any
 from urllib.parse import unquote
@@ -17,7 +16,7 @@ from relaycore.sending.formats.choosing import batch, item, single
 from relaycore.sending.formats.format import Encoded, Format
 from relaycore.sending.signing import SharedSecret, Signer
 from relaycore.storing.shown import timestamp
-from tests.node import NODE, ROOT, environment, installed
+from tests.public_receivers import receive
 from tests.unit.relaycore.sending.stored import MEDIA_TYPES, NASTY, document, payload_of
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -34,20 +33,6 @@ STORED = [
     for payload in ('{"a": [1.5, null]}', '"text"', "no JSON", b"\x00\xff", "[]", "NaN")
     for said in MEDIA_TYPES
 ]
-
-
-def receive(asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [NODE, "receive.mjs"],
-        cwd=installed(ROOT / "tests" / "webhook_receivers"),
-        env=environment(),
-        input="".join(json.dumps(one) + "\n" for one in asked),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return [json.loads(line) for line in done.stdout.split("\n")[:-1]]
 
 
 def request_of(sent: Encoded, secret: str, **more: Any) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from relaycore.delivering.leasing import Ahead, Delivery, Rows, State
 from relaycore.delivering.settings import Settings
 from relaycore.delivering.skipping import Noted
 from relaycore.position import at_millisecond
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.formats.format import Format
 from relaycore.sending.items import DONE
 from relaycore.sending.schedule import Schedule
 from relaycore.storing.expiring import NOTHING
 from subscribers_app.remembering import KnownSubscription
 from webhooks_app.sending import course as module
+from webhooks_app.sending import together
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
 from webhooks_app.sending.known import Hook
@@ -100,11 +102,18 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return made
 
 
-def hook(revision: int = 1, *, is_active: bool = True, most_age_ms: int | None = None) -> Hook:
-    known = KnownSubscription(
-        1, "shop", "orders", "webhook", "lease", is_active, None, "message", 0, Settings(), revision, "", []
-    )
-    return Hook(known, 1, (revision, 0, "active"), Format.RAW, Schedule((0, 1)), most_age_ms)
+def hook(
+    revision: int = 1,
+    *,
+    is_active: bool = True,
+    most_age_ms: int | None = None,
+    most_together: int | None = None,
+    order_field: str = "",
+) -> Hook:
+    how = (None, "message", 0, Settings(), revision, order_field, [])
+    known = KnownSubscription(1, "shop", "orders", "webhook", "lease", is_active, *how)
+    stamp = (revision, 0, "active")
+    return Hook(known, 1, stamp, Format.RAW, Schedule((0, 1)), most_age_ms, most_together)
 
 
 class Bench:
@@ -112,6 +121,7 @@ class Bench:
 
     def __init__(self, now: int = 0, **settings: Any) -> None:
         self.got: list[str] = []
+        self.keeps = False
         clock = Clock()
         if now:
             clock.hear(now)
@@ -126,8 +136,10 @@ class Bench:
 
     def take(self) -> None:
         while (item := self.course.next()) is not None:
-            self.got.append(item.position)
-            self.course.settle(item, DONE)
+            items = item.items if isinstance(item, Batch) else [item]
+            self.got.append(" ".join(one.position for one in items))
+            if not self.keeps:
+                self.course.settle(item, DONE)
 
 
 def test_it_reads_what_comes_and_nothing_at_the_end(log: Log) -> None:
@@ -143,6 +155,46 @@ def test_it_reads_what_comes_and_nothing_at_the_end(log: Log) -> None:
             await asyncio.sleep(0)
         assert log.reads == reads, "it reads though nobody has said that there is more"
         log.store("3")
+        await asyncio.sleep(0.05)
+        assert bench.got == ["1", "2", "3"]
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_what_waits_for_more_goes_after_a_moment(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "LINGER_SECONDS", 0.05)
+
+    async def work() -> None:
+        log.store("1")
+        bench = Bench(most_together=3)
+        bench.keeps = True
+        await asyncio.sleep(0.02)
+        assert bench.got == ["1"]
+        log.store("2", "3")
+        await asyncio.sleep(0.01)
+        assert bench.got == ["1"], "it waits for more, since something is under way"
+        log.store("4")
+        await asyncio.sleep(0.01)
+        assert bench.got == ["1", "2 3 4"], "there are as many as may go together"
+        log.store("5")
+        await asyncio.sleep(0.1)
+        assert bench.got == ["1", "2 3 4", "5"], "it has waited long enough"
+        log.store("6")
+        await asyncio.sleep(0.01)
+        bench.course.close()
+        await asyncio.sleep(0.1)
+        assert bench.got == ["1", "2 3 4", "5"], "nothing is sent of what is closed"
+
+    asyncio.run(work())
+
+
+def test_where_each_waits_for_another_one_none_go_together(log: Log) -> None:
+    """The API takes no such subscription; a row may say so."""
+
+    async def work() -> None:
+        log.store("1", "2", "3")
+        bench = Bench(most_together=3, order_field="customer")
         await asyncio.sleep(0.05)
         assert bench.got == ["1", "2", "3"]
         bench.course.close()

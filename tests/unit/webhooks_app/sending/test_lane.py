@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relaycore.sending.answers import Answer, Failure
+from relaycore.sending.batches.batch import Batch
 from relaycore.sending.breaker import MOST, Breaker
 from relaycore.sending.failing import Failing
 from relaycore.sending.items import Failed, Item, Withheld
@@ -30,7 +31,9 @@ class Course:
 
     def __init__(self, name: str, count: int) -> None:
         self.name = name
-        self.items = [Item(f"{name}{number}", name.encode(), {"message": name}) for number in range(count)]
+        self.items: list[Any] = [
+            Item(f"{name}{number}", name.encode(), {"message": name}) for number in range(count)
+        ]
         known = SimpleNamespace(name=name)
         self.hook = SimpleNamespace(format=None, schedule=Schedule((0, 60, 60)), subscription=known)
         self.share = Share()
@@ -80,7 +83,9 @@ class Bench:
     def lines(self, id: str, at: int, body: bytes) -> bytes:
         return b""
 
-    def of(self, format: Any, item: Item) -> Ready:
+    def of(self, format: Any, item: Item | Batch) -> Ready:
+        if isinstance(item, Batch):
+            return Ready(item.id, b"", b"")
         if item.document["message"] == "unfit":
             raise ValueError("what stands in it is nobody's business")
         return Ready(item.document["message"], b"", b"")
@@ -254,6 +259,32 @@ async def _unfit_to_the_client() -> None:
     assert not bench.lane.has_news
 
 
+async def _unfit_together() -> None:
+    bench, course = Bench(most_out=1), Course("a", 4)
+    together, alone = Batch([course.items.pop(), course.items.pop()]), Batch([course.items.pop()])
+    course.items[:] = [together, alone]
+    bench.add(course)
+    assert len(bench.sent) == 1
+    unfit = Answer(None, Failure.REQUEST, "a header has a line break")
+    bench.answer(unfit)
+    bench.answer(unfit)
+    why = "request: a header has a line break"
+    assert course.outcomes == [
+        Failed(bench.clock.now(), why, is_apart=True),
+        Failed(None, why, is_apart=True),
+    ], "nothing was sent: each goes by itself, at once, and then it is known which it is"
+
+
+async def _refused_together() -> None:
+    bench, course = Bench(most_out=1), Course("a", 4)
+    course.items[:] = [Batch([course.items.pop(), course.items.pop()]), course.items.pop()]
+    bench.add(course)
+    bench.answer(Answer(422))
+    bench.answer(Answer(422))
+    assert [one.is_apart for one in course.outcomes] == [True, False]
+    assert all(one.due_at > bench.clock.now() + 40_000 for one in course.outcomes), "as the schedule says"
+
+
 async def _ours() -> None:
     bench, course = Bench(most_out=1), Course("a", 2)
     bench.add(course)
@@ -335,6 +366,7 @@ async def _inactive() -> None:
         *(_enabled, _rested, _after_its_breaker),
         *(_turns, _left_alone, _pace, _withheld, _removed, _removed_while_it_rests, _gone, _taken_up),
         *(_stopped, _stopped_while_it_waits, _unfit, _unfit_to_the_client, _ours, _news, _shares, _inactive),
+        *(_unfit_together, _refused_together),
     ],
     ids=[
         "once it is enabled it is sent to slowly at first",
@@ -356,6 +388,8 @@ async def _inactive() -> None:
         "what it has answered is to be written once",
         "however many hang on it, so much is read ahead",
         "to one that is disabled nothing is sent",
+        "of a batch that cannot be sent each goes by itself",
+        "and so it does where its content may be why it is refused",
     ],
 )
 def test_lane(work: Callable[[], Any]) -> None:
