@@ -130,7 +130,8 @@ class Course:
     @property
     def _few(self) -> int:
         """It is read on once there are so few: a page at a time, and not whatever has just gone out."""
-        return max(1, self.share.most // 4, self.hook.most_together or 0)
+        few, most = max(1, self.share.most // 4), self.hook.most_together
+        return few if most is None else max(few, min(most, self.share.together))
 
     def settle(self, item: Item | Batch, outcome: Outcome) -> None:
         """What came of it."""

@@ -15,3 +15,8 @@ class Share:
 
     most: int = AHEAD
     size: int = AHEAD_BYTES
+
+    @property
+    def together(self) -> int:
+        """Messages, where they go together: a large batch has to be here whole before it is full."""
+        return 4 * self.most
