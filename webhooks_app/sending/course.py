@@ -132,7 +132,7 @@ class Course:
     def _few(self) -> int:
         """It is read on once there are so few."""
         few, most = self.share.few, self.hook.most_together
-        return few if most is None else max(few, most)
+        return few if most is None else max(few, min(most, self.share.together))
 
     def settle(self, item: Item | Batch, outcome: Outcome) -> None:
         """What came of it."""
