@@ -19,6 +19,7 @@ class Again:
     is_known:    PostgreSQL was asked since the window was read. Before, nothing may be tried
     is_stale:    something was written since it was asked
     outstanding: so many are on their way, those that were written since included
+    ready:       those that may be tried, in order
     """
 
     def __init__(self) -> None:
@@ -27,7 +28,7 @@ class Again:
         self._lowest = ""
         self._grown = set[str]()
         self._items: dict[str, Item] = {}
-        self._ready: list[Item] = []
+        self.ready: list[Item] = []
 
     def __len__(self) -> int:
         return len(self._items)
@@ -74,11 +75,11 @@ class Again:
 
         is_out: whether something of this key is under way
         """
-        if not self._ready or (is_ordered and self._ready[0].position != self._lowest):
+        if not self.ready or (is_ordered and self.ready[0].position != self._lowest):
             return None
-        for at, one in enumerate(self._ready):
+        for at, one in enumerate(self.ready):
             if not (one.key and is_out(one.key)):
-                return self._ready.pop(at)
+                return self.ready.pop(at)
         return None
 
     def next_together(
@@ -88,7 +89,7 @@ class Again:
 
         is_elsewhere: whether a message of this batch is out or has failed, and has no row
         """
-        if not self._ready or (is_ordered and self._ready[0].position != self._lowest):
+        if not self.ready or (is_ordered and self.ready[0].position != self._lowest):
             return ()
         torn = {one.row.batch for one in self._items.values() if one.row is not None and _is_missing(one)}
         torn |= self._grown
@@ -96,15 +97,15 @@ class Again:
         def is_torn(batch: str) -> bool:
             return batch in torn or is_elsewhere(batch)
 
-        found = of_rows(self._ready, is_torn, limits, is_ordered=is_ordered)
+        found = of_rows(self.ready, is_torn, limits, is_ordered=is_ordered)
         if found:
             gone = {one.position for one in found}
-            self._ready = [one for one in self._ready if one.position not in gone]
+            self.ready = [one for one in self.ready if one.position not in gone]
         return found
 
     def give_back(self, item: Item) -> None:
         """It was not tried after all."""
-        bisect.insort(self._ready, item, key=_POSITION)
+        bisect.insort(self.ready, item, key=_POSITION)
 
     def put(self, item: Item) -> None:
         """It has a row from now on, and is out, or was."""
@@ -129,12 +130,10 @@ class Again:
         """PostgreSQL is to be asked anew; but what is out, or was, needs no other attempt."""
         self.is_known = False
         self._items = {one.position: one for one in self._items.values() if one.is_taken}
-        self._ready = []
+        self.ready = []
 
     def _sort(self) -> None:
-        self._ready = sorted(
-            (one for one in self._items.values() if one.state is State.QUEUED), key=_POSITION
-        )
+        self.ready = sorted((one for one in self._items.values() if one.state is State.QUEUED), key=_POSITION)
 
 
 _SETTLED = frozenset({State.DONE, State.FAILED, State.LOST, State.AGED})

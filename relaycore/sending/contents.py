@@ -151,9 +151,11 @@ class Contents:
 
     def next(self, most_on_their_way: int, *, is_ordered: bool) -> Item | None:
         """What is tried next, a row if there is one; it is out from then on."""
-        item = self.again.next(self.keys.is_out, is_ordered=is_ordered)
+        again, item = self.again, None
+        if again.ready:
+            item = again.next(self.keys.is_out, is_ordered=is_ordered)
         if item is None:
-            if self.on_their_way >= most_on_their_way or (item := self.queue.take()) is None:
+            if again.outstanding + self.pending >= most_on_their_way or (item := self.queue.take()) is None:
                 return None
             self.pending += 1
         item.state = _OUT

@@ -13,6 +13,7 @@ from webhooks_app.http.reading import Reading
 LIFE_SECONDS: Final = 300.0
 """So long a connection is used: a name that leads elsewhere is followed by then, however busy it is."""
 
+_WRITTEN: Final = Stage.WRITTEN
 _SAYINGS: Final = {
     Failure.PROTOCOL: "What was answered is no HTTP.",
     Failure.TOO_LARGE: "The headers of the answer are too large.",
@@ -70,7 +71,7 @@ class Connection(asyncio.Protocol):
         """Write a request. Nothing else is under way here."""
         self._exchange = exchange
         exchange.connection = self
-        exchange.stage = Stage.WRITTEN
+        exchange.stage = _WRITTEN
         self._reading.begin()
         self._transport.write(exchange.data)
 
@@ -85,10 +86,11 @@ class Connection(asyncio.Protocol):
             return
         self._exchange = None
         now = time.monotonic()
-        if isinstance(found, Failure):
-            answer = Answer(None, found, _SAYINGS[found], seconds=now - exchange.since)
+        seconds = now - exchange.since
+        if found is True:
+            answer = self._reading.answer(seconds)
         else:
-            answer = self._reading.answer(now - exchange.since)
+            answer = Answer(None, found, _SAYINGS[found], seconds=seconds)
         if self.is_last or not self._reading.can_stay or now > self._until:
             self.abort()
         elif self._transport.get_write_buffer_size():

@@ -57,7 +57,10 @@ class Pool:
     def send(self, exchange: Exchange) -> None:
         """It is under way from now on."""
         self.under_way[exchange] = None
-        self._begin(exchange)
+        if self._idle and self._around.may_send():
+            self._idle.pop().begin(exchange)
+        else:
+            self._begin(exchange)
 
     def refuse(self, exchange: Exchange, failed: Failed) -> None:
         """It is not sent. Nobody is called back from within his own call."""
@@ -108,8 +111,7 @@ class Pool:
 
     def _begin(self, exchange: Exchange) -> None:
         if self._idle:
-            if self._may_be_sent(exchange):
-                self._idle.pop().begin(exchange)
+            self.refuse(exchange, _MAY_NOT)
         elif self._has_room:
             self._open(exchange)
         else:

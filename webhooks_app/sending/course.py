@@ -96,16 +96,19 @@ class Course:
 
     def next(self) -> Item | Batch | None:
         """What is to be tried next; None: nothing, or not now."""
-        if self.window is None or not self._is_active or self._is_closed:
+        window = self.window
+        if window is None or not self._is_active or self._is_closed:
             return None
-        item = self._young(self.window)
-        if item is None or (self._may_be_more and self.window.queued < self._few):
+        item = self._take(window)
+        if item is not None and self.hook.most_age_ms is not None:
+            item = self._young(window, item)
+        if item is None or (self._may_be_more and window.queued < self._few):
             self.read_on()
         return item
 
-    def _young(self, window: Window) -> Item | Batch | None:
+    def _young(self, window: Window, item: Item | Batch | None) -> Item | Batch | None:
         """The next one that is not older than is wanted: what was read just now, or is due again, may be."""
-        item, before = self._take(window), self._wanted_from
+        before = self._wanted_from
         while item is not None and item.position < before:
             settle(window, item, WITHHELD)
             window.expire(before)
@@ -127,8 +130,9 @@ class Course:
 
     @property
     def _few(self) -> int:
-        """It is read on once there are so few: a page at a time, and not whatever has just gone out."""
-        return max(self.share.few, self.hook.most_together or 0)
+        """It is read on once there are so few."""
+        few, most = self.share.few, self.hook.most_together
+        return few if most is None else max(few, min(most, self.share.together))
 
     def settle(self, item: Item | Batch, outcome: Outcome) -> None:
         """What came of it."""

@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.batches.batch import Batch
+from relaycore.sending.breaker import Breaker
+from relaycore.sending.failing import Failing
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
 from relaycore.sending.pace import Pace, Rise
 from relaycore.sending.verdict import Verdict, is_of_content, judge
@@ -157,7 +159,8 @@ class Lane:
             return
         self._wake()
         seconds = time.monotonic()  # All that begins here begins now.
-        while self.out < self._rise.allowed(seconds) and self.breaker.may_try(now, self.out):
+        allowed = self._rise.allowed(seconds)
+        while self.out < allowed and self.breaker.may_try(now, self.out):
             if (wait := self._pace.wait(seconds)) > 0:
                 self._go_on_in(wait)
                 return
@@ -214,39 +217,47 @@ class Lane:
         verdict, now = judge(answer), self._clock.now()
         if verdict.is_done:
             course.settle(item, DONE)
-        else:
-            wait = None  # What is unfit stays so: it is dead at once.
-            if verdict is not Verdict.UNFIT:
-                later = answer.retry_after if verdict is Verdict.SLOW else None
-                wait = course.hook.schedule.wait_ms(item.tries, random.random(), later)
-            elif isinstance(item, Batch) and len(item.items) > 1:
-                wait = 0  # But of a batch one is, and which shows once each goes by itself.
-            due_at = None if wait is None else now + wait
-            is_apart = isinstance(item, Batch) and is_of_content(answer)
-            course.settle(item, Failed(due_at, why(answer), is_apart))
+            self._succeeded(answer, now)
+            return
+        wait = None  # What is unfit stays so: it is dead at once.
+        if verdict is not Verdict.UNFIT:
+            later = answer.retry_after if verdict is Verdict.SLOW else None
+            wait = course.hook.schedule.wait_ms(item.tries, random.random(), later)
+        elif isinstance(item, Batch) and len(item.items) > 1:
+            wait = 0  # But of a batch one is, and which shows once each goes by itself.
+        due_at = None if wait is None else now + wait
+        is_apart = isinstance(item, Batch) and is_of_content(answer)
+        course.settle(item, Failed(due_at, why(answer), is_apart))
         if verdict.is_theirs:
-            self._learn(verdict, answer, now, began_at)
+            self._failed(verdict, answer, now, began_at)
 
-    def _learn(self, verdict: Verdict, answer: Answer, now: int, began_at: int) -> None:
-        """What that says of the endpoint."""
-        before = self.breaker, self.failing
-        if verdict.is_done:
-            self.breaker, self.failing = self.breaker.succeeded(now), self.failing.succeeded()
-            self._rise.succeed()
-        else:
-            is_slow, chance = verdict is Verdict.SLOW, random.random()
-            later = answer.retry_after if is_slow else None
-            self.breaker = self.breaker.failed(now, began_at, chance, is_slow=is_slow, retry_after=later)
-            self.failing = self.failing.failed(now)
-            self._rise.fail()
+    # --- what that says of the endpoint --------------------------------------------------
+
+    def _succeeded(self, answer: Answer, now: int) -> None:
+        self._learn(self.breaker.succeeded(now), self.failing.succeeded())
+        self._seen = answer.status, "", now, now
+        self._rise.succeed()
         if self.breaker.until:
             self._rise.begin_anew()
-        success = now if verdict.is_done else self._seen[3]
-        self._seen = (answer.status, "" if answer.failure is None else answer.failure.value, now, success)
-        self.is_changed |= before != (self.breaker, self.failing)
-        self.has_news = True
-        if not (verdict.is_done or self._is_stopped or self._is_given_up):
+
+    def _failed(self, verdict: Verdict, answer: Answer, now: int, began_at: int) -> None:
+        is_slow, chance = verdict is Verdict.SLOW, random.random()
+        later = answer.retry_after if is_slow else None
+        breaker = self.breaker.failed(now, began_at, chance, is_slow=is_slow, retry_after=later)
+        self._learn(breaker, self.failing.failed(now))
+        failure = "" if answer.failure is None else answer.failure.value
+        self._seen = answer.status, failure, now, self._seen[3]
+        self._rise.fail()
+        if breaker.until:
+            self._rise.begin_anew()
+        if not (self._is_stopped or self._is_given_up):
             self._look_whether_it_is_gone(verdict)
+
+    def _learn(self, breaker: Breaker, failing: Failing) -> None:
+        self.has_news = True
+        if breaker is not self.breaker or failing is not self.failing:
+            self.is_changed = True
+            self.breaker, self.failing = breaker, failing
 
     def _look_whether_it_is_gone(self, verdict: Verdict) -> None:
         if verdict is Verdict.GONE:

@@ -23,3 +23,8 @@ class Share:
     def set(self, most: int, size: int) -> None:
         """It is this by now."""
         self.most, self.size, self.few = most, size, max(1, most // 4)
+
+    @property
+    def together(self) -> int:
+        """Messages, where they go together: a large batch has to be here whole before it is full."""
+        return 4 * self.most

@@ -23,6 +23,7 @@ from webhooks_app.sending import together
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
 from webhooks_app.sending.known import Hook
+from webhooks_app.sending.share import Share
 
 START = Cursor("0", "0", 0)
 
@@ -124,7 +125,7 @@ class Bench:
 
     def __init__(self, now: int = 0, **settings: Any) -> None:
         self.got: list[str] = []
-        self.keeps = False
+        self.keeps = self.is_away = False
         clock = Clock()
         if now:
             clock.hear(now)
@@ -138,7 +139,7 @@ class Bench:
         self.course.look(standing, Rows((), 0, ""))
 
     def take(self) -> None:
-        while (item := self.course.next()) is not None:
+        while not self.is_away and (item := self.course.next()) is not None:
             items = item.items if isinstance(item, Batch) else [item]
             self.got.append(" ".join(one.position for one in items))
             if not self.keeps:
@@ -188,6 +189,23 @@ def test_what_waits_for_more_goes_after_a_moment(log: Log, monkeypatch: pytest.M
         bench.course.close()
         await asyncio.sleep(0.1)
         assert bench.got == ["1", "2 3 4", "5"], "nothing is sent of what is closed"
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(("most", "ahead"), [(None, 1), (100, 16), (3, 3)])
+def test_so_much_is_read_ahead_where_many_share_an_endpoint(log: Log, most: int | None, ahead: int) -> None:
+    async def work() -> None:
+        log.store(*(f"{number:03}" for number in range(200)))
+        bench = Bench(most_together=most)
+        bench.course.share = Share(most=4)
+        bench.course.set(hook(2, most_together=most))
+        bench.is_away = True
+        bench.load(2)
+        await asyncio.sleep(0.05)
+        assert bench.course.window is not None
+        assert ahead <= bench.course.window.queued <= ahead + max(4, ahead)
+        bench.course.close()
 
     asyncio.run(work())
 
