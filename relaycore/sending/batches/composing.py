@@ -8,7 +8,10 @@ from typing import Final
 from relaycore.sending.items import Item
 
 MOST_BYTES: Final = 256 * 1024
-"""Of payloads in one request. JSON makes more of them: of bytes a third, of control characters sixfold."""
+"""Of payloads in one request, about: of text its characters count.
+
+JSON makes more of them: of bytes a third, of control characters sixfold.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,15 @@ def test_a_message_that_is_sent_alone_is_in_no_batch() -> None:
     assert [one.batch for one in written(some).new] == [""]
 
 
+def test_in_a_format_with_one_message_rows_of_a_batch_go_each_by_itself_and_are_in_none() -> None:
+    some = window(SETTINGS, 9)
+    look(some, *rows(1, 2))
+    item = some.next()
+    assert item is not None
+    some.settle(item, SOON)
+    assert [(one.position, one.batch) for one in written(some).changed] == [(at(1), "")]
+
+
 def test_after_the_last_attempt_each_is_dead_by_itself() -> None:
     some = window(SETTINGS, 9, 1, 2)
     some.settle_batch(batch_of(some), NEVER)
