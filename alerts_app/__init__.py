@@ -3,7 +3,7 @@
 ===============  ================================================================
 `models`         rules, and what people say of alerts, in PostgreSQL; what processors keep, in MongoDB
 `registration`   making, changing, enabling and deleting rules: the one place for it
-`defaults`       what comes along with `RELAY_ALERTS`
+`defaults`       what comes along with `RELAY_ALERTS` and `RELAY_ALERTMANAGER`
 `taking/`        what sources post, put on a channel
 `receiving/`     alerts that senders repeat: what begins and what ends, put on a channel
 `silencing/`     whose notices are held back

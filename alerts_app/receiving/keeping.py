@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 
+from alerts_app import defaults
 from alerts_app.receiving import ending, telling
 from relaybase.connections import one_per_loop
 from relaycore.errors import one_line
@@ -39,7 +40,7 @@ class Keeper:
         self._waits = asyncio.Event()
         self._told: asyncio.Future[None] | None = None
         self._hears_since = self._looked_at = self._forgot_at = time.monotonic()
-        self._is_failing = False
+        self._is_failing = self._has_laid = False
 
     def begin(self) -> None:
         """Begin, if it has not."""
@@ -90,6 +91,9 @@ class Keeper:
 
     def _step(self, publish: telling.Publish) -> bool:
         """Whether there may be more to do. In the thread."""
+        if not self._has_laid:  # So what is told is grouped from the first alert on.
+            defaults.lay()
+            self._has_laid = True
         now, ended = time.monotonic(), 0
         if now - self._looked_at > _PAUSE_SECONDS:
             # It stood still: nobody could repeat anything meanwhile.

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 CHANNEL: Final = "relay/alertmanager"
 """What begins to fire, and what fires no longer."""
 
-_DOOR: Final = "relay/"
+DOOR: Final = "relay/"
+"""Only Relay itself makes channels whose names begin so."""
 
 AT_ONCE: Final = 200
 """So many go onto the stream together."""
@@ -98,7 +99,7 @@ def make_channel() -> None:
     """Make it, in a thread. Somebody else may be quicker."""
     try:
         with acting(Actor("relay", "RELAY_ALERTMANAGER")):
-            channels.start(CHANNEL, EVERY, door=_DOOR, listen=False, republish=False)
+            channels.start(CHANNEL, EVERY, door=DOOR, listen=False, republish=False)
     except ChannelExists:
         log.debug("%s is there already", CHANNEL)
     finally:

@@ -19,7 +19,7 @@ from relaycore.errors import RelayError, one_line
 class Command(BaseCommand):
     """`list`, `show`, `enable`, `disable`, `back-test`, `lay`."""
 
-    help = "List, show, enable, disable and try rules, and lay the one that comes along once more."
+    help = "List, show, enable, disable and try rules, and lay those that come along once more."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """All of them."""
@@ -38,7 +38,10 @@ class Command(BaseCommand):
         test.add_argument("--settings", type=json.loads, help="JSON: with these, and not its own")
         test.add_argument("--since", type=beginning.time_of, help="of messages from this time on")
         test.add_argument("--until", type=beginning.time_of, help="and before this one")
-        actions.add_parser("lay", help="make what comes along with RELAY_ALERTS, as far as it is missing")
+        actions.add_parser(
+            "lay",
+            help="make what comes along with RELAY_ALERTS and RELAY_ALERTMANAGER, as far as it is missing",
+        )
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         """Run."""

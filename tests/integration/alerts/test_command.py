@@ -45,7 +45,10 @@ def test_one_is_disabled_and_enabled(make_rule: Callable[..., Rule], told: Told)
     assert Rule.objects.get().uuid != rule.uuid
 
 
-def test_what_comes_along_is_laid_once_more(told: Told) -> None:
+def test_what_comes_along_is_laid_once_more(told: Told, settings: Any) -> None:
+    with pytest.raises(CommandError, match="RELAY_ALERTS"):
+        run("lay")
+    settings.RELAY_ALERTS = "true"
     assert run("lay") == "Made alerts, alerts.events, alerts-by-location.\n"
     assert run("lay") == "All of it is there.\n"
 

@@ -12,6 +12,7 @@ from alerts_app.models import Acknowledgement, Laid, Rule, RulesMark
 from channels_app import registration as channels
 from channels_app.models import Channel
 from relaycore.delivering.beginning import Start
+from relaycore.errors import BadRule
 from relaycore.policy import CONTENT, EVERY
 from relaycore.position import START
 from relaycore.rights import Grant, Grants
@@ -298,6 +299,43 @@ def test_what_an_operator_has_deleted_does_not_come_back(settings: Any) -> None:
     assert not Rule.objects.exists()
     assert not Channel.objects.filter(channel="alerts.events").exists()
     assert defaults.lay_now() == ["alerts.events", defaults.NAME]
+
+
+def test_with_alertmanager_a_rule_that_groups_is_laid_once(settings: Any) -> None:
+    settings.RELAY_ALERTMANAGER = "open"
+    defaults.lay()
+    defaults.lay()
+    rule = Rule.objects.select_related("channel", "to").get()
+    assert (rule.name, rule.kind, rule.position) == ("alertmanager", "group", START)
+    assert (rule.channel.channel, rule.to.channel) == ("relay/alertmanager", "alertmanager.notices")
+    assert (rule.to.public, rule.to.broadcast, rule.channel.listen) == (False, "", False)
+    registration.disable(rule.name)
+    defaults.lay()
+    assert Rule.objects.get().state == Rule.State.DISABLED
+    registration.delete(rule.name)
+    defaults.lay()
+    assert not Rule.objects.exists()
+    assert defaults.lay_now() == ["alertmanager"]
+
+
+def test_who_groups_alerts_by_a_rule_of_his_own_is_given_no_other_one(settings: Any) -> None:
+    channels.start("relay/alertmanager", EVERY, door="relay/", listen=False)
+    registration.create("pages", "relay/alertmanager", "alerts.pages", "group", {}, Start(START))
+    settings.RELAY_ALERTMANAGER = "token"
+    for _ in range(2):
+        defaults.lay()
+        assert Rule.objects.get().name == "pages"
+    registration.delete("pages")
+    defaults.lay()
+    assert not Rule.objects.exists(), "he has done without, so it is not laid later either"
+
+
+def test_both_come_along_together_and_nothing_where_none_is_asked_for(settings: Any) -> None:
+    with pytest.raises(BadRule, match="neither RELAY_ALERTS nor RELAY_ALERTMANAGER"):
+        defaults.lay_now()
+    settings.RELAY_ALERTS = settings.RELAY_ALERTMANAGER = "open"
+    defaults.lay()
+    assert set(Rule.objects.values_list("name", flat=True)) == {"alerts-by-location", "alertmanager"}
 
 
 def test_what_is_there_before_is_used_as_it_is(settings: Any) -> None:
