@@ -20,7 +20,7 @@ from typing import Any, Final
 from relaycore.alerting.items import Input, Output, State, Step
 from relaycore.alerting.labelled import flushing, grouping, transitions
 from relaycore.alerting.labelled.flushing import Look
-from relaycore.alerting.labelled.labels import fingerprint
+from relaycore.alerting.labelled.labels import fingerprint, in_order
 from relaycore.alerting.labelled.matchers import match_all
 from relaycore.alerting.labelled.refused import BadAlert, BadMatcher
 from relaycore.alerting.labelled.transitions import Transition
@@ -106,7 +106,8 @@ class Group:
         # What one group lets go still counts for the others: they are looked at in the same moment.
         gone: list[str] = []
         for name, some in members.items():
-            flushed = look.at(groups[name], sorted(some))
+            some.sort(key=lambda one: in_order(state["alerts"][one]["labels"]))
+            flushed = look.at(groups[name], some)
             gone += flushed.gone
             outputs += flushed.outputs
             if flushed.group is None:

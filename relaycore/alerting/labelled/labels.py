@@ -58,6 +58,12 @@ def fingerprint(labels: Labels) -> str:
     return f"{found:016x}"
 
 
+def in_order(labels: Labels) -> tuple[object, ...]:
+    """By this Alertmanager sorts what it tells: job and instance, how many labels there are, the labels."""
+    first = [(name not in labels, labels.get(name, "")) for name in ("job", "instance")]
+    return *first, len(labels), sorted(labels.items())
+
+
 def written(labels: Labels) -> str:
     """As Alertmanager writes a set: `{a="1", b="2"}`."""
     pairs = (f"{name}={quoted(labels[name])}" for name in sorted(labels))
