@@ -264,6 +264,8 @@ class Gap(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     missed_at_most = models.PositiveBigIntegerField(null=True, blank=True)
     covered = models.BooleanField(default=False)
+    # By PostgreSQL's clock, when the row was written; empty where nobody knows. It says nothing of the gap.
+    recorded_at = models.DateTimeField(null=True, editable=False, db_default=ClockTimestamp())
     # Two holes may begin in the same millisecond, and a writer that is killed records its hole again.
     first_number = models.PositiveBigIntegerField(
         null=True, editable=False, help_text="The running number of the first message that has vanished."

@@ -13,9 +13,10 @@ from channels_app.completeness import LOSSES
 from channels_app.models import Gap
 from channels_app.ranges import row
 from live.tails import Topic
+from relaybase.postgres.clock import ClockTimestamp
 from relaycore.channels import partition_of
 from relaycore.errors import one_line
-from relaycore.live.settled import Settled
+from relaycore.live.settled import WAIT_SECONDS, Settled
 from relaycore.position import milliseconds_of
 from relaycore.times import from_milliseconds
 
@@ -94,7 +95,7 @@ class Gaps:
         try:
             before, self._known = self._known, await asyncio.to_thread(_newest)
             self._read_at = began
-            self._settled.see(self._known, began)
+            self._settled.see({number: _age(gap) for number, gap in self._known.items()}, began)
             changed = [gap for gap in self._known.values() if _is_news(gap, before.get(gap.pk))]
             if changed:
                 self._tell(changed)
@@ -104,9 +105,14 @@ class Gaps:
 
 def _newest() -> dict[int, Gap]:
     try:
-        return {gap.pk: gap for gap in Gap.objects.order_by("-id")[:MOST]}
+        return {gap.pk: gap for gap in Gap.objects.annotate(now=ClockTimestamp()).order_by("-id")[:MOST]}
     finally:
         connection.close()
+
+
+def _age(gap: Any) -> float:
+    """For how many seconds it has been on record, when it was read. One that does not say is an old one."""
+    return WAIT_SECONDS if gap.recorded_at is None else float((gap.now - gap.recorded_at).total_seconds())
 
 
 def _is_news(gap: Gap, before: Gap | None) -> bool:

@@ -16,6 +16,7 @@ from alerts_app.handling import deciding
 from alerts_app.models import Rule
 from alerts_app.rights import HANDLE, SEE, find
 from relaybase.http import cursors
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 from relaycore.rights import READ
 
@@ -72,7 +73,7 @@ class AlertAcknowledge(GenericAPIView):  # type: ignore[type-arg]
     @schema.acknowledge
     def post(self, request: Request, id: str) -> Response:
         """Acknowledge."""
-        alert, wanted = _decided(self, request, id)
+        alert, wanted = decided(self, request, lambda: _find(request, HANDLE, id))
         deciding.acknowledge(alert, _who(request), wanted["note"])
         return Response(alerts.shown(alert))
 
@@ -95,7 +96,7 @@ class AlertAssign(GenericAPIView):  # type: ignore[type-arg]
     @schema.assign
     def post(self, request: Request, id: str) -> Response:
         """Assign."""
-        alert, wanted = _decided(self, request, id)
+        alert, wanted = decided(self, request, lambda: _find(request, HANDLE, id))
         deciding.assign(alert, _who(request), wanted["to"])
         return Response(alerts.shown(alert))
 
@@ -110,27 +111,9 @@ class AlertNote(GenericAPIView):  # type: ignore[type-arg]
     @schema.note
     def post(self, request: Request, id: str) -> Response:
         """Write."""
-        alert, wanted = _decided(self, request, id)
+        alert, wanted = decided(self, request, lambda: _find(request, HANDLE, id))
         deciding.write(alert, _who(request), wanted["text"])
         return Response(alerts.shown(alert))
-
-
-def _decided(
-    view: GenericAPIView,  # type: ignore[type-arg]
-    request: Request,
-    id: str,
-) -> tuple[Alert, Any]:
-    """The alert, and what the body says. Nothing is said of a body before it is known that he may.
-
-    Raises:
-        PermissionDenied, AlertUnknown: he may not, or there is none.
-        ParseError, ValidationError: the query or the body is not one that this view takes.
-    """
-    Parameters(request)
-    alert = _find(request, HANDLE, id)
-    asked = view.get_serializer(data=request.data)
-    asked.is_valid(raise_exception=True)
-    return alert, asked.validated_data
 
 
 def _find(request: Request, need: Need, id: str) -> Alert:

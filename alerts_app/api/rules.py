@@ -10,13 +10,13 @@ from rest_framework.response import Response
 from access_app.permissions import Needs, shown
 from alerts_app import registration
 from alerts_app.api import schema
-from alerts_app.api.found import decided
 from alerts_app.api.rows import address, rows
 from alerts_app.api.serializers import Change, Disable, Enable, New
 from alerts_app.models import Rule
 from alerts_app.rights import CHANGE, DELETE, MAKE, SEE, find, require_on
 from relaybase.http import cursors
 from relaybase.http.conditions import etag, if_match
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 from relaycore.rights import READ
 
@@ -89,7 +89,7 @@ class RuleDetail(GenericAPIView):  # type: ignore[type-arg]
     @schema.change_rule
     def patch(self, request: Request, name: str) -> Response:
         """Replace its settings."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return _answer(request, registration.change(row.name, wanted["settings"], tags=if_match(request)))
 
     @schema.delete_rule
@@ -115,7 +115,7 @@ class RuleEnable(GenericAPIView):  # type: ignore[type-arg]
     @schema.enable
     def post(self, request: Request, name: str) -> Response:
         """Enable."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return _answer(request, registration.enable(row.name, wanted["from"]))
 
 
@@ -129,7 +129,7 @@ class RuleDisable(GenericAPIView):  # type: ignore[type-arg]
     @schema.disable
     def post(self, request: Request, name: str) -> Response:
         """Disable."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return _answer(request, registration.disable(row.name, wanted["reason"]))
 
 

@@ -9,10 +9,10 @@ from rest_framework.response import Response
 from access_app.permissions import Needs, require
 from alerts_app import registration, trying
 from alerts_app.api import schema
-from alerts_app.api.found import decided
 from alerts_app.api.serializers import NewTrial, Trial
-from alerts_app.rights import SEE
+from alerts_app.rights import SEE, find
 from alerts_app.trying import Asked, Tried
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 
 
@@ -31,7 +31,7 @@ class RuleBackTest(GenericAPIView):  # type: ignore[type-arg]
     @schema.back_test
     def post(self, request: Request, name: str) -> Response:
         """Try it."""
-        row, wanted = decided(self, request, SEE, name)
+        row, wanted = decided(self, request, lambda: find(request, SEE, name))
         settings = wanted.get("settings", row.settings)
         between = wanted.get("since"), wanted.get("until"), wanted["limit"]
         return Response(_shown(trying.run(Asked(row.channel, row.kind, settings, row, *between))))

@@ -1,13 +1,11 @@
 """The subscription that an address names, for whoever may do something with its channel."""
 
-from typing import Any, Final
+from typing import Final
 
 from rest_framework.exceptions import PermissionDenied
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
 from access_app.permissions import Need, refusal, refusal_everywhere
-from relaybase.http.parameters import Parameters
 from relaycore.errors import SubscriptionUnknown
 from relaycore.rights import MANAGE, READ
 from subscribers_app import registration
@@ -38,26 +36,6 @@ def find(request: Request, need: Need, name: str) -> Subscription:
     if refusal(request, need, row.channel.channel) is not None:
         raise _refused(need, name)
     return row
-
-
-def decided(
-    view: GenericAPIView,  # type: ignore[type-arg]
-    request: Request,
-    name: str,
-) -> tuple[Subscription, Any]:
-    """It, for whoever may change it, and what the body says: the beginning of all that decides something.
-
-    Nothing is said of a body before it is known that he may.
-
-    Raises:
-        PermissionDenied, SubscriptionUnknown: as `find`.
-        ParseError, ValidationError: the query or the body is not one that this view takes.
-    """
-    Parameters(request)
-    row = find(request, CHANGE, name)
-    asked = view.get_serializer(row, data=request.data)
-    asked.is_valid(raise_exception=True)
-    return row, asked.validated_data
 
 
 def _refused(need: Need, name: str) -> PermissionDenied:

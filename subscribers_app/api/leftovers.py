@@ -11,11 +11,12 @@ from rest_framework.views import APIView
 
 from access_app.permissions import Needs
 from relaybase.http import cursors
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 from relaycore.position import is_position
 from subscribers_app import dead, ended
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, SEE, decided, find
+from subscribers_app.api.found import CHANGE, SEE, find
 from subscribers_app.api.rows import ended as ended_row
 from subscribers_app.api.rows import letter
 from subscribers_app.api.rows import parked as parked_row
@@ -76,7 +77,7 @@ class _Decision(GenericAPIView):  # type: ignore[type-arg]
     serializer_class = WhichDead
 
     def _decide(self, request: Request, name: str, do: Callable[..., Done]) -> Done:
-        row, wanted = decided(self, request, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return do(row, Which(wanted.get("ids"), wanted.get("since")), dry_run=wanted["dry_run"])
 
 
@@ -118,7 +119,7 @@ class SubscriptionSkip(GenericAPIView):  # type: ignore[type-arg]
     @schema.skip
     def post(self, request: Request, name: str) -> Response:
         """Skip."""
-        row, wanted = decided(self, request, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         dead.skip(row, wanted["id"])
         return Response({"messages": 1})
 

@@ -8,10 +8,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from access_app.permissions import Needs
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 from subscribers_app import lag, registration, seeking
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, SEE, decided, find
+from subscribers_app.api.found import CHANGE, SEE, find
 from subscribers_app.api.rows import size
 from subscribers_app.api.serializers import Pause, Resume, Seek
 from subscribers_app.api.views import answer
@@ -33,7 +34,7 @@ class SubscriptionSeek(GenericAPIView):  # type: ignore[type-arg]
     @schema.seek
     def post(self, request: Request, name: str) -> Response:
         """Seek."""
-        row, wanted = decided(self, request, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         sought = seeking.seek(row, wanted["to"], dry_run=wanted["dry_run"])
         said = {"from": sought.origin, "to": sought.to}
         return Response({**said, "messages": sought.messages, "exact": sought.is_exact})
@@ -66,7 +67,7 @@ class SubscriptionPause(GenericAPIView):  # type: ignore[type-arg]
     @schema.pause
     def post(self, request: Request, name: str) -> Response:
         """Pause."""
-        row, wanted = decided(self, request, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return answer(request, registration.pause(row, wanted["reason"]))
 
 
@@ -80,5 +81,5 @@ class SubscriptionResume(GenericAPIView):  # type: ignore[type-arg]
     @schema.resume
     def post(self, request: Request, name: str) -> Response:
         """Resume."""
-        row, wanted = decided(self, request, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return answer(request, registration.resume(row, wanted["from"]))

@@ -13,12 +13,13 @@ from access_app.permissions import Needs, require, shown
 from channels_app import presence
 from relaybase.http import cursors
 from relaybase.http.conditions import NO_STORE, etag, if_match
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 from relaycore.errors import BadSubscription
 from relaycore.rights import READ
 from subscribers_app import activity, lag, registration
 from subscribers_app.api import schema
-from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, decided, find
+from subscribers_app.api.found import CHANGE, DELETE, MAKE, SEE, find
 from subscribers_app.api.row_schema import STATES
 from subscribers_app.api.rows import Rows
 from subscribers_app.api.serializers import Change, New
@@ -116,7 +117,7 @@ class SubscriptionDetail(GenericAPIView):  # type: ignore[type-arg]
         Another filter holds for what is above the cursor. In mode "cursor" it raises the `generation`: what
         was fetched before is committed no more, and fetched anew. What is leased keeps its deadline.
         """
-        row, wanted = decided(self, request, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         own = kinds.of(row.kind).fields(is_new=False)
         more = {field: wanted.pop(field) for field in own if field in wanted}
         changed = registration.change(row, tags=if_match(request), more=more, **wanted)

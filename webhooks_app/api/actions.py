@@ -8,9 +8,10 @@ from rest_framework.response import Response
 
 from access_app.permissions import Needs
 from relaybase.http.conditions import NO_STORE
+from relaybase.http.fields import decided
 from webhooks_app import registration, testing
 from webhooks_app.api import schema
-from webhooks_app.api.found import decided
+from webhooks_app.api.found import find
 from webhooks_app.api.serializers import Confirm, Disable, Enable, Nothing, Rotate
 from webhooks_app.api.views import answer, of_all
 from webhooks_app.confirming import answering
@@ -31,7 +32,7 @@ class EndpointRotate(GenericAPIView):  # type: ignore[type-arg]
     @schema.rotate
     def post(self, request: Request, name: str) -> Response:
         """Rotate."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         secrets = registration.rotate(row, wanted.get("kind"), wanted["overlap_seconds"])
         return Response({"secrets": secrets}, headers=NO_STORE)
 
@@ -46,7 +47,7 @@ class EndpointConfirm(GenericAPIView):  # type: ignore[type-arg]
     @schema.confirm
     def post(self, request: Request, name: str) -> Response:
         """Confirm."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return answer(request, answering.confirm(wanted["challenge"], only=row))
 
 
@@ -60,7 +61,7 @@ class EndpointChallenge(GenericAPIView):  # type: ignore[type-arg]
     @schema.challenge
     def post(self, request: Request, name: str) -> Response:
         """Ask."""
-        row, _ = decided(self, request, CHANGE, name)
+        row, _ = decided(self, request, lambda: find(request, CHANGE, name))
         return answer(request, registration.ask_again(row))
 
 
@@ -78,7 +79,7 @@ class EndpointTest(GenericAPIView):  # type: ignore[type-arg]
     @schema.test
     def post(self, request: Request, name: str) -> Response:
         """Send it."""
-        row, _ = decided(self, request, CHANGE, name)
+        row, _ = decided(self, request, lambda: find(request, CHANGE, name))
         return Response(testing.try_out(row), headers=NO_STORE)
 
 
@@ -96,7 +97,7 @@ class EndpointEnable(GenericAPIView):  # type: ignore[type-arg]
     @schema.enable
     def post(self, request: Request, name: str) -> Response:
         """Enable."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return answer(request, registration.enable(row, wanted["from"], of_all(request, CHANGE)))
 
 
@@ -110,5 +111,5 @@ class EndpointDisable(GenericAPIView):  # type: ignore[type-arg]
     @schema.disable
     def post(self, request: Request, name: str) -> Response:
         """Disable."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         return answer(request, registration.disable(row, wanted["reason"]))

@@ -1,12 +1,8 @@
 """The endpoint that an address names, for whoever may do something with it."""
 
-from typing import Any
-
-from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 
 from access_app.permissions import Need
-from relaybase.http.parameters import Parameters
 from relaycore.errors import EndpointUnknown
 from webhooks_app import finding
 from webhooks_app.models import Endpoint
@@ -32,22 +28,3 @@ def find(request: Request, need: Need, name: str) -> Endpoint:
     if not may(request, need, row):
         raise refused(need, name)
     return row
-
-
-def decided(
-    view: GenericAPIView,  # type: ignore[type-arg]
-    request: Request,
-    need: Need,
-    name: str,
-) -> tuple[Endpoint, Any]:
-    """It, and what the body says. Nothing is said of a body before it is known that he may.
-
-    Raises:
-        PermissionDenied, EndpointUnknown: as `find`.
-        ParseError, ValidationError: the query or the body is not one that this view takes.
-    """
-    Parameters(request)
-    row = find(request, need, name)
-    asked = view.get_serializer(data=request.data)
-    asked.is_valid(raise_exception=True)
-    return row, asked.validated_data

@@ -13,10 +13,11 @@ from rest_framework.response import Response
 from access_app.permissions import Need, Needs, require, require_everywhere
 from relaybase.http import cursors
 from relaybase.http.conditions import NO_STORE, etag, if_match
+from relaybase.http.fields import decided
 from relaybase.http.parameters import Parameters
 from webhooks_app import registration
 from webhooks_app.api import schema
-from webhooks_app.api.found import decided, find
+from webhooks_app.api.found import find
 from webhooks_app.api.rows import address, rows
 from webhooks_app.api.serializers import Change, New
 from webhooks_app.models import Endpoint
@@ -86,7 +87,7 @@ class EndpointDetail(GenericAPIView):  # type: ignore[type-arg]
     @schema.change_endpoint
     def patch(self, request: Request, name: str) -> Response:
         """Change settings. Senders go by them within a second."""
-        row, wanted = decided(self, request, CHANGE, name)
+        row, wanted = decided(self, request, lambda: find(request, CHANGE, name))
         may_vouch = partial(require_everywhere, request, VOUCH)
         tags = if_match(request)
         return answer(request, registration.change(row, tags=tags, may_vouch=may_vouch, **wanted))

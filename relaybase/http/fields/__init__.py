@@ -1,12 +1,17 @@
 """The fields of a JSON body, read strictly: nothing is taken for what it only looks like."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from heapq import nsmallest
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 from rest_framework import serializers
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
 
+from relaybase.http.parameters import Parameters
 from relaybase.http.problems import MOST_FIELDS
+
+Row = TypeVar("Row")
 
 _MOST_OF_A_NAME: Final = 100
 
@@ -60,3 +65,24 @@ class Flag(serializers.Field):  # type: ignore[type-arg]
         if not isinstance(data, bool):
             self.fail("invalid")
         return data
+
+
+def decided(
+    view: GenericAPIView,  # type: ignore[type-arg]
+    request: Request,
+    find: Callable[[], Row],
+) -> tuple[Row, Any]:
+    """What is found, and what the body says: the beginning of all that decides something about one row.
+
+    Nothing is said of a body before it is known that he may.
+
+    find: the row that the address names, for whoever may decide about it; raises what it raises
+
+    Raises:
+        ParseError, ValidationError: the query or the body is not one that this view takes.
+    """
+    Parameters(request)
+    row = find()
+    asked = view.get_serializer(row, data=request.data)
+    asked.is_valid(raise_exception=True)
+    return row, asked.validated_data

@@ -9,10 +9,11 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from channels_app.models import Gap
+from channels_app.models import Channel, Gap
 from live.gaps import Gaps
 from live.tails import Topic
 from relaycore.live.ring import Ring
+from relaycore.live.settled import WAIT_SECONDS
 from relaycore.position import START, before_millisecond
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,18 +59,43 @@ def slow() -> Iterator[Recording]:
     found.join(20)
 
 
+async def told(after: int | None, position: str) -> dict[int, int]:
+    """What a web process that has just started tells who comes, by gap, with the number that is his then."""
+    gaps = Gaps(lambda changed: None)
+    await gaps.require()
+    topic = Topic("c", Ring("c", START, 1 << 20), None, is_listened=True)  # type: ignore[arg-type]
+    return {data["id"]: number for number, data in gaps.since([topic], after, position)}
+
+
+def test_after_a_start_nobody_is_told_again_because_a_number_is_missing_since_long_ago() -> None:
+    first, taken_back, last = (record(minutes) for minutes in (90, 60, 30))
+    number = taken_back.pk
+    taken_back.delete()
+    here = before_millisecond(int(timezone.now().timestamp() * 1000))
+    began = asyncio.run(told(None, START))
+    assert began[last.pk] < number, "it was written just now, so the missing one may still come"
+    assert last.pk in asyncio.run(told(began[last.pk], here))
+    long_ago = timezone.now() - timedelta(seconds=WAIT_SECONDS + 1)
+    Gap.objects.update(recorded_at=long_ago)
+    began = asyncio.run(told(None, START))
+    assert began[last.pk] == last.pk
+    assert asyncio.run(told(began[last.pk], here)) == {}
+    Gap.objects.update(recorded_at=None)  # Of before that was noted.
+    assert asyncio.run(told(None, START)) == {first.pk: first.pk, last.pk: last.pk}
+
+
+def test_when_it_is_recorded_is_noted_by_the_clock_of_the_database() -> None:
+    before = Channel.objects.now()
+    number = record(60).pk
+    recorded_at = Gap.objects.get(pk=number).recorded_at
+    assert recorded_at is not None
+    assert before <= recorded_at <= Channel.objects.now()
+
+
 def test_who_was_told_a_higher_number_is_told_of_one_whose_transaction_is_over_later(slow: Recording) -> None:
     higher = record(30)
     assert higher.pk > slow.number
-    topic = Topic("c", Ring("c", START, 1 << 20), None, is_listened=True)  # type: ignore[arg-type]
     here = before_millisecond(int(timezone.now().timestamp() * 1000))
-
-    async def told(after: int | None, position: str) -> dict[int, int]:
-        """What a web process tells who comes, by gap, with the number that is his from then on."""
-        gaps = Gaps(lambda changed: None)
-        await gaps.require()
-        return {data["id"]: number for number, data in gaps.since([topic], after, position)}
-
     first = asyncio.run(told(None, START))
     assert slow.number not in first
     assert first[higher.pk] < slow.number
