@@ -46,6 +46,8 @@ class Parameters:
 
     def text(self, name: str) -> str | None:
         """As it is; None if it is not given."""
+        if not self._given:
+            return None  # What is called once per message has none, and Django's takes its time to say so.
         value = self._given.get(name)
         if value is not None and _NOT_TEXT.search(value):
             raise ParseError(f"{name} must be text without NUL.")

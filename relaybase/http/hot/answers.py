@@ -11,6 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder as RestEncoder
 from relaybase import logs
 from relaybase.http import problems
 from relaybase.http.bodies import Refused, Send
+from relaybase.http.connections import connection_of
 from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.http.hot.endpoint import Answer
 from relaybase.http.hot.request import Request
@@ -93,6 +94,7 @@ class AnswerWriter:
     """
 
     def __init__(self, fixed: Mapping[bool, Mapping[str, str]], own: Mapping[str, str]) -> None:
+        self._heads: dict[tuple[int, str, bool], bytes] = {}
         always = {is_https: raw(headers) for is_https, headers in fixed.items()}
         # By whether it came by HTTPS, and whether it is a 500.
         self._fixed = {
@@ -102,11 +104,24 @@ class AnswerWriter:
         }
 
     async def send(
-        self, send: Send, answer: Answer, more: Mapping[str, str], *, is_https: bool, request_id: str
+        self,
+        send: Send,
+        answer: Answer,
+        more: Mapping[str, str],
+        *,
+        is_https: bool,
+        request_id: str,
+        scope: Mapping[str, Any] | None = None,
     ) -> None:
-        """The whole answer; `more` are headers beside its own."""
+        """The whole answer; `more` are headers beside its own. `scope`: it may go out at once, if it can."""
         pieces = [b""] if answer.data is None else encoded(answer.data)
         last = len(pieces) - 1
+        if scope is not None and not (last or answer.headers or more) and len(pieces[0]) <= PIECE_BYTES:
+            written, known_as = self._written(answer, is_https=is_https), request_id.encode()
+            lines = b"%bcontent-length: %d\r\n%b: %b\r\n" % (written, len(pieces[0]), _REQUEST_ID, known_as)
+            connection = connection_of(scope)
+            if connection is not None and connection.answer(scope, answer.status, lines, pieces[0]):
+                return
         headers = [
             (b"content-type", answer.content_type.encode()),
             *self._fixed[is_https, answer.status == 500],
@@ -122,6 +137,16 @@ class AnswerWriter:
                 end = start + PIECE_BYTES
                 is_last = index == last and end >= len(piece)
                 await send({"type": "http.response.body", "body": piece[start:end], "more_body": not is_last})
+
+    def _written(self, answer: Answer, *, is_https: bool) -> bytes:
+        """The headers that an answer has which has none of its own, each with its line break."""
+        key = (answer.status, answer.content_type, is_https)
+        if (found := self._heads.get(key)) is None:
+            fixed = self._fixed[is_https, answer.status == 500]
+            headers = [(b"content-type", answer.content_type.encode()), *fixed]
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            found = self._heads[key] = lines
+        return found
 
 
 def raw(headers: Mapping[str, str]) -> RawHeaders:

@@ -43,6 +43,7 @@ class _Call:
     key: str
     request: Request
     is_https: bool
+    scope: Mapping[str, Any]
 
 
 class HotEndpoints:
@@ -100,7 +101,7 @@ class HotEndpoints:
             return None
         most, peer = route.endpoint.most_bytes, bodies.peer_of(scope)
         request = Request(scope["method"], headers, parameters, receive, most, peer)
-        return _Call(route, work, named, key, request, way.is_https)
+        return _Call(route, work, named, key, request, way.is_https, scope)
 
     def _match(self, scope: Mapping[str, Any]) -> tuple[_Route, Work, Mapping[str, str]] | None:
         path: str = plain.path_of(scope)
@@ -124,8 +125,8 @@ class HotEndpoints:
                 answer = of_error(exc, call.request, name)
             try:
                 self._count(call.request.method, name, answer.status, time.perf_counter() - began)
-                writer, is_https = call.route.writer, call.is_https
-                await writer.send(send, answer, more, is_https=is_https, request_id=request_id)
+                writer, is_https, scope = call.route.writer, call.is_https, call.scope
+                await writer.send(send, answer, more, is_https=is_https, request_id=request_id, scope=scope)
             finally:
                 answer.over()
         return answer.status

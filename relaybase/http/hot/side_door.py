@@ -147,5 +147,7 @@ class SideDoor(ABC, Generic[H]):
                 answer = self.refuse(exc, asked, path)
             self._count(method, name, answer.status, time.perf_counter() - began)
             is_https = way.is_https or settings.SECURE_SSL_REDIRECT
-            await self._writer.send(send, answer, {}, is_https=is_https, request_id=request_id)
+            await self._writer.send(
+                send, answer, {}, is_https=is_https, request_id=request_id, scope=asked.scope
+            )
         return answer.status

@@ -307,7 +307,7 @@ class Packets(Wire):
 
 
 async def _told(app: Any, request: bytes = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n") -> Packets:
-    config, wire = Config(app, log_config=None), Packets()
+    config, wire = Config(app, log_config=None, access_log=False), Packets()
     config.load()
     connection = Connection(config, ServerState(), {})
     connection.connection_made(wire)
@@ -362,3 +362,99 @@ def test_a_head_without_a_body_goes_out_before_the_connection_is_closed() -> Non
     assert wire.is_closed
     assert wire.written.endswith(b"\r\n\r\n")
     assert len(wire.statuses()) == 1
+
+
+# --- an answer that goes out at once -------------------------------------------------------------
+
+
+def _at_once(done: list[bool], change: Any = None) -> Any:
+    """At once if that can be, and else as every answer is."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        connection = connection_of(scope)
+        assert connection is not None
+        if change is not None:
+            scope = await change(connection, scope, receive, send) or scope
+        done.append(connection.answer(scope, 200, b"content-length: 3\r\n", b"abc"))
+        if not done[-1] and not connection.cycle.response_started:
+            await _answering(b"abc")(scope, receive, send)
+
+    return app
+
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def test_an_answer_that_goes_out_at_once_is_the_one_that_uvicorn_sends() -> None:
+    done: list[bool] = []
+    wire, usual = asyncio.run(_told(_at_once(done))), asyncio.run(_told(_answering(b"abc")))
+    assert done == [True]
+    assert wire.packets == usual.packets
+
+
+def test_so_do_answers_to_requests_sent_together_each_in_its_turn() -> None:
+    done: list[bool] = []
+    wire = asyncio.run(_told(_at_once(done), GET * 3))
+    assert wire.packets == asyncio.run(_told(_answering(b"abc"), GET * 3)).packets
+    assert done[-1]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"HEAD / HTTP/1.1\r\nhost: a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        b"GET / HTTP/1.0\r\nhost: a\r\n\r\n",
+    ],
+    ids=["head", "close", "1.0"],
+)
+def test_what_uvicorn_sees_to_goes_its_way(request_: bytes) -> None:
+    done: list[bool] = []
+    wire = asyncio.run(_told(_at_once(done), request_))
+    assert done == [False]
+    assert wire.written == asyncio.run(_told(_answering(b"abc"), request_)).written
+
+
+async def _pause(connection: Connection, scope: Any, receive: Any, send: Any) -> None:
+    connection.pause_writing()
+    asyncio.get_running_loop().call_later(0.01, connection.resume_writing)
+
+
+async def _begin(connection: Connection, scope: Any, receive: Any, send: Any) -> None:
+    await _answering(b"abc")(scope, receive, send)
+
+
+async def _copy(connection: Connection, scope: Any, receive: Any, send: Any) -> Any:
+    return dict(scope)
+
+
+async def _stop(connection: Connection, scope: Any, receive: Any, send: Any) -> None:
+    connection.shutdown()
+
+
+@pytest.mark.parametrize("change", [_pause, _begin, _copy, _stop])
+def test_so_does_what_cannot_go_out_now_is_begun_or_may_be_of_another_request(change: Any) -> None:
+    done: list[bool] = []
+    wire = asyncio.run(_told(_at_once(done, change)))
+    assert done == [False]
+    assert wire.statuses() == [b"200"]
+    assert wire.written.endswith(b"\r\n\r\nabc")
+    assert (b"connection: close" in wire.written) == (change is _stop)
+
+
+def test_nothing_goes_out_to_who_has_gone() -> None:
+    async def lose(connection: Connection, scope: Any, receive: Any, send: Any) -> None:
+        connection.connection_lost(None)
+
+    async def talk() -> tuple[list[bool], bytes]:
+        done: list[bool] = []
+        config, wire = Config(_at_once(done, lose), log_config=None, access_log=False), Packets()
+        config.load()
+        connection = Connection(config, ServerState(), {})
+        connection.connection_made(wire)
+        connection.data_received(GET)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return done, wire.written
+
+    assert asyncio.run(talk()) == ([False], b"")

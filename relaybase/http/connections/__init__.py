@@ -12,7 +12,8 @@ only if more waits than uvicorn lets wait, or something does after the end of an
 is what the other side has confirmed, where the kernel says that: its buffer empties by leaps, seconds apart
 if the client is slow.
 
-The head of an answer goes out with the first piece of its body: `HeadFirst`.
+The head of an answer goes out with the first piece of its body (`HeadFirst`). One whose head is written down
+already, and whose body is there, goes out at once: `answering.answer`.
 
 An answer that has no end of its own finds its connection in the scope (`connection_of`): it can have it
 broken off, and is told when the server is about to stop (`on_stop`). As long as it wants to be told, at most
@@ -32,6 +33,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from relaybase.http import websockets
 from relaybase.http.bodies import PAUSE_SECONDS
+from relaybase.http.connections.answering import HeadFirst, answer
 from relaybase.http.crowd import Crowd, Place
 
 HEAD_SECONDS: Final = 10.0
@@ -50,52 +52,6 @@ def connection_of(scope: Mapping[str, Any]) -> "Connection | None":
     """The connection of a request; None: it came in another way, as in tests."""
     found: Connection | None = scope.get("extensions", {}).get(_EXTENSION)
     return found
-
-
-class HeadFirst:
-    """In place of the transport, for one request of uvicorn's (`cycle`), until the head of its answer is out.
-
-    uvicorn writes head and body apart, and uvloop sends each as soon as it is written: two packets, for which
-    the client is woken twice. So the head waits for the first piece of the body; where that does not come at
-    once, as with a stream that has nothing to say yet, until the event loop comes by next.
-    """
-
-    def __init__(self, cycle: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._cycle = cycle
-        self._transport: Any = cycle.transport
-        self._loop = loop
-        self._head: bytes | None = None
-        self._later: asyncio.Handle | None = None
-
-    def write(self, data: bytes) -> None:
-        """First the head, then what follows."""
-        if self._head is None:
-            self._head = data
-            self._later = self._loop.call_soon(self.go)
-        elif self._leave():
-            self._transport.writelines((self._head, data))
-
-    def close(self) -> None:
-        """After all that was written has gone out."""
-        self.go()
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """As of the transport."""
-        return bool(self._transport.is_closing())
-
-    def go(self) -> None:
-        """Nothing has followed, or will."""
-        if self._leave() and self._head is not None:
-            self._transport.write(self._head)
-
-    def _leave(self) -> bool:
-        """From now on the request has the transport itself. Whether anything can be written."""
-        if self._cycle.transport is self:
-            self._cycle.transport = self._transport
-        if self._later is not None:
-            self._later.cancel()
-        return not self._transport.is_closing()
 
 
 class Connection(HttpToolsProtocol):
@@ -169,6 +125,10 @@ class Connection(HttpToolsProtocol):
             self._watch()
         if not self.transport.is_closing() and self.cycle.response_complete:
             self._wait()
+
+    def answer(self, scope: Mapping[str, Any], status: int, lines: bytes, body: bytes) -> bool:
+        """Answer the request of this scope at once, as `answering.answer`."""
+        return answer(self.cycle, scope, status, lines, body)
 
     def shutdown(self) -> None:
         """The server is about to stop."""
