@@ -99,6 +99,7 @@ What is decided when messages are pushed to webhooks:
 `sending.breaker`      whether an endpoint is left alone for a while
 `sending.pace`         how many attempts begin in a second, and are under way after a pause
 `sending.failing`      for how long it has done nothing but fail
+`sending.faring`       all of that, by what it answers
 `sending.shards`       which sender has an endpoint
 `sending.signing`      headers by which a receiver knows that it was Relay
 `sending.formats.choosing` a message in the format that is asked for, and many in one request

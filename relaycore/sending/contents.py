@@ -155,7 +155,7 @@ class Contents:
         if again.ready:
             item = again.next(self.keys.is_out, is_ordered=is_ordered)
         if item is None:
-            if again.outstanding + self.pending >= most_on_their_way or (item := self.queue.take()) is None:
+            if self.on_their_way >= most_on_their_way or (item := self.queue.take()) is None:
                 return None
             self.pending += 1
         item.state = _OUT

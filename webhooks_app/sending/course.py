@@ -21,7 +21,7 @@ from subscribers_app.pulling.counting import counted
 from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.known import Hook
 from webhooks_app.sending.share import Share
-from webhooks_app.sending.together import Together, settle
+from webhooks_app.sending.together import Together, settle, take
 
 _AGAIN_SECONDS: Final = 1.0
 _ASKED_SECONDS: Final = 3.0
@@ -30,6 +30,7 @@ _ASKED_SECONDS: Final = 3.0
 class Course:
     """One subscription of this shard, in the event loop.
 
+    id:    of the subscription
     came:  is called when there is something to try
     share: what it may read ahead
     """
@@ -37,7 +38,6 @@ class Course:
     def __init__(self, hook: Hook, clock: Clock, came: Callable[[], object]) -> None:
         self.hook = hook
         self.id = hook.subscription.id
-        """Of the subscription."""
         self._clock = clock
         self._came = came
         self._is_active = hook.subscription.is_active
@@ -54,8 +54,7 @@ class Course:
         self.share = Share()
         self.has_rows = False
         """Whether it may have rows that are on their way: then PostgreSQL is asked each second."""
-        self._is_resting = True
-        self._is_closed = False
+        self._is_resting, self._is_closed = True, False
         self._again: asyncio.TimerHandle | None = None
 
     @property
@@ -99,7 +98,7 @@ class Course:
         window = self.window
         if window is None or not self._is_active or self._is_closed:
             return None
-        item = self._take(window)
+        item = take(window, self._together)
         if item is not None and self.hook.most_age_ms is not None:
             item = self._young(window, item)
         if item is None or (self._may_be_more and window.queued < self._few):
@@ -114,11 +113,8 @@ class Course:
             window.expire(before)
             # It is to be recorded. Not from here: whoever asks is asked what is next by that.
             asyncio.get_running_loop().call_soon(self._came)
-            item = self._take(window)
+            item = take(window, self._together)
         return item
-
-    def _take(self, window: Window) -> Item | Batch | None:
-        return window.next() if self._together is None else self._together.next(window)
 
     @property
     def _wanted_from(self) -> str:
@@ -144,11 +140,10 @@ class Course:
 
     def count(self) -> None:
         """What has come of messages since this was called last is counted."""
-        if self._done or self._nacked:
-            self._counted.handed_out(self._done + self._nacked)
-            self._counted.done(self._done)
-            self._counted.nacked(self._nacked)
-            self._done = self._nacked = 0
+        done, nacked, self._done, self._nacked = self._done, self._nacked, 0, 0
+        self._counted.handed_out(done + nacked)
+        self._counted.done(done)
+        self._counted.nacked(nacked)
 
     def turn(self) -> None:
         """A second has passed: what is older than it wants is not tried, and what has ripened is read."""
@@ -204,10 +199,8 @@ class Course:
 
     @property
     def _wants_more(self) -> bool:
-        if self.window is None or self._is_resting or self._is_closed or not self._is_active:
-            return False
         window = self.window
-        if window.needs_load:
+        if window is None or window.needs_load or self._is_resting or self._is_closed or not self._is_active:
             return False
         return bool(window.unread or window.opened) or (
             self._may_be_more and window.queued < self._few and window.room > 0
@@ -299,9 +292,8 @@ class Course:
         self.count()
         if self._together is not None:
             self._together.close()
-        if self._again is not None:
-            self._again.cancel()
-        if self._reading is not None:
-            self._reading.cancel()
+        for one in (self._again, self._reading):
+            if one is not None:
+                one.cancel()
         with contextlib.suppress(Exception):
             self._source.close()

@@ -10,8 +10,7 @@ from typing import Final, Protocol
 
 from relaycore.sending.answers import Answer, Failure
 from relaycore.sending.batches.batch import Batch
-from relaycore.sending.breaker import Breaker
-from relaycore.sending.failing import Failing
+from relaycore.sending.faring import Faring
 from relaycore.sending.items import DONE, WITHHELD, Failed, Item
 from relaycore.sending.pace import Pace, Rise
 from relaycore.sending.verdict import Verdict, is_of_content, judge
@@ -53,8 +52,7 @@ class Lane:
     It begins nothing once it is stopped, which is for good; and nothing while it is given up, which ends when
     it is set anew or taken up again. What is under way ends in any case, and what came of it counts.
 
-    is_changed: its breaker or since when it fails is another one than was written
-    has_news:   something was answered since it was written
+    faring: how the endpoint fares
     """
 
     def __init__(
@@ -68,13 +66,10 @@ class Lane:
         self._courses: set[Course] = set()
         self._ready: OrderedDict[Course, None] = OrderedDict()
         self.out = 0
-        self.breaker = endpoint.breaker
-        self.failing = endpoint.failing
+        rise = Rise(endpoint.most_out, is_slow=endpoint.is_rested)
+        self.faring = Faring(endpoint.breaker, endpoint.failing, rise)
         self._share = Share()
         self._pace = Pace(endpoint.per_second)
-        self._rise = Rise(endpoint.most_out, is_slow=endpoint.is_rested)
-        self._seen: tuple[int | None, str, int | None, int | None] = (None, "", None, None)
-        self.is_changed = self.has_news = False
         self._timer: asyncio.TimerHandle | None = None
         self._is_stopped = self._is_given_up = False
         self._is_resting = True
@@ -87,9 +82,9 @@ class Lane:
             self._client.forget(self.endpoint.target)
         if endpoint.revision != self.endpoint.revision:
             is_enabled = endpoint.is_active and not self.endpoint.is_active
-            self._rise = Rise(endpoint.most_out, is_slow=is_enabled or endpoint.is_rested)
+            self.faring.rise = Rise(endpoint.most_out, is_slow=is_enabled or endpoint.is_rested)
         self.endpoint = endpoint
-        self.breaker, self.failing = endpoint.breaker, endpoint.failing
+        self.faring.set(endpoint.breaker, endpoint.failing)
         self._pace = Pace(endpoint.per_second)
         self.take_up()
 
@@ -151,23 +146,23 @@ class Lane:
         if not (self._clock.is_known and endpoint.is_active and endpoint.target) or self._is_given_up:
             self._rest()
             return
-        now = self._clock.now()
-        if not self.breaker.may_try(now, self.out):
+        now, breaker, rise = self._clock.now(), self.faring.breaker, self.faring.rise
+        if not breaker.may_try(now, self.out):
             if not self.out:
                 self._rest()
-                self._go_on_in((self.breaker.until - now) / 1000)
+                self._go_on_in((breaker.until - now) / 1000)
             return
         self._wake()
         seconds = time.monotonic()  # All that begins here begins now.
-        allowed = self._rise.allowed(seconds)
-        while self.out < allowed and self.breaker.may_try(now, self.out):
+        allowed = rise.allowed(seconds)
+        while self.out < allowed and breaker.may_try(now, self.out):
             if (wait := self._pace.wait(seconds)) > 0:
                 self._go_on_in(wait)
                 return
             if not self._try_next(now):
                 return
             self._pace.take(seconds)
-            self._rise.send(seconds)
+            rise.send(seconds)
 
     def _try_next(self, now: int) -> bool:
         ready = self._ready
@@ -217,7 +212,7 @@ class Lane:
         verdict, now = judge(answer), self._clock.now()
         if verdict.is_done:
             course.settle(item, DONE)
-            self._succeeded(answer, now)
+            self.faring.succeeded(answer, now)
             return
         wait = None  # What is unfit stays so: it is dead at once.
         if verdict is not Verdict.UNFIT:
@@ -229,52 +224,23 @@ class Lane:
         is_apart = isinstance(item, Batch) and is_of_content(answer)
         course.settle(item, Failed(due_at, why(answer), is_apart))
         if verdict.is_theirs:
-            self._failed(verdict, answer, now, began_at)
-
-    # --- what that says of the endpoint --------------------------------------------------
-
-    def _succeeded(self, answer: Answer, now: int) -> None:
-        self._learn(self.breaker.succeeded(now), self.failing.succeeded())
-        self._seen = answer.status, "", now, now
-        self._rise.succeed()
-        if self.breaker.until:
-            self._rise.begin_anew()
-
-    def _failed(self, verdict: Verdict, answer: Answer, now: int, began_at: int) -> None:
-        is_slow, chance = verdict is Verdict.SLOW, random.random()
-        later = answer.retry_after if is_slow else None
-        breaker = self.breaker.failed(now, began_at, chance, is_slow=is_slow, retry_after=later)
-        self._learn(breaker, self.failing.failed(now))
-        failure = "" if answer.failure is None else answer.failure.value
-        self._seen = answer.status, failure, now, self._seen[3]
-        self._rise.fail()
-        if breaker.until:
-            self._rise.begin_anew()
-        if not (self._is_stopped or self._is_given_up):
+            self.faring.failed(verdict, answer, now, began_at, random.random())
             self._look_whether_it_is_gone(verdict)
 
-    def _learn(self, breaker: Breaker, failing: Failing) -> None:
-        self.has_news = True
-        if breaker is not self.breaker or failing is not self.failing:
-            self.is_changed = True
-            self.breaker, self.failing = breaker, failing
-
     def _look_whether_it_is_gone(self, verdict: Verdict) -> None:
+        if self._is_stopped or self._is_given_up:
+            return
         if verdict is Verdict.GONE:
             self._told.gone(self, "it answered 410: gone")
-        elif self.failing.has_to_end:
+        elif self.faring.failing.has_to_end:
             self._told.gone(self, "for five days it has taken nothing")
 
     def seen(self) -> Seen:
         """What is to be written of it."""
-        self.is_changed = self.has_news = False
-        state = self.breaker.state(self._clock.now()).value
-        own = (self.endpoint.id, self.endpoint.revision, self.breaker, self.failing, state)
-        return Seen(*own, *self._seen)
-
-    def unseen(self) -> None:
-        """It was not written."""
-        self.is_changed = self.has_news = True
+        endpoint, faring = self.endpoint, self.faring
+        faring.written()
+        state = faring.breaker.state(self._clock.now()).value
+        return Seen(endpoint.id, endpoint.revision, faring.breaker, faring.failing, state, *faring.last)
 
     # --- waiting -------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from events_app.noting import Type, note
 from leases_app.leasing import Term
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
+from relaycore.sending.faring import Faring
 from relaycore.times import from_milliseconds
 from subscribers_app.pulling import ledger
 
@@ -52,8 +53,7 @@ class Seen:
 class Seeing(Protocol):
     """Whoever sees an endpoint."""
 
-    is_changed: bool
-    has_news: bool
+    faring: Faring
 
 
 Lane = TypeVar("Lane", bound=Seeing)
@@ -69,7 +69,7 @@ class Rhythm:
         """Those of which something is to be written now; of too many, some. `is_last`: no more is said."""
         now = time.monotonic()
         is_news = is_last or now - self._said_at >= SECONDS
-        found = [one for one in lanes if one.is_changed or (is_news and one.has_news)]
+        found = [one for one in lanes if one.faring.is_changed or (is_news and one.faring.has_news)]
         if is_news and len(found) <= MOST:
             self._said_at = now
         return found[:MOST]

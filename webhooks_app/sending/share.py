@@ -1,6 +1,6 @@
 """What is read ahead, of one subscription and of all that hang on one endpoint."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 AHEAD: Final = 256
@@ -18,7 +18,10 @@ class Share:
 
     most: int = AHEAD
     size: int = AHEAD_BYTES
-    few: int = AHEAD // 4
+    few: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.set(self.most, self.size)
 
     def set(self, most: int, size: int) -> None:
         """It is this by now."""

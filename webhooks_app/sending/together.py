@@ -46,6 +46,11 @@ class Together:
             self._timer.cancel()
 
 
+def take(window: Window, together: Together | None) -> Item | Batch | None:
+    """What is to be tried next; None: nothing, or not now. `together`: None: each goes by itself."""
+    return window.next() if together is None else together.next(window)
+
+
 def settle(window: Window, item: Item | Batch, outcome: Outcome) -> int:
     """What came of it; how many messages it has."""
     if isinstance(item, Batch):

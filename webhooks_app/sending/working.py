@@ -242,7 +242,7 @@ class Working:
         """What came of it. First what was written, then how the rows stood after that."""
         for lane in said:
             if lane.endpoint.id not in result.seen:
-                lane.unseen()
+                lane.faring.missed()
         self.is_lost = self.is_lost or result.is_lost
         if result.now:
             self._clock.hear(result.now)

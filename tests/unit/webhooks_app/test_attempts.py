@@ -92,7 +92,8 @@ def test_a_document_says_what_was_attempted(
         "seconds": one.seconds,
         "answer": one.answer[:MOST_KEPT],
         "expires_at": at + timedelta(hours=1),
-    } | ({"is_in_batch": True} if one.webhook_id != str(MESSAGE) else {})
+        **({"is_in_batch": True} if one.webhook_id != str(MESSAGE) else {}),
+    }
 
 
 def test_ids_grow_from_one_batch_to_the_next(written: list[dict[str, Any]]) -> None:

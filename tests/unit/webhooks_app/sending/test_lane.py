@@ -138,11 +138,11 @@ async def _left_alone() -> None:
     bench.answer(FAILED)
     assert not bench.sent
     assert course.is_resting, "nothing is held in memory for it"
-    assert bench.lane.is_changed
+    assert bench.lane.faring.is_changed
     assert bench.lane.seen().state == "open"
     assert all(isinstance(one, Failed) and one.due_at for one in course.outcomes)
 
-    bench.clock.hear(bench.lane.breaker.until + 1)
+    bench.clock.hear(bench.lane.faring.breaker.until + 1)
     bench.lane.go_on()
     assert len(bench.sent) == 1, "one at a time"
     bench.answer(TOOK)
@@ -167,7 +167,7 @@ async def _withheld() -> None:
     bench.answer(UNSENT)
     assert [type(one) for one in course.outcomes] == [Withheld]
     assert not bench.told, "it was no attempt"
-    assert bench.lane.breaker == Breaker()
+    assert bench.lane.faring.breaker == Breaker()
     async with asyncio.timeout(5):
         while not bench.sent:
             await asyncio.sleep(0.01)
@@ -246,7 +246,9 @@ async def _unfit() -> None:
     assert "nobody's business" not in course.outcomes[0].why
     assert len(other.outcomes) == 3, "the others flow"
     assert ("attempted", "unfit0") in bench.told
-    assert (bench.lane.breaker, bench.lane.failing) == (Breaker(), Failing()), "the endpoint was not asked"
+    assert (bench.lane.faring.breaker, bench.lane.faring.failing) == (Breaker(), Failing()), (
+        "the endpoint was not asked"
+    )
     assert bench.lane.out == 0
 
 
@@ -255,8 +257,8 @@ async def _unfit_to_the_client() -> None:
     bench.add(course)
     bench.answer(Answer(None, Failure.REQUEST, "a header has a line break"))
     assert course.outcomes == [Failed(None, "request: a header has a line break")]
-    assert (bench.lane.breaker, bench.lane.failing) == (Breaker(), Failing())
-    assert not bench.lane.has_news
+    assert (bench.lane.faring.breaker, bench.lane.faring.failing) == (Breaker(), Failing())
+    assert not bench.lane.faring.has_news
 
 
 async def _unfit_together() -> None:
@@ -290,21 +292,21 @@ async def _ours() -> None:
     bench.add(course)
     bench.answer(Answer(None, Failure.OURS, "no sockets are left"))
     assert course.outcomes[0].due_at is not None, "it may have arrived, and is tried again"
-    assert (bench.lane.breaker, bench.lane.failing) == (Breaker(), Failing())
+    assert (bench.lane.faring.breaker, bench.lane.faring.failing) == (Breaker(), Failing())
 
 
 async def _news() -> None:
     bench, course = Bench(most_out=1), Course("a", 9)
     bench.add(course)
-    assert not bench.lane.has_news
+    assert not bench.lane.faring.has_news
     bench.answer(TOOK)
-    assert bench.lane.has_news
-    assert not bench.lane.is_changed
+    assert bench.lane.faring.has_news
+    assert not bench.lane.faring.is_changed
     assert bench.lane.seen().last_status == 204
-    assert not bench.lane.has_news
-    bench.lane.unseen()
-    assert bench.lane.has_news
-    assert bench.lane.is_changed
+    assert not bench.lane.faring.has_news
+    bench.lane.faring.missed()
+    assert bench.lane.faring.has_news
+    assert bench.lane.faring.is_changed
 
 
 async def _shares() -> None:
@@ -347,7 +349,7 @@ async def _after_its_breaker() -> None:
     bench.add(Course("a", 100))
     while bench.sent:
         bench.answer(FAILED)
-    bench.clock.hear(bench.lane.breaker.until + 1)
+    bench.clock.hear(bench.lane.faring.breaker.until + 1)
     bench.lane.go_on()
     bench.answer(TOOK)
     assert len(bench.sent) == 2, "and not all that it takes at its best"
