@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relaycore.outbound import hops
 from relaycore.sending.formats import cloudevents, raw, rows
 from relaycore.sending.formats.format import Encoded, Format
 
@@ -17,6 +18,11 @@ def single(format: Format, document: Mapping[str, Any], base: str = "") -> Encod
     document: as MongoDB has it, with `_id`, `channel`, `message`, `received_at` (UTC) and `position`
     base:     what the addresses of the API begin with, without a slash at its end; empty: they are relative
     """
+    encoded = _single(format, document, base)
+    return encoded._replace(headers=(*encoded.headers, hops.header(document)))
+
+
+def _single(format: Format, document: Mapping[str, Any], base: str) -> Encoded:
     match format:
         case Format.RAW:
             return raw.encode(document)

@@ -132,7 +132,7 @@ def test_the_content_type_is_what_its_publisher_said_if_it_is_one(said: str, mes
 @given(stored=documents())
 def test_standard_is_what_standard_webhooks_advises_with_the_row_of_the_api(stored: dict[str, Any]) -> None:
     sent = single(Format.STANDARD, stored)
-    assert sent.headers == ((b"content-type", b"application/json"),)
+    assert sent.headers == ((b"content-type", b"application/json"), (b"relay-hops", b"1"))
     assert sent.id == stored["_id"]
     assert json.loads(sent.body) == {
         "type": "relay.message",
