@@ -122,6 +122,7 @@ What may be connected to, and what stands in a request:
 `outbound.addresses`    which addresses may be connected to
 `outbound.urls`         where an endpoint is, read strictly
 `outbound.headers`      what stands in a request before its body, and what its owner may choose of it
+`outbound.hops`         how often a message has come back by a webhook of Relay's own
 `outbound.retry_after`  when an endpoint wants to be asked again
 =====================  ============================================================
 

@@ -21,6 +21,7 @@ from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
 from relaycore.envelope import key_of
 from relaycore.errors import NotTaken, RelayError
+from relaycore.outbound import hops
 from relaycore.publishing.parsing import FORMS
 from relaycore.publishing.queue import Share
 from relaycore.publishing.standing import Awaited, Seen, Stored, Unstored, judge
@@ -35,6 +36,11 @@ _KEY: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?")
 NO_ROOM: Final = "More is being published than this process takes up at once. Try again in a few seconds."
 
 GONE: Final = "It was on the stream, and Redis has lost some of it since. Send it again, with the same keys."
+
+LOOP: Final = (
+    f"This message was sent by a webhook of Relay more than {hops.MOST} times: its channels are passed on in "
+    "a circle. Delete one of the subscriptions that do so."
+)
 
 Note = Callable[[int], object]
 Header = Callable[[str], str | None]
@@ -81,12 +87,13 @@ async def _publish(
 ) -> tuple[Receipt | None, Allowed]:
     """What became of it, None if these are too many messages; and what may come after it."""
     media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
+    came = _hops(posted.header)
     share = way_in.share()
     try:
         # What was announced is taken up before it comes, and what was not as it comes.
         _grow(share, posted.length or 0)
         note = None if posted.length is not None else functools.partial(_grow, share)
-        body = Body(media_type, await posted.body(note), is_packed, key)
+        body = Body(media_type, await posted.body(note), is_packed, key, came)
         taken = await way_in.take(body, known, posted.producer)
         _grow(share, sum(map(len, taken.documents)) - share.size)
         allowed = await way_in.allow(known, posted.producer, len(taken.documents))
@@ -150,6 +157,12 @@ def _is_packed(header: Header) -> bool:
     if encoding not in {"", "identity", "gzip"}:
         raise Problem(415, "unsupported-encoding", "A body may be packed by gzip only.")
     return encoding == "gzip"
+
+
+def _hops(header: Header) -> int:
+    if (came := hops.number(header(hops.HEADER))) > hops.MOST:
+        raise Problem(508, "loop", LOOP)
+    return came
 
 
 def _key(header: Header) -> str | None:

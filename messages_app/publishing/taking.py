@@ -19,6 +19,7 @@ from channels_app.remembering import KnownChannel
 from relaycore import envelope
 from relaycore.errors import BadBody, BadMessage, TooMuchAtOnce
 from relaycore.identity import PublishedKey, make_published_key
+from relaycore.outbound import hops
 from relaycore.policy import Policy
 from relaycore.publishing import parsing
 from relaycore.publishing.parsing import MOST_BYTES, Message
@@ -42,12 +43,18 @@ class Producer:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What came. `media_type`: one of `parsing.FORMS`; `key`: the idempotency key of the request, if any."""
+    """What came.
+
+    media_type: one of `parsing.FORMS`
+    key:        the idempotency key of the request, if any
+    hops:       so often webhooks have sent it (`relaycore.outbound.hops`); 0: none has
+    """
 
     media_type: str
     content: bytes
     is_packed: bool
     key: str | None
+    hops: int = 0
 
 
 class Chance:
@@ -88,6 +95,8 @@ def _take(body: Body, channel: KnownChannel, producer: Producer, chance: Chance)
     messages = parsing.parse(body.media_type, content, settings.RELAY_MESSAGE_MAX_BYTES)
     identities = [_identity(message.id, body.key, index, chance) for index, message in enumerate(messages)]
     received_at = time.time_ns() // 1_000_000
+    if body.hops:
+        messages = [one._replace(attributes=hops.counted(one.attributes, body.hops)) for one in messages]
     documents = _documents(messages, identities, channel, producer, received_at)
     return Taken(documents, [message.payload for message in messages], received_at)
 

@@ -40,9 +40,13 @@ _TOKEN_BYTES: Final = re.compile(_TOKEN.pattern.encode())
 _IN_VALUES: Final = b"\t" + bytes(range(0x20, 0x7F))
 
 
+def _same(name: str) -> str:
+    return name.lower().replace("_", "-")
+
+
 def is_reserved(name: str) -> bool:
-    """Whether Relay alone sets it."""
-    name = name.lower()
+    """Whether Relay alone sets it. Gateways make one of `-` and `_`, so here they are one."""
+    name = _same(name)
     return name in RESERVED or name.startswith(RESERVED_BEGINNINGS)
 
 
@@ -60,13 +64,13 @@ def check(headers: Mapping[str, str]) -> None:
             )
         if is_reserved(name):
             raise BadHeaders(f"{name} is set by Relay itself.")
-        if name.lower() in seen:
+        if _same(name) in seen:
             raise BadHeaders(f"{name} is there twice.")
         if not value.isascii() or value.encode().translate(None, _IN_VALUES) or value != value.strip():
             raise BadHeaders(
                 f"The value of {name} is visible ASCII, with spaces and tabs between, and no line breaks."
             )
-        seen.add(name.lower())
+        seen.add(_same(name))
     size = sum(len(name) + len(value) for name, value in headers.items())
     if len(headers) > MOST_HEADERS or size > MOST_BYTES:
         raise BadHeaders(f"An endpoint has at most {MOST_HEADERS} headers, of {MOST_BYTES} bytes together.")

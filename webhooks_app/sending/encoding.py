@@ -53,8 +53,8 @@ class Encoding:
         return self._kept.get(key) or self._keep(key, self._encoded(format, item.document))
 
     def _together(self, format: Format, batch: Batch) -> Ready:
-        parts = [self.of(format, one) for one in batch.items]
-        return Ready.of(choosing.batch(format, [one.id for one in parts], [one.body for one in parts]))
+        bodies = [self.of(format, one).body for one in batch.items]
+        return Ready.of(choosing.batch(format, [one.document for one in batch.items], bodies))
 
     def _encoded(self, format: Format, document: dict[str, Any]) -> Encoded:
         """By itself; in a format for batches, as it stands there."""

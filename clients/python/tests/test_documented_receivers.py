@@ -82,7 +82,7 @@ def test_a_documented_receiver_takes_what_relay_signs(
     # Names with lines and capitals do not get through gateways as names of headers.
     stored = document(message="größer", channel="Größe", attributes={"a-b": "ü", "A_b": "1"})
     sent: Encoded = (
-        batch(format, [stored["_id"]], [item(format, stored)]) if format.is_batch else single(format, stored)
+        batch(format, [stored], [item(format, stored)]) if format.is_batch else single(format, stored)
     )
     signed = Signer([SharedSecret.read(SECRET)]).headers(sent.id, int(time.time()), sent.body)
     headers = {name.decode(): value.decode() for name, value in (*sent.headers, *signed)}

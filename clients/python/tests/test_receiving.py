@@ -51,7 +51,7 @@ def by_relay(sent: Encoded, secret: str = SECRET) -> Sent:
 
 def encoded(format: Format, stored: Sequence[dict[str, Any]]) -> Encoded:
     if format.is_batch:
-        return batch(format, [one["_id"] for one in stored], [item(format, one) for one in stored])
+        return batch(format, stored, [item(format, one) for one in stored])
     return single(format, stored[0])
 
 

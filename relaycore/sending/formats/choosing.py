@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from relaycore.outbound import hops
 from relaycore.sending.batches.ids import id_of
 from relaycore.sending.formats import cloudevents, raw, rows
 from relaycore.sending.formats.format import Encoded, Format
@@ -14,6 +15,10 @@ def single(format: Format, document: Mapping[str, Any], base: str = "") -> Encod
     document: as MongoDB has it, with `_id`, `channel`, `message`, `received_at` (UTC) and `position`
     base:     what the addresses of the API begin with, without a slash at its end; empty: they are relative
     """
+    return _counted(_single(format, document, base), [document])
+
+
+def _single(format: Format, document: Mapping[str, Any], base: str) -> Encoded:
     match format:
         case Format.RAW:
             return raw.encode(document)
@@ -38,17 +43,23 @@ def item(format: Format, document: Mapping[str, Any], base: str = "") -> bytes:
             raise ValueError(f"{format} is not for batches")
 
 
-def batch(format: Format, ids: Sequence[str], items: Sequence[bytes]) -> Encoded:
-    """Messages as one request: what `item` made of each, and their ids as hex, in the order of sending."""
-    if len(ids) != len(items) or not ids:
-        raise ValueError(f"{len(ids)} ids, {len(items)} messages")
+def batch(format: Format, documents: Sequence[Mapping[str, Any]], items: Sequence[bytes]) -> Encoded:
+    """Messages as one request: as MongoDB has them, and what `item` made of each, in the order of sending."""
+    if len(documents) != len(items) or not items:
+        raise ValueError(f"{len(documents)} documents, {len(items)} messages")
+    id = batch_id([str(one["_id"]) for one in documents])
     match format:
         case Format.CLOUDEVENTS_BATCH:
-            return cloudevents.batch(batch_id(ids), items)
+            return _counted(cloudevents.batch(id, items), documents)
         case Format.NDJSON:
-            return rows.lines(batch_id(ids), items)
+            return _counted(rows.lines(id, items), documents)
         case _:
             raise ValueError(f"{format} is not for batches")
+
+
+def _counted(encoded: Encoded, documents: Sequence[Mapping[str, Any]]) -> Encoded:
+    """With the header that says how often webhooks have sent it."""
+    return encoded._replace(headers=(*encoded.headers, hops.header(documents)))
 
 
 def batch_id(ids: Sequence[str]) -> str:

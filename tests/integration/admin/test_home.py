@@ -658,3 +658,13 @@ def test_the_page_reads_postgres_without_a_scan_of_messages(browser: Client, rel
     found = [row["op"] for row in database["system.profile"].find({"ns": f"{database.name}.messages"})]
     database.drop_collection("system.profile")
     assert found == []
+
+
+def test_the_page_of_an_app_lists_what_it_has_and_is_not_the_home_page(admin_client: Client) -> None:
+    """Each breadcrumb leads there."""
+    answer = admin_client.get(reverse("admin:app_list", args=["webhooks_app"]))
+
+    page = answer.content.decode()
+    assert reverse("admin:webhooks_app_endpoint_changelist") in page
+    assert "relay-home" not in page
+    assert "dashboard.js" not in page

@@ -55,6 +55,19 @@ def test_what_is_said_of_a_message_stands_beside_it(
     )
 
 
+def test_what_a_webhook_of_relay_sends_is_counted_and_ends(
+    publisher: Publisher, make_channel: Make, stream: Stream
+) -> None:
+    channel, said = make_channel(), {"message": "round", "attributes": {"kind": "x"}}
+
+    assert publisher.post_json(channel, said, relay_hops="8").status == 202
+    refused = publisher.post_json(channel, said, relay_hops="9")
+
+    assert [message["attributes"] for message in stream()] == [{"kind": "x", "relay-hops": "8"}]
+    assert (refused.status, refused.data["type"]) == (508, "urn:relay:problem:loop")
+    assert "in a circle" in refused.data["detail"]
+
+
 @pytest.mark.parametrize("packed", [False, True])
 def test_many_at_once_stand_in_their_order(
     publisher: Publisher, make_channel: Make, stream: Stream, packed: bool

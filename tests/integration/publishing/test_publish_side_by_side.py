@@ -68,6 +68,8 @@ def test_what_is_published(both: Callable[..., Any]) -> None:
         (gzip.compress(ONE, mtime=0), {"content_encoding": "gzip"}, 202),
         (ONE, {"content_encoding": "gzip"}, 400),
         (ONE, {"content_encoding": "br"}, 415),
+        (ONE, {"relay_hops": "1"}, 202),
+        (ONE, {"relay_hops": "9"}, 508),
         (ONE, {"content_type": None}, 415),
         (ONE, {"content_type": ""}, 415),
         (ONE, {"content_type": "application/x-www-form-urlencoded"}, 415),

@@ -37,6 +37,7 @@ def test_what_an_owner_may_choose() -> None:
             "x-amz-sns-topic-arn",
         ),
         *("WebHook-Request-Origin", "Accept-Encoding", "HTTP2-Settings"),
+        *("Content_Length", "transfer_encoding", "webhook_id", "X_Forwarded-For"),  # CGI and WSGI: the same.
     ],
 )
 def test_what_relay_sets_itself(name: str) -> None:
@@ -74,6 +75,8 @@ def test_a_value_has_no_space_around_it() -> None:
 def test_a_name_that_is_there_twice() -> None:
     with pytest.raises(BadHeaders, match="twice"):
         check({"X-A": "1", "x-a": "2"})
+    with pytest.raises(BadHeaders, match="twice"):
+        check({"X-A": "1", "X_A": "2"})
 
 
 def test_there_are_bounds() -> None:

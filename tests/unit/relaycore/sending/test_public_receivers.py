@@ -46,11 +46,7 @@ def test_each_format_is_verified_with_each_of_two_secrets_and_with_no_other() ->
     stored = document(message="größer", attributes={"kind": "ü"})
     requests = []
     for format in Format:
-        sent = (
-            batch(format, [stored["_id"]], [item(format, stored)])
-            if format.is_batch
-            else single(format, stored)
-        )
+        sent = batch(format, [stored], [item(format, stored)]) if format.is_batch else single(format, stored)
         requests += [request_of(sent, secret) for secret in (SECRET, NEW)]
         requests.append(request_of(sent, "whsec_" + "A" * 32))
         requests.append({**request_of(sent, SECRET), "body": base64.b64encode(sent.body + b" ").decode()})
@@ -64,9 +60,8 @@ def test_each_format_is_verified_with_each_of_two_secrets_and_with_no_other() ->
 )
 def test_events_are_read_as_they_were_meant(format: Format) -> None:
     if format.is_batch:
-        ids = [one["_id"] for one in STORED]
         requests = [
-            request_of(batch(format, ids, [item(format, one) for one in STORED]), SECRET, read="text")
+            request_of(batch(format, STORED, [item(format, one) for one in STORED]), SECRET, read="text")
         ]
     else:
         stored = [one for one in STORED if format is not Format.CLOUDEVENTS_BINARY or is_text(one)]
