@@ -169,6 +169,7 @@ What a rule says, which turns one channel into another one:
 `alerting.kinds.coming` messages of which only matters that they come
 `alerting.kinds.fields` what is read of a message
 `alerting.kinds.texts` JSON and times
+`alerting.kinds.moments` times in ISO 8601, the rarer forms too
 `alerting.kinds.settings` settings, read strictly
 =====================  ============================================================
 

@@ -3,15 +3,15 @@
 import asyncio
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any, Final
 
-from django.conf import settings
 from django.http import QueryDict
 from rest_framework.exceptions import MethodNotAllowed, NotAuthenticated, PermissionDenied
 
 from access_app.remembering import Holder, Remembered
 from alerts_app import defaults
-from alerts_app.taking import alert
+from alerts_app.taking import alert, pages
 from alerts_app.taking.alert import MOST_BYTES, BadAlert
 from channels_app.remembering import KnownChannel
 from messages_app.publishing.door import channel, door
@@ -46,7 +46,6 @@ NO_ROOM: Final = "More is being published than this process takes up at once. Tr
 NO_CHANNEL: Final = (
     f'There is no channel "{defaults.INPUT}". POST /api/v1/channels makes it, without `listen`.'
 )
-OF_ANOTHER_PAGE: Final = "Pages of this origin may not post alerts. RELAY_LIVE_ORIGINS names those that may."
 UNEXPECTED: Final = "Something went wrong here, and not with the alert. It is in the log. Try again."
 
 _ANYBODY: Final = Producer("alerts", "alerts")
@@ -71,11 +70,16 @@ class AlertsDoor(SideDoor[Holder]):
 
     async def answer(self, asked: Asked, path: str) -> Answer:
         """In the order of other endpoints: who asks, whether he may, what he brings."""
+        if asked.method == "OPTIONS" and (told := pages.preflight(asked.headers)):
+            return Answer(None, 204, told)
         if asked.method != "POST":
             raise MethodNotAllowed(asked.scope["method"])
+        return _shown_to_pages(await self._taken(asked), asked)
+
+    async def _taken(self, asked: Asked) -> Answer:
         holder = await self.holder(asked.headers)
         if holder is None:
-            _require_no_page(asked.headers, is_https=asked.is_https)
+            pages.require_none(asked.headers, is_https=asked.is_https)
         elif (refusal := holder.refusal(PUBLISH, defaults.INPUT)) is not None:
             raise PermissionDenied(refusal)
         producer = _ANYBODY if holder is None else Producer(holder.who, holder.name)
@@ -90,9 +94,10 @@ class AlertsDoor(SideDoor[Holder]):
     def refuse(self, exc: Exception, asked: Asked, path: str) -> Answer:
         """What is wrong with an alert names its field."""
         if isinstance(exc, BadAlert):
-            return _refused(exc)
+            return _shown_to_pages(_refused(exc), asked)
         method, headers = asked.scope["method"], asked.headers
-        return _of_error(exc, Request(method, headers, _NO_PARAMETERS, asked.receive, MOST_BYTES, asked.peer))
+        request = Request(method, headers, _NO_PARAMETERS, asked.receive, MOST_BYTES, asked.peer)
+        return _shown_to_pages(_of_error(exc, request), asked)
 
     def without_key(self) -> Exception:
         """As REST framework's views have it."""
@@ -169,18 +174,9 @@ def _grow(share: Share, size: int) -> None:
         raise NotTaken(NO_ROOM)
 
 
-def _require_no_page(headers: plain.Headers, *, is_https: bool) -> None:
-    """Nothing, if no browser asks for a page of somebody else.
-
-    Raises:
-        PermissionDenied: one does.
-    """
-    if (origin := headers.get(b"origin")) is None:
-        return
-    ours = (b"https://" if is_https else b"http://") + headers.get(b"host", b"")
-    allowed = settings.RELAY_LIVE_ORIGINS
-    if origin != ours and "*" not in allowed and origin.decode("latin-1") not in allowed:
-        raise PermissionDenied(OF_ANOTHER_PAGE)
+def _shown_to_pages(answer: Answer, asked: Asked) -> Answer:
+    told = pages.told(asked.headers)
+    return replace(answer, headers={**answer.headers, **told}) if told else answer
 
 
 def _refused(exc: BadAlert) -> Answer:

@@ -36,7 +36,7 @@ def of(given: object) -> Inhibition:
     """
     if not isinstance(given, Mapping) or set(given) - set(_NAMES):
         raise BadMatcher(f"An inhibition is an object with {', '.join(_NAMES)}.")
-    source, target = (matching.several(given.get(name)) for name in _NAMES[:2])
+    source, target = (matching.several(given.get(name), name) for name in _NAMES[:2])
     if not source or not target:
         raise BadMatcher("An inhibition needs source_matchers and target_matchers.")
     equal: Any = given.get("equal", [])

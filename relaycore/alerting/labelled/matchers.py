@@ -96,16 +96,16 @@ def of(given: object) -> Matcher:
     return Matcher(name, value, is_regex, is_equal)
 
 
-def several(given: object) -> tuple[Matcher, ...]:
-    """A list of them, in which none is there twice.
+def several(given: object, name: str = "matchers") -> tuple[Matcher, ...]:
+    """A list of them, in which none is there twice. `name`: what it is called.
 
     Raises:
         BadMatcher: it is no list, too long, or one of them is none.
     """
     if not isinstance(given, list | tuple):
-        raise BadMatcher("matchers must be a list.")
+        raise BadMatcher(f"{name} must be a list.")
     if len(given) > MOST:
-        raise BadMatcher(f"There may be {MOST} matchers in one list.")
+        raise BadMatcher(f"{name} may have {MOST} matchers.")
     return tuple(dict.fromkeys(of(one) for one in given))
 
 

@@ -157,6 +157,35 @@ def test_a_page_of_somebody_else_may_not_post(
     assert ask(named, json.dumps(GOOD), Origin="https://other.example")[0].status == 403
 
 
+@pytest.mark.parametrize(
+    ("alerts", "origins", "told"),
+    [
+        ("open", "https://page.example", "https://page.example"),
+        ("true", "https://page.example", "https://page.example"),
+        ("open", "*", "*"),
+        ("true", "", None),
+    ],
+)
+def test_the_browser_of_a_page_that_is_named_may_send_json_and_read_the_answer(
+    serve: Callable[..., str], channel: Channel, alerts: str, origins: str, told: str | None
+) -> None:
+    web = serve(RELAY_ALERTS=alerts, RELAY_LIVE_ORIGINS=origins)
+    connection = HTTPConnection(urlsplit(web).netloc, timeout=20)
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
+    connection.request("OPTIONS", "/api/alerts", None, {"Origin": "https://page.example", **asks})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    assert answer.status == (405 if told is None else 204)
+    assert answer.headers["Access-Control-Allow-Origin"] == told
+    if told is not None:
+        assert answer.headers["Access-Control-Allow-Headers"] == "Authorization, Content-Type"
+    for body in (json.dumps(GOOD), "{}"):
+        answer, _ = ask(web, body, Origin="https://page.example")
+        assert answer.headers["Access-Control-Allow-Origin"] == told
+        assert answer.headers["Access-Control-Allow-Credentials"] is None
+
+
 def test_off_it_is_not_there(serve: Callable[..., str]) -> None:
     connection = HTTPConnection(urlsplit(serve()).netloc, timeout=20)
     connection.request("POST", "/api/alerts", json.dumps(GOOD))

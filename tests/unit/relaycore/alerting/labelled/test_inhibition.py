@@ -90,3 +90,8 @@ def test_holds_back_what_the_model_holds_back(
 def test_must_be_in_its_form(given: object) -> None:
     with pytest.raises(BadMatcher):
         inhibition.of(given)
+
+
+def test_says_which_list_is_not_there() -> None:
+    with pytest.raises(BadMatcher, match=r"^target_matchers must be a list"):
+        inhibition.of({"source_matchers": ["a=b"]})
