@@ -93,6 +93,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         case: Any = TransactionTestCase
         patch.setattr(case, "_fixture_teardown", emptying.quickly(case._fixture_teardown, made))
         yield
+    with django_db_blocker.unblock():
+        emptying.wait_until_alone()
 
 
 @pytest.fixture(scope="session")

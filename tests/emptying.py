@@ -6,6 +6,7 @@ stay if they are what they were; else Django does it. As with TRUNCATE, whoever 
 waited for, and triggers fire: a web process that runs on is told that channels and rights have changed.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -16,6 +17,9 @@ from leases_app.models import Deployment
 
 OWN: Final = "0" * 31 + "1"
 """The identity of the deployment of all tests."""
+
+LATE_SECONDS: Final = 30.0
+"""So long a thread that a test has left behind may still be busy, where others want the cores."""
 
 KEPT: Final = ("django_content_type", "auth_permission")
 
@@ -69,3 +73,28 @@ def delete_all() -> None:
 def make_deployment() -> None:
     """After a test that emptied the tables it is the same one: what stands beside the stream may stay."""
     Deployment.objects.get_or_create(defaults={"identity": OWN, "secret": deployment.fingerprint(OWN)})
+
+
+def wait_until_alone(seconds: float = LATE_SECONDS) -> None:
+    """Until nobody else is connected to the database: it is about to be dropped, which they would prevent.
+
+    A look that was given up goes on in its thread, and closes its connection in the end.
+
+    Raises:
+        AssertionError: somebody stays. It says what he has asked last.
+    """
+    deadline = time.monotonic() + seconds
+    while others := _others():
+        assert time.monotonic() < deadline, f"connections that nobody closes: {others}"
+        time.sleep(0.05)
+
+
+def _others() -> list[tuple[str, str]]:
+    """What the others do, and their last statements."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT coalesce(state, ''), left(query, 300) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+        return list(cursor.fetchall())

@@ -88,7 +88,12 @@ def script_that_watches(stack: Stack, channel: str) -> Iterator[list[str]]:
     try:
         yield seen
     finally:
-        process.communicate(timeout=10)
+        try:
+            process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
         thread.join(5)
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 
 from tests.acceptance.stack import ROOT, Stack
+from tests.ending import end
 
 Wait = Callable[..., None]
 
@@ -105,8 +106,7 @@ def test_a_second_beat_and_a_task_sent_twice_change_nothing(stack: Stack) -> Non
         time.sleep(11)  # Two of beat's turns.
         assert beat.poll() is None
     finally:
-        beat.terminate()
-        beat.wait(20)
+        end(beat, seconds=20)
     assert (stack.lease("listener"), stack.lease("writer")) == before
     assert stack.redis.pubsub_numsub("calm") == [(b"calm", 2)], "the leader and a standby"
 

@@ -26,6 +26,7 @@ from leases_app.models import Lease
 from messages_app.writing.writer import write
 from relaybase.connections import shared_redis
 from relayproject.processes import processes
+from tests.ending import end
 from tests.loops import Loop
 from tests.proxy import Proxy
 
@@ -179,9 +180,7 @@ def serve(messages_database: str) -> Iterator[Callable[..., str]]:
         return url
 
     yield start
-    for process in running:
-        process.terminate()
-        process.wait(10)
+    end(*running)
 
 
 def environment_of_a_web_process(**environment: str) -> dict[str, str]:
@@ -214,4 +213,5 @@ def _web(application: str, environment: dict[str, str]) -> tuple[subprocess.Pope
         except OSError:
             time.sleep(0.1)
     process.kill()
+    process.wait(10)
     raise AssertionError("the web process did not answer within 30 s")

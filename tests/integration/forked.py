@@ -43,7 +43,12 @@ class Forked:
                     }
                 ),
             )
-        self.pid = self._read()
+        try:
+            self.pid = self._read()
+        except BaseException:
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     def _read(self) -> int:
         assert self._process.stdout is not None

@@ -1,5 +1,6 @@
 """After a test that has committed, PostgreSQL is what it was before it."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -68,3 +69,20 @@ def test_a_permission_that_was_changed_is_what_it_was() -> None:
     kept = emptying.kept()
     end_of_a_test()
     assert emptying.kept() == kept  # It is not made anew each time from then on.
+
+
+def test_whoever_is_connected_still_is_waited_for_and_named(in_thread: Any) -> None:
+    looked, may_end = threading.Event(), threading.Event()
+
+    def look() -> None:
+        Deployment.objects.exists()
+        looked.set()
+        may_end.wait(20)
+
+    looking = in_thread(look)
+    assert looked.wait(20)
+    with pytest.raises(AssertionError, match=Deployment._meta.db_table):
+        emptying.wait_until_alone(0.1)
+    may_end.set()
+    looking.result(20)
+    emptying.wait_until_alone()

@@ -11,7 +11,6 @@ import csv
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from django.conf import settings
 from relayproject.processes import processes
 from tests.data import stores
 from tests.data.make_dump import MOST_BYTES, PASSWORD, POLICIES, SECRET_KEY, TEN_YEARS, TOKEN
+from tests.ending import end
 
 ROOT = Path(__file__).parents[2]
 DUMP = ROOT / "tests/data/0.1.0"
@@ -104,10 +104,7 @@ class Relay:
 
     def close(self) -> None:
         self.http.close()
-        for process in self._running:
-            process.send_signal(signal.SIGTERM)
-        for process in self._running:
-            process.wait(30)
+        end(*self._running, seconds=30)
 
     def _answers(self) -> bool:
         try:

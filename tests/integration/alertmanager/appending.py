@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -27,6 +28,7 @@ def appending(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publish]:
 
     monkeypatch.setattr(telling, "channel", channel)
     loop = asyncio.new_event_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:

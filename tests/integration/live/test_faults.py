@@ -15,6 +15,7 @@ from access_app.models import Token
 from channels_app.models import Channel, Gap
 from messages_app.writing.retention import expire
 from relaycore.position import last_of
+from tests.ending import ended
 from tests.integration.conftest import _web
 from tests.integration.live.watching import Watcher, address
 from tests.integration.publishing.killed_web import Web
@@ -86,6 +87,7 @@ def test_it_is_stopped_who_watches_is_told_when_to_come_again(
 ) -> None:
     process, url = _web("application", {})
     with contextlib.ExitStack() as stack:
+        stack.enter_context(ended(process))
         watchers = [
             stack.enter_context(Watcher(url, client.key, address(channel), pause=60)) for _ in range(CLIENTS)
         ]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from relayproject.processes import processes
+from tests.ending import end
 from tests.integration.conftest import environment_of_a_web_process
 from tests.integration.live.asking import asked, payloads, status_of
 from tests.integration.pulling.conftest import Client
@@ -97,9 +98,7 @@ def site(messages_database: str, tmp_path_factory: pytest.TempPathFactory) -> It
         found.start_web()
         yield found
     finally:
-        found.end_web(subprocess.Popen.terminate)
-        proxy.terminate()
-        proxy.wait(15)
+        end(*([found.web] if found.web is not None else []), proxy, seconds=15)
 
 
 def told(answer: http.client.HTTPResponse) -> str:

@@ -15,6 +15,7 @@ from channels_app.models import Channel
 from messages_app.writing.writer import write
 from relaycore.position import START
 from subscribers_app.models import Subscription, Undelivered
+from tests.ending import end
 from tests.integration.conftest import _web
 from tests.integration.log_queue.conftest import Client
 from tests.loops import Loop
@@ -246,8 +247,7 @@ class Restarted:
         self._process, self.url = _web("application", {"RELAY_LOG_QUEUE": "open"})
 
     def close(self) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        end(self._process)
 
     def ask(self, method: str, path: str, said: Any) -> tuple[int, Any]:
         """Until there is an answer to one that was sent; each on a connection of its own."""

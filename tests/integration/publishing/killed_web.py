@@ -32,8 +32,13 @@ class Web:
                 REDIS_URL=redis_url, RELAY_WEB_REQUESTS_PER_MINUTE="0", **environment
             ),
         )
-        self.url = f"http://127.0.0.1:{self._read()}"
-        self._pid = self._read()
+        try:
+            self.url = f"http://127.0.0.1:{self._read()}"
+            self._pid = self._read()
+        except BaseException:
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     def _read(self) -> int:
         assert self._process.stdout is not None
