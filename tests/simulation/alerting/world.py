@@ -7,6 +7,7 @@ from typing import Any, Final
 from relaycore.alerting import times
 from relaycore.alerting.items import Input, Kind
 from relaycore.alerting.kinds.absence import Absence
+from relaycore.alerting.kinds.failing import Failing
 from relaycore.alerting.kinds.threshold import Threshold
 from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.kinds.window import Window
@@ -51,6 +52,11 @@ KINDS: Final[dict[str, list[Kind[Any]]]] = {
     "unacknowledged": [
         Unacknowledged({"seconds": 0.01, "forget_seconds": 0.1}),
         Unacknowledged({"seconds": 0.02, "forget_seconds": 0.06}),
+    ],
+    "failing": [
+        Failing({"forget_seconds": 0.05}),
+        Failing({"forget_seconds": 0.02}),
+        Failing({"forget_seconds": 0.05, "subjects": ["endpoints/a", "endpoints/b"]}),
     ],
 }
 
