@@ -161,6 +161,7 @@ What a rule says, which turns one channel into another one:
 `alerting.kinds.unacknowledged` an alert that nobody has acknowledged for so long
 `alerting.kinds.failing` a receiver that is not reached, by what Relay tells of itself
 `alerting.kinds.coming` messages of which only matters that they come
+`alerting.kinds.quiet` maintenance times, in which what comes is passed over
 `alerting.kinds.fields` what is read of a message
 `alerting.kinds.texts` JSON and times
 `alerting.kinds.settings` settings, read strictly
