@@ -57,6 +57,7 @@ class Rule(models.Model):
         THRESHOLD = "threshold", "threshold: so many in a time"
         ABSENCE = "absence", "absence: nothing for a time"
         UNACKNOWLEDGED = "unacknowledged", "unacknowledged: an alert that nobody sees to for a time"
+        FAILING = "failing", "failing: a receiver that is not reached"
 
     class State(models.TextChoices):
         """Whether it reads on."""

@@ -23,6 +23,7 @@ from alerts_app.silencing import forces
 from channels_app import registration as channels
 from channels_app.models import Channel
 from channels_app.registration import unknown as unknown_channel
+from events_app import channel as events
 from relaybase.postgres.clock import ClockTimestamp
 from relaycore.alerting import rules
 from relaycore.alerting.errors import RuleChanged, RuleExists, RuleUnknown
@@ -200,11 +201,13 @@ def _lock_all() -> None:
 
 
 def read_channel(name: str) -> Channel:
-    """The channel of this name, for a rule to read.
+    """The channel of this name, for a rule to read. That of Relay's own events is made for it.
 
     Raises:
         ChannelUnknown: there is none.
     """
+    if name == events.NAME:
+        return events.ensure()
     found = None if "\0" in name else Channel.objects.filter(channel=name).first()
     if found is None:
         raise unknown_channel(name)

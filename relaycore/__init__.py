@@ -166,7 +166,9 @@ What a rule says, which turns one channel into another one:
 `alerting.kinds.threshold` so many within so much time: opened, and closed when they are fewer
 `alerting.kinds.absence` nothing for so long: opened, and closed by the next
 `alerting.kinds.unacknowledged` an alert that nobody has acknowledged for so long
+`alerting.kinds.failing` a receiver that is not reached, by what Relay tells of itself
 `alerting.kinds.coming` messages of which only matters that they come
+`alerting.kinds.quiet` maintenance times, in which what comes is passed over
 `alerting.kinds.fields` what is read of a message
 `alerting.kinds.texts` JSON and times
 `alerting.kinds.moments` times in ISO 8601, the rarer forms too

@@ -13,6 +13,7 @@ KINDS = [
     ("threshold", "threshold: so many in a time"),
     ("absence", "absence: nothing for a time"),
     ("unacknowledged", "unacknowledged: an alert that nobody sees to for a time"),
+    ("failing", "failing: a receiver that is not reached"),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from relaycore.alerting.items import Kind
 from relaycore.alerting.kinds.absence import Absence
+from relaycore.alerting.kinds.failing import Failing
 from relaycore.alerting.kinds.threshold import Threshold
 from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.kinds.window import Window
@@ -18,6 +19,7 @@ KINDS: Final[Mapping[str, Callable[[object], Kind[Any]]]] = MappingProxyType(
         "threshold": Threshold,
         "absence": Absence,
         "unacknowledged": Unacknowledged,
+        "failing": Failing,
         "group": Group,
     }
 )

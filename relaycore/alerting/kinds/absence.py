@@ -9,18 +9,19 @@ setting             meaning
 `seconds`           for how long nothing may come
 `forget_seconds`    after so much silence, all in all, it is closed, and the key not known any more.
                     Without it a key that never comes again stays open for ever
+...                 maintenance times (`quiet`): where it would open in one, the time is counted anew
 ==================  ====================================================================================
 
 What is told stands in `coming`: it starts with the last message that had come.
 
-The state is `{"key": {...}, "last": ms, "opened": cause}`.
+The state is `{"key": {...}, "last": ms, "opened": cause}`, and `anew`: ms, since when time is counted anew.
 """
 
 from typing import Any, Final
 
 from relaycore.alerting.causes import at_of, of_timer
 from relaycore.alerting.items import Input, State, Step
-from relaycore.alerting.kinds import coming
+from relaycore.alerting.kinds import coming, quiet
 from relaycore.alerting.kinds.coming import Came
 from relaycore.alerting.kinds.settings import Reader
 
@@ -39,6 +40,7 @@ class Absence:
         self._key = read.names("key", 0, but=coming.TOLD)
         self._span = read.seconds("seconds")
         self._forgets = read.seconds_if_given("forget_seconds")
+        self._quiet = quiet.read(read)
         if self._forgets is not None and self._forgets <= self._span:
             raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
         read.end()
@@ -57,13 +59,15 @@ class Absence:
     def due(self, state: State) -> int | None:
         """When it opens, or is forgotten."""
         if not state["opened"]:
-            return int(state["last"]) + self._span
-        return None if self._forgets is None else int(state["last"]) + self._forgets
+            return self._since(state) + self._span
+        return None if self._forgets is None else self._since(state) + self._forgets
 
     def fire(self, state: State, due: int) -> Step:
         """It is opened; or closed, and forgotten."""
         if state["opened"]:
             return Step(None, [coming.told("close", state["key"], state["opened"], state["last"], due)])
+        if self._quiet is not None and self._quiet.at(due):
+            return Step({**state, "anew": due})
         opened = of_timer(due)
         told = coming.told("open", state["key"], opened, state["last"], None)
         return Step({**state, "opened": opened}, [told])
@@ -73,3 +77,7 @@ class Absence:
         if not state["opened"]:
             return []
         return [coming.shown(state["key"], state["opened"], state["last"], 0)]
+
+    @staticmethod
+    def _since(state: State) -> int:
+        return max(int(state["last"]), int(state.get("anew", 0)))

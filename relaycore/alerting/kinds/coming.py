@@ -9,8 +9,11 @@ from typing import Any, Final, NamedTuple
 
 from relaycore.alerting.items import Input, Output
 from relaycore.alerting.kinds import fields, texts
+from relaycore.errors import Unusable
 
 TOLD: Final = ("eventType", "startTime", "endTime", "count")
+
+MOST_ABOUT_CHARS: Final = 4000
 
 
 class Came(NamedTuple):
@@ -28,6 +31,16 @@ def read(input: Input, key: Sequence[str]) -> Came:
     """
     names = fields.key(input, fields.body(input) if key else {}, key)
     return Came(fields.key_of(names), names)
+
+
+def about(input: Input) -> str:
+    """A message that is to stand in another one: its JSON text. Empty: it is long, or no JSON object."""
+    try:
+        text = texts.encode(fields.body(input))
+        text.encode()  # Half a surrogate pair could not be kept.
+    except (Unusable, ValueError, RecursionError):
+        return ""
+    return text if len(text) <= MOST_ABOUT_CHARS else ""
 
 
 def told(

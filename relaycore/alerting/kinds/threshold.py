@@ -11,6 +11,7 @@ setting                  meaning
 `count`                  how many, from 1 to 1000
 `seconds`                within how much time
 `close_silence_seconds`  close only when nothing has come for so long; then counting begins anew
+...                      maintenance times (`quiet`): a message that comes then does not count
 =======================  ===============================================================================
 
 What is told stands in `coming`: it starts with the first of those that have opened it, `count` is how many
@@ -24,7 +25,7 @@ from typing import Any, Final
 
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.items import Input, State, Step
-from relaycore.alerting.kinds import coming
+from relaycore.alerting.kinds import coming, quiet
 from relaycore.alerting.kinds.coming import Came
 from relaycore.alerting.kinds.settings import Reader
 
@@ -47,6 +48,7 @@ class Threshold:
         self._count = read.count("count", 1, MOST_COUNT)
         self._span = read.seconds("seconds")
         self._silence = read.seconds_if_given("close_silence_seconds")
+        self._quiet = quiet.read(read)
         read.end()
 
     def read(self, input: Input) -> Came:
@@ -56,6 +58,8 @@ class Threshold:
     def take(self, state: State | None, event: Came, cause: str) -> Step:
         """It counts, and may be the one with which there are enough."""
         at = at_of(cause)
+        if self._quiet is not None and self._quiet.at(at):
+            return Step(state)
         if state is None:
             state = {"key": event.names, "times": [], "opened": "", "since": 0, "count": 0}
         times = [*self._counting(state, at), at][-self._count :]

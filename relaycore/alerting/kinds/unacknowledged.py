@@ -27,11 +27,9 @@ from typing import Any, Final, NamedTuple
 from relaycore.alerting.acknowledging import ACKNOWLEDGE, RELEASE
 from relaycore.alerting.causes import at_of, of_timer
 from relaycore.alerting.items import Input, Output, State, Step
-from relaycore.alerting.kinds import coming, fields, texts
+from relaycore.alerting.kinds import coming, texts
 from relaycore.alerting.kinds.settings import Reader
 from relaycore.errors import Unusable
-
-MOST_ABOUT_CHARS: Final = 4000
 
 _ID_CHARS: Final = 24
 _OPEN: Final = "open"
@@ -74,7 +72,7 @@ class Unacknowledged:
         if not _is_id(alert):
             raise Unusable("It has no attribute alert-id that is one of an alert.")
         event = input.attributes.get("event", "")
-        return Said(_key(alert), alert, event, _about(input), _merged(input.attributes, alert))
+        return Said(_key(alert), alert, event, coming.about(input), _merged(input.attributes, alert))
 
     def take(self, state: State | None, event: Said, cause: str) -> Step:
         """An alert is opened, acknowledged, released or closed."""
@@ -141,12 +139,3 @@ def _merged(attributes: Mapping[str, str], into: str) -> tuple[Said, ...]:
         return ()
     ids = dict.fromkeys(one for one in text.split(",") if _is_id(one) and one != into)
     return tuple(Said(_key(one), one, _CLOSE, "") for one in ids)
-
-
-def _about(input: Input) -> str:
-    try:
-        text = texts.encode(fields.body(input))
-        text.encode()  # Half a surrogate pair could not be kept.
-    except (Unusable, ValueError, RecursionError):
-        return ""
-    return text if len(text) <= MOST_ABOUT_CHARS else ""

@@ -16,6 +16,7 @@ setting            meaning
 `end`              `{"field": name}`: a time above the start. Instead of `duration`
 `merge`            `{field: text}`: fields that are told; the text where those of one window differ. `{}`
 `close_on_extend`  also tell a `close` of a window that changes its times, as it was before. `false`
+...                maintenance times (`quiet`): an alert that comes then is passed over
 =================  =====================================================================================
 
 A message is `{key fields, merged fields, "eventType", "sentTime", "startTime", "duration", "endTime"}`, in
@@ -33,7 +34,7 @@ from typing import Any, Final, NamedTuple
 
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.items import Input, Output, State, Step
-from relaycore.alerting.kinds import fields, texts
+from relaycore.alerting.kinds import fields, quiet, texts
 from relaycore.alerting.kinds.settings import MOST_KEYS, Reader
 from relaycore.errors import Unusable
 
@@ -78,6 +79,7 @@ class Window:
         self._end = _end(read)
         self._merge = _merge(read, self._key)
         self._closes_on_extend = read.truth("close_on_extend", False)
+        self._quiet = quiet.read(read)
         read.end()
 
     def read(self, input: Input) -> Alert:
@@ -93,6 +95,8 @@ class Window:
 
     def take(self, state: State | None, event: Alert, cause: str) -> Step:
         """Told as open; and closed at once if it has ended."""
+        if self._quiet is not None and self._quiet.at(at_of(cause)):
+            return Step(state)
         alone: One = {
             "start": event.start,
             "end": event.end,

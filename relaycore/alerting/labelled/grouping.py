@@ -66,9 +66,7 @@ class Grouping:
 
     def is_quiet(self, at: int) -> bool:
         """Whether nothing is said at this time, whatever happens."""
-        if any(one.contains(at) for one in self.mute):
-            return True
-        return self.active is not None and not any(one.contains(at) for one in self.active)
+        return intervals.is_quiet(self.mute, self.active, at)
 
 
 def parse(settings: object) -> Grouping:

@@ -6,7 +6,7 @@ what a rule said of the past may be another thing than what it would say today.
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -82,6 +82,13 @@ def several(given: object) -> tuple[Interval, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str) or len(given) > MOST:
         raise BadMatcher(f"Time intervals must be a list of up to {MOST}.")
     return tuple(map(of, given))
+
+
+def is_quiet(mute: Iterable[Interval], active: Iterable[Interval] | None, at: int) -> bool:
+    """Whether this moment, in ms, is in one of the first, or, if the others are given, in none of those."""
+    if any(one.contains(at) for one in mute):
+        return True
+    return active is not None and not any(one.contains(at) for one in active)
 
 
 def _is_in(ranges: tuple[Range, ...], value: int) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from relaycore.alerting.acknowledging import ACKNOWLEDGE, RELEASE, attributes
+from relaycore.alerting.kinds.failing import FAILS, RECOVERS
 from relaycore.alerting.kinds.texts import show_time
 
 
@@ -33,5 +34,18 @@ def told(chance: random.Random, now: int) -> Message:
     return Message('{"location": "a"}', {**attributes(alert, event, "0" * 32), **merged})
 
 
-BY_KIND: Final[Mapping[str, Callable[[random.Random, int], Message]]] = {"unacknowledged": told}
+def event(chance: random.Random, now: int) -> Message:
+    """What Relay tells of itself."""
+    if chance.random() < 0.1:
+        return Message(
+            chance.choice(["no JSON", '{"type": "endpoint.failing"}', '{"subject": 1, "type": "a"}'])
+        )
+    type = chance.choice([*sorted(FAILS), *sorted(RECOVERS), "endpoint.confirmed"])
+    return Message(json.dumps({"type": type, "subject": f"endpoints/{chance.choice('abc')}"}))
+
+
+BY_KIND: Final[Mapping[str, Callable[[random.Random, int], Message]]] = {
+    "unacknowledged": told,
+    "failing": event,
+}
 """`alert`, unless it is another one."""

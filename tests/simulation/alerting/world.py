@@ -2,11 +2,12 @@
 
 import random
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from relaycore.alerting import times
 from relaycore.alerting.items import Input, Kind
 from relaycore.alerting.kinds.absence import Absence
+from relaycore.alerting.kinds.failing import Failing
 from relaycore.alerting.kinds.threshold import Threshold
 from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.kinds.window import Window
@@ -52,7 +53,33 @@ KINDS: Final[dict[str, list[Kind[Any]]]] = {
         Unacknowledged({"seconds": 0.01, "forget_seconds": 0.1}),
         Unacknowledged({"seconds": 0.02, "forget_seconds": 0.06}),
     ],
+    "failing": [
+        Failing({"forget_seconds": 0.05}),
+        Failing({"forget_seconds": 0.02}),
+        Failing({"forget_seconds": 0.05, "subjects": ["endpoints/a", "endpoints/b"]}),
+    ],
 }
+
+
+class EveryOther(NamedTuple):
+    """Maintenance times of 40 ms, with as much between them."""
+
+    def at(self, ms: int) -> bool:
+        return ms // 40 % 2 == 0
+
+
+def _with_maintenance() -> list[Kind[Any]]:
+    found: list[Any] = [
+        Window({**_WINDOW, "start": "receipt"}),
+        Threshold({"key": ["location"], "count": 2, "seconds": 0.03}),
+        Absence({"key": ["location"], "seconds": 0.01, "forget_seconds": 0.04}),
+    ]
+    for one in found:
+        one._quiet = EveryOther()
+    return found
+
+
+KINDS.update({f"{type(one).__name__.lower()} in maintenance": [one] for one in _with_maintenance()})
 
 
 class World:
