@@ -45,8 +45,8 @@ Room
     the transaction says which ones they are, and the next one leases as many as there was room for (`again`).
 
 Memory
-    What was read ahead is kept for who asks next, for 30 s. All of it that belongs to nobody who asks just now has
-    bounds together (`resting`): what has rested longest is let go, and is read once more if it is asked for.
+    What was read ahead is kept for who asks next, for 30 s. All of it that nobody asks for just now has a
+    bound (`resting`): what has rested longest is let go, and is read once more if it is asked for.
 
 Failure
     *PostgreSQL away*: 503; what was asked is not done, or it is not known: what was read ahead is let go,
