@@ -116,6 +116,8 @@ class Reader:
                 yield
         finally:
             self._asking -= 1
+            if not self._asking:
+                self._source.rest()
 
     # --- consuming -----------------------------------------------------------------------
 

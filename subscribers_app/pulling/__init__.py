@@ -44,6 +44,10 @@ Room
     in an order by a field what is passed and waits needs no room. So nothing is written for what has none:
     the transaction says which ones they are, and the next one leases as many as there was room for (`again`).
 
+Memory
+    What was read ahead is kept for who asks next, for 30 s. All of it that nobody asks for just now has a
+    bound (`resting`): what has rested longest is let go, and is read once more if it is asked for.
+
 Failure
     *PostgreSQL away*: 503; what was asked is not done, or it is not known: what was read ahead is let go,
     and a lease that was committed without an answer comes back by its deadline. *Redis or MongoDB away*:

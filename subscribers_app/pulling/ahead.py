@@ -18,6 +18,7 @@ from relaycore.delivering.reading import KeyOf, ReadAhead, Wants, is_read
 from relaycore.errors import Disconnected
 from relaycore.storing.expiring import Expired
 from subscribers_app.pulling import archive
+from subscribers_app.pulling.resting import resting
 
 
 @one_per_loop
@@ -74,6 +75,8 @@ class Source:
         self._turn, self._below = 0, ""  # Of the last page after which there was nothing more.
         self._read_at = ""
         self._has_more = asyncio.Event()
+        self._resting = resting()
+        self._largest = 0  # Bytes of the largest page so far.
 
     async def stand(self, cursor: Cursor) -> ReadAhead:
         """Read on from this cursor.
@@ -81,6 +84,7 @@ class Source:
         Raises:
             Disconnected, UnfitServer, django.db.Error: as `Follower.follow`.
         """
+        self._resting.work(self)
         if self.read is None or self._feed is None or not self.read.fits(cursor):
             self.close()
             self._feed = await self._follow(cursor.position)
@@ -101,6 +105,7 @@ class Source:
             page = feed.take(0)
             if page is None:
                 return
+            self._largest = max(self._largest, sum(len(one["message"]) for one in page.messages))
             if self._wants is None and self._key_of is None:
                 read.add(page.messages)
             else:
@@ -155,8 +160,19 @@ class Source:
                 read.note(known, now)
         return known
 
+    @property
+    def held(self) -> int:
+        """Bytes of what was read and is not handed out: of pages that wait to be taken they are a guess."""
+        waiting = 0 if self._feed is None else self._feed.waiting
+        return waiting * self._largest + (0 if self.read is None else self.read.size)
+
+    def rest(self) -> None:
+        """Nobody asks for it at this moment: it may be let go, for others."""
+        self._resting.rest(self)
+
     def close(self) -> None:
         """Let go what was read."""
+        self._resting.work(self)
         if self._feed is not None:
             self._feed.close()
         self._feed = self.read = None
@@ -184,5 +200,6 @@ class Source:
             self._loop.call_soon_threadsafe(self._come)
 
     def _come(self) -> None:
+        self._resting.note(self)
         self._has_more.set()
         self._told()

@@ -126,8 +126,8 @@ class Desk:
             finally:
                 self._is_short = False
                 self._turn.release()
-                if self._is_closed and not self._turn.locked():
-                    self._source.close()
+                if not self._turn.locked():
+                    (self._source.close if self._is_closed else self._source.rest)()
         finally:
             leaving.close()
 

@@ -62,6 +62,10 @@ class Feed:
         self._cursor.room += 1
         return box.pop(0)
 
+    @property
+    def waiting(self) -> int:
+        return len(self._follower.boxes[self._cursor])
+
     def _read_on(self) -> None:
         if not self._follower.following.due_in(0):
             self._follower.turn()
@@ -129,3 +133,22 @@ def test_who_asks_of_what_is_closed_meanwhile_is_told_that_not_all_was_read(
         return await asking
 
     assert not asyncio.run(run())
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_what_rests_is_let_go_where_it_is_too_much(follower: Follower, settings: Any, most: int) -> None:
+    settings.RELAY_FETCH_MEMORY_BYTES = most
+
+    async def read_two_and_rest() -> tuple[bool, bool]:
+        for number in (1, 2):
+            follower.store("a", number)
+        source = Source("a", None, lambda: None)
+        read = await source.stand(Cursor(START, START))
+        follower.turn()
+        await source.collect(2, 100)
+        assert len(read) == 2
+        was_kept = source.read is read  # Whoever works with it has what it takes.
+        source.rest()
+        return was_kept, source.read is read
+
+    assert asyncio.run(read_two_and_rest()) == (True, most == 2)
