@@ -19,6 +19,7 @@ from relaybase import keys
 BUCKETS: Final[Mapping[str, tuple[float, ...]]] = {
     "batch_messages": (1, 10, 100, 500, 1000, 2000, 5000, 10_000),
     "insert_seconds": (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+    "rule_timer_late_seconds": (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60),
 }
 """Histograms, and the upper bounds of their buckets; above the last one there is one more."""
 

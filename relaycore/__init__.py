@@ -161,6 +161,8 @@ What a rule says, which turns one channel into another one:
 `alerting.naming`      ids of outputs and alerts, and the shard of a key
 `alerting.timers`      when states are due
 `alerting.processing`  one rule in one shard in one term: what is said, and how far it has come
+`alerting.dividing`    another number of shards: what those before have come to with each key
+`alerting.making`      an output with what is stored beside it
 `alerting.trying`      a rule tried on what is stored, beside what was told
 `alerting.kinds.window` things that last: open at once, closed once
 `alerting.kinds.threshold` so many within so much time: opened, and closed when they are fewer

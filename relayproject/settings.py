@@ -248,7 +248,10 @@ REST_FRAMEWORK = {
 API_DESCRIPTION = """Relay keeps what is published on Redis Pub/Sub channels, or to it by HTTP.
 
 Every address is answered with and without a slash at its end. Errors are problem details
-(RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`."""
+(RFC 9457). What is left of the requests of this minute stands in the header `RateLimit`.
+
+Not described here are the doors that speak as other products do, each with its own page: Socket.IO at
+`/socket.io/`, Alertmanager's API at `/alertmanager/api/v2`, the log queue at `/queue`."""
 
 SPECTACULAR_SETTINGS = {
     "TITLE": "Relay",
@@ -256,6 +259,10 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.1",
     "DESCRIPTION": API_DESCRIPTION,
     "PREPROCESSING_HOOKS": ["relaybase.http.openapi.plain_paths"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "alerts_app.taking.schema.describe",
+    ],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "SERVE_INCLUDE_SCHEMA": False,

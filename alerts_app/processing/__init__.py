@@ -34,7 +34,9 @@ Terms and divisions
     compared. A term begins so: its number stands in MongoDB, then in Redis, then on all that is kept of the
     shard; only then is anything read. In another division each shard takes the states of its keys, wherever
     they were, and goes on from the least frontier of the division before. States say at which cause they
-    stand, so nothing is said otherwise; what is said again has the same ids.
+    stand, so nothing is said otherwise; what is said again has the same ids. If an edit had come into force
+    in some shards only, each key goes on as it would have there, until it does here
+    (`relaycore.alerting.dividing`).
 
 Settings
     The frontier has the settings in force, in the same document. A rule that was edited goes on under those
@@ -50,8 +52,4 @@ Failure
     what it has said stays.
 
     What one cannot do is the `trouble` of its lease.
-
-Deliberately absent
-    A barrier for another number of shards: change it while no edit waits to come into force. Else what one
-    old shard has said under the new settings already another one may say again under the old ones.
 """

@@ -36,9 +36,8 @@ class Course:
             standing.frontier,
             standing.in_force.kind,
             standing.states,
+            standing.earlier,
         )
-        if standing.earlier:
-            self.processing.pass_over(standing.passed_upto, standing.passed)
         self._of = standing.of
         self._outputs = standing.outputs
         self._in_force = standing.in_force

@@ -14,6 +14,7 @@ from alerts_app.processing.known import KnownRule
 from messages_app import beside
 from messages_app.searching import passing
 from relaybase.connections import mongo_collection, shared_redis
+from relaycore.alerting.dividing import Earlier, Part, Settings
 from relaycore.alerting.items import Frontier, KeptState, Kind
 from relaycore.alerting.naming import shard_of
 from relaycore.alerting.rules import parse
@@ -21,6 +22,8 @@ from relaycore.alerting.times import known_from
 from relaycore.errors import LeaseLost
 from relaycore.storing.known import watermark
 
+_SET: Final = ("revision", "kind", "settings")
+_FURTHER: Final = ("position", "time", "revision")
 _OF_FRONTIER: Final = ("position", "time", "revision", "unusable", "last_unusable")
 
 
@@ -38,7 +41,7 @@ class Standing:
     """Where a rule stands in one shard.
 
     of:      so many shards have the rule; `shard`: which one this is of them
-    earlier: the frontiers of earlier divisions, as long as one of them may be further than this one
+    earlier: what earlier divisions have come to, as long as one of them may be further than this one
     outputs: so many were stored
     """
 
@@ -48,23 +51,7 @@ class Standing:
     shard: int
     of: int
     outputs: int
-    earlier: Sequence[Mapping[str, Any]] = ()
-
-    @property
-    def passed_upto(self) -> str:
-        """The highest position of an earlier division; empty: there is none."""
-        return max((one["position"] for one in self.earlier), default="")
-
-    def passed(self, key: str) -> str:
-        """Up to where everything of a key was taken in earlier divisions."""
-        for division in sorted({one["division"] for one in self.earlier}, reverse=True):
-            of_it = [one for one in self.earlier if one["division"] == division]
-            shard = shard_of(of_it[0]["rule"], key, of_it[0]["of"])
-            for one in of_it:
-                # Where one shard has all of a rule it is known by the number that it has among all.
-                if one["shard"] == shard or one["of"] == 1:
-                    return str(one["position"])
-        return ""
+    earlier: Earlier | None = None
 
 
 def in_force(rule: KnownRule) -> InForce:
@@ -110,8 +97,25 @@ def stand(rule: KnownRule, partition: int, fence: Fence) -> Standing | None:
         **{name: document[name] for name in _OF_FRONTIER},
         known_from=known_from(watermark(found), found.last_id, passing.mark_of(partition)),
     )
-    earlier = [one for one in documents if one["division"] < fence.division]
+    earlier = _earlier(rule.uuid, [one for one in documents if one["division"] < fence.division])
     return Standing(frontier, force, states, shard, of, document["outputs"], earlier)
+
+
+def _earlier(rule: str, documents: Sequence[Mapping[str, Any]]) -> Earlier | None:
+    if not documents:
+        return None
+    settings = {
+        one["revision"]: Settings(one["revision"], parse(one["kind"], json.loads(one["settings"])))
+        for one in documents
+    }
+    parts = [
+        Part(
+            **{name: one[name] for name in ("division", "shard", "of", "position", "time")},
+            settings=settings[one["revision"]],
+        )
+        for one in documents
+    ]
+    return Earlier(rule, parts)
 
 
 def frontier_id(rule: str, fence: Fence) -> str:
@@ -122,8 +126,9 @@ def frontier_id(rule: str, fence: Fence) -> str:
 def least(documents: Sequence[Mapping[str, Any]], id: str, division: int) -> Mapping[str, Any] | None:
     """The frontier from which a shard goes on, of all that a rule has had in any division.
 
-    Its own of this division, or else the least of the division before. A shard of that which had not begun
-    yet stands where the one before has left it, and so on.
+    Its own of this division, or else the least of the division before, with the least settings that were in
+    force there (`relaycore.alerting.dividing`). A shard of that which had not begun yet stands where the one
+    before has left it, and so on.
     """
     own = next((one for one in documents if one["_id"] == id), None)
     if own is not None:
@@ -133,7 +138,9 @@ def least(documents: Sequence[Mapping[str, Any]], id: str, division: int) -> Map
         of_it = [one for one in documents if one["division"] == earlier]
         if known is not None and len(of_it) < of_it[0]["of"]:
             of_it.append(known)
+        least_set = min(of_it, key=lambda one: int(one["revision"]))
         known = min(of_it, key=lambda one: (one["position"], one["time"]))
+        known = {**known, **{name: least_set[name] for name in _SET}}
     return known
 
 
@@ -144,9 +151,13 @@ def _frontier(
     found = least(documents, id, fence.division)
     if found is not None and found["_id"] != id:
         return _write(rule.uuid, fence, of, {**found, "outputs": 0})
-    today = [one["position"] for one in documents if one["division"] == fence.division]
-    earlier = [one["position"] for one in documents if one["division"] < fence.division]
-    if earlier and len(today) == of and min(today) >= max(earlier):
+    today = [one for one in documents if one["division"] == fence.division]
+    earlier = [one for one in documents if one["division"] < fence.division]
+    if (
+        earlier
+        and len(today) == of
+        and all(min(one[name] for one in today) >= max(one[name] for one in earlier) for name in _FURTHER)
+    ):
         # Everybody has begun in this division, and is further: those before are of no use any more.
         mongo_collection(FRONTIERS).delete_many({"rule": rule.uuid, "division": {"$lt": fence.division}})
     return found

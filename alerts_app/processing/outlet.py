@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from typing import Final
 
+import redis
 from django.conf import settings
 from pymongo.errors import PyMongoError
 
@@ -95,6 +96,7 @@ class Outlet:
             UnfitServer: everything is divided otherwise by now.
         """
         touched = self._take()
+        self._count()
         if self._looking is None and not self.due_in(is_pressed=is_pressed):
             self._look()
         return touched
@@ -114,6 +116,15 @@ class Outlet:
             for course, ids in _by_course(said).items():
                 course.lost(ids)
                 self.add(course)
+
+    def _count(self) -> None:
+        if not self._redis.may_ask:
+            return
+        try:
+            for saying in self._sayings.values():
+                saying.count()
+        except redis.RedisError as exc:
+            self._redis.failed(one_line(exc))
 
     def _look(self) -> None:
         """Whether the watermark has passed something. MongoDB is asked in a thread."""

@@ -32,7 +32,8 @@ def process(shard: int, stopping: Callable[[], bool], task_id: str = "") -> bool
             return False
         fence = Fence(shard, PROCESSORS.shards, term.epoch)
         working = Working(fence, partitioning.layout())
-        with endless.under(term, "processing", working.condition) as heartbeat:
+        beating = endless.under(term, "processing", working.condition)
+        with endless.rare_collections(), beating as heartbeat:
             try:
                 fence.begin()
             except (PyMongoError, redis.RedisError) as exc:

@@ -16,21 +16,24 @@ from messages_app import expired
 from messages_app.searching import arriving
 from messages_app.searching.history import collection
 from relaybase.connections import shared_redis
+from relaybase.meters import Meters
 from relaybase.redis import fencing
 from relaybase.redis.appending import Numbers
 from relaycore import envelope
-from relaycore.alerting.causes import at_of
+from relaycore.alerting.causes import at_of, is_timer
 from relaycore.alerting.items import Made
 from relaycore.errors import BadMessage, Disconnected, NotTaken, UnfitServer, one_line
 from relaycore.following.places import Horizon
 from relaycore.layout import Layout
-from relaycore.position import next_position
+from relaycore.position import milliseconds_of, next_position
 from relaycore.publishing.queue import ENTRY_BYTES, ENTRY_MESSAGES
 from relaycore.storing.expiring import NOTHING
 
 log = logging.getLogger(__name__)
 
 _JSON: Final = "application/json"
+_LATE: Final = "rule_timer_late_seconds"
+_COUNTED_SECONDS: Final = 1.0
 
 
 class Said(NamedTuple):
@@ -67,6 +70,8 @@ class Saying:
         self._name = uuid.uuid4().hex[:8]
         self._entries = 0
         self._standing: deque[Entry] = deque()
+        self._meters = Meters(shared_redis(), partition)
+        self._counted_at = 0.0
 
     @property
     def waiting(self) -> int:
@@ -84,6 +89,17 @@ class Saying:
         for part, documents in _entries(said, time.time_ns() // 1_000_000):
             id = self._append(part, documents)
             self._standing.append(Entry(next_position(id), part))
+            self._see_how_late(part, milliseconds_of(id))
+
+    def count(self) -> None:
+        """Have it be seen, once a second at most, how late timers were.
+
+        Raises:
+            redis.RedisError: Redis does not answer.
+        """
+        if time.monotonic() - self._counted_at > _COUNTED_SECONDS:
+            self._counted_at = time.monotonic()
+            self._meters.flush()
 
     def settled(self, horizon: Horizon) -> list[Entry]:
         """The entries that the watermark has passed. They are no longer waited for here."""
@@ -127,6 +143,12 @@ class Saying:
                 raise Disconnected(f"Redis does not answer: {one_line(exc)}") from exc
         self._numbers.learn(int(upto))
         return cast(bytes, id).decode()
+
+    def _see_how_late(self, said: Sequence[Said], appended: int) -> None:
+        """By the clock of Redis, which has given the id."""
+        for one in said:
+            if is_timer(one.made.cause):
+                self._meters.observe(_LATE, max(0, appended - at_of(one.made.cause)) / 1000)
 
 
 def look_up(entries: Sequence[Entry], horizon: Horizon) -> Settled:

@@ -8,6 +8,7 @@ a rule says that reads the channel (`alerts_app.defaults`).
 `alert`        what a body says, and what is wrong with it
 `pages`        whose pages may post, and what their browsers are told
 `application`  the ASGI application in front of Django that answers it
+`schema`       the same for who reads the API's schema
 =============  =================================================================
 
 What 200 promises

@@ -1,9 +1,7 @@
 """Takes a seat of a partition, and listens in it until it is told to stop."""
 
-import contextlib
-import gc
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from django.conf import settings
 
@@ -46,7 +44,7 @@ def _listen(
     seat = contender.take_seat(partition, settings.RELAY_LISTENERS_PER_PARTITION)
     if seat is None:
         return False
-    with Roster(partition) as roster, _rare_collections():
+    with Roster(partition) as roster, endless.rare_collections():
         record = Record(roster)
         listener = Listener(partition, own, contender, record, _capture(partition), term)
         with endless.under(seat, f"listening in seat {seat.slot}", listener.condition) as presence:
@@ -57,20 +55,6 @@ def _listen(
                 listener.close()
             log.info("partition %d: %d messages appended", partition, listener.appended)
     return True
-
-
-@contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Replies come as lists, which Python counts, and never in circles, which it looks for.
-
-    Looking less often saves a standby, which keeps them for a while, 19 % of what it does for a message.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _capture(partition: int) -> Capture:

@@ -13,22 +13,22 @@ key is.
 `room` is for what inputs say. Timers come beside it: as many outputs may wait as there are alerts open.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 from typing import Any, Final
 
 from relaycore.alerting import causes
-from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Kind, Made, Output, State, Step
-from relaycore.alerting.naming import Names, shard_of
+from relaycore.alerting.dividing import Earlier, Settings
+from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Kind, Made, State, Step
+from relaycore.alerting.making import Maker
+from relaycore.alerting.naming import shard_of
 from relaycore.alerting.timers import Timers
 from relaycore.errors import Unusable
 from relaycore.position import before_millisecond
 
 MOST_UNSTORED: Final = 1000
 """Outputs of which it is not known that they are stored: then no more inputs are taken."""
-
-MOST_MERGED: Final = 100
-"""Alerts that are named in one output as having become part of another: attributes have little room."""
 
 
 @dataclass(slots=True)
@@ -46,6 +46,8 @@ class Processing:
     frontier: as it was kept; its `known_from` is that of this term (`times.known_from`)
     kind:     with the settings of the revision in the frontier
     states:   those of this shard's keys, by key, those that have ended as well
+    earlier:  what other divisions of shards have come to, if one may be further (`dividing`). Of a key with
+              which it is, nothing may be kept, since all has ended: what came before would begin it anew
     """
 
     def __init__(
@@ -56,10 +58,14 @@ class Processing:
         frontier: Frontier,
         kind: Kind[Any],
         states: Mapping[str, KeptState],
+        earlier: Earlier | None = None,
     ) -> None:
         self._rule, self._shard, self._shards = rule, shard, shards
-        self._kind = kind
-        self._revision, self._names = frontier.revision, Names(rule, frontier.revision)
+        self._own, self._earlier = Settings(frontier.revision, kind), earlier
+        self._maker = lru_cache(partial(Maker, rule))
+        self._read_by: Sequence[Settings] = (
+            (self._own,) if earlier is None else earlier.all_settings(self._own)
+        )
         self._kept = frontier
         self._position, self._time, self._floor = frontier.position, frontier.time, frontier.time
         self._known_from = frontier.known_from
@@ -71,21 +77,8 @@ class Processing:
         self._new: list[bytes] = []
         self._sealed: _Sealed | None = None
         self._drains = self._holds_back = False
-        self._passed: Callable[[str], str] | None = None
-        self._passed_upto = ""
         self._timers = Timers()
         self._schedule_all()
-
-    def pass_over(self, upto: str, passed: Callable[[str], str]) -> None:
-        """The keys come from another division of shards, which had come further with some of them.
-
-        Of such a key it may be that nothing is kept any more, since all has ended. What came before it would
-        begin it anew, without what it had been.
-
-        passed: the position up to which everything of a key was taken there
-        upto:   the highest of them
-        """
-        self._passed, self._passed_upto = passed, upto
 
     # --- what happens ----------------------------------------------------------------------
 
@@ -116,18 +109,20 @@ class Processing:
 
     def take(self, inputs: Sequence[Input]) -> None:
         """What comes next in the channel, in order, all of it. What other shards have is passed over."""
+        self._leave_earlier()
         for one in inputs:
             if one.position <= self._position:
                 continue
             self._fire(one.at)
             self._position = one.position
-            try:
-                event = self._kind.read(one)
-            except Unusable as why:
-                self._note(one, why)
-                continue
-            for mine in (event, *getattr(event, "others", ())):
-                self._take(mine, one.position)
+            for settings in self._read_by:  # One, unless shards before had others than each other.
+                try:
+                    event = settings.kind.read(one)
+                except Unusable as why:
+                    self._note(one, why, settings)
+                    continue
+                for mine in (event, *getattr(event, "others", ())):
+                    self._take(mine, one.position, settings)
 
     def reach(self, ms: int) -> None:
         """No input below this time can come any more, and all of them were taken (`times.reached`)."""
@@ -177,15 +172,15 @@ class Processing:
         They are once all is stored and kept, and what an earlier term may have said was said again. What is
         said under them is held back until the next `keep` stands.
         """
-        if revision == self._revision:
+        if revision == self._own.revision:
             self._drains = False
             return True
         self._drains = self._position >= self._known_from
         if not self._drains or self._made or self._changed or self._sealed is not None:
             return False
         self._drains, self._holds_back = False, True
-        self._revision, self._names = revision, Names(self._rule, revision)
-        self._kind, self._floor = kind, self._time
+        self._own, self._earlier, self._floor = Settings(revision, kind), None, self._time
+        self._read_by = (self._own,)
         self._schedule_all()
         self._sealed = _Sealed(self._keep_now(), set())
         return True
@@ -209,68 +204,60 @@ class Processing:
             due, key = found
             state = self._states[key].state
             if state is not None:
-                self._step(key, causes.of_timer(due), self._kind.fire(state, due))
+                settings = self._of(key)
+                self._step(key, causes.of_timer(due), settings.kind.fire(state, due), settings)
         self._time = max(self._time, upto)
 
-    def _take(self, event: Any, cause: str) -> None:
-        key, known = event.key, self._states.get(event.key)
+    def _leave_earlier(self) -> None:
+        if self._earlier is not None and self._earlier.is_behind(self._position, self._time, self._own):
+            self._earlier = None
+
+    def _of(self, key: str) -> Settings:
+        return self._own if self._earlier is None else self._earlier.settings_of(key, self._own)
+
+    def _take(self, event: Any, cause: str, settings: Settings) -> None:
+        key = event.key
         if shard_of(self._rule, key, self._shards) != self._shard:
             return
-        if (known is None and not self._was_taken(key, cause)) or (known is not None and cause > known.at):
-            state = None if known is None else known.state
-            self._step(key, cause, self._kind.take(state, event, cause))
+        if self._of(key).revision != settings.revision:
+            return
+        known = self._states.get(key)
+        if known is None:
+            if self._earlier is None or cause > self._earlier.passed(key):
+                self._step(key, cause, settings.kind.take(None, event, cause), settings)
+        elif cause > known.at:
+            self._step(key, cause, settings.kind.take(known.state, event, cause), settings)
 
-    def _was_taken(self, key: str, cause: str) -> bool:
-        """In another division."""
-        if self._passed is not None and cause > self._passed_upto:
-            self._passed = None
-        return self._passed is not None and cause <= self._passed(key)
-
-    def _step(self, key: str, cause: str, step: Step) -> None:
+    def _step(self, key: str, cause: str, step: Step, settings: Settings) -> None:
         kept = KeptState(cause, step.state)
         self._states[key] = kept
         self._gone.pop(key, None)
         self._changed.add(key)
-        self._schedule(key, kept)
-        places: dict[str, int] = {}
+        self._schedule(key, kept, settings)
+        maker, places = self._maker(settings.revision), dict[str, int]()
         for output in step.outputs:
             place = places.get(output.kind, 0)
             places[output.kind] = place + 1
-            made = self._make(key, cause, output, place)
+            made = maker.make(key, cause, output, place)
             self._made[made.id] = made
             self._new.append(made.id)
 
-    def _make(self, key: str, cause: str, output: Output, place: int) -> Made:
-        id = self._names.output_id(key, cause, output.kind, place)
-        attributes = {
-            **output.attributes,
-            "rule": self._rule,
-            "revision": str(self._revision),
-            "event": output.kind,
-            "cause": cause,
-        }
-        if output.opened:
-            attributes["alert-id"] = self._names.alert_id(key, output.opened)
-        if output.merged:
-            merged = [self._names.alert_id(key, opened) for opened in output.merged[:MOST_MERGED]]
-            attributes["merged-alerts"] = ",".join(merged)
-        return Made(id, key, cause, output, place, attributes)
-
-    def _note(self, input: Input, why: Unusable) -> None:
+    def _note(self, input: Input, why: Unusable, settings: Settings) -> None:
         # Nobody has its key. One of the shards counts it.
-        if self._shard == 0:
+        if self._shard == 0 and settings is self._own:
             self.unusable += 1
             self.last_unusable = f"{input.position}: {why}"
 
     def _schedule_all(self) -> None:
         for key, kept in self._states.items():
-            self._schedule(key, kept)
+            self._schedule(key, kept, self._of(key))
 
-    def _schedule(self, key: str, kept: KeptState) -> None:
+    def _schedule(self, key: str, kept: KeptState, settings: Settings) -> None:
         """Never at or before what has happened: settings may have changed, and time does not go back."""
-        due = None if kept.state is None else self._kind.due(kept.state)
+        due = None if kept.state is None else settings.kind.due(kept.state)
         if due is not None:
-            due = max(due, self._floor + 1, causes.at_of(kept.at) + 1)
+            floor = self._floor if self._earlier is None else max(self._floor, self._earlier.fired(key))
+            due = max(due, floor + 1, causes.at_of(kept.at) + 1)
         self._timers.set(key, due)
 
     def _seal(self) -> None:
@@ -286,7 +273,7 @@ class Processing:
             self._kept,
             position=self._position,
             time=self._time,
-            revision=self._revision,
+            revision=self._own.revision,
             known_from=self._known_from,
             unusable=self.unusable,
             last_unusable=self.last_unusable,

@@ -52,6 +52,7 @@ PUBLISHED = {
 HISTOGRAMS = {
     "batch_messages": "Messages in one insert.",
     "insert_seconds": "How long one insert took until it was durable, with its retries.",
+    "rule_timer_late_seconds": "From when a timer of a rule was due until what it says stood on the stream.",
 }
 
 

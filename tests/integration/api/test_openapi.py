@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from alerts_app.taking.application import PATHS
 from channels_app.registration import start
+from compat_app.alertmanager import application as alertmanager
+from compat_app.log_queue import application as log_queue
+from live.socketio import application as socketio
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -49,10 +53,17 @@ def test_no_change_proposes_what_would_be_set(client: Any) -> None:
         assert [name for name, said in members.items() if "default" in said] == [], path
 
 
+def test_what_is_answered_before_django_is_in_the_schema_or_named_in_it(client: Any) -> None:
+    schema = client.get("/api/schema", headers={"accept": "application/json"}).json()
+    assert PATHS & schema["paths"].keys() == {"/api/alerts"}
+    for prefix in (alertmanager.PREFIX, log_queue.PREFIX, socketio.PATH):
+        assert f"`{prefix}" in schema["info"]["description"]
+
+
 @pytest.fixture(scope="module")
 def web(serve: Callable[..., str]) -> str:
     """A web process that answers as often as it is asked."""
-    return serve(RELAY_WEB_REQUESTS_PER_MINUTE="0")
+    return serve(RELAY_WEB_REQUESTS_PER_MINUTE="0", RELAY_ALERTS="true")
 
 
 @pytest.mark.timeout(600)  # Thousands of requests, one after another.

@@ -12,6 +12,7 @@ from alerts_app.models import Rule
 from channels_app.models import Channel
 from relaybase import keys
 from relaycore import envelope
+from relaycore.alerting.causes import is_timer
 from relaycore.alerting.items import Input
 from relaycore.alerting.rules import parse
 from relaycore.identity import published_key
@@ -97,6 +98,11 @@ class Alerts:
     def wanted(self, until: int) -> dict[bytes, str]:
         """What the function says of the log, once time has come to this (ms), by id."""
         return said(self.rule, self.inputs(), until)
+
+    def late(self) -> list[tuple[int, int]]:
+        """Of each close that a timer has told: when it was due, and so much later it was appended, in ms."""
+        causes = [(one["attributes"]["cause"], one["position"]) for one in self.events()]
+        return [(int(at), int(position[:13]) - int(at)) for at, position in causes if is_timer(at)]
 
     def require_once(self, until: int) -> None:
         """The same, whichever revision of the settings said it: for edits that change nothing but texts."""

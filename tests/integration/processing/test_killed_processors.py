@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 
 from tests.integration.processing.alerts import Alerts, alert, now
 from tests.integration.processing.processors import Processor
@@ -43,6 +44,25 @@ def test_nothing_is_lost_and_nothing_told_twice(
     alerts: Alerts, writer: Any, tmp_path: Path, wait_until: Any
 ) -> None:
     kill_again_and_again(alerts, tmp_path / "log", 4, wait_until)
+    see_that_one_more_or_less_is_seen(alerts)
+
+
+def see_that_one_more_or_less_is_seen(alerts: Alerts) -> None:
+    """The control of the comparison itself: it is red if one close is dropped, doubled, or another one."""
+    until, stored = now(), alerts.messages
+    close = [one for one in alerts.events() if one["attributes"]["event"] == "close"][-1]
+    stored.delete_one({"_id": close["_id"]})
+    with pytest.raises(AssertionError, match="lost: 1"):
+        alerts.require_said(until)
+    stored.insert_one(close)
+    alerts.require_said(until)
+    stored.insert_one({**close, "_id": ObjectId()})
+    with pytest.raises(AssertionError, match="not of the log"):
+        alerts.require_said(until)
+    stored.delete_one({"_id": {"$ne": close["_id"]}, "position": close["position"]})
+    stored.update_one({"_id": close["_id"]}, {"$set": {"message": close["message"].replace("20", "19")}})
+    with pytest.raises(AssertionError):
+        alerts.require_said(until)
 
 
 def test_what_ended_while_nobody_ran_is_closed_at_once(

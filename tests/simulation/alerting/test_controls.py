@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from relaycore.alerting import processing, times
+from relaycore.alerting.dividing import Settings
 from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Made
 from relaycore.alerting.processing import Processing
 from relaycore.errors import Unusable
@@ -171,11 +172,11 @@ def test_control_what_is_lost_is_not_said_again(monkeypatch: Patch) -> None:
 def test_control_a_state_that_is_ahead_takes_it_again(monkeypatch: Patch) -> None:
     take = Processing._take
 
-    def whatever(self: Processing, event: Any, cause: str) -> None:
+    def whatever(self: Processing, event: Any, cause: str, settings: Settings) -> None:
         known = self._states.get(event.key)
         if known is not None and cause <= known.at:
             self._states[event.key] = KeptState("", known.state)
-        take(self, event, cause)
+        take(self, event, cause, settings)
 
     monkeypatch.setattr(Processing, "_take", whatever)
     assert searched(2, DYING)
@@ -259,13 +260,13 @@ def test_control_states_that_an_earlier_term_writes_over(monkeypatch: Patch) -> 
 
 def test_control_edits_at_once(monkeypatch: Patch) -> None:
     def at_once(self: Processing, revision: int, kind: Any) -> bool:
-        if revision != self._revision and self._sealed is None:
+        if revision != self._own.revision and self._sealed is None:
             self._known_from, self._drains, self._made = "", False, {}
             self._changed, changed = set(), self._changed
             adopt(self, revision, kind)
             self._changed = changed
             return True
-        return revision == self._revision
+        return revision == self._own.revision
 
     adopt = Processing.adopt
     monkeypatch.setattr(Processing, "adopt", at_once)
@@ -297,9 +298,9 @@ def test_control_what_is_said_under_new_settings_does_not_wait(monkeypatch: Patc
 def test_control_timers_that_an_edit_moves_to_before_now(monkeypatch: Patch) -> None:
     schedule = Processing._schedule
 
-    def as_it_is(self: Processing, key: str, kept: KeptState) -> None:
+    def as_it_is(self: Processing, key: str, kept: KeptState, settings: Settings) -> None:
         self._floor = 0
-        schedule(self, key, kept)
+        schedule(self, key, kept, settings)
 
     monkeypatch.setattr(Processing, "_schedule", as_it_is)
     assert searched(2, EDITING, "lull")
@@ -332,9 +333,9 @@ def test_control_outputs_that_stand_below_their_causes(monkeypatch: Patch) -> No
 def test_control_what_cannot_be_used_is_counted_by_each_term(monkeypatch: Patch) -> None:
     note = Processing._note
 
-    def once_more(self: Processing, input: Input, why: Unusable) -> None:
+    def once_more(self: Processing, input: Input, why: Unusable, settings: Settings) -> None:
         self._kept = replace(self._kept, unusable=self._kept.unusable + 1)
-        note(self, input, why)
+        note(self, input, why, settings)
         self.unusable = max(self.unusable, self._kept.unusable + 1)
 
     monkeypatch.setattr(Processing, "_note", once_more)
@@ -348,10 +349,10 @@ def test_control_what_a_message_says_of_further_alerts_is_passed_over(monkeypatc
     take = Processing._take
     last = {}
 
-    def the_first(self: Processing, event: Any, cause: str) -> None:
+    def the_first(self: Processing, event: Any, cause: str, settings: Settings) -> None:
         if last.get(self) != cause:
             last[self] = cause
-            take(self, event, cause)
+            take(self, event, cause, settings)
 
     monkeypatch.setattr(Processing, "_take", the_first)
     assert searched(2, kind="unacknowledged")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relaycore.alerting import causes, processing
+from relaycore.alerting import causes, making, processing
 from relaycore.alerting.items import Frontier, Keep, KeptState, Made
 from relaycore.alerting.kinds.absence import Absence
 from relaycore.alerting.kinds.window import Window
@@ -119,7 +119,7 @@ def test_states_of_keys_that_another_shard_has_are_left_alone() -> None:
 
 
 def test_alerts_that_became_part_of_another_are_named_but_not_without_end(monkeypatch: Any) -> None:
-    monkeypatch.setattr(processing, "MOST_MERGED", 2)
+    monkeypatch.setattr(making, "MOST_MERGED", 2)
     one = of(KIND)
     one.take([*(alert(at, 10 * at + 10, 1) for at in range(5)), alert(9, 0, 90)])
     bridge = one.outputs()[-1]

@@ -1,0 +1,29 @@
+"""An output of a rule with what is stored beside it: its id, its cause, and of which alert it is said."""
+
+from typing import Final
+
+from relaycore.alerting.items import Made, Output
+from relaycore.alerting.naming import Names
+
+MOST_MERGED: Final = 100
+"""Alerts that are named in one output as having become part of another: attributes have little room."""
+
+
+class Maker:
+    """Of one rule under one revision. `rule`: the UUID as hex."""
+
+    def __init__(self, rule: str, revision: int) -> None:
+        self._names = Names(rule, revision)
+        self._origin = {"rule": rule, "revision": str(revision)}
+
+    def make(self, key: str, cause: str, output: Output, place: int) -> Made:
+        """As it is appended. `place`: its index among those of one cause, key and kind."""
+        names = self._names
+        attributes = {**output.attributes, **self._origin, "event": output.kind, "cause": cause}
+        if output.opened:
+            attributes["alert-id"] = names.alert_id(key, output.opened)
+        if output.merged:
+            merged = [names.alert_id(key, opened) for opened in output.merged[:MOST_MERGED]]
+            attributes["merged-alerts"] = ",".join(merged)
+        id = names.output_id(key, cause, output.kind, place)
+        return Made(id, key, cause, output, place, attributes)
