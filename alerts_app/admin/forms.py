@@ -22,6 +22,8 @@ EXAMPLES: Final = {
     "group": '{"matchers": ["severity=\\"page\\""], "group_by": ["alertname"]}',
     "threshold": '{"key": ["host"], "count": 10, "seconds": 60}',
     "absence": '{"key": ["host"], "seconds": 300}',
+    "unacknowledged": '{"seconds": 600, "forget_seconds": 86400}',
+    "failing": '{"subjects": ["endpoints/pager"]}',
 }
 """What a rule of each kind may be set to."""
 
