@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.utils import timezone
 
+from leases_app import deployment
 from relaycore.errors import RelayError, one_line
 from relaycore.outbound import urls
 from relaycore.sending.batches.setting import BATCH_MESSAGES
@@ -86,8 +87,12 @@ def learn(shard: int, before: Known) -> Known:
     """What is set by now; the same one if nothing has changed.
 
     Raises:
+        UnfitServer: the secret, the partitions or the Redis database are not those of this deployment.
+        Disconnected: Redis does not answer, so nobody knows whose it is.
         django.db.Error: PostgreSQL does not answer.
     """
+    if before.mark is None:
+        deployment.require()
     # First the mark, then the rows: what is committed between the two is read once more.
     mark = WebhooksMark.objects.values_list("mark", flat=True).first()
     is_young = time.monotonic() - before.at < AGAIN_SECONDS

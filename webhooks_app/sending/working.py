@@ -11,7 +11,6 @@ from typing import Final
 
 from django.conf import settings
 
-from leases_app import deployment
 from leases_app.leasing import Term
 from relaycore.errors import one_line
 from relaycore.outbound.addresses import Allowed
@@ -104,7 +103,7 @@ class Working:
 
     async def _learn(self) -> None:
         shard = self._term.partition
-        known = await self._worker.do(functools.partial(_learn, shard, self._known))
+        known = await self._worker.do(functools.partial(learn, shard, self._known))
         if known is self._known:
             return
         before, self._known = self._known, known
@@ -294,9 +293,3 @@ class Working:
             course.close()
         self._client.close()
         self._worker.close()
-
-
-def _learn(shard: int, known: Known) -> Known:
-    if known.mark is None:
-        deployment.require()
-    return learn(shard, known)
