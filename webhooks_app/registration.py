@@ -84,7 +84,7 @@ def change(
     may_vouch: Callable[[], None] = _nobody_minds,
     **wanted: Unpack[Settings],
 ) -> Endpoint:
-    """Change settings; the row. With another URL it is pending again, whatever it was. It raises as `create`.
+    """Change settings; the row. With another URL it is pending again, or disabled still. It raises as `create`.
 
     tags:      one of them is that of the endpoint when this was decided
     may_vouch: is called, with the endpoint locked, if somebody is to answer for its URL by this; it raises
@@ -106,8 +106,11 @@ def change(
                 if "url" not in wanted and tags is None:
                     raise BadEndpoint(_FOR_WHICH)
             if row.url != before[0]:
-                row.confirmed_at, row.state, row.reason = None, State.PENDING, ""
-                _begin_anew(row)
+                row.confirmed_at = None
+                # What has come while it was disabled is sent once it is enabled, from where it is said then.
+                if row.state != State.DISABLED:
+                    row.state, row.reason = State.PENDING, ""
+                    _begin_anew(row)
             _keep(row)
             is_open = row.confirmed_at is None and row.state == State.PENDING
             if is_open and before != (row.url, row.confirmation):

@@ -149,6 +149,17 @@ def test_a_changed_url_is_pending_again(api: Any) -> None:
     assert Challenge.objects.filter(url=other["url"]).count() == 1
 
 
+def test_one_that_is_disabled_stays_so_with_another_url(api: Any) -> None:
+    _post(api, **NEW)
+    Endpoint.objects.update(state="active", confirmed_at="2026-01-01T00:00Z")
+    _post(api, f"{HOOK}/disable", reason="too loud")
+    other = api.patch(HOOK, {"url": "https://hooks.example.org/other"}, format="json").json()
+    assert (other["state"], other["reason"], other["confirmed_at"]) == ("disabled", "too loud", None)
+    assert not Challenge.objects.filter(url=other["url"]).exists()
+    assert _post(api, f"{HOOK}/enable").json()["state"] == "pending"
+    assert Challenge.objects.filter(url=other["url"]).count() == 1
+
+
 def test_each_change_is_another_revision(api: Any) -> None:
     _post(api, **NEW)
     seen = {Endpoint.objects.get().revision}
