@@ -79,8 +79,10 @@ def test_what_it_answers_is_shown_to_nobody(api: Any, receiver: Receiver, ask: A
     ask()
     shown = api.get(HOOK)
     assert shown.json()["challenge"]["outcome"] == "It has answered, but not with the challenge."
-    assert "s3cret" not in shown.content.decode()
-    assert "404" not in shown.content.decode()
+    # Of a time or a port any digits may be part.
+    said = re.sub(r'"(\w+_at|url)": ?"[^"]*"', "", shown.content.decode())
+    assert "s3cret" not in said
+    assert "404" not in said
     assert _state() == "pending"
 
 
