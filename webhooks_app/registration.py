@@ -84,7 +84,7 @@ def change(
     may_vouch: Callable[[], None] = _nobody_minds,
     **wanted: Unpack[Settings],
 ) -> Endpoint:
-    """Change settings; the row. With another URL it is pending again, or disabled still. It raises as `create`.
+    """Change settings; the row. With another URL it is pending again, or disabled still. Raises as `create`.
 
     tags:      one of them is that of the endpoint when this was decided
     may_vouch: is called, with the endpoint locked, if somebody is to answer for its URL by this; it raises

@@ -39,10 +39,14 @@ class Output(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What follows from one cause: the state from then on (None: nothing is kept), and what is said."""
+    """What follows from one cause: the state from then on (None: nothing is kept), and what is said.
+
+    unusable: why nothing could be made of this input though it was read; empty: something was
+    """
 
     state: State | None
     outputs: Sequence[Output] = ()
+    unusable: str = ""
 
 
 class Event(Protocol):

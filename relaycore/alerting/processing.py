@@ -223,10 +223,15 @@ class Processing:
             return
         known = self._states.get(key)
         if known is None:
-            if self._earlier is None or cause > self._earlier.passed(key):
-                self._step(key, cause, settings.kind.take(None, event, cause), settings)
-        elif cause > known.at:
-            self._step(key, cause, settings.kind.take(known.state, event, cause), settings)
+            was_taken = self._earlier is not None and cause <= self._earlier.passed(key)
+        else:
+            was_taken = cause <= known.at
+        if was_taken:
+            return
+        step = settings.kind.take(None if known is None else known.state, event, cause)
+        if step.unusable:
+            self._count(cause, step.unusable)
+        self._step(key, cause, step, settings)
 
     def _step(self, key: str, cause: str, step: Step, settings: Settings) -> None:
         kept = KeptState(cause, step.state)
@@ -245,8 +250,11 @@ class Processing:
     def _note(self, input: Input, why: Unusable, settings: Settings) -> None:
         # Nobody has its key. One of the shards counts it.
         if self._shard == 0 and settings is self._own:
-            self.unusable += 1
-            self.last_unusable = f"{input.position}: {why}"
+            self._count(input.position, str(why))
+
+    def _count(self, position: str, why: str) -> None:
+        self.unusable += 1
+        self.last_unusable = f"{position}: {why}"
 
     def _schedule_all(self) -> None:
         for key, kept in self._states.items():

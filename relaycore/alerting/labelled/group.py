@@ -30,8 +30,12 @@ ALL: Final = "[]"
 """The key of everything."""
 
 MOST_BYTES: Final = 8 << 20
-"""Of all alerts of a rule, about: MongoDB takes 16 MiB in one document. Further ones are left out, and
-counted."""
+"""Of all alerts of a rule, about: MongoDB takes 16 MiB in one document. Further ones are left out, and count
+as unusable."""
+
+_NO_ROOM: Final = (
+    f"The rule has {MOST_BYTES >> 20} MiB of alerts that are not over, which is all it can have."
+)
 
 MOST_SHOWN: Final = 1_000
 
@@ -82,9 +86,9 @@ class Group:
         if known is None and not (event.is_ours and said.is_firing):
             # What was this rule's under other matchers still ends here.
             return Step(state, ())
-        state = state or {"alerts": {}, "groups": {}, "left_out": 0, "bytes": 0}
+        state = state or {"alerts": {}, "groups": {}, "bytes": 0}
         if known is None and state["bytes"] + _size(said) > MOST_BYTES:
-            return Step({**state, "left_out": state["left_out"] + 1}, ())
+            return Step(state, (), _NO_ROOM)
         opened = known["opened"] if known is not None and known["ends"] is None else cause
         return Step(self._with(state, said, known, event.at, opened), ())
 

@@ -10,6 +10,8 @@ from relaycore.alerting import causes, making, processing
 from relaycore.alerting.items import Frontier, Keep, KeptState, Made
 from relaycore.alerting.kinds.absence import Absence
 from relaycore.alerting.kinds.window import Window
+from relaycore.alerting.labelled import group
+from relaycore.alerting.labelled.transitions import written
 from relaycore.alerting.naming import alert_id, output_id, shard_of
 from relaycore.alerting.processing import Processing
 from relaycore.position import START, before_millisecond
@@ -149,6 +151,19 @@ def test_it_is_counted_by_one_shard_of_several() -> None:
         one.take([message(0), message(1)])
         counts.append(one.unusable)
     assert counts == [2, 0, 0]
+
+
+def test_what_a_kind_has_no_room_for_is_counted_by_the_shard_that_takes_it(monkeypatch: Any) -> None:
+    monkeypatch.setattr(group, "MOST_BYTES", 700)
+    inputs = [
+        message(at, status="firing", labels={"alertname": str(at)}, startsAt=written(T0)) for at in range(3)
+    ]
+    counts = []
+    for shard in range(3):
+        one = of(group.Group({}), shard, 3)
+        one.take(inputs)
+        counts.append((one.unusable, one.last_unusable.partition(":")[0]))
+    assert sorted(counts) == [(0, ""), (0, ""), (2, position(2))]
 
 
 # --- how much waits ------------------------------------------------------------------------------

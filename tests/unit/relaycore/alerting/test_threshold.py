@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relaycore.alerting import causes
-from relaycore.alerting.items import Input
+from relaycore.alerting.items import Input, Step
 from relaycore.alerting.kinds.texts import read_time, show_time
 from relaycore.alerting.kinds.threshold import Threshold
 from relaycore.alerting.rules import parse
@@ -125,7 +125,7 @@ def test_what_does_not_open_is_forgotten_in_time() -> None:
     assert state is not None
     assert kind.shown(state) == []
     assert kind.due(state) == T0 + 10
-    assert kind.fire(state, T0 + 10) == (None, ())
+    assert kind.fire(state, T0 + 10) == Step(None, ())
 
 
 def test_where_more_are_wanted_now_what_is_open_is_over() -> None:

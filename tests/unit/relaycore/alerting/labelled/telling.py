@@ -26,6 +26,7 @@ class Driver:
         self.kind = Group(settings)
         self.state: State | None = None
         self.notices: list[Notice] = []
+        self.unusable: list[str] = []
         self.told: list[dict[str, Any]] = []
         self.attributes: list[dict[str, str]] = []
         self._inputs = 0
@@ -61,6 +62,7 @@ class Driver:
     def _follow(self, step: Any, ms: int) -> None:
         # As a store has it: what cannot be JSON is found out here.
         self.state = None if step.state is None else json.loads(json.dumps(step.state))
+        self.unusable += [step.unusable] if step.unusable else []
         for output in step.outputs:
             said = json.loads(output.message)
             self.told.append(said)

@@ -86,7 +86,7 @@ def test_leaves_out_alerts_that_its_state_has_no_room_for(monkeypatch: pytest.Mo
     for name in "abc":
         rule.fire(0, name)
     assert rule.state is not None
-    assert rule.state["left_out"] == 1
+    assert rule.unusable == ["The rule has 8 MiB of alerts that are not over, which is all it can have."]
     rule.reach(30)
     assert [one.alerts for one in rule.notices] == ["a b"]
     # As soon as there is room again, others are taken.
