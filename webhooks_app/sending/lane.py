@@ -218,10 +218,11 @@ class Lane:
         if verdict is not Verdict.UNFIT:
             later = answer.retry_after if verdict is Verdict.SLOW else None
             wait = course.hook.schedule.wait_ms(item.tries, random.random(), later)
-        elif isinstance(item, Batch) and len(item.items) > 1:
-            wait = 0  # But of a batch one is, and which shows once each goes by itself.
+        together = item.items if isinstance(item, Batch) else ()
+        is_apart = bool(together) and is_of_content(answer)
+        if wait is None and is_apart and len(together) > 1:
+            wait = 0  # One of them is why, and which shows once each goes by itself.
         due_at = None if wait is None else now + wait
-        is_apart = isinstance(item, Batch) and is_of_content(answer)
         course.settle(item, Failed(due_at, why(answer), is_apart))
         if verdict.is_theirs:
             self.faring.failed(verdict, answer, now, began_at, random.random())

@@ -287,6 +287,16 @@ async def _refused_together() -> None:
     assert all(one.due_at > bench.clock.now() + 40_000 for one in course.outcomes), "as the schedule says"
 
 
+async def _refused_together_at_last() -> None:
+    bench, course = Bench(most_out=1), Course("a", 2)
+    course.hook.schedule = Schedule((0,))
+    course.items[:] = [Batch(course.items), Batch([Item("b0", b"b", {})])]
+    bench.add(course)
+    bench.answer(Answer(422))
+    bench.answer(Answer(422))
+    assert [one.due_at for one in course.outcomes] == [bench.clock.now(), None], "which it is shows next"
+
+
 async def _ours() -> None:
     bench, course = Bench(most_out=1), Course("a", 2)
     bench.add(course)
@@ -368,7 +378,7 @@ async def _inactive() -> None:
         *(_enabled, _rested, _after_its_breaker),
         *(_turns, _left_alone, _pace, _withheld, _removed, _removed_while_it_rests, _gone, _taken_up),
         *(_stopped, _stopped_while_it_waits, _unfit, _unfit_to_the_client, _ours, _news, _shares, _inactive),
-        *(_unfit_together, _refused_together),
+        *(_unfit_together, _refused_together, _refused_together_at_last),
     ],
     ids=[
         "once it is enabled it is sent to slowly at first",
@@ -392,6 +402,7 @@ async def _inactive() -> None:
         "to one that is disabled nothing is sent",
         "of a batch that cannot be sent each goes by itself",
         "and so it does where its content may be why it is refused",
+        "once more after the last attempt, since nobody knows which it is",
     ],
 )
 def test_lane(work: Callable[[], Any]) -> None:
