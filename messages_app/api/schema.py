@@ -166,5 +166,5 @@ publish = extend_schema(
         "text/plain": OpenApiTypes.STR,
         "application/octet-stream": OpenApiTypes.BINARY,
     },
-    responses={201: StoredSchema, 202: PublishedSchema, **error_responses(403, 404, 413, 415)},
+    responses={201: StoredSchema, 202: PublishedSchema, **error_responses(403, 404, 413, 415, 508)},
 )

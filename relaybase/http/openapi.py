@@ -80,6 +80,7 @@ _DESCRIPTIONS = {
     422: "It would take too long.",
     429: "Too many requests in this minute.",
     503: "A server behind the API does not answer.",
+    508: "Webhooks have sent it too often, as in a circle.",
 }
 
 
