@@ -79,3 +79,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         place = {test: number for number, test in enumerate(in_order([item.nodeid for item in items]))}
         items.sort(key=lambda item: place[item.nodeid])
+
+
+class Naming:
+    """Says at once which test has failed: of all of them it is known at the end, half an hour later."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """After the letter that pytest shows."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:
+            terminal.write_line(f" {report.nodeid}, {report.when}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """There are several workers."""
+    manager = node.config.pluginmanager
+    if not manager.has_plugin("relay-naming"):
+        manager.register(Naming(node.config), "relay-naming")
