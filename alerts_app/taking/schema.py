@@ -15,6 +15,7 @@ _ID: Final = {
     "oneOf": [
         {"type": "string", "minLength": 1, "maxLength": MOST_ID_CHARACTERS, "pattern": r"\S"},
         {"type": "integer"},
+        {"type": "null"},
     ],
     "description": "By which its source knows it: sent again it is stored once.",
 }

@@ -147,7 +147,11 @@ def test_what_waits_for_its_turn_is_passed_without_room(
         client.publish(channel, named("b1"))
         refused(client, worker)
         assert Subscription.objects.get(name=worker).position == positions[-1]
-    assert names(client.fetch(worker, wait_seconds=10)) == ["a2", "b1"]
+    # What was read ahead was let go, as somebody else had all room: so it may come apart.
+    found = names(client.fetch(worker, wait_seconds=10))
+    if len(found) == 1:
+        found += names(client.fetch(worker, wait_seconds=10))
+    assert found == ["a2", "b1"]
 
 
 def test_only_what_is_handed_out_counts_for_the_room(
