@@ -210,23 +210,31 @@ class Hub:
 
     async def _watch(self) -> None:
         """As long as somebody is there, or something is kept: what is to be looked after once a second."""
-        while self._viewers or self.pages.size:
-            await asyncio.sleep(LOOK_SECONDS)
-            now = time.monotonic()
-            COUNTS.showing.look(self.trouble or follower().trouble(now), now)
-            with _by_itself():
-                self._look_after(now)
-            with _by_itself():
-                self.pages.let_go()
-            with _by_itself():
-                self._shrink()
-            with _by_itself():
-                await self.rights.look(list(self._viewers))
-            with _by_itself():
-                self._said.look()
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._read())
+        try:
+            while self._viewers or self.pages.size:
+                await asyncio.sleep(LOOK_SECONDS)
+                await self._look()
+        except asyncio.CancelledError:
+            # The event loop ends, and all who watched with it.
+            COUNTS.showing.end()
+            raise
         COUNTS.showing.end()
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        COUNTS.showing.look(self.trouble or follower().trouble(now), now)
+        with _by_itself():
+            self._look_after(now)
+        with _by_itself():
+            self.pages.let_go()
+        with _by_itself():
+            self._shrink()
+        with _by_itself():
+            await self.rights.look(list(self._viewers))
+        with _by_itself():
+            self._said.look()
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         """What servers have to be asked for. A link that swallows everything keeps nobody else waiting."""

@@ -213,4 +213,6 @@ def test_what_postgresql_has_forgotten_of_it_is_on_record_again(
             wait_until(is_on_record, what="on record again")
     for _ in range(2):
         store(world, wait_until, "afterwards")
-    assert Gap.objects.values().get() | {"id": 0} == found | {"id": 0}
+    again = Gap.objects.values().get()
+    assert again.pop("recorded_at") > found.pop("recorded_at"), "it is told to who watches as a new one"
+    assert again | {"id": 0} == found | {"id": 0}

@@ -90,3 +90,18 @@ def test_a_hub_whose_follower_hears_nothing_says_so_while_somebody_watches(
         assert showing.trouble(time.monotonic()) == ""
 
     asyncio.run(play())
+
+
+def test_of_an_event_loop_that_has_ended_no_trouble_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hubs, "LOOK_SECONDS", 60.0)
+
+    async def watch_and_end() -> None:
+        hub = Hub()
+        hub._viewers[object()] = None  # type: ignore[index]
+        watching = asyncio.create_task(hub._watch())
+        await asyncio.sleep(0)
+        COUNTS.showing.look("MongoDB is away", time.monotonic())
+        assert not watching.done()
+
+    asyncio.run(watch_and_end())
+    assert COUNTS.showing.trouble(time.monotonic()) == ""
