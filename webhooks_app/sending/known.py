@@ -22,6 +22,7 @@ from relaycore.sending.schedule import DEFAULT_SECONDS, Schedule
 from relaycore.sending.shards import shard_of
 from relaycore.sending.signing import Signer
 from subscribers_app import remembering
+from subscribers_app.models import Subscription
 from subscribers_app.remembering import KnownSubscription
 from webhooks_app import keeping, trusting
 from webhooks_app.http.target import Target
@@ -66,7 +67,7 @@ class Hook:
 
     subscription: KnownSubscription
     endpoint: int
-    stamp: tuple[int, int, str]
+    stamp: tuple[int, int, bool]
     format: Format
     schedule: Schedule
     most_age_ms: int | None
@@ -99,8 +100,9 @@ def learn(shard: int, before: Known) -> Known:
     if mark == before.mark and is_young:
         return before
     at = time.monotonic()
-    endpoints = _endpoints(shard, before if is_young else Known())
-    return Known(endpoints, _hooks(endpoints, before), mark, at)
+    known = before if is_young else Known()
+    endpoints = _endpoints(shard, known)
+    return Known(endpoints, _hooks(endpoints, known), mark, at)
 
 
 def _endpoints(shard: int, before: Known) -> dict[int, KnownEndpoint]:
@@ -115,11 +117,13 @@ def _endpoints(shard: int, before: Known) -> dict[int, KnownEndpoint]:
     changed = [pk for pk in mine if pk not in kept]
     if not changed:
         return kept
+    # First the rows: what is committed after that has another revision, and is read once more.
+    rows = list(_rows(changed))
     by_endpoint: dict[int, list[EndpointSecret]] = defaultdict(list)
     # Each is read by itself: one that cannot be decrypted is of one endpoint.
     for secret in EndpointSecret.objects.signing().filter(endpoint__in=changed):
         by_endpoint[secret.endpoint_id].append(secret)
-    return kept | {row.pk: _endpoint(row, by_endpoint[row.pk]) for row in _rows(changed)}
+    return kept | {row.pk: _endpoint(row, by_endpoint[row.pk]) for row in rows}
 
 
 def _rows(ids: Iterable[int]) -> Iterable[Endpoint]:
@@ -153,7 +157,7 @@ def _endpoint(row: Endpoint, secrets: Iterable[EndpointSecret]) -> KnownEndpoint
 
 def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, Hook]:
     stamps = {
-        pk: (revision, generation, state)
+        pk: (revision, generation, state == Subscription.State.ACTIVE)
         for pk, endpoint, revision, generation, state in Webhook.objects.values_list(
             "pk",
             "endpoint_id",
@@ -172,11 +176,17 @@ def _hooks(endpoints: Mapping[int, KnownEndpoint], before: Known) -> dict[int, H
     if not changed:
         return kept
     known = {one.id: one for one in remembering.read(id__in=changed)}
-    rows = Webhook.objects.filter(pk__in=known).iterator()
-    return kept | {row.pk: _hook(row, known[row.pk], stamps[row.pk]) for row in rows}
+    hooks = dict(kept)
+    # Each of these is read after the one before, and may be newer. So a hook is stamped with what was read of
+    # its subscription, and the generation from before that: whatever else it is by now is read once more.
+    for row in Webhook.objects.filter(pk__in=known, endpoint__in=endpoints).iterator():
+        subscription, (_, generation, _) = known[row.pk], stamps[row.pk]
+        stamp = (subscription.revision, generation, subscription.is_active)
+        hooks[row.pk] = _hook(row, subscription, stamp)
+    return hooks
 
 
-def _hook(row: Webhook, subscription: KnownSubscription, stamp: tuple[int, int, str]) -> Hook:
+def _hook(row: Webhook, subscription: KnownSubscription, stamp: tuple[int, int, bool]) -> Hook:
     schedule = DEFAULT_SECONDS if row.schedule_seconds is None else tuple(row.schedule_seconds)
     most_age = None if row.max_age_seconds is None else row.max_age_seconds * 1000
     format, most = Format(row.format), None

@@ -15,6 +15,7 @@ from alerts_app import registration
 from alerts_app.models import Rule, RulesMark
 from alerts_app.processing import known
 from alerts_app.receiving.telling import CHANNEL
+from alerts_app.silencing import forces
 from alerts_app.silencing.models import Silence
 from channels_app import registration as channels
 from relaycore.alerting.labelled import matchers
@@ -130,6 +131,25 @@ def test_each_change_is_another_revision_of_all_group_rules(api: APIClient, rela
     # One that has ended already is nothing new.
     api.delete(f"{SILENCES}/{made['id']}")
     assert known.learn(after).rules[rule.uuid.hex].revision == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_silence_is_taken_into_a_revision_that_had_none(
+    api: APIClient, relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channels.start(CHANNEL, EVERY, door="relay/", listen=False, republish=False)
+    rule = registration.create("pages", CHANNEL, "pages", Rule.Kind.GROUP, {}, Start(START))
+    kept, made = forces.kept, list[Any]()
+
+    def kept_a_moment_later() -> Any:
+        if not made:
+            made.append(api.post(SILENCES, new(), format="json").data)
+        return kept()
+
+    monkeypatch.setattr(forces, "kept", kept_a_moment_later)
+    found = known.learn(known.Known()).rules[rule.uuid.hex]
+    settings: Any = found.settings
+    assert (found.revision, len(settings["silences"])) == (2, 1)
 
 
 def test_nobody_writes_silences_into_a_rule(relay_keys: Any) -> None:
