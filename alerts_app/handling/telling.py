@@ -1,22 +1,16 @@
 """What people have done becomes messages on the channels of the alerts, each once, in order."""
 
-import json
 import logging
 import threading
-from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, Final
 
 from django.db import connections
 
 from alerts_app.handling.models import Handled
-from channels_app.models import Channel
-from channels_app.remembering import KnownChannel
-from channels_app.validators import usable_policy
-from messages_app.publishing.door import door
-from messages_app.publishing.taking import Body, Producer
+from messages_app.publishing.taking import Producer
+from messages_app.publishing.telling import publish
 from relaybase.background import in_background
-from relaybase.http.hot import bridge
 from relaycore.alerting.acknowledging import attributes, message
 from relaycore.errors import one_line
 from relaycore.times import to_milliseconds
@@ -28,8 +22,6 @@ AT_ONCE: Final = 100
 
 _PRODUCER: Final = Producer("alerts", "alerts")
 """Whoever brings it: of two processes that append the same, one message is stored."""
-
-_LINES: Final = "application/x-ndjson"
 
 _one_at_a_time: Final = threading.Lock()
 """In this process; that there is one more does no harm."""
@@ -45,7 +37,7 @@ def tell() -> int:
     while waiting := list(Handled.objects.select_related("rule__to").order_by("pk")[:AT_ONCE]):
         for channel, some in groupby(waiting, lambda one: one.rule.to):
             of_it = list(some)
-            bridge.run(_publish(_known(channel), of_it))
+            publish(channel, _PRODUCER, map(_line, of_it))
             Handled.objects.filter(pk__in=[one.pk for one in of_it]).delete()
             told += len(of_it)
     return told
@@ -64,19 +56,6 @@ def _tell() -> None:
         log.warning("what was done with an alert is told later: %s: %s", type(exc).__name__, one_line(exc))
     finally:
         connections.close_all()
-
-
-def _known(row: Channel) -> KnownChannel:
-    policy = usable_policy(row.channel, row.deduplicate)
-    return KnownChannel(row.pk, row.channel, row.partition, policy, row.listen, row.republish, row.public)
-
-
-async def _publish(known: KnownChannel, some: Sequence[Handled]) -> None:
-    way_in = door()
-    lines = "\n".join(json.dumps(_line(one)) for one in some)
-    taken = await way_in.take(Body(_LINES, lines.encode(), False, None), known, _PRODUCER)
-    await way_in.publish(known, taken)
-    way_in.count(known, _PRODUCER, taken)
 
 
 def _line(one: Handled) -> dict[str, Any]:
