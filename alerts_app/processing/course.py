@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from alerts_app.processing.frontiers import InForce
 from alerts_app.processing.known import KnownRule
-from alerts_app.processing.opening import InForce, Standing
+from alerts_app.processing.opening import Standing
 from alerts_app.processing.writing import Kept
 from messages_app.searching.feed import Feed
 from messages_app.searching.passing import Passed

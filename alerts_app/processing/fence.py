@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 import redis
 from django.conf import settings
-from pymongo import ReturnDocument, UpdateOne
+from pymongo import DeleteOne, ReturnDocument, UpdateOne
 from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
@@ -13,6 +13,7 @@ from alerts_app.keeping import FRONTIERS, PROCESSORS, STATES
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
 from relaybase.redis import fencing
+from relaycore.alerting.dividing import Share, Written, is_left_over
 from relaycore.alerting.naming import shard_of
 from relaycore.errors import Disconnected, LeaseLost, one_line
 
@@ -138,23 +139,35 @@ class Fence:
         self._adopt(states)
 
     def _adopt(self, states: Collection[dict[str, Any]]) -> None:
-        found = []
-        earlier = {"division": {"$lt": self.division}}
-        for one in states.find(earlier, {"rule": 1, "key": 1, "by_key": 1}):
-            if shard_of(one["rule"], one["key"] if one["by_key"] else WHOLE, self.shards) == self.shard:
-                found.append(one["_id"])
-        for begin in range(0, len(found), _AT_ONCE):
-            belongs = {"term": self.term, "division": self.division, "shard": self.shard}
-            states.bulk_write(
-                [
-                    UpdateOne({"_id": id, "term": {"$lt": self.term}}, {"$set": belongs})
-                    for id in found[begin : begin + _AT_ONCE]
-                ],
-                ordered=False,
-            )
+        """The states of earlier divisions whose keys are in this shard by now; what is nobody's goes."""
+        shares = _shares()
+        writes: list[UpdateOne | DeleteOne] = []
+        belongs = {"$set": {"term": self.term, "division": self.division, "shard": self.shard}}
+        of_state = {"rule": 1, "key": 1, "by_key": 1, "division": 1, "shard": 1, "term": 1}
+        for one in states.find({"division": {"$lt": self.division}}, of_state):
+            rule, key = one["rule"], one["key"] if one["by_key"] else WHOLE
+            if shard_of(rule, key, self.shards) != self.shard:
+                continue
+            by = Written(one["division"], one["shard"], one["term"])
+            if is_left_over(rule, key, by, shares.get(rule, ())):
+                writes.append(DeleteOne({"_id": one["_id"], "division": by.division, "term": by.term}))
+            else:
+                writes.append(UpdateOne({"_id": one["_id"], "term": {"$lt": self.term}}, belongs))
+        for begin in range(0, len(writes), _AT_ONCE):
+            states.bulk_write(writes[begin : begin + _AT_ONCE], ordered=False)
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(f"processor of shard {self.shard}, epoch {self._epoch}: a later one has begun.")
+
+
+def _shares() -> dict[str, list[Share]]:
+    """Which shards have begun with which rules, in any division."""
+    found: dict[str, list[Share]] = {}
+    wanted = {"rule": 1, "division": 1, "shard": 1, "of": 1, "begun": 1}
+    for one in mongo_collection(FRONTIERS).find({}, wanted):
+        share = Share(one["division"], one["shard"], one["of"], one.get("begun", 0))
+        found.setdefault(one["rule"], []).append(share)
+    return found
 
 
 def _fences() -> dict[str, int]:

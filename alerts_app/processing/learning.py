@@ -14,8 +14,9 @@ from django.db import connection
 from alerts_app.keeping import FRONTIERS
 from alerts_app.processing.course import Course
 from alerts_app.processing.fence import Fence
+from alerts_app.processing.frontiers import InForce, in_force
 from alerts_app.processing.known import Known, KnownRule, learn
-from alerts_app.processing.opening import InForce, in_force, stand
+from alerts_app.processing.opening import stand
 from messages_app.searching.following import Follower
 from relaybase import logs
 from relaybase.background import in_background

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from pymongo.errors import BulkWriteError
 
 from alerts_app.keeping import FRONTIERS, STATES
 from alerts_app.processing.fence import Fence
-from alerts_app.processing.opening import InForce, frontier_id
+from alerts_app.processing.frontiers import InForce, document, frontier_id
 from relaybase.connections import mongo_collection
 from relaycore.alerting.items import Keep, KeptState
 from relaycore.alerting.naming import alert_id
@@ -99,23 +98,7 @@ def _frontier(fence: Fence, one: Kept) -> _Write:
         "position": {"$lte": frontier.position},
         "time": {"$lte": frontier.time},
     }
-    said = {
-        "rule": one.rule,
-        "division": fence.division,
-        "shard": fence.shard,
-        "of": one.of,
-        "term": fence.term,
-        "position": frontier.position,
-        "time": frontier.time,
-        "kind": one.kind,
-        "settings": one.in_force.settings,
-        "revision": frontier.revision,
-        "known_from": frontier.known_from,
-        "unusable": frontier.unusable,
-        "last_unusable": frontier.last_unusable,
-        "outputs": one.outputs,
-        "kept_at": datetime.now(UTC),
-    }
+    said = document(one.rule, one.kind, frontier, one.in_force, fence, of=one.of, outputs=one.outputs)
     return UpdateOne(as_known, {"$set": said}, upsert=True)
 
 

@@ -62,7 +62,7 @@ Concurrency
     other, neither do keys. Keys are shared out among shards by `naming.shard_of`; where all keys of a rule
     are one state (`is_by_key` is false), one shard has the rule. States are of rule and key, not of a shard:
     with another number of shards they are read by whoever has their keys by then, from the least frontier of
-    the old division on, each key as it was in the shard that had it (`dividing`).
+    the old division on, each key as it was in the shards that had it, of whatever division (`dividing`).
 
 What goes wrong, and what follows
     Redis has lost outputs that were not stored: they are said again (`lost`), with the same ids. MongoDB is

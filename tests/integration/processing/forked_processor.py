@@ -7,6 +7,7 @@ waits for a line, or ends itself with stdin. Rules of `relaycore.alerting` that 
 
 careful:  breaks none
 unfenced: appends and keeps whoever has begun meanwhile (rule 5)
+idle:     takes nothing: it is killed before it has come anywhere
 """
 
 import os
@@ -21,6 +22,7 @@ import django
 django.setup()
 
 from alerts_app.processing import keeper, processor  # noqa: E402 -- Django is set up
+from alerts_app.processing.course import Course  # noqa: E402
 from alerts_app.processing.fence import Fence  # noqa: E402
 from leases_app.heartbeat import Heartbeat  # noqa: E402
 from relaybase import stopping  # noqa: E402
@@ -47,7 +49,12 @@ def unfenced() -> None:
     keeping.write = lambda fence, kept: None  # It would be told that it is not to keep anything.
 
 
-RULES: dict[str, Callable[[], None]] = {"careful": careful, "unfenced": unfenced}
+def idle() -> None:
+    course: Any = Course
+    course.advance = lambda self: False
+
+
+RULES: dict[str, Callable[[], None]] = {"careful": careful, "unfenced": unfenced, "idle": idle}
 
 
 def main() -> None:

@@ -1,0 +1,80 @@
+"""Whatever the number of shards becomes, and how often: each output once, under one revision."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from relaycore.alerting import dividing
+from relaycore.alerting.dividing import Beginning, Earlier, Part
+
+from .world import BEFORE, PLACES, RULE, Divide, Division, Story, as_it_is, is_kept, log, tell
+
+
+@pytest.mark.parametrize("begin", range(0, 2000, 200))
+def test_each_output_is_told_once_and_under_one_revision(begin: int) -> None:
+    for seed in range(begin, begin + 200):
+        assert is_kept(seed), seed
+
+
+def breaks(divide: Divide = as_it_is) -> bool:
+    return not all(is_kept(seed, divide) for seed in range(300))
+
+
+def test_control_how_far_a_key_was_taken_is_not_what_the_last_division_has_come_to() -> None:
+    """One that was divided again at once has not come to where those before it were."""
+
+    class Last(Earlier):
+        def _look(self, key: str) -> Any:
+            last = next((part for part in self._parts if part.has(RULE, key)), None)
+            known = super()._look(key)
+            if last is None:
+                return known
+            return known._replace(position=last.frontier.position, time=last.frontier.time)
+
+    assert breaks(lambda parts: Last(RULE, parts))
+
+
+def test_control_a_state_that_was_added_later_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dividing, "is_left_over", lambda *_: False)
+    assert breaks()
+
+
+def test_control_who_has_not_begun_in_the_first_division_stands_where_the_rule_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = dividing.beginning
+
+    def of_those_that_have_begun(parts: Sequence[Part], fresh: Beginning) -> Beginning:
+        first = min((part.division for part in parts), default=0)
+        return begin([replace(one, of=1) if one.division == first else one for one in parts], fresh)
+
+    monkeypatch.setattr(dividing, "beginning", of_those_that_have_begun)
+    assert breaks()
+
+
+def test_control_the_least_settings_of_those_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = dividing.beginning
+
+    def under_the_latest(parts: Sequence[Part], fresh: Beginning) -> Beginning:
+        found = begin(parts, fresh)
+        latest = max((part.settings for part in parts), key=lambda one: one.revision, default=found.settings)
+        return Beginning(replace(found.frontier, revision=latest.revision), latest)
+
+    monkeypatch.setattr(dividing, "beginning", under_the_latest)
+    assert breaks()
+
+
+EDITED_IN_ONE: Division = [Story(5, True, 15), Story(5, False, 15)]
+
+
+def test_control_if_all_went_on_under_the_settings_of_one_shard_it_is_told_twice() -> None:
+    def alike(parts: Sequence[Part]) -> Earlier:
+        return Earlier(RULE, [replace(one, settings=BEFORE) for one in parts])
+
+    inputs = log([number % PLACES for number in range(30)])
+    told = tell(inputs, [EDITED_IN_ONE], 3, 30, alike)
+    assert any(len(revisions) > 1 for revisions in told.values())
+    told = tell(inputs, [EDITED_IN_ONE], 3, 30)
+    assert all(len(revisions) == 1 for revisions in told.values())
