@@ -50,13 +50,11 @@ class Step(NamedTuple):
 
 
 class Event(Protocol):
-    """An input as a kind has read it."""
+    """An input as a kind has read it, for one key."""
 
     @property
     def key(self) -> str:
         """Canonical JSON of the list of the values of the key's fields."""
-
-    # Beside it a kind may have `others`: what the same input is for further keys, each of them once.
 
 
 AnyEvent = TypeVar("AnyEvent", bound=Event)
@@ -69,8 +67,8 @@ class Kind(Protocol[AnyEvent]):
     def is_by_key(self) -> bool:
         """Whether keys are independent. Else all inputs have the same key, and one shard has the rule."""
 
-    def read(self, input: Input) -> AnyEvent:
-        """Read one message.
+    def read(self, input: Input) -> Sequence[AnyEvent]:
+        """Read one message: what it is for each key that it is about, none of them twice.
 
         Raises:
             Unusable: the rule can do nothing with it; the text says why, without any of its values.

@@ -117,12 +117,12 @@ class Processing:
             self._position = one.position
             for settings in self._read_by:  # One, unless shards before had others than each other.
                 try:
-                    event = settings.kind.read(one)
+                    events = settings.kind.read(one)
                 except Unusable as why:
                     self._note(one, why, settings)
                     continue
-                for mine in (event, *getattr(event, "others", ())):
-                    self._take(mine, one.position, settings)
+                for event in events:
+                    self._take(event, one.position, settings)
 
     def reach(self, ms: int) -> None:
         """No input below this time can come any more, and all of them were taken (`times.reached`)."""

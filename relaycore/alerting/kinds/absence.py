@@ -45,9 +45,9 @@ class Absence:
             raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
         read.end()
 
-    def read(self, input: Input) -> Came:
+    def read(self, input: Input) -> tuple[Came]:
         """The message by its key."""
-        return coming.read(input, self._key)
+        return (coming.read(input, self._key),)
 
     def take(self, state: State | None, event: Came, cause: str) -> Step:
         """It has come: what is open is closed."""

@@ -62,13 +62,13 @@ class Failing:
         self._forgets = _FORGETS_MS if forgets is None else forgets
         read.end()
 
-    def read(self, input: Input) -> Said:
+    def read(self, input: Input) -> tuple[Said]:
         """Of what it is, and what it says."""
         members = fields.body(input)
         subject, type = (fields.value(members, name) for name in ("subject", "type"))
         if not isinstance(subject, str) or not isinstance(type, str):
             raise Unusable("It is no event of Relay's: subject and type are not texts.")
-        return Said(fields.key_of({"subject": subject}), subject, type, coming.about(input))
+        return (Said(fields.key_of({"subject": subject}), subject, type, coming.about(input)),)
 
     def take(self, state: State | None, event: Said, cause: str) -> Step:
         """It fails, or does no longer."""

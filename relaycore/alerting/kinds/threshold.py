@@ -51,9 +51,9 @@ class Threshold:
         self._quiet = quiet.read(read)
         read.end()
 
-    def read(self, input: Input) -> Came:
+    def read(self, input: Input) -> tuple[Came]:
         """The message by its key."""
-        return coming.read(input, self._key)
+        return (coming.read(input, self._key),)
 
     def take(self, state: State | None, event: Came, cause: str) -> Step:
         """It counts, and may be the one with which there are enough."""

@@ -37,16 +37,12 @@ _CLOSE: Final = "close"
 
 
 class Said(NamedTuple):
-    """Something was said of an alert. `about`: the message, as JSON text.
-
-    others: alerts that have become part of it, and so have ended
-    """
+    """Something was said of an alert. `about`: the message, as JSON text."""
 
     key: str
     alert: str
     event: str
     about: str
-    others: "tuple[Said, ...]" = ()
 
 
 class Unacknowledged:
@@ -66,13 +62,14 @@ class Unacknowledged:
             raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
         read.end()
 
-    def read(self, input: Input) -> Said:
-        """Of which alert it is said, and what."""
+    def read(self, input: Input) -> tuple[Said, ...]:
+        """Of which alert it is said, and what; and of those that have become part of it, their end."""
         alert = input.attributes.get("alert-id", "")
         if not _is_id(alert):
             raise Unusable("It has no attribute alert-id that is one of an alert.")
         event = input.attributes.get("event", "")
-        return Said(_key(alert), alert, event, coming.about(input), _merged(input.attributes, alert))
+        said = Said(_key(alert), alert, event, coming.about(input))
+        return (said, *_merged(input.attributes, alert))
 
     def take(self, state: State | None, event: Said, cause: str) -> Step:
         """An alert is opened, acknowledged, released or closed."""

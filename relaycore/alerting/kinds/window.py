@@ -82,7 +82,7 @@ class Window:
         self._quiet = quiet.read(read)
         read.end()
 
-    def read(self, input: Input) -> Alert:
+    def read(self, input: Input) -> tuple[Alert]:
         """The alert that a message is."""
         members = fields.body(input)
         names = fields.key(input, members, self._key)
@@ -91,7 +91,7 @@ class Window:
         end = self._end(members, start)
         if end > fields.LAST:
             raise Unusable("It ends after the year 2286.")
-        return Alert(fields.key_of(names), names, start, end, said)
+        return (Alert(fields.key_of(names), names, start, end, said),)
 
     def take(self, state: State | None, event: Alert, cause: str) -> Step:
         """Told as open; and closed at once if it has ended."""

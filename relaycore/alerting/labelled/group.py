@@ -67,7 +67,7 @@ class Group:
         except BadMatcher as exc:
             raise BadRule(str(exc)) from exc
 
-    def read(self, input: Input) -> Event:
+    def read(self, input: Input) -> tuple[Event]:
         """What a message says.
 
         Raises:
@@ -77,7 +77,7 @@ class Group:
             said = transitions.read(input.message, input.at)
         except BadAlert as exc:
             raise Unusable(str(exc)) from exc
-        return Event(input.at, said, match_all(self._grouping.matchers, said.labels))
+        return (Event(input.at, said, match_all(self._grouping.matchers, said.labels)),)
 
     def take(self, state: State | None, event: Event, cause: str) -> Step:
         """The state after it. Nothing is told at once: each notice is a timer's."""

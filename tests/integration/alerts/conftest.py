@@ -39,7 +39,7 @@ class Told:
         starts = from_milliseconds(STARTS_AT).isoformat()
         body = {"location": "Harbour", "type": "Flood", "timestamp": starts, "duration": 15, **alert}
         kind = parse(rule.kind, rule.settings)
-        event = kind.read(Input(position, json.dumps(body)))
+        (event,) = kind.read(Input(position, json.dumps(body)))
         kept = self._states.find_one({"_id": self._id(rule, event.key)})
         before = None if kept is None or kept["state"] is None else json.loads(kept["state"])
         step = kind.take(before, event, position)

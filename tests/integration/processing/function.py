@@ -50,8 +50,8 @@ def _events(kind: Kind[Any], inputs: Iterable[Input]) -> Iterator[tuple[str, Any
     """What a kind reads of these, each with its position."""
     for one in inputs:
         try:
-            event = kind.read(one)
+            events = kind.read(one)
         except Unusable:
             continue
-        for mine in (event, *getattr(event, "others", ())):
-            yield one.position, mine
+        for event in events:
+            yield one.position, event

@@ -58,13 +58,14 @@ class Function:
 
     def _take(self, input: Input) -> None:
         try:
-            event = self._kind.read(input)
+            events = self._kind.read(input)
         except Unusable:
             self.unusable += 1
             return
-        for mine in (event, *getattr(event, "others", ())):
-            kept = self._states.get(mine.key)
-            self._step(mine.key, input.position, self._kind.take(kept and kept.state, mine, input.position))
+        for event in events:
+            kept = self._states.get(event.key)
+            step = self._kind.take(kept and kept.state, event, input.position)
+            self._step(event.key, input.position, step)
 
     def _step(self, key: str, cause: str, step: Any) -> None:
         self._states[key] = KeptState(cause, step.state)

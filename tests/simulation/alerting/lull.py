@@ -21,9 +21,9 @@ class Lull:
     def __init__(self, silence: int) -> None:
         self._silence = silence
 
-    def read(self, input: Input) -> Came:
+    def read(self, input: Input) -> tuple[Came]:
         try:
-            return Came(json.dumps([json.loads(input.message)["location"]]))
+            return (Came(json.dumps([json.loads(input.message)["location"]])),)
         except (ValueError, KeyError):
             raise Unusable("There is no location.") from None
 

@@ -85,7 +85,7 @@ def test_what_is_told_is_what_a_naive_model_tells(
 
 def test_what_is_open_is_shown_until_it_is_closed() -> None:
     kind, one = Absence(SETTINGS), message(0, host="a")
-    state = fresh(kind.take(None, kind.read(one), one.position).state)
+    state = fresh(kind.take(None, *kind.read(one), one.position).state)
     assert kind.shown(state) == []
     state = fresh(kind.fire(state, T0 + 10).state)
     (shown,) = kind.shown(state)

@@ -34,17 +34,17 @@ def test_a_drill_is_apart_and_says_so(kind: Any) -> None:
 
 
 def test_an_attribute_says_it_as_well() -> None:
-    read = KINDS[0].read(alert(0, 0, 5)._replace(attributes={"drill": "true"}))
+    (read,) = KINDS[0].read(alert(0, 0, 5)._replace(attributes={"drill": "true"}))
     assert read.names == {"location": "Berlin", "drill": True}
 
 
 @pytest.mark.parametrize("value", [False, "true", 1, None])
 def test_nothing_else_is_one(value: Any) -> None:
     members = json.loads(alert(0, 0, 5).message)
-    read = KINDS[0].read(Input(position(0), json.dumps({**members, "drill": value})))
+    (read,) = KINDS[0].read(Input(position(0), json.dumps({**members, "drill": value})))
     assert read.key == '["Berlin"]'
 
 
 def test_a_rule_may_have_a_key_of_that_name() -> None:
-    read = Window({**WINDOW, "key": ["drill"]}).read(drill(0))
+    (read,) = Window({**WINDOW, "key": ["drill"]}).read(drill(0))
     assert read.key == "[true]"

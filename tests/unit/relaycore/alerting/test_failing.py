@@ -89,11 +89,13 @@ def test_only_those_that_are_named_are_told() -> None:
 
 
 def test_what_is_open_is_shown_and_ends_under_settings_that_do_not_name_it() -> None:
-    step = KIND.take(None, KIND.read(message(0, type=FAILING, subject=PAGER)), position(0))
+    (read,) = KIND.read(message(0, type=FAILING, subject=PAGER))
+    step = KIND.take(None, read, position(0))
     assert step.state is not None
     assert KIND.shown(fresh(step.state))[0]["key"] == {"subject": PAGER}
     other = parse("failing", {"subjects": ["endpoints/x"]})
-    ends = other.take(fresh(step.state), other.read(message(1, type=RECOVERED, subject=PAGER)), position(1))
+    (read,) = other.read(message(1, type=RECOVERED, subject=PAGER))
+    ends = other.take(fresh(step.state), read, position(1))
     assert (ends.state, [one.kind for one in ends.outputs]) == (None, ["close"])
 
 

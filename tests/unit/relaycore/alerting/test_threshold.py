@@ -108,7 +108,7 @@ def test_no_more_is_kept_than_is_counted_and_nothing_once_nothing_counts() -> No
     kind, state = Threshold(SETTINGS), None
     for number in range(50):
         one = message(number // 10, number, host="a")
-        state = fresh(kind.take(state, kind.read(one), one.position).state)
+        state = fresh(kind.take(state, *kind.read(one), one.position).state)
         assert len(state["times"]) <= 3
     assert kind.shown(state)[0]["alerts"] == 50
     due = kind.due(state)
@@ -121,7 +121,7 @@ def test_no_more_is_kept_than_is_counted_and_nothing_once_nothing_counts() -> No
 def test_what_does_not_open_is_forgotten_in_time() -> None:
     kind = Threshold(SETTINGS)
     one = message(0, host="a")
-    state = kind.take(None, kind.read(one), one.position).state
+    state = kind.take(None, *kind.read(one), one.position).state
     assert state is not None
     assert kind.shown(state) == []
     assert kind.due(state) == T0 + 10
@@ -132,7 +132,7 @@ def test_where_more_are_wanted_now_what_is_open_is_over() -> None:
     kind, state = Threshold(SETTINGS), None
     for number in range(3):
         one = message(0, number, host="a")
-        state = kind.take(state, kind.read(one), one.position).state
+        state = kind.take(state, *kind.read(one), one.position).state
     assert state is not None
     more = Threshold({**SETTINGS, "count": 4})
     due = more.due(state)

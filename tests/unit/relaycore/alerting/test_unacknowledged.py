@@ -123,7 +123,10 @@ def test_it_reads_what_a_rule_says_of_windows_that_have_become_one() -> None:
     apart = [alert(0, 10, 5), alert(1, 20, 5), alert(2, 12, 10)]
     (_, second, both) = said(parse("window", WINDOW), apart)
     read = KIND.read(Input(position(3), both.output.message, both.attributes))
-    assert [(one.alert, one.event) for one in read.others] == [(second.attributes["alert-id"], "close")]
+    assert [(one.alert, one.event) for one in read] == [
+        (both.attributes["alert-id"], "open"),
+        (second.attributes["alert-id"], "close"),
+    ]
 
 
 def test_what_nobody_says_any_more_of_is_forgotten() -> None:
@@ -136,7 +139,7 @@ def test_what_people_do_is_said_as_a_message_beside_the_others() -> None:
     for event in (acknowledging.ACKNOWLEDGE, acknowledging.RELEASE):
         beside = acknowledging.attributes(ID, event, RULE)
         assert acknowledging.is_by_people(beside)
-        read = KIND.read(Input(position(0), acknowledging.message(ID, event, T0 * 1000), beside))
+        (read,) = KIND.read(Input(position(0), acknowledging.message(ID, event, T0 * 1000), beside))
         assert (read.alert, read.event) == (ID, event)
     for attributes in (None, {}, {"event": "acknowledge"}, {"event": "open", "alert-id": ID}):
         assert not acknowledging.is_by_people(attributes)
@@ -162,7 +165,7 @@ def test_what_cannot_be_shown_is_left_out(body: str) -> None:
 def test_it_reads_what_another_rule_says() -> None:
     first = said(parse("window", WINDOW), [alert(0, 0, 5)])
     (made,) = first
-    read = KIND.read(Input(position(1), made.output.message, made.attributes))
+    (read,) = KIND.read(Input(position(1), made.output.message, made.attributes))
     assert (read.alert, read.event) == (made.attributes["alert-id"], "open")
 
 
@@ -173,7 +176,8 @@ def test_what_is_said_of_no_alert_cannot_be_used(attributes: Any) -> None:
 
 
 def test_what_is_open_is_shown() -> None:
-    step = KIND.take(None, KIND.read(of(0, "open")), position(0))
+    (read,) = KIND.read(of(0, "open"))
+    step = KIND.take(None, read, position(0))
     assert step.state is not None
     assert KIND.shown(step.state) == []
     assert KIND.due(step.state) == T0 + 10

@@ -193,7 +193,7 @@ def test_what_is_told_names_the_alert_by_the_cause_that_opened_it() -> None:
 def test_what_is_open_is_shown_window_by_window() -> None:
     state = None
     for number, one in enumerate([alert(0, 0, 5), alert(1, 1, 5, type="flood"), alert(2, 30, 5)]):
-        state = KIND.take(state, KIND.read(one), position(number)).state
+        state = KIND.take(state, *KIND.read(one), position(number)).state
     assert state is not None
     first, second = KIND.shown(state)
     assert first == {
@@ -225,13 +225,13 @@ def test_more_windows_of_one_place_than_may_be_become_one_where_they_are_nearest
     ],
 )
 def test_times_are_read_in_any_form_of_iso_8601_and_told_in_one(time: str) -> None:
-    read = KIND.read(only(0, timestamp=time))
+    (read,) = KIND.read(only(0, timestamp=time))
     assert show_time(read.start) == "2024-11-21T12:00:00+00:00"
     assert show_time(read.end) == "2024-11-21T12:05:00+00:00"
 
 
 def test_a_microsecond_is_not_lost() -> None:
-    read = KIND.read(only(0, timestamp="2024-11-21T12:00:00.123456+00:00", duration=0.1))
+    (read,) = KIND.read(only(0, timestamp="2024-11-21T12:00:00.123456+00:00", duration=0.1))
     assert show_time(read.start) == "2024-11-21T12:00:00.123456+00:00"
     assert show_time(read.end) == "2024-11-21T12:00:06.123456+00:00"
 
@@ -301,7 +301,7 @@ def test_a_body_that_is_no_object(text: str | bytes, why: str) -> None:
 
 
 def test_a_duration_that_is_hardly_one_is_a_microsecond() -> None:
-    read = KIND.read(only(0, duration=5e-324))
+    (read,) = KIND.read(only(0, duration=5e-324))
     assert read.end == read.start + 1
 
 
@@ -430,7 +430,7 @@ def test_a_state_that_was_kept_goes_on_alike(steps: list[Any], data: Any) -> Non
     at, state, other = 0, None, None
     for number, (wait, _, start, length, type, _) in enumerate(steps):
         at += wait
-        read = KIND.read(alert(at, start / MINUTE, length / MINUTE, type=type))
+        (read,) = KIND.read(alert(at, start / MINUTE, length / MINUTE, type=type))
         cause = position(at, number)
         step = KIND.take(state, read, cause)
         assert KIND.take(other, read, cause) == step

@@ -52,7 +52,7 @@ class Driver:
         self._inputs += 1
         message = {"status": status, "labels": {"alertname": name, **labels}, "startsAt": _text(since)}
         input = Input(f"{_ms(at):013d}-{self._inputs:010d}-00000", json.dumps(message))
-        event = self.kind.read(input)
+        (event,) = self.kind.read(input)
         self._follow(self.kind.take(self.state, event, input.position), _ms(at))
 
     def _fire_up_to(self, ms: int) -> None:
