@@ -14,6 +14,7 @@ from typing import Any, Final
 from benchmarks.processes import cpu_seconds, family
 from benchmarks.relay import Relay
 from benchmarks.results import Results
+from benchmarks.speed import Speed
 from benchmarks.target import WrongResult
 from benchmarks.web import Web, peer_web
 from relaycore.alerting.items import Input
@@ -67,24 +68,11 @@ class Course:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregated:
-    """Alerts for each second of CPU, and for each second."""
-
-    per_core: float
-    per_second: float
-
-    @classmethod
-    def of(cls, alerts: int, cpu_seconds: float, seconds: float) -> "Aggregated":
-        """So many, in this time. CPU is told in hundredths of a second."""
-        return cls(alerts / max(0.01, cpu_seconds), alerts / max(0.001, seconds))
-
-
 class Aggregator(ABC):
     """Aggregates one course, again and again."""
 
     @abstractmethod
-    def aggregate(self) -> Aggregated:
+    def aggregate(self) -> Speed:
         """All of it was told, and is what it should be."""
 
 
@@ -100,7 +88,7 @@ class RelayProcessor(Aggregator):
             for one in relay.collection.find({"channel": self._channel}).sort("position")
         ]
 
-    def aggregate(self) -> Aggregated:
+    def aggregate(self) -> Speed:
         name = f"bench-rule-{next(_numbers)}"
         to = f"{name}.told"
         wanted = {
@@ -124,7 +112,7 @@ class RelayProcessor(Aggregator):
         used = processor_cpu(self._relay) - before
         self._require(answer.json(), to)
         self._relay.stack.http.delete(f"/api/v1/rules/{name}").raise_for_status()
-        return Aggregated.of(self._course.alerts, used, took)
+        return Speed.of(self._course.alerts, used, took)
 
     def _require(self, rule: dict[str, Any], channel: str) -> None:
         name = function.ids(rule["uuid"].replace("-", ""), rule["revision"])
@@ -146,7 +134,7 @@ class Peer(Aggregator):
     def __init__(self, relay: Relay, web: Web, course: Course, stream: str) -> None:
         self._redis, self._web, self._course, self._stream = relay.redis, web, course, stream
 
-    def aggregate(self) -> Aggregated:
+    def aggregate(self) -> Speed:
         before, began = self._web.cpu(), time.monotonic()
         for texts in _chunks(self._course.texts()):
             pipe = self._redis.pipeline(transaction=False)
@@ -157,7 +145,7 @@ class Peer(Aggregator):
         used, took = self._web.cpu() - before, time.monotonic() - began
         self._redis.delete(f"{self._stream}:windows")
         self._redis.xtrim(self._stream, maxlen=0, approximate=False)
-        return Aggregated.of(self._course.alerts, used, took)
+        return Speed.of(self._course.alerts, used, took)
 
     def _has_all(self) -> bool:
         found: Any = self._redis.xinfo_groups(self._stream)
@@ -170,12 +158,12 @@ class TheFunction(Aggregator):
     def __init__(self, inputs: Sequence[Input]) -> None:
         self._inputs = inputs
 
-    def aggregate(self) -> Aggregated:
+    def aggregate(self) -> Speed:
         began, cpu = time.monotonic(), time.process_time()
         trial = Trial("0" * 32, 0, parse("window", SETTINGS))
         for _ in trial.run(self._inputs, 0):
             pass
-        return Aggregated.of(len(self._inputs), time.process_time() - cpu, time.monotonic() - began)
+        return Speed.of(len(self._inputs), time.process_time() - cpu, time.monotonic() - began)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from typing import Final
 
 from benchmarks.aggregating import (
     PEER,
-    Aggregated,
     Aggregator,
     Course,
     Peer,
@@ -33,6 +32,7 @@ from benchmarks.load import Load, Shape, make_load
 from benchmarks.progress import say
 from benchmarks.relay import Relay
 from benchmarks.results import Results
+from benchmarks.speed import Speed
 from benchmarks.target import WrongResult
 from benchmarks.watching import socketio_steps, sse
 from benchmarks.web import Web, length_of, relay_web
@@ -94,7 +94,7 @@ def _side_by_side(relay: Relay, results: Results, course: Course, times: int) ->
         programs |= {_RELAY: processor, _FUNCTION: TheFunction(processor.inputs)}
         for program in programs.values():
             program.aggregate()
-        found: dict[str, list[Aggregated]] = {name: [] for name in programs}
+        found: dict[str, list[Speed]] = {name: [] for name in programs}
         for _ in range(times):
             for name, program in programs.items():
                 found[name].append(program.aggregate())

@@ -19,6 +19,7 @@ from benchmarks.processes import cpu_seconds, family
 from benchmarks.receiver import Receiver
 from benchmarks.relay import Relay
 from benchmarks.results import Results
+from benchmarks.speed import Speed
 from benchmarks.target import WrongResult
 from tests import node
 from tests.acceptance.stack import ROOT
@@ -27,19 +28,6 @@ BODY: Final = Shape()
 _CHUNK: Final = 10_000
 _SETTLE_SECONDS: Final = 0.5
 """Until what is recorded ten times a second has been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """Deliveries: for each second of the sender's CPU, and for each second."""
-
-    per_core: float
-    per_second: float
-
-    @classmethod
-    def of(cls, deliveries: int, cpu_seconds: float, seconds: float) -> "Sent":
-        """So many, in this time. CPU is told in hundredths of a second."""
-        return cls(deliveries / max(0.01, cpu_seconds), deliveries / max(0.001, seconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +48,7 @@ class Sender(ABC):
     """Sends one course, again and again."""
 
     @abstractmethod
-    def send(self, receiver: Receiver) -> Sent:
+    def send(self, receiver: Receiver) -> Speed:
         """All of it has come, each once."""
 
 
@@ -71,7 +59,7 @@ class RelaySender(Sender):
         self._relay, self._course, self._channel = relay, course, channel
         publish(relay, channel, course.messages)
 
-    def send(self, receiver: Receiver) -> Sent:
+    def send(self, receiver: Receiver) -> Speed:
         course = self._course
         receiver.expect(course.deliveries)
         before = sender_cpu(self._relay)
@@ -83,7 +71,7 @@ class RelaySender(Sender):
         hooks.delete(self._relay)
         if came.repeated:
             raise WrongResult(f"{came.repeated} webhooks came more than once.")
-        return Sent.of(course.deliveries, used, came.at - began)
+        return Speed.of(course.deliveries, used, came.at - began)
 
 
 class PeerSender(Sender):
@@ -93,7 +81,7 @@ class PeerSender(Sender):
         self._process, self._course = process, course
         self._await("ready")
 
-    def send(self, receiver: Receiver) -> Sent:
+    def send(self, receiver: Receiver) -> Speed:
         assert self._process.stdin is not None
         receiver.expect(self._course.deliveries)
         before, began = self._cpu(), time.monotonic()
@@ -102,7 +90,7 @@ class PeerSender(Sender):
         self._await("done")
         used, took = self._cpu() - before, time.monotonic() - began
         receiver.wait()
-        return Sent.of(self._course.deliveries, used, took)
+        return Speed.of(self._course.deliveries, used, took)
 
     def _cpu(self) -> float:
         return cpu_seconds({"peer": family(self._process.pid)})["peer"]

@@ -19,10 +19,11 @@ from benchmarks.live import has_files
 from benchmarks.load import Shape, make_load
 from benchmarks.processes import family, memory_bytes
 from benchmarks.progress import say
-from benchmarks.pushing import Course, PeerSender, RelaySender, Sender, Sent, aiohttp, sender_cpu, undici
+from benchmarks.pushing import Course, PeerSender, RelaySender, Sender, aiohttp, sender_cpu, undici
 from benchmarks.receiver import Receiver, receiving
 from benchmarks.relay import Relay
 from benchmarks.results import Results
+from benchmarks.speed import Speed
 from tests.unit.webhooks_app.http.certificates import Authority
 
 NETWORKS: Final = "127.0.0.0/8"
@@ -110,14 +111,14 @@ def _side_by_side(
         for sender in senders.values():
             if isinstance(sender, PeerSender):  # Relay's has been warm since it was started.
                 sender.send(receiver)
-        found: dict[str, list[Sent]] = {name: [] for name in senders}
+        found: dict[str, list[Speed]] = {name: [] for name in senders}
         for _ in range(times):
             for name, sender in senders.items():
                 found[name].append(sender.send(receiver))
     _report(results, found, after)
 
 
-def _report(results: Results, found: Mapping[str, Sequence[Sent]], after: str) -> None:
+def _report(results: Results, found: Mapping[str, Sequence[Speed]], after: str) -> None:
     for name, runs in found.items():
         per_core = median(run.per_core for run in runs)
         others = [other for other in (_UNDICI, _AIOHTTP) if other in found and other != name]
