@@ -1,19 +1,17 @@
 """Senders: the long forms of what `tests/integration/sending` does to them."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from subscribers_app.models import Subscription
 from tests.integration.conftest import operator, serve, token, writer
 from tests.integration.pulling.conftest import Client
 from tests.integration.sending.conftest import _keys, client, endpoint, endpoints, hook, web
 from tests.integration.sending.endpoints import Endpoints, slowly
 from tests.integration.sending.flow import Flow, hooked, topics
 from tests.integration.sending.test_killed_in_batches import kill_in_batches
-from tests.integration.sending.test_killed_senders import kill_again_and_again
+from tests.integration.sending.test_killed_senders import Hook, kill_again_and_again
 
 __all__ = ["_keys", "client", "endpoint", "endpoints", "hook", "operator", "serve", "token", "web", "writer"]
 
@@ -23,12 +21,7 @@ KILLS = 20
 
 
 def test_twenty_kills_with_fifty_endpoints(
-    client: Client,
-    writer: Any,
-    hook: Callable[..., Subscription],
-    endpoints: Endpoints,
-    tmp_path: Path,
-    wait_until: Any,
+    client: Client, writer: Any, hook: Hook, endpoints: Endpoints, tmp_path: Path, wait_until: Any
 ) -> None:
     """500 messages a second reach endpoints, as far as there is a processor for that."""
     channels = topics(10)
@@ -40,12 +33,7 @@ def test_twenty_kills_with_fifty_endpoints(
 
 
 def test_a_cursor_that_moves_before_the_answer_is_found_out(
-    client: Client,
-    writer: Any,
-    hook: Callable[..., Subscription],
-    endpoints: Endpoints,
-    tmp_path: Path,
-    wait_until: Any,
+    client: Client, writer: Any, hook: Hook, endpoints: Endpoints, tmp_path: Path, wait_until: Any
 ) -> None:
     channels = topics(2)
     readers = hooked(hook, endpoints, channels, 4)
@@ -59,11 +47,6 @@ def test_a_cursor_that_moves_before_the_answer_is_found_out(
 
 
 def test_twenty_kills_while_many_messages_go_together(
-    client: Client,
-    writer: Any,
-    hook: Callable[..., Subscription],
-    endpoints: Endpoints,
-    tmp_path: Path,
-    wait_until: Any,
+    client: Client, writer: Any, hook: Hook, endpoints: Endpoints, tmp_path: Path, wait_until: Any
 ) -> None:
     kill_in_batches(client, hook, endpoints, tmp_path / "log", wait_until, KILLS)

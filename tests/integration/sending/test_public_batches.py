@@ -30,29 +30,35 @@ def secret() -> Callable[[], str]:
     return lambda: decrypt(EndpointSecret.objects.get().value).decode()
 
 
-def _sent(client: Client, made: Subscription, channel: str, place: Place, wait_until: Any) -> list[str]:
-    """All of it, in few requests; the ids in the order of the channel."""
-    registration.pause(made.name)
-    body = {"messages": [{"message": text, "attributes": {"kind": "x"}} for text in TEXTS]}
-    ids: list[str] = client.post(f"channels/{channel}/messages", body, 202)["ids"]
-    registration.resume(made.name)
-    wait_until(lambda: Subscription.objects.get(pk=made.pk).position > made.position)
-    wait_until(lambda: sum(one.body.count(b'"id":') for one in place.came) >= len(TEXTS))
-    assert len(place.came) <= 8
-    return ids
-
-
-def test_events_are_verified_and_read(
+@pytest.fixture
+def send(
     client: Client,
     channel: str,
     hook: Callable[..., Subscription],
     sender: Loop,
     place: Place,
-    secret: Callable[[], str],
     wait_until: Any,
+) -> Callable[[str], list[str]]:
+    """Send all of it in this format, in few requests; the ids in the order of the channel."""
+
+    def go(format: str) -> list[str]:
+        made = hook(channel, place.url, format=format, batch_messages=10, order="channel")
+        registration.pause(made.name)
+        body = {"messages": [{"message": text, "attributes": {"kind": "x"}} for text in TEXTS]}
+        ids: list[str] = client.post(f"channels/{channel}/messages", body, 202)["ids"]
+        registration.resume(made.name)
+        wait_until(lambda: Subscription.objects.get(pk=made.pk).position > made.position)
+        wait_until(lambda: sum(one.body.count(b'"id":') for one in place.came) >= len(TEXTS))
+        assert len(place.came) <= 8
+        return ids
+
+    return go
+
+
+def test_events_are_verified_and_read(
+    send: Callable[[str], list[str]], place: Place, secret: Callable[[], str]
 ) -> None:
-    made = hook(channel, place.url, format="cloudevents-batch", batch_messages=10, order="channel")
-    ids = _sent(client, made, channel, place, wait_until)
+    ids = send("cloudevents-batch")
     asked = [
         {
             "headers": one.headers,
@@ -77,17 +83,9 @@ def test_events_are_verified_and_read(
 
 @pytest.mark.parametrize("format", ["cloudevents-batch", "ndjson"])
 def test_the_client_library_gives_each_message(
-    format: str,
-    client: Client,
-    channel: str,
-    hook: Callable[..., Subscription],
-    sender: Loop,
-    place: Place,
-    secret: Callable[[], str],
-    wait_until: Any,
+    format: str, send: Callable[[str], list[str]], place: Place, secret: Callable[[], str]
 ) -> None:
-    made = hook(channel, place.url, format=format, batch_messages=10, order="channel")
-    ids = _sent(client, made, channel, place, wait_until)
+    ids = send(format)
     found = [message for one in place.came for message in verify(one.headers, one.body, secret()).messages]
     assert [(one.id, one.payload) for one in found] == [
         (id, text.encode()) for id, text in zip(ids, TEXTS, strict=True)
