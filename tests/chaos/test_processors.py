@@ -14,7 +14,7 @@ from tests.integration.conftest import writer
 from tests.integration.processing.alerts import Alerts, alert, now
 from tests.integration.processing.conftest import _kept, alerts
 from tests.integration.processing.processors import Processor
-from tests.integration.processing.rain import LONGEST, Rain, all_told
+from tests.integration.processing.rain import LONGEST, Rain, all_told, go_on
 from tests.integration.processing.test_frozen_processor import edit
 from tests.integration.processing.test_killed_processors import (
     kill_again_and_again,
@@ -55,10 +55,7 @@ def test_twenty_kills_and_freezes_of_two_while_the_rule_is_edited(
     with Processor(tmp_path / "one") as one, Processor(tmp_path / "other") as other:
         with Threads([rain.run]):
             for number in range(KILLS):
-                before = len(alerts.events())
-                wait_until(
-                    lambda before=before: len(alerts.events()) > before + 20, seconds=30, what="one goes on"
-                )
+                go_on(alerts, wait_until)
                 victim = (one, other)[number % 2]
                 if number % 3:
                     victim.kill()
@@ -82,10 +79,7 @@ def test_redis_loses_everything_again_and_again(
     with Processor(tmp_path / "log") as processor:
         with Threads([rain.run]):
             for _ in range(LOSSES):
-                before = len(alerts.events())
-                wait_until(
-                    lambda before=before: len(alerts.events()) > before + 50, seconds=60, what="it goes on"
-                )
+                go_on(alerts, wait_until, 50, seconds=60)
                 alerts.redis.flushall()
         all_told(alerts, rain, wait_until, lost=True)
         assert not processor.complaints()
@@ -100,10 +94,7 @@ def test_the_clock_is_set_back_again_and_again_and_processors_are_killed(
     with Processor(tmp_path / "log") as processor:
         with Threads([rain.run]):
             for number in range(LOSSES):
-                before = len(alerts.events())
-                wait_until(
-                    lambda before=before: len(alerts.events()) > before + 50, seconds=60, what="it goes on"
-                )
+                go_on(alerts, wait_until, 50, seconds=60)
                 alerts.redis.execute_command("XSETID", keys.stream(0), f"{now() + AHEAD_MS}-0")
                 if number % 2:
                     processor.kill()

@@ -45,6 +45,14 @@ class Rain:
             connection.close()
 
 
+def go_on(
+    alerts: Alerts, wait_until: Any, more: int = 20, seconds: float = 30.0, what: str = "it goes on"
+) -> None:
+    """Wait until more than so many further events are told."""
+    before = len(alerts.events())
+    wait_until(lambda: len(alerts.events()) > before + more, seconds=seconds, what=what)
+
+
 def all_told(
     alerts: Alerts, rain: Rain, wait_until: Any, *, edited: bool = False, lost: bool = False
 ) -> None:

@@ -11,7 +11,7 @@ from alerts_app import keeping
 from alerts_app.models import Rule
 from tests.integration.processing.alerts import SETTINGS, Alerts
 from tests.integration.processing.processors import Processor
-from tests.integration.processing.rain import Rain, all_told
+from tests.integration.processing.rain import Rain, all_told, go_on
 from tests.integration.pulling.traffic import Threads
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -44,8 +44,7 @@ def story(alerts: Alerts, writer: Any, tmp_path: Path, wait_until: Any) -> Story
                 with first.frozen():
                     edit(alerts, "Several")
                     wait_until(lambda: revision_of(alerts) == 2, seconds=20, what="the other one has it")
-                    before = len(alerts.events())
-                    wait_until(lambda: len(alerts.events()) > before + 50, seconds=20)
+                    go_on(alerts, wait_until, 50, seconds=20)
                 time.sleep(2.0)  # What it would do, it would do at once.
                 assert not first.complaints() + second.complaints()
         return rain

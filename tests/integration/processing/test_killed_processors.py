@@ -10,7 +10,7 @@ from bson import ObjectId
 
 from tests.integration.processing.alerts import Alerts, alert, now
 from tests.integration.processing.processors import Processor
-from tests.integration.processing.rain import LONGEST, Rain, all_told
+from tests.integration.processing.rain import LONGEST, Rain, all_told, go_on
 from tests.integration.pulling.traffic import Threads
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
@@ -24,14 +24,10 @@ def kill_again_and_again(
     with Processor(log, rule) as processor:
         with Threads([rain.run]):
             for _ in range(kills):
-                before = len(alerts.events())
-                wait_until(
-                    lambda before=before: len(alerts.events()) > before + 20, seconds=30, what="it goes on"
-                )
+                go_on(alerts, wait_until)
                 time.sleep(chance.uniform(0, each))
                 processor.kill()
-            before = len(alerts.events())
-            wait_until(lambda: len(alerts.events()) > before + 20, seconds=30, what="the last one goes on")
+            go_on(alerts, wait_until)
         if rule == "careful":
             all_told(alerts, rain, wait_until)
         else:
