@@ -21,6 +21,7 @@ from webhooks_app.attempts import Attempted, Of
 from webhooks_app.rights import SEE
 
 _OF: Final = {"batch": Of.BATCH, "message": Of.MESSAGE}
+"""By parameter. A message has fewer attempts than a batch: the last one that is given is looked up."""
 
 _ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 
