@@ -20,6 +20,7 @@ from messages_app.searching.rows import row as as_row
 from relaycore.alerting.acknowledging import is_by_people
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.errors import AlertUnknown
+from relaycore.alerting.items import ALERT, EVENT
 from relaycore.times import from_milliseconds
 
 MOST_TOLD: Final = 1000
@@ -33,7 +34,6 @@ MERGED: Final = "merged"
 STATES: Final = [OPEN, CLOSED, MERGED]
 
 _ID: Final = re.compile(r"[0-9a-f]{24}")
-_ATTRIBUTE: Final = "alert-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Alert:
         if self.open is not None:
             return OPEN
         told = [one["attributes"] for one in self.told if not is_by_people(one["attributes"])]
-        return CLOSED if told and told[-1].get("event") == "close" else MERGED
+        return CLOSED if told and told[-1].get(EVENT) == "close" else MERGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def shown(alert: Alert) -> dict[str, Any]:
 
 
 def _told(id: str) -> list[Document]:
-    found = history.collection().find({f"attributes.{_ATTRIBUTE}": id}).sort("position", -1).limit(MOST_TOLD)
+    found = history.collection().find({f"attributes.{ALERT}": id}).sort("position", -1).limit(MOST_TOLD)
     return list(found)[::-1]
 
 
@@ -158,4 +158,4 @@ def _row(id: str, state: str, rule: Rule | None, of: Mapping[str, Any], said: _S
     }
 
 
-_OWN: Final = frozenset({_ATTRIBUTE, "rule", "key", "opened", "starts_at", "ends_at", "alerts"})
+_OWN: Final = frozenset({ALERT, "rule", "key", "opened", "starts_at", "ends_at", "alerts"})

@@ -11,14 +11,11 @@ in it: the channel may be one that anybody watches.
 from collections.abc import Mapping
 from typing import Final
 
+from relaycore.alerting.items import ALERT, EVENT, RULE
 from relaycore.alerting.kinds import texts
 
 ACKNOWLEDGE: Final = "acknowledge"
 RELEASE: Final = "release"
-
-EVENT: Final = "event"
-ALERT: Final = "alert-id"
-CAUSE: Final = "cause"
 
 _BY_PEOPLE: Final = frozenset({ACKNOWLEDGE, RELEASE})
 
@@ -30,7 +27,7 @@ def message(alert: str, event: str, at: int) -> str:
 
 def attributes(alert: str, event: str, rule: str) -> dict[str, str]:
     """What stands beside it. `rule`: that of the alert, its UUID as hex."""
-    return {ALERT: alert, EVENT: event, "rule": rule}
+    return {ALERT: alert, EVENT: event, RULE: rule}
 
 
 def is_by_people(attributes: Mapping[str, str] | None) -> bool:

@@ -7,6 +7,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 State = dict[str, Any]
 """What is kept of one key: JSON, with integers of 64 bits, whole characters. Replaced, never changed."""
 
+RULE, REVISION, EVENT, CAUSE = "rule", "revision", "event", "cause"
+ALERT, MERGED_ALERTS = "alert-id", "merged-alerts"
+"""Attributes of what is told (`Made.attributes`), by which other rules read it."""
+
 
 class Input(NamedTuple):
     """One stored message. `message`: its payload, decrypted."""

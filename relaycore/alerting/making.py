@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from relaycore.alerting.items import Made, Output
+from relaycore.alerting.items import ALERT, CAUSE, EVENT, MERGED_ALERTS, REVISION, RULE, Made, Output
 from relaycore.alerting.naming import Names
 
 MOST_MERGED: Final = 100
@@ -14,16 +14,16 @@ class Maker:
 
     def __init__(self, rule: str, revision: int) -> None:
         self._names = Names(rule, revision)
-        self._origin = {"rule": rule, "revision": str(revision)}
+        self._origin = {RULE: rule, REVISION: str(revision)}
 
     def make(self, key: str, cause: str, output: Output, place: int) -> Made:
         """As it is appended. `place`: its index among those of one cause, key and kind."""
         names = self._names
-        attributes = {**output.attributes, **self._origin, "event": output.kind, "cause": cause}
+        attributes = {**output.attributes, **self._origin, EVENT: output.kind, CAUSE: cause}
         if output.opened:
-            attributes["alert-id"] = names.alert_id(key, output.opened)
+            attributes[ALERT] = names.alert_id(key, output.opened)
         if output.merged:
             merged = [names.alert_id(key, opened) for opened in output.merged[:MOST_MERGED]]
-            attributes["merged-alerts"] = ",".join(merged)
+            attributes[MERGED_ALERTS] = ",".join(merged)
         id = names.output_id(key, cause, output.kind, place)
         return Made(id, key, cause, output, place, attributes)

@@ -39,10 +39,8 @@ class Absence:
         read = Reader(settings, example='{"key": ["host"], "seconds": 300}')
         self._key = read.names("key", 0, but=coming.TOLD)
         self._span = read.seconds("seconds")
-        self._forgets = read.seconds_if_given("forget_seconds")
+        self._forgets = read.seconds_above("forget_seconds", "seconds", self._span)
         self._quiet = quiet.read(read)
-        if self._forgets is not None and self._forgets <= self._span:
-            raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
         read.end()
 
     def read(self, input: Input) -> tuple[Came]:

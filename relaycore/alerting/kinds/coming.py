@@ -4,10 +4,11 @@ A message that is told is `{key fields, "eventType", "startTime", "endTime", "co
 `endTime` is null as long as it is open, and `count` is how many messages it is about; `absence` has none.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from relaycore.alerting.items import Input, Output
+from relaycore.alerting.items import Input, Output, State
 from relaycore.alerting.kinds import fields, texts
 from relaycore.errors import Unusable
 
@@ -61,6 +62,12 @@ def told(
     if count is not None:
         members["count"] = count
     return Output(event, texts.encode(members), opened)
+
+
+def told_about(event: str, state: State, end: int | None) -> Output:
+    """The same of a state that has `key`, `opened`, `since` and `about`, with what that says of a message."""
+    about = {"about": json.loads(state["about"])} if state["about"] else {}
+    return told(event, {**state["key"], **about}, state["opened"], state["since"], end)
 
 
 def shown(names: Mapping[str, fields.Value], opened: str, start: int, alerts: int) -> dict[str, Any]:

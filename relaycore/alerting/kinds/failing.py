@@ -18,11 +18,10 @@ A message that is told is `{"subject", "about": the event that opened it, "event
 The state is `{"key": {"subject"}, "about": JSON text, "since": ms, "last": ms, "opened": cause}`.
 """
 
-import json
 from typing import Any, Final, NamedTuple
 
 from relaycore.alerting.causes import at_of
-from relaycore.alerting.items import Input, Output, State, Step
+from relaycore.alerting.items import Input, State, Step
 from relaycore.alerting.kinds import coming, fields
 from relaycore.alerting.kinds.settings import Reader
 from relaycore.errors import Unusable
@@ -73,7 +72,7 @@ class Failing:
     def take(self, state: State | None, event: Said, cause: str) -> Step:
         """It fails, or does no longer."""
         if event.type in RECOVERS and state is not None:
-            return Step(None, [self._told("close", state, at_of(cause))])
+            return Step(None, [coming.told_about("close", state, at_of(cause))])
         if event.type not in FAILS or (state is None and not self._is_ours(event.subject)):
             return Step(state)
         if state is not None:
@@ -81,7 +80,7 @@ class Failing:
         at = at_of(cause)
         key = {"subject": event.subject}
         opened = {"key": key, "about": event.about, "since": at, "last": at, "opened": cause}
-        return Step(opened, [self._told("open", opened, None)])
+        return Step(opened, [coming.told_about("open", opened, None)])
 
     def due(self, state: State) -> int | None:
         """When it is forgotten."""
@@ -89,7 +88,7 @@ class Failing:
 
     def fire(self, state: State, due: int) -> Step:
         """Nothing more was said of it."""
-        return Step(None, [self._told("close", state, due)])
+        return Step(None, [coming.told_about("close", state, due)])
 
     def shown(self, state: State) -> list[dict[str, Any]]:
         """The one that is open."""
@@ -97,11 +96,6 @@ class Failing:
 
     def _is_ours(self, subject: str) -> bool:
         return self._subjects is None or subject in self._subjects
-
-    @staticmethod
-    def _told(event: str, state: State, end: int | None) -> Output:
-        about = {"about": json.loads(state["about"])} if state["about"] else {}
-        return coming.told(event, {**state["key"], **about}, state["opened"], state["since"], end)
 
 
 def _subjects(read: Reader) -> frozenset[str] | None:

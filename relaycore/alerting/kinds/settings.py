@@ -60,6 +60,13 @@ class Reader:
         found = self.take(name, None)
         return None if found is None else self.seconds_of(name, found)
 
+    def seconds_above(self, name: str, least: str, milliseconds: int) -> int | None:
+        """The same of one that is longer than another one, called `least`."""
+        found = self.seconds_if_given(name)
+        if found is not None and found <= milliseconds:
+            raise self.bad(name, f"Not above {least}. Take more, or leave it out.")
+        return found
+
     def seconds_of(self, name: str, found: Any) -> int:
         """The same of what was taken already."""
         if isinstance(found, int | float) and not isinstance(found, bool) and 0.001 <= found <= MOST_SECONDS:

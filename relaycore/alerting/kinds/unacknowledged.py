@@ -20,13 +20,12 @@ It starts with the alert, or when that was released. `about` is left out if it i
 The state is `{"key": {"alert": id}, "about": JSON text, "since": ms, "opened": cause, "is_acknowledged"}`.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from relaycore.alerting.acknowledging import ACKNOWLEDGE, RELEASE
 from relaycore.alerting.causes import at_of, of_timer
-from relaycore.alerting.items import Input, Output, State, Step
+from relaycore.alerting.items import ALERT, EVENT, MERGED_ALERTS, Input, State, Step
 from relaycore.alerting.kinds import coming, texts
 from relaycore.alerting.kinds.settings import Reader
 from relaycore.errors import Unusable
@@ -57,17 +56,15 @@ class Unacknowledged:
     def __init__(self, settings: object) -> None:
         read = Reader(settings, example='{"seconds": 600}')
         self._span = read.seconds("seconds")
-        self._forgets = read.seconds_if_given("forget_seconds")
-        if self._forgets is not None and self._forgets <= self._span:
-            raise read.bad("forget_seconds", "Not above seconds. Take more, or leave it out.")
+        self._forgets = read.seconds_above("forget_seconds", "seconds", self._span)
         read.end()
 
     def read(self, input: Input) -> tuple[Said, ...]:
         """Of which alert it is said, and what; and of those that have become part of it, their end."""
-        alert = input.attributes.get("alert-id", "")
+        alert = input.attributes.get(ALERT, "")
         if not _is_id(alert):
-            raise Unusable("It has no attribute alert-id that is one of an alert.")
-        event = input.attributes.get("event", "")
+            raise Unusable(f"It has no attribute {ALERT} that is one of an alert.")
+        event = input.attributes.get(EVENT, "")
         said = Said(_key(alert), alert, event, coming.about(input))
         return (said, *_merged(input.attributes, alert))
 
@@ -86,7 +83,7 @@ class Unacknowledged:
             )
         if state is None:
             return Step(None)
-        closes = [self._told("close", state, at_of(cause))] if state["opened"] else []
+        closes = [coming.told_about("close", state, at_of(cause))] if state["opened"] else []
         if event.event == _CLOSE:
             return Step(None, closes)
         if event.event == ACKNOWLEDGE:
@@ -106,20 +103,15 @@ class Unacknowledged:
         if state["is_acknowledged"]:
             return Step(None)
         if state["opened"]:
-            return Step(None, [self._told("close", state, due)])
+            return Step(None, [coming.told_about("close", state, due)])
         opened = {**state, "opened": of_timer(due)}
-        return Step(opened, [self._told("open", opened, None)])
+        return Step(opened, [coming.told_about("open", opened, None)])
 
     def shown(self, state: State) -> list[dict[str, Any]]:
         """The one that is open."""
         if not state["opened"]:
             return []
         return [coming.shown(state["key"], state["opened"], state["since"], 1)]
-
-    @staticmethod
-    def _told(event: str, state: State, end: int | None) -> Output:
-        about = {"about": json.loads(state["about"])} if state["about"] else {}
-        return coming.told(event, {**state["key"], **about}, state["opened"], state["since"], end)
 
 
 def _is_id(alert: str) -> bool:
@@ -132,7 +124,7 @@ def _key(alert: str) -> str:
 
 def _merged(attributes: Mapping[str, str], into: str) -> tuple[Said, ...]:
     """What has ended by becoming part of this one. What is none of an alert is passed over."""
-    if not (text := attributes.get("merged-alerts")):
+    if not (text := attributes.get(MERGED_ALERTS)):
         return ()
     ids = dict.fromkeys(one for one in text.split(",") if _is_id(one) and one != into)
     return tuple(Said(_key(one), one, _CLOSE, "") for one in ids)
