@@ -116,11 +116,11 @@ class AnswerWriter:
         """The whole answer; `more` are headers beside its own. `scope`: it may go out at once, if it can."""
         pieces = [b""] if answer.data is None else encoded(answer.data)
         last = len(pieces) - 1
-        if scope is not None and not (last or answer.headers or more) and len(pieces[0]) <= PIECE_BYTES:
-            written, known_as = self._written(answer, is_https=is_https), request_id.encode()
-            lines = b"%bcontent-length: %d\r\n%b: %b\r\n" % (written, len(pieces[0]), _REQUEST_ID, known_as)
-            connection = connection_of(scope)
-            if connection is not None and connection.answer(scope, answer.status, lines, pieces[0]):
+        is_short = not last and len(pieces[0]) <= PIECE_BYTES
+        is_plain = is_short and not (answer.headers or more)
+        if scope is not None and is_plain:
+            written = self._written(answer, is_https=is_https)
+            if _went_at_once(scope, answer.status, written, pieces[0], request_id):
                 return
         headers = [
             (b"content-type", answer.content_type.encode()),
@@ -147,6 +147,17 @@ class AnswerWriter:
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
             found = self._heads[key] = lines
         return found
+
+
+def _went_at_once(
+    scope: Mapping[str, Any], status: int, written: bytes, body: bytes, request_id: str
+) -> bool:
+    """Whether a whole answer has gone out already. `written`: what it has of headers beside these two."""
+    connection = connection_of(scope)
+    if connection is None:
+        return False
+    lines = b"%bcontent-length: %d\r\n%b: %b\r\n" % (written, len(body), _REQUEST_ID, request_id.encode())
+    return connection.answer(scope, status, lines, body)
 
 
 def raw(headers: Mapping[str, str]) -> RawHeaders:
