@@ -1,28 +1,40 @@
 """Indexes of MongoDB that Django has no words for."""
 
+from abc import abstractmethod
 from typing import Any
 
 from django.db.models import Index
 from pymongo import IndexModel
 
 
-class ExpiringIndex(Index):
+class MongoIndex(Index):
+    """One that has more to it than fields and their order."""
+
+    @property
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """What MongoDB is told beside the key, and says of the index."""
+
+    def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
+        """What MongoDB is told. `django_mongodb_backend` gives the method to `Index`."""
+        made = super().get_pymongo_index_model(*args, **kwargs)  # type: ignore[misc]
+        return IndexModel(made.document["key"].items(), name=self.name, **self.options)
+
+
+class ExpiringIndex(MongoIndex):
     """On one time: once it has come, MongoDB deletes the document, within a minute or so.
 
     The document says when. So how long one is kept may be changed without a word to MongoDB, for those that
     come from then on.
     """
 
-    SECONDS = 0
-    """After the time that the document says."""
-
-    def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
-        """What MongoDB is told. `django_mongodb_backend` gives the method to `Index`."""
-        made = super().get_pymongo_index_model(*args, **kwargs)  # type: ignore[misc]
-        return IndexModel(made.document["key"].items(), name=self.name, expireAfterSeconds=self.SECONDS)
+    @property
+    def options(self) -> dict[str, Any]:
+        """After the time that the document says."""
+        return {"expireAfterSeconds": 0}
 
 
-class PartialIndex(Index):
+class PartialIndex(MongoIndex):
     """On some fields, of those documents alone that are so, as MongoDB says it."""
 
     def __init__(self, *args: Any, where: dict[str, Any], **kwargs: Any) -> None:
@@ -34,20 +46,13 @@ class PartialIndex(Index):
         path, args, kwargs = super().deconstruct()
         return path, args, {**kwargs, "where": self.where}
 
-    def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
-        """What MongoDB is told."""
-        made = super().get_pymongo_index_model(*args, **kwargs)  # type: ignore[misc]
-        return IndexModel(
-            made.document["key"].items(), name=self.name, partialFilterExpression=self.condition_of_mongo
-        )
-
     @property
-    def condition_of_mongo(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Which documents are in it."""
-        return self.where
+        return {"partialFilterExpression": self.where}
 
 
-class AttributeIndex(Index):
+class AttributeIndex(MongoIndex):
     """On one attribute of messages and their position, of those messages alone that have it."""
 
     def __init__(self, *args: Any, attribute: str, **kwargs: Any) -> None:
@@ -61,7 +66,7 @@ class AttributeIndex(Index):
 
     def get_pymongo_index_model(self, *args: Any, **kwargs: Any) -> IndexModel:
         """What MongoDB is told."""
-        return IndexModel(self.key, name=self.name, partialFilterExpression=self.condition_of_mongo)
+        return IndexModel(self.key, name=self.name, **self.options)
 
     @property
     def key(self) -> list[tuple[str, int]]:
@@ -69,6 +74,6 @@ class AttributeIndex(Index):
         return [(f"attributes.{self.attribute}", 1), ("position", 1)]
 
     @property
-    def condition_of_mongo(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
         """Which messages are in it."""
-        return {f"attributes.{self.attribute}": {"$exists": True}}
+        return {"partialFilterExpression": {f"attributes.{self.attribute}": {"$exists": True}}}

@@ -18,7 +18,7 @@ from django.db.models import Index, Model
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from relaybase.mongo.indexes import AttributeIndex, ExpiringIndex, PartialIndex
+from relaybase.mongo.indexes import AttributeIndex, ExpiringIndex, MongoIndex
 from relaybase.mongo.router import is_in_mongodb
 from relaycore.errors import UnfitServer, one_line
 from relaycore.fitness import Finding
@@ -132,13 +132,9 @@ def _is_as_declared(model: type[Model], index: Index, found: Mapping[str, Any]) 
     key: list[tuple[str | None, int]] = [
         (columns[name], -1 if order else 1) for name, order in index.fields_orders
     ]
-    beside: dict[str, Any] = {}
-    if isinstance(index, ExpiringIndex):
-        beside = {"expireAfterSeconds": index.SECONDS}
-    elif isinstance(index, AttributeIndex):
-        key[:], beside = index.key, {"partialFilterExpression": index.condition_of_mongo}
-    elif isinstance(index, PartialIndex):
-        beside = {"partialFilterExpression": index.condition_of_mongo}
+    if isinstance(index, AttributeIndex):
+        key[:] = index.key
+    beside = index.options if isinstance(index, MongoIndex) else {}
     special = {option: value for option, value in found.items() if option not in _PLAIN}
     return list(found["key"].items()) == key and special == beside
 
