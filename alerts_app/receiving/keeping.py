@@ -48,6 +48,11 @@ class Keeper:
             self._hears_since = self._looked_at = time.monotonic()
             self._task = asyncio.create_task(self._run())
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether what alerts have changed could not be told when it was tried last."""
+        return self._is_failing
+
     async def ask(self, work: Callable[[], Answer]) -> Answer:
         """What PostgreSQL answers to this, in the thread for it. Once more if it had to be connected to anew.
 

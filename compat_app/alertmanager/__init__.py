@@ -5,6 +5,7 @@
 `calls`         each call: what is asked, and who answers
 `shapes`        alerts, silences and the rest as that API writes and reads them
 `filters`       what is asked of them in a query
+`managing`      `/-/healthy` and `/-/ready`, for those who watch it
 `failures`      why something is refused: a bare text as JSON
 ==============  ============================================================================
 

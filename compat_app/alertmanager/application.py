@@ -3,7 +3,8 @@
 import base64
 import binascii
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from access_app.actor import Actor
@@ -13,6 +14,7 @@ from alerts_app.receiving.telling import CHANNEL
 from compat_app.alertmanager.calls import CALLS, MOST_BODY_BYTES, Call, Known
 from compat_app.alertmanager.failures import Failure, answer_to
 from compat_app.alertmanager.filters import Query
+from compat_app.alertmanager.managing import PAGES
 from relaybase.http import bodies
 from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.details import NOT_VALID
@@ -24,6 +26,9 @@ log = logging.getLogger(__name__)
 
 PREFIX: Final = "/alertmanager"
 API: Final = PREFIX + "/api/v2"
+
+_LOOKS: Final = ("GET", "HEAD")
+_TEXT: Final = "text/plain; charset=utf-8"
 
 NO_SUCH_ADDRESS: Final = "There is no such address."
 WITHOUT_KEY: Final = (
@@ -53,6 +58,8 @@ class Alertmanager(SideDoor[Holder]):
         """By the call."""
         if path != PREFIX and not path.startswith(PREFIX + "/"):
             return None
+        if (page := _page(path)) is not None:
+            return f"alertmanager-{page.__name__}"
         known = _calls(path)[0].get(method)
         return f"alertmanager-{'none' if known is None else known.name}"
 
@@ -62,12 +69,19 @@ class Alertmanager(SideDoor[Holder]):
 
     async def answer(self, asked: Asked, path: str) -> Answer:
         """What the call says."""
+        if (page := _page(path)) is not None:
+            if asked.method not in _LOOKS:
+                raise Failure(405, "Only GET here.")
+            return Answer(await page(), content_type=_TEXT)
         found, id = _calls(path)
         return Answer(await self._work(asked, _the(found, asked.method), id))
 
     def refuse(self, exc: Exception, asked: Asked, path: str) -> Answer:
         """A bare string, and what the status asks for."""
-        return _refusal(exc, _calls(path)[0])
+        if _page(path) is None:
+            return _refusal(exc, _calls(path)[0])
+        refusal = _refusal(exc, ["GET"])
+        return replace(refusal, data=str(refusal.data).encode(), content_type=_TEXT)
 
     async def _work(self, asked: Asked, known: Known, id: str) -> Any:
         headers = asked.headers
@@ -110,6 +124,11 @@ def key_of(headers: plain.Headers) -> str | None:
     return password if colon and password else None
 
 
+def _page(path: str) -> Callable[[], Awaitable[bytes]] | None:
+    """What is at this path for those who watch it."""
+    return PAGES.get(path.removeprefix(PREFIX))
+
+
 def _calls(path: str) -> tuple[Mapping[str, Known], str]:
     """What is at this path, by method, and the id in it."""
     rest = path.removeprefix(API) if path.startswith(API) else ""
@@ -127,7 +146,8 @@ def _the(found: Mapping[str, Known], method: str) -> Known:
     return found[method]
 
 
-def _refusal(exc: Exception, found: Mapping[str, Known]) -> Answer:
+def _refusal(exc: Exception, found: Iterable[str]) -> Answer:
+    """`found`: the methods that there are."""
     status, text = answer_to(exc)
     headers = {
         401: {"WWW-Authenticate": 'Basic realm="relay"'},

@@ -68,7 +68,9 @@ def _as_django(text: str) -> bytes:
 
 
 def encoded(data: Any) -> list[bytes]:
-    """As Django has it: JSON, and at its end a line break."""
+    """As Django has it: JSON, and at its end a line break. Bytes as they are."""
+    if isinstance(data, bytes):
+        return [data]
     return (data if isinstance(data, Encoded) else Encoded(_encoder.encode(data))).pieces
 
 

@@ -57,9 +57,10 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a function answers if not with 200. `data` becomes JSON; headers are names and values.
+    """What a function answers if not with 200. `data` becomes JSON, bytes stay.
 
-    over: is called once, when all of it was sent, or cannot be: what was held for it is given back
+    headers: names and values
+    over:    is called once, when all of it was sent, or cannot be: what was held for it is given back
     """
 
     data: Any

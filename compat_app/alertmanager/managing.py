@@ -1,0 +1,53 @@
+"""What those ask who start and watch it: Alertmanager's management API, whole texts without a key.
+
+https://prometheus.io/docs/alertmanager/latest/management_api/
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from django.db import DatabaseError, InterfaceError, connection
+from redis.exceptions import RedisError
+
+from alerts_app.receiving.keeping import keeper
+from compat_app.alertmanager.failures import Failure
+from relaybase.connections import shared_redis
+
+OK: Final = b"OK"
+
+NO_POSTGRESQL: Final = "PostgreSQL does not answer: no alert is taken."
+NO_REDIS: Final = "Redis does not answer: what is posted is kept, and told later."
+NOT_TOLD: Final = "What alerts have changed is kept, and told later: the log of this process says why."
+
+
+async def healthy() -> bytes:
+    """This process answers."""
+    return OK
+
+
+async def ready() -> bytes:
+    """Alerts are taken and told.
+
+    Raises:
+        Failure: 503, they are not; the text says why.
+    """
+    try:
+        await keeper().ask(_ask_postgresql)
+    except (DatabaseError, InterfaceError):
+        raise Failure(503, NO_POSTGRESQL) from None
+    try:
+        await keeper().ask(shared_redis().ping)
+    except RedisError:
+        raise Failure(503, NO_REDIS) from None
+    if keeper().is_failing:
+        raise Failure(503, NOT_TOLD)
+    return OK
+
+
+def _ask_postgresql() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+PAGES: Final[Mapping[str, Callable[[], Awaitable[bytes]]]] = {"/-/healthy": healthy, "/-/ready": ready}
+"""By path below the prefix; each for GET and HEAD."""
