@@ -3,13 +3,16 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, JsonResponse
 
 from channels_app.report import hears_nothing
 from leases_app.models import Lease
 from live.counting import COUNTS
+from relaybase.unplaced import places, without_places
 from relaycore.fitness import Finding
 from relayproject.observing.looking import look
 from relayproject.observing.loops import Loop
@@ -30,11 +33,17 @@ class Check:
     warning: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For the answer."""
-        told = {} if self.detail is None else {"detail": self.detail}
+        """For the answer, which is for everybody: what a driver says of its server is no map of them."""
+        told = {} if self.detail is None else {"detail": without_places(self.detail, _places())}
         waiting = {} if self.waiting is None else {"waiting": self.waiting}
-        warning = {"warning": self.warning} if self.warning else {}
+        warning = {"warning": without_places(self.warning, _places())} if self.warning else {}
         return {"name": self.name, "ok": self.detail is None, **told, **waiting, **warning}
+
+
+@cache
+def _places() -> list[str]:
+    servers = settings.SERVERS
+    return places([servers.database_url, servers.redis_url, servers.mongo_url, settings.CELERY_BROKER_URL])
 
 
 def healthz(request: HttpRequest) -> JsonResponse:

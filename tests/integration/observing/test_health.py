@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
@@ -121,6 +123,19 @@ def test_what_a_loop_cannot_do_is_not_ready_and_what_waits_is_shown(
         "sender of shard 0": 0,
         "writer of partition 0": 0,
     }
+
+
+def test_where_the_servers_are_is_not_for_everybody(
+    client: Client, loops: dict[str, Term], archive: Any
+) -> None:
+    host = urlsplit(settings.SERVERS.mongo_url).netloc
+    loops["writer"].renew(
+        0, Condition(trouble=f"MongoDB stores nothing: {host}: refused (10.1.2.3, port 27017).")
+    )
+
+    found = _wrong(client.get("/readyz"))["writer of partition 0"]
+
+    assert found == "MongoDB stores nothing: its address: refused (its address)."
 
 
 def test_a_loop_that_has_gone_is_in_no_trouble(client: Client, loops: dict[str, Term], archive: Any) -> None:
