@@ -1,21 +1,25 @@
 """What has changed is told once, whoever dies or freezes; what nobody repeats is over."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
-from django.db import Error, OperationalError, connection
+from django.db import Error, OperationalError, connection, transaction
 
 from alerts_app.receiving import ending, posting, telling
 from alerts_app.receiving.keeping import Keeper
 from alerts_app.receiving.models import HeardAlert, Transition
 from alerts_app.receiving.telling import Publish
 from alerts_app.silencing import registration as silencing
+from relaybase.postgres import values
 from relaycore.alerting.labelled import transitions
 from relaycore.alerting.labelled.labels import fingerprint
 from relaycore.alerting.labelled.posted import Alert
 from relaycore.errors import RelayError
+from relaycore.receiving.hearing import Hearing
+from relaycore.receiving.states import KEPT_MS
 from tests.integration.alertmanager.appending import appending
 from tests.integration.alertmanager.conftest import Told
 
@@ -105,10 +109,10 @@ def test_what_nobody_repeats_is_over_once() -> None:
     at = silencing.now()
     posting.take([_alert("gone", ends=at + 300), _alert("here", ends=at + 3_600_000)])
     Transition.objects.all().delete()
-    assert ending.end() == 0
+    assert ending.end(silencing.now()) == 0
     HeardAlert.objects.filter(labels__alertname="gone").update(ends=at - 1)
-    assert ending.end() == 1
-    assert ending.end() == 0
+    assert ending.end(silencing.now()) == 1
+    assert ending.end(silencing.now()) == 0
     (said,) = Transition.objects.all()
     assert '"status":"resolved"' in said.message
     assert '"alertname":"gone"' in said.message
@@ -122,7 +126,7 @@ def test_of_two_that_end_it_one_does(in_thread: Any) -> None:
 
     def end() -> int:
         try:
-            return ending.end()
+            return ending.end(silencing.now())
         finally:
             connection.close()
 
@@ -135,9 +139,96 @@ def test_what_was_over_for_long_is_forgotten() -> None:
     at = silencing.now()
     posting.take([_alert("gone", ends=at - 1), _alert("here", ends=at + 3_600_000)])
     assert ending.forget() == 0
-    HeardAlert.objects.update(updated=at - ending.KEPT_MS - 1_000)
+    HeardAlert.objects.update(updated=at - KEPT_MS - 1_000)
     assert ending.forget() == 1
     assert [row.labels["alertname"] for row in HeardAlert.objects.all()] == ["here"]
+
+
+def test_what_is_said_again_is_not_forgotten_meanwhile(
+    in_thread: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = silencing.now()
+    posting.take([_alert("again", ends=at - 1)])
+    HeardAlert.objects.update(updated=at - KEPT_MS - 1_000)
+    ask = values.execute_values
+    forgotten: list[int] = []
+
+    def forget() -> int:
+        try:
+            return ending.forget()
+        finally:
+            connection.close()
+
+    def ask_and_forget(sql: Any, statement: str, *rest: Any, **more: Any) -> Any:
+        found = ask(sql, statement, *rest, **more)
+        if statement.startswith("INSERT"):
+            forgotten.append(in_thread(forget).result(20))
+        return found
+
+    monkeypatch.setattr(posting, "execute_values", ask_and_forget)
+    assert posting.take([_alert("again", ends=at + 3_600_000)])
+    assert forgotten == [0]
+    assert HeardAlert.objects.get().is_firing
+
+
+def test_whoever_has_waited_for_a_row_judges_by_the_time_when_it_is_his(
+    in_thread: Any, wait_until: Wait
+) -> None:
+    """What was over and told meanwhile is not told to fire once more."""
+    at = silencing.now()
+    alerts = [_alert(name, ends=at + 1_500) for name in ("a", "b")]
+    posting.take(alerts)
+    Transition.objects.all().delete()
+    first, last = sorted(alerts, key=lambda one: one.fingerprint)
+
+    def take() -> None:
+        try:
+            # Of one of them more is said, so all are judged one by one.
+            posting.take([first, last, last])
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        HeardAlert.objects.filter(pk=last.fingerprint).update(ends=at + 1_500)
+        taking = in_thread(take)
+        wait_until(_somebody_waits)
+        wait_until(lambda: silencing.now() > at + 1_500)
+        # Whoever takes has the other one.
+        assert ending.end(silencing.now()) == 1
+    taking.result(20)
+    assert not HeardAlert.objects.filter(is_firing=True).exists()
+    assert sorted(json.loads(one.message)["status"] for one in Transition.objects.all()) == ["resolved"] * 2
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as sql:
+        # Not pg_stat_activity: what that says stays the same in a transaction.
+        sql.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(sql.fetchone()[0])
+
+
+def test_whoever_freezes_before_it_ends_something_ends_only_what_was_over_before(
+    settings: Any, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.RELAY_ALERTMANAGER_GRACE_SECONDS = 0.0
+    at = silencing.now()
+    posting.take([_alert("a", ends=at + 3_600_000)])
+    is_long_enough = Hearing.is_long_enough
+
+    def frozen_behind(self: Hearing, now: float, seconds: float) -> bool:
+        found = is_long_enough(self, now, seconds)
+        ends = silencing.now() + 1
+        HeardAlert.objects.update(ends=ends)
+        wait_until(lambda: silencing.now() > ends)
+        return found
+
+    monkeypatch.setattr(Hearing, "is_long_enough", frozen_behind)
+    keeper = Keeper()
+    keeper._step(lambda waiting: None)
+    assert HeardAlert.objects.get().is_firing
+    monkeypatch.undo()
+    keeper._step(lambda waiting: None)
+    assert not HeardAlert.objects.get().is_firing
 
 
 def test_whoever_could_hear_nobody_ends_nothing(settings: Any) -> None:
@@ -153,15 +244,15 @@ def test_whoever_could_hear_nobody_ends_nothing(settings: Any) -> None:
     keeper._step(publish)
     assert HeardAlert.objects.get().is_firing
     # It has heard for long enough, but PostgreSQL was away, so nobody could have told it.
-    keeper._hears_since -= 7_200
+    keeper._hearing._since -= 7_200
     keeper._failed(OperationalError("away"))
     keeper._step(publish)
     assert HeardAlert.objects.get().is_firing
     # It stood still, and has just been woken.
-    keeper._hears_since -= 7_200
-    keeper._looked_at -= 60
+    keeper._hearing._since -= 7_200
+    keeper._hearing._looked_at -= 60
     keeper._step(publish)
     assert HeardAlert.objects.get().is_firing
-    keeper._hears_since -= 7_200
+    keeper._hearing._since -= 7_200
     keeper._step(publish)
     assert not HeardAlert.objects.get().is_firing
