@@ -197,6 +197,13 @@ What is decided of alerts that are known by their labels:
 `alerting.labelled.refused`       what can be wrong
 ================================  ==================================================================
 
+What is decided of alerts that senders repeat while they fire:
+
+=====================  ============================================================
+`receiving.states`     what becomes of one by what is said, and by its end; what is told then
+`receiving.hearing`    up to when it may be said that nobody has repeated something
+=====================  ============================================================
+
 What can be said of one connection:
 
 =====================  ============================================================

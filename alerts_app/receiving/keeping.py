@@ -12,17 +12,16 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from alerts_app import defaults
 from alerts_app.receiving import ending, telling
+from alerts_app.receiving.appending import Appender
 from relaybase.connections import one_per_loop
 from relaycore.errors import one_line
+from relaycore.receiving.hearing import Awake, Hearing
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 2.0
 """So long a sender waits until what he has changed is told. It is told in any case."""
-
-_PAUSE_SECONDS: Final = 15.0
-"""Whoever has not looked for so long has stood still."""
 
 _FORGET_SECONDS: Final = 600.0
 
@@ -37,16 +36,24 @@ class Keeper:
         self._takers = ThreadPoolExecutor(1, "alerts-taken")
         self._tellers = ThreadPoolExecutor(1, "alerts-told")
         self._task: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._waits = asyncio.Event()
         self._told: asyncio.Future[None] | None = None
-        self._hears_since = self._looked_at = self._forgot_at = time.monotonic()
+        self._forgot_at = time.monotonic()
+        self._hearing = Hearing(self._forgot_at)
+        self._awake = Awake(self._forgot_at)
         self._is_failing = self._has_laid = False
 
     def begin(self) -> None:
         """Begin, if it has not."""
         if self._task is None or self._task.done():
-            self._hears_since = self._looked_at = time.monotonic()
+            self._hearing, self._awake = Hearing(time.monotonic()), Awake(time.monotonic())
             self._task = asyncio.create_task(self._run())
+            self._beating = asyncio.create_task(self._beat())
+
+    def is_late(self, came_at: float) -> bool:
+        """Whether a request that was read at that moment of `time.monotonic` is too old to be taken."""
+        return self._awake.is_late(came_at, time.monotonic())
 
     @property
     def is_failing(self) -> bool:
@@ -78,9 +85,14 @@ class Keeper:
         self._waits.set()
         await asyncio.wait({self._told}, timeout=PATIENCE_SECONDS)
 
+    async def _beat(self) -> None:
+        while True:
+            self._awake.beat(time.monotonic())
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        publish = telling.publisher(loop)
+        publish = Appender(loop)
         while True:
             self._waits.clear()
             told, self._told = self._told, None
@@ -99,22 +111,18 @@ class Keeper:
         if not self._has_laid:  # So what is told is grouped from the first alert on.
             defaults.lay()
             self._has_laid = True
+        at = ending.moment()  # Before what is asked of `Hearing`, which says why.
         now, ended = time.monotonic(), 0
-        if now - self._looked_at > _PAUSE_SECONDS:
-            # It stood still: nobody could repeat anything meanwhile.
-            self._hears_since = now
-        self._looked_at = now
-        if now - self._hears_since >= settings.RELAY_ALERTMANAGER_GRACE_SECONDS:
-            ended = ending.end()
+        if self._hearing.is_long_enough(now, settings.RELAY_ALERTMANAGER_GRACE_SECONDS):
+            ended = ending.end(at)
         if now - self._forgot_at >= _FORGET_SECONDS:
             ending.forget()
             self._forgot_at = now
-        return telling.tell(publish) == telling.AT_ONCE or ended == ending.AT_ONCE
+        return telling.tell(publish) > 0 or ended == ending.AT_ONCE
 
     def _failed(self, exc: Exception) -> None:
         if isinstance(exc, (DatabaseError, InterfaceError)):
-            # Nobody could repeat anything meanwhile.
-            self._hears_since = time.monotonic()
+            self._hearing.failed(time.monotonic())
         if not self._is_failing:  # Once, and not each second.
             log.warning("what alerts have changed is told later: %s: %s", type(exc).__name__, one_line(exc))
         self._is_failing = True

@@ -1,7 +1,7 @@
 """What senders say is taken. What was firing and goes on is one statement for all of a request."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -10,8 +10,10 @@ from django.db.backends.utils import CursorWrapper
 from alerts_app.receiving.models import Transition
 from relaybase.postgres.clock import NOW_MS
 from relaybase.postgres.values import execute_values
-from relaycore.alerting.labelled import posted, transitions
 from relaycore.alerting.labelled.posted import Alert
+from relaycore.errors import NotTaken
+from relaycore.receiving import states
+from relaycore.receiving.states import State
 
 IDLE_MS: Final = 10_000
 """A transaction whose process stands still for so long is ended, with its locks."""
@@ -19,7 +21,7 @@ IDLE_MS: Final = 10_000
 _ROW: Final = "fingerprint, labels, annotations, url, starts, ends, is_timed_out, is_firing, updated"
 _SAID: Final = "fingerprint, annotations, url, starts, ends, is_timed_out"
 
-# What goes on: it began within what is known, and ends no earlier. That is what `posted.merged` says of it.
+# What goes on, as `states.goes_on` and `states.gone_on` say.
 _GO_ON: Final = (
     f"WITH said ({_SAID}) AS (VALUES %s), held AS MATERIALIZED ("  # noqa: S608 -- constants, here and below
     "SELECT a.fingerprint FROM heard_alerts AS a JOIN said USING (fingerprint) WHERE a.is_firing "
@@ -34,12 +36,15 @@ _GO_ON: Final = (
 )
 _GO_ON_AS: Final = "(%s, %s::jsonb, %s, %s::bigint, %s::bigint, %s)"
 
-_BEGIN: Final = f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}"
-_MAKE: Final = f"INSERT INTO heard_alerts ({_ROW}) VALUES %s ON CONFLICT (fingerprint) DO NOTHING"  # noqa: S608
-_LOCK: Final = (
-    f"WITH held AS MATERIALIZED (SELECT {_ROW} FROM heard_alerts WHERE fingerprint = ANY(%s) "  # noqa: S608
-    f"ORDER BY fingerprint FOR NO KEY UPDATE) SELECT {_ROW}, {NOW_MS} FROM held"
+_LATE: Final = "This has waited here for so long that its sender may have said more since. Say it again."
+
+BEGIN: Final = f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}"
+# It changes nothing of a row that is there, but locks it: else `ending.forget` could delete it behind this.
+_HOLD: Final = (
+    f"INSERT INTO heard_alerts AS a ({_ROW}) VALUES %s "  # noqa: S608
+    "ON CONFLICT (fingerprint) DO UPDATE SET updated = a.updated WHERE false"
 )
+_READ: Final = f"SELECT {_ROW} FROM heard_alerts WHERE fingerprint = ANY(%s)"  # noqa: S608
 _WRITE: Final = (
     f"UPDATE heard_alerts AS a SET labels = w.labels, annotations = w.annotations, url = w.url, "  # noqa: S608
     "starts = w.starts, ends = w.ends, is_timed_out = w.is_timed_out, is_firing = w.is_firing, "
@@ -48,15 +53,18 @@ _WRITE: Final = (
 _ROW_AS: Final = "(%s, %s::jsonb, %s::jsonb, %s, %s::bigint, %s::bigint, %s, %s, %s::bigint)"
 
 
-def take(alerts: Sequence[Alert]) -> bool:
+def take(alerts: Sequence[Alert], is_late: Callable[[], bool] = lambda: False) -> bool:
     """Take what one request says; whether something has changed that is to be told.
 
+    is_late: asked once all that it changes is held
+
     Raises:
+        NotTaken: it is late.
         django.db.Error: PostgreSQL does not answer. Nothing of it was taken, or nobody knows.
     """
     with connection.cursor() as sql:
         left = _go_on(sql, alerts)
-        return bool(left) and _change(sql, left)
+        return bool(left) and _change(sql, left, is_late)
 
 
 def _go_on(sql: CursorWrapper, alerts: Sequence[Alert]) -> Sequence[Alert]:
@@ -79,29 +87,29 @@ def _go_on(sql: CursorWrapper, alerts: Sequence[Alert]) -> Sequence[Alert]:
     return [alert for alert in alerts if alert.fingerprint not in done]
 
 
-def _change(sql: CursorWrapper, alerts: Sequence[Alert]) -> bool:
+def _change(sql: CursorWrapper, alerts: Sequence[Alert], is_late: Callable[[], bool]) -> bool:
     with transaction.atomic():
-        sql.execute(_BEGIN)
-        # In the order of the keys, so that two requests never wait for each other in a circle.
+        sql.execute(BEGIN)
         new = {alert.fingerprint: alert for alert in alerts}
-        empty = [_row(new[one], at=0, is_firing=False, ends=0) for one in sorted(new)]
-        execute_values(sql, _MAKE, empty, template=_ROW_AS, page_size=len(empty))
-        sql.execute(_LOCK, [sorted(new)])
-        held = sql.fetchall()
-        at = held[0][-1]
-        known = {row[0]: (_alert(row), bool(row[7])) for row in held}
-        told = []
-        for said in alerts:
-            before, was_firing = known[said.fingerprint]
-            alert = posted.merged(before, said, at)
-            is_firing = not alert.is_resolved(at)
-            if is_firing is not was_firing:
-                told.append(transitions.message(alert, is_firing=is_firing))
-            known[said.fingerprint] = alert, is_firing
-        rows = [_row(alert, at=at, is_firing=is_firing) for alert, is_firing in known.values()]
+        # In the order of the keys, so that two requests never wait for each other in a circle.
+        empty = [_row(states.unknown(new[one]), 0) for one in sorted(new)]
+        execute_values(sql, _HOLD, empty, template=_ROW_AS, page_size=len(empty))
+        sql.execute(_READ, [list(new)])
+        known = {row[0]: _state(row) for row in sql.fetchall()}
+        at = now(sql)  # Once all of them are held: `states` says why.
+        if is_late():
+            raise NotTaken(_LATE)
+        taken = states.take(known, alerts, at)
+        rows = [_row(state, at) for state in taken.states.values()]
         execute_values(sql, _WRITE, rows, template=_ROW_AS, page_size=len(rows))
-        note(told)
-    return bool(told)
+        note(taken.told)
+    return bool(taken.told)
+
+
+def now(sql: CursorWrapper) -> int:
+    """PostgreSQL's clock."""
+    sql.execute(f"SELECT {NOW_MS}")
+    return int(sql.fetchone()[0])
 
 
 def note(messages: Iterable[str]) -> None:
@@ -109,23 +117,25 @@ def note(messages: Iterable[str]) -> None:
     Transition.objects.bulk_create(Transition(message=message) for message in messages)
 
 
-def _row(alert: Alert, *, at: int, is_firing: bool, ends: int | None = None) -> tuple[Any, ...]:
+def _row(state: State, at: int) -> tuple[Any, ...]:
+    alert = state.alert
     return (
         alert.fingerprint,
         _text(alert.labels),
         _text(alert.annotations),
         alert.url,
         alert.starts,
-        alert.ends if ends is None else ends,
+        alert.ends,
         alert.is_timed_out,
-        is_firing,
+        state.is_firing,
         at,
     )
 
 
-def _alert(row: Sequence[Any]) -> Alert:
-    fingerprint, labels, annotations, url, starts, ends, is_timed_out = row[:7]
-    return Alert(fingerprint, _decoded(labels), _decoded(annotations), url, starts, ends, is_timed_out)
+def _state(row: Sequence[Any]) -> State:
+    fingerprint, labels, annotations, url, starts, ends, is_timed_out, is_firing = row[:8]
+    alert = Alert(fingerprint, _decoded(labels), _decoded(annotations), url, starts, ends, is_timed_out)
+    return State(alert, is_firing)
 
 
 def _decoded(column: Any) -> Any:
