@@ -12,7 +12,7 @@ from django.http import HttpRequest, JsonResponse
 from channels_app.report import hears_nothing
 from leases_app.models import Lease
 from live.counting import COUNTS
-from relaybase.unplaced import places, without_places
+from relaybase.http.unplaced import places, without_places
 from relaycore.fitness import Finding
 from relayproject.observing.looking import look
 from relayproject.observing.loops import Loop

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relaybase.unplaced import PLACE, places, without_places
+from relaybase.http.unplaced import PLACE, places, without_places
 
 KNOWN = places(
     [

@@ -17,7 +17,7 @@ def places(urls: Iterable[str]) -> list[str]:
     for url in urls:
         netloc = url.partition("://")[2].partition("/")[0].partition("?")[0]
         found |= {unquote(_host(one)) for one in netloc.rpartition("@")[2].split(",")}
-    return sorted(found - {""}, key=len, reverse=True)
+    return sorted(found - {""}, key=lambda place: (-len(place), place))
 
 
 def without_places(text: str, known: Iterable[str]) -> str:
