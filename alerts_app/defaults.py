@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from access_app.actor import Actor, acting
 from alerts_app import registration
 from alerts_app.models import Laid, Rule
-from alerts_app.receiving import telling
+from alerts_app.receiving.channel import CHANNEL, DOOR
 from channels_app import registration as channels
 from channels_app.models import Channel
 from channels_app.registration import Flags
@@ -75,7 +75,7 @@ class Coming:
 
 
 def _has_a_group_rule() -> bool:
-    return Rule.objects.filter(kind=Rule.Kind.GROUP, channel__channel=telling.CHANNEL).exists()
+    return Rule.objects.filter(kind=Rule.Kind.GROUP, channel__channel=CHANNEL).exists()
 
 
 BY_LOCATION: Final = Coming(
@@ -84,7 +84,7 @@ BY_LOCATION: Final = Coming(
 GROUPED: Final = Coming(
     GROUP_NAME,
     "RELAY_ALERTMANAGER",
-    (_Channel(telling.CHANNEL, door=telling.DOOR), _Channel(GROUP_OUTPUT)),
+    (_Channel(CHANNEL, door=DOOR), _Channel(GROUP_OUTPUT)),
     Rule.Kind.GROUP,
     GROUP_SETTINGS,
     _has_a_group_rule,

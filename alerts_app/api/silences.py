@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 from access_app.permissions import Need, Needs
 from alerts_app.api import silence_schema as schema
-from alerts_app.receiving.telling import CHANNEL
+from alerts_app.receiving.channel import CHANNEL
 from alerts_app.rights import require_on
 from alerts_app.silencing import registration
 from alerts_app.silencing.models import MOST_NOTE_CHARS, Silence

@@ -12,9 +12,10 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from alerts_app import defaults
 from alerts_app.receiving import ending, telling
+from alerts_app.receiving.appending import Appender
 from relaybase.connections import one_per_loop
 from relaycore.errors import one_line
-from relaycore.receiving.hearing import Hearing
+from relaycore.receiving.hearing import Awake, Hearing
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +36,24 @@ class Keeper:
         self._takers = ThreadPoolExecutor(1, "alerts-taken")
         self._tellers = ThreadPoolExecutor(1, "alerts-told")
         self._task: asyncio.Task[None] | None = None
+        self._beating: asyncio.Task[None] | None = None
         self._waits = asyncio.Event()
         self._told: asyncio.Future[None] | None = None
         self._forgot_at = time.monotonic()
         self._hearing = Hearing(self._forgot_at)
+        self._awake = Awake(self._forgot_at)
         self._is_failing = self._has_laid = False
 
     def begin(self) -> None:
         """Begin, if it has not."""
         if self._task is None or self._task.done():
-            self._hearing = Hearing(time.monotonic())
+            self._hearing, self._awake = Hearing(time.monotonic()), Awake(time.monotonic())
             self._task = asyncio.create_task(self._run())
+            self._beating = asyncio.create_task(self._beat())
+
+    def is_late(self, came_at: float) -> bool:
+        """Whether a request that was read at that moment of `time.monotonic` is too old to be taken."""
+        return self._awake.is_late(came_at, time.monotonic())
 
     async def ask(self, work: Callable[[], Answer]) -> Answer:
         """What PostgreSQL answers to this, in the thread for it. Once more if it had to be connected to anew.
@@ -72,9 +80,14 @@ class Keeper:
         self._waits.set()
         await asyncio.wait({self._told}, timeout=PATIENCE_SECONDS)
 
+    async def _beat(self) -> None:
+        while True:
+            self._awake.beat(time.monotonic())
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        publish = telling.publisher(loop)
+        publish = Appender(loop)
         while True:
             self._waits.clear()
             told, self._told = self._told, None
@@ -100,7 +113,7 @@ class Keeper:
         if now - self._forgot_at >= _FORGET_SECONDS:
             ending.forget()
             self._forgot_at = now
-        return telling.tell(publish) == telling.AT_ONCE or ended == ending.AT_ONCE
+        return telling.tell(publish) > 0 or ended == ending.AT_ONCE
 
     def _failed(self, exc: Exception) -> None:
         if isinstance(exc, (DatabaseError, InterfaceError)):

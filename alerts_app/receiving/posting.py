@@ -1,7 +1,7 @@
 """What senders say is taken. What was firing and goes on is one statement for all of a request."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -11,6 +11,7 @@ from alerts_app.receiving.models import Transition
 from relaybase.postgres.clock import NOW_MS
 from relaybase.postgres.values import execute_values
 from relaycore.alerting.labelled.posted import Alert
+from relaycore.errors import NotTaken
 from relaycore.receiving import states
 from relaycore.receiving.states import State
 
@@ -35,6 +36,8 @@ _GO_ON: Final = (
 )
 _GO_ON_AS: Final = "(%s, %s::jsonb, %s, %s::bigint, %s::bigint, %s)"
 
+_LATE: Final = "This has waited here for so long that its sender may have said more since. Say it again."
+
 BEGIN: Final = f"SET LOCAL idle_in_transaction_session_timeout = {IDLE_MS}"
 # It changes nothing of a row that is there, but locks it: else `ending.forget` could delete it behind this.
 _HOLD: Final = (
@@ -50,15 +53,18 @@ _WRITE: Final = (
 _ROW_AS: Final = "(%s, %s::jsonb, %s::jsonb, %s, %s::bigint, %s::bigint, %s, %s, %s::bigint)"
 
 
-def take(alerts: Sequence[Alert]) -> bool:
+def take(alerts: Sequence[Alert], is_late: Callable[[], bool] = lambda: False) -> bool:
     """Take what one request says; whether something has changed that is to be told.
 
+    is_late: asked once all that it changes is held
+
     Raises:
+        NotTaken: it is late.
         django.db.Error: PostgreSQL does not answer. Nothing of it was taken, or nobody knows.
     """
     with connection.cursor() as sql:
         left = _go_on(sql, alerts)
-        return bool(left) and _change(sql, left)
+        return bool(left) and _change(sql, left, is_late)
 
 
 def _go_on(sql: CursorWrapper, alerts: Sequence[Alert]) -> Sequence[Alert]:
@@ -81,7 +87,7 @@ def _go_on(sql: CursorWrapper, alerts: Sequence[Alert]) -> Sequence[Alert]:
     return [alert for alert in alerts if alert.fingerprint not in done]
 
 
-def _change(sql: CursorWrapper, alerts: Sequence[Alert]) -> bool:
+def _change(sql: CursorWrapper, alerts: Sequence[Alert], is_late: Callable[[], bool]) -> bool:
     with transaction.atomic():
         sql.execute(BEGIN)
         new = {alert.fingerprint: alert for alert in alerts}
@@ -91,6 +97,8 @@ def _change(sql: CursorWrapper, alerts: Sequence[Alert]) -> bool:
         sql.execute(_READ, [list(new)])
         known = {row[0]: _state(row) for row in sql.fetchall()}
         at = now(sql)  # Once all of them are held: `states` says why.
+        if is_late():
+            raise NotTaken(_LATE)
         taken = states.take(known, alerts, at)
         rows = [_row(state, at) for state in taken.states.values()]
         execute_values(sql, _WRITE, rows, template=_ROW_AS, page_size=len(rows))

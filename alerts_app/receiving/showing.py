@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alerts_app.models import Rule
+from alerts_app.receiving.channel import CHANNEL
 from alerts_app.receiving.models import HeardAlert
-from alerts_app.receiving.telling import CHANNEL
 from alerts_app.silencing import registration as silencing
 from alerts_app.silencing.models import Silence
 from relaycore.alerting.labelled import grouping, silences

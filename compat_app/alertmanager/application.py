@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from access_app.actor import Actor
 from access_app.remembering import Holder, Remembered
+from alerts_app.receiving.channel import CHANNEL
 from alerts_app.receiving.keeping import keeper
-from alerts_app.receiving.telling import CHANNEL
 from compat_app.alertmanager.calls import CALLS, MOST_BODY_BYTES, Call, Known
 from compat_app.alertmanager.failures import Failure, answer_to
 from compat_app.alertmanager.filters import Query

@@ -79,6 +79,7 @@ async def receivers(call: Call) -> Any:
 
 async def post_alerts(call: Call) -> None:
     """What fires, and what does no longer. All that is valid is taken."""
+    came_at = time.monotonic()
     # What is no text in one of them is no reason to refuse the others.
     given = parsers.decode(call.body, is_lenient=True)
     if not isinstance(given, list):
@@ -93,7 +94,8 @@ async def post_alerts(call: Call) -> None:
         except BadAlert as exc:
             refused.append(f"alert {index}: {exc}")
     if taken:
-        has_changed: bool = await keeper().ask(functools.partial(posting.take, taken))
+        is_late = functools.partial(keeper().is_late, came_at)
+        has_changed: bool = await keeper().ask(functools.partial(posting.take, taken, is_late))
         if has_changed:
             await keeper().told()
     if refused:

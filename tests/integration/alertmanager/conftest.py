@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from alerts_app.receiving.telling import CHANNEL
+from alerts_app.receiving.channel import CHANNEL
 from tests.loops import Loop
 
 Told = Callable[[], list[dict[str, Any]]]

@@ -8,22 +8,24 @@ from typing import Any
 import pytest
 from django.db import Error, OperationalError, connection, transaction
 
+from alerts_app.receiving import appending as of_publish
 from alerts_app.receiving import ending, posting, telling
 from alerts_app.receiving.keeping import Keeper
 from alerts_app.receiving.models import HeardAlert, Transition
 from alerts_app.receiving.telling import Publish
 from alerts_app.silencing import registration as silencing
+from relaybase import keys
 from relaybase.postgres import values
 from relaycore.alerting.labelled import transitions
 from relaycore.alerting.labelled.labels import fingerprint
 from relaycore.alerting.labelled.posted import Alert
-from relaycore.errors import RelayError
+from relaycore.errors import NotTaken, RelayError
 from relaycore.receiving.hearing import Hearing
 from relaycore.receiving.states import KEPT_MS
 from tests.integration.alertmanager.appending import appending
 from tests.integration.alertmanager.conftest import Told
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "messages"])
 
 Wait = Callable[..., None]
 
@@ -53,7 +55,7 @@ def test_whoever_dies_before_it_is_noted_has_it_told_once(
 ) -> None:
     _note("a", "b")
 
-    def die(waiting: Sequence[Transition]) -> None:
+    def die(waiting: Sequence[Transition]) -> int:
         publish(waiting)
         raise RuntimeError("killed")
 
@@ -70,14 +72,14 @@ def test_whoever_dies_before_it_is_noted_has_it_told_once(
 def test_whoever_freezes_holds_up_nobody_and_tells_nothing_twice(
     publish: Publish, told: Told, wait_until: Wait, in_thread: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telling, "IDLE_MS", 300)
+    monkeypatch.setattr(telling, "IDLE_MS", 2_000)
     is_frozen, wakes = threading.Event(), threading.Event()
     _note("a")
 
-    def freeze(waiting: Sequence[Transition]) -> None:
+    def freeze(waiting: Sequence[Transition]) -> int:
         is_frozen.set()
         assert wakes.wait(20)
-        publish(waiting)
+        return publish(waiting)
 
     def tell() -> None:
         try:
@@ -103,6 +105,45 @@ def test_while_redis_is_away_it_waits(publish: Publish, redis_away: None) -> Non
     with pytest.raises((RelayError, TimeoutError)):
         telling.tell(publish)
     assert Transition.objects.count() == 1
+
+
+def test_what_redis_loses_before_it_is_stored_is_told_all_the_same(
+    publish: Publish,
+    relay_keys: Any,
+    request: pytest.FixtureRequest,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(of_publish, "_STORED_SECONDS", 0.3)
+    _note("a", "b")
+    for _ in range(3):
+        with pytest.raises(NotTaken, match="not stored yet"):
+            telling.tell(publish)
+        # It is not appended once more.
+        assert relay_keys.xlen(keys.stream(0)) == 1
+    assert relay_keys.xtrim(keys.stream(0), maxlen=0, approximate=False) == 1
+    told = request.getfixturevalue("told")
+
+    def tell() -> int:
+        try:
+            return telling.tell(publish)
+        except NotTaken:
+            return 0
+
+    wait_until(lambda: tell() == 2)
+    assert _names(told) == ["a", "b"]
+    assert not Transition.objects.exists()
+
+
+def test_what_its_sender_may_have_given_up_is_not_taken() -> None:
+    at = silencing.now()
+    begins, ended = _alert("a", ends=at + 240_000), _alert("a", ends=at)
+    posting.take([begins])
+    posting.take([ended])
+    with pytest.raises(NotTaken, match="Say it again"):
+        posting.take([begins], lambda: True)
+    assert not HeardAlert.objects.get().is_firing
+    assert Transition.objects.count() == 2
 
 
 def test_what_nobody_repeats_is_over_once() -> None:
@@ -224,10 +265,10 @@ def test_whoever_freezes_before_it_ends_something_ends_only_what_was_over_before
 
     monkeypatch.setattr(Hearing, "is_long_enough", frozen_behind)
     keeper = Keeper()
-    keeper._step(lambda waiting: None)
+    keeper._step(len)
     assert HeardAlert.objects.get().is_firing
     monkeypatch.undo()
-    keeper._step(lambda waiting: None)
+    keeper._step(len)
     assert not HeardAlert.objects.get().is_firing
 
 
@@ -236,23 +277,20 @@ def test_whoever_could_hear_nobody_ends_nothing(settings: Any) -> None:
     posting.take([_alert("a", ends=at + 3_600_000)])
     HeardAlert.objects.update(ends=at - 1)
 
-    def publish(waiting: Sequence[Transition]) -> None:
-        """It is taken."""
-
     settings.RELAY_ALERTMANAGER_GRACE_SECONDS = 3_600.0
     keeper = Keeper()
-    keeper._step(publish)
+    keeper._step(len)
     assert HeardAlert.objects.get().is_firing
     # It has heard for long enough, but PostgreSQL was away, so nobody could have told it.
     keeper._hearing._since -= 7_200
     keeper._failed(OperationalError("away"))
-    keeper._step(publish)
+    keeper._step(len)
     assert HeardAlert.objects.get().is_firing
     # It stood still, and has just been woken.
     keeper._hearing._since -= 7_200
-    keeper._hearing._looked_at -= 60
-    keeper._step(publish)
+    keeper._hearing._asked_at -= 60
+    keeper._step(len)
     assert HeardAlert.objects.get().is_firing
     keeper._hearing._since -= 7_200
-    keeper._step(publish)
+    keeper._step(len)
     assert not HeardAlert.objects.get().is_firing

@@ -14,7 +14,7 @@ from access_app.models import AuditEntry
 from alerts_app import registration
 from alerts_app.models import Rule, RulesMark
 from alerts_app.processing import known
-from alerts_app.receiving.telling import CHANNEL
+from alerts_app.receiving.channel import CHANNEL
 from alerts_app.silencing import forces
 from alerts_app.silencing.models import Silence
 from channels_app import registration as channels

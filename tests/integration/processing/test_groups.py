@@ -10,7 +10,7 @@ import pytest
 from alerts_app import registration
 from alerts_app.models import Rule
 from alerts_app.receiving import posting, telling
-from alerts_app.receiving.telling import CHANNEL
+from alerts_app.receiving.channel import CHANNEL, make_channel
 from alerts_app.silencing import registration as silencing
 from relaycore.alerting.labelled import matchers
 from relaycore.alerting.labelled.labels import fingerprint
@@ -33,7 +33,7 @@ class Pages:
 
     def __init__(self, archive: Any, publish: telling.Publish) -> None:
         self._archive, self._publish = archive, publish
-        telling.make_channel()
+        make_channel()
         self.rule = registration.create("pages", CHANNEL, "pages", Rule.Kind.GROUP, _SETTINGS, Start(START))
 
     def post(self, name: str, host: str, *, fires: bool = True) -> None:
