@@ -57,6 +57,11 @@ def test_control_what_goes_on_is_not_asked_again_once_it_is_held(monkeypatch: Pa
     assert searched(1, ALL) or searched(3, ALL)
 
 
+def test_control_what_fires_another_time_goes_on(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(states, "_begins_anew", lambda over, said: False)
+    assert searched(3, ["postgres_flaps", "postgres_away"])
+
+
 def test_control_what_fires_is_forgotten(monkeypatch: Patch) -> None:
     monkeypatch.setattr(states, "is_forgotten", lambda known, updated, at: True)
     assert searched(1, [])

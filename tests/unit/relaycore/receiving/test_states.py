@@ -41,6 +41,18 @@ def test_what_is_told_is_told_in_turn_and_is_what_is_known(said: list[Alert], at
     assert taken.states["f"].is_firing is bool(len(told) % 2)
 
 
+def test_what_fires_another_time_before_somebody_has_ended_it_is_told_to_end_first() -> None:
+    known = {"f": State(_alert(1, 5), is_firing=True)}
+    told = [json.loads(one) for one in states.take(known, [_alert(8, 20)], 9).told]
+    assert [(one["status"], one["startsAt"][-5:]) for one in told] == [
+        ("resolved", ".001Z"),
+        ("firing", ".008Z"),
+    ]
+    # It goes on if it began before its end, and if its sender says no times.
+    assert not states.take(known, [_alert(1, 20)], 9).told
+    assert not states.take(known, [_alert(8, 20, is_timed_out=True)], 9).told
+
+
 @given(_alerts(), _TIMES)
 def test_what_is_over_is_ended_once(known: Alert, at: int) -> None:
     before = State(known, is_firing=True)
