@@ -201,7 +201,8 @@ What is decided of alerts that senders repeat while they fire:
 
 =====================  ============================================================
 `receiving.states`     what becomes of one by what is said, and by its end; what is told then
-`receiving.hearing`    up to when it may be said that nobody has repeated something
+`receiving.hearing`    up to when it may be said that nobody has repeated something, and what is late
+`receiving.telling`    what is appended together, and until when it waits
 =====================  ============================================================
 
 What can be said of one connection:

@@ -53,12 +53,23 @@ def take(known: Mapping[str, State], alerts: Sequence[Alert], at: int) -> Taken:
     states, told = dict(known), list[str]()
     for said in alerts:
         before = states[said.fingerprint]
+        if is_over(before, at) and _begins_anew(before.alert, said):
+            before, ended = end(before)
+            told.append(ended)
         alert = posted.merged(before.alert, said, at)
         is_firing = not alert.is_resolved(at)
         if is_firing is not before.is_firing:
             told.append(transitions.message(alert, is_firing=is_firing))
         states[said.fingerprint] = State(alert, is_firing)
     return Taken(states, told)
+
+
+def _begins_anew(over: Alert, said: Alert) -> bool:
+    """Whether it fires another time: what nobody has ended yet is told first.
+
+    Whoever says no end says no start either, mostly: that goes on.
+    """
+    return said.starts > over.ends and not said.is_timed_out
 
 
 def is_over(known: State, at: int) -> bool:

@@ -6,7 +6,8 @@ from typing import Final
 
 from .world import World
 
-DYING: Final = ["kill", "kill", "freeze", "freeze", "freeze_both"]
+DYING: Final = ["kill", "kill", "freeze", "freeze_both", "halt"]
+HALTING: Final = ["halt"]
 LEAVING: Final = ["leave"]
 AWAY: Final = ["redis_away", "postgres_away", "postgres_flaps", "writer_away"]
 FALLING: Final = ["lose", "lose"]
@@ -20,6 +21,7 @@ ARGUMENTS: Final[dict[str, Callable[[random.Random], tuple[int, ...]]]] = {
     "run": lambda chance: (chance.randint(1, 30),),
     "kill": lambda chance: (chance.randrange(2),),
     "freeze": lambda chance: (chance.randrange(2), chance.choice([3, 12, 30, 90])),
+    "halt": lambda chance: (chance.randrange(2), chance.randint(2, 6)),
     "freeze_both": lambda chance: (chance.choice([3, 12, 90, 150]),),
     "leave": lambda chance: (chance.randrange(20),),
     "lose": lambda chance: (chance.randint(1, 9),),

@@ -73,7 +73,7 @@ class Sender:
         now = self.world.now
         last = max((one.ends for one in self.firings if one.name == name), default=-_APART_SECONDS)
         if not self.is_gone and now >= last + _APART_SECONDS:
-            self.firings.append(Firing(name, now, now + chance.randint(5, 120)))
+            self.firings.append(Firing(name, now, now + chance.choice([5, 30, 120, 300])))
 
     def leave(self) -> None:
         self.is_gone = True
@@ -115,5 +115,5 @@ class Sender:
     def _alert(self, one: Firing) -> Alert:
         now, labels = self.world.now, {"alertname": one.name}
         ends = one.ends if now >= one.ends else now + LASTS_SECONDS
-        times = (START_MS + (seconds + self.ahead) * 1000 for seconds in (one.starts, ends))
-        return Alert(fingerprint(labels), labels, {}, "", *times, is_timed_out=False)
+        starts, ends = (START_MS + (seconds + self.ahead) * 1000 for seconds in (one.starts, ends))
+        return Alert(fingerprint(labels), labels, {}, "", starts, ends, is_timed_out=False)

@@ -19,7 +19,7 @@ from relaycore.receiving.telling import Telling
 from .channel import Channel
 from .postgres import Row, Steps, Transaction
 from .process import Process, Told
-from .schedules import ALL, AWAY, DYING, FALLING, LEAVING, played, searched
+from .schedules import ALL, AWAY, DYING, FALLING, HALTING, LEAVING, played, searched
 
 Patch = pytest.MonkeyPatch
 
@@ -57,6 +57,11 @@ def test_control_what_goes_on_is_not_asked_again_once_it_is_held(monkeypatch: Pa
     assert searched(1, ALL) or searched(3, ALL)
 
 
+def test_control_what_fires_another_time_goes_on(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(states, "_begins_anew", lambda over, said: False)
+    assert searched(3, ["postgres_flaps", "postgres_away"])
+
+
 def test_control_what_fires_is_forgotten(monkeypatch: Patch) -> None:
     monkeypatch.setattr(states, "is_forgotten", lambda known, updated, at: True)
     assert searched(1, [])
@@ -79,7 +84,7 @@ def test_control_the_time_is_taken_before_the_rows_are_held(monkeypatch: Patch) 
 
     monkeypatch.setattr(Process, "_hold", too_soon)
     monkeypatch.setattr(Process, "_time", lambda self, one: times[one])
-    assert searched(2, ALL, 3000)
+    assert searched(2, HALTING, 1000)
 
 
 def test_control_rows_are_not_held(monkeypatch: Patch) -> None:
@@ -204,7 +209,7 @@ def test_control_whoever_could_hear_nobody_ends_what_is_over(monkeypatch: Patch)
 
 def test_control_whoever_could_keep_nothing_counts_that_as_hearing(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Hearing, "failed", lambda self, now: None)
-    assert searched(2, AWAY)
+    assert searched(2, ["postgres_flaps"])
 
 
 def test_control_whoever_stood_still_counts_that_as_hearing(monkeypatch: Patch) -> None:
@@ -215,19 +220,23 @@ def test_control_whoever_stood_still_counts_that_as_hearing(monkeypatch: Patch) 
     assert searched(2, DYING)
 
 
-def test_control_what_is_over_is_asked_after_who_was_heard(monkeypatch: Patch) -> None:
-    """Whoever freezes in between ends what nobody could repeat meanwhile."""
+@pytest.mark.parametrize("by_now", [False, True])
+def test_control_what_is_over_is_asked_after_who_was_heard(monkeypatch: Patch, by_now: bool) -> None:
+    """Whoever freezes in between would end what nobody could repeat meanwhile."""
     end = Process.end
 
-    def by_now(self: Process, at: int) -> Steps:
-        yield from end(self, self._world.postgres.clock)
+    def behind_it(self: Process, at: int) -> Steps:
+        if self._world.has_faults and self._random.random() < 0.003:
+            self._world.freeze_both(100)
+        yield
+        yield from end(self, self._world.postgres.clock if by_now else at)
 
-    monkeypatch.setattr(Process, "end", by_now)
-    assert searched(2, DYING, 3000)
+    monkeypatch.setattr(Process, "end", behind_it)
+    assert searched(2, [], 60) is by_now
 
 
 def test_the_whole_of_it_holds_where_the_controls_fail() -> None:
-    assert not any(played(ALL, seed).broken for seed in range(400, 500))
+    assert not any(played(ALL, seed).broken for seed in range(400, 450))
 
 
 def _apart(monkeypatch: Patch, note: object) -> None:

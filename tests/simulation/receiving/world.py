@@ -77,6 +77,9 @@ class World:
         """It wakes up where it was."""
         self.processes[chance % 2].frozen_until = self.now + seconds
 
+    halt = freeze
+    """For a moment, in which nobody gives it up."""
+
     def freeze_both(self, seconds: int) -> None:
         for one in self.processes:
             one.frozen_until = self.now + seconds
