@@ -36,8 +36,8 @@ Who does what, in one event loop
            │              └─ none may be opened: they wait in order
            └─ `_scan`, ten times a second: what is past its deadline; each second: what was idle for too long
 
-    What is begun in one turn of the event loop is written at its end (`writing`). Until then nothing was sent:
-    what a connection brings meanwhile is no answer, and one that ends gives its request to another one.
+    What is begun in a turn of the event loop is written at its end (`writing`). Nothing was sent until then:
+    what comes meanwhile is no answer, and a connection that ends gives its request to another one.
 
     `done` is called by `Pool.end` alone, which takes the exchange out of those under way first: so it is
     called once, whatever ends an exchange. Nothing calls back from within `send`. A task is made for a
