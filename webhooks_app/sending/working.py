@@ -27,13 +27,13 @@ from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
 from webhooks_app.sending.lane import Lane
 from webhooks_app.sending.logbook import Logbook
 from webhooks_app.sending.present import Present
+from webhooks_app.sending.recording.pause import LEAST_SECONDS, Pause
 from webhooks_app.sending.recording.seeing import Rhythm
 from webhooks_app.sending.recording.transaction import MOST, Job, Result, record
 from webhooks_app.sending.worker import Worker
 
 log = logging.getLogger(__name__)
 
-RECORD_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 1.0
 LEARN_SECONDS: Final = 0.75
 _HANGS_SECONDS: Final = 5.0
@@ -62,9 +62,9 @@ class Working:
         self._courses: dict[int, Course] = {}
         self._dirty: dict[Course, None] = {}
         self._present = Present()
-        self.out = 0
-        """So many attempts are under way."""
+        self.out = 0  # So many attempts are under way.
         self._is_pressed = asyncio.Event()
+        self._pause = Pause()
         self._recording = asyncio.Lock()
         self._looked_at = float("-inf")
         self._rhythm = Rhythm[Lane]()
@@ -72,7 +72,7 @@ class Working:
         self.is_lost = self._is_stopping = False
         self._tasks = [
             asyncio.create_task(self._repeat(self._learn, LEARN_SECONDS)),
-            asyncio.create_task(self._repeat(self._record_soon, RECORD_SECONDS / 10)),
+            asyncio.create_task(self._repeat(self._record_soon, LEAST_SECONDS / 10)),
         ]
 
     @property
@@ -189,11 +189,13 @@ class Working:
     async def _record_soon(self) -> None:
         # `wait_for` may swallow that it is cancelled (Python 3.11), and who stops would wait for ever.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RECORD_SECONDS):
+            async with asyncio.timeout(self._pause.seconds):
                 await self._is_pressed.wait()
         self._is_pressed.clear()
+        began = time.monotonic()
         async with self._recording:
             await self._record()
+        self._pause.took(time.monotonic() - began, is_more=len(self._dirty) > MOST)
 
     async def _record(self) -> None:
         self._logbook.write()
@@ -230,10 +232,8 @@ class Working:
 
     def _looks(self, dirty: Iterable[Course]) -> tuple[bool, list[Course]]:
         """Whether it is time to look which have rows, and those that are looked at in any case."""
-        now = time.monotonic()
         self._present.watch(dirty)
-        is_time = now - self._looked_at >= LOOK_SECONDS
-        if not is_time:
+        if (now := time.monotonic()) - self._looked_at < LOOK_SECONDS:
             return False, [course for course in dirty if course.wants_look]
         self._looked_at = now
         self._present.turn()
