@@ -205,47 +205,48 @@ _ID, _MESSAGE, _AT, _EXPIRES_AT = b"\x07_id\0", b"\x07message_id\0", b"\x09at\0"
 _ATTEMPT, _SECONDS = b"\x10attempt\0", b"\x01seconds\0"
 _POSITION, _WEBHOOK_ID, _ANSWER = b"\x02position\0", b"\x02webhook_id\0", b"\x05answer\0"
 _FIXED: Final = struct.Struct(
-    f"<{len(_ID)}s12s{len(_MESSAGE)}s12s{len(_AT)}sq{len(_EXPIRES_AT)}sq{len(_ATTEMPT)}si{len(_SECONDS)}sd"
+    f"<i{len(_ID)}s12s{len(_MESSAGE)}s12s{len(_AT)}sq{len(_EXPIRES_AT)}sq{len(_ATTEMPT)}si{len(_SECONDS)}sd"
 )
 _IN_BATCH: Final = b"\x08is_in_batch\0\1"
 _LENGTH: Final = struct.Struct("<i").pack
+_LEAST_BYTES: Final = _FIXED.size + len(_POSITION) + len(_WEBHOOK_ID) + len(_ANSWER) + 2 * 5 + 5 + 1
+"""Of a document, without what is shared, and without what stands in its texts."""
 
 
 def _document(one: Attempted, process: bytes, kept_for_ms: int) -> bytes:
     """`process`: what the ids of this one begin with, at this second."""
-    if len(one.message) != _ID_BYTES:
+    message, attempt = one.message, one.attempt
+    if len(message) != _ID_BYTES:
         raise ValueError("no id of a message")
     id = process + (next(_written) & 0xFFFFFF).to_bytes(_COUNTED_BYTES, "big")
     at = (one.at - _EPOCH) // _MILLISECOND
+    shared = _shared(*one[1:5], one.status, one.failure)
+    position, webhook_id, answer = one.position.encode(), one.webhook_id.encode(), one.answer[:MOST_KEPT]
+    end = _IN_BATCH if one.is_in_batch else b""
+    size = _LEAST_BYTES + len(shared) + len(position) + len(webhook_id) + len(answer) + len(end)
     times = _AT, at, _EXPIRES_AT, at + kept_for_ms
-    answer = one.answer[:MOST_KEPT]
-    elements = (
-        _FIXED.pack(_ID, id, _MESSAGE, one.message, *times, _ATTEMPT, one.attempt, _SECONDS, one.seconds),
-        _whose(one.subscription, one.subscription_name, one.endpoint, one.endpoint_name),
-        _outcome(one.status, one.failure),
-        _text(_POSITION, one.position),
-        _text(_WEBHOOK_ID, one.webhook_id),
-        b"%b%b\0%b" % (_ANSWER, _LENGTH(len(answer)), answer),
-        _IN_BATCH if one.is_in_batch else b"",
+    return b"%b%b%b%b%b\0%b%b%b\0%b%b\0%b%b\0" % (
+        _FIXED.pack(size, _ID, id, _MESSAGE, message, *times, _ATTEMPT, attempt, _SECONDS, one.seconds),
+        shared,
+        *(_POSITION, _LENGTH(len(position) + 1), position),
+        *(_WEBHOOK_ID, _LENGTH(len(webhook_id) + 1), webhook_id),
+        *(_ANSWER, _LENGTH(len(answer)), answer, end),
     )
-    size = sum(map(len, elements)) + 5
-    return b"".join((_LENGTH(size), *elements, b"\0"))
-
-
-def _text(element: bytes, text: str) -> bytes:
-    encoded = text.encode()
-    return b"%b%b%b\0" % (element, _LENGTH(len(encoded) + 1), encoded)
 
 
 @lru_cache(4096)
-def _whose(subscription: int, subscription_name: str, endpoint: int, endpoint_name: str) -> bytes:
+def _shared(
+    subscription: int,
+    subscription_name: str,
+    endpoint: int,
+    endpoint_name: str,
+    status: int | None,
+    failure: Failure | None,
+) -> bytes:
+    """What is the same of many."""
     names = {"subscription_name": subscription_name, "endpoint": endpoint, "endpoint_name": endpoint_name}
-    return _elements({"subscription": subscription, **names})
-
-
-@lru_cache(1024)
-def _outcome(status: int | None, failure: Failure | None) -> bytes:
-    return _elements({"status": status, "failure": None if failure is None else failure.value})
+    outcome = {"status": status, "failure": None if failure is None else failure.value}
+    return _elements({"subscription": subscription, **names, **outcome})
 
 
 def _elements(of: dict[str, Any]) -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 from relaycore.delivering.cursor import Cursor
 from relaycore.delivering.leasing import Delivery
@@ -103,16 +104,22 @@ def step(
         noted,
         missed,
         new=[*new, *(row for one in going.found if (row := one.parked) is not None)],
-        changed=[one.becomes for one in rows if one.state is _FAILED and one.becomes is not None],
-        done=[one.row for one in rows if one.state is _DONE and one.row is not None],
-        lost=[gone for gone in map(lost, rows) if gone is not None],
+        **(_settled(rows) if rows else {}),
         aged=_aged(passing.items) if any(one.state is _AGED for one in passing.others) else [],
-        risen=_risen(passing.items, dead_upto),
+        risen=_risen(passing.items, dead_upto) if dead_upto else [],
         held=going.held,
         free=going.free,
         waited=going.missed,
     )
     return Step(progress, passing.items, passing.held, rows, going.found)
+
+
+def _settled(rows: Sequence[Item]) -> dict[str, Any]:
+    return {
+        "changed": [one.becomes for one in rows if one.state is _FAILED and one.becomes is not None],
+        "done": [one.row for one in rows if one.state is _DONE and one.row is not None],
+        "lost": [gone for gone in map(lost, rows) if gone is not None],
+    }
 
 
 def _risen(passed: Iterable[Item], dead_upto: str) -> list[str]:

@@ -11,6 +11,7 @@ Purpose
     `target`       where requests go, and what is the same in all of them
     `pool`         the connections of one target, and what waits for them
     `connection`   one connection: one request after another
+    `writing`      requests of one turn of the event loop, together
     `reading`      what comes on it, as answers; no socket
     `exchange`     one request, how far it has come, and what all of one client share
     `opening`      how a connection is made
@@ -34,6 +35,9 @@ Who does what, in one event loop
            │              │  no free one: `opening`: name ► addresses ► which may be ► connect, TLS     parser
            │              └─ none may be opened: they wait in order
            └─ `_scan`, ten times a second: what is past its deadline; each second: what was idle for too long
+
+    What is begun in a turn of the event loop is written at its end (`writing`). Nothing was sent until then:
+    what comes meanwhile is no answer, and a connection that ends gives its request to another one.
 
     `done` is called by `Pool.end` alone, which takes the exchange out of those under way first: so it is
     called once, whatever ends an exchange. Nothing calls back from within `send`. A task is made for a

@@ -9,6 +9,7 @@ from webhooks_app.http import failures
 from webhooks_app.http.exchange import Exchange, Stage
 from webhooks_app.http.failures import Failed
 from webhooks_app.http.reading import Reading
+from webhooks_app.http.writing import Writing
 
 LIFE_SECONDS: Final = 300.0
 """So long a connection is used: a name that leads elsewhere is followed by then, however busy it is."""
@@ -32,6 +33,12 @@ class Owner(Protocol):
     def again(self, exchange: Exchange) -> None:
         """The connection had been closed before it was asked."""
 
+    def anew(self, exchange: Exchange) -> None:
+        """The connection has ended, and nothing was written."""
+
+    def withhold(self, connection: "Connection", exchange: Exchange) -> None:
+        """It may not be sent, and nothing was written."""
+
     def keep(self, connection: "Connection") -> None:
         """It is free."""
 
@@ -50,15 +57,16 @@ class Connection(asyncio.Protocol):
     is_last:    what is under way here is the last that it carries; nothing is begun on it
     """
 
-    def __init__(self, owner: Owner, address: str) -> None:
+    def __init__(self, owner: Owner, address: str, writing: Writing) -> None:
         self.address = address
         self.idle_since = 0.0
         self.is_last = False
         self._owner = owner
+        self._writing = writing
         self._transport: Any = None
         self._exchange: Exchange | None = None
         self._reading = Reading()
-        self._is_used = False
+        self._is_used = self._is_over = False
         self._until = time.monotonic() + LIFE_SECONDS
 
     def connection_made(self, transport: Any) -> None:
@@ -68,17 +76,33 @@ class Connection(asyncio.Protocol):
             transport.abort()
 
     def begin(self, exchange: Exchange) -> None:
-        """Write a request. Nothing else is under way here."""
+        """Write a request, at the end of this turn. Nothing else is under way here."""
         self._exchange = exchange
         exchange.connection = self
-        exchange.stage = _WRITTEN
         self._reading.begin()
-        self._transport.write(exchange.data)
+        self._writing.put(self)
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it carries a request that was written."""
+        return self._exchange is not None and self._exchange.stage is _WRITTEN
+
+    def write(self, *, is_allowed: bool) -> None:
+        """Write what was begun in this turn, unless it was given up, or this has ended."""
+        exchange = self._exchange
+        if exchange is None or self._is_over:
+            return
+        if is_allowed:
+            exchange.stage = _WRITTEN
+            self._transport.write(exchange.data)
+        else:
+            self._exchange = exchange.connection = None
+            self._owner.withhold(self, exchange)
 
     def data_received(self, data: bytes) -> None:
         """Something has come. What nobody has asked for ends the connection."""
         exchange = self._exchange
-        if exchange is None:
+        if exchange is None or exchange.stage is not _WRITTEN:
             self.abort()
             return
         found = self._reading.feed(data)
@@ -113,6 +137,8 @@ class Connection(asyncio.Protocol):
             pass
         elif self._reading.status is not None:
             self._owner.end(exchange, self._reading.answer(time.monotonic() - exchange.since))
+        elif self._is_used and exchange.stage is not _WRITTEN:
+            self._owner.anew(exchange)
         elif self._is_used and not self._reading.has_come and not exchange.is_again:
             self._owner.again(exchange)
         else:
@@ -134,5 +160,5 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _part(self) -> None:
-        self.is_last = True
+        self.is_last = self._is_over = True
         self._owner.part(self)

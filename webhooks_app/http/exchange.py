@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
 
 from relaycore.outbound.addresses import Allowed
 from relaycore.sending.answers import Answer
 from webhooks_app.http.room import Room
+from webhooks_app.http.writing import Writing
 
 Done = Callable[[Answer], object]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -33,6 +34,7 @@ class Around:
     resolve:  from names to addresses
     may_send: whether a request may be written now
     room:     for connections, of all targets together
+    writing:  requests of this turn
     """
 
     loop: asyncio.AbstractEventLoop
@@ -40,6 +42,10 @@ class Around:
     resolve: Resolve
     may_send: Callable[[], bool]
     room: Room
+    writing: Writing = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.writing = Writing(self.loop, self.may_send)
 
 
 class Carrier(Protocol):

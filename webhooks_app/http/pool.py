@@ -57,10 +57,7 @@ class Pool:
     def send(self, exchange: Exchange) -> None:
         """It is under way from now on."""
         self.under_way[exchange] = None
-        if self._idle and self._around.may_send():
-            self._idle.pop().begin(exchange)
-        else:
-            self._begin(exchange)
+        self._begin(exchange)
 
     def refuse(self, exchange: Exchange, failed: Failed) -> None:
         """It is not sent. Nobody is called back from within his own call."""
@@ -73,6 +70,20 @@ class Pool:
         exchange.connection = None
         exchange.stage = Stage.WAITING
         self._open(exchange)
+
+    def anew(self, exchange: Exchange) -> None:
+        """Its connection has ended before anything was written: as if it came just now."""
+        exchange.connection = None
+        exchange.stage = Stage.WAITING
+        self._begin(exchange)
+
+    def withhold(self, connection: Connection, exchange: Exchange) -> None:
+        """It may not be sent, and nothing was written."""
+        self.refuse(exchange, _MAY_NOT)
+        if connection.is_last:
+            connection.abort()
+        else:
+            self.keep(connection)
 
     def end(self, exchange: Exchange, answer: Answer) -> None:
         """It has its answer. One that had it before does not get another."""
@@ -111,7 +122,7 @@ class Pool:
 
     def _begin(self, exchange: Exchange) -> None:
         if self._idle:
-            self.refuse(exchange, _MAY_NOT)
+            self._idle.pop().begin(exchange)
         elif self._has_room:
             self._open(exchange)
         else:
@@ -164,7 +175,11 @@ class Pool:
 
     def allow(self, networks: Allowed) -> None:
         """Keep no connection to what may not be connected to any more."""
-        self._keep_no_more([one for one in self._connections if not networks.takes(one.address)])
+        refused = [one for one in self._connections if not networks.takes(one.address)]
+        self._keep_no_more(one for one in refused if one.is_asked)
+        for connection in refused:
+            if not connection.is_asked:
+                connection.abort()
 
     def forget(self) -> None:
         """End its connections, those in use with their answer. One that is being made is still used."""
@@ -218,7 +233,7 @@ class Pool:
         connection: Connection | None = None
 
         def make(address: str) -> Connection:
-            made.append(Connection(self, address))
+            made.append(Connection(self, address, self._around.writing))
             return made[-1]
 
         try:

@@ -5,12 +5,13 @@ Who does what, in one sender
 
         `sender`     claims the lease of a shard, has it renewed, and runs
         `shard`      one event loop: what is set (`known`), lanes, courses; a record ten times a second
+          `present`  the courses that have to be looked at. One that rests is visited by nobody
           `lane`     one endpoint: what may be out to it (concurrency, rate, breaker), whose turn is next
           `course`   one subscription: `pulling.ahead` reads, `relaycore.sending.window` decides
           `encoding` each message once per format
         `recording`  a thread with one connection to PostgreSQL: one transaction for all that has happened in
-                     the last 100 ms, then a look at which rows are due
-        `seeing`    what is said of endpoints (breaker, last answer), in a transaction of its own
+                     the last 100 ms, or longer if that takes long (`pause`), then a look at which rows are due
+          `seeing`   what is said of endpoints (breaker, last answer), in a transaction of its own
         `webhooks_app.http`      sends
         `webhooks_app.attempts`  the log of attempts, in MongoDB
 

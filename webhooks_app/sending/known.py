@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -73,15 +73,25 @@ class Hook:
     most_age_ms: int | None
     most_together: int | None = None
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether time alone changes what is tried of it."""
+        return bool(self.subscription.delay_ms) or self.most_age_ms is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a shard. `mark`, `at`: by which, and monotonic seconds when, it was read."""
+    """What is known of a shard.
+
+    mark, at: by which, and monotonic seconds when, it was read
+    troubles: of endpoints
+    """
 
     endpoints: Mapping[int, KnownEndpoint] = field(default_factory=dict)
     hooks: Mapping[int, Hook] = field(default_factory=dict)
     mark: object = None
     at: float = float("-inf")
+    troubles: Sequence[str] = ()
 
 
 def learn(shard: int, before: Known) -> Known:
@@ -102,7 +112,8 @@ def learn(shard: int, before: Known) -> Known:
     at = time.monotonic()
     known = before if is_young else Known()
     endpoints = _endpoints(shard, known)
-    return Known(endpoints, _hooks(endpoints, known), mark, at)
+    troubles = [one.trouble for one in endpoints.values() if one.trouble]
+    return Known(endpoints, _hooks(endpoints, known), mark, at, troubles)
 
 
 def _endpoints(shard: int, before: Known) -> dict[int, KnownEndpoint]:

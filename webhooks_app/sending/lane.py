@@ -19,7 +19,7 @@ from webhooks_app.sending.clock import Clock
 from webhooks_app.sending.course import Course
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import KnownEndpoint
-from webhooks_app.sending.seeing import Seen
+from webhooks_app.sending.recording.seeing import Seen
 from webhooks_app.sending.share import AHEAD, AHEAD_BYTES, Share
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,9 @@ _LEAST_AHEAD: Final = 4
 
 
 class Told(Protocol):
-    """Whoever is told what a lane does."""
+    """Whoever is told what a lane does. `out`: so many attempts are under way, of all lanes."""
+
+    out: int
 
     def attempted(self, lane: "Lane", course: Course, item: Item | Batch, id: str, answer: Answer) -> None:
         """An attempt has ended."""
@@ -182,6 +184,7 @@ class Lane:
             course.settle(item, WITHHELD)
             return
         self.out += 1
+        self._told.out += 1
         try:
             id, lines, body = self._encoding.of(course.hook.format, item)
             signed = endpoint.signer.lines(id, int(time.time()), body)
@@ -198,6 +201,7 @@ class Lane:
 
     def _done(self, course: Course, item: Item | Batch, id: str, began_at: int, answer: Answer) -> None:
         self.out -= 1
+        self._told.out -= 1
         if answer.is_unsent:
             course.settle(item, WITHHELD)
             if course in self._courses:

@@ -26,13 +26,14 @@ from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
 from webhooks_app.sending.lane import Lane
 from webhooks_app.sending.logbook import Logbook
-from webhooks_app.sending.recording import MOST, Job, Result, record
-from webhooks_app.sending.seeing import Rhythm
+from webhooks_app.sending.present import Present
+from webhooks_app.sending.recording.pause import LEAST_SECONDS, Pause
+from webhooks_app.sending.recording.seeing import Rhythm
+from webhooks_app.sending.recording.transaction import MOST, Job, Result, record
 from webhooks_app.sending.worker import Worker
 
 log = logging.getLogger(__name__)
 
-RECORD_SECONDS: Final = 0.1
 LOOK_SECONDS: Final = 1.0
 LEARN_SECONDS: Final = 0.75
 _HANGS_SECONDS: Final = 5.0
@@ -60,21 +61,19 @@ class Working:
         self._lanes: dict[int, Lane] = {}
         self._courses: dict[int, Course] = {}
         self._dirty: dict[Course, None] = {}
+        self._present = Present()
+        self.out = 0  # So many attempts are under way.
         self._is_pressed = asyncio.Event()
+        self._pause = Pause()
         self._recording = asyncio.Lock()
         self._looked_at = float("-inf")
-        self._rhythm = Rhythm()
+        self._rhythm = Rhythm[Lane]()
         self._troubles: dict[str, str] = {}
         self.is_lost = self._is_stopping = False
         self._tasks = [
             asyncio.create_task(self._repeat(self._learn, LEARN_SECONDS)),
-            asyncio.create_task(self._repeat(self._record_soon, RECORD_SECONDS / 10)),
+            asyncio.create_task(self._repeat(self._record_soon, LEAST_SECONDS / 10)),
         ]
-
-    @property
-    def out(self) -> int:
-        """So many attempts are under way."""
-        return sum(lane.out for lane in self._lanes.values())
 
     @property
     def trouble(self) -> str:
@@ -82,8 +81,7 @@ class Working:
         found = [one for one in self._troubles.values() if one]
         if self._worker.busy_seconds > _HANGS_SECONDS:
             found.insert(0, f"PostgreSQL has not answered for more than {_HANGS_SECONDS:.0f} s")
-        found += [lane.endpoint.trouble for lane in self._lanes.values() if lane.endpoint.trouble]
-        found += [course.trouble for course in self._courses.values() if course.trouble]
+        found += [*self._known.troubles, *self._present.troubles]
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return found[0] + more if found else ""
 
@@ -115,7 +113,8 @@ class Working:
             if before.hooks.get(id) is not hook:
                 self._set_hook(id, hook)
         for id in self._lanes.keys() - known.endpoints.keys():
-            self._lanes.pop(id).close()
+            self._rhythm.forget(lane := self._lanes.pop(id))
+            lane.close()
 
     def _set_endpoint(self, id: int, endpoint: KnownEndpoint) -> None:
         lane = self._lanes.get(id)
@@ -133,6 +132,7 @@ class Working:
                 self._remove(id)
             course = self._courses[id] = Course(hook, self._clock, lambda: self._come(id))
             self._lanes[hook.endpoint].add(course)
+        self._present.put(course)
         self._touch(course)
 
     def _touch(self, course: Course) -> None:
@@ -145,12 +145,14 @@ class Working:
         if (lane := self._lanes.get(course.hook.endpoint)) is not None:
             lane.remove(course)
         course.close()
+        self._present.remove(course)
         self._dirty.pop(course, None)
 
     def _come(self, id: int) -> None:
         course = self._courses.get(id)
         if course is not None:
             self._touch(course)
+            self._present.hear(course)
             self._lanes[course.hook.endpoint].come(course)
 
     # --- what has happened ---------------------------------------------------------------
@@ -158,6 +160,8 @@ class Working:
     def attempted(self, lane: Lane, course: Course, item: Item | Batch, id: str, answer: Answer) -> None:
         """An attempt has ended."""
         self._touch(course)
+        if lane.faring.has_news:
+            self._rhythm.hear(lane)
         if course.window is not None and course.window.is_pressed:
             self._is_pressed.set()
         for one in item.items if isinstance(item, Batch) else (item,):
@@ -185,11 +189,13 @@ class Working:
     async def _record_soon(self) -> None:
         # `wait_for` may swallow that it is cancelled (Python 3.11), and who stops would wait for ever.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(RECORD_SECONDS):
+            async with asyncio.timeout(self._pause.seconds):
                 await self._is_pressed.wait()
         self._is_pressed.clear()
+        began = time.monotonic()
         async with self._recording:
             await self._record()
+        self._pause.took(time.monotonic() - began, is_more=len(self._dirty) > MOST)
 
     async def _record(self) -> None:
         self._logbook.write()
@@ -204,7 +210,7 @@ class Working:
             elif course.window is not None and (progress := course.window.progress()) is not None:
                 steps[course] = progress
         is_time, looks = self._looks(dirty)
-        said = self._rhythm.due(self._lanes.values(), is_last=self._is_stopping)
+        said = self._rhythm.due(is_last=self._is_stopping)
         seen = [lane.seen() for lane in said]
         if not (steps or loads or looks or seen or is_time):
             return
@@ -213,8 +219,8 @@ class Working:
             {course.id: progress for course, progress in steps.items()},
             [course.id for course in looks],
             seen,
-            set(self._courses) if is_time else None,
-            {course.id for course in (self._courses.values() if is_time else looks) if course.is_keyed},
+            self._present.ids if is_time else None,
+            self._present.keyed if is_time else {course.id for course in looks if course.is_keyed},
         )
         try:
             result = await self._worker.do(functools.partial(record, self._term, job))
@@ -226,14 +232,12 @@ class Working:
 
     def _looks(self, dirty: Iterable[Course]) -> tuple[bool, list[Course]]:
         """Whether it is time to look which have rows, and those that are looked at in any case."""
-        now = time.monotonic()
-        is_time = now - self._looked_at >= LOOK_SECONDS
-        if not is_time:
+        self._present.watch(dirty)
+        if (now := time.monotonic()) - self._looked_at < LOOK_SECONDS:
             return False, [course for course in dirty if course.wants_look]
         self._looked_at = now
-        for course in self._courses.values():
-            course.turn()
-        return True, [course for course in self._courses.values() if course.wants_look or course.has_rows]
+        self._present.turn()
+        return True, self._present.watched()
 
     def _take(
         self, result: Result, steps: dict[Course, Progress], loads: list[Course], said: list[Lane]
@@ -242,6 +246,7 @@ class Working:
         for lane in said:
             if lane.endpoint.id not in result.seen:
                 lane.faring.missed()
+                self._rhythm.hear(lane)
         self.is_lost = self.is_lost or result.is_lost
         if result.now:
             self._clock.hear(result.now)

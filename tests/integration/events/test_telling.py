@@ -27,8 +27,8 @@ from tests.integration.subscriptions.conftest import at, give, key, orders, stor
 from tests.integration.webhooks.conftest import pushed
 from webhooks_app import registration
 from webhooks_app.models import Endpoint, Webhook
-from webhooks_app.sending import seeing
-from webhooks_app.sending.seeing import Seen
+from webhooks_app.sending.recording import seeing
+from webhooks_app.sending.recording.seeing import Seen
 
 __all__ = ["orders", "pushed", "store"]
 

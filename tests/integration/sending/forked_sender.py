@@ -32,7 +32,9 @@ from relaycore.leasing.confirming import Confirmed  # noqa: E402
 from relaycore.sending import window, writing  # noqa: E402
 from relaycore.sending.items import Item, State  # noqa: E402
 from webhooks_app.http.client import Client  # noqa: E402
-from webhooks_app.sending import recording, rows, sender  # noqa: E402
+from webhooks_app.sending import sender  # noqa: E402
+from webhooks_app.sending.recording import rows  # noqa: E402
+from webhooks_app.sending.recording import transaction as recording  # noqa: E402
 
 
 def careful() -> None:

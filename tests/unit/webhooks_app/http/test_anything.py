@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from relaycore.outbound.addresses import Allowed
 from relaycore.outbound.urls import read
-from relaycore.sending.answers import Answer
+from relaycore.sending.answers import Answer, Failure
 from tests.unit.webhooks_app.http.endpoints import HERE, OK, run
 from tests.unit.webhooks_app.http.test_reading import (
     BROKEN_BEHIND_THE_HEAD,
@@ -27,15 +29,21 @@ TARGETS = [Target(read(f"http://127.0.0.1/{number}"), max_connections=2) for num
 
 
 class Transport:
-    """In place of a socket. `unsent`: so much waits for the other side to take it."""
+    """In place of a socket.
 
-    def __init__(self, protocol: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self.protocol, self.loop = protocol, loop
-        self.unsent = 0
+    unsent:  so much waits for the other side to take it
+    written: so many requests
+    """
+
+    def __init__(self, protocol: Any, loop: asyncio.AbstractEventLoop, world: "World") -> None:
+        self.protocol, self.loop, self.world = protocol, loop, world
+        self.unsent = self.written = 0
         self.is_closed = False
 
     def write(self, data: bytes) -> None:
         """As a real one: what is written while it closes is let go. Its protocol is told of the end."""
+        assert self.world.may_send
+        self.written += not self.is_closed
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -70,7 +78,7 @@ class World:
         if self.refuses:
             raise ConnectionRefusedError
         protocol = make()
-        self.transports.append(transport := Transport(protocol, asyncio.get_running_loop()))
+        self.transports.append(transport := Transport(protocol, asyncio.get_running_loop(), self))
         protocol.connection_made(transport)
         await asyncio.sleep(0)
         return transport, protocol
@@ -141,7 +149,49 @@ STEPS: Any = st.one_of(
     st.just((lambda world: [pool.expire(len(world.answers) / 2) for pool in world.pools],)),
     st.just((lambda world: [pool.close_idle(float("inf")) for pool in world.pools],)),
     st.tuples(st.just(lambda world, number: world.pools[number].forget()), st.integers(0, 2)),
+    st.tuples(st.just(lambda world, number: world.pools[number].allow(Allowed())), st.integers(0, 2)),
 )
+
+
+async def some_turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("happens", [answer, end, say_no_more])
+def test_what_happens_before_a_request_is_written_says_nothing_of_it(happens: Callable[..., None]) -> None:
+    async def story() -> None:
+        world = World(100)
+        world.send(0)
+        await some_turns()
+        answer(world, 0, OK, 0)
+        world.send(0)
+        happens(world, 0, *((OK, 0) if happens is answer else (None,) if happens is end else ()))
+        await some_turns()
+        assert world.answers[1] == []
+        assert [one.written for one in world.transports] == [1, 1]
+        world.transports[1].end(None)
+        await some_turns()
+        assert [one.failure for one in world.answers[1]] == [Failure.RESET], "it was not sent a third time"
+
+    run(story)
+
+
+@pytest.mark.parametrize("happens", [answer, say_no_more])
+def test_what_was_never_written_is_no_attempt(happens: Callable[..., None]) -> None:
+    async def story() -> None:
+        world = World(100)
+        world.send(0)
+        await some_turns()
+        answer(world, 0, OK, 0)
+        world.send(0)
+        happens(world, 0, *((OK, 0) if happens is answer else ()))
+        await asyncio.sleep(0)
+        world.may_send = False
+        await some_turns()
+        assert [one.is_unsent for one in world.answers[1]] == [True]
+
+    run(story)
 
 
 @given(st.sampled_from([1, 2, 3, 100]), st.lists(st.tuples(STEPS, st.integers(0, 4)), max_size=40))

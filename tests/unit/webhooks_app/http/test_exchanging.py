@@ -343,6 +343,23 @@ def test_while_nothing_may_be_sent_nothing_is() -> None:
     run(story)
 
 
+def test_what_was_begun_and_may_not_be_sent_when_it_is_written_is_not() -> None:
+    async def story() -> None:
+        allowed = [True]
+        async with serving(answer_ok) as endpoint, sending(may_send=lambda: allowed[0]) as client:
+            target = endpoint.target()
+            assert (await ask(client, target)).status == 200
+            begun = ask(client, target)
+            allowed[0] = False
+            answer = await begun
+            assert (answer.failure, answer.is_unsent) == (Failure.OURS, True)
+            allowed[0] = True
+            assert (await ask(client, target)).status == 200
+            assert (len(endpoint.requests), endpoint.made) == (2, 1)
+
+    run(story)
+
+
 def test_thousands_that_may_not_be_sent_are_told_so() -> None:
     async def story() -> None:
         allowed = [True]

@@ -175,8 +175,11 @@ def test_kept_connections_are_looked_at_again_when_other_networks_are_allowed() 
             client.allow(HERE)
             assert (await ask(client, target)).status == 200
             under_way = ask(client, target)
+            await asyncio.sleep(0)
+            not_written = ask(client, target)
             client.allow(NOBODY)
             assert (await under_way).status == 200
+            assert (await not_written).failure is Failure.ADDRESS, "it was begun, and not written yet"
             await until(lambda: endpoint.open == 0)
             made = endpoint.made
             assert (await ask(client, target)).failure is Failure.ADDRESS

@@ -61,6 +61,7 @@ class Bench:
     def __init__(self, **fields: Any) -> None:
         self.sent: list[tuple[str, Callable[[Answer], None]]] = []
         self.told: list[tuple[Any, ...]] = []
+        self.out = 0
         self.clock = Clock()
         self.clock.hear(1_000_000)
         own = {"breaker": Breaker(), "failing": Failing(), "target": object(), "signer": self, **fields}

@@ -18,6 +18,7 @@ from webhooks_app import attempts
 from webhooks_app.sending import encoding, logbook, worker
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.logbook import Logbook
+from webhooks_app.sending.recording.pause import LEAST_SECONDS, MOST_SECONDS, Pause
 from webhooks_app.sending.worker import Worker
 from webhooks_app.sending.working import Working
 
@@ -203,7 +204,9 @@ def test_a_sender_that_is_pressed_and_stopped_at_once_ends(turns: int) -> None:
 
     async def work() -> None:
         pressed = asyncio.Event()
-        working: Any = SimpleNamespace(_is_pressed=pressed, _recording=asyncio.Lock(), _record=record)
+        working: Any = SimpleNamespace(
+            _is_pressed=pressed, _recording=asyncio.Lock(), _record=record, _dirty={}, _pause=Pause()
+        )
         waiting = asyncio.create_task(Working._record_soon(working))
         await asyncio.sleep(0.01)
         pressed.set()
@@ -213,5 +216,29 @@ def test_a_sender_that_is_pressed_and_stopped_at_once_ends(turns: int) -> None:
         assert waiting.cancel() == is_waiting
         await asyncio.wait({waiting})
         assert waiting.cancelled() == is_waiting
+
+    asyncio.run(work())
+
+
+def test_the_longer_it_takes_to_record_the_less_often_it_is_done() -> None:
+    pause = Pause()
+    found = []
+    for seconds, is_more in ((0.0, False), (0.05, False), (0.05, True), (5.0, False), (0.001, False)):
+        pause.took(seconds, is_more=is_more)
+        found.append(pause.seconds)
+    assert found == [LEAST_SECONDS, 0.2, LEAST_SECONDS, MOST_SECONDS, LEAST_SECONDS]
+
+
+def test_a_sender_that_is_pressed_does_not_wait_for_the_end_of_a_pause() -> None:
+    async def record() -> None:
+        await asyncio.sleep(0.03)
+
+    async def work() -> None:
+        working: Any = SimpleNamespace(_recording=asyncio.Lock(), _record=record, _dirty={}, _pause=Pause())
+        working._pause.seconds, working._is_pressed = 60.0, asyncio.Event()
+        working._is_pressed.set()
+        async with asyncio.timeout(10):
+            await Working._record_soon(working)
+        assert LEAST_SECONDS < working._pause.seconds <= MOST_SECONDS, "what it took counts"
 
     asyncio.run(work())

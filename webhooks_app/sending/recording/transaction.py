@@ -18,9 +18,9 @@ from relaycore.errors import LeaseLost, one_line
 from relaycore.sending.items import Progress
 from relaycore.sending.schedule import LONGEST_MS
 from subscribers_app.pulling import holding, ledger
-from webhooks_app.sending import rows as writing
-from webhooks_app.sending import seeing
-from webhooks_app.sending.seeing import Seen
+from webhooks_app.sending.recording import rows as writing
+from webhooks_app.sending.recording import seeing
+from webhooks_app.sending.recording.seeing import Seen
 
 log = logging.getLogger(__name__)
 

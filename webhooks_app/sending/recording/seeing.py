@@ -8,9 +8,9 @@ nothing from being recorded but what is said of this one. That is said again at 
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from django.db.backends.utils import CursorWrapper
 
@@ -59,19 +59,30 @@ class Seeing(Protocol):
 Lane = TypeVar("Lane", bound=Seeing)
 
 
-class Rhythm:
-    """What is said when, of the endpoints of one sender."""
+class Rhythm(Generic[Lane]):
+    """What is said when, of the endpoints of one sender. One of which nothing is heard takes no time."""
 
     def __init__(self) -> None:
         self._said_at = float("-inf")
+        self._heard: dict[Lane, None] = {}
 
-    def due(self, lanes: Iterable[Lane], *, is_last: bool) -> list[Lane]:
+    def hear(self, lane: Lane) -> None:
+        """There may be something to say of this one."""
+        self._heard[lane] = None
+
+    def forget(self, lane: Lane) -> None:
+        """It is not here any more."""
+        self._heard.pop(lane, None)
+
+    def due(self, *, is_last: bool) -> list[Lane]:
         """Those of which something is to be written now; of too many, some. `is_last`: no more is said."""
         now = time.monotonic()
         is_news = is_last or now - self._said_at >= SECONDS
-        found = [one for one in lanes if one.faring.is_changed or (is_news and one.faring.has_news)]
+        found = [one for one in self._heard if one.faring.is_changed or (is_news and one.faring.has_news)]
         if is_news and len(found) <= MOST:
             self._said_at = now
+        for one in found[:MOST]:
+            del self._heard[one]
         return found[:MOST]
 
 
