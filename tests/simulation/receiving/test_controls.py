@@ -52,11 +52,6 @@ def test_control_what_is_over_goes_on(monkeypatch: Patch) -> None:
     assert searched(1, [])
 
 
-def test_control_what_goes_on_is_not_asked_again_once_it_is_held(monkeypatch: Patch) -> None:
-    monkeypatch.setattr(Process, "_still_goes_on", lambda self, one, said: True)
-    assert searched(1, ALL) or searched(3, ALL)
-
-
 def test_control_what_fires_another_time_goes_on(monkeypatch: Patch) -> None:
     monkeypatch.setattr(states, "_begins_anew", lambda over, said: False)
     assert searched(3, ["postgres_flaps", "postgres_away"])
@@ -75,16 +70,21 @@ def test_control_what_is_over_is_not_ended(monkeypatch: Patch) -> None:
 # --- the order of what is written ------------------------------------------------------------
 
 
-def test_control_the_time_is_taken_before_the_rows_are_held(monkeypatch: Patch) -> None:
+@pytest.mark.parametrize("too_soon", [False, True])
+def test_control_the_time_is_taken_before_the_rows_are_held(monkeypatch: Patch, too_soon: bool) -> None:
     hold, times = Process._hold, {}
 
-    def too_soon(self: Process, one: Transaction, said: dict[str, Alert]) -> Steps:
+    def halting(self: Process, one: Transaction, said: dict[str, Alert]) -> Steps:
         times[one] = self._world.postgres.clock
+        if self._world.has_faults and self._random.random() < 0.2:
+            self.frozen_until = self._world.now + 6
+            yield
         yield from hold(self, one, said)
 
-    monkeypatch.setattr(Process, "_hold", too_soon)
-    monkeypatch.setattr(Process, "_time", lambda self, one: times[one])
-    assert searched(2, HALTING, 1000)
+    monkeypatch.setattr(Process, "_hold", halting)
+    if too_soon:
+        monkeypatch.setattr(Process, "_time", lambda self, one: times[one])
+    assert searched(2, HALTING, 60) is too_soon
 
 
 def test_control_rows_are_not_held(monkeypatch: Patch) -> None:
