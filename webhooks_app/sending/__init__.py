@@ -10,7 +10,7 @@ Who does what, in one sender
           `course`   one subscription: `pulling.ahead` reads, `relaycore.sending.window` decides
           `encoding` each message once per format
         `recording`  a thread with one connection to PostgreSQL: one transaction for all that has happened in
-                     the last 100 ms, or longer if that takes long (`pause`), then a look at which rows are due
+                     the last 100 ms, or longer (`pause`), then a look at which rows are due
           `seeing`   what is said of endpoints (breaker, last answer), in a transaction of its own
         `webhooks_app.http`      sends
         `webhooks_app.attempts`  the log of attempts, in MongoDB

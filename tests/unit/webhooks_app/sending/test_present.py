@@ -106,7 +106,7 @@ def test_a_trouble_is_told_until_it_ends() -> None:
 
 def test_an_endpoint_of_which_nothing_is_heard_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr(seeing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(seeing, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     rhythm: Any = Rhythm()
     at_rest, changed, news = Lane(), Lane(), Lane()
     assert rhythm.due(is_last=False) == []
