@@ -5,6 +5,7 @@ from pathlib import Path
 from relaybase import env, logs, whereabouts
 from relaybase.mongo.address import beside
 from relaybase.postgres.address import for_django
+from relaycore.alerting.labelled import posted
 from relaycore.channels import MOST_PARTITIONS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -29,8 +30,6 @@ RELAY_LISTENER_TICK_SECONDS = env.seconds("RELAY_LISTENER_TICK_SECONDS", 0.1, le
 RELAY_LISTENER_MEMORY_BYTES = env.whole("RELAY_LISTENER_MEMORY_BYTES", 256 << 20, least=1 << 20, most=1 << 40)
 RELAY_LISTENER_LIFE_SECONDS = env.seconds("RELAY_LISTENER_LIFE_SECONDS", 900.0, least=1.0, most=_YEAR)
 RELAY_LISTENER_REFRESH_SECONDS = env.seconds("RELAY_LISTENER_REFRESH_SECONDS", 5.0, least=0.1)
-RELAY_MESSAGE_MAX_BYTES = env.whole("RELAY_MESSAGE_MAX_BYTES", 1 << 20, least=1, most=15 << 20)
-
 RELAY_PUBLISH_MEMORY_BYTES = env.whole("RELAY_PUBLISH_MEMORY_BYTES", 64 << 20, least=1 << 20, most=1 << 40)
 RELAY_LIVE_CONNECTIONS = env.whole("RELAY_LIVE_CONNECTIONS", 10_000, least=1, most=1_000_000)
 RELAY_LIVE_CONNECTIONS_PER_TOKEN = env.whole(
@@ -70,6 +69,13 @@ RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
 RELAY_ALERTS = env.one_of("RELAY_ALERTS", "off", ("off", "true", "open"))
 RELAY_ALERTMANAGER = env.one_of("RELAY_ALERTMANAGER", "off", ("off", "open", "token"))
+RELAY_MESSAGE_MAX_BYTES = env.whole(
+    "RELAY_MESSAGE_MAX_BYTES",
+    1 << 20,
+    # Any alert that Alertmanager's API takes, however its texts are escaped: it would stop those behind it.
+    least=1 if RELAY_ALERTMANAGER == "off" else posted.MOST_BYTES,
+    most=15 << 20,
+)
 RELAY_ALERTMANAGER_RESOLVE_SECONDS = env.seconds("RELAY_ALERTMANAGER_RESOLVE_SECONDS", 300.0)
 RELAY_ALERTMANAGER_GRACE_SECONDS = env.seconds("RELAY_ALERTMANAGER_GRACE_SECONDS", 75.0, least=0.0)
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")

@@ -190,6 +190,14 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(
     assert "s3c" not in sentence
 
 
+def test_with_alertmanagers_api_its_largest_alert_has_to_be_stored(surroundings: pytest.MonkeyPatch) -> None:
+    surroundings.setenv("RELAY_MESSAGE_MAX_BYTES", "100000")
+    assert read()["RELAY_MESSAGE_MAX_BYTES"] == 100_000
+    surroundings.setenv("RELAY_ALERTMANAGER", "open")
+    with pytest.raises(WrongSetting, match=r"^RELAY_MESSAGE_MAX_BYTES must be a whole number from 524288"):
+        read()
+
+
 @pytest.mark.parametrize("name", FROM_FILES)
 def test_a_file_that_is_missing_is_refused_in_one_sentence(
     surroundings: pytest.MonkeyPatch, name: str

@@ -16,6 +16,8 @@ from relaycore.alerting.labelled.refused import BadAlert
 from relaycore.times import to_milliseconds
 
 MOST_URL_CHARS: Final = 8_192
+MOST_BYTES: Final = 512 << 10
+"""An alert as a message is never larger: one character of its texts takes twelve bytes at most."""
 _LAST_YEAR: Final = 9_000
 _FORM: Final = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.([0-9]{1,30}))?"

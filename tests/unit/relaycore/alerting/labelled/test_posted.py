@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relaycore.alerting.labelled import posted, transitions
+from relaycore.alerting.labelled import labels, posted, transitions
 from relaycore.alerting.labelled.posted import Alert
 from relaycore.alerting.labelled.refused import BadAlert
 
@@ -141,3 +141,17 @@ def test_needs_no_more_than_labels_in_a_message() -> None:
     assert (said.is_firing, said.starts, said.ends) == (True, _NOW, 0)
     over = transitions.read(json.dumps({"labels": {"a": "b"}, "status": "resolved"}), _NOW)
     assert (over.is_firing, over.ends) == (False, _NOW)
+
+
+@pytest.mark.parametrize("character", ["\x01", "\U0001f600", "a", '"'])
+def test_no_message_is_larger_than_it_may_be(character: str) -> None:
+    """Each text as long as it may be; and as many labels as there may be."""
+    most = (labels.MOST_BYTES - 100) // len(character.encode())
+    many = {f"{number:x}": "" for number in range(labels.MOST_BYTES // 4)}
+    alert = _read(
+        labels={"alertname": character * most},
+        annotations=many if character == "a" else {"text": character * most},
+        generatorURL=character * posted.MOST_URL_CHARS,
+    )
+    message = transitions.message(alert, is_firing=True)
+    assert len(message.encode()) < posted.MOST_BYTES
