@@ -14,6 +14,7 @@
     ├── BadMessage         what is to be published is no message; the text says why
     │   └── MessageTooLarge  its payload has more bytes than one may have
     ├── TooMuchAtOnce      a request brings more than one may
+    ├── Looped             webhooks have brought this message back too often
     ├── NoReplica          what is to be confirmed by a replica of Redis, which has none
     ├── NotTaken           no messages are taken now; try again
     ├── NotGiven           no messages are handed out now: there is no room for the answer; try again
@@ -131,6 +132,10 @@ class MessageTooLarge(BadMessage):
 
 class TooMuchAtOnce(RelayError, ValueError):
     """A request brings more messages, or more bytes once it is unpacked, than one may."""
+
+
+class Looped(RelayError):
+    """Webhooks of Relay have brought a message back too often (`relaycore.outbound.hops`)."""
 
 
 class NoReplica(RelayError, ValueError):

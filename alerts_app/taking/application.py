@@ -87,7 +87,8 @@ class AlertsDoor(SideDoor[Holder]):
         try:
             body = await _body(asked.headers, asked.receive, asked.peer, share)
             key = alert.key_of(alert.read(body), body, is_known=holder is not None)
-            return await _publish(Body("text/plain", body, is_packed=False, key=key), producer, share)
+            said = Body("text/plain", body, is_packed=False, key=key, hops=asked.count_hops())
+            return await _publish(said, producer, share)
         finally:
             share.give_back()
 

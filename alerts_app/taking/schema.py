@@ -41,6 +41,7 @@ _ERRORS: Final = {
     "413": "The body is too large.",
     "429": "Too many messages at once.",
     "503": "It cannot be taken now. Try again.",
+    "508": "A webhook has sent it too often, as in a circle.",
 }
 
 

@@ -95,6 +95,9 @@ class Alertmanager(SideDoor[Holder]):
         body = b""
         if has_body and asked.method == "POST":
             body = await bodies.whole(asked.receive, MOST_BODY_BYTES, asked.peer, bodies.OF_THE_KNOWN)
+        # Alerts are told of in a form that is not taken here: only another one's program closes a circle, and
+        # one that passes the header on is refused. So the number is not kept with them.
+        asked.count_hops()
         who = "anybody" if holder is None else holder.name
         actor = Actor(who, "alertmanager" if holder is None else f"token {who}", asked.peer)
         return await known.work(Call(Query(asked.scope["query_string"]), body, actor, id))

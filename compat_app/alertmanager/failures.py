@@ -8,7 +8,7 @@ from rest_framework.exceptions import ParseError
 
 from relaybase.http.bodies import Refused
 from relaycore.alerting.labelled.refused import LabelError, SilenceUnknown
-from relaycore.errors import Disconnected, NotTaken, RelayError
+from relaycore.errors import Disconnected, Looped, NotTaken, RelayError
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +40,8 @@ def answer_to(exc: Exception) -> tuple[int, str]:
             found = 503, AWAY
         case Disconnected() | NotTaken():
             found = 503, str(exc)
+        case Looped():
+            found = 508, str(exc)
         case RelayError():
             found = 500, str(exc)
         case _:

@@ -44,14 +44,14 @@ Produce, then consume
     nothing was appended to the partition since he was told so last, Redis is asked for one number.
 
 Failure
-    Everything is 400, and says what it is. *PostgreSQL, Redis, MongoDB away*: what was asked is not done, or
-    it is not known. *The process is killed*: a message whose cursor was committed and whose answer was lost
-    is lost to this consumer, and one that was appended and not answered is produced twice if it is sent
-    again: at most one for each request that was under way. *Redis does not answer*: a message may have been
-    appended; it says so, and is there twice if it is sent again. What was appended is answered as done,
-    whatever PostgreSQL does: how many a program has produced is brought afterwards (`counting`).
-    *The writer is away*: produce goes on; consume and size say after 5 s that not everything is stored yet,
-    and do not claim that there is nothing.
+    Everything is 400, and says what it is; but a webhook of Relay's own in a circle is refused with 508.
+    *PostgreSQL, Redis, MongoDB away*: what was asked is not done, or it is not known. *The process is
+    killed*: a message whose cursor was committed and whose answer was lost is lost to this consumer, and one
+    that was appended and not answered is produced twice if it is sent again: at most one for each request
+    that was under way. *Redis does not answer*: a message may have been appended; it says so, and is there
+    twice if it is sent again. What was appended is answered as done, whatever PostgreSQL does: how many a
+    program has produced is brought afterwards (`counting`). *The writer is away*: produce goes on; consume
+    and size say after 5 s that not everything is stored yet, and do not claim that there is nothing.
 
 Who may
     `RELAY_LOG_QUEUE`: `off`, nothing of this is there; `open`, anybody; `token`, by grants on the channels:

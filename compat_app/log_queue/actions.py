@@ -34,6 +34,7 @@ class Call:
 
     holder:  who asks; None: anybody may
     share:   of the memory for what is published
+    hops:    so often webhooks have sent it
     is_gone: whether the client has gone away
     """
 
@@ -42,6 +43,7 @@ class Call:
     producer: Producer
     actor: Actor
     share: Share
+    hops: int
     is_gone: IsGone
 
     def channel(self, right: str) -> str:
@@ -108,7 +110,7 @@ async def produce(call: Call) -> Answer:
     known, way_in = await known_channel(channel), door()
     taken = None
     try:
-        body = Body("text/plain", message.encode(), is_packed=False, key=None)
+        body = Body("text/plain", message.encode(), is_packed=False, key=None, hops=call.hops)
         taken = await way_in.take(body, known, call.producer)
         more = sum(map(len, taken.documents)) - call.share.size
         if more > 0 and not call.share.grow(more):

@@ -22,7 +22,7 @@ from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.details import NOT_VALID
 from relaybase.http.hot import Answer, Request
 from relaybase.http.hot.side_door import NOT_PROPER, Asked, SideDoor
-from relaycore.errors import Disconnected, NotTaken
+from relaycore.errors import Disconnected, Looped, NotTaken
 from relaycore.publishing.parsing import MOST_BYTES
 from relaycore.publishing.queue import Share
 
@@ -73,10 +73,11 @@ class LogQueue(SideDoor[Holder]):
         return Answer({"status": "success", **await self._work(asked, found[1])})
 
     def refuse(self, exc: Exception, asked: Asked, path: str) -> Answer:
-        """Always 400."""
+        """400, but for a webhook in a circle: 508 as at every door, since none of the clients is one."""
         # What is still on its way of a body that was refused is not read.
         more = {"Connection": "close"} if isinstance(exc, bodies.Refused) else {}
-        return Answer({"status": "failure", "message": text_of(exc)}, 400, more)
+        status = 508 if isinstance(exc, Looped) else 400
+        return Answer({"status": "failure", "message": text_of(exc)}, status, more)
 
     async def _work(self, came: Asked, work: Work) -> dict[str, Any]:
         headers, peer, receive = came.headers, came.peer, came.receive
@@ -96,9 +97,8 @@ class LogQueue(SideDoor[Holder]):
                 said = asked.read(scope["query_string"], body)
             else:
                 said = await asyncio.to_thread(asked.read, scope["query_string"], body)
-            return await work(
-                Call(said, holder, producer, actor, share, functools.partial(_is_gone, request))
-            )
+            is_gone = functools.partial(_is_gone, request)
+            return await work(Call(said, holder, producer, actor, share, came.count_hops(), is_gone))
         finally:
             share.give_back()
 

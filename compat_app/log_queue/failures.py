@@ -1,4 +1,4 @@
-"""Why something is refused, as this door says it: 400, whatever it is."""
+"""Why something is refused, as this door says it: mostly 400, whatever it is."""
 
 import logging
 from typing import Final

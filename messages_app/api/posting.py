@@ -37,11 +37,6 @@ NO_ROOM: Final = "More is being published than this process takes up at once. Tr
 
 GONE: Final = "It was on the stream, and Redis has lost some of it since. Send it again, with the same keys."
 
-LOOP: Final = (
-    f"This message was sent by a webhook of Relay more than {hops.MOST} times: its channels are passed on in "
-    "a circle. Delete one of the subscriptions that do so."
-)
-
 Note = Callable[[int], object]
 Header = Callable[[str], str | None]
 
@@ -87,7 +82,7 @@ async def _publish(
 ) -> tuple[Receipt | None, Allowed]:
     """What became of it, None if these are too many messages; and what may come after it."""
     media_type, is_packed, key = _form(posted.header), _is_packed(posted.header), _key(posted.header)
-    came = _hops(posted.header)
+    came = hops.came(posted.header(hops.HEADER))
     share = way_in.share()
     try:
         # What was announced is taken up before it comes, and what was not as it comes.
@@ -157,12 +152,6 @@ def _is_packed(header: Header) -> bool:
     if encoding not in {"", "identity", "gzip"}:
         raise Problem(415, "unsupported-encoding", "A body may be packed by gzip only.")
     return encoding == "gzip"
-
-
-def _hops(header: Header) -> int:
-    if (came := hops.number(header(hops.HEADER))) > hops.MOST:
-        raise Problem(508, "loop", LOOP)
-    return came
 
 
 def _key(header: Header) -> str | None:

@@ -75,6 +75,7 @@ ANSWERS: Final[Mapping[type[errors.RelayError], tuple[int, str]]] = {
     refused.BadAlert: (400, "bad-alert"),
     refused.BadSilence: (400, "bad-silence"),
     refused.SilenceUnknown: (404, "silence-unknown"),
+    errors.Looped: (508, "loop"),
     errors.TooManyAsked: (429, "too-many-asked"),
     errors.MessageTooLarge: (413, "message-too-large"),
     errors.TooMuchAtOnce: (413, "too-much-at-once"),

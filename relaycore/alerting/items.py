@@ -131,7 +131,8 @@ class Made(NamedTuple):
     id:         the `_id` under which it is stored
     cause:      what made the rule say it
     place:      its index among the outputs of one cause, key and kind
-    attributes: what is stored beside the message: those of the output, and `rule` (hex), `revision`, `event`
+    attributes: what is stored beside the message: those of the output, how often webhooks have sent what made
+                the rule say it (`relaycore.outbound.hops`), and `rule` (hex), `revision`, `event`
                 (its kind), `cause`, and, if it is said of an alert, `alert-id` and `merged-alerts`
     """
 

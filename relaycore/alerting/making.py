@@ -1,5 +1,7 @@
 """An output of a rule with what is stored beside it: its id, its cause, and of which alert it is said."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from relaycore.alerting.items import ALERT, CAUSE, EVENT, MERGED_ALERTS, REVISION, RULE, Made, Output
@@ -7,6 +9,8 @@ from relaycore.alerting.naming import Names
 
 MOST_MERGED: Final = 100
 """Alerts that are named in one output as having become part of another: attributes have little room."""
+
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Maker:
@@ -16,10 +20,16 @@ class Maker:
         self._names = Names(rule, revision)
         self._origin = {RULE: rule, REVISION: str(revision)}
 
-    def make(self, key: str, cause: str, output: Output, place: int) -> Made:
-        """As it is appended. `place`: its index among those of one cause, key and kind."""
+    def make(
+        self, key: str, cause: str, output: Output, place: int, carried: Mapping[str, str] = NOTHING
+    ) -> Made:
+        """As it is appended.
+
+        place:   its index among those of one cause, key and kind
+        carried: attributes that it has from the message which is its cause
+        """
         names = self._names
-        attributes = {**output.attributes, **self._origin, EVENT: output.kind, CAUSE: cause}
+        attributes = {**carried, **output.attributes, **self._origin, EVENT: output.kind, CAUSE: cause}
         if output.opened:
             attributes[ALERT] = names.alert_id(key, output.opened)
         if output.merged:

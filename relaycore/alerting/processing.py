@@ -21,10 +21,11 @@ from typing import Any, Final
 from relaycore.alerting import causes
 from relaycore.alerting.dividing import Earlier, Settings
 from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Kind, Made, State, Step
-from relaycore.alerting.making import Maker
+from relaycore.alerting.making import NOTHING, Maker
 from relaycore.alerting.naming import shard_of
 from relaycore.alerting.timers import Timers
 from relaycore.errors import Unusable
+from relaycore.outbound import hops
 from relaycore.position import before_millisecond
 
 MOST_UNSTORED: Final = 1000
@@ -122,7 +123,7 @@ class Processing:
                     self._note(one, why, settings)
                     continue
                 for event in events:
-                    self._take(event, one.position, settings)
+                    self._take(event, one, settings)
 
     def reach(self, ms: int) -> None:
         """No input below this time can come any more, and all of them were taken (`times.reached`)."""
@@ -215,8 +216,8 @@ class Processing:
     def _of(self, key: str) -> Settings:
         return self._own if self._earlier is None else self._earlier.settings_of(key, self._own)
 
-    def _take(self, event: Any, cause: str, settings: Settings) -> None:
-        key = event.key
+    def _take(self, event: Any, input: Input, settings: Settings) -> None:
+        key, cause = event.key, input.position
         if shard_of(self._rule, key, self._shards) != self._shard:
             return
         if self._of(key).revision != settings.revision:
@@ -231,9 +232,11 @@ class Processing:
         step = settings.kind.take(None if known is None else known.state, event, cause)
         if step.unusable:
             self._count(cause, step.unusable)
-        self._step(key, cause, step, settings)
+        self._step(key, cause, step, settings, hops.carried(input.attributes))
 
-    def _step(self, key: str, cause: str, step: Step, settings: Settings) -> None:
+    def _step(
+        self, key: str, cause: str, step: Step, settings: Settings, carried: Mapping[str, str] = NOTHING
+    ) -> None:
         kept = KeptState(cause, step.state)
         self._states[key] = kept
         self._gone.pop(key, None)
@@ -243,7 +246,7 @@ class Processing:
         for output in step.outputs:
             place = places.get(output.kind, 0)
             places[output.kind] = place + 1
-            made = maker.make(key, cause, output, place)
+            made = maker.make(key, cause, output, place, carried)
             self._made[made.id] = made
             self._new.append(made.id)
 

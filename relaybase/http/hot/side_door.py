@@ -19,6 +19,7 @@ from relaybase.http.bodies import Application, Receive, Send
 from relaybase.http.hot import plain
 from relaybase.http.hot.answers import AnswerWriter
 from relaybase.http.hot.endpoint import Answer, Authority, Holder, Trace
+from relaycore.outbound import hops
 
 Count = Callable[[str, str, int, float], None]
 """Counts a request: method, name, status, seconds."""
@@ -35,6 +36,7 @@ GONE: Final = 499
 
 _METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 _REQUEST_ID: Final = logs.HEADER.lower().encode()
+_HOPS: Final = hops.HEADER.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class Asked:
     peer: str
     receive: Receive
     is_https: bool
+
+    def count_hops(self) -> int:
+        """How often webhooks have sent it; 0: none has.
+
+        Raises:
+            Looped: too often.
+        """
+        return hops.came(self.headers.get(_HOPS, b"").decode("latin-1"))
 
 
 class SideDoor(ABC, Generic[H]):

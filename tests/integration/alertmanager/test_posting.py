@@ -175,3 +175,12 @@ def test_addresses_and_methods(api: Api) -> None:
     assert api.well("GET", "/alerts/groups") == []
     assert api.well("GET", "/status/")["cluster"]["status"] == "disabled"
     assert api.ask("POST", "/silences", {"matchers": []}, Origin="http://elsewhere.example")[0] == 403
+
+
+def test_what_webhooks_bring_back_too_often_is_refused(api: Api) -> None:
+    assert api.ask("POST", "/alerts", [alert("a", ends=300)], relay_hops="8")[0] == 200
+    status, why = api.ask("POST", "/alerts", [alert("b", ends=300)], relay_hops="9")
+
+    assert status == 508
+    assert "in a circle" in why
+    assert _names(api) == ["a"]

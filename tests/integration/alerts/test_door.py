@@ -280,3 +280,14 @@ def test_what_nobody_expected_is_to_be_sent_again_and_stands_in_the_log(
     assert dict(sent[0]["headers"])[b"retry-after"] == b"2"
     assert "ZeroDivisionError" in caplog.text
     assert "Harbour" not in caplog.text
+
+
+def test_what_webhooks_bring_back_too_often_is_refused(
+    open_web: str, channel: Channel, stored: Stored, wait_until: Any
+) -> None:
+    kept, _ = ask(open_web, json.dumps(GOOD), relay_hops="8")
+    refused, said = ask(open_web, json.dumps({**GOOD, "duration": 16}), relay_hops="9")
+
+    assert (kept.status, refused.status, said["type"]) == (200, 508, "urn:relay:problem:loop")
+    wait_until(stored)
+    assert [one["attributes"] for one in stored()] == [{"relay-hops": "8"}]

@@ -238,3 +238,18 @@ def test_what_one_client_s_crash_test_uses(client: Client, topic: str) -> None:
 def _consumer(client: Client, topic: str) -> int:
     client.well("POST", "/topics", {"topic": topic})
     return client.consumer(topic)
+
+
+def test_what_webhooks_bring_back_too_often_is_refused(
+    client: Client, topic: str, archive: Any, wait_until: Any
+) -> None:
+    channel, producer = f"queue/{topic}", client.producer(topic)
+    path = f"/producer/produce?topic={topic}&producer_id={producer}&message=round"
+
+    kept = client.send("POST", path, b"{}", {"relay-hops": "8"})
+    refused = client.send("POST", path, b"{}", {"relay-hops": "9"})
+
+    assert (kept[0], refused[0], json.loads(refused[2])["status"]) == (200, 508, "failure")
+    assert "in a circle" in json.loads(refused[2])["message"]
+    wait_until(lambda: archive.count_documents({"channel": channel}))
+    assert [one["attributes"] for one in archive.find({"channel": channel})] == [{"relay-hops": "8"}]

@@ -56,6 +56,18 @@ def test_what_is_said_carries_where_it_comes_from() -> None:
     }
 
 
+def test_how_often_webhooks_have_sent_a_message_goes_on_to_what_is_said_of_it_at_once() -> None:
+    one = of(KIND)
+    one.take([alert(0, 0, 5)._replace(attributes={"relay-hops": "3", "kind": "x"}), alert(1, 0, 5)])
+    one.reach(T0 + 5 * MINUTE)
+    # What time has closed is of both of them.
+    assert [(made.output.kind, made.attributes.get("relay-hops")) for made in one.outputs()] == [
+        ("open", "3"),
+        ("open", None),
+        ("close", None),
+    ]
+
+
 def test_each_output_comes_once_unless_it_is_lost() -> None:
     one = of(KIND)
     one.take([alert(0, 0, 5), alert(1, 0, 5)])

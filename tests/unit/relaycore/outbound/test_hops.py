@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from bson import ObjectId
 
+from relaycore.errors import Looped
 from relaycore.outbound import hops
 from relaycore.sending.formats.choosing import batch, item, single
 from relaycore.sending.formats.format import Format
@@ -36,3 +37,9 @@ def test_what_no_webhook_has_sent_says_nothing_of_it() -> None:
 @pytest.mark.parametrize("strange", [None, "", "0", "-1", "1.5", "1e9", "9" * 5000, "٣", " 1", "x"])
 def test_what_is_no_number_of_ours_is_none(strange: str | None) -> None:
     assert hops.number(strange) == 0
+
+
+def test_a_door_takes_what_came_as_often_as_it_may_and_refuses_the_next() -> None:
+    assert [hops.came(said) for said in (None, "x", "1", "8")] == [0, 0, 1, 8]
+    with pytest.raises(Looped, match="in a circle"):
+        hops.came("9")
