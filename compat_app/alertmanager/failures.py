@@ -7,6 +7,7 @@ from django.db import DatabaseError, InterfaceError
 from rest_framework.exceptions import ParseError
 
 from relaybase.http.bodies import Refused
+from relaybase.http.problems import of_server_behind
 from relaycore.alerting.labelled.refused import LabelError, SilenceUnknown
 from relaycore.errors import Disconnected, Looped, NotTaken, RelayError
 
@@ -26,6 +27,8 @@ class Failure(Exception):
 
 def answer_to(exc: Exception) -> tuple[int, str]:
     """Status and text. What nobody expected stands in the log."""
+    if (of_server := of_server_behind(exc)) is not None:
+        return of_server.status_code, str(of_server.detail)
     found: tuple[int, str]
     match exc:
         case Failure() | Refused():

@@ -9,6 +9,7 @@ from redis import RedisError
 from rest_framework.exceptions import ParseError
 
 from relaybase.http.bodies import Refused
+from relaybase.http.problems import of_server_behind
 from relaycore.errors import ChannelUnknown, RelayError, SubscriptionUnknown
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ _TEXTS: Final = (
 def text_of(exc: Exception) -> str:
     """What the client is told of an error. One that nobody expects stands in the log."""
     said = next((text for kinds, text in _TEXTS if isinstance(exc, kinds)), None)
+    if said is None and (of_server := of_server_behind(exc)) is not None:
+        said = str(of_server.detail)
     if said is None and isinstance(exc, ParseError):
         said = str(exc.detail)
     if said is None and isinstance(exc, (Failure, RelayError, Refused)):

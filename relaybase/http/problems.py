@@ -143,7 +143,12 @@ def answer(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def of_server_behind(exc: Exception) -> Problem | None:
-    """What to answer if the error is that a server does not do its part now; else None."""
+    """What to answer if the error is that a server does not do its part now; else None.
+
+    What a driver has said of it, which has its address, is for the log alone.
+    """
+    if isinstance(exc, errors.Disconnected) and isinstance(exc.__cause__, redis.RedisError):
+        exc = exc.__cause__
     if (server := _server_away(exc)) is not None:
         log.warning("%s does not answer: %s", server, errors.one_line(exc.__cause__ or exc))
         return Problem(503, "server-away", f"{server} does not answer. Try again in a few seconds.")

@@ -1,4 +1,4 @@
-"""What a driver says of a server, without where that is: for answers that everybody may ask for."""
+"""What a driver says of a server, without where it is and who asks: for answers that everybody may see."""
 
 import re
 from collections.abc import Iterable
@@ -9,6 +9,7 @@ PLACE: Final = "its address"
 
 _NUMBERS: Final = re.compile(r"(?:\b\d{1,3}(?:\.\d{1,3}){3}\b|\[[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\])(?::\d+)?")
 _PORT: Final = re.compile(r",? port \d+")
+_NAMED: Final = re.compile(r"\b(user|role|database) \"[^\"]*\"|\b(User) \S+(?= has no permissions)")
 
 
 def places(urls: Iterable[str]) -> list[str]:
@@ -21,10 +22,11 @@ def places(urls: Iterable[str]) -> list[str]:
 
 
 def without_places(text: str, known: Iterable[str]) -> str:
-    """The text with `PLACE` for each address and for what is known, whole words only."""
+    """The text with `PLACE` for each address and what is known, whole words only; no users, no databases."""
     for place in known:
         text = re.sub(rf"(?<![\w.-]){re.escape(place)}(?![\w-])(?::\d+)?", PLACE, text)
-    return _PORT.sub("", _NUMBERS.sub(PLACE, text))
+    text = _PORT.sub("", _NUMBERS.sub(PLACE, text))
+    return _NAMED.sub(lambda found: found[1] or found[2], text)
 
 
 def _host(one: str) -> str:

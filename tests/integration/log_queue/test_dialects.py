@@ -1,6 +1,7 @@
 """What is answered, request by request and dialect by dialect, by a web process."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -253,3 +254,14 @@ def test_what_webhooks_bring_back_too_often_is_refused(
     assert "in a circle" in json.loads(refused[2])["message"]
     wait_until(lambda: archive.count_documents({"channel": channel}))
     assert [one["attributes"] for one in archive.find({"channel": channel})] == [{"relay-hops": "8"}]
+
+
+def test_where_redis_is_nobody_is_told(client: Client, topic: str, serve: Callable[..., str]) -> None:
+    client.producer(topic)
+    consumer = client.consumer(topic)
+    other = Client(serve(RELAY_LOG_QUEUE="open", REDIS_URL="redis://:hidden@127.0.0.1:1/0"))
+
+    why = other.refused("GET", f"/size?topic={topic}&consumer_id={consumer}")
+    other.close()
+
+    assert why == "Redis does not answer. Try again in a few seconds."

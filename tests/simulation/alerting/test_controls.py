@@ -172,11 +172,11 @@ def test_control_what_is_lost_is_not_said_again(monkeypatch: Patch) -> None:
 def test_control_a_state_that_is_ahead_takes_it_again(monkeypatch: Patch) -> None:
     take = Processing._take
 
-    def whatever(self: Processing, event: Any, cause: str, settings: Settings) -> None:
+    def whatever(self: Processing, event: Any, input: Input, settings: Settings) -> None:
         known = self._states.get(event.key)
-        if known is not None and cause <= known.at:
+        if known is not None and input.position <= known.at:
             self._states[event.key] = KeptState("", known.state)
-        take(self, event, cause, settings)
+        take(self, event, input, settings)
 
     monkeypatch.setattr(Processing, "_take", whatever)
     assert searched(2, DYING)
@@ -349,10 +349,10 @@ def test_control_what_a_message_says_of_further_alerts_is_passed_over(monkeypatc
     take = Processing._take
     last = {}
 
-    def the_first(self: Processing, event: Any, cause: str, settings: Settings) -> None:
-        if last.get(self) != cause:
-            last[self] = cause
-            take(self, event, cause, settings)
+    def the_first(self: Processing, event: Any, input: Input, settings: Settings) -> None:
+        if last.get(self) != input.position:
+            last[self] = input.position
+            take(self, event, input, settings)
 
     monkeypatch.setattr(Processing, "_take", the_first)
     assert searched(2, kind="unacknowledged")

@@ -31,6 +31,15 @@ def test_places_are_hosts_and_sockets() -> None:
             f"Error 111 connecting to {PLACE}. Connection refused.",
         ),
         ("mongo-0:27017: [Errno 111], mongo-1:27018: timed out", f"{PLACE}: [Errno 111], {PLACE}: timed out"),
+        (
+            'FATAL: password authentication failed for user "relay"',
+            "FATAL: password authentication failed for user",
+        ),
+        ('FATAL: database "inner" does not exist', "FATAL: database does not exist"),
+        (
+            "User relay has no permissions to run the 'get' command",
+            "User has no permissions to run the 'get' command",
+        ),
         ("('10.1.2.3', 27017) 10.1.2.3:27017", f"('{PLACE}', 27017) {PLACE}"),
         ("Error connecting to [fd00::2]:6379", f"Error connecting to {PLACE}"),
         (
