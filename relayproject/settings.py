@@ -69,13 +69,9 @@ RELAY_WEB_HOT_REQUESTS_PER_MINUTE = env.whole("RELAY_WEB_HOT_REQUESTS_PER_MINUTE
 RELAY_LOG_QUEUE = env.one_of("RELAY_LOG_QUEUE", "off", ("off", "open", "token"))
 RELAY_ALERTS = env.one_of("RELAY_ALERTS", "off", ("off", "true", "open"))
 RELAY_ALERTMANAGER = env.one_of("RELAY_ALERTMANAGER", "off", ("off", "open", "token"))
-RELAY_MESSAGE_MAX_BYTES = env.whole(
-    "RELAY_MESSAGE_MAX_BYTES",
-    1 << 20,
-    # Any alert that Alertmanager's API takes, however its texts are escaped: it would stop those behind it.
-    least=1 if RELAY_ALERTMANAGER == "off" else posted.MOST_BYTES,
-    most=15 << 20,
-)
+# An alert of Alertmanager's API, however its texts are escaped: it would stop those behind it.
+_LEAST_MAX = 1 if RELAY_ALERTMANAGER == "off" else posted.MOST_BYTES
+RELAY_MESSAGE_MAX_BYTES = env.whole("RELAY_MESSAGE_MAX_BYTES", 1 << 20, least=_LEAST_MAX, most=15 << 20)
 RELAY_ALERTMANAGER_RESOLVE_SECONDS = env.seconds("RELAY_ALERTMANAGER_RESOLVE_SECONDS", 300.0)
 RELAY_ALERTMANAGER_GRACE_SECONDS = env.seconds("RELAY_ALERTMANAGER_GRACE_SECONDS", 75.0, least=0.0)
 RELAY_TRUSTED_PROXIES = env.networks("RELAY_TRUSTED_PROXIES")
