@@ -13,6 +13,7 @@ from alerts_app import keeping
 from alerts_app.keeping import Stands
 from alerts_app.models import Rule
 from messages_app.searching import counting
+from messages_app.searching.counting import Count
 from relaycore.errors import one_line
 from relaycore.times import from_milliseconds
 
@@ -33,6 +34,7 @@ class Fares:
     time:     up to then it has told what was due
     revision: of the settings in force
     waiting:  so many messages it has not taken, `MOST_COUNTED` at most; None: that is not known
+    is_exact: those are all; else there are more, or it is not known
     open:     so many alerts
     unusable: so many messages it could not use; last_unusable: why not the last of them
     outputs:  so many messages it has told
@@ -43,16 +45,23 @@ class Fares:
     time: datetime
     revision: int
     waiting: int | None
+    is_exact: bool
     open: int
     unusable: int
     last_unusable: str
     outputs: int
     kept_at: datetime
 
+    @property
+    def waits(self) -> str:
+        """How many messages it has not taken, for people; empty: that is not known."""
+        return "" if self.waiting is None else f"{self.waiting:,}{'' if self.is_exact else '+'}"
+
     def as_json(self) -> dict[str, Any]:
         """For the API."""
         names = ("position", "time", "revision", "waiting", "open", "unusable", "outputs", "kept_at")
-        return {name: getattr(self, name) for name in names} | {"last_unusable": self.last_unusable or None}
+        more = {"waiting_exact": self.is_exact, "last_unusable": self.last_unusable or None}
+        return {name: getattr(self, name) for name in names} | more
 
 
 def of_all(rules: Sequence[Rule]) -> dict[str, Fares]:
@@ -71,7 +80,8 @@ def of_all(rules: Sequence[Rule]) -> dict[str, Fares]:
             position=found.position,
             time=from_milliseconds(found.time),
             revision=found.revision,
-            waiting=waiting[uuid],
+            waiting=None if (counted := waiting[uuid]) is None else counted.messages,
+            is_exact=counted is not None and counted.is_all,
             open=counts.get(uuid, 0),
             unusable=found.unusable,
             last_unusable=found.last_unusable,
@@ -91,16 +101,17 @@ def of_all_if_known(rules: Sequence[Rule]) -> dict[str, Fares] | None:
         return None
 
 
-def _waiting(stand: dict[str, tuple[Rule, Stands]]) -> dict[str, int | None]:
-    end, found = time.monotonic() + SECONDS, dict[str, int | None]()
+def _waiting(stand: dict[str, tuple[Rule, Stands]]) -> dict[str, Count | None]:
+    end, found = time.monotonic() + SECONDS, dict[str, Count | None]()
     for uuid, (rule, stands) in stand.items():
         left = end - time.monotonic()
         found[uuid] = None
         if left <= 0:
             continue
         try:
-            counted = counting.count(rule.channel.channel, stands.position, most=MOST_COUNTED, seconds=left)
-            found[uuid] = counted.messages
+            found[uuid] = counting.count(
+                rule.channel.channel, stands.position, most=MOST_COUNTED, seconds=left
+            )
         except PyMongoError as exc:
             log.warning("how far rules are behind is not known: %s", one_line(exc))
             end = 0.0

@@ -23,7 +23,7 @@ class LeaseAdmin(ReadOnlyAdmin):
         "slot",
         "is_live",
         "hears",
-        "waiting",
+        "waits",
         "trouble",
         "place",
         "epoch",
@@ -44,6 +44,11 @@ class LeaseAdmin(ReadOnlyAdmin):
     def get_fields(self, request: HttpRequest, obj: Lease | None = None) -> Any:
         """Everything, in the order of the list."""
         return (*self.list_display, "heard_at", "claimed_at", "task_id", "holder")
+
+    @admin.display(description="waiting", ordering="waiting")
+    def waits(self, lease: Lease) -> str:
+        """With a plus where there may be more, of which its holder has not taken anything."""
+        return f"{lease.waiting}{'' if lease.is_exact else '+'}"
 
     @admin.display(boolean=True, description="live", ordering="is_live")
     def is_live(self, lease: Lease) -> bool:

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.db.models.expressions import CombinedExpression
 
 from relaybase.postgres.clock import ClockTimestamp, Seconds
+from relaycore.alerting.processing import MOST_UNSTORED
 
 SETTLING_SECONDS: Final = 5.0
 """A term needs them until a standby can have proved anything in it."""
@@ -183,6 +184,11 @@ class Lease(models.Model):
     def share(self) -> str:
         """Of what it is the lease, for a reader: `partition 0`."""
         return f"{share_of(self.role)} {self.partition}"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether what waits is all. A rule takes nothing while so much that it has said is not stored."""
+        return self.role != Lease.Role.PROCESSOR or self.waiting < MOST_UNSTORED
 
 
 def share_of(role: str) -> str:

@@ -19,7 +19,7 @@ def _look_at_enabling(row: Rule, given: Given) -> Meaning:
     if start is None:
         if fares is None:
             return Meaning(["It reads on from where it stands."], {"to": HERE})
-        waits = "an unknown number of" if fares.waiting is None else grouped(fares.waiting)
+        waits = fares.waits or "an unknown number of"
         return Meaning([f"It takes {waits} messages that wait, and tells what has ended late."], {"to": HERE})
     opened = "What it has open" if fares is None else f"{grouped(fares.open)} open alerts"
     says = [

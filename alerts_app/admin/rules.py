@@ -123,9 +123,7 @@ class RuleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def behind(self, row: Any) -> str:
         """How many messages it has not taken."""
         found: faring.Fares | None = row.fares
-        if found is None or found.waiting is None:
-            return "–"
-        return f"{grouped(found.waiting)}{'+' if found.waiting >= faring.MOST_COUNTED else ''}"
+        return "–" if found is None else found.waits or "–"
 
     @admin.display(description="unusable")
     def useless(self, row: Any) -> SafeString:

@@ -51,6 +51,7 @@ class FaresSchema(Serializer):
     waiting = serializers.IntegerField(
         allow_null=True, help_text="So many messages it has not taken, 1000 at most. null: not known."
     )
+    waiting_exact = serializers.BooleanField(help_text="false: there are more, or that is not known.")
     open = serializers.IntegerField(help_text="So many alerts.")
     unusable = serializers.IntegerField(help_text="So many messages it could not use.")
     last_unusable = serializers.CharField(allow_null=True, help_text="Why not the last of them.")

@@ -25,17 +25,21 @@ class Check:
 
     waiting: messages in a loop's memory; None: it is no loop
     warning: what would lose messages together with a second fault; empty: nothing
+    is_exact: whether no more than that waits
     """
 
     name: str
     detail: str | None = None
     waiting: int | None = None
     warning: str = ""
+    is_exact: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """For the answer, which is for everybody: what a driver says of its server is no map of them."""
         told = {} if self.detail is None else {"detail": without_places(self.detail, _places())}
-        waiting = {} if self.waiting is None else {"waiting": self.waiting}
+        waiting: dict[str, Any] = {} if self.waiting is None else {"waiting": self.waiting}
+        if not self.is_exact:
+            waiting["waiting_exact"] = False
         warning = {"warning": without_places(self.warning, _places())} if self.warning else {}
         return {"name": self.name, "ok": self.detail is None, **told, **waiting, **warning}
 
@@ -77,7 +81,8 @@ def checks(overview: Overview) -> list[Check]:
         found.append(Check("RELAY_SECRET_KEY", overview.table.secret))
         found += [Check(setting, why) for setting, why in overview.table.divisions.items()]
         found += [
-            Check(str(loop), _why_not(loop, overview.table), loop.waiting) for loop in overview.table.loops
+            Check(str(loop), _why_not(loop, overview.table), loop.waiting, is_exact=loop.is_exact)
+            for loop in overview.table.loops
         ]
         found += [
             Check(f"standby of partition {number}", why) for number, why in overview.table.standbys.items()

@@ -14,6 +14,7 @@ class Loop:
     hears:             it lives, and has proved lately that it hears; of listeners only
     heard_age_seconds: since somebody has last proved that
     waiting:           messages in its memory that are not on the stream, or not stored, yet
+    is_exact:          those are all; else it takes no more before some of them are stored
     trouble:           what it cannot do, and why
     is_alone:          nobody has proved that it would take over
     """
@@ -31,11 +32,17 @@ class Loop:
     heard_at: datetime | None = None
     heard_age_seconds: float | None = None
     waiting: int = 0
+    is_exact: bool = True
     trouble: str = ""
     is_alone: bool = False
 
     def __str__(self) -> str:
         return f"{self.role} of {share_of(self.role)} {self.partition}"
+
+    @property
+    def waits(self) -> str:
+        """How many messages, for people."""
+        return f"{'' if self.is_exact else 'at least '}{self.waiting}"
 
     @classmethod
     def of(cls, row: Lease) -> "Loop":
@@ -54,6 +61,7 @@ class Loop:
             heard_at=row.heard_at,
             heard_age_seconds=_age(row, row.heard_at),
             waiting=row.waiting if row.is_live else 0,
+            is_exact=not row.is_live or row.is_exact,
             trouble=row.trouble if row.is_live else "",
             is_alone=row.is_alone,
         )

@@ -114,7 +114,8 @@ def _of_table(table: Table) -> Iterator[Metric]:
     )
     waiting = GaugeMetricFamily(
         "relay_loop_waiting_messages",
-        "Messages in its memory that are not on the stream, or not stored.",
+        "Messages in its memory that are not on the stream, or not stored. A processor's from 1000 on: at "
+        "least so many, and relay_rule_behind_seconds says how far its rules are behind.",
         labels=labels,
     )
     trouble = GaugeMetricFamily(

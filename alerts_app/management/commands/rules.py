@@ -60,7 +60,7 @@ class Command(BaseCommand):
             found = None if fare is None else fare.get(row.uuid.hex)
             figures = "-\t-\t-"
             if found is not None:
-                waiting = "-" if found.waiting is None else found.waiting
+                waiting = found.waits.replace(",", "") or "-"
                 figures = f"{found.open}\t{waiting}\t{found.unusable}"
             self.stdout.write(f"{row.name}\t{row.kind}\t{row.channel}\t{row.to}\t{state}\t{figures}")
 

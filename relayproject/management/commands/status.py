@@ -81,7 +81,7 @@ def _figures(overview: Overview) -> list[str]:
                 unheard = f"{listed.unheard} of {listed.channels} channels not heard"
                 lines.append(f"partition {partition}: {unheard}")
         lines += [f"{loop}: nobody has proved that it would take over" for loop in alone]
-        lines += [f"{loop}: {loop.waiting} messages wait in its memory" for loop in overview.table.loops]
+        lines += [f"{loop}: {loop.waits} messages wait in its memory" for loop in overview.table.loops]
         for partition, count in overview.table.listeners.items():
             dropped = overview.table.dropped[partition]
             lines.append(f"partition {partition}: {count} listeners, {dropped} messages given up")

@@ -40,6 +40,18 @@ def test_a_lease_says_whether_its_holder_hears_and_what_it_cannot_do(browser: Cl
     assert "Redis refuses EVAL: grant +eval." in page
 
 
+def test_a_processor_that_takes_no_more_shows_that_more_may_wait(browser: Client) -> None:
+    for role in (Lease.Role.PROCESSOR, Lease.Role.WRITER):
+        term = Contender().claim(role, 0)
+        assert term is not None
+        term.renew(0, Condition(waiting=1500))
+
+    page = browser.get(LIST).content.decode()
+
+    assert page.count('<td class="field-waits">1500+</td>') == 1
+    assert page.count('<td class="field-waits">1500</td>') == 1
+
+
 def test_whether_a_writer_hears_is_no_question(browser: Client) -> None:
     assert Contender().claim(Lease.Role.WRITER, 0)
 

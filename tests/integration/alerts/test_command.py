@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.core.management import CommandError, call_command
 
+from alerts_app import faring
 from alerts_app.models import Rule
 from tests.integration.alerts.conftest import Told
 
@@ -26,6 +28,25 @@ def test_they_are_listed_with_how_they_fare(make_rule: Callable[..., Rule], told
     told.take(rule)
     told.stand(rule, unusable=2)
     assert run("list") == "by-location\twindow\tin\tout\tactive\t1\t0\t2\n"
+
+
+@pytest.mark.parametrize(("most", "shown"), [(3, "3"), (2, "2+")])
+def test_what_is_not_counted_to_its_end_is_not_said_to_be_all(
+    make_rule: Callable[..., Rule], told: Told, archive: Any, monkeypatch: Any, most: int, shown: str
+) -> None:
+    rule = make_rule()
+    told.stand(rule)
+    archive.insert_many(
+        {"_id": ObjectId(), "channel": "in", "position": f"9000000000000-{number:010d}-00000"}
+        for number in range(3)
+    )
+    monkeypatch.setattr(faring, "MOST_COUNTED", most)
+
+    fares = json.loads(run("show", "by-location"))["fares"]
+
+    assert (fares["waiting"], fares["waiting_exact"]) == (most, most == 3)
+    assert run("list").split("\t")[6] == shown
+    assert faring.of_all([rule])[rule.uuid.hex].waits == shown
 
 
 def test_one_is_shown_as_json(make_rule: Callable[..., Rule], told: Told) -> None:

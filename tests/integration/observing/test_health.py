@@ -125,6 +125,24 @@ def test_what_a_loop_cannot_do_is_not_ready_and_what_waits_is_shown(
     }
 
 
+@pytest.mark.parametrize(("waiting", "more"), [(999, {}), (1000, {"waiting_exact": False})])
+def test_a_processor_that_takes_no_more_does_not_say_that_this_is_all(
+    client: Client, loops: dict[str, Term], archive: Any, waiting: int, more: dict[str, bool], capsys: Any
+) -> None:
+    loops["processor"].renew(0, Condition(waiting=waiting))
+    loops["writer"].renew(0, Condition(waiting=1000))
+
+    checks = {check["name"]: check for check in client.get("/readyz").json()["checks"]}
+    call_command("status")
+    told = capsys.readouterr().out
+
+    name = "processor of shard 0"
+    assert checks[name] == {"name": name, "ok": True, "waiting": waiting, **more}
+    assert "waiting_exact" not in checks["writer of partition 0"]
+    assert f"{name}: {'at least ' if more else ''}{waiting} messages wait" in told
+    assert "writer of partition 0: 1000 messages wait" in told
+
+
 def test_where_the_servers_are_is_not_for_everybody(
     client: Client, loops: dict[str, Term], archive: Any
 ) -> None:
