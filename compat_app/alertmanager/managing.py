@@ -16,6 +16,7 @@ from relaybase.connections import shared_redis
 OK: Final = b"OK"
 
 NO_POSTGRESQL: Final = "PostgreSQL does not answer: no alert is taken."
+READ_ONLY: Final = "PostgreSQL takes no writes: no alert is taken."
 NO_REDIS: Final = "Redis does not answer: what is posted is kept, and told later."
 NOT_TOLD: Final = "What alerts have changed is kept, and told later: the log of this process says why."
 
@@ -32,9 +33,11 @@ async def ready() -> bytes:
         Failure: 503, they are not; the text says why.
     """
     try:
-        await keeper().ask(_ask_postgresql)
+        is_read_only = await keeper().ask(_is_read_only)
     except (DatabaseError, InterfaceError):
         raise Failure(503, NO_POSTGRESQL) from None
+    if is_read_only:
+        raise Failure(503, READ_ONLY)
     try:
         await keeper().ask(shared_redis().ping)
     except RedisError:
@@ -44,9 +47,11 @@ async def ready() -> bytes:
     return OK
 
 
-def _ask_postgresql() -> None:
+def _is_read_only() -> bool:
+    """Of PostgreSQL: a standby, or one that was told to be."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        cursor.execute("SHOW transaction_read_only")
+        return bool(cursor.fetchone() == ("on",))
 
 
 PAGES: Final[Mapping[str, Callable[[], Awaitable[bytes]]]] = {"/-/healthy": healthy, "/-/ready": ready}

@@ -41,6 +41,7 @@ def test_nobody_needs_a_token_to_see_that_it_works(
     ("away", "why"),
     [
         ({"DATABASE_URL": f"postgres://relay:hidden@{NOBODY}/relay"}, managing.NO_POSTGRESQL),
+        ({"PGOPTIONS": "-c default_transaction_read_only=on"}, managing.READ_ONLY),
         ({"REDIS_URL": f"redis://:hidden@{NOBODY}/0"}, managing.NO_REDIS),
     ],
 )
