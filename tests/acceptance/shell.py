@@ -83,7 +83,7 @@ class Shell:
                         break
                 assert awaited in said, f"{command.text}\n{said}"
                 process.send_signal(signal.SIGINT)
-                process.communicate(timeout=20)
+                process.communicate(timeout=60)
             finally:
                 process.kill()
 
