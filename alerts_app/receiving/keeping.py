@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ PATIENCE_SECONDS: Final = 2.0
 """So long a sender waits until what he has changed is told. It is told in any case."""
 
 _FORGET_SECONDS: Final = 600.0
+_LATELY_SECONDS: Final = 15.0
 
 Answer = TypeVar("Answer")
 
@@ -43,6 +45,7 @@ class Keeper:
         self._hearing = Hearing(self._forgot_at)
         self._awake = Awake(self._forgot_at)
         self._is_failing = self._has_laid = False
+        self._went_well_at = -math.inf
 
     def begin(self) -> None:
         """Begin, if it has not."""
@@ -56,9 +59,9 @@ class Keeper:
         return self._awake.is_late(came_at, time.monotonic())
 
     @property
-    def is_failing(self) -> bool:
-        """Whether what alerts have changed could not be told when it was tried last."""
-        return self._is_failing
+    def is_telling(self) -> bool:
+        """Whether all that alerts had changed was told lately. Whoever stands still does not know it."""
+        return time.monotonic() - self._went_well_at < _LATELY_SECONDS
 
     async def ask(self, work: Callable[[], Answer]) -> Answer:
         """What PostgreSQL answers to this, in the thread for it. Once more if it had to be connected to anew.
@@ -99,7 +102,7 @@ class Keeper:
             try:
                 while await loop.run_in_executor(self._tellers, _in_thread, lambda: self._step(publish)):
                     pass
-                self._is_failing = False
+                self._is_failing, self._went_well_at = False, time.monotonic()
             except Exception as exc:  # Whatever it is: it is tried again.
                 self._failed(exc)
             if told is not None:
@@ -125,7 +128,7 @@ class Keeper:
             self._hearing.failed(time.monotonic())
         if not self._is_failing:  # Once, and not each second.
             log.warning("what alerts have changed is told later: %s: %s", type(exc).__name__, one_line(exc))
-        self._is_failing = True
+        self._is_failing, self._went_well_at = True, -math.inf
 
     async def _rest(self) -> None:
         if self._is_failing or not self._waits.is_set():

@@ -8,8 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection, transaction
 
 from channels_app.models import Channel
+from compat_app.alertmanager import managing
+from events_app.models import Event
+from events_app.noting import Type, note
 from messages_app.searching.following import Follower
 from relaybase import keys
 from relaybase.connections import shared_redis
@@ -120,6 +124,10 @@ def test_relay_runs_under_these_rights(
     for page in ("/api/v1/channels/orders", "/api/v1/gaps", "/metrics"):
         assert api.get(page).status_code == 200, page
     assert browser.get("/admin/").status_code == 200
+    assert managing.trouble_of_servers() == ""
+    with transaction.atomic(), connection.cursor() as sql:
+        note(sql, Type.DISABLED, 1, 7, "endpoints/billing", {"reason": "gone"})
+    wait_until(lambda: not Event.objects.exists(), seconds=30, what="told, and stored")
     Channel.objects.update(retention_seconds=1)
     wait_until(lambda: not stored(), seconds=20, what="expired")
     inspect = relay.start(

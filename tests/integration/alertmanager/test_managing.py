@@ -26,9 +26,10 @@ def ask(url: str, page: str, method: str = "GET") -> tuple[int, str, bytes]:
 
 @pytest.mark.parametrize("mode", ["open", "token"])
 def test_nobody_needs_a_token_to_see_that_it_works(
-    serve: Callable[..., str], relay_keys: object, mode: str
+    serve: Callable[..., str], relay_keys: object, mode: str, wait_until: Callable[..., None]
 ) -> None:
     url = serve(RELAY_ALERTMANAGER=mode)
+    wait_until(lambda: ask(url, "ready")[0] == 200, what="it has looked at what is to be told")
 
     for page in ("healthy", "ready"):
         assert ask(url, page) == (200, TEXT, b"OK")
