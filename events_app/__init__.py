@@ -23,8 +23,8 @@ How
 
     The row stands if, and only if, what it tells of does; whatever dies, it is told. It has a key, by which
     it is noted once; and the key is the message's `id`, so publishing again what was published is no second
-    message. The row goes once the message stands on the stream: from then on it is as safe as any that was
-    answered 202.
+    message. The row goes once the message is stored: what is only appended a Redis may lose, and an edge is
+    told only once.
 
 No storm
     What is told are edges, and no attempts: an endpoint begins to fail, or a subscription begins to have dead
@@ -40,5 +40,6 @@ Deliberately absent
 `noting`       putting it there, in the transaction of somebody else
 `channel`      the channel
 `telling`      publishing what waits
+`teller`       how: in order, each once, until it is stored. Other apps tell by it too
 =============  =================================================================
 """

@@ -5,24 +5,24 @@ from typing import Any, Final
 
 from events_app import channel
 from events_app.models import Event
+from events_app.teller import publish
 from messages_app.publishing.taking import Producer
-from messages_app.publishing.telling import publish
 
 _RELAY: Final = Producer("relay", "relay")
 _AT_ONCE: Final = 100
 
 
 def tell() -> int:
-    """Publish all that waits; how many that were. What fails stays, and is told at another time.
+    """Publish all that waits; how many that were. What is not stored waits, and is told at another time.
 
     Raises:
-        RelayError, redis.RedisError, django.db.Error: it is not published now.
+        RelayError, redis.RedisError, pymongo.errors.PyMongoError, django.db.Error: it is not told now.
     """
     told = 0
     while waiting := list(Event.objects.order_by("pk")[:_AT_ONCE]):
-        publish(channel.ensure(), _RELAY, map(_line, waiting))
-        Event.objects.filter(pk__in=[one.pk for one in waiting]).delete()
-        told += len(waiting)
+        stored = publish(channel.ensure(), _RELAY, list(map(_line, waiting)))
+        Event.objects.filter(pk__in=[one.pk for one in waiting[:stored]]).delete()
+        told += stored
     return told
 
 

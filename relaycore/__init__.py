@@ -50,6 +50,7 @@ What is decided when messages are taken by HTTP:
 `publishing.parsing`   which messages the body of a request has
 `publishing.queue`     what waits for the stream, what is appended when, and who may be told
 `publishing.standing`  where it stands, and what may be said to who waits until it is stored
+`publishing.telling`   what Relay itself tells: what is appended together, and until when it waits
 =====================  ============================================================
 
 What a follower decides, the one reader of a process that hands on what is newly stored:
@@ -202,7 +203,6 @@ What is decided of alerts that senders repeat while they fire:
 =====================  ============================================================
 `receiving.states`     what becomes of one by what is said, and by its end; what is told then
 `receiving.hearing`    up to when it may be said that nobody has repeated something, and what is late
-`receiving.telling`    what is appended together, and until when it waits
 =====================  ============================================================
 
 What can be said of one connection:

@@ -2,14 +2,14 @@
 
 import logging
 import threading
-from itertools import groupby
 from typing import Any, Final
 
 from django.db import connections
 
 from alerts_app.handling.models import Handled
+from channels_app.models import Channel
+from events_app.teller import publish
 from messages_app.publishing.taking import Producer
-from messages_app.publishing.telling import publish
 from relaybase.background import in_background
 from relaycore.alerting.acknowledging import attributes, message
 from relaycore.errors import one_line
@@ -28,18 +28,28 @@ _one_at_a_time: Final = threading.Lock()
 
 
 def tell() -> int:
-    """Tell what waits; how many that were. What fails stays, and is told at another time.
+    """Tell what waits; how many that were. What is not stored waits, and is told at another time.
 
     Raises:
-        RelayError, redis.RedisError, django.db.Error: it is not told now.
+        RelayError, redis.RedisError, pymongo.errors.PyMongoError, django.db.Error: not all of it is told now.
     """
+    told, failed = 0, None
+    for channel in Channel.objects.filter(pk__in=Handled.objects.values("rule__to")):
+        try:
+            told += _tell_on(channel)
+        except Exception as exc:  # Another channel may have another writer.
+            failed = exc
+    if failed is not None:
+        raise failed
+    return told
+
+
+def _tell_on(channel: Channel) -> int:
     told = 0
-    while waiting := list(Handled.objects.select_related("rule__to").order_by("pk")[:AT_ONCE]):
-        for channel, some in groupby(waiting, lambda one: one.rule.to):
-            of_it = list(some)
-            publish(channel, _PRODUCER, map(_line, of_it))
-            Handled.objects.filter(pk__in=[one.pk for one in of_it]).delete()
-            told += len(of_it)
+    while waiting := list(Handled.objects.filter(rule__to=channel).order_by("pk")[:AT_ONCE]):
+        stored = publish(channel, _PRODUCER, list(map(_line, waiting)))
+        Handled.objects.filter(pk__in=[one.pk for one in waiting[:stored]]).delete()
+        told += stored
     return told
 
 

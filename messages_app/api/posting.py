@@ -19,7 +19,6 @@ from relaybase.http.details import CONTENT_TYPE, problem_details
 from relaybase.http.hot import Answer
 from relaybase.http.parameters import Asked, Parameters
 from relaybase.http.problems import Problem
-from relaycore.envelope import key_of
 from relaycore.errors import NotTaken, RelayError
 from relaycore.outbound import hops
 from relaycore.publishing.parsing import FORMS
@@ -70,9 +69,9 @@ async def publish(posted: Posted, name: str) -> Answer:
     way_in.count(known, posted.producer, None if receipt is None else receipt.taken)
     if receipt is None:
         return _too_many(allowed)
-    ids = list(map(key_of, receipt.taken.documents))
-    data: dict[str, Any] = {"ids": [id.hex() for id in ids]}
-    if confirm == "stored" and (stored := await _stored(receipt, ids)) is not None:
+    awaited = receipt.awaited
+    data: dict[str, Any] = {"ids": [id.hex() for id in awaited.ids]}
+    if confirm == "stored" and (stored := await _stored(receipt.partition, awaited)) is not None:
         return Answer(data | stored, 201, allowed.headers)
     return Answer(data, 202, allowed.headers)
 
@@ -110,14 +109,13 @@ def _too_many(allowed: Allowed) -> Answer:
     return Answer(problem_details(429, text, "too-many-messages"), 429, headers, CONTENT_TYPE)
 
 
-async def _stored(receipt: Receipt, ids: list[bytes]) -> dict[str, Any] | None:
+async def _stored(partition: int, awaited: Awaited) -> dict[str, Any] | None:
     """Where the messages are stored; None if nobody can say it within `CONFIRM_SECONDS`.
 
     Raises:
         NotTaken: some of them are nowhere.
     """
-    awaited = Awaited(ids, receipt.stood, receipt.taken.received_at, receipt.may_repeat)
-    match judge(awaited, await _seen(receipt, ids)):
+    match judge(awaited, await _seen(partition, awaited)):
         case Stored(positions, duplicates):
             return {"positions": positions, "duplicates": duplicates}
         case Unstored.GONE:
@@ -125,15 +123,15 @@ async def _stored(receipt: Receipt, ids: list[bytes]) -> dict[str, Any] | None:
     return None
 
 
-async def _seen(receipt: Receipt, ids: list[bytes]) -> Seen:
+async def _seen(partition: int, awaited: Awaited) -> Seen:
     """What is stored of it, once all of it should be."""
     deadline = time.monotonic() + CONFIRM_SECONDS
-    last = receipt.stood.last
-    horizon = await arriving.wait_until_stored(receipt.partition, last, CONFIRM_SECONDS)
+    horizon = await arriving.wait_until_stored(partition, awaited.stood.last, CONFIRM_SECONDS)
     if horizon is None:
         return Seen()
     try:
-        return await asyncio.wait_for(arriving.find(ids, horizon), max(0.0, deadline - time.monotonic()))
+        found = arriving.find(awaited.ids, horizon)
+        return await asyncio.wait_for(found, max(0.0, deadline - time.monotonic()))
     except (TimeoutError, RelayError, PyMongoError):
         return Seen()  # They stand on the stream all the same.
 

@@ -14,9 +14,10 @@ from messages_app.publishing.taking import Body, Chance, Producer, Taken, take
 from messages_app.publishing.usage import Usage
 from relaybase.connections import one_per_loop
 from relaycore.channels import partition_of
+from relaycore.envelope import key_of
 from relaycore.errors import ChannelUnknown
 from relaycore.publishing.queue import Echo, Published, Room, Share
-from relaycore.publishing.standing import Stood
+from relaycore.publishing.standing import Awaited, Stood
 
 _COUNT_SECONDS = 1.0
 
@@ -109,6 +110,16 @@ class Receipt:
         self.partition = partition
         self.stood = stood
         self.may_repeat = may_repeat
+
+    @property
+    def ids(self) -> list[bytes]:
+        """Their keys, in order."""
+        return list(map(key_of, self.taken.documents))
+
+    @property
+    def awaited(self) -> Awaited:
+        """For whoever waits until all of it is stored."""
+        return Awaited(self.ids, self.stood, self.taken.received_at, self.may_repeat)
 
 
 @one_per_loop

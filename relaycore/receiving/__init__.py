@@ -3,7 +3,6 @@
 ==========  =====================================================================================
 `states`    what becomes of an alert by what is said of it, and by its end; what is told then
 `hearing`   up to when it may be said that nobody has repeated something, and which request is late
-`telling`   what is appended together, and until when it waits
 ==========  =====================================================================================
 
 The promise: whatever of an alert is taken is told, that it fires and that it no longer does, in turn and in

@@ -1,5 +1,6 @@
 """What has changed is told once, whoever dies or freezes; what nobody repeats is over."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +9,12 @@ from typing import Any
 import pytest
 from django.db import Error, OperationalError, connection, transaction
 
-from alerts_app.receiving import appending as of_publish
-from alerts_app.receiving import ending, posting, telling
+from alerts_app.receiving import ending, keeping, posting, telling
 from alerts_app.receiving.keeping import Keeper
 from alerts_app.receiving.models import HeardAlert, Transition
 from alerts_app.receiving.telling import Publish
 from alerts_app.silencing import registration as silencing
+from events_app import teller
 from relaybase import keys
 from relaybase.postgres import values
 from relaycore.alerting.labelled import transitions
@@ -114,7 +115,7 @@ def test_what_redis_loses_before_it_is_stored_is_told_all_the_same(
     wait_until: Wait,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(of_publish, "_STORED_SECONDS", 0.3)
+    monkeypatch.setattr(teller, "STORED_SECONDS", 0.3)
     _note("a", "b")
     for _ in range(3):
         with pytest.raises(NotTaken, match="not stored yet"):
@@ -270,6 +271,34 @@ def test_whoever_freezes_before_it_ends_something_ends_only_what_was_over_before
     monkeypatch.undo()
     keeper._step(len)
     assert not HeardAlert.objects.get().is_firing
+
+
+def test_whoever_stands_still_does_not_say_that_all_is_told(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Wait
+) -> None:
+    monkeypatch.setattr(keeping, "_LATELY_SECONDS", 2.5)
+    goes_on, stands_still = threading.Event(), threading.Event()
+    goes_on.set()
+
+    def step(self: Keeper, publish: Publish) -> bool:
+        if not goes_on.is_set():
+            stands_still.set()
+        return not goes_on.wait(20)
+
+    monkeypatch.setattr(Keeper, "_step", step)
+
+    async def look() -> None:
+        keeper = Keeper()
+        assert not keeper.is_telling, "it has not looked yet"
+        keeper.begin()
+        await asyncio.to_thread(wait_until, lambda: keeper.is_telling)
+        goes_on.clear()
+        await asyncio.to_thread(wait_until, stands_still.is_set)
+        await asyncio.to_thread(wait_until, lambda: not keeper.is_telling)
+        goes_on.set()
+        await asyncio.to_thread(wait_until, lambda: keeper.is_telling)
+
+    asyncio.run(look())
 
 
 def test_whoever_could_hear_nobody_ends_nothing(settings: Any) -> None:

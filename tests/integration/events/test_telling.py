@@ -8,14 +8,15 @@ import pytest
 from django.db import connection, transaction
 
 from channels_app.models import Channel
-from events_app import channel
+from events_app import channel, teller
 from events_app.models import Event
 from events_app.noting import Type, note
 from events_app.telling import tell
 from leases_app.leasing import Contender
 from leases_app.models import Lease
+from relaybase import keys
 from relaycore.delivering.leasing import Delivery, State
-from relaycore.errors import RelayError
+from relaycore.errors import NotTaken, RelayError
 from relaycore.sending.breaker import Breaker
 from relaycore.sending.failing import Failing
 from relayproject import tasks
@@ -76,6 +77,31 @@ def test_what_is_not_so_is_not_told() -> None:
     assert not Event.objects.exists()
 
 
+def test_what_redis_loses_before_it_is_stored_is_told_all_the_same(
+    archive: Any,
+    relay_keys: Any,
+    request: pytest.FixtureRequest,
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(teller, "STORED_SECONDS", 0.3)
+    _note()
+    for _ in range(2):
+        with pytest.raises(NotTaken, match="not stored yet"):
+            tell()
+        assert Event.objects.count() == 1
+        assert relay_keys.xlen(keys.stream(0)) == 1, "it is not appended once more"
+    assert relay_keys.xtrim(keys.stream(0), maxlen=0, approximate=False) == 1
+    request.getfixturevalue("writer")
+
+    def is_told() -> bool:
+        tasks.tell_events()
+        return not Event.objects.exists()
+
+    wait_until(is_told, what="it is told")
+    assert len(_stored(archive)) == 1
+
+
 def test_it_waits_while_redis_is_away(archive: Any, relay_keys: Any, redis_away: None) -> None:
     _note()
     relay_keys.client_kill_filter(_type="normal", skipme=True)  # What this process has opened before.
@@ -84,7 +110,7 @@ def test_it_waits_while_redis_is_away(archive: Any, relay_keys: Any, redis_away:
     assert Event.objects.count() == 1
 
 
-def test_beat_has_it_told(archive: Any, relay_keys: Any, wait_until: Callable[..., Any]) -> None:
+def test_beat_has_it_told(archive: Any, relay_keys: Any, writer: Any, wait_until: Callable[..., Any]) -> None:
     def is_told() -> bool:
         tasks.tell_events()
         return not Event.objects.exists()

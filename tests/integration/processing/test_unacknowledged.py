@@ -11,7 +11,10 @@ from alerts_app import alerts as known
 from alerts_app.handling import deciding, telling
 from alerts_app.models import Acknowledgement, Handled, Rule
 from channels_app.models import Channel
+from events_app import teller
+from relaybase import keys
 from relaycore.alerting.acknowledging import is_by_people
+from relaycore.errors import NotTaken
 from relayproject import tasks
 from tests.integration.processing.alerts import Alerts, alert, now
 
@@ -115,6 +118,32 @@ def test_it_waits_for_redis_and_is_told_once_whoever_tells_it_again(
     deciding.release(known.find(id))
     assert telling.tell() == 2
     wait_until(lambda: len(by_people(alerts)) == 2, what="what came after it is told")
+    assert by_people(alerts) == [(id, "acknowledge"), (id, "release")]
+
+
+def test_what_redis_loses_before_it_is_stored_is_told_all_the_same(
+    alerts: Alerts,
+    request: pytest.FixtureRequest,
+    wait_until: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(teller, "STORED_SECONDS", 0.3)
+    id = "0" * 24
+    for event in ("acknowledge", "release"):
+        Handled.objects.create(rule=alerts.rule, rule_uuid=alerts.rule.uuid, alert=id, event=event)
+    for _ in range(2):
+        with pytest.raises(NotTaken, match="not stored yet"):
+            telling.tell()
+    assert Handled.objects.count() == 2
+    assert alerts.redis.xlen(keys.stream(0)) == 1, "it is not appended once more"
+    assert alerts.redis.xtrim(keys.stream(0), maxlen=0, approximate=False) == 1
+    request.getfixturevalue("writer")
+
+    def is_told() -> bool:
+        tasks.tell_events()
+        return not Handled.objects.exists()
+
+    wait_until(is_told, what="it is told")
     assert by_people(alerts) == [(id, "acknowledge"), (id, "release")]
 
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from relaycore.alerting.labelled.posted import Alert
 from relaycore.publishing.standing import Awaited, judge
+from relaycore.publishing.telling import Telling
 from relaycore.receiving import states
 from relaycore.receiving.hearing import Awake, Hearing
 from relaycore.receiving.states import State
-from relaycore.receiving.telling import Telling
 
 from .channel import NotTaken
 from .postgres import Away, Row, Steps, Transaction

@@ -11,10 +11,10 @@ import pytest
 from relaycore.alerting.labelled import posted, transitions
 from relaycore.alerting.labelled.posted import Alert
 from relaycore.publishing.standing import Awaited, Stored, Unstored
+from relaycore.publishing.telling import Telling
 from relaycore.receiving import states
 from relaycore.receiving.hearing import Awake, Hearing
 from relaycore.receiving.states import State, Taken
-from relaycore.receiving.telling import Telling
 
 from .channel import Channel
 from .postgres import Row, Steps, Transaction

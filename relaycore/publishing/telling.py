@@ -1,9 +1,9 @@
-"""What is appended together, and until when it waits.
+"""What Relay itself has to tell: what is appended together, and until when it waits.
 
 What waits is told in its order: the next comes once those before are *stored*, not only appended. A Redis
-that loses its last second would lose the message that an alert fires; what is known of the alert says that it
-was told, so nobody would ever say it again. While it is not known whether they are stored, they are not
-appended once more, or a stream whose writer is away would fill with them.
+that loses its last second would lose the message that an alert fires, or is acknowledged; whoever noted it
+takes it for told, so nobody would ever say it again. While it is not known whether they are stored, they are
+not appended once more, or a stream whose writer is away would fill with them.
 """
 
 from collections.abc import Hashable, Sequence

@@ -1,7 +1,7 @@
 """What is appended waits until it is stored, and is appended again only if it is gone."""
 
 from relaycore.publishing.standing import Stored, Unstored
-from relaycore.receiving.telling import Telling
+from relaycore.publishing.telling import Telling
 
 
 def test_what_stands_is_not_appended_again_before_it_is_known_what_became_of_it() -> None:
