@@ -1,13 +1,13 @@
 """Whatever the number of shards becomes, and how often: each output once, under one revision."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relaycore.alerting import dividing
-from relaycore.alerting.dividing import Beginning, Earlier, Part
+from relaycore.alerting.dividing import Beginning, Earlier, Part, Share, Written
 
 from .world import BEFORE, PLACES, RULE, Divide, Division, Story, as_it_is, is_kept, log, tell
 
@@ -39,6 +39,41 @@ def test_control_how_far_a_key_was_taken_is_not_what_the_last_division_has_come_
 def test_control_a_state_that_was_added_later_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dividing, "is_left_over", lambda *_: False)
     assert breaks()
+
+
+def test_control_nor_is_one_that_was_added_after_a_later_term_of_the_same_shard(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_left_over = dividing.is_left_over
+
+    def of_divisions_alone(rule: str, key: str, by: Written, shares: Iterable[Share]) -> bool:
+        return is_left_over(rule, key, by, [replace(one, term=0) for one in shares])
+
+    monkeypatch.setattr(dividing, "is_left_over", of_divisions_alone)
+    assert breaks()
+
+
+def test_control_frontiers_of_before_that_go_as_soon_as_all_have_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def have_begun(earlier: Sequence[Part], today: Sequence[Part]) -> bool:
+        return bool(today) and len(today) == today[0].of
+
+    monkeypatch.setattr(dividing, "are_passed", have_begun)
+    assert breaks()
+
+
+def test_frontiers_of_before_do_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = list[bool]()
+    are_passed = dividing.are_passed
+
+    def noted(earlier: Sequence[Part], today: Sequence[Part]) -> bool:
+        found.append(bool(earlier) and are_passed(earlier, today))
+        return are_passed(earlier, today)
+
+    monkeypatch.setattr(dividing, "are_passed", noted)
+    assert not breaks()
+    assert found.count(True) > 20
 
 
 def test_control_who_has_not_begun_in_the_first_division_stands_where_the_rule_begins(

@@ -30,6 +30,8 @@ RULE = "0123456789abcdef0123456789abcdef"
 T0 = 1_700_000_000_000
 SECOND = 1000
 PLACES = 6
+TERMS = 10
+"""Of one division at most: their numbers are above those of the division before."""
 
 Said = Mapping[tuple[str, str, str, int], set[int]]
 
@@ -63,13 +65,16 @@ def log(places: Sequence[int]) -> list[Input]:
 class Story:
     """One shard: what it takes and keeps, whether it is edited then, and what it takes before it dies.
 
-    is_frozen: it dies while it writes states: those that nobody has are there once the next division has run
+    is_frozen: it dies while it writes states: those that nobody has are there once the next division has run,
+               or the next term
+    again:     the next term of the same shard, and up to where it takes and keeps
     """
 
     kept: int
     is_edited: bool
     more: int
     is_frozen: bool = False
+    again: int | None = None
 
 
 Division = list[Story | None]
@@ -123,21 +128,28 @@ class World:
     def run(self, division: int, shards: Division, earlier: Divide) -> None:
         before, found = list(self.parts), list[Part]()
         for shard, story in enumerate(shards):
-            if story is not None:
-                found.append(
-                    self.run_shard(Written(division, shard, division), len(shards), story, before, earlier)
-                )
-        self.parts += found
+            if story is None:
+                continue
+            part = self.run_shard(self.begin(division, shard, len(shards), before), story, before, earlier)
+            if story.again is not None:
+                again = replace(story, kept=story.again, is_frozen=False)
+                part = self.run_shard(part, again, before, earlier)
+                self.wake()
+            found.append(part)
+        # As the next one of them that begins with it finds it.
+        self.parts = found if dividing.are_passed(before, found) else before + found
 
     def run_shard(
-        self,
-        by: Written,
-        shards: int,
-        story: Story,
-        before: Sequence[Part],
-        divide: Divide,
+        self, part: Part, story: Story, before: Sequence[Part], divide: Divide, *, ends: bool = False
     ) -> Part:
-        processing, frontier, settings = self.begin(by, shards, before, divide)
+        """One term; what stands then.
+
+        part: what the one before has left; ends: all that is open comes to its end
+        """
+        by = Written(part.division, part.shard, part.term + 1)
+        frontier = began = replace(part.frontier, known_from=self.known_from)
+        states, kind = self.claimed(by, part.of), part.settings.kind
+        processing = Processing(RULE, part.shard, part.of, frontier, kind, states, divide(before))
         self.take(processing, story.kept)
         frontier = self.keep(processing, by, frontier)
         if story.is_edited and processing.position >= self.known_from:
@@ -146,39 +158,26 @@ class World:
             frontier = self.keep(processing, by, frontier)
         self.take(processing, min(len(self.inputs), story.kept + story.more))
         self.known_from = max(self.known_from, processing.position)
+        if ends:
+            processing.reach(T0 + 3600 * SECOND)
+            self.tell(processing)
         if story.is_frozen and (keep := processing.keep()) is not None:
             self.late |= {key: (kept, by) for key, kept in keep.states.items()}
         settings = AFTER if frontier.revision == 2 else BEFORE
-        return Part(by.division, by.shard, shards, by.term, frontier, settings)
+        term = part.term if frontier is began and part.term % TERMS else by.term
+        return replace(part, term=term, frontier=frontier, settings=settings)
+
+    def begin(self, division: int, shard: int, of: int, before: Sequence[Part]) -> Part:
+        """Where a shard stands that has not come anywhere in this division."""
+        frontier, settings = dividing.beginning(before, FRESH)
+        return Part(division, shard, of, division * TERMS, frontier, settings)
 
     def run_last(self, division: int, shards: int, dies_after: int, earlier: Divide) -> None:
+        """All that is left, by shards that die once."""
         for shard in range(shards):
-            by = Written(division, shard, division)
-            processing, frontier, _ = self.begin(by, shards, self.parts, earlier)
-            for upto in (dies_after, len(self.inputs)):
-                self.take(processing, upto)
-                frontier = self.keep(processing, by, frontier)
-                if processing.position >= self.known_from:
-                    while not processing.adopt(AFTER.revision, AFTER.kind):
-                        frontier = self.keep(processing, by, frontier)
-                    frontier = self.keep(processing, by, frontier)
-                self.take(processing, min(len(self.inputs), upto + 2))
-                if upto == dies_after:
-                    states = self.claimed(by, shards)
-                    settings = AFTER if frontier.revision == 2 else BEFORE
-                    behind = earlier(self.parts)
-                    processing = Processing(RULE, shard, shards, frontier, settings.kind, states, behind)
-            processing.reach(T0 + 3600 * SECOND)
-            self.tell(processing)
-
-    def begin(
-        self, by: Written, shards: int, before: Sequence[Part], divide: Divide
-    ) -> tuple[Processing, Frontier, Settings]:
-        frontier, settings = dividing.beginning(before, FRESH)
-        frontier = replace(frontier, known_from=self.known_from)
-        states = self.claimed(by, shards)
-        behind = divide(before)
-        return Processing(RULE, by.shard, shards, frontier, settings.kind, states, behind), frontier, settings
+            part = self.begin(division, shard, shards, self.parts)
+            part = self.run_shard(part, Story(dies_after, True, 2), self.parts, earlier)
+            self.run_shard(part, Story(len(self.inputs), True, 0), self.parts, earlier, ends=True)
 
     def claimed(self, by: Written, shards: int) -> dict[str, KeptState]:
         """The states of a shard, once they are its own."""
@@ -227,7 +226,9 @@ def wanted(inputs: Sequence[Input]) -> set[Any]:
 def story(chance: random.Random) -> Story | None:
     if chance.random() < 0.2:
         return None
-    return Story(chance.randint(0, 50), chance.random() < 0.4, chance.randint(0, 20), chance.random() < 0.4)
+    again = chance.randint(0, 60) if chance.random() < 0.4 else None
+    found = chance.randint(0, 50), chance.random() < 0.4, chance.randint(0, 20), chance.random() < 0.4
+    return Story(*found, again)
 
 
 def is_kept(seed: int, divide: Divide = as_it_is) -> bool:
