@@ -1,6 +1,7 @@
 """A copy of MongoDB that lags, and a primary that has fallen behind: no page is older than it may be."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -110,6 +111,10 @@ def _go_to(address: str) -> str:
     connection: Any = connections["messages"]
     connection.ensure_connection()
     connection.close_pool()
+    for other in gc.get_objects():  # Those of other threads know of no new client.
+        if type(other) is type(connection) and other.alias == connection.alias:
+            other.connection = None
+            other.__dict__.pop("database", None)
     before, connection.settings_dict["HOST"] = connection.settings_dict["HOST"], address
     return str(before)
 

@@ -43,6 +43,9 @@ from relay_client import (
 
 SOURCE = Path(__file__).parents[1] / "src"
 
+TOGETHER = Limits(linger_seconds=60)
+"""What is sent goes with the last of it, however long somebody else has the processor meanwhile."""
+
 
 def producer_for(handler: Callable[[httpx2.Request], httpx2.Response], **more: Any) -> Producer:
     return Producer(URL, KEY, transport=httpx2.MockTransport(handler), **more)
@@ -105,7 +108,9 @@ def test_what_is_stored_is_waited_for_and_its_position_told() -> None:
 
 def test_what_was_stored_before_or_is_in_quarantine_is_told() -> None:
     answer = {"ids": ["1", "2", "3"], "positions": ["17-0-0", None, "18-0-2"], "duplicates": [0]}
-    with producer_for(lambda _: httpx2.Response(201, json=answer), confirm="stored") as producer:
+    with producer_for(
+        lambda _: httpx2.Response(201, json=answer), confirm="stored", limits=TOGETHER
+    ) as producer:
         sent = [producer.send("orders", text) for text in "abc"]
     receipts = [delivery.result(0) for delivery in sent]
     assert [one.position for one in receipts] == answer["positions"]
@@ -158,7 +163,7 @@ def test_channels_are_sent_side_by_side_up_to_a_bound() -> None:
 def test_an_answer_that_is_lost_stores_nothing_twice() -> None:
     relay = ModelRelay()
     relay.steps = iter([relay.then_cut_off, relay.then_cut_off, None])
-    with producer_for(relay) as producer:
+    with producer_for(relay, limits=TOGETHER) as producer:
         sent = [producer.send("orders", text) for text in "abc"]
     assert relay.texts("orders") == ["a", "b", "c"]
     assert [delivery.result(0).id for delivery in sent] == [id_of(key) for key in relay.stored["orders"]]
@@ -238,7 +243,7 @@ def test_a_bad_message_harms_no_other() -> None:
 
 def test_a_message_that_is_named_as_too_large_harms_no_other() -> None:
     relay = ModelRelay([lambda _: problem(413, "message-too-large", "Too large.", index=1)])
-    with producer_for(relay) as producer:
+    with producer_for(relay, limits=TOGETHER) as producer:
         sent = [producer.send("orders", text) for text in "abc"]
     assert isinstance(undelivered(sent[1]).reason, TooLarge)
     assert relay.texts("orders") == ["a", "c"]

@@ -21,8 +21,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 START = "/api/v1/start-listening"
 REQUESTS = 200
 LOAD_SECONDS = 25.0
+MOST_TIMES = 2.0
+"""So much slower the others may become."""
 # By what the kernel and other tests do meanwhile the slowest of 200 may be slow by chance.
-TRIES = 3
+ROUNDS, TRIES = 3, 4
+
+Load = Callable[[], contextlib.AbstractContextManager[subprocess.Popen[str]]]
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +36,19 @@ def web(serve: Callable[..., str]) -> str:
 
 
 @pytest.fixture
-def load(web: str) -> Iterator[subprocess.Popen[str]]:
+def load(web: str) -> Load:
     """Bad clients, until they stop by themselves."""
     where = urlsplit(web)
     command = [sys.executable, "-m", "tests.integration.api.bad_clients"]
     arguments = [str(where.hostname), str(where.port), str(LOAD_SECONDS)]
-    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
-        yield process
-        process.kill()
+
+    @contextlib.contextmanager
+    def begin() -> Iterator[subprocess.Popen[str]]:
+        with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+            yield process
+            process.kill()
+
+    return begin
 
 
 def _process(url: str) -> psutil.Process:
@@ -63,24 +72,23 @@ def _slowest_of_a_hundred(url: str, token: str) -> float:
     return sorted(took)[REQUESTS * 99 // 100]
 
 
-def test_slow_and_unfinished_requests_cost_the_others_little(
-    web: str, token: str, request: pytest.FixtureRequest
-) -> None:
+def test_slow_and_unfinished_requests_cost_the_others_little(web: str, token: str, load: Load) -> None:
     process = _process(web)
     _slowest_of_a_hundred(web, token)  # What is loaded with the first ones.
-    without = max(_slowest_of_a_hundred(web, token) for _ in range(2))
-    before = process.memory_info().rss
+    before, most, told = process.memory_info().rss, 0, Counter[str]()
+    ratios = list[float]()
+    for _ in range(ROUNDS):
+        # Just before, since whatever else the machine has to do comes and goes.
+        without = max(_slowest_of_a_hundred(web, token) for _ in range(2))
+        with load() as clients:
+            for _ in range(TRIES):
+                ratios.append(_slowest_of_a_hundred(web, token) / without)
+                most = max(most, process.memory_info().rss)
+            told.update(ast.literal_eval(clients.communicate(timeout=LOAD_SECONDS + 30)[0]))
+        if min(ratios) <= MOST_TIMES:
+            break
 
-    load = request.getfixturevalue("load")
-    began, most, tries = time.monotonic(), before, list[float]()
-    while time.monotonic() - began < LOAD_SECONDS - 5:
-        if len(tries) < TRIES or min(tries) > 2 * without:
-            tries.append(_slowest_of_a_hundred(web, token))
-        most = max(most, process.memory_info().rss)
-        time.sleep(0.05)
-    told = Counter[str](ast.literal_eval(load.communicate(timeout=30)[0]))
-
-    assert min(tries) <= 2 * without, (tries, without)
+    assert min(ratios) <= MOST_TIMES, ratios
     assert most - before <= 30 << 20, (most - before) >> 20
     assert told.keys() <= {"401", "408", "503", "closed"}
     assert told["401"] >= 200
