@@ -65,6 +65,7 @@ class Quarantined(models.Model):
     produced_by = models.TextField(null=True)
     quarantined_at = models.DateTimeField()
     acknowledged_at = models.DateTimeField(null=True, help_text="Since when somebody knows of it.")
+    sent = models.CharField(max_length=30, null=True, help_text="Where it stands since it was sent again.")
 
     class Meta:
         db_table = "quarantine"

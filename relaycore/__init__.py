@@ -41,6 +41,7 @@ What a writer decides:
 `storing.batching`     how much a writer reads at once
 `storing.together`     what may be on its way to MongoDB at one time
 `storing.duplicates`   which unique index a duplicate key is about, and so what it means
+`storing.retrying`     until when a message in quarantine that is sent again stays there
 `storing.shown`        a stored message as JSON shows it
 =====================  ============================================================
 

@@ -10,6 +10,7 @@ field         value
 `upto`        the running number of its last message (`relaybase.redis.appending`)
 `source`      `EPOCH.CONNECTION` of the listener that appended it, or any other name
 `reason`      only on an entry with one message that cannot be stored: why
+`retries`     only on an entry with one message that was in quarantine: its id there
 ============  ==================================================================
 
 Each document has, in this order:
@@ -49,6 +50,7 @@ F_BSON: Final = b"bson"
 F_SOURCE: Final = b"source"
 F_REASON: Final = b"reason"
 F_UPTO: Final = b"upto"
+F_RETRIES: Final = b"retries"
 
 MAX_CARRIED_BYTES: Final = 15 * 1024 * 1024
 """Of a refused payload so much is carried and kept; BSON documents end at 16 MiB."""

@@ -21,7 +21,7 @@ from relaybase.connections import mongo_collection
 from relaybase.pages import pretty
 from relaybase.pages.filters import size
 from relaybase.pages.readonly import ReadOnlyAdmin
-from relaycore.errors import NotRetried
+from relaycore.errors import NotRetried, one_line
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ class AcknowledgedFilter(admin.SimpleListFilter):
 class QuarantinedAdmin(ReadOnlyAdmin):
     """What could not be stored, why, and a way back."""
 
-    list_display = ("quarantined", "channel", "reason", "of_size", "preview")
+    list_display = ("quarantined", "channel", "reason", "of_size", "preview", "sent_again")
     list_per_page = 50
     ordering = ("-quarantined_at",)
     sortable_by = ()
@@ -68,7 +68,16 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     actions = ("retry", "acknowledge", "discard")
     list_filter = (AcknowledgedFilter,)
     fields = (
-        *("channel", "reason", "can_be_retried", "of_size", "received_at", "quarantined", "acknowledged_at"),
+        *(
+            "channel",
+            "reason",
+            "can_be_retried",
+            "sent_again",
+            "of_size",
+            "received_at",
+            "quarantined",
+            "acknowledged_at",
+        ),
         *("position", "published_by", "of_type", "attributes"),
     )
     change_form_template = "admin/messages_app/quarantined/change_form.html"
@@ -113,7 +122,12 @@ class QuarantinedAdmin(ReadOnlyAdmin):
                 put_back += 1
         if put_back:
             one = put_back == 1
-            text = f"{put_back} message{'' if one else 's'} went back on the stream, and will be stored once."
+            what = (
+                "message is being sent again: it leaves"
+                if one
+                else "messages are being sent again: they leave"
+            )
+            text = f"{put_back} {what} quarantine once stored."
             self.message_user(request, text, messages.SUCCESS)
         for why in dict.fromkeys(refused):
             self.message_user(request, f"Not retried ({refused.count(why)}): {why}", messages.ERROR)
@@ -186,3 +200,12 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     def can_be_retried(self, entry: Quarantined) -> str:
         """Or why not."""
         return retrying.obstacle(entry) or "possible"
+
+    @admin.display(description="sent again")
+    def sent_again(self, entry: Quarantined) -> str:
+        """What has become of it since; nothing if it was not sent again, or was refused since."""
+        try:
+            return retrying.progress(entry)
+        except redis.RedisError as exc:
+            log.warning("nobody knows what has become of a message that was sent again: %s", one_line(exc))
+            return "It was sent again. Redis does not say what has become of it."

@@ -5,6 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from bson import ObjectId
+
 from messages_app.writing.store import Outcome
 from messages_app.writing.stream import Entry
 from relaycore import envelope
@@ -34,6 +36,7 @@ class Batch:
     careful:   one of its messages has probably killed its writer
     contents:  the ids of its `documents`, to be compared with those of other batches
     repeats:   a message may stand in it twice, and is to be stored where it stands first
+    retried:   which of its `documents` were in quarantine, and their ids there
     """
 
     ids: list[str] = field(default_factory=list)
@@ -47,6 +50,7 @@ class Batch:
     careful: bool = False
     contents: Contents = field(default_factory=Contents)
     repeats: bool = False
+    retried: dict[int, ObjectId] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> int:
         """Add one entry; its weight, in messages."""
@@ -85,5 +89,8 @@ class Batch:
                 position = envelope.position_of(document)
                 self.rejected.append((position, original, reason.decode(errors="replace")))
         else:
+            named = entry.fields.get(envelope.F_RETRIES, b"").decode(errors="replace")
+            if len(placed) == 1 and ObjectId.is_valid(named):
+                self.retried[len(self.documents)] = ObjectId(named)
             self.documents += placed
             self.contents.add(entry.fields.get(envelope.F_SOURCE, b""), keys)

@@ -8,7 +8,8 @@ from messages_app.writing.quarantine import Quarantine
 from messages_app.writing.store import Outcome, Store
 from messages_app.writing.stream import Stream
 from relaybase.connections import mongo_collection
-from relaycore.envelope import position_of
+from relaycore.envelope import key_of, position_of
+from relaycore.storing.retrying import stored
 
 
 class Inserting:
@@ -35,12 +36,14 @@ class Inserting:
             insert = self._store.insert_in_turn if batch.repeats else self._store.insert
             outcome = insert(batch.documents, doubtful=batch.doubtful)
         for index, reason in outcome.refused.items():
-            document = batch.documents[index]
-            self._quarantine.put_message(document, position_of(document), reason)
+            document, row = batch.documents[index], batch.retried.get(index)
+            self._quarantine.put_message(document, position_of(document), reason, row)
         for position, document, reason in batch.rejected:
             self._quarantine.put_message(document, position, reason)
         for entry, reason in batch.unread:
             self._quarantine.put_entry(entry.id, entry.fields, reason)
+        for index in stored(batch.retried, outcome.refused):
+            self._quarantine.forget(batch.retried[index], key_of(batch.documents[index]))
         outcome.seconds = time.monotonic() - begun
         return outcome
 

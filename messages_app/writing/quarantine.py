@@ -31,14 +31,27 @@ class Quarantine:
         self._collection = collection
         self._stopping = stopping
 
-    def put_message(self, document: bytes, position: str, reason: str) -> None:
+    def put_message(
+        self, document: bytes, position: str, reason: str, row: bson.ObjectId | None = None
+    ) -> None:
         """Put aside one message, given its envelope. An envelope that cannot be read is kept as it is.
+
+        row: under which it was put aside before. It is renewed, also where somebody has discarded it
 
         Raises:
             Interrupted: stopping, and MongoDB has not taken it yet.
         """
         payload, known = _open(document)
-        self._put(position, payload, known, reason)
+        self._put(position, payload, known, reason, row)
+
+    def forget(self, row: bson.ObjectId, key: bytes) -> None:
+        """The message of this key is stored, so it is not set aside any more.
+
+        Raises:
+            Interrupted: as `put_message`.
+        """
+        mine = {"_id": row, "message_id": bson.ObjectId(key)}
+        self._until_taken(lambda: self._collection.delete_one(mine))
 
     def put_entry(self, entry_id: str, fields: Mapping[bytes, bytes], reason: str) -> None:
         """Put aside an entry that cannot be read: its fields, as `name=value` lines.
@@ -50,9 +63,17 @@ class Quarantine:
         known = {"message_id": None, "channel": None, "received_at": None, "size": len(payload)}
         self._put(first_of(entry_id), payload, known, reason)
 
-    def _put(self, position: str, payload: bytes, known: Mapping[str, Any], reason: str) -> None:
+    def _put(
+        self,
+        position: str,
+        payload: bytes,
+        known: Mapping[str, Any],
+        reason: str,
+        row: bson.ObjectId | None = None,
+    ) -> None:
+        by_position = bson.ObjectId(hashlib.blake2b(position.encode(), digest_size=12).digest())
         document = {
-            "_id": bson.ObjectId(hashlib.blake2b(position.encode(), digest_size=12).digest()),
+            "_id": row or by_position,
             **known,
             "payload": payload[:MAX_CARRIED_BYTES],
             "reason": reason[:_MAX_REASON],
@@ -62,10 +83,20 @@ class Quarantine:
         channel = known["channel"]
         about = {"channel": channel, "position": position}
         log.warning("quarantined %s of channel %r: %s", position, channel, document["reason"], extra=about)
+        if row is None:
+            self._until_taken(lambda: self._collection.insert_one(document))
+            return
+        # One that was refused later stands above: its `_id` is there, and it is not to be found here.
+        earlier = {"_id": row, "position": {"$lt": position}}
+        renewed = {"$set": document | {"acknowledged_at": None}}
+        self._until_taken(lambda: self._collection.update_one(earlier, renewed, upsert=True))
+
+    def _until_taken(self, write: Callable[[], object]) -> None:
+        """Write, until MongoDB has taken it or says that the very `_id` is there."""
         backoff = Backoff(first=0.1, longest=5.0)
         while True:
             try:
-                self._collection.insert_one(document)
+                write()
                 return
             except DuplicateKeyError as exc:
                 if duplicates.is_stored_before(exc.details or {}):

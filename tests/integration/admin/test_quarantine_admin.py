@@ -55,12 +55,15 @@ def test_what_is_retried_is_stored_once_by_the_next_writer(
 
     page = _retry(browser, *ids)
 
-    assert "2 messages went back on the stream, and will be stored once." in page
-    assert not Quarantined.objects.exists()
+    assert "2 messages are being sent again: they leave quarantine once stored." in page
+    assert Quarantined.objects.count() == 2
+    assert page.count("It is being sent again, and leaves quarantine once it is stored.") == 2
+    assert "Not retried (2): It is being sent again" in _retry(browser, *ids)
     assert operator.logentry_set.count() == 2
     writer = Writer(term(), lambda: archive.count_documents({}) == 2)
     writer.run()
     assert {row["message"] for row in archive.find()} == {"hello", "world"}
+    assert not Quarantined.objects.exists()
 
 
 def test_the_page_of_one_entry_says_what_its_publisher_said(browser: Client, quarantine: Put) -> None:
@@ -86,7 +89,7 @@ def test_the_page_of_one_entry_has_its_payload_and_a_button(
     assert "Put it back on the stream" in page
     assert browser.post(address, {"_retry": "1"}, follow=True).status_code == 200
     assert relay_keys.xlen(keys.stream(0)) == 1
-    assert browser.get(address).status_code == 404
+    assert "It is being sent again" in browser.get(address).content.decode()
 
 
 def test_what_cannot_be_retried_says_why_and_has_no_button(

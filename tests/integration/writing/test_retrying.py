@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 import redis
+from pymongo.errors import AutoReconnect
 
 from messages_app.models import Quarantined
 from messages_app.writing import retrying
-from messages_app.writing.retrying import obstacle, retry
+from messages_app.writing.quarantine import Quarantine
+from messages_app.writing.retrying import obstacle, progress, retry
 from relaybase import keys
 from relaycore import envelope
 from relaycore.errors import NotRetried
@@ -76,10 +78,60 @@ def test_what_is_retried_twice_is_stored_once(world: World, wait_until: Wait) ->
     again = Quarantined.objects.get()
 
     retry(entry)
+    with pytest.raises(NotRetried, match="is being sent again"):
+        retry(again)
+    assert world.redis.xlen(keys.stream(0)) == 2, "it is not appended once more"
+    Quarantined.objects.update(sent=None)  # Whoever appended it died before he could say so.
     retry(again)
     _settle(world, wait_until)
 
     assert world.stored() == ["hello"]
+    assert world.counts() == {"orders": 1}
+    assert not Quarantined.objects.exists()
+    with pytest.raises(NotRetried, match="not in quarantine any more"):
+        retry(again)
+    assert world.redis.xlen(keys.stream(0)) == 3
+
+
+def test_what_redis_loses_before_it_is_stored_stays_and_is_sent_again(world: World, wait_until: Wait) -> None:
+    (entry,) = _set_aside(world, wait_until, "hello")
+    had = {key: world.redis.dump(key) for key in (keys.stream(0), keys.appended(0))}
+    retry(entry)
+    entry.refresh_from_db()
+    assert "is being sent again" in progress(entry)
+    for key, value in had.items():  # As a Redis that comes back without its last second.
+        world.redis.restore(key, 0, value, replace=True)
+    _settle(world, wait_until)
+
+    wait_until(lambda: "Redis has lost it" in progress(entry), what="it is known to be lost")
+    assert Quarantined.objects.get() == entry
+    assert world.stored() == []
+    retry(entry)
+    _settle(world, wait_until)
+
+    assert world.stored() == ["hello"]
+    assert not Quarantined.objects.exists()
+    assert "not in quarantine any more" in progress(entry)
+
+
+def test_whoever_dies_between_storing_and_forgetting_leaves_it_to_the_next(
+    world: World, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (entry,) = _set_aside(world, wait_until, "hello")
+    retry(entry)
+
+    def die(*args: object) -> None:
+        raise AutoReconnect("this writer is gone")
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Quarantine, "forget", die)
+        with running():
+            wait_until(lambda: world.stored() == ["hello"])
+            assert world.pending() == 1
+    assert Quarantined.objects.get() == entry
+    _settle(world, wait_until)
+
+    assert not Quarantined.objects.exists()
     assert world.counts() == {"orders": 1}
 
 
@@ -104,6 +156,9 @@ def test_what_is_refused_again_comes_back_with_the_new_reason(world: World, wait
         world.messages.database.command({"collMod": world.messages.name, "validator": {}})
 
     back = Quarantined.objects.get()
+    assert back == entry, "it is not there twice"
+    assert back.position > entry.position
+    assert progress(back) == ""
     assert "MongoDB refuses it" in back.reason
     assert back.message_id == object_id("hello")
     retry(back)
