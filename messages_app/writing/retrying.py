@@ -22,7 +22,7 @@ from relaycore.times import to_milliseconds
 
 _GONE = "It is not in quarantine any more: it was stored, or somebody has discarded it."
 _ON_ITS_WAY = "It is being sent again, and leaves quarantine once it is stored."
-_LOST = "It was sent again and is not stored: Redis has lost it. Put it back once more."
+_LOST = "It was sent again and has not come: Redis seems to have lost it. Put it back once more."
 
 
 def retry(entry: Quarantined) -> None:
@@ -64,7 +64,7 @@ def retry(entry: Quarantined) -> None:
     )
     sent = mark(appending.append(shared_redis(), partition, 1, fields, layout=str(layout)))
     # Not `save`: what the writer has deleted meanwhile would be back.
-    Quarantined.objects.filter(pk=entry.pk, position__lt=sent).update(sent=sent)
+    Quarantined.objects.filter(pk=entry.pk).update(sent=sent)
 
 
 def obstacle(entry: Quarantined) -> str:

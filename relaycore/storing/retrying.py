@@ -9,7 +9,8 @@ the row (`relaycore.envelope.F_RETRIES`), and before the entry is acknowledged
 
 Whoever dies between two steps leaves an entry that is delivered again, and does the same once more. So a row
 that is still there although the watermark has passed its entry was left by nobody: the entry is lost, and
-the message may be sent again.
+the message may be sent again. (A writer that was frozen may bring back the row of what its successor has
+stored. To send that again stores nothing, and the row goes.)
 
 The row is marked with the position of its entry after that stands. Whoever dies between the two leaves a row
 without a mark, which goes like any other. A mark counts only above the position at which the message was
@@ -65,7 +66,7 @@ class Row:
 
 
 def mark(entry: str) -> str:
-    """What a row is marked with once the entry of this id stands. Only a row that stands below it is."""
+    """What a row is marked with once the entry of this id stands."""
     return first_of(entry)
 
 

@@ -103,7 +103,7 @@ def test_what_redis_loses_before_it_is_stored_stays_and_is_sent_again(world: Wor
         world.redis.restore(key, 0, value, replace=True)
     _settle(world, wait_until)
 
-    wait_until(lambda: "Redis has lost it" in progress(entry), what="it is known to be lost")
+    wait_until(lambda: "seems to have lost it" in progress(entry), what="it is known to be lost")
     assert Quarantined.objects.get() == entry
     assert world.stored() == []
     retry(entry)

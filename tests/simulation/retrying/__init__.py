@@ -1,0 +1,1 @@
+"""Messages that are sent again from quarantine, while whoever does something dies or freezes at any step."""
