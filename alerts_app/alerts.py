@@ -3,6 +3,10 @@
 What is open stands in the states of processors (`keeping`). What was told of an alert are messages on the
 channel that its rule writes: each has the id of the alert beside it. So one that has ended is known for as
 long as the channel keeps what was told of it.
+
+Attributes are what anybody may write who publishes, on whatever channel. So the id alone makes no message one
+about an alert: a rule or Relay has said it (`_SAID_BY`), of the rule of that alert, and on one channel, on
+which everybody's rights are compared.
 """
 
 import re
@@ -17,10 +21,11 @@ from alerts_app.models import Acknowledgement, Assignment, Note, Rule
 from messages_app.searching import history
 from messages_app.searching.history import Document
 from messages_app.searching.rows import row as as_row
+from relaycore.alerting import acknowledging, items
 from relaycore.alerting.acknowledging import is_by_people
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.errors import AlertUnknown
-from relaycore.alerting.items import ALERT, EVENT
+from relaycore.alerting.items import ALERT, EVENT, RULE
 from relaycore.times import from_milliseconds
 
 MOST_TOLD: Final = 1000
@@ -34,6 +39,9 @@ MERGED: Final = "merged"
 STATES: Final = [OPEN, CLOSED, MERGED]
 
 _ID: Final = re.compile(r"[0-9a-f]{24}")
+
+_BY_A_RULE: Final = re.compile(f"^{re.escape(items.TOLD_BY)}")
+_SAID_BY: Final = {"$in": [_BY_A_RULE, acknowledging.TOLD_BY]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +101,20 @@ def find(id: str) -> Alert:
     if not _ID.fullmatch(id):
         raise unknown()
     shown = keeping.open_alert(id)
-    told = _told(id)
-    if shown is None and not told:
+    by_a_rule = {f"attributes.{ALERT}": id, "produced_by": _BY_A_RULE}
+    first = history.collection().find_one(by_a_rule, sort=[("position", 1)])
+    if shown is not None:
+        uuid: str = shown["rule"]
+    elif first is not None:
+        uuid = first["attributes"][RULE]
+    else:
         raise unknown()
-    uuid = UUID(hex=shown["rule"] if shown is not None else told[-1]["attributes"]["rule"])
-    rule = Rule.objects.select_related("channel", "to").filter(uuid=uuid).first()
-    if rule is None and not told:
+    rule = Rule.objects.select_related("channel", "to").filter(uuid=UUID(hex=uuid)).first()
+    if rule is not None:
+        return Alert(id, rule, rule.to.channel, shown, _told(id, uuid, rule.to.channel))
+    if first is None:
         raise unknown()
-    channel = told[-1]["channel"] if rule is None else rule.to.channel
-    return Alert(id, rule, channel, None if rule is None else shown, told)
+    return Alert(id, None, first["channel"], None, _told(id, uuid, first["channel"]))
 
 
 def unknown() -> AlertUnknown:
@@ -121,9 +134,11 @@ def shown(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _told(id: str) -> list[Document]:
-    found = history.collection().find({f"attributes.{ALERT}": id}).sort("position", -1).limit(MOST_TOLD)
-    return list(found)[::-1]
+def _told(id: str, rule: str, channel: str) -> list[Document]:
+    """What was told of it there, the oldest first. `rule`: its UUID as hex."""
+    wanted = {f"attributes.{ALERT}": id, f"attributes.{RULE}": rule, "channel": channel}
+    found = history.collection().find({**wanted, "produced_by": _SAID_BY})
+    return list(found.sort("position", -1).limit(MOST_TOLD))[::-1]
 
 
 class _Said:

@@ -11,7 +11,7 @@ from channels_app.models import Channel
 from events_app.teller import publish
 from messages_app.publishing.taking import Producer
 from relaybase.background import in_background
-from relaycore.alerting.acknowledging import attributes, message
+from relaycore.alerting.acknowledging import TOLD_BY, attributes, message
 from relaycore.errors import one_line
 from relaycore.times import to_milliseconds
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 100
 """So many go onto the stream together."""
 
-_PRODUCER: Final = Producer("alerts", "alerts")
+_PRODUCER: Final = Producer(TOLD_BY, TOLD_BY)
 """Whoever brings it: of two processes that append the same, one message is stored."""
 
 _one_at_a_time: Final = threading.Lock()

@@ -17,6 +17,9 @@ from relaycore.alerting.kinds import texts
 ACKNOWLEDGE: Final = "acknowledge"
 RELEASE: Final = "release"
 
+TOLD_BY: Final = "alerts"
+"""`produced_by` of such a message."""
+
 _BY_PEOPLE: Final = frozenset({ACKNOWLEDGE, RELEASE})
 
 

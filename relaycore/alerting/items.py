@@ -11,6 +11,9 @@ RULE, REVISION, EVENT, CAUSE = "rule", "revision", "event", "cause"
 ALERT, MERGED_ALERTS = "alert-id", "merged-alerts"
 """Attributes of what is told (`Made.attributes`), by which other rules read it."""
 
+TOLD_BY = "rule "
+"""With it begins `produced_by` of what a rule has told; its name follows."""
+
 
 class Input(NamedTuple):
     """One stored message. `message`: its payload, decrypted."""

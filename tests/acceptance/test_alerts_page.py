@@ -134,6 +134,52 @@ def test_a_page_that_is_not_live_says_so_and_shows_what_came_when_it_is_again(
         expect(card(page, "While it was away")).to_be_visible(timeout=SOON_MS)
 
 
+def test_a_page_whose_server_stands_still_does_not_go_on_looking_live(alerted: Stack) -> None:
+    with browsing(alerted, meant="ERR_") as page:
+        log_in(page, alerted)
+        opened(page)
+        web = alerted.pids["web"]
+        os.kill(web, signal.SIGSTOP)
+        try:
+            # It asks when somebody looks at it again, and once a minute. No connection ends.
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            expect(page.locator("#live")).to_have_text("not live", timeout=SOON_MS)
+            expect(page.locator("#banner")).to_contain_text("Not live since")
+            expect(page.locator("#banner")).to_contain_text("Relay does not answer.")
+        finally:
+            os.kill(web, signal.SIGCONT)
+        expect(page.locator("#live")).to_have_text("live", timeout=60_000)
+        post(alerted, "After it stood still")
+        expect(card(page, "After it stood still")).to_be_visible(timeout=SOON_MS)
+
+
+def test_what_somebody_publishes_elsewhere_as_told_by_a_rule_is_not_shown(alerted: Stack) -> None:
+    post(alerted, "Told by the rule")
+    http = alerted.http
+    http.post("/api/v1/channels", json={"channel": "elsewhere", "listen": False}).raise_for_status()
+    http.post("/api/v1/channels", json={"channel": "elsewhere.in", "listen": False}).raise_for_status()
+    key = {"key": ["location"], "start": "receipt", "duration": {"seconds": 60}, "merge": {"type": "Several"}}
+    rule = {"name": "elsewhere", "channel": "elsewhere.in", "to": "elsewhere", "kind": "window"}
+    http.post("/api/v1/rules", json={**rule, "start": "latest", "settings": key}).raise_for_status()
+    with browsing(alerted) as page:
+        log_in(page, alerted)
+        opened(page)
+        one = card(page, "Told by the rule")
+        expect(one).to_be_visible(timeout=SOON_MS)
+        row = next(
+            row
+            for row in http.get("/api/v1/alerts").json()["results"]
+            if row["key"] == {"location": "Told by the rule"}
+        )
+        (told,) = http.get(f"/api/v1/alerts/{row['id']}").json()["history"]
+        closing = {"message": told["message"], "attributes": {**told["attributes"], "event": "close"}}
+        http.post("/api/v1/channels/elsewhere/messages", json=closing).raise_for_status()
+        other = {"message": '{"location": "Told by the other", "type": "Fire"}'}
+        http.post("/api/v1/channels/elsewhere.in/messages", json=other).raise_for_status()
+        expect(card(page, "Told by the other")).to_be_visible(timeout=SOON_MS)
+        expect(one).to_be_visible()
+
+
 def _is_taken(stack: Stack, place: str) -> bool:
     try:
         post(stack, place)

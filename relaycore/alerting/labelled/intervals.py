@@ -24,6 +24,8 @@ _MONTHS: Final = (
     *("august", "september", "october", "november", "december"),
 )
 _TIME: Final = re.compile(r"(?:([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00))")
+_NO_ZONES: Final = ("localtime", "posixrules", "Factory")
+"""In the database there may be these: what they say is another thing on another machine."""
 _FIELDS: Final = ("times", "weekdays", "days_of_month", "months", "years", "location")
 
 Range = tuple[int, int]
@@ -180,7 +182,7 @@ def _whole(given: object) -> Range | None:
 
 def _zone(given: object) -> str:
     try:
-        return ZoneInfo(given).key if isinstance(given, str) else _no_zone()
+        return ZoneInfo(given).key if isinstance(given, str) and given not in _NO_ZONES else _no_zone()
     except (ValueError, OSError, LookupError) as exc:
         raise BadMatcher('location of a time interval must be a zone as "Europe/Berlin".') from exc
 

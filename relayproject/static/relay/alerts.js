@@ -13,6 +13,10 @@ const TOLD_MS = 5000;
 // An alert is closed some seconds after its end at most. After that the page says that it was not.
 const LATE_MS = 10_000;
 const MOST_HEARD = 5000;
+// So long nothing may answer. Then nobody knows whether what looks open still is: a phone that changes its
+// network, or a process that stands still, ends no connection.
+const PATIENCE_MS = 10_000;
+const AGAIN_MS = 5000;
 
 const element = (id) => document.getElementById(id);
 const page = element("alerts");
@@ -25,6 +29,7 @@ let watching = null;
 let watched = "";
 let liveState = "connecting";
 let awaySince = null;
+const began = performance.now();
 let trouble = "";
 let asking = null;
 let opener = null;
@@ -92,7 +97,8 @@ function take(message) {
   const { attributes } = message;
   const rule = rules.get(attributes?.rule);
   const id = attributes?.["alert-id"];
-  if (rule === undefined || id === undefined || heard.has(message.id)) return;
+  // On another channel somebody else has said it: attributes are his who publishes.
+  if (rule === undefined || rule.to !== message.channel || id === undefined || heard.has(message.id)) return;
   if (heard.size > MOST_HEARD) heard.clear(); // Only what is told around a reading comes twice.
   heard.add(message.id);
   if (attributes.event === "acknowledge" || attributes.event === "release") return handled(id, attributes.event);
@@ -161,16 +167,30 @@ async function ask() {
     read(found);
   } catch (error) {
     trouble = error.message;
+    if (error instanceof Silence) stopWatching();
     show();
   }
 }
 
+class Silence extends Error {}
+
+// It is watched anew once Relay answers: a stream that nobody has closed would stay silent, and look open.
+function stopWatching() {
+  watched = "";
+  watching?.close();
+  watching = null;
+  clearTimeout(asking);
+  asking = setTimeout(ask, AGAIN_MS * (0.75 + Math.random() / 2));
+}
+
 // What Relay says; an error says what is wrong. A proxy may have answered in its place.
 async function answered(address, options) {
-  const answer = await fetch(address, options).catch(() => {
-    throw new Error("Relay does not answer.");
-  });
-  const found = await answer.json().catch(() => null);
+  const silence = () => {
+    throw new Silence("Relay does not answer.");
+  };
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const answer = await fetch(address, { ...options, signal }).catch(silence);
+  const found = await answer.json().catch(() => (signal.aborted ? silence() : null));
   if (!answer.ok || found === null) throw new Error(found?.detail ?? `Relay answers ${answer.status}.`);
   return found;
 }
@@ -190,6 +210,7 @@ function watch() {
   watching?.close();
   watching = null;
   if (channels.length === 0) return;
+  if (liveState === "closed") liveState = "away"; // Until it is heard that it is open.
   watching = live("", {
     channels,
     since: new Date(Date.parse(state.at) - BEFORE_MS),
@@ -220,7 +241,8 @@ function heardState(found, why = "") {
 
 function showState() {
   const isLive = liveState === "live" && trouble === "";
-  const look = isLive ? "good" : liveState === "connecting" && trouble === "" ? "connecting" : "bad";
+  const isNew = liveState === "connecting" && performance.now() - began < PATIENCE_MS;
+  const look = isLive ? "good" : isNew && trouble === "" ? "connecting" : "bad";
   element("live").dataset.look = look;
   element("live").textContent = { good: "live", connecting: "connecting", bad: "not live" }[look];
   const banner = element("banner");

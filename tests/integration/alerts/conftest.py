@@ -13,7 +13,7 @@ from alerts_app.models import Rule
 from channels_app import registration as channels
 from relaybase.connections import mongo_collection
 from relaycore.alerting import acknowledging, naming
-from relaycore.alerting.items import Input, Step
+from relaycore.alerting.items import TOLD_BY, Input, Step
 from relaycore.alerting.rules import parse
 from relaycore.delivering.beginning import Start
 from relaycore.policy import EVERY
@@ -61,7 +61,18 @@ class Told:
 
     def done(self, rule: Rule, alert: str, event: str) -> None:
         """Somebody has acknowledged an alert, and that is told."""
-        self._insert(ObjectId(), rule, "{}", acknowledging.attributes(alert, event, rule.uuid.hex))
+        self._insert(
+            ObjectId(),
+            rule,
+            "{}",
+            acknowledging.attributes(alert, event, rule.uuid.hex),
+            acknowledging.TOLD_BY,
+        )
+
+    def publish(self, channel: str, by: str, **attributes: str) -> None:
+        """Somebody publishes something with these attributes; `_` of a name is `-`."""
+        named = {name.replace("_", "-"): text for name, text in attributes.items()}
+        self._put(ObjectId(), channel, "{}", named, by)
 
     def stand(self, rule: Rule, unusable: int = 0, last_unusable: str = "") -> None:
         """Its processor has kept where it stands."""
@@ -98,19 +109,23 @@ class Told:
         for index, output in enumerate(step.outputs):
             id = naming.output_id(uuid, rule.revision, key, cause, output.kind, index)
             attributes = {"rule": uuid, "event": output.kind, "cause": cause, "alert-id": told[index]}
-            self._insert(ObjectId(id), rule, output.message, attributes)
+            self._insert(ObjectId(id), rule, output.message, attributes, f"{TOLD_BY}{rule.name}")
         return told
 
-    def _insert(self, id: ObjectId, rule: Rule, message: str, attributes: dict[str, str]) -> None:
+    def _insert(self, id: ObjectId, rule: Rule, message: str, attributes: dict[str, str], by: str) -> None:
+        self._put(id, rule.to.channel, message, attributes, by)
+
+    def _put(self, id: ObjectId, channel: str, message: str, attributes: dict[str, str], by: str) -> None:
         self._number += 1
         self._messages.insert_one(
             {
                 "_id": id,
-                "channel": rule.to.channel,
+                "channel": channel,
                 "message": message,
                 "received_at": datetime.now(UTC),
                 "position": f"{STARTS_AT + self._number:013d}-0000000000-00000",
                 "attributes": attributes,
+                "produced_by": by,
             }
         )
 

@@ -140,6 +140,45 @@ def test_what_a_rule_had_open_before_it_began_anew_is_history(
     assert api.post(f"{ALERTS}/{id}/note", {"text": "gone"}, format="json").status_code == 404
 
 
+@pytest.mark.parametrize("rule", [{}, {"rule": "no uuid"}, {"rule": "0" * 32}])
+def test_what_somebody_publishes_with_such_an_id_is_no_alert(
+    api: APIClient, make_rule: MakeRule, told: Told, rule: dict[str, str]
+) -> None:
+    make_rule()
+    told.publish("in", "a token", alert_id="1" * 24, event="open", **rule)
+    assert api.get(f"{ALERTS}/{'1' * 24}").status_code == 404
+
+
+@pytest.mark.parametrize("by", ["a token", "rule of somebody's"])
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_what_somebody_publishes_elsewhere_about_an_alert_changes_nothing_of_it(
+    operator: Any, api: APIClient, make_rule: MakeRule, told: Told, by: str, is_deleted: bool
+) -> None:
+    rule = make_rule()
+    id = told.take(rule)
+    told.end(rule)
+    told.publish("in", by, alert_id=id, event="open", rule=rule.uuid.hex)
+    told.publish("out", by, alert_id=id, event="open", rule="no uuid")
+    if is_deleted:
+        registration.delete(rule.name)
+    row = api.get(f"{ALERTS}/{id}").data
+    assert (row["state"], row["channel"]) == ("closed", "out")
+    assert [one["attributes"]["event"] for one in row["history"]] == ["open", "close"]
+    # Whoever may read where he has published it may not read it for that.
+    assert with_grants(operator, ("manage", "in")).get(f"{ALERTS}/{id}").status_code == 404
+
+
+def test_what_somebody_publishes_on_the_channel_of_an_alert_does_not_end_it(
+    api: APIClient, make_rule: MakeRule, told: Told
+) -> None:
+    rule = make_rule()
+    id = told.take(rule)
+    told.end(rule)
+    told.publish("out", "a token", alert_id=id, event="open", rule=rule.uuid.hex)
+    row = api.get(f"{ALERTS}/{id}").data
+    assert (row["state"], len(row["history"])) == ("closed", 2)
+
+
 # --- what people say of it -----------------------------------------------------------------
 
 
