@@ -21,18 +21,21 @@ IDLE_MS: Final = 10_000
 _ROW: Final = "fingerprint, labels, annotations, url, starts, ends, is_timed_out, is_firing, updated"
 _SAID: Final = "fingerprint, annotations, url, starts, ends, is_timed_out"
 
-# What goes on, as `states.goes_on` and `states.gone_on` say.
+# What `states.goes_on` says; a test has both judge all there is.
+_GOES_ON: Final = (
+    "a.is_firing AND a.starts <= said.starts AND said.starts < a.ends AND a.ends <= said.ends "
+    f"AND a.ends > {NOW_MS}"
+)
+# It leaves what `states.gone_on` says.
 _GO_ON: Final = (
     f"WITH said ({_SAID}) AS (VALUES %s), held AS MATERIALIZED ("  # noqa: S608 -- constants, here and below
-    "SELECT a.fingerprint FROM heard_alerts AS a JOIN said USING (fingerprint) WHERE a.is_firing "
-    "AND a.starts <= said.starts AND said.starts < a.ends AND a.ends <= said.ends "
-    f"AND a.ends > {NOW_MS} ORDER BY a.fingerprint FOR NO KEY UPDATE OF a) "
+    f"SELECT a.fingerprint FROM heard_alerts AS a JOIN said USING (fingerprint) WHERE {_GOES_ON} "
+    "ORDER BY a.fingerprint FOR NO KEY UPDATE OF a) "
     "UPDATE heard_alerts AS a SET annotations = said.annotations, url = said.url, ends = said.ends, "
     f"is_timed_out = said.is_timed_out, updated = {NOW_MS} "
     "FROM held JOIN said USING (fingerprint) WHERE a.fingerprint = held.fingerprint "
     # Somebody else may have had the row before: only what is so now.
-    "AND a.is_firing AND a.starts <= said.starts AND said.starts < a.ends AND a.ends <= said.ends "
-    "RETURNING a.fingerprint"
+    f"AND {_GOES_ON} RETURNING a.fingerprint"
 )
 _GO_ON_AS: Final = "(%s, %s::jsonb, %s, %s::bigint, %s::bigint, %s)"
 
