@@ -150,7 +150,8 @@ class Tail:
         looks_at = self._loop.time()
         while self._topics:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), max(0.0, looks_at - self._loop.time()))
+                async with asyncio.timeout_at(looks_at):
+                    await self._woken.wait()
             self._woken.clear()
             dirty: Iterable[Topic] = self._dirty
             if self._loop.time() >= looks_at:

@@ -11,6 +11,8 @@ from typing import Any, Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.timing import Timing
+
 ACCEPTANCE: Final = "tests/acceptance/"
 WITH_ITS_OWN: Final = frozenset(
     f"{ACCEPTANCE}test_{name}.py"
@@ -101,3 +103,4 @@ def pytest_configure_node(node: Any) -> None:
     manager = node.config.pluginmanager
     if not manager.has_plugin("relay-naming"):
         manager.register(Naming(node.config), "relay-naming")
+        manager.register(Timing(unit), "relay-timing")

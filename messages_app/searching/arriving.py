@@ -191,7 +191,8 @@ class _Watch:
         """Whether somebody waits again, after a while."""
         self._woken.clear()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), _LINGER_SECONDS)
+            async with asyncio.timeout(_LINGER_SECONDS):
+                await self._woken.wait()
         return bool(self._waiting)
 
     async def _listen(self, ear: Ear) -> None:
@@ -209,7 +210,8 @@ class _Watch:
             loop.add_reader(wire, self._woken.set)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._woken.wait()
         finally:
             if wire is not None:
                 loop.remove_reader(wire)

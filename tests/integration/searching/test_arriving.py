@@ -5,7 +5,7 @@ from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from leases_app import deployment, partitioning
 from leases_app.models import Partitioning
@@ -68,10 +68,13 @@ def test_what_is_divided_otherwise_meanwhile_is_learned_while_others_wait(world:
 
 
 def _divide_otherwise(world: World) -> None:
-    """And back: the number is what it was."""
-    generation = partitioning.layout().generation + 2
-    Partitioning.objects.update(generation=generation)
-    world.redis.set(keys.layout(0), str(partitioning.layout()))
+    """And back: the number is what it was. In a thread, whose connection nobody else closes."""
+    try:
+        generation = partitioning.layout().generation + 2
+        Partitioning.objects.update(generation=generation)
+        world.redis.set(keys.layout(0), str(partitioning.layout()))
+    finally:
+        connection.close()
 
 
 @pytest.mark.usefixtures("writing")
@@ -96,9 +99,11 @@ def test_what_others_bring_makes_nobody_look(world: World, monkeypatch: pytest.M
         looks.append(partition)
         return Horizon("", False, "0-0")
 
+    # Not asked in the threads that tell, which would stay connected.
+    channel, key = deployment.news_channel(0), deployment.seal_key(0)
+
     def tell(upto: str) -> None:
-        said = news.stored(upto, [b"bills"], deployment.seal_key(0))
-        assert world.redis.publish(deployment.news_channel(0), said) == 1
+        assert world.redis.publish(channel, news.stored(upto, [b"bills"], key)) == 1
 
     monkeypatch.setattr(stored, "look", look)
     monkeypatch.setattr(arriving, "_LOOK_SECONDS", 60.0)

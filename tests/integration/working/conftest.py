@@ -68,6 +68,14 @@ class Worker:
         """The processes that hold a lease."""
         return set(Lease.objects.live().values_list("pid", flat=True))
 
+    def terms(self) -> set[tuple[str, int, int, int]]:
+        """Which term of which loop runs: one that was replaced has another, in the same process too.
+
+        Without that of the leader, who may change where the loops do not.
+        """
+        loops = Lease.objects.live().exclude(role=Lease.Role.LISTENER)
+        return set(loops.values_list("role", "partition", "slot", "epoch"))
+
     def wait_for_loops(self, *but: int, seconds: float = 40.0) -> set[int]:
         """Until all loops run, none of them in these processes; theirs."""
 

@@ -83,7 +83,8 @@ class AsyncLive:
             if away is not None:
                 yield away
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._closing.wait()
 
     async def close(self) -> None:
         """End it, and the loop that reads it. May be called again."""
