@@ -12,6 +12,8 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.browser import PHONE, browsing, chromium, log_in
 from tests.acceptance.stack import Stack
 
+Wait = Callable[..., None]
+
 CHANNEL = "seen in a browser"
 BACKGROUND = {"light": "rgb(246, 248, 250)", "dark": "rgb(14, 21, 29)"}
 # What one must be able to touch, as a whole.
@@ -87,7 +89,7 @@ def test_a_day_of_an_operator(stack: Stack, wait_until: Callable[..., None]) -> 
         expect(page.locator("pre.payload")).to_contain_text("<script>alert(1)</script>")
 
 
-def test_what_mongodb_refused_is_put_back_once_the_cause_is_mended(stack: Stack) -> None:
+def test_what_mongodb_refused_is_put_back_once_the_cause_is_mended(stack: Stack, wait_until: Wait) -> None:
     channel = "refused, then mended"
     stack.listen_to(channel)
     with browsing(stack) as page:
@@ -100,7 +102,8 @@ def test_what_mongodb_refused_is_put_back_once_the_cause_is_mended(stack: Stack)
             expect(page.get_by_text("MongoDB refuses it")).to_be_visible()
             expect(page.locator("pre.payload")).to_have_text("a word that is refused")
         page.get_by_role("button", name="Put it back on the stream").click()
-        expect(page.get_by_text("1 message went back on the stream")).to_be_visible()
+        expect(page.get_by_text("1 message is being sent again")).to_be_visible()
+        wait_until(lambda: stack.texts(channel), what="it is stored")
         page.goto(f"/admin/messages_app/message/?channel={channel}")
         expect(page.locator(".messages tbody tr")).to_have_count(1)
     assert stack.texts(channel) == ["a word that is refused"]
