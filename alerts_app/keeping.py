@@ -57,10 +57,14 @@ class Stands:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of what is open; `next`: after which the page after it begins, None if this is the last one."""
+    """Some of what is open; `next`: after which the page after it begins, None if this is the last one.
+
+    upto: by the id of each of them, the last cause that is in it
+    """
 
     alerts: list[dict[str, Any]]
     next: str | None
+    upto: Mapping[str, str]
 
 
 def frontiers(rules: Iterable[str]) -> dict[str, Stands]:
@@ -95,8 +99,10 @@ def open_alerts(rules: Iterable[str], after: str | None = None, limit: int = 100
     owners = _owners(uuids)
     found = list(collection(STATES).find(wanted).sort("_id", 1).limit(limit + 1))
     page = found[:limit]
-    alerts = [alert for one in page if not owners.is_left_over(one) for alert in _shown(one)]
-    return Page(alerts, str(page[-1]["_id"]) if len(found) > limit else None)
+    of_somebody = [one for one in page if not owners.is_left_over(one)]
+    alerts = [alert for one in of_somebody for alert in _shown(one)]
+    upto = {alert: one["at"] for one in of_somebody for alert in one["alerts"]}
+    return Page(alerts, str(page[-1]["_id"]) if len(found) > limit else None, upto)
 
 
 def open_alert(alert: str) -> dict[str, Any] | None:
