@@ -9,6 +9,7 @@
 `silencing/`     whose notices are held back
 `processing/`    processors: what rules say, appended to the channels that they write
 `keeping`        what processors keep, as anybody may read it
+`owning`         whose a state is that is kept: what a frozen processor adds is nobody's
 `faring`         how rules fare, by that
 `alerts`         what is open, and what became of what was
 `trying`         back-tests of rules, over what is stored

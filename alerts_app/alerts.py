@@ -71,10 +71,14 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of what is open, as rows; `next`: after which the page after it begins, None: this is the last."""
+    """Some of what is open, as rows; `next`: after which the page after it begins, None: this is the last.
+
+    upto: by the id of each of them, the last cause that is in it: what was told by then is counted
+    """
 
     rows: list[dict[str, Any]]
     next: str | None
+    upto: Mapping[str, str]
 
 
 def page(rules: Iterable[Rule], after: str | None = None, limit: int = 100) -> Page:
@@ -88,7 +92,7 @@ def page(rules: Iterable[Rule], after: str | None = None, limit: int = 100) -> P
     found = keeping.open_alerts(by_uuid, after, limit)
     said = _Said([one["alert-id"] for one in found.alerts])
     rows = [_row(one["alert-id"], OPEN, by_uuid[one["rule"]], one, said) for one in found.alerts]
-    return Page(rows, found.next)
+    return Page(rows, found.next, found.upto)
 
 
 def find(id: str) -> Alert:

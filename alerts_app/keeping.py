@@ -8,6 +8,8 @@ said in `alerts_app.processing`.
 `rule_states`     one for each rule and key of which something is kept
 ================  ==============================================================================
 
+A state that is nobody's (`owning`) is shown and counted nowhere.
+
 Settings, states and what is shown of them are JSON texts: names in them may be such as MongoDB refuses.
 """
 
@@ -20,6 +22,7 @@ from typing import Any, Final
 from bson import ObjectId
 from bson.errors import InvalidId
 
+from alerts_app.owning import OF_FRONTIER, OF_STATE, Owners
 from relaybase.mongo.reading import collection
 
 FRONTIERS: Final = "rule_frontiers"
@@ -54,10 +57,14 @@ class Stands:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of what is open; `next`: after which the page after it begins, None if this is the last one."""
+    """Some of what is open; `next`: after which the page after it begins, None if this is the last one.
+
+    upto: by the id of each of them, the last cause that is in it
+    """
 
     alerts: list[dict[str, Any]]
     next: str | None
+    upto: Mapping[str, str]
 
 
 def frontiers(rules: Iterable[str]) -> dict[str, Stands]:
@@ -73,27 +80,29 @@ def frontiers(rules: Iterable[str]) -> dict[str, Stands]:
 
 
 def open_alerts(rules: Iterable[str], after: str | None = None, limit: int = 100) -> Page:
-    """What is open, of one rule (UUID as hex) or of all, in an order that stays: as `open_alert` says it.
+    """What these rules (UUIDs as hex) have open, in an order that stays: as `open_alert` says it.
 
-    A page may have some more than `limit`: all that is open of one key comes together.
+    A page may have some more than `limit`, as all that is open of one key comes together, or fewer.
 
     Raises:
         ValueError: `after` is nothing that a page gave.
         PyMongoError: MongoDB does not answer.
     """
-    wanted: dict[str, Any] = {"shown": {"$ne": None}}
-    if rules is not None:
-        wanted["rule"] = {"$in": list(rules)}
+    uuids = list(rules)
+    wanted: dict[str, Any] = {"rule": {"$in": uuids}, "shown": {"$ne": None}}
     if after is not None:
         try:
             wanted["_id"] = {"$gt": ObjectId(after)}
         except InvalidId as exc:
             raise ValueError(f"{after[:50]!r} is no cursor of a page of alerts.") from exc
     limit = max(1, min(limit, MOST_PER_PAGE))
+    owners = _owners(uuids)
     found = list(collection(STATES).find(wanted).sort("_id", 1).limit(limit + 1))
     page = found[:limit]
-    alerts = [alert for document in page for alert in _shown(document)]
-    return Page(alerts, str(page[-1]["_id"]) if len(found) > limit else None)
+    of_somebody = [one for one in page if not owners.is_left_over(one)]
+    alerts = [alert for one in of_somebody for alert in _shown(one)]
+    upto = {alert: one["at"] for one in of_somebody for alert in one["alerts"]}
+    return Page(alerts, str(page[-1]["_id"]) if len(found) > limit else None, upto)
 
 
 def open_alert(alert: str) -> dict[str, Any] | None:
@@ -102,8 +111,12 @@ def open_alert(alert: str) -> dict[str, Any] | None:
     Raises:
         PyMongoError: MongoDB does not answer.
     """
-    document = collection(STATES).find_one({"alerts": alert})
-    shown = [] if document is None else _shown(document)
+    states = collection(STATES)
+    if (found := states.find_one({"alerts": alert}, {"rule": 1})) is None:
+        return None
+    owners = _owners([found["rule"]])
+    document = states.find_one({"alerts": alert})
+    shown = [] if document is None or owners.is_left_over(document) else _shown(document)
     return next((one for one in shown if one["alert-id"] == alert), None)
 
 
@@ -115,11 +128,26 @@ def count_open(rules: Iterable[str]) -> dict[str, int]:
     """
     counted = collection(STATES).aggregate(
         [
-            {"$match": {"rule": {"$in": list(rules)}, "shown": {"$ne": None}}},
+            {"$match": {**_somebodys(rules), "shown": {"$ne": None}}},
             {"$group": {"_id": "$rule", "alerts": {"$sum": {"$size": "$alerts"}}}},
         ]
     )
     return {one["_id"]: one["alerts"] for one in counted}
+
+
+def earliest_due(rules: Iterable[str]) -> dict[str, int]:
+    """When the next timer of these rules (UUIDs as hex) is due, ms since 1970; none: it is not in there.
+
+    Raises:
+        PyMongoError: MongoDB does not answer.
+    """
+    found = collection(STATES).aggregate(
+        [
+            {"$match": {**_somebodys(rules), "due": {"$ne": None}}},
+            {"$group": {"_id": "$rule", "due": {"$min": "$due"}}},
+        ]
+    )
+    return {one["_id"]: one["due"] for one in found}
 
 
 def least_times(rules: Iterable[str]) -> dict[str, int]:
@@ -144,6 +172,24 @@ def newest_division(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str,
     """Of the frontiers of one rule those of the newest division."""
     newest = max(document["division"] for document in documents)
     return [document for document in documents if document["division"] == newest]
+
+
+def _owners(rules: Iterable[str]) -> Owners:
+    return Owners(collection(FRONTIERS).find({"rule": {"$in": list(rules)}}, OF_FRONTIER))
+
+
+def _somebodys(rules: Iterable[str]) -> dict[str, Any]:
+    """A filter for all states of these rules but those that are nobody's."""
+    uuids = list(rules)
+    owners = _owners(uuids)
+    suspects = owners.suspects()
+    left = [
+        # By its term too: an owner may have something to keep there meanwhile.
+        {"_id": one["_id"], "term": one["term"]}
+        for one in (collection(STATES).find({"$or": suspects}, OF_STATE) if suspects else ())
+        if owners.is_left_over(one)
+    ]
+    return {"rule": {"$in": uuids}, **({"$nor": left} if left else {})}
 
 
 def _stands(documents: Sequence[Mapping[str, Any]]) -> Stands:

@@ -62,7 +62,7 @@ def state(seen: Seen) -> dict[str, Any]:
         "may_handle": seen.may_handle,
         "is_whole": page.next is None,
         "rules": [_rule(rule) for rule in seen.rules],
-        "alerts": [_shown(row, seen) for row in page.rows],
+        "alerts": [{**_shown(row, seen), "upto": page.upto[row["id"]]} for row in page.rows],
     }
 
 

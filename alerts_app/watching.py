@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts_app import keeping
-from alerts_app.keeping import STATES
 from alerts_app.models import Rule
 from messages_app.searching import history
 from relaybase.connections import shared_redis
-from relaybase.mongo.reading import collection
 from relaybase.redis import clock
 from relaycore.position import milliseconds_of
 
@@ -47,15 +45,7 @@ def watch() -> list[WatchedRule]:
         return []
     uuids = [row.uuid.hex for row in rows]
     stands, counts = keeping.frontiers(uuids), keeping.count_open(uuids)
-    due = {
-        one["_id"]: one["due"]
-        for one in collection(STATES).aggregate(
-            [
-                {"$match": {"rule": {"$in": uuids}, "due": {"$ne": None}}},
-                {"$group": {"_id": "$rule", "due": {"$min": "$due"}}},
-            ]
-        )
-    }
+    due = keeping.earliest_due(uuids)
     now = clock.milliseconds(shared_redis())
     found = []
     for row, uuid in zip(rows, uuids, strict=True):

@@ -85,7 +85,7 @@ def write(alert: Alert, by: str, text: str) -> Note:
 def _tell(alert: Alert, rule: Rule, event: str) -> None:
     """It is told on the channel of the alert once this is committed, whatever dies then."""
     if rule.kind == Rule.Kind.GROUP:
-        return
+        return  # Whoever reads its channel was made for Alertmanager, and takes each message for a notice.
     Handled.objects.create(rule=rule, rule_uuid=rule.uuid, alert=alert.id, event=event)
     transaction.on_commit(telling.tell_soon)
 

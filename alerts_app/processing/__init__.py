@@ -33,10 +33,11 @@ Terms and divisions
     counts how often the number of shards was changed) and of the epoch of the lease, so that any two can be
     compared. A term begins so: its number stands in MongoDB, then in Redis, then on all that is kept of the
     shard; only then is anything read. In another division each shard takes the states of its keys, wherever
-    they were, but for those that are nobody's, and goes on from the least frontier of the division before.
-    States say at which cause they stand, and frontiers of any division how far a key was taken, so nothing
-    is said otherwise; what is said again has the same ids. If an edit had come into force in some shards
-    only, each key goes on as it would have there, until it does here (`relaycore.alerting.dividing`).
+    they were, but for those that are nobody's (`alerts_app.owning`; nobody is shown them), and goes on from
+    the least frontier of the division before. States say at which cause they stand, and frontiers of any
+    division how far a key was taken, so nothing is said otherwise; what is said again has the same ids. If an
+    edit had come into force in some shards only, each key goes on as it would have there, until it does here
+    (`relaycore.alerting.dividing`).
 
 Settings
     The frontier has the settings in force, in the same document. A rule that was edited goes on under those

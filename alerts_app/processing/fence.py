@@ -10,10 +10,10 @@ from pymongo.collection import Collection
 from pymongo.errors import DuplicateKeyError
 
 from alerts_app.keeping import FRONTIERS, PROCESSORS, STATES
+from alerts_app.owning import OF_FRONTIER, OF_STATE, Owners, key_of
 from relaybase import keys
 from relaybase.connections import mongo_collection, shared_redis
 from relaybase.redis import fencing
-from relaycore.alerting.dividing import Share, Written, is_left_over
 from relaycore.alerting.naming import shard_of
 from relaycore.errors import Disconnected, LeaseLost, one_line
 
@@ -22,9 +22,6 @@ log = logging.getLogger(__name__)
 _DIVISION: Final = "division"
 
 _AT_ONCE: Final = 1000
-
-WHOLE: Final = "[]"
-"""Instead of a key, where all keys of a rule are one state: so one shard has it."""
 
 
 def highest_epoch(shard: int) -> int:
@@ -140,17 +137,15 @@ class Fence:
 
     def _adopt(self, states: Collection[dict[str, Any]]) -> None:
         """The states of earlier divisions whose keys are in this shard by now; what is nobody's goes."""
-        shares = _shares()
+        owners = Owners(mongo_collection(FRONTIERS).find({}, OF_FRONTIER))
         writes: list[UpdateOne | DeleteOne] = []
         belongs = {"$set": {"term": self.term, "division": self.division, "shard": self.shard}}
-        of_state = {"rule": 1, "key": 1, "by_key": 1, "division": 1, "shard": 1, "term": 1}
-        for one in states.find({"division": {"$lt": self.division}}, of_state):
-            rule, key = one["rule"], one["key"] if one["by_key"] else WHOLE
-            if shard_of(rule, key, self.shards) != self.shard:
+        for one in states.find({"division": {"$lt": self.division}}, OF_STATE):
+            if shard_of(one["rule"], key_of(one), self.shards) != self.shard:
                 continue
-            by = Written(one["division"], one["shard"], one["term"])
-            if is_left_over(rule, key, by, shares.get(rule, ())):
-                writes.append(DeleteOne({"_id": one["_id"], "division": by.division, "term": by.term}))
+            as_found = {name: one[name] for name in ("_id", "division", "term")}
+            if owners.is_left_over(one):
+                writes.append(DeleteOne(as_found))
             else:
                 writes.append(UpdateOne({"_id": one["_id"], "term": {"$lt": self.term}}, belongs))
         for begin in range(0, len(writes), _AT_ONCE):
@@ -158,16 +153,6 @@ class Fence:
 
     def _lost(self) -> LeaseLost:
         return LeaseLost(f"processor of shard {self.shard}, epoch {self._epoch}: a later one has begun.")
-
-
-def _shares() -> dict[str, list[Share]]:
-    """Which shards have begun with which rules, in any division."""
-    found: dict[str, list[Share]] = {}
-    wanted = {"rule": 1, "division": 1, "shard": 1, "of": 1, "begun": 1}
-    for one in mongo_collection(FRONTIERS).find({}, wanted):
-        share = Share(one["division"], one["shard"], one["of"], one.get("begun", 0))
-        found.setdefault(one["rule"], []).append(share)
-    return found
 
 
 def _fences() -> dict[str, int]:

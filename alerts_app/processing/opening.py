@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from alerts_app.keeping import STATES
-from alerts_app.processing.fence import WHOLE, Fence
+from alerts_app.owning import WHOLE
+from alerts_app.processing.fence import Fence
 from alerts_app.processing.frontiers import InForce, find, in_force
 from alerts_app.processing.known import KnownRule
 from messages_app import beside

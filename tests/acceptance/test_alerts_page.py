@@ -1,10 +1,13 @@
 """The page of open alerts in a real browser: on a desk and in a hand, by day and by night, as alerts come."""
 
 import os
+import re
 import signal
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -22,6 +25,8 @@ SIZES = [
 ]
 
 SOON_MS = 20_000
+
+ONE_ALERT = re.compile(r"(?<!\d)1 alert(?!s)")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -196,6 +201,41 @@ def test_nobody_in_particular_sees_what_is_public_and_no_button(alerted: Stack) 
         expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
         page.get_by_role("button", name="History: Seen by all").click()
         expect(page.get_by_role("dialog").locator("li")).to_have_count(1)
+
+
+def test_what_came_just_before_the_page_was_read_is_counted_once(alerted: Stack) -> None:
+    with browsing(alerted) as page:
+        for number in range(5):
+            place = f"Just before {number}"
+            post(alerted, place)
+            expect_open(alerted, place)
+            opened(page)
+            read_at = page.evaluate("Date.parse(JSON.parse(document.getElementById('state').textContent).at)")
+            # What comes live comes in order: once this is there, the other one has come as well.
+            post(alerted, f"Behind {number}")
+            expect(card(page, f"Behind {number}")).to_be_visible(timeout=SOON_MS)
+            expect(card(page, place)).to_contain_text(ONE_ALERT)
+            if read_at - came_at(alerted, place) < 1000:
+                return
+    pytest.fail("the page was never read soon enough after an alert had come")
+
+
+def expect_open(stack: Stack, place: str) -> None:
+    """Returns as soon as the page would read it."""
+    end = time.monotonic() + SOON_MS / 1000
+    while not any(one["key"]["location"] == place for one in is_open(stack)):
+        assert time.monotonic() < end, f"{place} was not opened"
+
+
+def is_open(stack: Stack) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stack.http.get("/alerts/state").raise_for_status().json()["alerts"]
+    return found
+
+
+def came_at(stack: Stack, place: str) -> float:
+    """When it came, ms since 1970."""
+    (found,) = (one for one in is_open(stack) if one["key"]["location"] == place)
+    return datetime.fromisoformat(found["opened_at"]).timestamp() * 1000
 
 
 def test_two_pages_show_the_same_and_what_one_acknowledges_the_other_learns(alerted: Stack) -> None:

@@ -6,8 +6,6 @@ const ASK_MS = 60_000;
 const TICK_MS = 5000;
 // So much before the page was read is shown again: what was told meanwhile may not be in what it read.
 const BEFORE_MS = 10_000;
-// What was told so long before the page was read is in what was read; what was told later may not be.
-const KEPT_MS = 2000;
 // What was told of an alert counts for so long, whatever is read meanwhile.
 const TOLD_MS = 5000;
 // An alert is closed some seconds after its end at most. After that the page says that it was not.
@@ -92,7 +90,7 @@ function read(found) {
   show();
 }
 
-// Whatever was told of an alert. What is told twice changes nothing but the count, which is asked again.
+// Whatever was told of an alert. What is told twice, or is in what was read, changes nothing.
 function take(message) {
   const { attributes } = message;
   const rule = rules.get(attributes?.rule);
@@ -110,14 +108,17 @@ function take(message) {
   }
   if (rule.kind !== "window" || !rule.key.every((name) => name in said)) return askSoon();
   const key = Object.fromEntries(rule.key.map((name) => [name, said[name]]));
-  toldAt.set(id, performance.now());
+  if (!isIn(open.get(id), attributes)) toldAt.set(id, performance.now());
   if (attributes.event === "close") {
-    if (open.delete(id)) announce(`${placeOf(key)}: closed.`);
+    if (!isIn(open.get(id), attributes) && open.delete(id)) announce(`${placeOf(key)}: closed.`);
   } else {
     opened(id, rule, key, said, attributes, message);
   }
   show();
 }
+
+// Whether what an alert is shown as has this in it. Causes sort in the order in which they happened.
+const isIn = (alert, { cause }) => alert !== undefined && cause <= alert.upto;
 
 // Somebody sees to it, or does not after all. Who that is does not stand in the message: it is asked.
 function handled(id, event) {
@@ -136,13 +137,12 @@ function opened(id, rule, key, said, attributes, message) {
     open.delete(part.id);
     toldAt.set(part.id, performance.now());
   }
+  if (isIn(open.get(id), attributes)) return;
   const own = Object.fromEntries(Object.keys(rule.merge).map((name) => [name, said[name]]));
   const alone = { id, rule: rule.name, key, starts_at: said.startTime, ends_at: said.endTime, alerts: 1, said: own,
-    opened_at: message.received_at, acknowledged: false, by: null };
+    opened_at: message.received_at, acknowledged: false, by: null, upto: attributes.cause };
   const before = open.get(id);
-  const isKnown = before !== undefined && Date.parse(message.received_at) < Date.parse(state.at) - KEPT_MS;
   const found = [before, ...parts].filter((one) => one !== undefined).reduce((one, other) => joined(one, other, rule), alone);
-  if (isKnown) found.alerts -= 1;
   if (before !== undefined) [found.acknowledged, found.by] = [before.acknowledged, before.by];
   open.set(id, found);
   if (before === undefined) announce(`${placeOf(key)}: ${typeOf(own)}, until ${clock(found.ends_at)}.`);

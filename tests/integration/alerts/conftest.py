@@ -74,14 +74,15 @@ class Told:
         named = {name.replace("_", "-"): text for name, text in attributes.items()}
         self._put(ObjectId(), channel, "{}", named, by)
 
-    def stand(self, rule: Rule, unusable: int = 0, last_unusable: str = "") -> None:
-        """Its processor has kept where it stands."""
+    def stand(self, rule: Rule, unusable: int = 0, last_unusable: str = "", term: int = 1) -> None:
+        """Its processor has kept where it stands, in this term; states are of the first."""
         position = f"{STARTS_AT + self._number:013d}-0000000000-00000"
         document = {
             "rule": rule.uuid.hex,
             "division": 1,
             "shard": 0,
             "of": 1,
+            "begun": term,
             "position": position,
             "time": STARTS_AT,
             "revision": rule.revision,
@@ -99,8 +100,13 @@ class Told:
         document = {
             "rule": uuid,
             "key": key,
+            "division": 1,
+            "shard": 0,
+            "by_key": True,
+            "term": 1,
             "at": cause,
             "state": None if step.state is None else json.dumps(step.state),
+            "due": None if step.state is None else parse(rule.kind, rule.settings).due(step.state),
             "alerts": alerts,
             "shown": json.dumps(shown) if shown else None,
         }

@@ -52,6 +52,8 @@ def test_who_may_see_rules_sees_what_is_open(browser: Client, make_rule: MakeRul
         "acknowledged": True,
         "by": "ana",
     }
+    # By this the page knows what of all that is told is in it.
+    assert alert["upto"] == told.events(rule)[0]["attributes"]["cause"]
     (one,) = found["rules"]
     assert (one["uuid"], one["to"], one["key"], one["is_active"]) == (
         rule.uuid.hex,
