@@ -47,6 +47,8 @@ def test_what_is_no_topic_is_none(client: Client, given: Any) -> None:
 @pytest.mark.parametrize("name", ["line\nfeed", "\0", "x" * 300, "\u200b", "\ufeffT"])
 def test_a_name_that_no_channel_can_have_is_refused(client: Client, name: str) -> None:
     assert "name" in client.refused("POST", "/topics", {"topic": name})
+    assert "name" in client.refused("POST", "/producer/register", {"topic": name})
+    assert "not exist" in client.refused("POST", "/consumer/register", {"topic": name})
 
 
 @pytest.mark.parametrize(
