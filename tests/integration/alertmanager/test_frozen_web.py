@@ -10,7 +10,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from alerts_app.receiving.models import HeardAlert
+from alerts_app.receiving.models import HeardAlert, Transition
 from alerts_app.receiving.posting import IDLE_MS
 from relaycore.receiving.hearing import TAKEN_WITHIN_SECONDS
 from tests.integration.alertmanager.conftest import Api, Told
@@ -84,6 +84,8 @@ def test_what_it_had_asked_before_it_froze_it_asks_again(
     freezes: Web, fires: Asked, api: Api, told: Told, wait_until: Wait
 ) -> None:
     """Between asking whether the request is late, and writing what it says."""
+    # Whoever tells that writes there as well, and would wait in place of the request.
+    wait_until(lambda: not Transition.objects.exists(), seconds=20, what="all before it is told")
     with ExitStack() as frozen:
         with _nobody_notes_anything():
             asked = fires()
