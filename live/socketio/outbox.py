@@ -25,10 +25,6 @@ MOST_SAID: Final = 1000
 """Packets that wait and are not what is stored. Whoever asks and reads no answers comes to have so many."""
 
 
-MOST_POLLED: Final = 16
-"""Packets in the answer to a poll. To python-engineio more are an attack, in a client too: it connects anew,
-and what goes to every socket is lost to it."""
-
 BETWEEN: Final = "\x1e"
 """Between the packets of a poll. JSON writes this character as an escape."""
 
@@ -79,7 +75,6 @@ class Outbox:
         self.on_cut: Callable[[], object] | None = None
         self.is_websocket = False
         self._said: deque[Packet] = deque()
-        self._left: deque[str] = deque()
         self._is_over = False
         self._is_woken = False
         self._is_polled = False
@@ -136,9 +131,7 @@ class Outbox:
         if self._is_polled:
             raise QueueEmpty
         self._is_polled = True
-        if self._sending is not None and self._left:
-            self._sending.begin_to_send(self.cut)  # Whoever polls takes in.
-        elif self._sending is not None:
+        if self._sending is not None:
             # What was taken the last time has been taken in.
             self._sending.end_to_send()
             self._sending = None
@@ -157,8 +150,6 @@ class Outbox:
 
     async def _take(self) -> list[Any] | None:
         self._is_woken = False
-        if self._left:
-            return [self._take_left(MOST_POLLED)]
         if self._said or self._is_over:
             return self._take_said()
         for channel, seat in list(self.seats.items()):
@@ -170,25 +161,16 @@ class Outbox:
                     # The others come first the next time.
                     self.seats[channel] = self.seats.pop(channel)
                 # What was said meanwhile, was said of what had been before.
-                said = self._take_said()
-                if self.is_websocket:
-                    return [*said, Burst(frames)]
-                self._left.extend(texts(frames))
-                return [*said, self._take_left(max(1, MOST_POLLED - len(said)))]
+                return [*self._take_said(), Burst(frames)]
             if seat.viewer.reason is not None and self.on_leave is not None:
                 await self.on_leave(channel, seat)
             if self._said or self._is_over:
                 return self._take_said()
         return None
 
-    def _take_left(self, most: int) -> Burst:
-        """Of what was taken from a channel: for a WebSocket all of it, else so many packets."""
-        count = len(self._left) if self.is_websocket else min(most, len(self._left))
-        return Burst(b"".join(text_frame(self._left.popleft().encode()) for _ in range(count)))
-
     def _take_said(self) -> list[Any]:
-        count = len(self._said) if self.is_websocket else min(MOST_POLLED, len(self._said))
-        said = [self._said.popleft() for _ in range(count)]
+        said = list(self._said)
+        self._said.clear()
         if not self.is_websocket and len(said) > 1 and said[-1].packet_type == CLOSE:
             # The newest client hears nothing of an answer that has the end in it. The next poll is refused.
             said.pop()

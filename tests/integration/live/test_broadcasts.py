@@ -3,10 +3,8 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import socketio
 
 from channels_app import registration
 from relaycore.policy import EVERY
@@ -36,25 +34,6 @@ def test_who_joins_nothing_and_shows_nothing_hears_each_message_once_with_one_ar
         client.publish(told, json.dumps({"number": 3}))
         page.wait(lambda: len(heard(page)) == 3)
         assert page.all("heard") == [[ALERT], [ALERT | {"eventType": "close"}], [{"number": 3}]]
-
-
-def test_a_client_in_python_that_polls_hears_all_of_what_comes_at_once(
-    client: Client, told: str, wait_until: Callable[..., None]
-) -> None:
-    seen: list[Any] = []
-    connected: list[str] = []
-    # It refuses an answer with more than 16 packets, and would connect anew.
-    page = socketio.Client()
-    page.on("connect", lambda: connected.append(page.sid))
-    page.on("alert", seen.append)
-    page.connect(client.url, transports=["polling"])
-    try:
-        client.publish(told, *map(str, range(200)))
-        wait_until(lambda: len(seen) >= 200, seconds=20)
-        assert sorted(seen) == list(range(200))
-        assert len(connected) == 1
-    finally:
-        page.disconnect()
 
 
 def test_what_is_no_json_comes_as_text(client: Client, told: str) -> None:

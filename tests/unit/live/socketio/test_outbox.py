@@ -10,7 +10,7 @@ from engineio.packet import CLOSE, MESSAGE, PING, Packet
 from hypothesis import given
 from hypothesis import strategies as st
 
-from live.socketio.outbox import BETWEEN, MOST_SAID, Burst, Outbox, frame
+from live.socketio.outbox import MOST_SAID, Burst, Outbox, frame
 from relaybase.http.websockets import texts
 
 
@@ -113,45 +113,6 @@ def test_nothing_is_taken_before_the_last_was_taken_in() -> None:
         waits.cancel()
 
     run(work())
-
-
-@pytest.mark.parametrize("is_websocket", [False, True])
-def test_the_answer_to_a_poll_has_no_more_packets_than_a_client_takes(is_websocket: bool) -> None:
-    async def go() -> None:
-        outbox, seat = Outbox(), Seat()
-        outbox.is_websocket = is_websocket
-        stored = [str(number) for number in range(50)]
-        seat.take = Bursts(b"".join(map(frame, stored))).take  # type: ignore[method-assign]
-        outbox.seats["a"] = seat
-        for _ in range(20):
-            outbox.put_nowait(Packet(MESSAGE, data="said"))
-        polls = [await outbox.poll() for _ in range(1)]
-        while sum(text.count("said") for text in _all(polls)) < 20 or len(_packets(polls)) < 70:
-            polls.append(await outbox.poll())
-        assert [one for one in _packets(polls) if one != "4said"] == [f"4{one}" for one in stored]
-        counts = [len(_packets([poll])) for poll in polls]
-        assert counts == ([20, 50] if is_websocket else [16, 4, 16, 16, 16, 2])
-
-    run(go())
-
-
-class Bursts:
-    """One burst, and then nothing."""
-
-    def __init__(self, frames: bytes) -> None:
-        self.frames: bytes | None = frames
-
-    async def take(self) -> bytes | None:
-        found, self.frames = self.frames, None
-        return found
-
-
-def _all(polls: list[list[Any]]) -> list[str]:
-    return [text for poll in polls for text in written(poll)]
-
-
-def _packets(polls: list[list[Any]]) -> list[str]:
-    return [packet for text in _all(polls) for packet in text.split(BETWEEN)]
 
 
 def test_waits_until_it_is_woken_and_loses_no_wake() -> None:
