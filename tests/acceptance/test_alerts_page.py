@@ -139,6 +139,18 @@ def test_a_page_that_is_not_live_says_so_and_shows_what_came_when_it_is_again(
         expect(card(page, "While it was away")).to_be_visible(timeout=SOON_MS)
 
 
+def test_a_phone_without_a_network_says_so_at_once(alerted: Stack) -> None:
+    with browsing(alerted, meant="ERR_") as page:
+        log_in(page, alerted)
+        opened(page)
+        page.context.set_offline(True)
+        expect(page.locator("#live")).to_have_text("not live", timeout=SOON_MS)
+        expect(page.locator("#banner")).to_contain_text("Relay does not answer.")
+        page.context.set_offline(False)
+        expect(page.locator("#live")).to_have_text("live", timeout=SOON_MS)
+        expect(page.locator("#banner")).to_be_hidden(timeout=SOON_MS)
+
+
 def test_a_page_whose_server_stands_still_does_not_go_on_looking_live(alerted: Stack) -> None:
     with browsing(alerted, meant="ERR_") as page:
         log_in(page, alerted)

@@ -430,6 +430,9 @@ element("history").addEventListener("click", (event) => {
 });
 element("history").addEventListener("close", () => opener?.focus());
 document.addEventListener("visibilitychange", () => document.hidden || ask());
+// A phone knows that it has lost its network, and has it back, before any answer is missed.
+addEventListener("offline", () => ask());
+addEventListener("online", () => ask());
 
 if (state === null) {
   trouble = "Relay cannot read what is open now. ";
