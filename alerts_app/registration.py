@@ -208,7 +208,7 @@ def read_channel(name: str) -> Channel:
     """
     if name == events.NAME:
         return events.ensure()
-    found = None if "\0" in name else Channel.objects.filter(channel=name).first()
+    found = Channel.objects.named(name)
     if found is None:
         raise unknown_channel(name)
     return found
@@ -216,7 +216,7 @@ def read_channel(name: str) -> Channel:
 
 def _output(name: str) -> Channel:
     """The channel that it writes, which is made if there is none."""
-    found = None if "\0" in name else Channel.objects.filter(channel=name).first()
+    found = Channel.objects.named(name)
     if found is None:
         try:
             return channels.start(name, EVERY, listen=False, republish=False)

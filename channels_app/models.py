@@ -41,6 +41,10 @@ class ChannelQuerySet(models.QuerySet["Channel"]):
         )
         return self.annotate(status=live, now=ClockTimestamp())  # type: ignore[no-redef]
 
+    def named(self, name: str) -> "Channel | None":
+        """The one of this name. PostgreSQL has no text with NUL in it, so nothing can have such a name."""
+        return None if "\0" in name else self.filter(channel=name).first()
+
     def listened(self) -> "ChannelQuerySet":
         """Those that listeners are to hear."""
         return self.filter(listen=True)

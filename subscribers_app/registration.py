@@ -248,7 +248,7 @@ def require_unchanged(row: Subscription, tags: Iterable[str] | None) -> None:
 def _channel(name: str) -> Channel:
     if name == events.NAME:  # It is there as soon as somebody asks for it.
         events.ensure()
-    found = None if "\0" in name else Channel.objects.filter(channel=name).first()
+    found = Channel.objects.named(name)
     if found is None:
         raise unknown_channel(name)
     return found

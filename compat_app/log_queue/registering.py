@@ -57,8 +57,7 @@ def make_topic(channel: str) -> None:
 
 def make_producer(channel: str) -> int:
     """The id of another producer of this topic, which is made if there is none. Raises as `make_topic`."""
-    # PostgreSQL cannot be asked for a name with NUL in it. What makes a topic says that it is none.
-    row = None if "\0" in channel else Channel.objects.filter(channel=channel).first()
+    row = Channel.objects.named(channel)
     if row is None:
         with contextlib.suppress(ChannelExists):  # Somebody else was quicker.
             make_topic(channel)
