@@ -112,14 +112,10 @@ class Receipt:
         self.may_repeat = may_repeat
 
     @property
-    def ids(self) -> list[bytes]:
-        """Their keys, in order."""
-        return list(map(key_of, self.taken.documents))
-
-    @property
     def awaited(self) -> Awaited:
         """For whoever waits until all of it is stored."""
-        return Awaited(self.ids, self.stood, self.taken.received_at, self.may_repeat)
+        ids = list(map(key_of, self.taken.documents))
+        return Awaited(ids, self.stood, self.taken.received_at, self.may_repeat)
 
 
 @one_per_loop

@@ -89,8 +89,9 @@ class Batch:
                 position = envelope.position_of(document)
                 self.rejected.append((position, original, reason.decode(errors="replace")))
         else:
-            named = entry.fields.get(envelope.F_RETRIES, b"").decode(errors="replace")
-            if len(placed) == 1 and ObjectId.is_valid(named):
-                self.retried[len(self.documents)] = ObjectId(named)
+            if len(placed) == 1 and envelope.F_RETRIES in entry.fields:
+                row = entry.fields[envelope.F_RETRIES].decode(errors="replace")
+                if ObjectId.is_valid(row):
+                    self.retried[len(self.documents)] = ObjectId(row)
             self.documents += placed
             self.contents.add(entry.fields.get(envelope.F_SOURCE, b""), keys)
