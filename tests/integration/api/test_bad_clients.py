@@ -24,7 +24,7 @@ LOAD_SECONDS = 25.0
 MOST_TIMES = 2.0
 """So much slower the others may become."""
 # By what the kernel and other tests do meanwhile the slowest of 200 may be slow by chance.
-ROUNDS, TRIES = 3, 4
+ROUNDS, TRIES = 3, 3
 
 Load = Callable[[], contextlib.AbstractContextManager[subprocess.Popen[str]]]
 
@@ -75,21 +75,27 @@ def _slowest_of_a_hundred(url: str, token: str) -> float:
 def test_slow_and_unfinished_requests_cost_the_others_little(web: str, token: str, load: Load) -> None:
     process = _process(web)
     _slowest_of_a_hundred(web, token)  # What is loaded with the first ones.
-    before, most, told = process.memory_info().rss, 0, Counter[str]()
-    ratios = list[float]()
+    before, most, ratios = process.memory_info().rss, 0, list[float]()
     for _ in range(ROUNDS):
         # Just before, since whatever else the machine has to do comes and goes.
         without = max(_slowest_of_a_hundred(web, token) for _ in range(2))
         with load() as clients:
-            for _ in range(TRIES):
-                ratios.append(_slowest_of_a_hundred(web, token) / without)
+            began, tries = time.monotonic(), list[float]()
+            while time.monotonic() - began < LOAD_SECONDS - 5:
+                if len(tries) < TRIES or min(tries) > MOST_TIMES * without:
+                    tries.append(_slowest_of_a_hundred(web, token))
                 most = max(most, process.memory_info().rss)
-            told.update(ast.literal_eval(clients.communicate(timeout=LOAD_SECONDS + 30)[0]))
-        if min(ratios) <= MOST_TIMES:
+                time.sleep(0.05)
+            _require_all_were_sent_away(Counter(ast.literal_eval(clients.communicate(timeout=30)[0])))
+        ratios.append(min(tries) / without)
+        if ratios[-1] <= MOST_TIMES:
             break
 
     assert min(ratios) <= MOST_TIMES, ratios
     assert most - before <= 30 << 20, (most - before) >> 20
+
+
+def _require_all_were_sent_away(told: Counter[str]) -> None:
     assert told.keys() <= {"401", "408", "503", "closed"}
     assert told["401"] >= 200
     # None of the 500 stays: each is told to go, some of them since there are too many.
