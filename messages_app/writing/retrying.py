@@ -61,6 +61,8 @@ class PutBack:
     @property
     def said(self) -> str:
         """A sentence on those that are being sent."""
+        if not self.sent:
+            return "No message is being sent again."
         who, leave = ("message is", "it leaves") if self.sent == 1 else ("messages are", "they leave")
         return f"{self.sent} {who} being sent again: {leave} quarantine once stored."
 
