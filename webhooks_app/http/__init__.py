@@ -74,7 +74,7 @@ Failure
     *The process dies*: what was under way may have arrived.
 
 Bounds
-    `reading.MOST_HEAD` and `MOST_BYTES` for each answer; connections for each target, and for all of them
-    together (`room`), so that files are left for servers; a connection that was idle for
-    `client.IDLE_SECONDS` is closed.
+    `reading.MOST_HEAD` and `MOST_BYTES` for each answer, `sealing.MOST_BESIDE` for what TLS says beside it;
+    connections for each target, and for all of them together (`room`), so that files are left for servers; a
+    connection that was idle for `client.IDLE_SECONDS` is closed.
 """
