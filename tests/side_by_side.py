@@ -1,6 +1,6 @@
 """The whole of the tests, several at the same time: `make test`.
 
-Much of it waits, for servers and for time to pass, so two cores have room for three. Each worker of
+Much of it waits, for servers and for time to pass, so two cores have room for four. Each worker of
 pytest-xdist has servers of its own, and takes one file after another, the longest first (`tests.spreading`).
 
 A few tests that fail then are tried once more, with nothing beside them: is it the code, or a limit of time
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parent.parent
-WORKERS: Final = 3
-"""For two cores: a third one has something to do while two wait."""
+WORKERS: Final = 4
+"""For two cores: a test of real processes takes a third of one."""
 
 MOST_TRIED_AGAIN: Final = 3
 

@@ -3,6 +3,10 @@
 A file stays together, since its tests share web processes; so do the files whose tests look at the same whole
 Relay, which each worker would have to start. What shares nothing goes test by test. What takes longest comes
 first, so that nobody begins with it when the others have nothing left.
+
+Tests of real servers and processes wait for two thirds of their time, those of decisions never do. So the
+latter are strewn among the former: workers that all wait leave cores idle, and workers none of which waits
+are in each other's way. A share of them is left for the end, since what is small ends everywhere at once.
 """
 
 from collections import Counter
@@ -29,6 +33,7 @@ LONGEST: Final = (
     "tests/acceptance/test_documented_commands.py",
     ACCEPTANCE,
     "tests/integration/working/test_broker_refuses.py",
+    "tests/integration/live/test_broadcast_breaks.py",
     "tests/integration/test_made_unfit.py",
     "tests/integration/api/test_openapi.py",
     "tests/integration/test_repartition_gaps.py",
@@ -36,11 +41,16 @@ LONGEST: Final = (
     "tests/integration/working/",
     "tests/integration/pulling/",
     "tests/integration/live/",
-    "tests/integration/",
     "tests/chaos/test_workers.py",
     "tests/chaos/test_listeners.py",
 )
 """What begins so is handed out in this order, then all else; of two that begin alike what has more tests."""
+
+WAITING: Final = ("tests/integration/", ACCEPTANCE, "tests/chaos/")
+"""What begins so waits for real servers and processes; all else only computes."""
+
+_LEFT_FOR_THE_END: Final = 0.25
+"""Of what only computes."""
 
 
 def unit(test: str) -> str:
@@ -54,8 +64,23 @@ def unit(test: str) -> str:
 def in_order(tests: list[str]) -> list[str]:
     """These ids, each beside those of its unit, the longest units first."""
     units = {test: unit(test) for test in tests}
-    sizes = Counter(units.values())
-    return sorted(tests, key=lambda test: (_rank(units[test]), -sizes[units[test]], units[test]))
+    place = {one: number for number, one in enumerate(_units_in_order(Counter(units.values())))}
+    return sorted(tests, key=lambda test: place[units[test]])
+
+
+def _units_in_order(sizes: Counter[str]) -> list[str]:
+    """`sizes`: how many tests each has."""
+    units = sorted(sizes, key=lambda one: (_rank(one), -sizes[one], one))
+    longest = [one for one in units if one.startswith(LONGEST)]
+    waiting = [one for one in units if not one.startswith(LONGEST) and one.startswith(WAITING)]
+    computing = [one for one in units if not one.startswith((*LONGEST, *WAITING))]
+    strewn = [*_places(waiting, 1.0), *_places(computing, 1.0 / (1.0 - _LEFT_FOR_THE_END))]
+    return longest + [one for _, one in sorted(strewn, key=lambda placed: placed[0])]
+
+
+def _places(units: list[str], length: float) -> list[tuple[float, str]]:
+    """Each with its place on a way of this length, at equal distances."""
+    return [(length * number / len(units), one) for number, one in enumerate(units)]
 
 
 def _rank(unit: str) -> int:

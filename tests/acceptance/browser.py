@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Dialog, Page, Route, sync_playwright
+from playwright.sync_api import Dialog, Page, Route, expect, sync_playwright
 
 from tests.acceptance.stack import Stack
 
 POLICY = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'"
 DESKTOP, PHONE = (1280, 800), (390, 844)
+
+SOON_MS = 20_000
+"""So long a page may take to show what a test expects of it, on a machine that others need as well."""
+
+expect.set_options(timeout=SOON_MS)
 
 
 def chromium() -> str:

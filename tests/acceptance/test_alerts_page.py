@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.acceptance.browser import DESKTOP, browsing, chromium, log_in
+from tests.acceptance.browser import DESKTOP, SOON_MS, browsing, chromium, log_in
 from tests.acceptance.stack import Stack
 from tests.acceptance.test_in_a_browser import HOSTILE
 
@@ -23,8 +23,6 @@ SIZES = [
     pytest.param(DESKTOP, "light", id="on a desk by day"),
     pytest.param(SMALL, "dark", id="in a hand by night"),
 ]
-
-SOON_MS = 20_000
 
 ONE_ALERT = re.compile(r"(?<!\d)1 alert(?!s)")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.acceptance.relaying import REPLACED_SECONDS, relays, relays_again
+from tests.acceptance.relaying import AGAIN_SECONDS, REPLACED_SECONDS, relays, relays_again
 from tests.acceptance.stack import PYTHON_PROCESSES, SERVERS, Stack
 
 Wait = Callable[..., None]
@@ -25,7 +25,7 @@ def test_a_killed_process_is_replaced(stack: Stack, name: str, wait_until: Wait)
     os.kill(killed, signal.SIGKILL)
     wait_until(lambda: not psutil.pid_exists(killed), what="the process is gone")
     wait_until(lambda: stack.pids.get(name, killed) != killed, what="another one in its place")
-    wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS, what="everything answers")
+    wait_until(lambda: answers(stack), seconds=AGAIN_SECONDS, what="everything answers")
     relays_again(stack, channel, "after", wait_until)
     assert stack.texts(channel) == ["before", "after"]
 
@@ -60,7 +60,7 @@ def test_a_process_ends_within_ten_seconds_of_sigterm(stack: Stack, name: str, w
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive, alive
     wait_until(lambda: stack.pids.get(name) not in {None, ended.pid}, what="another one in its place")
-    wait_until(lambda: answers(stack), seconds=REPLACED_SECONDS)
+    wait_until(lambda: answers(stack), seconds=AGAIN_SECONDS)
     relays_again(stack, channel, "after", wait_until)
 
 

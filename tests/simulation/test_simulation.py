@@ -25,7 +25,7 @@ from relaycore.listening.standbys import Standbys
 from relaycore.listening.transitions import TRANSITIONS, Action, Event, State
 from relaycore.policy import CONTENT, EVERY, Policy
 
-from .world import CHANNEL, CONTROL, TICKS, VISITOR, Lease, SimulatedListener, World
+from .world import CHANNEL, CONTROL, LONGEST_STEPS, TICKS, VISITOR, Lease, SimulatedListener, World
 
 FIELD = Policy("field", "id")
 POLICIES = pytest.mark.parametrize("policy", [CONTENT, FIELD, EVERY], ids=["content", "field", "every"])
@@ -75,8 +75,16 @@ explored = settings(
 )
 
 
-def play(schedule: list[tuple], policy: Policy, seed: int, *, protected: bool, texts: int) -> World:  # type: ignore[type-arg]
-    """`texts`: how many different messages there are; 0: each is another one."""
+def play(
+    schedule: list[tuple],  # type: ignore[type-arg]
+    policy: Policy,
+    seed: int,
+    *,
+    protected: bool,
+    texts: int,
+    patiently: bool = False,
+) -> World:
+    """`texts`: how many different messages there are; 0: each is another one. `patiently`: as `settle`."""
     world = World(policy, seed=seed, protected=protected)
     for name, *arguments in schedule:
         if name == "publish":
@@ -88,7 +96,7 @@ def play(schedule: list[tuple], policy: Policy, seed: int, *, protected: bool, t
                 world.run(world.random.randint(0, 1))
         else:
             getattr(world, name)(*arguments)
-    world.settle()
+    world.settle(patiently=patiently)
     return world
 
 
@@ -133,9 +141,22 @@ def test_without_a_fault_nothing_is_lost_and_nothing_is_said_to_be(
     seed: int,
 ) -> None:
     """However often lives are over, with whomever subscribed, full or not: a hand-over is no fault."""
-    world = play(schedule, policy, seed, protected=False, texts=0)
+    world = play(schedule, policy, seed, protected=False, texts=0, patiently=True)
     assert world.stored() == [payload for _, payload in world.published]
     assert not world.gaps
+
+
+@explored
+@given(schedule=living_schedules, seed=seeds)
+def test_who_is_at_rest_rests(schedule: list[tuple], seed: int) -> None:  # type: ignore[type-arg]
+    """So nothing is left out where a world is waited for no longer than until all are."""
+    world = play(schedule, EVERY, seed, protected=False, texts=0)
+    if not world.is_at_rest:
+        return
+    before = world.stored(), world.stored(VISITOR), len(world.gaps), world.lease.epoch
+    world.run(LONGEST_STEPS)
+    assert world.is_at_rest
+    assert (world.stored(), world.stored(VISITOR), len(world.gaps), world.lease.epoch) == before
 
 
 @explored

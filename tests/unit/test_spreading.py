@@ -1,5 +1,7 @@
 """Several workers: what stays together, and what comes first."""
 
+from itertools import pairwise
+
 from tests import spreading
 from tests.side_by_side import ROOT
 
@@ -27,9 +29,21 @@ def test_the_longest_come_first_each_beside_its_own() -> None:
         "tests/acceptance/test_documented_commands.py::test_1",
         "tests/acceptance/test_client.py::test_1",
     ]
-    assert spreading.in_order(tests) == [tests[5], tests[3], tests[6], tests[1], tests[4], tests[2], tests[0]]
+    assert spreading.in_order(tests) == [tests[5], tests[3], tests[6], tests[1], tests[4], tests[0], tests[2]]
+
+
+def test_what_computes_is_strewn_among_what_waits_and_is_left_for_the_end() -> None:
+    tests = [f"tests/simulation/test_a.py::test_{number:02}" for number in range(40)]
+    tests += [f"tests/integration/test_{number}.py::test_it" for number in range(10)]
+    order = spreading.in_order(tests)
+    assert sorted(order) == sorted(tests)
+    waiting = [place for place, test in enumerate(order) if test.startswith("tests/integration/")]
+    between = [after - before for before, after in pairwise(waiting)]
+    assert set(between) == {4}
+    assert waiting[0] == 0
+    assert len(order) - 1 - waiting[-1] == 13
 
 
 def test_what_is_named_is_there() -> None:
-    for name in (*spreading.WITH_ITS_OWN, *spreading.ONE_BY_ONE, *spreading.LONGEST):
+    for name in (*spreading.WITH_ITS_OWN, *spreading.ONE_BY_ONE, *spreading.LONGEST, *spreading.WAITING):
         assert (ROOT / name).exists(), name
