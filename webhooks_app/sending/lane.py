@@ -81,7 +81,7 @@ class Lane:
     def set(self, endpoint: KnownEndpoint) -> None:
         """It is set to this by now. Whoever enables it sets back what has failed before.
 
-        All of them are read again once in a while. What has been learnt here since then is not undone by that.
+        All are read again once in a while, and what has been learnt here since is not undone by that.
         """
         if self.endpoint.target is not None:
             self._client.forget(self.endpoint.target)
