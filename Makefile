@@ -13,6 +13,10 @@ find_python = for modules in sys,ensurepip sys; do \
 is_port_free = @$(find_python); exec "$$python" -I relaystack/ports.py
 install = @$(find_python); exec "$$python" -I relaystack/virtualenv.py .
 
+# Where it is set, as in many images, each process compiles all of Relay anew when it starts, which takes a third
+# of a second, and each worker of the tests all of those. Tests start a thousand processes.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run test floors chaos chaos-long chaos-proof soak soak-calm bench lint format types check clean port venv venv-dev
 
