@@ -4,15 +4,17 @@ What is open stands in the states of processors (`keeping`). What was told of an
 channel that its rule writes: each has the id of the alert beside it. So one that has ended is known for as
 long as the channel keeps what was told of it.
 
-Attributes are what anybody may write who publishes, on whatever channel. So the id alone makes no message one
-about an alert: a rule or Relay has said it (`_SAID_BY`), of the rule of that alert, and on one channel, on
-which everybody's rights are compared.
+The id alone makes no message one about an alert: somebody has said it who may speak for it
+(`relaycore.alerting.speaking`), of the rule of that alert, and on one channel, on which everybody's rights
+are compared.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,7 +23,7 @@ from alerts_app.models import Acknowledgement, Assignment, Note, Rule
 from messages_app.searching import history
 from messages_app.searching.history import Document
 from messages_app.searching.rows import row as as_row
-from relaycore.alerting import acknowledging, items
+from relaycore.alerting import speaking
 from relaycore.alerting.acknowledging import is_by_people
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.errors import AlertUnknown
@@ -39,9 +41,6 @@ MERGED: Final = "merged"
 STATES: Final = [OPEN, CLOSED, MERGED]
 
 _ID: Final = re.compile(r"[0-9a-f]{24}")
-
-_BY_A_RULE: Final = re.compile(f"^{re.escape(items.TOLD_BY)}")
-_SAID_BY: Final = {"$in": [_BY_A_RULE, acknowledging.TOLD_BY]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,7 @@ def find(id: str) -> Alert:
     if not _ID.fullmatch(id):
         raise unknown()
     shown = keeping.open_alert(id)
-    by_a_rule = {f"attributes.{ALERT}": id, "produced_by": _BY_A_RULE}
-    first = history.collection().find_one(by_a_rule, sort=[("position", 1)])
+    first = next((one for one in _said(id, 1) if speaking.is_by_a_rule(*_by(one))), None)
     if shown is not None:
         uuid: str = shown["rule"]
     elif first is not None:
@@ -140,9 +138,19 @@ def shown(alert: Alert) -> dict[str, Any]:
 
 def _told(id: str, rule: str, channel: str) -> list[Document]:
     """What was told of it there, the oldest first. `rule`: its UUID as hex."""
-    wanted = {f"attributes.{ALERT}": id, f"attributes.{RULE}": rule, "channel": channel}
-    found = history.collection().find({**wanted, "produced_by": _SAID_BY})
-    return list(found.sort("position", -1).limit(MOST_TOLD))[::-1]
+    found = _said(id, -1, {f"attributes.{RULE}": rule, "channel": channel})
+    return list(islice((one for one in found if speaking.of(rule, *_by(one))), MOST_TOLD))[::-1]
+
+
+def _said(id: str, order: int, more: Mapping[str, Any] = MappingProxyType({})) -> Iterator[Document]:
+    """What those have said of an alert who may, and perhaps others. `order`: of positions, 1 or -1."""
+    wanted = {f"attributes.{ALERT}": id, "produced_by": {"$regex": speaking.PATTERN}}
+    yield from history.collection().find({**wanted, **more}).sort("position", order)
+
+
+def _by(document: Document) -> tuple[str | None, Mapping[str, str] | None]:
+    """By whom it is said, and what beside it."""
+    return document.get("produced_by"), document.get("attributes")
 
 
 class _Said:

@@ -16,7 +16,9 @@ from alerts_app import alerts
 from alerts_app.models import Rule
 from messages_app.searching import history
 from messages_app.searching.rows import timestamp
-from relaycore.alerting.acknowledging import is_by_people
+from relaycore.alerting import speaking
+from relaycore.alerting.items import RULE
+from relaycore.publishing import producers
 
 SEE: Final = ("alerts_app.view_rule", "messages_app.view_message")
 HANDLE: Final = "alerts_app.add_acknowledgement"
@@ -62,6 +64,7 @@ def state(seen: Seen) -> dict[str, Any]:
         "may_handle": seen.may_handle,
         "is_whole": page.next is None,
         "rules": [_rule(rule) for rule in seen.rules],
+        "speakers": {"rules": producers.RULES, "people": producers.PEOPLE},
         "alerts": [{**_shown(row, seen), "upto": page.upto[row["id"]]} for row in page.rows],
     }
 
@@ -77,10 +80,12 @@ def told(rule: Rule, key: Mapping[str, Any]) -> dict[str, Any]:
     documents = history.collection().find({"channel": rule.to.channel}).sort("position", -1)
     for document in documents.limit(MOST_LOOKED_AT):
         looked_at += 1
+        attributes = document.get("attributes") or {}
+        if not speaking.is_by_a_rule(document.get("produced_by"), attributes):
+            continue
         said = _object(document["message"])
         if (
-            document.get("attributes", {}).get("rule") == rule.uuid.hex
-            and not is_by_people(document["attributes"])
+            attributes[RULE] == rule.uuid.hex
             and said is not None
             and all(said.get(name) == value for name, value in key.items())
         ):

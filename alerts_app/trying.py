@@ -23,6 +23,7 @@ from relaycore.alerting.causes import at_of
 from relaycore.alerting.items import Input, Made
 from relaycore.alerting.trying import Comparison, Found, Trial
 from relaycore.position import at_millisecond
+from relaycore.publishing import producers
 from relaycore.storing import known
 from relaycore.times import from_milliseconds, to_milliseconds
 
@@ -156,7 +157,8 @@ class _Messages:
                     self.is_all, self.upto = False, position
                     return
                 count += 1
-                yield Input(position, document["message"], document.get("attributes") or {})
+                said = document.get("attributes") or {}, document.get("produced_by") or ""
+                yield Input(position, document["message"], *said)
 
 
 def _told(rule: Rule, above: str, below: str) -> dict[bytes, dict[str, Any]]:
@@ -165,8 +167,7 @@ def _told(rule: Rule, above: str, below: str) -> dict[bytes, dict[str, Any]]:
         "channel": rule.to.channel,
         "position": {"$gte": above},
         "attributes.rule": rule.uuid.hex,
-        # Beside it stands what people have done with alerts, which no cause has made the rule say.
-        "attributes.cause": {"$exists": True},
+        "produced_by": {"$regex": f"^{producers.RULES}"},
     }
     found = (
         history.collection().find(wanted, hint="channel_position").sort("position", 1).limit(MOST_MESSAGES)

@@ -7,8 +7,9 @@ from events_app import channel
 from events_app.models import Event
 from events_app.teller import publish
 from messages_app.publishing.taking import Producer
+from relaycore.publishing import producers
 
-_RELAY: Final = Producer("relay", "relay")
+_RELAY: Final = Producer(producers.RELAY, producers.RELAY)
 _AT_ONCE: Final = 100
 
 

@@ -52,6 +52,7 @@ What is decided when messages are taken by HTTP:
 `publishing.queue`     what waits for the stream, what is appended when, and who may be told
 `publishing.standing`  where it stands, and what may be said to who waits until it is stored
 `publishing.strict`    JSON of strangers, in which no name is there twice
+`publishing.producers` who is said to have published a message
 `publishing.telling`   what Relay itself tells: what is appended together, and until when it waits
 =====================  ============================================================
 
@@ -160,6 +161,7 @@ What a rule says, which turns one channel into another one:
 `alerting.rules`       kinds of rules by name
 `alerting.causes`      what made a rule say something
 `alerting.acknowledging` what people do with an alert, as a message beside what is told of it
+`alerting.speaking`    who may say something of an alert
 `alerting.times`       up to which time the log is known
 `alerting.naming`      ids of outputs and alerts, and the shard of a key
 `alerting.timers`      when states are due

@@ -11,8 +11,9 @@ from channels_app.models import Channel
 from events_app.teller import publish
 from messages_app.publishing.taking import Producer
 from relaybase.background import in_background
-from relaycore.alerting.acknowledging import TOLD_BY, attributes, message
+from relaycore.alerting.acknowledging import attributes, message
 from relaycore.errors import one_line
+from relaycore.publishing import producers
 from relaycore.times import to_milliseconds
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ log = logging.getLogger(__name__)
 AT_ONCE: Final = 100
 """So many go onto the stream together."""
 
-_PRODUCER: Final = Producer(TOLD_BY, TOLD_BY)
+_PRODUCER: Final = Producer(producers.PEOPLE, producers.PEOPLE)
 """Whoever brings it: of two processes that append the same, one message is stored."""
 
 _one_at_a_time: Final = threading.Lock()

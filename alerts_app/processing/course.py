@@ -161,4 +161,5 @@ class Course:
 
 
 def _input(document: dict[str, Any]) -> Input:
-    return Input(document["position"], document["message"], document.get("attributes") or {})
+    said = document.get("attributes") or {}, document.get("produced_by") or ""
+    return Input(document["position"], document["message"], *said)

@@ -21,11 +21,12 @@ from relaybase.redis import fencing
 from relaybase.redis.appending import Numbers
 from relaycore import envelope
 from relaycore.alerting.causes import at_of, is_timer
-from relaycore.alerting.items import TOLD_BY, Made
+from relaycore.alerting.items import Made
 from relaycore.errors import BadMessage, Disconnected, NotTaken, UnfitServer, one_line
 from relaycore.following.places import Horizon
 from relaycore.layout import Layout
 from relaycore.position import milliseconds_of, next_position
+from relaycore.publishing import producers
 from relaycore.publishing.queue import ENTRY_BYTES, ENTRY_MESSAGES
 from relaycore.storing.expiring import NOTHING
 
@@ -190,7 +191,7 @@ def _entries(said: Sequence[Said], now_ms: int) -> Iterator[tuple[list[Said], li
                 received_at,
                 attributes=one.made.attributes,
                 content_type=_JSON,
-                produced_by=f"{TOLD_BY}{rule.name}",
+                produced_by=producers.rule(rule.name),
             )
         except BadMessage as exc:  # It will never be one: the rule goes on without it.
             log.error("rule %s: something that it says is no message, and is let go: %s", rule.name, exc)

@@ -8,12 +8,13 @@ from alerts_app.receiving.channel import known_channel
 from alerts_app.receiving.models import Transition
 from events_app.teller import Line, Teller
 from messages_app.publishing.taking import Producer
+from relaycore.publishing import producers
 
 APPEND_SECONDS: Final = 5.0
 """So long whoever tells waits for Redis and the writer. Below `IDLE_MS`: else PostgreSQL would take the lock
 from him."""
 
-_PRODUCER: Final = Producer("alertmanager", "alertmanager")
+_PRODUCER: Final = Producer(producers.ALERTMANAGER, producers.ALERTMANAGER)
 """Whoever brings it: of two processes that append the same, one message is stored."""
 
 

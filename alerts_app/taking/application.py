@@ -26,6 +26,7 @@ from relaybase.http.hot.application import not_valid
 from relaybase.http.hot.side_door import NOT_PROPER, Asked, SideDoor
 from relaybase.http.problems import RETRY_AFTER_SECONDS, Problem
 from relaycore.errors import ChannelUnknown, NotTaken
+from relaycore.publishing import producers
 from relaycore.publishing.queue import Share
 from relaycore.rights import PUBLISH
 
@@ -48,7 +49,7 @@ NO_CHANNEL: Final = (
 )
 UNEXPECTED: Final = "Something went wrong here, and not with the alert. It is in the log. Try again."
 
-_ANYBODY: Final = Producer("alerts", "alerts")
+_ANYBODY: Final = Producer(producers.PEOPLE, producers.PEOPLE)
 _NO_PARAMETERS: Final = QueryDict("")
 
 
@@ -82,7 +83,7 @@ class AlertsDoor(SideDoor[Holder]):
             pages.require_none(asked.headers, is_https=asked.is_https)
         elif (refusal := holder.refusal(PUBLISH, defaults.INPUT)) is not None:
             raise PermissionDenied(refusal)
-        producer = _ANYBODY if holder is None else Producer(holder.who, holder.name)
+        producer = _ANYBODY if holder is None else Producer.client(holder.kind, holder.id, holder.name)
         share = door().share()
         try:
             body = await _body(asked.headers, asked.receive, asked.peer, share)

@@ -23,6 +23,7 @@ from relaybase.http.details import NOT_VALID
 from relaybase.http.hot import Answer, Request
 from relaybase.http.hot.side_door import NOT_PROPER, Asked, SideDoor
 from relaycore.errors import Disconnected, Looped, NotTaken
+from relaycore.publishing import producers
 from relaycore.publishing.parsing import MOST_BYTES
 from relaycore.publishing.queue import Share
 
@@ -83,7 +84,7 @@ class LogQueue(SideDoor[Holder]):
         headers, peer, receive = came.headers, came.peer, came.receive
         scope = came.scope
         holder = await self.holder(headers)
-        producer = _ANYBODY if holder is None else Producer(holder.who, holder.name)
+        producer = _ANYBODY if holder is None else Producer.client(holder.kind, holder.id, holder.name)
         via = "log queue" if holder is None else f"token {holder.name}"
         actor = Actor("anybody" if holder is None else holder.name, via, peer)
         share = door().share()
@@ -171,5 +172,5 @@ def _most_bytes() -> int:
     return 3 * settings.RELAY_MESSAGE_MAX_BYTES + _INLINE_BYTES
 
 
-_ANYBODY: Final = Producer("log queue", "log queue")
+_ANYBODY: Final = Producer(producers.LOG_QUEUE, producers.LOG_QUEUE)
 _NO_PARAMETERS: Final = QueryDict("")

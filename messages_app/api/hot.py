@@ -45,7 +45,9 @@ async def publish(request: Request, name: str) -> Answer:
 
     holder, announced = request.holder, header("content-length")
     length = int(announced) if announced else None
-    posted = Posted(request, Producer(holder.who, holder.name), header, length, request.body)
+    posted = Posted(
+        request, Producer.client(holder.kind, holder.id, holder.name), header, length, request.body
+    )
     return await posting.publish(posted, name)
 
 

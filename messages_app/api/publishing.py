@@ -77,5 +77,5 @@ def _other_than_json(answer: Answer) -> str | None:
 
 def _producer(request: Request) -> Producer:
     if isinstance(request.auth, Token):
-        return Producer(f"token:{request.auth.pk}", request.auth.name)
-    return Producer(f"user:{request.user.pk}", request.user.get_username())
+        return Producer.client("token", request.auth.pk, request.auth.name)
+    return Producer.client("user", request.user.pk, request.user.get_username())

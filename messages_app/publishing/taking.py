@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from django.conf import settings
 
@@ -19,7 +19,7 @@ from relaycore.errors import BadBody, BadMessage, TooMuchAtOnce
 from relaycore.identity import PublishedKey, make_published_key
 from relaycore.outbound import hops
 from relaycore.policy import Policy
-from relaycore.publishing import parsing
+from relaycore.publishing import parsing, producers
 from relaycore.publishing.parsing import MOST_BYTES, MOST_MESSAGES, Message
 
 _INLINE_BYTES: Final = 32 << 10
@@ -48,6 +48,11 @@ class Producer:
 
     who: str
     name: str
+
+    @classmethod
+    def client(cls, kind: str, id: int | None, name: str) -> Self:
+        """Not Relay itself. `kind`: `token` or `user`; `id`: of that."""
+        return cls(f"{kind}:{id}", producers.client(kind, name))
 
 
 @dataclass(frozen=True, slots=True)

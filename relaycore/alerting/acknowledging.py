@@ -5,7 +5,7 @@ so rules that read the channel are a function of the log in this too (`kinds.una
 are `alert-id`, `rule` and `event`, as those of an output, but it has no `cause`: no rule has said it.
 
 The message is `{"alert": its id, "eventType", "time"}`. Who it was, and what he has written, does not stand
-in it: the channel may be one that anybody watches.
+in it: the channel may be one that anybody watches. Whether it is to be believed is said in `speaking`.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,7 @@ from relaycore.alerting.kinds import texts
 ACKNOWLEDGE: Final = "acknowledge"
 RELEASE: Final = "release"
 
-TOLD_BY: Final = "alerts"
-"""`produced_by` of such a message."""
-
-_BY_PEOPLE: Final = frozenset({ACKNOWLEDGE, RELEASE})
+BY_PEOPLE: Final = frozenset({ACKNOWLEDGE, RELEASE})
 
 
 def message(alert: str, event: str, at: int) -> str:
@@ -34,5 +31,5 @@ def attributes(alert: str, event: str, rule: str) -> dict[str, str]:
 
 
 def is_by_people(attributes: Mapping[str, str] | None) -> bool:
-    """Whether a message with these attributes says what somebody has done with an alert."""
-    return attributes is not None and ALERT in attributes and attributes.get(EVENT) in _BY_PEOPLE
+    """Whether a message with these says what somebody has done with an alert, if it is believed."""
+    return attributes is not None and ALERT in attributes and attributes.get(EVENT) in BY_PEOPLE

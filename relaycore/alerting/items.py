@@ -11,16 +11,18 @@ RULE, REVISION, EVENT, CAUSE = "rule", "revision", "event", "cause"
 ALERT, MERGED_ALERTS = "alert-id", "merged-alerts"
 """Attributes of what is told (`Made.attributes`), by which other rules read it."""
 
-TOLD_BY = "rule "
-"""With it begins `produced_by` of what a rule has told; its name follows."""
-
 
 class Input(NamedTuple):
-    """One stored message. `message`: its payload, decrypted."""
+    """One stored message.
+
+    message:     its payload, decrypted
+    produced_by: who has published it (`relaycore.publishing.producers`); empty: it was heard
+    """
 
     position: str
     message: str | bytes
     attributes: Mapping[str, str] = {}
+    produced_by: str = ""
 
     @property
     def at(self) -> int:

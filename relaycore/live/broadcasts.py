@@ -89,7 +89,8 @@ def goes_to_everybody(attributes: Mapping[str, str] | None) -> bool:
     """Whether a message of such a channel is shown to every socket, by its attributes.
 
     Pages that never joined know one event, and take whatever comes by it for an alert. What somebody does
-    with an alert is none: it is for those who read the channel, attributes and all.
+    with an alert is none: it is for those who read the channel, attributes and all. Whoever publishes such
+    a message is not asked for: that he is not believed elsewhere makes an alert of it no more.
     """
     return not is_by_people(attributes)
 

@@ -3,7 +3,7 @@
 There Relay tells when an endpoint does nothing but fail, when it takes something again, when it is given up,
 and when a subscription begins to have dead letters. This opens with the first of these of one endpoint or one
 subscription, and closes when the endpoint takes something again; or, as nothing ends dead letters, after so
-long without another one. Other events do not matter.
+long without another one. Other events do not matter, and what anybody but Relay has published cannot be used.
 
 ==================  ====================================================================================
 `subjects`          of which only, as events name them: `endpoints/NAME`, `subscriptions/NAME`. Without
@@ -25,6 +25,7 @@ from relaycore.alerting.items import Input, State, Step
 from relaycore.alerting.kinds import coming, fields
 from relaycore.alerting.kinds.settings import Reader
 from relaycore.errors import Unusable
+from relaycore.publishing import producers
 
 FAILS: Final = frozenset({"endpoint.failing", "endpoint.disabled", "subscription.dead-letters"})
 RECOVERS: Final = frozenset({"endpoint.recovered"})
@@ -63,6 +64,8 @@ class Failing:
 
     def read(self, input: Input) -> tuple[Said]:
         """Of what it is, and what it says."""
+        if input.produced_by != producers.RELAY:
+            raise Unusable("Relay has not published it: nobody else says how its receivers fare.")
         members = fields.body(input)
         subject, type = (fields.value(members, name) for name in ("subject", "type"))
         if not isinstance(subject, str) or not isinstance(type, str):

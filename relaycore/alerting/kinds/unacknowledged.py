@@ -2,7 +2,8 @@
 
 It reads the channel to which that rule writes, by the attributes of its messages (`Made.attributes`): there
 an alert is opened and closed. Whoever acknowledges it, or takes that back, says so by a message in the same
-channel (`alerting.acknowledging`). Other events do not matter.
+channel (`alerting.acknowledging`). Other events do not matter, and what somebody says who may not speak for
+an alert (`alerting.speaking`) cannot be used: else whoever may publish there could keep it from being told.
 
 It opens when an alert has been open for so long and is not acknowledged, and closes when it is acknowledged
 or closed, or has become part of another one: that one is waited for instead. What is acknowledged stays so
@@ -23,6 +24,7 @@ The state is `{"key": {"alert": id}, "about": JSON text, "since": ms, "opened": 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from relaycore.alerting import speaking
 from relaycore.alerting.acknowledging import ACKNOWLEDGE, RELEASE
 from relaycore.alerting.causes import at_of, of_timer
 from relaycore.alerting.items import ALERT, EVENT, MERGED_ALERTS, Input, State, Step
@@ -64,6 +66,8 @@ class Unacknowledged:
         alert = input.attributes.get(ALERT, "")
         if not _is_id(alert):
             raise Unusable(f"It has no attribute {ALERT} that is one of an alert.")
+        if not speaking.may(input.produced_by, input.attributes):
+            raise Unusable("Neither a rule nor Relay has published it: nobody else may speak for an alert.")
         event = input.attributes.get(EVENT, "")
         said = Said(_key(alert), alert, event, coming.about(input))
         return (said, *_merged(input.attributes, alert))

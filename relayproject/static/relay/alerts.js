@@ -95,11 +95,13 @@ function take(message) {
   const { attributes } = message;
   const rule = rules.get(attributes?.rule);
   const id = attributes?.["alert-id"];
-  // On another channel somebody else has said it: attributes are his who publishes.
+  // On another channel, or by another name, somebody else has said it: attributes are his who publishes.
   if (rule === undefined || rule.to !== message.channel || id === undefined || heard.has(message.id)) return;
+  const isByPeople = attributes.event === "acknowledge" || attributes.event === "release";
+  if (!maySay(message.produced_by ?? "", isByPeople)) return;
   if (heard.size > MOST_HEARD) heard.clear(); // Only what is told around a reading comes twice.
   heard.add(message.id);
-  if (attributes.event === "acknowledge" || attributes.event === "release") return handled(id, attributes.event);
+  if (isByPeople) return handled(id, attributes.event);
   let said;
   try {
     said = JSON.parse(message.message);
@@ -116,6 +118,9 @@ function take(message) {
   }
   show();
 }
+
+// As `relaycore.alerting.speaking` has it, which says the names.
+const maySay = (by, isByPeople) => (isByPeople ? by === state.speakers.people : by.startsWith(state.speakers.rules));
 
 // Whether what an alert is shown as has this in it. Causes sort in the order in which they happened.
 const isIn = (alert, { cause }) => alert !== undefined && cause <= alert.upto;

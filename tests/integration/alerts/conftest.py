@@ -1,8 +1,9 @@
 """What processors leave behind, without any of them running."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -13,11 +14,12 @@ from alerts_app.models import Rule
 from channels_app import registration as channels
 from relaybase.connections import mongo_collection
 from relaycore.alerting import acknowledging, naming
-from relaycore.alerting.items import TOLD_BY, Input, Step
+from relaycore.alerting.items import Input, Step
 from relaycore.alerting.rules import parse
 from relaycore.delivering.beginning import Start
 from relaycore.policy import EVERY
 from relaycore.position import START
+from relaycore.publishing import producers
 from relaycore.times import from_milliseconds
 
 STARTS_AT = 1_795_262_400_000
@@ -66,13 +68,15 @@ class Told:
             rule,
             "{}",
             acknowledging.attributes(alert, event, rule.uuid.hex),
-            acknowledging.TOLD_BY,
+            producers.PEOPLE,
         )
 
-    def publish(self, channel: str, by: str, **attributes: str) -> None:
+    def publish(
+        self, channel: str, by: str, message: Mapping[str, Any] = MappingProxyType({}), **attributes: str
+    ) -> None:
         """Somebody publishes something with these attributes; `_` of a name is `-`."""
         named = {name.replace("_", "-"): text for name, text in attributes.items()}
-        self._put(ObjectId(), channel, "{}", named, by)
+        self._put(ObjectId(), channel, json.dumps(dict(message)), named, by)
 
     def stand(self, rule: Rule, unusable: int = 0, last_unusable: str = "", term: int = 1) -> None:
         """Its processor has kept where it stands, in this term; states are of the first."""
@@ -115,7 +119,7 @@ class Told:
         for index, output in enumerate(step.outputs):
             id = naming.output_id(uuid, rule.revision, key, cause, output.kind, index)
             attributes = {"rule": uuid, "event": output.kind, "cause": cause, "alert-id": told[index]}
-            self._insert(ObjectId(id), rule, output.message, attributes, f"{TOLD_BY}{rule.name}")
+            self._insert(ObjectId(id), rule, output.message, attributes, producers.rule(rule.name))
         return told
 
     def _insert(self, id: ObjectId, rule: Rule, message: str, attributes: dict[str, str], by: str) -> None:

@@ -179,6 +179,20 @@ def test_what_somebody_publishes_on_the_channel_of_an_alert_does_not_end_it(
     assert (row["state"], len(row["history"])) == ("closed", 2)
 
 
+@pytest.mark.parametrize("event", ["acknowledge", "release", "close"])
+def test_what_is_forged_on_the_channel_of_an_alert_is_no_history_of_it(
+    api: APIClient, make_rule: MakeRule, told: Told, event: str
+) -> None:
+    rule = make_rule()
+    id = told.take(rule)
+    told.publish("out", "token alerts", alert_id=id, event=event, rule=rule.uuid.hex)
+    # Rules say nothing of people, nor do people say what rules tell.
+    by = "alerts" if event == "close" else "rule by-location"
+    told.publish("out", by, alert_id=id, event=event, rule=rule.uuid.hex)
+    row = api.get(f"{ALERTS}/{id}").data
+    assert (row["state"], len(row["history"])) == ("open", 1)
+
+
 # --- what people say of it -----------------------------------------------------------------
 
 

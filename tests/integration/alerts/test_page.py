@@ -129,6 +129,8 @@ def test_what_was_told_of_a_place_is_its_own_and_the_newest_first(
     told.take(rule, location="Elsewhere")
     told.take(other)
     told.end(rule)
+    forged = {"location": "Harbour", "eventType": "close"}
+    told.publish("out", "a token", forged, alert_id="0" * 24, event="close", rule=rule.uuid.hex)
 
     found = shown(browser, '/alerts/place?rule=by-location&key={"location":"Harbour"}')
 

@@ -80,6 +80,8 @@ def test_what_somebody_has_done_is_nothing_that_the_rule_has_told(
     rule = make_rule()
     put({}, rule=rule)
     told.done(rule, "0" * 24, "acknowledge")
+    forged = {"alert_id": "0" * 24, "event": "open", "rule": rule.uuid.hex}
+    told.publish("out", "a token", **forged, cause=f"{STARTS_AT + 500:013d}-0000000000-00000")
     found = try_out(api, until="2026-11-21T12:10:00Z")
     assert found["counts"] == {"same": 1, "changed": 0, "added": 0, "missing": 0}
 

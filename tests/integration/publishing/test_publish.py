@@ -14,6 +14,7 @@ import pytest
 from bson import ObjectId
 
 from access_app import tokens
+from access_app.models import Token
 from channels_app.models import Channel
 from relaybase import keys
 from tests.integration.publishing.conftest import Publisher
@@ -340,3 +341,15 @@ def test_without_a_writer_the_answer_is_202_after_a_while(
 
 def test_what_is_to_be_confirmed_otherwise_is_400(publisher: Publisher, make_channel: Make) -> None:
     assert publisher.post(make_channel(), b"hello", "?confirm=written").status == 400
+
+
+@pytest.mark.parametrize("name", ["alerts", "relay", "rule by-location"])
+def test_nobody_publishes_in_the_name_of_relay_or_of_a_rule(
+    web: str, operator: Any, make_channel: Make, stream: Stream, name: str
+) -> None:
+    _, key = tokens.make(name, operator, Token.Scope.MANAGE)
+    said = {"message": "{}", "attributes": {"event": "acknowledge", "alert-id": "0" * 24}}
+
+    assert Publisher(web, key).post_json(make_channel(), said).status == 202
+
+    assert [message["produced_by"] for message in stream()] == [f"token {name}"]

@@ -127,12 +127,16 @@ class Processor:
 
     def _settle(self, one: Processing) -> None:
         waits = {made.id for _, made in self._world.redis.data.out}
-        stored = {id for id in self.out if id in self._world.archive.outputs}
+        stored = self._stored() - waits
         one.stored(stored)
         lost = self.out - stored - waits
         self._world.happened["lost"] += len(lost)
         self._tell_lost(one, lost)
         self.out = self.out - stored - lost
+
+    def _stored(self) -> set[bytes]:
+        """What was said, by whomever. As long as it waits once more, retention could make it new."""
+        return {id for id in self.out if id in self._world.archive.outputs}
 
     @staticmethod
     def _tell_lost(one: Processing, lost: set[bytes]) -> None:

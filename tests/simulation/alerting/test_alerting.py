@@ -6,6 +6,7 @@ import pytest
 
 from relaycore.alerting import processing
 
+from .messages import BY_KIND
 from .schedules import ALL, played
 from .world import KINDS
 
@@ -25,3 +26,4 @@ def test_what_is_told_is_what_the_function_says(kind: str) -> None:
     for name in ("told", "timers", "terms", "over", "away", "fallen", "adopted", "ahead"):
         assert happened[name] > 50, name
     assert happened["lost"]
+    assert bool(happened["forged"]) == (kind in BY_KIND)

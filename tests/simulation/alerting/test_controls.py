@@ -1,6 +1,7 @@
 """Controls: without one of the rules of `relaycore.alerting` the same schedules find what it is for.
 
-Promises: 1 told once, 2 nothing but what the function says, 3 all of it, 4 counted once, 5 closed, 9 it ends.
+Promises: 1 told once, 2 nothing but what the function says, 3 all of it, 4 counted once, 5 closed,
+6 nothing because of forgers, 9 it ends.
 """
 
 from collections.abc import Sequence
@@ -9,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from relaycore.alerting import processing, times
+from relaycore.alerting import processing, speaking, times
 from relaycore.alerting.dividing import Settings
 from relaycore.alerting.items import Frontier, Input, Keep, KeptState, Made
 from relaycore.alerting.processing import Processing
 from relaycore.errors import Unusable
 from relaycore.position import milliseconds_of
+from relaycore.publishing import producers
 
 from .archive import Archive, Document
 from .processor import Processor, Steps
@@ -356,6 +358,20 @@ def test_control_what_a_message_says_of_further_alerts_is_passed_over(monkeypatc
 
     monkeypatch.setattr(Processing, "_take", the_first)
     assert searched(2, kind="unacknowledged")
+
+
+# --- who may speak ----------------------------------------------------------------------------------------
+
+
+def test_control_whoever_publishes_speaks_for_an_alert(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(speaking, "may", lambda produced_by, attributes: bool(attributes))
+    assert searched(6, kind="unacknowledged")
+
+
+def test_control_doors_that_give_any_name(monkeypatch: Patch) -> None:
+    monkeypatch.setattr(producers, "client", lambda kind, name: name)
+    assert searched(6, kind="unacknowledged")
+    assert searched(6, kind="failing")
 
 
 def test_the_whole_of_it_holds_where_the_controls_fail() -> None:

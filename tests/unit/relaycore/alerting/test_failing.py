@@ -12,8 +12,14 @@ from relaycore.alerting.items import Input
 from relaycore.alerting.kinds.failing import FAILS, RECOVERS
 from relaycore.alerting.rules import parse
 from relaycore.errors import BadRule, Unusable
+from relaycore.publishing import producers
 
 from .inputs import T0, fresh, message, position, said
+
+
+def event(at: int, number: int = 0, /, **members: Any) -> Input:
+    return message(at, number, **members)._replace(produced_by=producers.RELAY)
+
 
 KIND = parse("failing", {"forget_seconds": 0.02})
 PAGER = "endpoints/pager"
@@ -22,7 +28,7 @@ DEAD = "subscription.dead-letters"
 
 
 def told(steps: list[tuple[int, str]], upto: int = 1000, kind: Any = KIND) -> list[tuple[int, str]]:
-    inputs = [message(at, number, type=type, subject=PAGER) for number, (at, type) in enumerate(steps)]
+    inputs = [event(at, number, type=type, subject=PAGER) for number, (at, type) in enumerate(steps)]
     return [(causes.at_of(one.cause) - T0, one.output.kind) for one in said(kind, inputs, upto)]
 
 
@@ -73,28 +79,28 @@ def test_what_is_told_is_what_a_naive_model_tells(waits: list[tuple[int, str]]) 
 
 
 def test_it_says_of_what_and_why() -> None:
-    event = {"type": FAILING, "subject": PAGER, "data": {"last_status": 500}}
-    opened, closed = said(KIND, [message(0, **event), message(9, 1, type=RECOVERED, subject=PAGER)], 10)
+    members = {"type": FAILING, "subject": PAGER, "data": {"last_status": 500}}
+    opened, closed = said(KIND, [event(0, **members), event(9, 1, type=RECOVERED, subject=PAGER)], 10)
     body = json.loads(opened.output.message)
     assert list(body) == ["subject", "about", "eventType", "startTime", "endTime"]
-    assert (body["subject"], body["about"]) == (PAGER, event)
+    assert (body["subject"], body["about"]) == (PAGER, members)
     assert closed.attributes["alert-id"] == opened.attributes["alert-id"]
 
 
 def test_only_those_that_are_named_are_told() -> None:
     kind = parse("failing", {"subjects": [PAGER, "subscriptions/pages"]})
     some = [PAGER, "endpoints/other", "subscriptions/pages", "subscriptions/x"]
-    made = said(kind, [message(0, number, type=FAILING, subject=one) for number, one in enumerate(some)])
+    made = said(kind, [event(0, number, type=FAILING, subject=one) for number, one in enumerate(some)])
     assert [json.loads(one.output.message)["subject"] for one in made] == [PAGER, "subscriptions/pages"]
 
 
 def test_what_is_open_is_shown_and_ends_under_settings_that_do_not_name_it() -> None:
-    (read,) = KIND.read(message(0, type=FAILING, subject=PAGER))
+    (read,) = KIND.read(event(0, type=FAILING, subject=PAGER))
     step = KIND.take(None, read, position(0))
     assert step.state is not None
     assert KIND.shown(fresh(step.state))[0]["key"] == {"subject": PAGER}
     other = parse("failing", {"subjects": ["endpoints/x"]})
-    (read,) = other.read(message(1, type=RECOVERED, subject=PAGER))
+    (read,) = other.read(event(1, type=RECOVERED, subject=PAGER))
     ends = other.take(fresh(step.state), read, position(1))
     assert (ends.state, [one.kind for one in ends.outputs]) == (None, ["close"])
 
@@ -102,7 +108,16 @@ def test_what_is_open_is_shown_and_ends_under_settings_that_do_not_name_it() -> 
 @pytest.mark.parametrize("body", ["no JSON", "{}", '{"subject": "a"}', '{"subject": 1, "type": "a"}'])
 def test_what_is_no_event_cannot_be_used(body: str) -> None:
     with pytest.raises(Unusable):
-        KIND.read(Input(position(0), body))
+        KIND.read(Input(position(0), body, {}, producers.RELAY))
+
+
+@pytest.mark.parametrize("by", ["", "a token", "token relay", "rule relay", "alerts"])
+@pytest.mark.parametrize("type", [FAILING, RECOVERED])
+def test_what_anybody_else_says_of_a_receiver_changes_nothing(type: str, by: str) -> None:
+    forged = event(5, 1, type=type, subject=PAGER)._replace(produced_by=by)
+    assert said(KIND, [forged], 100) == []
+    made = said(KIND, [event(0, type=FAILING, subject=PAGER), forged], 100)
+    assert [causes.at_of(one.cause) - T0 for one in made] == [0, 20]
 
 
 @pytest.mark.parametrize(

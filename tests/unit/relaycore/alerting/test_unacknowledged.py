@@ -13,6 +13,7 @@ from relaycore.alerting.kinds.texts import read_time, show_time
 from relaycore.alerting.kinds.unacknowledged import Unacknowledged
 from relaycore.alerting.rules import parse
 from relaycore.errors import BadRule, Unusable
+from relaycore.publishing import producers
 
 from . import inputs
 from .inputs import RULE, T0, WINDOW, alert, fresh, position, said
@@ -21,10 +22,13 @@ KIND = Unacknowledged({"seconds": 0.01})
 FORGETS = Unacknowledged({"seconds": 0.01, "forget_seconds": 0.05})
 ID = "0123456789abcdef01234567"
 OTHER = "76543210fedcba9876543210"
+BY_PEOPLE, BY_RULE = producers.PEOPLE, producers.rule("by-location")
+DONE = (acknowledging.ACKNOWLEDGE, acknowledging.RELEASE)
 
 
 def of(at: int, event: str, number: int = 0, id: str = ID, body: str = '{"location": "Berlin"}') -> Input:
-    return Input(position(at, number), body, {"alert-id": id, "event": event})
+    attributes = {"alert-id": id, "event": event, "rule": RULE}
+    return Input(position(at, number), body, attributes, BY_PEOPLE if event in DONE else BY_RULE)
 
 
 def told(
@@ -100,7 +104,8 @@ def test_what_is_told_is_what_a_naive_model_tells(waits: list[tuple[int, str]]) 
 
 
 def test_what_has_become_part_of_another_one_has_ended_by_that() -> None:
-    merges = Input(position(20), "{}", {"alert-id": ID, "event": "open", "merged-alerts": f"{OTHER},{ID},x"})
+    said_of = {"alert-id": ID, "event": "open", "rule": RULE, "merged-alerts": f"{OTHER},{ID},x"}
+    merges = Input(position(20), "{}", said_of, BY_RULE)
     made = said(KIND, [of(0, "open"), of(1, "open", id=OTHER), merges], 1000)
     found = [(one.output.kind, json.loads(one.output.message)["alert"]) for one in made]
     assert found == [("open", ID), ("open", OTHER), ("close", OTHER)]
@@ -110,10 +115,10 @@ def test_the_shard_of_an_alert_hears_of_its_end_as_part_of_one_of_another_shard(
     kind = Unacknowledged({"seconds": 0.01})
     shards = [inputs.of(kind, shard, 2) for shard in range(2)]
     ids = [f"{number:024x}" for number in range(20)]
-    merges = {"alert-id": ID, "event": "open", "merged-alerts": ",".join(ids)}
+    merges = {"alert-id": ID, "event": "open", "rule": RULE, "merged-alerts": ",".join(ids)}
     for one in shards:
         one.take([*(of(0, "open", number, id) for number, id in enumerate(ids))])
-        one.take([Input(position(20), "{}", merges)])
+        one.take([Input(position(20), "{}", merges, BY_RULE)])
     made = [[made.output.kind for made in one.outputs()] for one in shards]
     assert [one.count("open") == one.count("close") > 0 for one in made] == [True, True]
     assert sum(one.count("close") for one in made) == len(ids)
@@ -122,7 +127,7 @@ def test_the_shard_of_an_alert_hears_of_its_end_as_part_of_one_of_another_shard(
 def test_it_reads_what_a_rule_says_of_windows_that_have_become_one() -> None:
     apart = [alert(0, 10, 5), alert(1, 20, 5), alert(2, 12, 10)]
     (_, second, both) = said(parse("window", WINDOW), apart)
-    read = KIND.read(Input(position(3), both.output.message, both.attributes))
+    read = KIND.read(Input(position(3), both.output.message, both.attributes, BY_RULE))
     assert [(one.alert, one.event) for one in read] == [
         (both.attributes["alert-id"], "open"),
         (second.attributes["alert-id"], "close"),
@@ -136,10 +141,11 @@ def test_what_nobody_says_any_more_of_is_forgotten() -> None:
 
 
 def test_what_people_do_is_said_as_a_message_beside_the_others() -> None:
-    for event in (acknowledging.ACKNOWLEDGE, acknowledging.RELEASE):
+    for event in DONE:
         beside = acknowledging.attributes(ID, event, RULE)
         assert acknowledging.is_by_people(beside)
-        (read,) = KIND.read(Input(position(0), acknowledging.message(ID, event, T0 * 1000), beside))
+        text = acknowledging.message(ID, event, T0 * 1000)
+        (read,) = KIND.read(Input(position(0), text, beside, BY_PEOPLE))
         assert (read.alert, read.event) == (ID, event)
     for attributes in (None, {}, {"event": "acknowledge"}, {"event": "open", "alert-id": ID}):
         assert not acknowledging.is_by_people(attributes)
@@ -165,14 +171,27 @@ def test_what_cannot_be_shown_is_left_out(body: str) -> None:
 def test_it_reads_what_another_rule_says() -> None:
     first = said(parse("window", WINDOW), [alert(0, 0, 5)])
     (made,) = first
-    (read,) = KIND.read(Input(position(1), made.output.message, made.attributes))
+    (read,) = KIND.read(Input(position(1), made.output.message, made.attributes, BY_RULE))
     assert (read.alert, read.event) == (made.attributes["alert-id"], "open")
 
 
 @pytest.mark.parametrize("attributes", [{}, {"alert-id": "x"}, {"alert-id": "é" * 24}])
 def test_what_is_said_of_no_alert_cannot_be_used(attributes: Any) -> None:
     with pytest.raises(Unusable, match="alert-id"):
-        KIND.read(Input(position(0), "{}", attributes))
+        KIND.read(Input(position(0), "{}", attributes, BY_RULE))
+
+
+@pytest.mark.parametrize("by", ["", "a token", "relay", "token alerts", BY_PEOPLE, BY_RULE])
+@pytest.mark.parametrize("event", ["open", "close", *DONE])
+def test_what_somebody_says_who_may_not_speak_for_an_alert_changes_nothing(event: str, by: str) -> None:
+    truly = of(5, event)
+    if by == truly.produced_by:
+        return
+    kept, forged = of(0, "open"), truly._replace(produced_by=by)
+    made = said(KIND, [*([] if event == "open" else [kept]), forged], 1000)
+    assert [(causes.at_of(one.cause) - T0, one.output.kind) for one in made] == (
+        [] if event == "open" else [(10, "open")]
+    )
 
 
 def test_what_is_open_is_shown() -> None:
