@@ -22,6 +22,9 @@ from tests.signals import heeded
 
 Wait = Callable[..., None]
 
+BEGUN_SECONDS = 90.0
+"""So long a worker and its loops may take to begin, which is some 5 s of CPU, where others need the cores."""
+
 ROLES = sorted(
     [
         *(Lease.Role.LISTENER, Lease.Role.SEAT, Lease.Role.SEAT),
@@ -76,7 +79,7 @@ class Worker:
         loops = Lease.objects.live().exclude(role=Lease.Role.LISTENER)
         return set(loops.values_list("role", "partition", "slot", "epoch"))
 
-    def wait_for_loops(self, *but: int, seconds: float = 40.0) -> set[int]:
+    def wait_for_loops(self, *but: int, seconds: float = BEGUN_SECONDS) -> set[int]:
         """Until all loops run, none of them in these processes; theirs."""
 
         def all_run() -> bool:
