@@ -18,12 +18,10 @@ from relayproject.celery import app
 from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster
 from tests.chaos.servers import OwnServer
+from tests.integration.conftest import BEGUN_SECONDS
 from tests.signals import heeded
 
 Wait = Callable[..., None]
-
-BEGUN_SECONDS = 90.0
-"""So long a worker and its loops may take to begin, which is some 5 s of CPU, where others need the cores."""
 
 ROLES = sorted(
     [
