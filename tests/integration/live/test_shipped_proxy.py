@@ -16,7 +16,7 @@ import pytest
 
 from relayproject.processes import processes
 from tests.ending import end
-from tests.integration.conftest import environment_of_a_web_process
+from tests.integration.conftest import BEGUN_SECONDS, environment_of_a_web_process
 from tests.integration.live.asking import asked, payloads, status_of
 from tests.integration.pulling.conftest import Client
 
@@ -36,7 +36,8 @@ def free_port() -> int:
 
 def wait_for(port: int) -> None:
     """Until somebody listens there."""
-    for _ in range(300):
+    until = time.monotonic() + BEGUN_SECONDS
+    while time.monotonic() < until:
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

@@ -18,6 +18,7 @@ from relayproject.celery import app
 from relaystack.servers.valkey import Valkey
 from tests.chaos.cluster import Cluster
 from tests.chaos.servers import OwnServer
+from tests.integration.conftest import BEGUN_SECONDS
 from tests.signals import heeded
 
 Wait = Callable[..., None]
@@ -76,7 +77,7 @@ class Worker:
         loops = Lease.objects.live().exclude(role=Lease.Role.LISTENER)
         return set(loops.values_list("role", "partition", "slot", "epoch"))
 
-    def wait_for_loops(self, *but: int, seconds: float = 40.0) -> set[int]:
+    def wait_for_loops(self, *but: int, seconds: float = BEGUN_SECONDS) -> set[int]:
         """Until all loops run, none of them in these processes; theirs."""
 
         def all_run() -> bool:

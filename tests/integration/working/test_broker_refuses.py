@@ -16,13 +16,15 @@ from tests.chaos.servers import OwnServer
 
 from .conftest import Worker
 
+pytestmark = pytest.mark.timeout(400)
+
 Start = Callable[..., Worker]
 
 REFUSED_SECONDS = 12.0
 SEEN_SECONDS = 10.0
 """Within so long a lease is renewed, on a machine that others need as well."""
 
-REPLACED_SECONDS = 40.0
+REPLACED_SECONDS = 60.0
 """With the longest pause of Celery between two attempts."""
 
 UNANSWERED = 3

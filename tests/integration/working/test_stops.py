@@ -10,6 +10,8 @@ import pytest
 
 from .conftest import Worker, seconds_until_gone
 
+pytestmark = pytest.mark.timeout(400)
+
 ENDED_SECONDS = 10.0
 
 Start = Callable[..., Worker]

@@ -117,12 +117,12 @@ def test_control_once_confirmed_for_ever(monkeypatch: Patch) -> None:
 
 def test_control_a_lease_that_holds_from_when_the_answer_came(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Sender, "_holds_from", lambda self, asked_at: self._seconds)
-    assert searched(4, "plain", DYING, most=2000)
+    assert searched(4, "plain", DYING, most=2000, first=442)
 
 
 def test_control_a_lease_that_is_looked_at_once_for_all_that_waits(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Sender, "_may_still_try", lambda self, line, item: not item.is_let_go)
-    assert searched(4, "plain", DYING, most=2000)
+    assert searched(4, "plain", DYING, most=2000, first=241)
 
 
 # --- 5: what a sender that dies repeats -----------------------------------------------------------
@@ -221,7 +221,7 @@ def test_control_a_dead_letter_of_what_has_arrived_since(monkeypatch: Patch) -> 
 def test_control_what_was_redriven_dies_by_an_answer_of_before(monkeypatch: Patch) -> None:
     """One whose record was not heard of is written once more."""
     monkeypatch.setattr(Sender, "_is_as_taken", lambda self, entry, position, attempt: position in entry.rows)
-    assert searched(8, "plain", ["answer", "redrive", "redrive", "redrive"], most=6000)
+    assert searched(8, "plain", ["answer", "redrive", "redrive", "redrive"], most=6000, first=300)
 
 
 # --- 8: order -------------------------------------------------------------------------------------
@@ -362,7 +362,7 @@ def test_control_what_fails_parks_nothing(monkeypatch: Patch) -> None:
 
 def test_control_a_key_is_forgotten_while_it_is_out(monkeypatch: Patch) -> None:
     monkeypatch.setattr(Keys, "is_out", lambda self, key: False)
-    assert searched(6, "keyed", [*TROUBLE, "seek", "redrive"], most=2000)
+    assert searched(6, "keyed", [*TROUBLE, "seek", "redrive"], most=2000, first=189)
 
 
 def test_control_what_waits_was_chosen_by_the_filter_of_now(monkeypatch: Patch) -> None:
