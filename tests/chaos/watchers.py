@@ -105,7 +105,7 @@ class Watcher(asyncio.Protocol):
                 kind = value
             elif name == b"retry":
                 self._retry_seconds = int(value) / 1000
-            elif name == b"id":
+            elif name == b"id" and value != self._ids[1]:
                 self._ids = [self._ids[1], value]
         if kind == b"caught-up":
             self.caught_up_at = time.monotonic()

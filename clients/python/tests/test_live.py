@@ -40,6 +40,7 @@ from relay_client import (
     Unavailable,
     backoff,
 )
+from relay_client.watching.async_live import AsyncLive
 from relay_client.watching.trail import Trail
 from tests import tls
 
@@ -410,6 +411,42 @@ def test_a_close_ends_a_task_that_waits(says: bytes) -> None:
 
     with silent_server(says) as port:
         asyncio.run(watch(port))
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_close_ends_a_task_that_has_only_just_begun(steps: int) -> None:
+    async def watch(port: int) -> None:
+        async with AsyncClient(f"http://127.0.0.1:{port}", KEY) as client:
+            live = client.live("orders")
+
+            async def close() -> None:
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                await live.close()
+
+            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+                tasks.create_task(_read(live))
+                tasks.create_task(close())
+
+    with silent_server(SAYS["one message"]) as port:
+        asyncio.run(watch(port))
+
+
+def test_a_new_loop_ends_one_that_has_only_just_begun() -> None:
+    async def watch(port: int) -> None:
+        async with AsyncClient(f"http://127.0.0.1:{port}", KEY) as client, client.live("orders") as live:
+            async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+                tasks.create_task(_read(live))
+                new = tasks.create_task(anext(live.events()))  # type: ignore[arg-type]
+                await new
+
+    with silent_server(SAYS["one message"]) as port:
+        asyncio.run(watch(port))
+
+
+async def _read(live: AsyncLive) -> None:
+    async for _ in live:
+        pass
 
 
 def test_a_task_that_is_cancelled_leaves_nothing_behind() -> None:

@@ -109,6 +109,7 @@ class AsyncLive:
     async def _stream(self, loop: int) -> AsyncGenerator[Happening, None]:
         inlet = _Inlet()
         self._pump = pump = asyncio.create_task(inlet.fill(self._streams, self._trail.call()))
+        pump.add_done_callback(inlet.end)
         try:
             if not self._trail.begin(await inlet.answer()):
                 return
@@ -148,8 +149,12 @@ class _Inlet:
                     self._pieces.put_nowait(chunk)
         except Exception as error:  # Who takes is told of it.
             end = ours(error)
-        finally:
+        if end is not None:
             self._pieces.put_nowait(end)
+
+    def end(self, _: object = None) -> None:
+        """Nothing more comes. A task that is cancelled before it has begun cannot say so itself."""
+        self._pieces.put_nowait(None)
 
     async def answer(self) -> Answer:
         """The answer.
