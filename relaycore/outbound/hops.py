@@ -5,8 +5,14 @@ others. In a circle that would go on until the disk is full. So a request says h
 sent by a webhook, this time included; each door asks `came`, keeps that number with the message, among its
 attributes, and refuses one that comes too often. A rule passes it on to what it says of the message.
 
-What a rule says because time has passed begins anew: it is said of many messages, and one that came too often
-would have the others refused for as long as it is known.
+What a rule says because time has passed is said of an alert, which may be of many messages. It says the least
+number of them (`least`), from the one on that has opened the alert: so one that came too often has none of
+the others refused, whoever has published it. It is enough for a circle: an alert of which all messages have
+come by it has a greater number each time, and eight turns after the last message from elsewhere it ends,
+however long each turn takes. What says that nothing has come, or of a message that nobody has acknowledged,
+says the number of that one message.
+
+Notices of groups say none: they are what receivers of Alertmanager's webhook take, and no alerts for its API.
 
 What a publisher says himself of his messages makes them end sooner, and harms nobody else.
 """
@@ -19,6 +25,7 @@ from relaycore.errors import Looped
 
 HEADER: Final = "relay-hops"
 ATTRIBUTE: Final = "relay-hops"
+KEPT: Final = "hops"
 MOST: Final = 8
 """As many channels as anybody has in a row, and a circle ends within a moment."""
 
@@ -57,6 +64,27 @@ def counted(attributes: Mapping[str, str], hops: int) -> Mapping[str, str]:
     return {**attributes, ATTRIBUTE: str(hops)} if hops else attributes
 
 
+def of(attributes: Mapping[str, str]) -> int:
+    """How often a message has come, by its attributes."""
+    return number(attributes.get(ATTRIBUTE))
+
+
+def kept(hops: int) -> dict[str, int]:
+    """What a rule keeps of it with an alert; nothing: none has sent it, or an older Relay has kept it."""
+    return {KEPT: hops} if hops else {}
+
+
+def known(alert: Mapping[str, Any]) -> int:
+    """The same, as it was kept."""
+    found = alert.get(KEPT, 0)
+    return found if isinstance(found, int) else 0
+
+
+def least(alert: Mapping[str, Any], hops: int) -> dict[str, Any]:
+    """The alert, once a message that has come so often is part of it."""
+    return {**{name: value for name, value in alert.items() if name != KEPT}, **kept(min(known(alert), hops))}
+
+
 def carried(attributes: Mapping[str, str]) -> Mapping[str, str]:
     """What a rule passes on of the attributes of a message that makes it say something."""
-    return counted({}, number(attributes.get(ATTRIBUTE)))
+    return counted({}, of(attributes))

@@ -14,16 +14,18 @@ setting             meaning
 
 What is told stands in `coming`: it starts with the last message that had come.
 
-The state is `{"key": {...}, "last": ms, "opened": cause}`, and `anew`: ms, since when time is counted anew.
+The state is `{"key": {...}, "last": ms, "opened": cause}`, `anew`: ms, since when time is counted anew, and
+`hops` of the last message (`relaycore.outbound.hops`).
 """
 
 from typing import Any, Final
 
 from relaycore.alerting.causes import at_of, of_timer
-from relaycore.alerting.items import Input, State, Step
+from relaycore.alerting.items import Input, Output, State, Step
 from relaycore.alerting.kinds import coming, quiet
 from relaycore.alerting.kinds.coming import Came
 from relaycore.alerting.kinds.settings import Reader
+from relaycore.outbound import hops
 
 
 class Absence:
@@ -49,7 +51,7 @@ class Absence:
 
     def take(self, state: State | None, event: Came, cause: str) -> Step:
         """It has come: what is open is closed."""
-        left = {"key": event.names, "last": at_of(cause), "opened": ""}
+        left = {"key": event.names, "last": at_of(cause), "opened": "", **hops.kept(event.hops)}
         if state is None or not state["opened"]:
             return Step(left)
         return Step(left, [coming.told("close", state["key"], state["opened"], state["last"], at_of(cause))])
@@ -63,18 +65,22 @@ class Absence:
     def fire(self, state: State, due: int) -> Step:
         """It is opened; or closed, and forgotten."""
         if state["opened"]:
-            return Step(None, [coming.told("close", state["key"], state["opened"], state["last"], due)])
+            return Step(None, [self._told("close", state, due)])
         if self._quiet is not None and self._quiet.at(due):
             return Step({**state, "anew": due})
-        opened = of_timer(due)
-        told = coming.told("open", state["key"], opened, state["last"], None)
-        return Step({**state, "opened": opened}, [told])
+        opened = {**state, "opened": of_timer(due)}
+        return Step(opened, [self._told("open", opened, None)])
 
     def shown(self, state: State) -> list[dict[str, Any]]:
         """The one that is open."""
         if not state["opened"]:
             return []
         return [coming.shown(state["key"], state["opened"], state["last"], 0)]
+
+    @staticmethod
+    def _told(event: str, state: State, end: int | None) -> Output:
+        """Of the last message, as nothing has come after it."""
+        return coming.told(event, state["key"], state["opened"], state["last"], end, sent=hops.known(state))
 
     @staticmethod
     def _since(state: State) -> int:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from relaycore.alerting.items import Input, Output, State
 from relaycore.alerting.kinds import fields, texts
 from relaycore.errors import Unusable
+from relaycore.outbound import hops
 
 TOLD: Final = ("eventType", "startTime", "endTime", "count")
 
@@ -18,10 +19,11 @@ MOST_ABOUT_CHARS: Final = 4000
 
 
 class Came(NamedTuple):
-    """One message."""
+    """One message. `hops`: how often webhooks have sent it."""
 
     key: str
     names: dict[str, fields.Value]
+    hops: int = 0
 
 
 def read(input: Input, key: Sequence[str]) -> Came:
@@ -31,7 +33,7 @@ def read(input: Input, key: Sequence[str]) -> Came:
         Unusable: it does not have them. Without a key it is not looked into, and need not even be JSON.
     """
     names = fields.key(input, fields.body(input) if key else {}, key)
-    return Came(fields.key_of(names), names)
+    return Came(fields.key_of(names), names, hops.of(input.attributes))
 
 
 def about(input: Input) -> str:
@@ -51,8 +53,9 @@ def told(
     start: int,
     end: int | None,
     count: int | None = None,
+    sent: int = 0,
 ) -> Output:
-    """What is said: `open` or `close`. Times in ms."""
+    """What is said: `open` or `close`. Times in ms. `sent`: how often webhooks have sent what it is about."""
     members: dict[str, object] = {
         **names,
         "eventType": event,
@@ -61,13 +64,14 @@ def told(
     }
     if count is not None:
         members["count"] = count
-    return Output(event, texts.encode(members), opened)
+    return Output(event, texts.encode(members), opened, attributes=hops.counted({}, sent))
 
 
 def told_about(event: str, state: State, end: int | None) -> Output:
     """The same of a state that has `key`, `opened`, `since` and `about`, with what that says of a message."""
     about = {"about": json.loads(state["about"])} if state["about"] else {}
-    return told(event, {**state["key"], **about}, state["opened"], state["since"], end)
+    members = {**state["key"], **about}
+    return told(event, members, state["opened"], state["since"], end, sent=hops.known(state))
 
 
 def shown(names: Mapping[str, fields.Value], opened: str, start: int, alerts: int) -> dict[str, Any]:

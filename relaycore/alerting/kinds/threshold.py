@@ -18,7 +18,8 @@ What is told stands in `coming`: it starts with the first of those that have ope
 came from there on.
 
 The state is `{"key": {...}, "times": [...], "opened", "since", "count"}`: when the last messages came, as
-many as count, in ms; and if it is open, by which cause, since when, and how many messages.
+many as count, in ms; and if it is open, by which cause, since when, and how many messages, and `hops`
+(`relaycore.outbound.hops`).
 """
 
 from typing import Any, Final
@@ -28,6 +29,7 @@ from relaycore.alerting.items import Input, State, Step
 from relaycore.alerting.kinds import coming, quiet
 from relaycore.alerting.kinds.coming import Came
 from relaycore.alerting.kinds.settings import Reader
+from relaycore.outbound import hops
 
 MOST_COUNT: Final = 1000
 """Each state has so many times in it."""
@@ -64,11 +66,13 @@ class Threshold:
             state = {"key": event.names, "times": [], "opened": "", "since": 0, "count": 0}
         times = [*self._counting(state, at), at][-self._count :]
         if state["opened"]:
-            return Step({**state, "times": times, "count": state["count"] + 1})
+            more = {**hops.least(state, event.hops), "times": times, "count": state["count"] + 1}
+            return Step(more)
         if len(times) < self._count:
             return Step({**state, "times": times})
         since = times[0]
         opened = {**state, "times": times, "opened": cause, "since": since, "count": len(times)}
+        opened |= hops.kept(event.hops)
         return Step(opened, [coming.told("open", state["key"], cause, since, None, len(times))])
 
     def due(self, state: State) -> int | None:
@@ -88,8 +92,9 @@ class Threshold:
             return Step({**state, "times": times} if times else None)
         if self._silence is not None:
             times = []
-        told = coming.told("close", state["key"], state["opened"], state["since"], due, state["count"])
-        left = {**state, "times": times, "opened": "", "since": 0, "count": 0}
+        of = state["key"], state["opened"], state["since"], due, state["count"]
+        told = coming.told("close", *of, sent=hops.known(state))
+        left = {**hops.least(state, 0), "times": times, "opened": "", "since": 0, "count": 0}
         return Step(left if times else None, [told])
 
     def shown(self, state: State) -> list[dict[str, Any]]:

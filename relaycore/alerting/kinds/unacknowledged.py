@@ -18,7 +18,8 @@ until it is closed, also if the alert is extended meanwhile.
 A message that is told is `{"alert": its id, "about": what opened it, "eventType", "startTime", "endTime"}`.
 It starts with the alert, or when that was released. `about` is left out if it is long, or no JSON object.
 
-The state is `{"key": {"alert": id}, "about": JSON text, "since": ms, "opened": cause, "is_acknowledged"}`.
+The state is `{"key": {"alert": id}, "about": JSON text, "since": ms, "opened": cause, "is_acknowledged"}`,
+and `hops` of what has opened it (`relaycore.outbound.hops`).
 """
 
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ from relaycore.alerting.items import ALERT, EVENT, MERGED_ALERTS, Input, State, 
 from relaycore.alerting.kinds import coming, texts
 from relaycore.alerting.kinds.settings import Reader
 from relaycore.errors import Unusable
+from relaycore.outbound import hops
 
 _ID_CHARS: Final = 24
 _OPEN: Final = "open"
@@ -44,6 +46,7 @@ class Said(NamedTuple):
     alert: str
     event: str
     about: str
+    hops: int = 0
 
 
 class Unacknowledged:
@@ -69,7 +72,7 @@ class Unacknowledged:
         if not speaking.may(input.produced_by, input.attributes):
             raise Unusable("Neither a rule nor Relay has published it: nobody else may speak for an alert.")
         event = input.attributes.get(EVENT, "")
-        said = Said(_key(alert), alert, event, coming.about(input))
+        said = Said(_key(alert), alert, event, coming.about(input), hops.of(input.attributes))
         return (said, *_merged(input.attributes, alert))
 
     def take(self, state: State | None, event: Said, cause: str) -> Step:
@@ -83,6 +86,7 @@ class Unacknowledged:
                     "since": at_of(cause),
                     "opened": "",
                     "is_acknowledged": False,
+                    **hops.kept(event.hops),
                 }
             )
         if state is None:
@@ -92,6 +96,8 @@ class Unacknowledged:
             return Step(None, closes)
         if event.event == ACKNOWLEDGE:
             return Step({**state, "opened": "", "is_acknowledged": True}, closes)
+        if event.event == _OPEN:
+            state = hops.least(state, event.hops)
         if event.event == RELEASE and state["is_acknowledged"]:
             return Step({**state, "since": at_of(cause), "is_acknowledged": False})
         return Step(state)

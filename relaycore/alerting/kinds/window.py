@@ -37,6 +37,7 @@ from relaycore.alerting.items import Input, Output, State, Step
 from relaycore.alerting.kinds import fields, quiet, texts
 from relaycore.alerting.kinds.settings import MOST_KEYS, Reader
 from relaycore.errors import Unusable
+from relaycore.outbound import hops
 
 MOST_WINDOWS: Final = 1000
 """Of one key. Where there would be more, the two become one between which there is the least time."""
@@ -50,17 +51,22 @@ _TOLD: Final = (
 Start = Callable[[Input, dict[str, Any]], int]
 End = Callable[[dict[str, Any], int], int]
 One = dict[str, Any]
-"""A window: `start`, `end`, `opened` (its cause), `alerts` (how many), `said` (the fields that are told)."""
+"""A window: `start`, `end`, `opened` (its cause), `alerts` (how many), `said` (the fields that are told),
+`hops` (`relaycore.outbound.hops`)."""
 
 
 class Alert(NamedTuple):
-    """One message: start and end in microseconds; `said`: the fields that are told."""
+    """One message: start and end in microseconds; `said`: the fields that are told.
+
+    `hops`: how often webhooks have sent it.
+    """
 
     key: str
     names: dict[str, fields.Value]
     start: int
     end: int
     said: dict[str, fields.Value]
+    hops: int = 0
 
 
 class Window:
@@ -91,7 +97,7 @@ class Window:
         end = self._end(members, start)
         if end > fields.LAST:
             raise Unusable("It ends after the year 2286.")
-        return (Alert(fields.key_of(names), names, start, end, said),)
+        return (Alert(fields.key_of(names), names, start, end, said, hops.of(input.attributes)),)
 
     def take(self, state: State | None, event: Alert, cause: str) -> Step:
         """Told as open; and closed at once if it has ended."""
@@ -103,6 +109,7 @@ class Window:
             "opened": cause,
             "alerts": 1,
             "said": event.said,
+            **hops.kept(event.hops),
         }
         windows, joined, merged = [], [], alone
         start, end = event.start, event.end
@@ -163,6 +170,7 @@ class Window:
             "opened": min(one["opened"], other["opened"]),
             "alerts": one["alerts"] + other["alerts"],
             "said": said,
+            **hops.kept(min(hops.known(one), hops.known(other))),
         }
 
     def _fewer(self, windows: list[One]) -> list[One]:
@@ -172,7 +180,8 @@ class Window:
 
     @staticmethod
     def _close(names: Mapping[str, fields.Value], one: One, opened: str) -> Output:
-        return Output("close", _message(names, one, "close"), opened)
+        sent = hops.counted({}, hops.known(one))
+        return Output("close", _message(names, one, "close"), opened, attributes=sent)
 
 
 def _message(names: Mapping[str, fields.Value], one: One, event: str) -> str:

@@ -93,9 +93,20 @@ def test_control_no_mark(monkeypatch: Patch) -> None:
     def without(below: str, last_id: str, mark: str) -> int:
         return min(milliseconds_of(below), milliseconds_of(last_id))
 
+    monkeypatch.setattr(World, "_reserve", seldom)
+    assert not any(played([*FALLING, *CLOCK], seed).broken for seed in range(100))
     monkeypatch.setattr(times, "reached", without)
     monkeypatch.setattr(times, "raised", lambda now, last_id, mark: now)
-    assert searched(2, [*FALLING, *CLOCK], most=2000)
+    assert searched(3, [*FALLING, *CLOCK], most=500)
+
+
+_RESERVE = World._reserve
+
+
+def seldom(self: World) -> None:
+    """A writer that has much else to do, so that time comes up to the mark."""
+    if not self._messages or not self.has_faults or self.random.random() < 0.03:
+        _RESERVE(self)
 
 
 def test_control_time_that_nobody_lets_pass(monkeypatch: Patch) -> None:

@@ -16,7 +16,7 @@ from relaycore.alerting.naming import alert_id, output_id, shard_of
 from relaycore.alerting.processing import Processing
 from relaycore.position import START, before_millisecond
 
-from .inputs import MINUTE, RULE, T0, WINDOW, alert, message, of, position
+from .inputs import MINUTE, RULE, T0, WINDOW, alert, fresh, message, of, position
 
 KIND = Window(WINDOW)
 OTHER = Window({**WINDOW, "merge": {"type": "Several"}})
@@ -60,12 +60,29 @@ def test_how_often_webhooks_have_sent_a_message_goes_on_to_what_is_said_of_it_at
     one = of(KIND)
     one.take([alert(0, 0, 5)._replace(attributes={"relay-hops": "3", "kind": "x"}), alert(1, 0, 5)])
     one.reach(T0 + 5 * MINUTE)
-    # What time has closed is of both of them.
+    # What time has closed is of both of them: the least.
     assert [(made.output.kind, made.attributes.get("relay-hops")) for made in one.outputs()] == [
         ("open", "3"),
         ("open", None),
         ("close", None),
     ]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_what_time_says_has_the_least_number_of_the_messages_that_it_is_of(is_kept: bool) -> None:
+    one = of(KIND)
+    for number, came in enumerate(("5", "3", "4")):
+        one.take([alert(number, 0, 5)._replace(attributes={"relay-hops": came})])
+    made = one.outputs()
+    one.stored([each.id for each in made])
+    if is_kept:
+        keep = one.keep()
+        assert keep is not None
+        states = {key: KeptState(kept.at, fresh(kept.state)) for key, kept in keep.states.items()}
+        one = Processing(RULE, 0, 1, keep.frontier, KIND, states)
+    one.reach(T0 + 5 * MINUTE)
+    (close,) = one.outputs()
+    assert (close.output.kind, close.attributes["relay-hops"]) == ("close", "3")
 
 
 def test_each_output_comes_once_unless_it_is_lost() -> None:

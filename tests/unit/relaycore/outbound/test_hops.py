@@ -43,3 +43,10 @@ def test_a_door_takes_what_came_as_often_as_it_may_and_refuses_the_next() -> Non
     assert [hops.came(said) for said in (None, "x", "1", "8")] == [0, 0, 1, 8]
     with pytest.raises(Looped, match="in a circle"):
         hops.came("9")
+
+
+def test_what_an_older_relay_has_kept_came_by_no_webhook() -> None:
+    assert hops.kept(0) == {}
+    assert [hops.known(kept) for kept in ({}, hops.kept(3), {hops.KEPT: "3"})] == [0, 3, 0]
+    assert hops.least({"alerts": 2}, 3) == {"alerts": 2}
+    assert hops.least({"alerts": 2, **hops.kept(4)}, 3) == {"alerts": 2, **hops.kept(3)}
