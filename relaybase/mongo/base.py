@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from django_mongodb_backend import base
-
 from relaybase.mongo import READING
+from relaybase.mongo.placeless import base
 from relaybase.mongo.schema import DatabaseSchemaEditor
 
 
