@@ -8,14 +8,14 @@ A channel that is not listened to misses nothing by not being heard. It is compl
 from when listening was turned off, but for what was on the stream and has vanished.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 
-from channels_app.models import Channel, Gap
+from channels_app.models import Channel, ChannelsMark, Gap
 from relaybase.postgres.clock import ClockTimestamp, Seconds
 from relaycore.channels import partition_of, places_of
 from relaycore.times import next_millisecond, rounded_up
@@ -99,6 +99,38 @@ def concerning(name: str, channel: Channel | None) -> Q:
     # What was missed while it was listened to stays missed.
     before = Q(channel=name) if channel.listened_until is None else Q(began_at__lt=channel.listened_until)
     return touching(name) & (before | Q(cause__in=LOSSES))
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """Whether a channel is listened to; what is not in the table is taken for one that is.
+
+    until: when that was turned off; None: it was not
+    mark:  of the channel table (`models.ChannelsMark`), read before this was
+    """
+
+    now: bool = True
+    until: datetime | None = None
+    mark: object = None
+
+    def misses(self, gap: Gap) -> bool:
+        """Whether something of it may be missing by a gap that touches it: as `concerning`."""
+        if self.now or gap.cause in LOSSES:
+            return True
+        return gap.channel != "" if self.until is None else gap.began_at < self.until
+
+
+def listened(names: Collection[str]) -> Mapping[str, Listened]:
+    """Of each of these."""
+    mark = mark_of_channels()
+    rows = Channel.objects.filter(channel__in=names, listen=False).values_list("channel", "listened_until")
+    found = {name: Listened(False, until, mark) for name, until in rows}
+    return {name: found.get(name, Listened(mark=mark)) for name in names}
+
+
+def mark_of_channels() -> object:
+    """Another one after each change of the channel table."""
+    return ChannelsMark.objects.values_list("mark", flat=True).first()
 
 
 def overlapping(since: datetime | None, until: datetime | None) -> Q:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from django.conf import settings
+from django.core.exceptions import TooManyFieldsSent
 from django.http import QueryDict
 from rest_framework.exceptions import PermissionDenied, Throttled
 
@@ -133,8 +134,12 @@ class LiveDoor:
             way = plain.way_of(scope, {**headers, b"accept": b"*/*"})
             if not way.is_plain or not scope["query_string"].isascii():
                 return None
-            query = QueryDict(scope["query_string"].decode(), mutable=True)
-            if (key := admitting.key_of(headers, query.pop("ticket", [None])[-1])) is None:
+            try:
+                query = QueryDict(scope["query_string"].decode(), mutable=True)
+            except TooManyFieldsSent:
+                return None
+            tickets = query.pop("ticket", [None])
+            if len(tickets) > 1 or (key := admitting.key_of(headers, tickets[0])) is None:
                 return None
             channel = match.groupdict().get("name")
             return _Call(

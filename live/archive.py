@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 from pymongo import ReturnDocument
 
-from channels_app.models import Channel
+from channels_app.completeness import Listened, listened
 from leases_app import partitioning
 from messages_app import expired as records
 from messages_app.searching import archive, counting, watermark
@@ -66,11 +66,11 @@ def standing() -> Standing:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A channel that is followed from a position on. `is_listened`: it is heard, so it can miss something."""
+    """A channel that is followed from a position on. `listened`: whether it can miss something."""
 
     floor: str
     feed: Feed
-    is_listened: bool
+    listened: Listened
 
 
 def follow(follower: Follower, channel: str, told: Told) -> Opened:
@@ -82,8 +82,8 @@ def follow(follower: Follower, channel: str, told: Told) -> Opened:
     try:
         beside = watermark.require(partition_of(channel, settings.RELAY_PARTITIONS))
         floor = counting.newest(channel, beside.operation_time) or START
-        listen = Channel.objects.filter(channel=channel).values_list("listen", flat=True).first()
-        return Opened(floor, follower.follow(channel, floor, told), listen is not False)
+        heard = listened([channel])[channel]
+        return Opened(floor, follower.follow(channel, floor, told), heard)
     finally:
         connection.close()
 

@@ -10,7 +10,7 @@ from rest_framework.exceptions import ParseError
 
 from live.sse.frames import FORMS, JSON
 from live.wanting import Wants
-from relaybase.http.parameters import Parameters
+from relaybase.http.parameters import Parameters, is_text
 from relaycore.delivering.beginning import at_time
 from relaycore.filtering.policy import BODY, SCOPES
 from relaycore.live import ids
@@ -88,6 +88,8 @@ def _channels(query: QueryDict) -> tuple[str, ...]:
     channels = tuple(dict.fromkeys(query.getlist("channel")))
     if not 1 <= len(channels) <= MOST_CHANNELS or "" in channels:
         raise ParseError(f"Say which channels: ?channel=NAME, from 1 to {MOST_CHANNELS} of them.")
+    if not all(map(is_text, channels)):
+        raise ParseError("channel must be text without NUL.")
     return channels
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from django.db import Error as DatabaseError
 from django.db import connection
 
-from channels_app.completeness import LOSSES
+from channels_app.completeness import Listened, listened, mark_of_channels
 from channels_app.models import Gap
 from channels_app.ranges import row
 from live.tails import Topic
@@ -29,10 +29,17 @@ MOST: Final = 1000
 
 
 class Gaps:
-    """Of one event loop. `tell` is told of what is new, or has changed, whoever has asked."""
+    """Of one event loop.
 
-    def __init__(self, tell: Callable[[Sequence[Gap]], object]) -> None:
+    tell:   is told of what is new, or has changed, whoever has asked
+    topics: all that are followed
+    """
+
+    def __init__(
+        self, tell: Callable[[Sequence[Gap]], object], topics: Callable[[], Collection[Topic]]
+    ) -> None:
         self._tell = tell
+        self._topics = topics
         self._known: dict[int, Gap] = {}
         self._settled = Settled()
         self._read_at = float("-inf")
@@ -93,7 +100,10 @@ class Gaps:
     async def _take(self) -> None:
         began = time.monotonic()
         try:
-            before, self._known = self._known, await asyncio.to_thread(_newest)
+            newest, mark = await asyncio.to_thread(_newest)
+            # After the gaps: a channel has been listened to before it misses something.
+            await self._learn([topic for topic in self._topics() if topic.listened.mark != mark])
+            before, self._known = self._known, newest
             self._read_at = began
             self._settled.see({number: _age(gap) for number, gap in self._known.items()}, began)
             changed = [gap for gap in self._known.values() if _is_news(gap, before.get(gap.pk))]
@@ -102,10 +112,26 @@ class Gaps:
         finally:
             self._reading = None
 
+    async def _learn(self, topics: Sequence[Topic]) -> None:
+        if topics:
+            found = await asyncio.to_thread(_listened, [topic.channel for topic in topics])
+            for topic in topics:
+                topic.listened = found[topic.channel]
 
-def _newest() -> dict[int, Gap]:
+
+def _newest() -> tuple[dict[int, Gap], object]:
+    """With the mark of the channel table after that."""
     try:
-        return {gap.pk: gap for gap in Gap.objects.annotate(now=ClockTimestamp()).order_by("-id")[:MOST]}
+        rows = Gap.objects.annotate(now=ClockTimestamp()).order_by("-id")[:MOST]
+        found: dict[int, Gap] = {gap.pk: gap for gap in rows}
+        return found, mark_of_channels()
+    finally:
+        connection.close()
+
+
+def _listened(names: Collection[str]) -> Mapping[str, Listened]:
+    try:
+        return listened(names)
     finally:
         connection.close()
 
@@ -130,5 +156,4 @@ def _concerns(gap: Gap, topic: Topic) -> bool:
         return gap.channel == topic.channel
     if partition_of(topic.channel, gap.partitions) != gap.partition:
         return False
-    # What is not listened to misses only what was on the stream.
-    return topic.is_listened or gap.cause in LOSSES
+    return topic.listened.misses(gap)

@@ -65,7 +65,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.pages = Pages(settings.RELAY_LIVE_PAGES_BYTES)
-        self.gaps = Gaps(self._tell)
+        self.gaps = Gaps(self._tell, lambda: list(self._topics()))
         self.rights = Rights()
         self._said = Present(self.presence)
         self._tails: dict[int, Tail] = {}
@@ -99,12 +99,7 @@ class Hub:
 
     def presence(self) -> Mapping[str, int]:
         """How many watch each channel, here."""
-        return {
-            topic.channel: len(topic.watchers)
-            for tail in self._tails.values()
-            for topic in tail.topics
-            if topic.watchers
-        }
+        return {topic.channel: len(topic.watchers) for topic in self._topics() if topic.watchers}
 
     @property
     def trouble(self) -> str:
@@ -182,6 +177,9 @@ class Hub:
             self._task = asyncio.create_task(self._watch())
         return viewer
 
+    def _topics(self) -> Iterator[Topic]:
+        return (topic for tail in self._tails.values() for topic in tail.topics)
+
     def _tail(self, partition: int) -> Tail:
         if partition not in self._tails:
             self._tails[partition] = Tail(follower, settings.RELAY_LIVE_RING_BYTES)
@@ -253,7 +251,7 @@ class Hub:
 
     def _shrink(self) -> None:
         """All rings together keep no more than they may. One that has little loses nothing."""
-        rings = [topic.ring for tail in self._tails.values() for topic in tail.topics]
+        rings = [topic.ring for topic in self._topics()]
         most = share([ring.size for ring in rings], settings.RELAY_LIVE_RING_BYTES)
         for ring in rings:
             ring.shrink(most)

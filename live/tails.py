@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from pymongo.errors import PyMongoError
 
+from channels_app.completeness import Listened
 from live import archive
 from messages_app.searching.feed import Feed, handed
 from messages_app.searching.following import Follower
@@ -45,13 +46,13 @@ class Watcher(Protocol):
 
 
 class Topic:
-    """One channel that is followed."""
+    """One channel that is followed. `listened`: whether it is heard, as it was when that was asked last."""
 
-    def __init__(self, channel: str, ring: Ring, feed: Feed, *, is_listened: bool) -> None:
+    def __init__(self, channel: str, ring: Ring, feed: Feed, listened: Listened = Listened()) -> None:  # noqa: B008
         self.channel = channel
         self.ring = ring
         self.feed = feed
-        self.is_listened = is_listened
+        self.listened = listened
         self.watchers: dict[Watcher, None] = {}
         self.left_at = float("-inf")
         self.merged = 0
@@ -127,7 +128,7 @@ class Tail:
             archive.follow, self._follower(), channel, lambda: self._tell(channel)
         )
         ring = Ring(channel, opened.floor, self._most_bytes)
-        topic = Topic(channel, ring, opened.feed, is_listened=opened.is_listened)
+        topic = Topic(channel, ring, opened.feed, opened.listened)
         self._topics[channel] = topic
         topic.left_at = self._loop.time()
         self._mark(channel)  # Something may have come before it was here.

@@ -142,7 +142,7 @@ class Viewer:
                 if shown.entries:
                     return shown
                 # A filter takes nothing of a long history: others go on, and its place may be said.
-                self.is_woken = True
+                self.wake()
                 await asyncio.sleep(0)
                 return None
             if not await self._read(found):

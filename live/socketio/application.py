@@ -114,7 +114,7 @@ class SocketIO:
         finally:
             connection.on_stop = None
             if outbox.break_off == connection.break_off:
-                outbox.break_off = before
+                outbox.break_off = before if outbox.is_websocket else None
 
 
 def _session_of(headers: plain.Headers) -> str:

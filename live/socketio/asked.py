@@ -8,6 +8,7 @@ from rest_framework.exceptions import ParseError
 
 from live.asking import EARLIEST, MOST_CHANNELS, SCOPE_ALONE
 from live.wanting import Wants
+from relaybase.http.parameters import is_text
 from relaycore.filtering.policy import BODY, SCOPES
 from relaycore.live import ids
 from relaycore.live.ids import EventId
@@ -116,7 +117,7 @@ def _wants(said: Mapping[str, Any]) -> Wants | None:
 
 def _channel(said: Mapping[str, Any]) -> str:
     channel = said.get("channel")
-    if not isinstance(channel, str) or not channel:
+    if not isinstance(channel, str) or not channel or not is_text(channel):
         raise ParseError("channel must be the name of a channel.")
     return channel
 

@@ -23,12 +23,20 @@ class WebSocket(asgi.WebSocket):  # type: ignore[misc]  # It has no types.
     async def __call__(self, environ: Mapping[str, Any]) -> Any:
         connection: Connection | None = (environ["asgi.scope"].get("extensions") or {}).get(FRAMES)
         self._takes_frames = connection is not None
-        outbox: Outbox = self.handler.__self__.queue
+        socket = self.handler.__self__
+        outbox: Outbox = socket.queue
         outbox.is_websocket = True
         if connection is not None:
             outbox.break_off = connection.break_off
             connection.on_stop = outbox.stop
-        return await super().__call__(environ)
+        try:
+            return await super().__call__(environ)
+        finally:
+            if not socket.upgraded:
+                # It goes on by polls. Engine.IO would answer them with nothing for ever, where the
+                # WebSocket has broken off before the client has tried it.
+                socket.upgrading = False
+                outbox.stay_polled()
 
     async def send(self, message: Any) -> None:
         """What `encode` has returned."""

@@ -93,6 +93,10 @@ class Outbox:
         self.put_nowait(event("closing", {"reason": RESTART}))
         self.put_nowait(Packet(CLOSE))
 
+    def stay_polled(self) -> None:
+        """It was about to be a WebSocket, and that has come to nothing."""
+        self.is_websocket, self.break_off = False, None
+
     def cut(self) -> None:
         """The client is to go at once, whatever it has not read."""
         if self.break_off is not None:

@@ -9,12 +9,16 @@ from rest_framework.exceptions import ParseError
 from rest_framework.settings import api_settings
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What no server here keeps as text: NUL, and half a surrogate pair."""
 
 ROWS: Final = 100
 MOST_ROWS: Final = 1000
 
 _NUMBER = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def is_text(value: str) -> bool:
+    """Whether servers here keep this as text: it has no NUL in it, and no half of a surrogate pair."""
+    return _NOT_TEXT.search(value) is None
 
 
 class Asked(Protocol):
@@ -49,7 +53,7 @@ class Parameters:
         if not self._given:
             return None  # What is called once per message has none, and Django's takes its time to say so.
         value = self._given.get(name)
-        if value is not None and _NOT_TEXT.search(value):
+        if value is not None and not is_text(value):
             raise ParseError(f"{name} must be text without NUL.")
         return value
 

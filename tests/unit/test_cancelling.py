@@ -53,7 +53,7 @@ class _Still(Tail):
     def __init__(self) -> None:
         super().__init__(lambda: pytest.fail("nobody reads"), 1)
         ring = Ring("orders", START, 1)
-        self._topics["orders"] = Topic("orders", ring, None, is_listened=True)  # type: ignore[arg-type]
+        self._topics["orders"] = Topic("orders", ring, None)  # type: ignore[arg-type]
 
     async def _turn(self, topics: Iterable[Topic]) -> None:
         pass

@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
+from django.conf import settings as django_settings
 
 from relaybase.http import connections
+from tests.integration.publishing.killed_web import Web
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,32 +26,38 @@ REQUESTS = 200
 LOAD_SECONDS = 25.0
 MOST_TIMES = 2.0
 """So much slower the others may become."""
+MOST_BYTES = 30 << 20
+"""So much more a web process may have."""
 # By what the kernel and other tests do meanwhile the slowest of 200 may be slow by chance.
 ROUNDS, TRIES = 3, 3
-
-Load = Callable[[], contextlib.AbstractContextManager[subprocess.Popen[str]]]
 
 
 @pytest.fixture(scope="module")
 def web(serve: Callable[..., str]) -> str:
-    """A web process as it is in production."""
-    return serve()
+    """A web process as it is in production, behind a proxy."""
+    return serve(RELAY_TRUSTED_PROXIES="127.0.0.1")
 
 
-@pytest.fixture
-def load(web: str) -> Load:
-    """Bad clients, until they stop by themselves."""
-    where = urlsplit(web)
+@contextlib.contextmanager
+def careless(kind: str) -> Iterator[Web]:
+    """A web process without what holds bad clients back (`careless_web`)."""
+    program = ("tests.integration.api.careless_web", kind)
+    web = Web(django_settings.SERVERS.redis_url, program, RELAY_TRUSTED_PROXIES="127.0.0.1")
+    try:
+        yield web
+    finally:
+        web.stop()
+
+
+@contextlib.contextmanager
+def load(url: str, *kinds: str) -> Iterator[subprocess.Popen[str]]:
+    """Bad clients of these kinds, until they stop by themselves."""
+    where = urlsplit(url)
     command = [sys.executable, "-m", "tests.integration.api.bad_clients"]
-    arguments = [str(where.hostname), str(where.port), str(LOAD_SECONDS)]
-
-    @contextlib.contextmanager
-    def begin() -> Iterator[subprocess.Popen[str]]:
-        with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
-            yield process
-            process.kill()
-
-    return begin
+    arguments = [str(where.hostname), str(where.port), str(LOAD_SECONDS), *kinds]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.kill()
 
 
 def _process(url: str) -> psutil.Process:
@@ -72,34 +81,82 @@ def _slowest_of_a_hundred(url: str, token: str) -> float:
     return sorted(took)[REQUESTS * 99 // 100]
 
 
-def test_slow_and_unfinished_requests_cost_the_others_little(web: str, token: str, load: Load) -> None:
-    process = _process(web)
-    _slowest_of_a_hundred(web, token)  # What is loaded with the first ones.
-    before, most, ratios = process.memory_info().rss, 0, list[float]()
+@dataclass(slots=True)
+class _Cost:
+    """What bad clients cost the others.
+
+    times: so much slower they became, in each round one try after another
+    bytes: so much more the web process had
+    told:  how often the bad ones were told what
+    """
+
+    times: list[list[float]] = field(default_factory=list)
+    bytes: int = 0
+    told: Counter[str] = field(default_factory=Counter)
+
+
+def _cost(url: str, pid: int, token: str, kinds: Sequence[str], is_enough: Callable[[float], bool]) -> _Cost:
+    """In several rounds, until one is enough, by how much slower the others have become at least."""
+    process, cost = psutil.Process(pid), _Cost()
+    with load(url, "guessing"):  # What is loaded with the first ones, of each kind.
+        _slowest_of_a_hundred(url, token)
+        time.sleep(2)
+    before = process.memory_info().rss
     for _ in range(ROUNDS):
         # Just before, since whatever else the machine has to do comes and goes.
-        without = max(_slowest_of_a_hundred(web, token) for _ in range(2))
-        with load() as clients:
-            began, tries = time.monotonic(), list[float]()
+        without = max(_slowest_of_a_hundred(url, token) for _ in range(2))
+        with load(url, *kinds) as clients:
+            began, times = time.monotonic(), list[float]()
             while time.monotonic() - began < LOAD_SECONDS - 5:
-                if len(tries) < TRIES or min(tries) > MOST_TIMES * without:
-                    tries.append(_slowest_of_a_hundred(web, token))
-                most = max(most, process.memory_info().rss)
+                if len(times) < TRIES or min(times) > MOST_TIMES:
+                    times.append(_slowest_of_a_hundred(url, token) / without)
+                cost.bytes = max(cost.bytes, process.memory_info().rss - before)
                 time.sleep(0.05)
-            _require_all_were_sent_away(Counter(ast.literal_eval(clients.communicate(timeout=30)[0])))
-        ratios.append(min(tries) / without)
-        if ratios[-1] <= MOST_TIMES:
+            cost.told.update(ast.literal_eval(clients.communicate(timeout=30)[0]))
+        cost.times.append(times)
+        if is_enough(min(times)):
             break
+    return cost
 
-    assert min(ratios) <= MOST_TIMES, ratios
-    assert most - before <= 30 << 20, (most - before) >> 20
+
+@pytest.mark.timeout(400)
+def test_slow_and_unfinished_requests_and_who_guesses_cost_the_others_little(web: str, token: str) -> None:
+    kinds = ("slow", "unfinished", "guessing")
+    cost = _cost(web, _process(web).pid, token, kinds, lambda times: times <= MOST_TIMES)
+    _require_all_were_sent_away(cost.told)
+    assert min(map(min, cost.times)) <= MOST_TIMES, cost.times
+    assert cost.bytes <= MOST_BYTES, cost.bytes >> 20
+
+
+@pytest.mark.timeout(400)
+def test_control_hashed_where_it_is_asked_for_who_guesses_slows_down_everybody(token: str) -> None:
+    with careless("prompt") as web:
+        cost = _cost(web.url, web.pid, token, ["guessing"], lambda times: times > MOST_TIMES)
+    assert cost.told["guessing 200"] >= 8
+    assert max(map(min, cost.times)) > MOST_TIMES, cost.times
+
+
+def test_control_read_before_anybody_is_asked_who_he_is_what_is_unfinished_is_kept(token: str) -> None:
+    with careless("trustful") as web, load(web.url, "unfinished"):
+        process = psutil.Process(web.pid)
+        before, most, until = process.memory_info().rss, 0, time.monotonic() + LOAD_SECONDS - 5
+        while most <= MOST_BYTES and time.monotonic() < until:
+            most = max(most, process.memory_info().rss - before)
+            time.sleep(0.05)
+    assert most > MOST_BYTES
 
 
 def _require_all_were_sent_away(told: Counter[str]) -> None:
-    assert told.keys() <= {"401", "408", "503", "closed"}
-    assert told["401"] >= 200
+    refusals = {"401", "408", "503", "closed"}
+    allowed = {f"{kind} {status}" for kind in ("slow", "unfinished") for status in refusals}
+    assert told.keys() <= {*allowed, "guessing 200", "guessing 429"}
+    assert told["unfinished 401"] >= 200
     # None of the 500 stays: each is told to go, some of them since there are too many.
-    assert told["408"] + told["503"] >= 500
+    assert (
+        sum(told[f"{kind} {status}"] for kind in ("slow", "unfinished") for status in ("408", "503")) >= 500
+    )
+    # Nobody was kept from guessing by a limit: each had a password looked at.
+    assert told["guessing 200"] >= 1
 
 
 def _say(url: str, sent: bytes) -> socket.socket:

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 import requests
 from django.conf import settings as django_settings
-from django.utils import timezone
 
 from access_app.models import Token
-from channels_app.models import Channel, Gap
+from channels_app.models import Channel
 from messages_app.writing.retention import expire
 from relaycore.position import last_of
 from tests.ending import ended
@@ -206,34 +205,6 @@ def test_retention_has_deleted_all_of_it(client: Client, channel: str) -> None:
     one = Watcher(client.url, client.key, address(channel, since="earliest"))
     one.watch(lambda event: event.event == "stream-reset")
     assert one.told("stream-reset")[0]["at_most"] == 5
-
-
-def test_gaps_are_told_as_they_are_recorded_and_to_who_was_away(
-    client: Client, channel: str, wait_until: Any
-) -> None:
-    def gap(**fields: Any) -> Gap:
-        return Gap.objects.create(partition=0, channel=channel, cause="no listener", **fields)
-
-    now = timezone.now()
-    with Watcher(client.url, client.key, address(channel)) as one:
-        wait_until(lambda: one.told("caught-up"))
-        first = gap(began_at=now)
-        wait_until(lambda: told(one, first))
-        assert told(one, first)[0]["to"] is None
-        first.ended_at = timezone.now()
-        first.missed_at_most = 7
-        first.save()
-        wait_until(lambda: len(told(one, first)) == 2)
-        assert told(one, first)[1]["missed_at_most"] == 7
-    second = gap(began_at=now, ended_at=now)
-    time.sleep(5)
-    two = Watcher(client.url, client.key, address(channel), last_id=one.last_id)
-    two.watch(lambda event: event.event == "caught-up")
-    assert told(two, second)
-
-
-def told(watcher: Watcher, gap: Gap) -> list[Any]:
-    return [said for said in watcher.told("gap") if said["id"] == gap.pk]
 
 
 def test_who_reads_nothing_is_cut_and_goes_on_from_its_id(

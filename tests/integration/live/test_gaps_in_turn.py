@@ -61,9 +61,9 @@ def slow() -> Iterator[Recording]:
 
 async def told(after: int | None, position: str) -> dict[int, int]:
     """What a web process that has just started tells who comes, by gap, with the number that is his then."""
-    gaps = Gaps(lambda changed: None)
+    gaps = Gaps(lambda changed: None, list)
     await gaps.require()
-    topic = Topic("c", Ring("c", START, 1 << 20), None, is_listened=True)  # type: ignore[arg-type]
+    topic = Topic("c", Ring("c", START, 1 << 20), None)  # type: ignore[arg-type]
     return {data["id"]: number for number, data in gaps.since([topic], after, position)}
 
 

@@ -140,6 +140,8 @@ def test_what_is_asked_wrongly_is_answered_with_what_to_do(client: Client, chann
             ({"channel": channel, "after": "yesterday"}, 400, "event id"),
             ({"channel": channel, "after": 7}, 400, "after"),
             ({"channel": 7}, 400, "channel"),
+            ({"channel": "a\0b"}, 400, "channel"),
+            ({"channel": "a\ud800b"}, 400, "channel"),
             ({"channel": channel, "since": "now"}, 400, "channel and after"),
             (None, 400, "object"),
         ):

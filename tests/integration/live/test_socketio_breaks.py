@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+import requests
+from websockets.sync.client import connect
 
 from access_app import tokens
 from access_app.models import Token
@@ -131,6 +133,30 @@ def test_one_that_asks_and_reads_no_answers_is_cut(client: Client, channel: str,
         page.wait(lambda: ours not in peers(process), 20)
         client.publish(channel, "one")
         assert page.first("message")["message"] == "one"
+
+
+@pytest.mark.parametrize("says", [None, "2probe"], ids=["before it is tried", "before it is changed over to"])
+def test_a_websocket_that_breaks_off_leaves_polling_as_it_was(
+    client: Client, channel: str, says: str | None
+) -> None:
+    with requests.Session() as session:
+        url = client.url + "/socket.io/?EIO=4&transport=polling"
+        url += "&sid=" + json.loads(session.get(url).text[1:])["sid"]
+        session.post(url, f"40{json.dumps({'token': client.key, 'join': [{'channel': channel}]})}")
+        _poll(session, url, "caught-up")
+        with connect(url.replace("http", "ws", 1).replace("polling", "websocket"), proxy=None) as raw:
+            if says is not None:
+                raw.send(says)
+                assert raw.recv(10) == "3probe"
+        client.publish(channel, "one")
+        _poll(session, url, '"message":"one"')
+
+
+def _poll(session: requests.Session, url: str, wanted: str) -> None:
+    """Until this comes."""
+    until = time.monotonic() + 10
+    while wanted not in session.get(url, timeout=30).text:
+        assert time.monotonic() < until, "it is answered with nothing, again and again"
 
 
 def _sees_more(page: Page, many: int = 1) -> None:

@@ -40,6 +40,11 @@ class Web:
             self._process.communicate()
             raise
 
+    @property
+    def pid(self) -> int:
+        """Of the one that there is."""
+        return self._pid
+
     def _read(self) -> int:
         assert self._process.stdout is not None
         return int(self._process.stdout.readline())

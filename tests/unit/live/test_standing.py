@@ -27,9 +27,7 @@ def test_who_comes_while_the_archive_becomes_another_one_is_sent_away_too(
         async def topic(tail: Tail, channel: str) -> Topic:
             await goes_on.wait()
             feed: Any = None
-            return tail._topics.setdefault(
-                channel, Topic(channel, Ring(channel, START, 1 << 20), feed, is_listened=True)
-            )
+            return tail._topics.setdefault(channel, Topic(channel, Ring(channel, START, 1 << 20), feed))
 
         async def nothing() -> None:
             return

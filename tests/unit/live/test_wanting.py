@@ -9,7 +9,8 @@ import pytest
 
 from live import wanting
 from live.hub import Hub
-from live.viewer import Shown
+from live.socketio.outbox import Outbox, frame
+from live.viewer import SEND_BYTES, Shown, Viewer
 from live.wanting import INLINE_BYTES, PORTION_BYTES, Wants
 from relaycore.live.ring import Entry
 from tests.unit.live.hubs import come
@@ -141,6 +142,33 @@ def test_another_filter_holds_from_where_its_client_stands_also_while_it_is_look
         while not isinstance(shown := await taking, Shown):
             taking = asyncio.create_task(viewer.take())
         assert [entry.document["message"][:7] for entry in shown.entries] == ['{"a": 1']
+        viewer.close()
+
+    run(work)
+
+
+class _Seat:
+    """Of a socket: what is shown, in short."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self.viewer = viewer
+
+    async def take(self) -> bytes | None:
+        found = await self.viewer.take()
+        return frame(found.id) if isinstance(found, Shown) else None
+
+
+def test_a_socket_is_shown_the_last_of_a_long_history_of_which_its_filter_takes_nothing_else() -> None:
+    async def work() -> None:
+        viewer, outbox = come(Hub()), Outbox()
+        viewer.want(Wants({"a": [20]}, "body"))
+        padding = "x" * (SEND_BYTES // 4)
+        history = entries(f'{{"a": {number}, "b": "{padding}"}}' for number in range(21))
+        viewer.owed.walks[0].rings["c"].append([one.document for one in history])
+        outbox.seats["c"] = _Seat(viewer)
+        viewer.on_wake = outbox.wake
+        (shown,) = await outbox.poll()  # Nothing more is stored, so nobody wakes it.
+        assert history[-1].position in shown.encode(b64=True)
         viewer.close()
 
     run(work)

@@ -240,3 +240,12 @@ def test_too_much_that_is_said() -> None:
     assert not outbox.is_too_much
     outbox.put_nowait(Packet(PING))
     assert outbox.is_too_much
+
+
+def test_one_that_stays_polled_is_cut_by_who_ends_sessions() -> None:
+    outbox, cut = Outbox(), list[str]()
+    outbox.is_websocket, outbox.break_off = True, lambda: cut.append("connection")
+    outbox.on_cut = lambda: cut.append("session")
+    outbox.stay_polled()
+    outbox.cut()
+    assert (cut, outbox.is_websocket) == (["session"], False)
