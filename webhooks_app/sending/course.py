@@ -18,7 +18,7 @@ from subscribers_app.pulling import archive
 from subscribers_app.pulling.ahead import Source
 from subscribers_app.pulling.choosing import Choosing
 from subscribers_app.pulling.counting import counted
-from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.clock import StreamClock
 from webhooks_app.sending.known import Hook
 from webhooks_app.sending.share import Share
 from webhooks_app.sending.together import Together, settle, take
@@ -31,11 +31,12 @@ class Course:
     """One subscription of this shard, in the event loop.
 
     id:    of the subscription
+    clock: by which messages are as old as they are
     came:  is called when there is something to try
     share: what it may read ahead
     """
 
-    def __init__(self, hook: Hook, clock: Clock, came: Callable[[], object]) -> None:
+    def __init__(self, hook: Hook, clock: StreamClock, came: Callable[[], object]) -> None:
         self.hook = hook
         self.id = hook.subscription.id
         self._clock = clock
@@ -96,7 +97,8 @@ class Course:
     def next(self) -> Item | Batch | None:
         """What is to be tried next; None: nothing, or not now."""
         window = self.window
-        if window is None or not self._is_active or self._is_closed:
+        can_tell = self.hook.most_age_ms is None or self._clock.is_known
+        if window is None or not (self._is_active and can_tell) or self._is_closed:
             return None
         item = take(window, self._together)
         if item is not None and self.hook.most_age_ms is not None:
@@ -120,9 +122,7 @@ class Course:
     def _wanted_from(self) -> str:
         """What stands below this position is older than is wanted; empty: nothing is too old."""
         most_age = self.hook.most_age_ms
-        if most_age is None or not self._clock.is_known:
-            return ""
-        return at_millisecond(self._clock.now() - most_age)
+        return "" if most_age is None else at_millisecond(self._clock.now() - most_age)
 
     @property
     def _few(self) -> int:

@@ -20,7 +20,7 @@ from relaycore.sending.items import Item, Progress
 from webhooks_app.http.client import Client
 from webhooks_app.http.room import most_connections
 from webhooks_app.registration import disable_by_sender
-from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.clock import Clock, StreamClock
 from webhooks_app.sending.course import Course
 from webhooks_app.sending.encoding import Encoding
 from webhooks_app.sending.known import Hook, Known, KnownEndpoint, learn
@@ -55,7 +55,7 @@ class Working:
         networks = Allowed(settings.RELAY_WEBHOOK_ALLOWED_NETWORKS)
         self._client = Client(networks, may_send=may_send, most_connections=most_connections())
         self._encoding = Encoding(settings.RELAY_PUBLIC_URL)
-        self._clock = Clock()
+        self._clock, self._stream_clock = Clock(), StreamClock()
         self._logbook = Logbook()
         self._known = Known()
         self._lanes: dict[int, Lane] = {}
@@ -70,10 +70,9 @@ class Working:
         self._rhythm = Rhythm[Lane]()
         self._troubles: dict[str, str] = {}
         self.is_lost = self._is_stopping = False
-        self._tasks = [
-            asyncio.create_task(self._repeat(self._learn, LEARN_SECONDS)),
-            asyncio.create_task(self._repeat(self._record_soon, LEAST_SECONDS / 10)),
-        ]
+        rounds = {self._learn: LEARN_SECONDS, self._record_soon: LEAST_SECONDS / 10}
+        rounds[self._stream_clock.ask] = LOOK_SECONDS
+        self._tasks = [asyncio.create_task(self._repeat(*one)) for one in rounds.items()]
 
     @property
     def trouble(self) -> str:
@@ -130,7 +129,7 @@ class Working:
         else:
             if course is not None:
                 self._remove(id)
-            course = self._courses[id] = Course(hook, self._clock, lambda: self._come(id))
+            course = self._courses[id] = Course(hook, self._stream_clock, lambda: self._come(id))
             self._lanes[hook.endpoint].add(course)
         self._present.put(course)
         self._touch(course)

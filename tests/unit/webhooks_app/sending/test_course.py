@@ -20,7 +20,7 @@ from relaycore.storing.expiring import NOTHING
 from subscribers_app.remembering import KnownSubscription
 from webhooks_app.sending import course as module
 from webhooks_app.sending import together
-from webhooks_app.sending.clock import Clock
+from webhooks_app.sending.clock import StreamClock
 from webhooks_app.sending.course import Course
 from webhooks_app.sending.known import Hook
 from webhooks_app.sending.share import Share
@@ -126,10 +126,10 @@ class Bench:
     def __init__(self, now: int = 0, **settings: Any) -> None:
         self.got: list[str] = []
         self.keeps = self.is_away = False
-        clock = Clock()
+        self.clock = StreamClock()
         if now:
-            clock.hear(now)
-        self.course = Course(hook(**settings), clock, self.take)
+            self.clock.hear(now)
+        self.course = Course(hook(**settings), self.clock, self.take)
         self.course.wake()
         self.load()
 
@@ -336,6 +336,23 @@ def test_nothing_is_read_that_may_not_be_sent(log: Log, how: str) -> None:
         log.store("1")
         await asyncio.sleep(0.05)
         assert (log.reads, bench.got) == (reads, [])
+        bench.course.close()
+
+    asyncio.run(work())
+
+
+def test_nothing_is_sent_before_it_is_known_how_old_it_is(log: Log) -> None:
+    young = at_millisecond(9000)
+
+    async def work() -> None:
+        log.store(young)
+        bench = Bench(most_age_ms=5000)
+        await asyncio.sleep(0.05)
+        bench.course.turn()
+        assert not bench.got
+        bench.clock.hear(10_000)
+        bench.course.turn()
+        assert bench.got == [young]
         bench.course.close()
 
     asyncio.run(work())
