@@ -62,6 +62,37 @@ def test_what_fails_is_sent_again_and_stored_once() -> None:
     assert len(relay.requests) == 4
 
 
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_who_cancels_every_task_loses_and_doubles_nothing(is_begun: bool) -> None:
+    relay = ModelRelay()
+    waits = iter([60.0] if is_begun else [])
+
+    async def slow(request: httpx2.Request) -> httpx2.Response:
+        answer = relay(request)
+        await asyncio.sleep(next(waits, 0))
+        return answer
+
+    async def publish() -> None:
+        async with producer_for(slow) as producer:
+            await producer.send("orders", "hello")
+            await asyncio.sleep(60)
+
+    async def test() -> None:
+        own = {asyncio.current_task(), publishing := asyncio.create_task(publish())}
+        while not (asyncio.all_tasks() - own and (relay.requests or not is_begun)):
+            await asyncio.sleep(0)
+        assert bool(relay.requests) is is_begun
+        # So `asyncio.run` ends: what its main task has left is cancelled, and awaited.
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.wait([publishing], timeout=10)
+        assert publishing.cancelled()
+
+    run(test)
+    assert relay.texts("orders") == ["hello"]
+    assert len(relay.requests) == 1 + is_begun
+
+
 def test_a_bad_message_harms_no_other() -> None:
     relay = ModelRelay()
     relay.bad = {"b"}

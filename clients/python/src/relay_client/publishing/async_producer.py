@@ -6,6 +6,7 @@ gives.
 """
 
 import asyncio
+import functools
 import logging
 import os
 import random
@@ -19,7 +20,7 @@ import httpx2
 from relay_client import calls
 from relay_client.calls import Confirm
 from relay_client.connections import Address, AsyncConnection
-from relay_client.errors import BufferFull, Closed, TimedOut, Undelivered
+from relay_client.errors import BufferFull, Closed, TimedOut, Undelivered, Unreachable
 from relay_client.publishing.lines import outgoing
 from relay_client.publishing.outbox import Outbox
 from relay_client.publishing.outcomes import of_answer, of_error
@@ -61,7 +62,7 @@ class AsyncProducer:
         self._unresolved = Unresolved()
         self._own_loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._requests: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Task[Outcome]] = set()
         self._waiters: dict[asyncio.Future[None], None] = {}  # in their order
         self._is_closing = False
 
@@ -220,15 +221,18 @@ class AsyncProducer:
             batch, settled = self._outbox.step(loop.time())
             self._resolve(settled)
             if batch is not None:
-                request = loop.create_task(self._deliver(batch))
+                request = loop.create_task(self._attempt(batch))
                 self._requests.add(request)
-                request.add_done_callback(self._requests.discard)
+                request.add_done_callback(functools.partial(self._answered, batch))
             elif not settled:
                 break
         self._set_timer()
 
-    async def _deliver(self, batch: Batch[AsyncDelivery]) -> None:
-        outcome = await self._attempt(batch)
+    def _answered(self, batch: Batch[AsyncDelivery], request: asyncio.Task[Outcome]) -> None:
+        self._requests.discard(request)
+        # Who ends a program cancels every task, this one too. Unless it is sent anew, whoever closes the
+        # producer after that waits for ever.
+        outcome = _cancelled() if request.cancelled() else request.result()
         settled = self._outbox.answered(batch, outcome, self._loop().time(), self._chance.random())
         self._resolve(settled)
         self._wake()
@@ -267,3 +271,7 @@ class AsyncProducer:
         if self._own_loop is not loop:
             raise Closed("This producer belongs to another event loop.")
         return loop
+
+
+def _cancelled() -> Outcome:
+    return of_error(Unreachable("The request was cancelled.", was_sent=True))
