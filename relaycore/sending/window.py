@@ -120,11 +120,12 @@ class Window:
 
     @property
     def wants_look(self) -> bool:
-        """Whether it goes on only after one."""
+        """Whether it goes on only after one, or will once what is being written is: both may be one step."""
         if not self._here.again.is_known:
             return not self.needs_load
+        is_written = self._step is not None and self._step.progress.touches_rows
         is_full = self._settings.is_ordered or self._here.on_their_way >= self._settings.most_outstanding
-        return self._here.again.is_stale and is_full
+        return (self._here.again.is_stale or is_written) and is_full
 
     @property
     def unread(self) -> list[Delivery]:

@@ -225,6 +225,17 @@ def test_its_page_says_that_its_secret_cannot_be_read(
     assert "Nothing can be sent to it: A secret cannot be decrypted" in browser.get(at).content.decode()
 
 
+def test_its_page_says_that_its_owner_is_switched_off(
+    browser: Client, pushed: Webhook, django_user_model: Any
+) -> None:
+    row = pushed.endpoint
+    row.owner = django_user_model.objects.create_user("partner")
+    row.save()
+    assert "switched off" not in browser.get(_page(row)).content.decode()
+    django_user_model.objects.filter(username="partner").update(is_active=False)
+    assert "Its owner, partner, is switched off." in browser.get(_page(row)).content.decode()
+
+
 def test_deleting_it_names_its_subscriptions_and_takes_them_along(browser: Client, pushed: Webhook) -> None:
     at = reverse("admin:webhooks_app_endpoint_delete", args=[pushed.endpoint.pk])
     assert "subscription billing" in browser.get(at).content.decode()

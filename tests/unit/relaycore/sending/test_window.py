@@ -217,6 +217,22 @@ def test_what_has_got_its_row_and_was_withheld_is_a_row_from_then_on() -> None:
     assert some.next() is None
 
 
+def test_in_order_the_rows_are_looked_at_with_what_is_written_of_them() -> None:
+    some = window(ORDERED)
+    look(some, waiting(1), waiting(2))
+    first = some.next()
+    assert first is not None
+    some.settle(first, DONE)
+    assert not some.wants_look
+    progress = some.progress()
+    assert progress is not None
+    assert some.wants_look, "and not a turn later: of what is redriven each message takes that time"
+    some.recorded(progress)
+    assert some.wants_look
+    look(some, waiting(2))
+    assert number(some.next()) == 2
+
+
 def test_no_more_rows_than_may_be_on_their_way() -> None:
     some = window(replace(SETTINGS, most_outstanding=3), 9, 1, 2, 3, 4)
     look_at(some, Rows((), 1, at(9)))
