@@ -32,6 +32,7 @@ from relay_client import (
     Taken,
     TimedOut,
 )
+from relaycore.delivering.leasing import State
 
 QUICK = Pace(page_messages=4, wait_seconds=0.3, settle_messages=3, settle_seconds=0.05, closing_seconds=5)
 MODES = ("cursor", "lease")
@@ -73,8 +74,8 @@ class Network:
         return Consumer(URL, KEY, NAME, transport=httpx2.MockTransport(self), **({"pace": QUICK} | more))
 
     def async_consumer(self, **more: Any) -> AsyncConsumer:
-        transport = httpx2.MockTransport(self.later)
-        return AsyncConsumer(URL, KEY, NAME, transport=transport, **({"pace": QUICK} | more))
+        given = {"pace": QUICK, "transport": httpx2.MockTransport(self.later)} | more
+        return AsyncConsumer(URL, KEY, NAME, **given)
 
 
 def wait_until(holds: Callable[[], Any]) -> None:
@@ -465,6 +466,63 @@ def test_a_take_that_is_cancelled_takes_nothing_along() -> None:
 
     run(test)
     assert network.relay.done == list(range(20))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("is_under_way", [True, False])
+def test_what_is_done_is_told_though_somebody_cancels_every_task(mode: str, is_under_way: bool) -> None:
+    network = Network(mode, count=3)
+    acked, lost = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: httpx2.Request) -> httpx2.Response:
+        if acked.is_set() and is_under_way and not lost.is_set():
+            network.relay.respond(request)
+            lost.set()
+            await asyncio.sleep(60)
+        return await network.later(request)
+
+    async def consume() -> None:
+        async with network.async_consumer(transport=httpx2.MockTransport(answer)) as consumer:
+            message = await consumer.take()
+            assert message is not None
+            message.ack()
+            acked.set()
+            await asyncio.sleep(60)
+
+    async def test() -> None:
+        own = asyncio.current_task()
+        consuming = asyncio.create_task(consume())
+        await (lost if is_under_way else acked).wait()
+        # So `asyncio.run` ends: what its main task has left is cancelled, and awaited.
+        for task in asyncio.all_tasks() - {own}:
+            task.cancel()
+        await asyncio.wait([consuming], timeout=QUICK.closing_seconds - 1)
+        assert consuming.cancelled()
+        assert asyncio.all_tasks() == {own}
+
+    run(test)
+    assert network.relay.done == [0]
+    assert {row.state for row in network.relay.rows.values()} <= {State.WAITING}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("is_closed", [True, False])
+def test_a_consumer_whose_tasks_were_cancelled_goes_on(mode: str, is_closed: bool) -> None:
+    network = Network(mode, count=3)
+
+    async def test() -> None:
+        consumer = network.async_consumer()
+        first = await consumer.take()
+        assert first is not None
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        first.ack()
+        if not is_closed:
+            await work_async(consumer, 2)
+        await consumer.close()
+
+    run(test)
+    assert network.relay.done == ([0] if is_closed else [0, 1, 2])
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -2,9 +2,14 @@
 
 Two tasks do the requests, as the two threads of `consumer` do. All of it runs in one event loop, so nothing
 is locked. A forked child may not use it, for the reasons that `consumer` gives.
+
+Who ends a program cancels every task, as `asyncio.run` does, these two among them. Whoever waits for a
+message or closes the consumer after that has them begin anew. They do not by themselves, since nobody might
+end them.
 """
 
 import asyncio
+import functools
 import logging
 import os
 import random
@@ -17,7 +22,7 @@ import httpx2
 
 from relay_client.answers import Answer
 from relay_client.connections import Address, AsyncConnection
-from relay_client.errors import Closed, RelayError, TimedOut
+from relay_client.errors import Closed, RelayError, TimedOut, Unreachable
 from relay_client.subscribing.holding import Ask, Held
 from relay_client.subscribing.inbox import Inbox, Lane
 from relay_client.subscribing.notices import Told, tell
@@ -59,7 +64,7 @@ class AsyncConsumer:
         self._inbox = Inbox(subscription, self._pace)
         self._chance = random.Random()
         self._own_loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._sleepers: set[asyncio.Future[None]] = set()
 
     # --- for everybody ------------------------------------------------------------------------
@@ -88,9 +93,9 @@ class AsyncConsumer:
         loop = self._loop()
         if self._inbox.is_over:
             raise Closed("The consumer is closed.")
-        self._start()
         until = None if timeout is None else loop.time() + timeout
         while not self._inbox.is_stopping:
+            self._start()
             before = self._planned()
             if (held := self._inbox.take(loop.time())) is not None:
                 self._call(before)
@@ -133,14 +138,15 @@ class AsyncConsumer:
         try:
             until = loop.time() + seconds
             while not self._inbox.is_settled and loop.time() < until:
+                self._start()
                 await self._sleep(until)
         finally:
             is_settled = self._inbox.is_settled
             self._inbox.end()
             self._wake()
-            for task in self._tasks:
+            for task in self._tasks.values():
                 task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
             await self._connection.close()
         if (untold := self._inbox.untold) is not None:
             raise untold
@@ -206,9 +212,21 @@ class AsyncConsumer:
     # --- the tasks ----------------------------------------------------------------------------
 
     def _start(self) -> None:
-        if not self._tasks:
-            lanes = (self._inbox.fetching, self._inbox.settling)
-            self._tasks = [self._loop().create_task(self._work(lane)) for lane in lanes]
+        for lane in (self._inbox.fetching, self._inbox.settling):
+            task = self._tasks.get(lane)
+            if task is None or task.cancelled():
+                task = self._tasks[lane] = self._loop().create_task(self._work(lane))
+                task.add_done_callback(functools.partial(self._ended, lane))
+
+    def _ended(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        """If somebody has cancelled it: what it has asked is to be asked again."""
+        if not task.cancelled() or self._inbox.is_over:
+            return
+        if (ask := lane.asked) is not None:
+            error = Unreachable("The request was cancelled.", was_sent=True)
+            # Nobody is told: Relay is not away.
+            self._inbox.answered(lane, ask, error, self._loop().time(), self._chance.random())
+        self._wake()
 
     async def _work(self, lane: Lane) -> None:
         while (ask := await self._next(lane)) is not None:
