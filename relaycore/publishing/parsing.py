@@ -48,6 +48,7 @@ _STRANGE_CHARACTERS: Final = 64 << 10
 forty times their size as Python's objects: 16 MiB, which gzip packs into 16 KiB, would take 600 MB, and
 nobody else in this process would get a turn for a second."""
 
+_BYTE_ORDER_MARK: Final = "\ufeff"
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _LIST_ENDS: Final = re.compile(r"[ \t\r\n]*\][ \t\r\n]*\}[ \t\r\n]*\Z")
 
@@ -233,6 +234,8 @@ def _line(line: bytes, index: int) -> Any:
 
 def _whole(text: str) -> Any:
     """What all of this text is. Raises ValueError and RecursionError, as `_element`."""
+    if text.startswith(_BYTE_ORDER_MARK):  # So do some editors, and PowerShell, begin a file. Nobody sees it.
+        raise ValueError("it begins with a byte order mark, which is to be left out")
     item, end = _element(text, _after_space(text, 0))
     if (end := _after_space(text, end)) < len(text):
         raise json.JSONDecodeError("Extra data", text, end)

@@ -147,6 +147,13 @@ def test_two_lists_are_refused(first: str) -> None:
         parse(JSON, (first + '"messages": [{"message": "a"}]}').encode(), MOST)
 
 
+@pytest.mark.parametrize("media_type", [JSON, LINES])
+@pytest.mark.parametrize("body", ['{"message": "a"}', '{"messages": [{"message": "a"}]}'])
+def test_what_nobody_sees_at_the_beginning_of_a_file_is_named(media_type: str, body: str) -> None:
+    with pytest.raises((BadBody, BadMessage), match="begins with a byte order mark"):
+        parse(media_type, b"\xef\xbb\xbf" + body.encode(), MOST)
+
+
 def test_a_name_that_is_there_twice_is_said_shortened() -> None:
     name = "n" * 10_000
     with pytest.raises(BadBody) as raised:
