@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from benchmarks import hearing
 from benchmarks.processes import cpu_seconds, family
 from benchmarks.relay import Relay
 from benchmarks.results import Results
@@ -75,6 +76,10 @@ class Aggregator(ABC):
     def aggregate(self) -> Speed:
         """All of it was told, and is what it should be."""
 
+    def begin(self) -> None:
+        """The same once, before anything counts."""
+        self.aggregate()
+
 
 class RelayProcessor(Aggregator):
     """The processor of the stack. What it reads is stored before; each time another rule reads all of it."""
@@ -134,9 +139,26 @@ class Peer(Aggregator):
     def __init__(self, relay: Relay, web: Web, course: Course, stream: str) -> None:
         self._redis, self._web, self._course, self._stream = relay.redis, web, course, stream
 
+    def begin(self) -> None:
+        """With a page that hears what it tells: of each place the same as Relay does."""
+        texts = self._course.texts()
+        inputs = [
+            Input(f"{time.time_ns() // 1_000_000:013d}-{number:010d}-00000", text)
+            for number, text in enumerate(texts)
+        ]
+        said = function.said(parse("window", SETTINGS), inputs, 0, _unnamed)
+        expected = hearing.told(map(json.loads, said.values()))
+        with hearing.hearing(self._web.port) as page:
+            self._aggregate(texts)
+            page.await_all(expected.total())
+        hearing.require_same(hearing.told(page.heard), expected)
+
     def aggregate(self) -> Speed:
+        return self._aggregate(self._course.texts())
+
+    def _aggregate(self, alerts: Sequence[str]) -> Speed:
         before, began = self._web.cpu(), time.monotonic()
-        for texts in _chunks(self._course.texts()):
+        for texts in _chunks(alerts):
             pipe = self._redis.pipeline(transaction=False)
             for text in texts:
                 pipe.xadd(self._stream, {"alert": text})

@@ -1,7 +1,8 @@
 """(l) Alerts: how many one core of a processor aggregates, and how soon a page sees one, and its end.
 
 Beside it, in the same run, what a good engineer writes in an hour (`peers/alerts_consumer.py`): a consumer
-with asyncio and Redis that tells of alerts by python-socketio. It stores nothing of what it tells.
+with asyncio and Redis that tells of alerts by python-socketio. It stores nothing of what it tells. Of
+each place it tells what Relay does: that is compared before anything counts (`hearing`).
 """
 
 import json
@@ -93,7 +94,7 @@ def _side_by_side(relay: Relay, results: Results, course: Course, times: int) ->
         processor = RelayProcessor(relay, course)
         programs |= {_RELAY: processor, _FUNCTION: TheFunction(processor.inputs)}
         for program in programs.values():
-            program.aggregate()
+            program.begin()
         found: dict[str, list[Speed]] = {name: [] for name in programs}
         for _ in range(times):
             for name, program in programs.items():

@@ -96,6 +96,7 @@ async def consume() -> None:
             for id, fields in entries:
                 with suppress(ValueError, KeyError, TypeError):
                     places.add(await take(json.loads(fields["alert"])))
+                    places |= await close()  # What had ended is closed before the next one could join it.
                 ids.append(id)
         places |= await close()
         if places or ids:
