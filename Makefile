@@ -33,7 +33,7 @@ test: venv-dev  ## run the tests, against servers of their own (ARGS="-k name" r
 bench: venv-dev  ## measure how fast it is (ARGS="--only b,c" or "--quick"; benchmarks/README.md)
 	@exec $(BIN)/python -m benchmarks $(ARGS)
 
-chaos: venv-dev  ## the 29 faults on real processes: what is lost, what is stored twice (some 10 minutes)
+chaos: venv-dev  ## the 32 faults on real processes: what is lost, what is stored twice (some 10 minutes)
 	@# Two at a time: the second is to the first what CHAOS_LOAD is, somebody who needs a core.
 	@exec $(BIN)/python -m pytest tests/chaos -n 2 $(ARGS)
 

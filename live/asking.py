@@ -1,6 +1,5 @@
 """What a client asks for, from the address, the query and the headers; refused before anything is sent."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from relaycore.filtering.policy import BODY, SCOPES
 from relaycore.live import ids
 from relaycore.live.ids import EventId
 from relaycore.position import START
+from relaycore.publishing import strict
 
 MOST_CHANNELS: Final = 50
 MOST_WAIT_SECONDS: Final = 30.0
@@ -108,7 +108,9 @@ def _wants(parameters: Parameters) -> Wants | None:
             raise ParseError(SCOPE_ALONE)
         return None
     try:
-        policy: Any = json.loads(text)
+        policy: Any = strict.decoder.decode(text)
+    except strict.NameTwice as exc:
+        raise ParseError(f"filter has {exc}.") from exc
     except (ValueError, RecursionError) as exc:
         raise ParseError('filter must be JSON, such as {"level": ["error"]}.') from exc
     return Wants(policy, scope or BODY)

@@ -1,8 +1,8 @@
 """What an operator decides about messages in quarantine: that he knows of them, or that they are of no use.
 
-Putting them back is `messages_app.writing.retrying`. Each decision stands in the audit log, before it is
-carried out: PostgreSQL and MongoDB have no transaction together, and a decision on record that failed is
-better than a message that is gone without one.
+Putting them back is `messages_app.writing.retrying.put_back`. Each decision stands in the audit log, before
+it is carried out: PostgreSQL and MongoDB have no transaction together, and a decision on record that failed
+is better than a message that is gone without one.
 """
 
 from datetime import UTC, datetime

@@ -51,6 +51,7 @@ What is decided when messages are taken by HTTP:
 `publishing.parsing`   which messages the body of a request has
 `publishing.queue`     what waits for the stream, what is appended when, and who may be told
 `publishing.standing`  where it stands, and what may be said to who waits until it is stored
+`publishing.strict`    JSON of strangers, in which no name is there twice
 `publishing.telling`   what Relay itself tells: what is appended together, and until when it waits
 =====================  ============================================================
 

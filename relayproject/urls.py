@@ -16,7 +16,12 @@ from live.api.tickets import TicketList
 from live.api.views import Live, LiveChannel
 from messages_app.api.download import MessageExport
 from messages_app.api.publishing import PublishMessages
-from messages_app.api.quarantine import QuarantineAcknowledge, QuarantineDetail, QuarantineList
+from messages_app.api.quarantine import (
+    QuarantineAcknowledge,
+    QuarantineDetail,
+    QuarantineList,
+    QuarantineRetry,
+)
 from messages_app.api.views import MessageDetail, MessageList
 from relaybase.http.addresses import NAME, both, followed
 from relaybase.http.problems import unexpected
@@ -99,6 +104,7 @@ urlpatterns = [
     both(f"{API}/messages/(?P<key>[^/]+)", MessageDetail.as_view(), "message"),
     both(f"{API}/quarantine", QuarantineList.as_view(), "quarantine"),
     both(f"{API}/quarantine/(?P<key>[^/]+)", QuarantineDetail.as_view(), "quarantined"),
+    both(f"{API}/quarantine/(?P<key>[^/]+)/retry", QuarantineRetry.as_view(), "retry"),
     both(f"{API}/quarantine/(?P<key>[^/]+)/acknowledge", QuarantineAcknowledge.as_view(), "acknowledge"),
     both(f"{API}/subscriptions", SubscriptionList.as_view(), "subscriptions"),
     both(SUBSCRIPTION, SubscriptionDetail.as_view(), "subscription"),

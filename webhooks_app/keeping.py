@@ -17,7 +17,7 @@ from django.db import transaction
 from access_app import audit
 from relaybase.postgres.clock import ClockTimestamp
 from relaybase.postgres.encrypting import decrypt, encrypt, encrypt_anew
-from relaycore.errors import BadEndpoint, CannotDecrypt
+from relaycore.errors import BadEndpoint, CannotDecrypt, NoEncryptionKey
 from relaycore.sending.signing import Secret
 from webhooks_app import signing as texts
 from webhooks_app.models import Endpoint, EndpointSecret
@@ -54,7 +54,8 @@ def renew(row: Endpoint, kinds: Iterable[str], overlap_seconds: int = OVERLAP_SE
     """Another secret of each of these kinds; what whoever receives needs of it, by kind, to be shown once.
 
     Of `v1a` that is the public key: the private one leaves Relay never. Those of before sign for
-    `overlap_seconds` more, if they do not end sooner. Call it with the row locked.
+    `overlap_seconds` more, if they do not end sooner; one that no key reads signs nothing, and ends at once.
+    Call it with the row locked.
 
     Raises:
         NoEncryptionKey: there is nothing to encrypt them with.
@@ -64,9 +65,10 @@ def renew(row: Endpoint, kinds: Iterable[str], overlap_seconds: int = OVERLAP_SE
     EndpointSecret.objects.filter(endpoint=row, ends_at__lte=ClockTimestamp()).delete()
     for kind in kinds:
         before = EndpointSecret.objects.filter(endpoint=row, kind=kind)
-        if overlap_seconds == 0:
-            before.delete()
-        elif before.count() >= MOST_SIGNING:
+        # What no key reads would hold the endpoint up for as long as it is said to sign.
+        over = [one.pk for one in before.all() if not overlap_seconds or not _is_readable(one)]
+        before.filter(pk__in=over).delete()
+        if before.count() >= MOST_SIGNING:
             raise BadEndpoint(
                 f"{MOST_SIGNING} secrets of this kind sign at once already. Wait until one of them ends, or "
                 "end all of them by overlap_seconds 0."
@@ -87,6 +89,28 @@ def secret(row: EndpointSecret) -> Secret:
         NoEncryptionKey, CannotDecrypt: it cannot be read.
     """
     return texts.read(decrypt(row.value).decode())
+
+
+def _is_readable(row: EndpointSecret) -> bool:
+    try:
+        decrypt(row.value)
+    except CannotDecrypt:
+        return False
+    return True
+
+
+def unreadable(row: Endpoint, secrets: Iterable[EndpointSecret]) -> str:
+    """Why nothing can be sent to it, whatever its state: something cannot be read here. Empty: all can be.
+
+    secrets: those with which it signs
+    """
+    try:
+        for kept in (row.headers, row.tls_key, *(one.value for one in secrets)):
+            if kept:
+                decrypt(kept)
+    except (NoEncryptionKey, CannotDecrypt) as exc:
+        return str(exc)
+    return ""
 
 
 def signing(row: Endpoint) -> list[Secret]:

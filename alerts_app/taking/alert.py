@@ -6,10 +6,11 @@ less, so members that are not known are left alone.
 
 import json
 from hashlib import blake2b
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from relaycore.alerting.kinds import texts
 from relaycore.alerting.kinds.fields import LAST, MOST_CHARS
+from relaycore.publishing.strict import NameTwice, decoder
 
 MOST_BYTES: Final = 64 << 10
 """Of a body: hundreds of times what an alert has."""
@@ -62,7 +63,7 @@ def _decoded(body: bytes) -> dict[str, Any]:
     if body.count(b"[") + body.count(b"{") > MOST_INNER:
         raise BadAlert(_BODY, f"must have at most {MOST_INNER} lists and objects in it.")
     try:
-        said = _decoder.decode(body.decode())
+        said = decoder.decode(body.decode())
         if b"\\u" in body:
             # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
             json.dumps(said, ensure_ascii=False).encode()
@@ -70,6 +71,8 @@ def _decoded(body: bytes) -> dict[str, Any]:
         raise BadAlert(_BODY, "must be UTF-8.") from None
     except UnicodeEncodeError:
         raise BadAlert(_BODY, "must be text, without half of a surrogate pair in it.") from None
+    except NameTwice as exc:
+        raise BadAlert(_BODY, f"must say a name once: it has {exc}.") from None
     except ValueError as exc:
         raise BadAlert(_BODY, f"must be JSON: {exc}.") from None
     if not isinstance(said, dict):
@@ -117,18 +120,3 @@ def _id(said: dict[str, Any]) -> str | None:
             raise BadAlert(field, _ID)
         return found
     return None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object. Of a name that is there twice, one reader takes the first and another one the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name is there twice in one object")
-    return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-_decoder: Final = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_once)

@@ -39,7 +39,10 @@ def _parsed(query: bytes) -> dict[str, Any]:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError as exc:
         raise Failure("The query cannot be read: it is not UTF-8, or has too many parameters.") from exc
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Failure("The query has a parameter twice.")
+    return found
 
 
 class Said:

@@ -21,7 +21,7 @@ from relaybase.connections import mongo_collection
 from relaybase.pages import pretty
 from relaybase.pages.filters import size
 from relaybase.pages.readonly import ReadOnlyAdmin
-from relaycore.errors import NotRetried, one_line
+from relaycore.errors import one_line
 
 log = logging.getLogger(__name__)
 
@@ -107,30 +107,11 @@ class QuarantinedAdmin(ReadOnlyAdmin):
     @admin.action(description="Retry: put the selected messages back on the stream", permissions=["retry"])
     def retry(self, request: HttpRequest, queryset: Any) -> None:
         """Each by itself; what cannot be retried says why."""
-        put_back, refused = 0, []
-        for entry in queryset:
-            try:
-                retrying.retry(entry)
-            except NotRetried as exc:
-                refused.append(str(exc))
-            except redis.RedisError as exc:
-                log.warning("a message in quarantine is not put back, Redis does not take it: %s", exc)
-                refused.append("Redis does not take it. Try again in a moment.")
-                break
-            else:
-                self.log_change(request, entry, "Put back on the stream.")
-                put_back += 1
-        if put_back:
-            one = put_back == 1
-            what = (
-                "message is being sent again: it leaves"
-                if one
-                else "messages are being sent again: they leave"
-            )
-            text = f"{put_back} {what} quarantine once stored."
-            self.message_user(request, text, messages.SUCCESS)
-        for why in dict.fromkeys(refused):
-            self.message_user(request, f"Not retried ({refused.count(why)}): {why}", messages.ERROR)
+        done = retrying.put_back(queryset)
+        if done.sent:
+            self.message_user(request, done.said, messages.SUCCESS)
+        for refusal in done.refusals:
+            self.message_user(request, refusal, messages.ERROR)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -166,7 +147,7 @@ class QuarantinedAdmin(ReadOnlyAdmin):
         if "_acknowledge" in request.POST:
             self.acknowledge(request, one)
         else:
-            self.retry(request, [entry])
+            self.retry(request, one)
         return True
 
     @admin.display(description="set aside at", ordering="quarantined_at")

@@ -1,5 +1,6 @@
 """What could not be stored, at `/api/v1/quarantine`."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -16,12 +17,14 @@ from messages_app import setting_aside
 from messages_app.api import quarantine_schema as schema
 from messages_app.models import Quarantined
 from messages_app.searching.rows import as_text, timestamp, written
+from messages_app.writing import retrying
 from relaybase.http import cursors
 from relaybase.http.parameters import Parameters
 from relaycore.rights import MANAGE, READ
 
 SEE: Final = Need(READ, "messages_app.view_quarantined")
 ACKNOWLEDGE: Final = Need(MANAGE, "messages_app.change_quarantined")
+RETRY: Final = ACKNOWLEDGE
 DISCARD: Final = Need(MANAGE, "messages_app.delete_quarantined")
 
 NOTHING: Final = "There is nothing with this id in quarantine. An id has 24 hexadecimal digits."
@@ -55,8 +58,7 @@ class QuarantineList(APIView):
         page = list(found[: limit + 1])
         last = page[limit - 1] if len(page) > limit else None
         following = f"{last.quarantined_at.isoformat()} {last.pk}" if last else None
-        rows = [_row(entry) for entry in page[:limit]]
-        return Response({"next": cursors.link(request, following), "results": rows})
+        return Response({"next": cursors.link(request, following), "results": _rows(page[:limit])})
 
 
 class QuarantineDetail(APIView):
@@ -70,7 +72,7 @@ class QuarantineDetail(APIView):
         """The entry."""
         Parameters(request)
         entry = _found(request, SEE, key)
-        return Response(_row(entry) | written(as_text(bytes(entry.payload))))
+        return Response(_rows([entry])[0] | written(as_text(bytes(entry.payload))))
 
     @schema.discard
     def delete(self, request: Request, key: str) -> Response:
@@ -94,7 +96,23 @@ class QuarantineAcknowledge(APIView):
         Parameters(request)
         _found(request, ACKNOWLEDGE, key)
         setting_aside.acknowledge(_one(key))
-        return Response(_row(_found(request, ACKNOWLEDGE, key)))
+        return Response(_rows([_found(request, ACKNOWLEDGE, key)])[0])
+
+
+class QuarantineRetry(APIView):
+    """POST: put it back on the stream, under the key it had. It leaves once it is stored."""
+
+    name = "Retry"
+    needs: ClassVar[Needs] = {"POST": RETRY}
+
+    @schema.retry
+    def post(self, request: Request, key: str) -> Response:
+        """Send it again. While it is on its way, once more is refused."""
+        Parameters(request)
+        entry = _found(request, RETRY, key)
+        retrying.retry(entry)
+        entry.refresh_from_db(fields=["sent"])
+        return Response(_rows([entry])[0], status.HTTP_202_ACCEPTED)
 
 
 def _found(request: Request, need: Need, key: str) -> Quarantined:
@@ -121,6 +139,11 @@ def _place(key: str) -> tuple[datetime, str]:
     if time.tzinfo is None or not ObjectId.is_valid(pk):
         raise cursors.bad_cursor()
     return time, pk
+
+
+def _rows(entries: Collection[Quarantined]) -> list[dict[str, Any]]:
+    sent_again = retrying.sent_again(entries)
+    return [_row(entry) | {"sent_again": sent_again[entry.pk]} for entry in entries]
 
 
 def _row(entry: Quarantined) -> dict[str, Any]:

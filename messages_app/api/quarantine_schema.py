@@ -3,6 +3,7 @@
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 
+from messages_app.writing.retrying import SENT_AGAIN
 from relaybase.http.openapi import cursor, error_responses, limit, page, query
 
 
@@ -25,6 +26,13 @@ class QuarantinedSchema(serializers.Serializer):  # type: ignore[type-arg]
     produced_by = serializers.CharField(allow_null=True, help_text="null: it was heard.")
     quarantined_at = serializers.DateTimeField()
     acknowledged_at = serializers.DateTimeField(allow_null=True, help_text="null: nobody has.")
+    sent_again = serializers.ChoiceField(
+        SENT_AGAIN,
+        allow_null=True,
+        help_text="What has become of it since it was sent again. null: it was not, or was refused since. "
+        "lost: by Redis, as it seems; send it once more. gone: stored or discarded meanwhile. unknown: Redis "
+        "does not answer.",
+    )
 
 
 class QuarantinedPayloadSchema(QuarantinedSchema):
@@ -71,4 +79,14 @@ acknowledge = extend_schema(
     parameters=[_KEY],
     request=None,
     responses={200: QuarantinedSchema, **error_responses(403, 404)},
+)
+retry = extend_schema(
+    operation_id="retry_quarantined",
+    summary="Send it again",
+    description="Appended to the stream again, under the key it had; it leaves once it is stored. 409: it is "
+    "on its way already, or cannot come back as it was; the detail says why.",
+    tags=["quarantine"],
+    parameters=[_KEY],
+    request=None,
+    responses={202: QuarantinedSchema, **error_responses(403, 404, 409)},
 )

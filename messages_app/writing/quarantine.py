@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 _MAX_REASON = 1000
 
 
+def renewed_by(position: str) -> dict[str, Any]:
+    """MongoDB's filter for `relaycore.storing.retrying.Row.is_renewed_by`."""
+    return {"position": {"$lt": position}}
+
+
 class Quarantine:
     """Puts messages and entries aside. Twice the same is once: the id comes from the position."""
 
@@ -87,7 +92,7 @@ class Quarantine:
             self._until_taken(lambda: self._collection.insert_one(document))
             return
         # One that was refused later stands above: its `_id` is there, and it is not to be found here.
-        earlier = {"_id": row, "position": {"$lt": position}}
+        earlier = {"_id": row, **renewed_by(position)}
         renewed = {"$set": document | {"acknowledged_at": None}}
         self._until_taken(lambda: self._collection.update_one(earlier, renewed, upsert=True))
 

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Any, Final
 
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import JSONParser
 
 from relaybase.http.bodies import MAX_BODY_BYTES, TOO_LARGE
+from relaycore.publishing import strict
 
 
 class BodyTooLarge(APIException):
@@ -19,7 +20,7 @@ class BodyTooLarge(APIException):
 
 
 class GuardedJSONParser(JSONParser):
-    """JSON in UTF-8 (RFC 8259) of a limited size and depth, whose text is really text.
+    """JSON in UTF-8 (RFC 8259) of a limited size and depth, whose text is really text, and no name twice.
 
     The charset of the content type is not looked at: JSON has only the one.
     """
@@ -34,7 +35,7 @@ class GuardedJSONParser(JSONParser):
 
         Raises:
             BodyTooLarge: over `MAX_BODY_BYTES`.
-            ParseError: not JSON, nested too deeply, or with half a surrogate pair in it.
+            ParseError: as `decode`.
         """
         body = stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
@@ -45,30 +46,31 @@ class GuardedJSONParser(JSONParser):
 def decode(body: bytes, *, is_lenient: bool = False) -> Any:
     """What this JSON says.
 
-    is_lenient: what is no UTF-8 is read as U+FFFD; halves of surrogate pairs are for the caller to look for
+    is_lenient: what is no UTF-8 is read as U+FFFD; of a name that is there twice the last value counts;
+        halves of surrogate pairs are for the caller to look for
 
     Raises:
-        ParseError: not JSON, nested too deeply, or with half a surrogate pair in it.
+        ParseError: not JSON, nested too deeply, or with half a surrogate pair or a name twice in it.
     """
     try:
-        decoded = _decoder.decode(body.decode(errors="replace" if is_lenient else "strict"))
+        if is_lenient:
+            return _lenient.decode(body.decode(errors="replace"))
+        decoded = strict.decoder.decode(body.decode())
         # "\ud800" alone is JSON, but no server can store it and no answer can repeat it.
-        if not is_lenient and (len(body) > _SHORT_BYTES or b"\\u" in body):
+        if len(body) > _SHORT_BYTES or b"\\u" in body:
             json.dumps(decoded, ensure_ascii=False).encode()
     except RecursionError as exc:
         raise ParseError("The body is nested too deeply.") from exc
     except UnicodeEncodeError as exc:
         raise ParseError("The body has half of a surrogate pair in it, which is not text.") from exc
+    except strict.NameTwice as exc:
+        raise ParseError(f"The body has {exc}.") from exc
     except ValueError as exc:
         raise ParseError(f"The body is not JSON: {exc}.") from exc
     return decoded
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-_decoder: Final = json.JSONDecoder(parse_constant=_refuse)
+_lenient: Final = json.JSONDecoder(parse_constant=strict.refuse)
 
 _SHORT_BYTES: Final = 256
 """A body of no more cannot be nested too deeply."""

@@ -11,11 +11,12 @@ media type                              body
 
 An object has `message`, a string, and may have `id`, `encoding` (`"base64"`: the string is the payload's
 base64), `attributes` (of strings) and `content_type`. What else it has is an error: a misspelt `id` would
-double on a retry.
+double on a retry. So is a name that is there twice: one of its values would be passed over.
 
 All of a body is taken, or nothing: the first message that is none is the error, with its index from 0.
 """
 
+import itertools
 import json
 import re
 from base64 import b64decode
@@ -25,6 +26,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from relaycore.errors import BadBody, BadMessage, MessageTooLarge, TooMuchAtOnce
+from relaycore.publishing.strict import NameTwice, decoder
 
 MOST_MESSAGES: Final = 10_000
 MOST_BYTES: Final = 16 << 20
@@ -210,6 +212,8 @@ def _decoded(text: str) -> Any:
         return _whole(text)
     except RecursionError:
         raise BadBody("The body is nested too deeply.") from None
+    except NameTwice as exc:
+        raise BadBody(f"The body has {exc}.") from None
     except ValueError as exc:
         raise BadBody(f"The body is not JSON: {exc}.") from None
 
@@ -221,6 +225,8 @@ def _line(line: bytes, index: int) -> Any:
         raise BadMessage(f"Message {index} is not UTF-8.", index) from None
     except RecursionError:
         raise BadMessage(f"Message {index} is nested too deeply.", index) from None
+    except NameTwice as exc:
+        raise BadMessage(f"Message {index} has {exc}.", index) from None
     except ValueError as exc:
         raise BadMessage(f"Message {index} is not JSON: {exc}.", index) from None
 
@@ -242,9 +248,9 @@ def _element(text: str, at: int) -> tuple[Any, int]:
     """What begins here, and where it ends. It is decoded as far as it may be a message."""
     most = at + _STRANGE_CHARACTERS
     if len(text) <= most or _SHAPE.match(text, at) is not None:
-        return _decoder.raw_decode(text, at)
+        return decoder.raw_decode(text, at)
     try:
-        item, end = _decoder.raw_decode(text[at:most])
+        item, end = decoder.raw_decode(text[at:most])
     except json.JSONDecodeError as exc:
         why = f"{exc.msg}, or more than a message has in it"
         raise json.JSONDecodeError(why, text, at + exc.pos) from None
@@ -256,11 +262,13 @@ def _listed(text: str, at: int) -> Iterator[Any]:
     if text.startswith("]", at):
         _require_end(text, at)
         return
-    while True:
+    for index in itertools.count():
         try:
             item, at = _element(text, at)
         except RecursionError:
             raise BadBody("The body is nested too deeply.") from None
+        except NameTwice as exc:
+            raise BadMessage(f"Message {index} has {exc}.", index) from None
         except ValueError as exc:
             raise BadBody(f"The body is not JSON: {exc}.") from None
         yield item
@@ -275,10 +283,3 @@ def _require_end(text: str, at: int) -> None:
         raise BadBody(
             f'The body is not {{"messages": [...]}} without anything else: see character {at} of it.'
         )
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-_decoder: Final = json.JSONDecoder(parse_constant=_refuse)

@@ -13,8 +13,14 @@ class Pace:
     """
 
     def __init__(self, per_second: float | None) -> None:
-        self._gap = 0.0 if per_second is None else 1 / per_second
+        self._gap = _gap(per_second)
         self._next = float("-inf")
+
+    def set(self, per_second: float | None) -> None:
+        """It is this by now, counted from the one that began last: who sets it again has not waited yet."""
+        gap = _gap(per_second)
+        self._next += gap - self._gap
+        self._gap = gap
 
     def wait(self, now: float) -> float:
         """So long until one more may begin; 0: it may."""
@@ -24,6 +30,11 @@ class Pace:
         """One begins."""
         if self._gap:
             self._next = max(self._next, now - _SLACK_SECONDS) + self._gap
+
+
+def _gap(per_second: float | None) -> float:
+    """Seconds from one to the next."""
+    return 0.0 if per_second is None else 1 / per_second
 
 
 PAUSE_SECONDS: Final = 600.0

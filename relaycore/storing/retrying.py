@@ -53,6 +53,10 @@ class Row:
         """Whether it was sent again, and not refused since."""
         return self.sent > self.position
 
+    def is_renewed_by(self, position: str) -> bool:
+        """Whether a refusal at this position is news. A writer that was frozen may bring an old one."""
+        return self.position < position
+
     def standing(self, below: str | None) -> Standing:
         """Where the message is.
 

@@ -82,6 +82,36 @@ def test_every_list_is_reached(stack: Stack, size: tuple[int, int]) -> None:
             assert _fits(page, size)
 
 
+_CELL = """
+cell => ({
+    label: getComputedStyle(cell, '::before').content.replaceAll('"', ''),
+    column: document.querySelectorAll('#result_list thead th .text')[cell.cellIndex].textContent.trim(),
+    right: cell.getBoundingClientRect().right,
+})
+"""
+
+
+@SIZES
+def test_each_value_of_a_list_says_what_it_is_and_is_seen(stack: Stack, size: tuple[int, int]) -> None:
+    with browsing(stack, size=size) as page:
+        log_in(page, stack)
+        lists = ["access_app/auditentry", "access_app/token", "auth/user", "leases_app/lease"]
+        for path in [*lists, "django_celery_beat/periodictask"]:
+            page.goto(f"/admin/{path}/")
+            heads, cells = (
+                page.locator("#result_list thead"),
+                page.locator("#result_list td[data-name]").all(),
+            )
+            expect(heads).to_be_visible(visible=size == DESK)
+            assert len(cells) >= 3, "a card with labels"
+            for said in [cell.evaluate(_CELL) for cell in cells[:10]]:
+                if size == HAND:
+                    assert said["label"] == f"{said['column']}: "
+                    assert said["right"] <= size[0], "nobody has to look for it at the side"
+                else:
+                    assert said["label"] == "none", "the head says it"
+
+
 @SIZES
 def test_why_a_channel_is_not_heard_is_not_cut_off(stack: Stack, size: tuple[int, int]) -> None:
     stack.listen_to(f"not heard at {size[0]}, and why")

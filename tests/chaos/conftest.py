@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 import redis as redis_driver
 
+from access_app import tokens
+from access_app.models import Token
 from channels_app.models import Gap
 from relaybase import connections, keys
 from relaybase.connections import mongo_collection, shared_redis
@@ -145,6 +147,13 @@ def cluster(
     yield cluster
     cluster.end()
     print((tmp_path / "processes.log").read_text(errors="replace")[-20_000:])
+
+
+@pytest.fixture
+def token(transactional_db: None, django_user_model: Any) -> str:
+    """Of somebody who may do everything."""
+    operator = django_user_model.objects.create_superuser("operator")
+    return tokens.make("tests", operator, Token.Scope.MANAGE)[1]
 
 
 @pytest.fixture

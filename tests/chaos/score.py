@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .checker import Verdict
 
-FAULTS = 29
+FAULTS = 32
 
 
 def counts(verdict: Verdict) -> dict[str, int]:

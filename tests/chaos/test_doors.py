@@ -16,8 +16,6 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 
-from access_app import tokens
-from access_app.models import Token
 from channels_app.models import Gap
 from leases_app.models import Lease
 from relaybase.connections import mongo_collection
@@ -60,13 +58,6 @@ def web(cluster: Cluster, proxy: Proxy) -> Iterator[Web]:
     web = Web(proxy.url)
     yield web
     web.stop()
-
-
-@pytest.fixture
-def token(transactional_db: None, django_user_model: Any) -> str:
-    """Of somebody who may publish."""
-    operator = django_user_model.objects.create_superuser("operator")
-    return tokens.make("tests", operator, Token.Scope.MANAGE)[1]
 
 
 def text(channel: str, door: str, number: int) -> str:

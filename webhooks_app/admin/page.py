@@ -22,12 +22,14 @@ MOST_DRAWN: Final = 5000
 
 def facts(row: Endpoint) -> dict[str, Any]:
     """For the template."""
+    secrets = list(EndpointSecret.objects.signing().filter(endpoint=row))
     hooks = row.webhooks.select_related("subscription__channel").order_by("subscription__name")
     return {
         "row": row,
         "asked": row.challenges.order_by("-asked_at", "-pk").first(),
         "header_names": header_names(row),
-        "secrets": list(EndpointSecret.objects.signing().filter(endpoint=row)),
+        "secrets": secrets,
+        "trouble": keeping.unreadable(row, secrets),
         "hooks": list(hooks[:MOST]),
         "hooks_count": hooks.count(),
         "failing_since": row.failing_since and from_milliseconds(row.failing_since),

@@ -55,6 +55,9 @@ class EndpointSchema(Serializer):
     challenge = ChallengeSchema(allow_null=True)
     state = serializers.ChoiceField(Endpoint.State.choices)
     reason = serializers.CharField(allow_null=True, help_text="Why it is not active, if that is known.")
+    trouble = serializers.CharField(
+        allow_null=True, help_text="Why nothing can be sent, whatever its state. null: all of it can be read."
+    )
     timeout_seconds = serializers.IntegerField()
     max_concurrency = serializers.IntegerField()
     max_per_second = serializers.FloatField(allow_null=True, help_text="null: as many as it takes.")

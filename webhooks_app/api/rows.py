@@ -49,6 +49,7 @@ def _row(row: Endpoint, secrets: Sequence[EndpointSecret], asked: Challenge | No
         "challenge": asked and _challenge(asked),
         "state": row.state,
         "reason": row.reason or None,
+        "trouble": keeping.unreadable(row, secrets) or None,
         "timeout_seconds": row.timeout_seconds,
         "max_concurrency": row.max_concurrency,
         "max_per_second": row.max_per_second,

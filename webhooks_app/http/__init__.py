@@ -69,12 +69,13 @@ Deadlines
 
 Failure
     *The endpoint is anything*: an `Answer`, within its time and in bounded memory, and nobody else waits. A
-    name server that does not answer takes one thread of several (`resolving`). *No sockets are left, the
-    client is closed, or it may not send* (`may_send`, asked before each request is written): `Failure.OURS`.
+    name server that does not answer takes a thread, and holds up nobody else's names (`resolving`). *No
+    sockets are left, the client is closed, or it may not send* (`may_send`, asked before each request is
+    written): `Failure.OURS`.
     *The process dies*: what was under way may have arrived.
 
 Bounds
-    `reading.MOST_HEAD` and `MOST_BYTES` for each answer; connections for each target, and for all of them
-    together (`room`), so that files are left for servers; a connection that was idle for
-    `client.IDLE_SECONDS` is closed.
+    `reading.MOST_HEAD` and `MOST_BYTES` for each answer, `sealing.MOST_BESIDE` for what TLS says beside it;
+    connections for each target, and for all of them together (`room`), so that files are left for servers; a
+    connection that was idle for `client.IDLE_SECONDS` is closed.
 """

@@ -3,13 +3,25 @@
 Event loops bring their own, for whoever wants to do anything with it: with buffers of 256 KiB for each
 connection, flow control and an orderly end, which take twice what the cryptography does. Here requests are
 written whole, answers are short, and a connection is always broken off.
+
+TLS has a conversation of its own beside what it carries: tickets, keys that are renewed, a handshake that
+begins anew. The other side may go on with that for as long as it likes; each word of it costs more than a
+piece of an answer does, and no bound on answers sees any of it. So it has a bound here: `MOST_BESIDE`.
 """
 
 import asyncio
 import ssl
 from typing import Any, Final
 
+MOST_BESIDE: Final = 64 << 10
+"""Bytes between two requests that are nothing of an answer: heads of records, tickets, new handshakes."""
+
+MOST_BEFORE: Final = 192 << 10
+"""Bytes of the first handshake. OpenSSL takes certificates of 100 KiB."""
+
 _PIECE: Final = 64 << 10
+_FED: Final = 16 << 10
+"""Bytes that are looked at together: so many more than may be, at most. A record has no more than these."""
 
 
 class Sealed(asyncio.Protocol):
@@ -32,6 +44,8 @@ class Sealed(asyncio.Protocol):
         self._transport: Any = None
         self._is_begun = False
         self._is_over = False
+        self._left = MOST_BEFORE
+        """Bytes that may still come beside an answer."""
         self._error: ssl.SSLError | None = None
 
     # --- to the socket -------------------------------------------------------------------
@@ -44,12 +58,21 @@ class Sealed(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Something encrypted."""
+        for begin in range(0, len(data), _FED):
+            self._feed(data[begin : begin + _FED])
+
+    def _feed(self, data: bytes) -> None:
+        if self._is_over:
+            return
+        self._left -= len(data)
         self._come.write(data)
         if not self._is_begun:
             self._begin()
         if self._is_begun:
             self._read()
             self._flush()
+        if self._left < 0:
+            self._end(_too_much())
 
     def eof_received(self) -> None:
         """The other side says no more."""
@@ -64,7 +87,8 @@ class Sealed(asyncio.Protocol):
     # --- to the connection ---------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Encrypt all of it, and send it."""
+        """Encrypt all of it, and send it: a request."""
+        self._left = MOST_BESIDE
         try:
             self._tls.write(data)  # All of it: in memory there is room.
         except ssl.SSLError as exc:
@@ -94,6 +118,7 @@ class Sealed(asyncio.Protocol):
         else:
             self._flush()
             self._is_begun = True
+            self._left = MOST_BESIDE
             if not self.begun.done():
                 self.begun.set_result(None)
 
@@ -109,6 +134,7 @@ class Sealed(asyncio.Protocol):
             if not data:
                 self.abort()
                 return
+            self._left += len(data)
             self._protocol.data_received(data)
             # Asked once more only if something is left: what says that there is nothing is an exception.
             if not (self._come.pending or self._tls.pending()):
@@ -126,3 +152,9 @@ class Sealed(asyncio.Protocol):
         if not self.begun.done():
             self.begun.set_exception(exc)
             self.begun.exception()  # Whoever waited may have given up.
+
+
+def _too_much() -> ssl.SSLError:
+    error = ssl.SSLError("too much that is nothing of an answer")
+    error.reason = "TOO_MUCH_THAT_IS_NOTHING_OF_AN_ANSWER"
+    return error

@@ -79,15 +79,18 @@ class Lane:
     # --- what is set ---------------------------------------------------------------------
 
     def set(self, endpoint: KnownEndpoint) -> None:
-        """It is set to this by now. Whoever enables it sets back what has failed before."""
+        """It is set to this by now. Whoever enables it sets back what has failed before.
+
+        All are read again once in a while, and what has been learnt here since is not undone by that.
+        """
         if self.endpoint.target is not None:
             self._client.forget(self.endpoint.target)
         if endpoint.revision != self.endpoint.revision:
             is_enabled = endpoint.is_active and not self.endpoint.is_active
             self.faring.rise = Rise(endpoint.most_out, is_slow=is_enabled or endpoint.is_rested)
+            self.faring.set(endpoint.breaker, endpoint.failing)
         self.endpoint = endpoint
-        self.faring.set(endpoint.breaker, endpoint.failing)
-        self._pace = Pace(endpoint.per_second)
+        self._pace.set(endpoint.per_second)
         self.take_up()
 
     def add(self, course: Course) -> None:

@@ -8,25 +8,30 @@ from django.db import DatabaseError
 
 from messages_app import setting_aside
 from messages_app.models import Quarantined
+from messages_app.writing import retrying
 from relaybase.pages import pretty
 from relaycore.errors import one_line
+from relaycore.storing.batching import batched
+
+_AT_ONCE = 500
 
 
 class Command(BaseCommand):
-    """`list`, `acknowledge`, `discard`."""
+    """`list`, `retry`, `acknowledge`, `discard`."""
 
     requires_system_checks = ()
-    help = "List what could not be stored, acknowledge it, or discard it for ever."
+    help = "List what could not be stored, put it back on the stream, acknowledge it, or discard it for ever."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """The three."""
+        """The four."""
         actions = parser.add_subparsers(dest="action", required=True)
-        listing = actions.add_parser("list", help="id, when, channel, size, reason")
+        listing = actions.add_parser("list", help="id, when, channel, size, reason, what became of a retry")
         listing.add_argument("--channel", help="only of this channel")
         listing.add_argument(
             "--acknowledged", action="store_true", help="those that somebody knows of as well"
         )
         for action, text in (
+            ("retry", "put them back on the stream: they leave once they are stored"),
             ("acknowledge", "they stay, and nothing warns of them any more"),
             ("discard", "delete them for ever"),
         ):
@@ -46,11 +51,23 @@ class Command(BaseCommand):
     def _list(self, channel: str | None, acknowledged: bool, **_: Any) -> None:
         found = Quarantined.objects.defer("payload").order_by("-quarantined_at", "-pk")
         found = found if channel is None else found.filter(channel=channel)
-        for entry in found if acknowledged else found.filter(acknowledged_at=None):
-            at, reason = f"{entry.quarantined_at:%Y-%m-%d %H:%M:%S}", " ".join(entry.reason.split())
-            # A reason may repeat what a stranger has sent: what steers a terminal is shown, not sent to it.
-            line = f"{entry.pk}\t{at}\t{entry.channel or '-'}\t{entry.size}\t{reason}"
-            self.stdout.write("\t".join(map(pretty.visible, line.split("\t"))))
+        found = found if acknowledged else found.filter(acknowledged_at=None)
+        for entries in batched(found.iterator(), _AT_ONCE):
+            sent_again = retrying.sent_again(entries)
+            for entry in entries:
+                self._line(entry, sent_again[entry.pk])
+
+    def _line(self, entry: Quarantined, sent_again: str | None) -> None:
+        at, reason = f"{entry.quarantined_at:%Y-%m-%d %H:%M:%S}", " ".join(entry.reason.split())
+        # A reason may repeat what a stranger has sent: what steers a terminal is shown, not sent to it.
+        line = f"{entry.pk}\t{at}\t{entry.channel or '-'}\t{entry.size}\t{reason}\t{sent_again or '-'}"
+        self.stdout.write("\t".join(map(pretty.visible, line.split("\t"))))
+
+    def _retry(self, **options: Any) -> None:
+        done = retrying.put_back(_wanted(**options))
+        self.stdout.write(done.said)
+        if done.refused:
+            raise CommandError("\n".join(done.refusals))
 
     def _acknowledge(self, **options: Any) -> None:
         self._say(setting_aside.acknowledge(_wanted(**options)), "acknowledged")

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from access_app.models import AuditEntry
 from channels_app.models import Channel
+from relaybase.postgres.encrypting import new_key
 from subscribers_app.models import Subscription
 from tests.integration.admin.filled import filled
 from tests.integration.subscriptions.conftest import store
@@ -213,6 +214,15 @@ def test_secrets_are_rotated_and_the_new_ones_are_shown_once(browser: Client, pu
     assert "end at once" in _look(browser, row, "rotate", overlap_hours="0", kind="v1")
     _do(browser, row, "rotate", overlap_hours="0", kind="v1")
     assert EndpointSecret.objects.signing().count() == 1
+
+
+def test_its_page_says_that_its_secret_cannot_be_read(
+    browser: Client, pushed: Webhook, settings: Any
+) -> None:
+    at = _page(pushed.endpoint)
+    assert "Nothing can be sent" not in browser.get(at).content.decode()
+    settings.RELAY_ENCRYPTION_KEYS = [new_key()]
+    assert "Nothing can be sent to it: A secret cannot be decrypted" in browser.get(at).content.decode()
 
 
 def test_deleting_it_names_its_subscriptions_and_takes_them_along(browser: Client, pushed: Webhook) -> None:

@@ -29,12 +29,18 @@ START = "/api/v1/start-listening"
         (b'{"\\udfff": 1}', 400, "surrogate"),
         (b'{"deduplicate": {"field": "\\udfff"}}', 400, "surrogate"),
         (b'{"channel": "a\\u0000"}', 400, "ull characters"),
+        (b'{"channel": "a", "channel": "orders"}', 400, "the name 'channel' twice"),
+        (
+            b'{"channel": "orders", "deduplicate": {"field": "a", "field": "b"}}',
+            400,
+            "the name 'field' twice",
+        ),
         (b"[" * 100_000, 400, "nested too deeply"),
         (b'{"a":' * 100_000, 400, "nested too deeply"),
         (b'{"channel": "orders", "deduplicate": ' + b"[" * 200 + b"]" * 200 + b"}", 400, "deduplicate"),
         (b'"' + b"x" * MAX_BODY_BYTES + b'"', 413, "1048576 bytes"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_a_bad_body_is_the_senders_mistake(api: Any, body: bytes, status: int, about: str) -> None:
     answer = api.post(START, body, content_type="application/json")

@@ -1,4 +1,4 @@
-"""The quarantine in the API and at a shell: look, acknowledge, discard."""
+"""The quarantine in the API and at a shell: look, send again, acknowledge, discard."""
 
 import io
 from collections.abc import Iterator
@@ -6,14 +6,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError
+from redis import Redis
 from rest_framework.test import APIClient
 
 from access_app import tokens
 from access_app.models import AuditEntry, Token
 from messages_app import setting_aside
 from messages_app.models import Quarantined
+from messages_app.writing import retrying
+from relaybase import keys
+from relaycore.identity import content_key
+from relaycore.position import first_of
+from relaycore.storing import known
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +102,88 @@ def test_one_is_discarded(api: APIClient, entries: list[Quarantined]) -> None:
     assert (entry.target, entry.details) == (str(entries[0].pk), {"channel": "orders"})
 
 
+def _sendable(entry: Quarantined) -> Quarantined:
+    """It has what a message has: unlike `entries`, whose keys nobody knows."""
+    entry.message_id = ObjectId(content_key(b"orders")(bytes(entry.payload)))
+    entry.received_at = AT
+    entry.save()
+    return entry
+
+
+def test_one_is_sent_again_and_says_so_until_it_is_stored(
+    api: APIClient, entries: list[Quarantined], relay_keys: Any
+) -> None:
+    address = f"{API}/{_sendable(entries[0]).pk}"
+
+    assert api.get(address).json()["sent_again"] is None
+    first, second = api.post(f"{address}/retry"), api.post(f"{address}/retry")
+
+    assert (first.status_code, first.json()["sent_again"]) == (202, "on-its-way")
+    assert (second.status_code, second.json()["type"]) == (409, "urn:relay:problem:not-retried")
+    assert "is being sent again" in second.json()["detail"]
+    assert relay_keys.xlen(keys.stream(0)) == 1
+    assert api.get(address).json()["sent_again"] == "on-its-way"
+    assert [row["sent_again"] for row in api.get(API).json()["results"]] == [None] * 4 + ["on-its-way"]
+    assert AuditEntry.objects.get(action="quarantine put back").details == {"channel": "orders"}
+
+
+def test_what_redis_has_lost_is_called_lost_and_may_be_sent_again(
+    api: APIClient, entries: list[Quarantined], relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{API}/{_sendable(entries[0]).pk}"
+    api.post(f"{address}/retry")
+    monkeypatch.setattr(known, "watermark", lambda beside: first_of("9999999999999-0"))
+
+    assert api.get(address).json()["sent_again"] == "lost"
+    assert _run("list").splitlines()[-1].split("\t")[-1] == "lost"
+    assert api.post(f"{address}/retry").status_code == 202
+    assert AuditEntry.objects.filter(action="quarantine put back").count() == 2
+
+
+def test_what_cannot_be_sent_again_says_why(
+    api: APIClient, entries: list[Quarantined], relay_keys: Any
+) -> None:
+    answer = api.post(f"{API}/{entries[0].pk}/retry")
+
+    assert answer.status_code == 409
+    assert "nobody knows which message it was" in answer.json()["detail"]
+    assert api.post(f"{API}/{'0' * 24}/retry").status_code == 404
+    assert relay_keys.xlen(keys.stream(0)) == 0
+    assert not AuditEntry.objects.filter(action="quarantine put back").exists()
+
+
+def test_while_redis_is_away_nothing_is_sent_again_and_nobody_knows(
+    api: APIClient, entries: list[Quarantined], relay_keys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"{API}/{_sendable(entries[0]).pk}"
+    api.post(f"{address}/retry")
+    monkeypatch.setattr(retrying, "shared_redis", lambda: Redis(port=1))
+
+    assert api.get(address).json()["sent_again"] == "unknown"
+    assert api.post(f"{address}/retry").status_code == 503
+    with pytest.raises(CommandError, match=r"Not retried \(1\): Redis does not take it"):
+        _run("retry", "--channel", "orders")
+
+
+def test_the_command_sends_again_and_says_what_it_cannot(entries: list[Quarantined], relay_keys: Any) -> None:
+    for entry in entries[:3]:
+        _sendable(entry)
+
+    assert _run("retry", "--id", str(entries[2].pk)) == (
+        "1 message is being sent again: it leaves quarantine once stored.\n"
+    )
+    with pytest.raises(CommandError) as refused:
+        _run("retry", "--all")
+
+    assert str(refused.value).splitlines() == [
+        "Not retried (1): It is being sent again, and leaves quarantine once it is stored.",
+        "Not retried (2): The entry could not be read, so nobody knows which message it was.",
+    ]
+    sent = [fields[b"retries"].decode() for _, fields in relay_keys.xrange(keys.stream(0))]
+    assert sent == [str(entries[at].pk) for at in (2, 0, 1)], "the oldest first"
+    assert [line.split("\t")[-1] for line in _run("list").splitlines()] == ["-", "-"] + ["on-its-way"] * 3
+
+
 def test_a_token_that_may_only_read_decides_nothing(operator: Any, entries: list[Quarantined]) -> None:
     reader = APIClient()
     key = tokens.make("reader", operator, Token.Scope.READ)[1]
@@ -102,6 +191,7 @@ def test_a_token_that_may_only_read_decides_nothing(operator: Any, entries: list
 
     assert reader.get(API).status_code == 200
     assert reader.post(f"{API}/{entries[0].pk}/acknowledge").status_code == 403
+    assert reader.post(f"{API}/{entries[0].pk}/retry").status_code == 403
     assert reader.delete(f"{API}/{entries[0].pk}").status_code == 403
     assert Quarantined.objects.filter(acknowledged_at=None).count() == 5
 

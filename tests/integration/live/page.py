@@ -78,6 +78,13 @@ class Page:
         self.wait(lambda: len(self.all("answer")) > before)
         return self.all("answer")[before]
 
+    def ask_for(self, name: str) -> Any:
+        """What it says of this when it is asked."""
+        before = len(self.all(name))
+        self._order({"ask": name})
+        self.wait(lambda: len(self.all(name)) > before)
+        return self.all(name)[before]
+
     def break_off(self) -> None:
         """End its connection, without a word; it comes again."""
         self._order({"break": True})

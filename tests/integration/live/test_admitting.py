@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.conf import settings
@@ -192,6 +193,12 @@ def test_what_is_public_is_watched_live_and_nothing_else(channel: str, web: str)
     Channel.objects.filter(channel=channel).update(public=True)
     assert status_of(web, f"messages?channel={channel}") == 401
     assert status_of(web, f"live?channel={channel}&channel=elsewhere") == 401
+
+
+def test_a_filter_that_says_a_name_twice_is_refused(channel: str, ticket: str, web: str) -> None:
+    path = f"channels/{channel}/live?ticket={ticket}&filter="
+    assert status_of(web, path + quote('{"a": [1], "b": [2]}')) == 200
+    assert status_of(web, path + quote('{"a": [1], "a": [2]}')) == 400
 
 
 def test_strangers_bring_no_filter(channel: str, ticket: str, web: str) -> None:

@@ -10,8 +10,10 @@ eager:    moves the cursor before the endpoint has answered (rule 1)
 careless: writes whatever it finds there, and asks nobody whether it may send (rules 2 and 4)
 endless:  knows no bound of what is not recorded (rule 5)
 forgetful: does not write down of which batch a message is
+restless: visits all subscriptions thirty times a second, though nothing is to be done
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -35,6 +37,7 @@ from webhooks_app.http.client import Client  # noqa: E402
 from webhooks_app.sending import sender  # noqa: E402
 from webhooks_app.sending.recording import rows  # noqa: E402
 from webhooks_app.sending.recording import transaction as recording  # noqa: E402
+from webhooks_app.sending.working import Working  # noqa: E402
 
 
 def careful() -> None:
@@ -84,12 +87,28 @@ def forgetful() -> None:
     module._change = lambda sql, id, new: change(sql, id, [replace(one, batch="") for one in new])
 
 
+def restless() -> None:
+    module: Any = Working
+    begin = Working.__init__
+
+    def restlessly(self: Any, *others: Any, **more: Any) -> None:
+        async def visit_all() -> None:
+            for id in list(self._courses):
+                self._come(id)
+
+        begin(self, *others, **more)
+        self._tasks.append(asyncio.create_task(self._repeat(visit_all, 1 / 30)))
+
+    module.__init__ = restlessly
+
+
 RULES: dict[str, Callable[[], None]] = {
     "careful": careful,
     "eager": eager,
     "careless": careless,
     "endless": endless,
     "forgetful": forgetful,
+    "restless": restless,
 }
 
 

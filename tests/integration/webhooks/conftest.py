@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 
 from access_app import tokens
 from channels_app import registration as channels
+from relaybase.postgres.encrypting import encrypt
 from relaycore.delivering.beginning import parse
 from relaycore.rights import parse as grants
 from subscribers_app import registration
@@ -17,6 +18,7 @@ from tests.integration.access.conftest import permission
 from tests.integration.webhooks.receiver import Receiver, receiving
 from webhooks_app.confirming.requesting import request
 from webhooks_app.models import Challenge, Endpoint, EndpointSecret, Webhook
+from webhooks_app.signing import new_shared
 
 PUBLIC = "https://relay.example.org"
 
@@ -33,7 +35,8 @@ def pushed(operator: Any, orders: Any) -> Webhook:
     row = registration.create("billing", "orders", "lease", parse("earliest"))
     Subscription.objects.filter(pk=row.pk).update(kind=Subscription.Kind.WEBHOOK)
     endpoint = Endpoint.objects.create(name="billing", owner=operator, url="https://example.org/hook")
-    EndpointSecret.objects.create(endpoint=endpoint, kind=EndpointSecret.Kind.SYMMETRIC, value=b"x")
+    kept = encrypt(new_shared().encode())
+    EndpointSecret.objects.create(endpoint=endpoint, kind=EndpointSecret.Kind.SYMMETRIC, value=kept)
     return Webhook.objects.create(subscription=row, endpoint=endpoint)
 
 

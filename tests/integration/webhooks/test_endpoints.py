@@ -363,6 +363,35 @@ def test_what_cannot_be_decrypted_is_told_by_the_name_of_its_endpoint(api: Any, 
     assert 'Endpoint "hook"' in answer.json()["detail"]
 
 
+def test_of_which_something_cannot_be_decrypted_says_so_itself(api: Any, settings: Any) -> None:
+    assert _post(api, **NEW, headers=HEADERS).json()["trouble"] is None
+    before = settings.RELAY_ENCRYPTION_KEYS
+    for keys, said in (([encrypting.new_key()], "lacks the key"), ([], "manage.py endpoints key")):
+        settings.RELAY_ENCRYPTION_KEYS = keys
+        assert said in api.get(HOOK).json()["trouble"]
+        assert said in api.get(ENDPOINTS).json()["results"][0]["trouble"]
+    settings.RELAY_ENCRYPTION_KEYS = before
+    assert api.get(HOOK).json()["trouble"] is None
+
+
+def test_a_secret_that_no_key_reads_ends_as_it_is_rotated(api: Any, settings: Any) -> None:
+    _post(api, **NEW, headers=HEADERS, signatures=["v1", "v1a"])
+    _post(api, f"{HOOK}/rotate", kind="v1")
+    settings.RELAY_ENCRYPTION_KEYS = [encrypting.new_key()]
+    _post(api, f"{HOOK}/rotate", kind="v1a")
+    assert api.get(HOOK).json()["trouble"], "of the other kind"
+    _post(api, f"{HOOK}/rotate")
+    api.patch(HOOK, {"headers": HEADERS}, format="json")
+    row = api.get(HOOK).json()
+    assert row["trouble"] is None
+    assert sorted((one["kind"], one["ends_at"] is None) for one in row["signatures"]) == [
+        ("v1", True),
+        ("v1a", False),
+        ("v1a", True),
+    ]
+    assert len(keeping.signing(Endpoint.objects.get())) == 3
+
+
 def test_endpoints_are_listed_by_name_in_pages(api: Any) -> None:
     for number in range(3):
         _post(api, name=f"hook{number}", url=f"https://{number}.example.org/")

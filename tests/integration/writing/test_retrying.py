@@ -8,12 +8,15 @@ from pymongo.errors import AutoReconnect
 
 from messages_app.models import Quarantined
 from messages_app.writing import retrying
-from messages_app.writing.quarantine import Quarantine
+from messages_app.writing.quarantine import Quarantine, renewed_by
 from messages_app.writing.retrying import obstacle, progress, retry
 from relaybase import keys
+from relaybase.connections import mongo_collection
 from relaycore import envelope
 from relaycore.errors import NotRetried
 from relaycore.identity import content_key
+from relaycore.position import first_of
+from relaycore.storing.retrying import Row
 
 from .world import Wait, World, document, fields_of, object_id, running
 
@@ -198,3 +201,14 @@ def test_while_redis_is_away_it_stays_in_quarantine(
         retry(entry)
 
     assert Quarantined.objects.get() == entry
+
+
+def test_what_mongodb_finds_to_renew_is_what_the_core_says(world: World) -> None:
+    ids = ["1-0", "2-0", "10-0", "10-1", "1795000000000-0", "1795000000000-12", "1795000000001-0"]
+    positions = [first_of(entry) for entry in ids]
+    rows = mongo_collection("quarantine")
+    for at in positions:
+        rows.insert_one({"position": at})
+    for at in positions:
+        found = {row["position"] for row in rows.find(renewed_by(at))}
+        assert found == {one for one in positions if Row(one).is_renewed_by(at)}

@@ -135,7 +135,7 @@ class World:
             if entry.row not in self.rows:
                 self.back.add(entry.row)
             row = self.rows.get(entry.row, Row(""))
-            if row.position < entry.position:
+            if row.is_renewed_by(entry.position):
                 self.rows[entry.row] = replace(row, position=entry.position)
             yield
 

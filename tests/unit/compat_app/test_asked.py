@@ -32,7 +32,8 @@ def test_query_and_body_are_one(query: bytes, body: bytes, topic: str) -> None:
     [
         (b"topic=%FF", b""),
         (b"\xc5", b""),
-        (b"&".join([b"a=1"] * 101), b""),
+        (b"&".join(b"a%d=1" % number for number in range(101)), b""),
+        (b"message=a&topic=T&message=b", b""),
         (b"", b"[]"),
         (b"", b"null"),
         (b"topic=T", b'"T"'),
@@ -44,7 +45,8 @@ def test_what_cannot_be_read_is_a_failure(query: bytes, body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"{", b"topic=T", b"\xff", b'{"a": "\\ud800"}', b"[" * 100_000, b'{"a": NaN}']
+    "body",
+    [b"{", b"topic=T", b"\xff", b'{"a": "\\ud800"}', b"[" * 100_000, b'{"a": NaN}', b'{"a": 1, "a": 2}'],
 )
 def test_a_body_that_is_no_json_is_an_error(body: bytes) -> None:
     with pytest.raises(ParseError):

@@ -115,6 +115,45 @@ def test_a_bad_body_is_refused_whole(media_type: str, body: bytes, error: type[R
         parse(media_type, body, MOST)
 
 
+@pytest.mark.parametrize(
+    "item",
+    [
+        '{"message": "a", "message": "b"}',
+        '{"message": "a", "id": "1", "id": "1"}',
+        r'{"message": "a", "id": "1", "i\u0064": "2"}',
+        '{"message": "a", "attributes": {"x": "1", "x": "2"}}',
+        '{"message": "a", "attributes": {"x": "1"}, "attributes": {}}',
+        '{"message": "a", "id": null, "id": "1", "message": "b"}',
+    ],
+)
+def test_a_name_that_is_there_twice_is_refused(item: str) -> None:
+    good = '{"message": "a", "id": "0", "attributes": {"id": "0", "message": ""}}'
+    assert parse(LINES, good.encode(), MOST) == [Message(b"a", "0", {"id": "0", "message": ""})]
+
+    for media_type, body in (
+        (JSON, f'{{"messages": [{good}, {item}, {good}]}}'),
+        (LINES, f"{good}\n{item}\n{good}"),
+    ):
+        with pytest.raises(BadMessage, match=r"Message 1 has the name '\w+' twice in one object") as raised:
+            parse(media_type, body.encode(), MOST)
+        assert raised.value.index == 1
+    with pytest.raises(BadBody, match=r"The body has the name '\w+' twice"):
+        parse(JSON, item.encode(), MOST)
+
+
+@pytest.mark.parametrize("first", ['{"messages": [], ', '{"messages": 1, ', '{ "m": 1, "messages": 1, '])
+def test_two_lists_are_refused(first: str) -> None:
+    with pytest.raises(BadBody):
+        parse(JSON, (first + '"messages": [{"message": "a"}]}').encode(), MOST)
+
+
+def test_a_name_that_is_there_twice_is_said_shortened() -> None:
+    name = "n" * 10_000
+    with pytest.raises(BadBody) as raised:
+        parse(JSON, json.dumps({"message": "a", name: 1}).replace('"message"', f'"{name}"').encode(), MOST)
+    assert len(str(raised.value)) < 200
+
+
 @pytest.mark.parametrize("media_type", ["text/plain", "application/octet-stream"])
 @pytest.mark.parametrize("payload", [b"", b"a\n", b"\xff\x00", b"\xef\xbb\xbf", b'{"message": "a"}'])
 def test_a_payload_is_taken_byte_for_byte(media_type: str, payload: bytes) -> None:

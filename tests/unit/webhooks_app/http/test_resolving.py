@@ -87,46 +87,109 @@ def test_what_cannot_be_resolved_is_an_error_that_is_not_kept() -> None:
     run(story)
 
 
-def test_silent_name_servers_keep_the_others_from_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names that took long have a lane of their own the next time: however many of them there are."""
-    monkeypatch.setattr(resolving, "SLOW_SECONDS", 0.05)
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name takes long sooner, and an answer holds for no time."""
+    monkeypatch.setattr(resolving, "SLOW_SECONDS", 0.2)
     monkeypatch.setattr(resolving, "KEPT_SECONDS", 0.0)
-    silent = [f"silent{number}" for number in range(resolving.QUICK_THREADS * 2)]
+
+
+async def hang(names: Names, resolve: Resolver, many: int, at_once: int) -> list[asyncio.Task[Sequence[str]]]:
+    """Ask for so many silent names, of which so many are asked for before one is answered."""
+    before = len(names.asked)
+    asked = [asyncio.create_task(resolve(f"silent{number}", 80)) for number in range(many)]
+    await until(lambda: len(names.asked) == before + at_once)
+    return asked
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_name_that_was_well_waits_for_none_that_nobody_knows() -> None:
+    """However many new names hang."""
+    most = sum(resolving.NEW)
 
     async def story() -> None:
         names = Names()
         resolve = Resolver(names)
-        first = [asyncio.create_task(resolve(name, 80)) for name in silent]
-        await until(lambda: len(names.asked) == resolving.QUICK_THREADS)
-        await asyncio.sleep(0.1)
-        names.may.set()
-        await asyncio.gather(*first[: resolving.QUICK_THREADS])
-        await asyncio.gather(*first)
-        names.may.clear()
-        known = silent[: resolving.QUICK_THREADS]
-        again = [asyncio.create_task(resolve(name, 80)) for name in known]
-        await asyncio.sleep(0)
+        for number in range(5):
+            await resolve(f"known{number}", 80)
+        asked = await hang(names, resolve, 2 * most, most)
         for number in range(5):
             async with asyncio.timeout(5):
-                await resolve(f"quick{number}", 80)
-        assert len(names.asked) == len(silent) + 5 + resolving.SLOW_THREADS
+                await resolve(f"known{number}", 80)
+        new = asyncio.create_task(resolve("new", 80))
+        await asyncio.sleep(0.5)
+        assert not new.done(), "the control: these names do hang, and are as many as may be"
         names.may.set()
-        await asyncio.gather(*again)
+        await asyncio.gather(new, *asked)
 
     run(story)
 
 
+@pytest.mark.usefixtures("soon")
+def test_a_new_name_waits_for_no_hundred_that_hang() -> None:
+    """One that is late gives its place to the next one, after a start as well."""
+    many = 100
+    assert resolving.NEW[0] < many < sum(resolving.NEW)
+
+    async def story() -> None:
+        names = Names()
+        resolve = Resolver(names)
+        asked = await hang(names, resolve, many, resolving.NEW[0])
+        async with asyncio.timeout(10):
+            await resolve("new", 80)
+        assert not any(one.done() for one in asked)
+        names.may.set()
+        await asyncio.gather(*asked)
+
+    run(story)
+
+
+@pytest.mark.usefixtures("soon")
+def test_names_that_took_long_have_a_lane_of_their_own_the_next_time() -> None:
+    many = sum(resolving.SLOW) + 10
+
+    async def story() -> None:
+        names = Names()
+        resolve = Resolver(names)
+        asked = await hang(names, resolve, many, many)
+        await asyncio.sleep(0.3)
+        names.may.set()
+        await asyncio.gather(*asked)
+        names.may.clear()
+        asked = await hang(names, resolve, many, sum(resolving.SLOW))
+        for name in ("known", "new"):
+            async with asyncio.timeout(5):
+                await resolve(name, 80)
+        await asyncio.sleep(0.3)
+        assert len(names.asked) == many + sum(resolving.SLOW) + 2
+        names.may.set()
+        await asyncio.gather(*asked)
+        await resolve("silent0", 80)
+        await hang(names, resolve, 1, 1)
+
+    run(story)
+
+
+@pytest.mark.usefixtures("soon")
 def test_no_more_threads_are_made_than_may_be() -> None:
+    most = sum(resolving.NEW)
+
     async def story() -> None:
         names = Names()
         resolve = Resolver(names)
         before = threading.active_count()
-        asked = [asyncio.create_task(resolve(f"silent{number}", 80)) for number in range(100)]
-        await until(lambda: len(names.asked) == resolving.QUICK_THREADS)
-        assert threading.active_count() <= before + resolving.QUICK_THREADS
+        asked = await hang(names, resolve, 2 * most, most)
+        await asyncio.sleep(0.5)
+        assert len(names.asked) == most
+        assert threading.active_count() <= before + most
         assert all(one.daemon for one in threading.enumerate() if one.name == "resolver")
         names.may.set()
-        assert len(await asyncio.gather(*asked)) == 100
+        assert len(await asyncio.gather(*asked)) == 2 * most
+        names.may.clear()
+        again = [asyncio.create_task(resolve(f"silent-again{number}", 80)) for number in range(2 * most)]
+        await until(lambda: len(names.asked) == 3 * most)
+        names.may.set()
+        await asyncio.gather(*again)
 
     run(story)
 

@@ -194,6 +194,59 @@ def test_what_speaks_no_tls_is_said_to(authority: Authority) -> None:
     run(story)
 
 
+def test_tickets_without_end_end_the_connection(authority: Authority, issued: Issued) -> None:
+    """What TLS has to say beside an answer is bounded: each ticket costs more than a piece of an answer."""
+    some, many = server(issued), server(issued)
+    some.num_tickets, many.num_tickets = 20, 1000
+    trusted = tls.context(authority.pem)
+    assert attempt(some, trusted)[0].status == 200
+    answer, _ = attempt(many, trusted)
+    assert (answer.status, answer.failure) == (None, Failure.TLS)
+    assert answer.detail == "TLS was ended: too much that is nothing of an answer."
+    assert answer.seconds < 4, "it is not the deadline that has ended it"
+
+
+def test_a_handshake_without_end_is_ended(authority: Authority) -> None:
+    """OpenSSL passes over each request for a handshake that comes within one."""
+    poured = 0
+
+    async def pours(_: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal poured
+        while True:
+            writer.write(b"\x16\x03\x03\x40\x00" + bytes(16 << 10))
+            await writer.drain()
+            poured += 16 << 10
+
+    async def story() -> None:
+        async with serving(pours) as endpoint, sending() as client:
+            target = endpoint.target(scheme="https", tls=tls.context(authority.pem), timeout_seconds=5)
+            answer = await ask(client, target)
+            assert answer.failure is Failure.TLS
+            assert answer.detail == "TLS could not begin: too much that is nothing of an answer."
+
+    run(story)
+    assert poured < 32 << 20, "a deadline has ended it"
+
+
+def test_an_answer_in_many_records_is_an_answer(authority: Authority, issued: Issued) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nx: %b\r\ncontent-length: 2\r\n\r\nok" % (b"a" * 1500)
+
+    async def drips(_: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(b"hello")
+            for number in range(len(answer)):
+                writer.write(answer[number : number + 1])  # Each is a record.
+
+    async def story() -> None:
+        async with serving(drips, ssl=server(issued)) as endpoint, sending() as client:
+            target = endpoint.target(scheme="https", tls=tls.context(authority.pem), timeout_seconds=5)
+            for _ in range(3):
+                assert (await ask(client, target)).status == 200
+            assert endpoint.made == 1, "the bound is of one answer"
+
+    run(story)
+
+
 async def answer_http_to_anything(_: Any, reader: Any, writer: Any) -> None:
     await reader.read(1)
     writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")

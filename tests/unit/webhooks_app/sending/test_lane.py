@@ -160,6 +160,31 @@ async def _pace() -> None:
     assert before + 2 <= len(bench.sent) <= before + 8
 
 
+async def _slow_pace() -> None:
+    bench = Bench(per_second=0.001)
+    bench.add(Course("a", 9))
+    assert len(bench.sent) == 1
+    bench.lane.set(replace(bench.lane.endpoint))
+    bench.lane.set(replace(bench.lane.endpoint, revision=2, per_second=0.002))
+    assert len(bench.sent) == 1, "it was read again, and has not waited"
+    bench.lane.set(replace(bench.lane.endpoint, revision=3, per_second=20.0))
+    async with asyncio.timeout(5):
+        while len(bench.sent) < 2:
+            await asyncio.sleep(0.01)
+
+
+async def _read_again() -> None:
+    bench = Bench(most_out=1)
+    bench.add(Course("a", 9))
+    known = bench.lane.endpoint
+    bench.answer(FAILED)
+    before = bench.lane.faring.breaker, bench.lane.faring.failing
+    bench.lane.set(replace(known))
+    assert (bench.lane.faring.breaker, bench.lane.faring.failing) == before != (Breaker(), Failing())
+    bench.lane.set(replace(known, revision=2))
+    assert (bench.lane.faring.breaker, bench.lane.faring.failing) == (Breaker(), Failing())
+
+
 async def _withheld() -> None:
     bench, course = Bench(most_out=1), Course("a", 1)
     bench.add(course)
@@ -382,6 +407,7 @@ async def _inactive() -> None:
         *(_turns, _left_alone, _pace, _withheld, _removed, _removed_while_it_rests, _gone, _taken_up),
         *(_stopped, _stopped_while_it_waits, _unfit, _unfit_to_the_client, _ours, _news, _shares, _inactive),
         *(_unfit_together, _refused_together, _refused_together_at_last),
+        *(_slow_pace, _read_again),
     ],
     ids=[
         "once it is enabled it is sent to slowly at first",
@@ -406,6 +432,8 @@ async def _inactive() -> None:
         "of a batch that cannot be sent each goes by itself",
         "and so it does where its content may be why it is refused",
         "once more after the last attempt, since nobody knows which it is",
+        "whoever is to wait for a long time waits, however often it is set",
+        "what was learnt of it is not undone when it is read again, until somebody has set it",
     ],
 )
 def test_lane(work: Callable[[], Any]) -> None:
