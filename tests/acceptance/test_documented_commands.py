@@ -65,7 +65,8 @@ def beside(page: Path, room: Path, request: pytest.FixtureRequest) -> Iterator[S
     if (environment := OWN.get(page)) is None:
         yield request.getfixturevalue("stack")
         return
-    stack = Stack(room / page.stem, **environment)
+    # Not what another file of tests has in a directory of that name.
+    stack = Stack(room / f"page-{page.stem}", **environment)
     stack.start()
     yield stack
     stack.stop()
