@@ -133,6 +133,8 @@ class Viewer:
         Reads the archive if it must. While that does not answer there is nothing.
         """
         self.is_woken = False
+        if self.owed.is_at_end:
+            return None
         while self.reason is None:
             found = self.owed.next(SEND_BYTES)
             if found is None or isinstance(found, Told):

@@ -99,6 +99,15 @@ class Owed:
         return not self._told
 
     @property
+    def is_at_end(self) -> bool:
+        """Whether `next` has nothing for now, told at little cost for who watches one channel.
+
+        He asks after each message. False says nothing.
+        """
+        is_told_all = self._is_caught_up and not self._told and self._left is None
+        return is_told_all and len(self.walks) == 1 and self.walks[0].is_at_end
+
+    @property
     def left(self) -> int | None:
         """So many messages it still wants; None: all."""
         return self._left

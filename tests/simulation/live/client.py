@@ -80,7 +80,10 @@ class Client:
     def step(self, cut: bool) -> bool:
         """What comes next is sent; whether there was something. `cut`: it breaks off somewhere in it."""
         owed = self.owed
+        is_at_end = owed.is_at_end
         found = owed.next(self.chance.choice([1, 2000, 1 << 20]))
+        if is_at_end and found is not None:
+            self.broken.add("not at the end")
         if isinstance(found, Read):
             owed.read(found.walk, page := self.hub.read(found))
             return page.serves(found.after)

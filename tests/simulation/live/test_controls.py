@@ -44,6 +44,11 @@ def test_control_who_stays_in_a_ring_that_has_let_go_what_he_has_not_had(
     assert searched("missed")
 
 
+def test_control_who_is_in_a_ring_is_taken_for_one_who_has_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Walk, "is_at_end", property(lambda self: bool(self._only and self._places)))
+    assert searched("not at the end")
+
+
 def test_control_who_stands_at_the_watermark_by_which_he_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
     last = Page.last.fget  # type: ignore[attr-defined]
 
