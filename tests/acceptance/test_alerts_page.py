@@ -187,7 +187,8 @@ def test_what_somebody_else_publishes_as_told_by_a_rule_is_not_shown(alerted: St
             if row["key"] == {"location": "Told by the rule"}
         )
         (told,) = http.get(f"/api/v1/alerts/{row['id']}").json()["history"]
-        closing = {"message": told["message"], "attributes": {**told["attributes"], "event": "close"}}
+        said = {**told["attributes"], "event": "close", "cause": "9" * 13}  # Later than all that is shown.
+        closing = {"message": told["message"], "attributes": said}
         for channel in ("elsewhere", told["channel"]):
             http.post(f"/api/v1/channels/{channel}/messages", json=closing).raise_for_status()
         other = {"message": '{"location": "Told by the other", "type": "Fire"}'}
