@@ -111,9 +111,20 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
     found = []
     for part in listing(name):
         try:
-            found.append(ip_network(part))
+            network = ip_network(part)
         except ValueError:
             raise WrongSetting(
                 f"{name} must be networks such as 10.0.0.0/8 or addresses with commas between, not {part!r}."
             ) from None
+        if isinstance(network, IPv6Network) and _is_never_met(network):
+            raise WrongSetting(
+                f"{name} must be networks without a zone (%), and with IPv4 written as IPv4, not {part!r}."
+            )
+        found.append(network)
     return found
+
+
+def _is_never_met(network: IPv6Network) -> bool:
+    """Whoever is looked at has no zone, and is an IPv4 address if there is one in it."""
+    first = network.network_address
+    return first.scope_id is not None or (network.prefixlen >= 96 and first.ipv4_mapped is not None)

@@ -107,6 +107,7 @@ REFUSED: Final[Mapping[str, tuple[str, ...]]] = {
     "RELAY_TRUSTED_PROXIES": (",", "proxy", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "::/129"),
     "RELAY_WEBHOOK_ALLOWED_NETWORKS": (
         *(",", "inside", "*", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8 10.1.0.0/16", "fe80::/10%eth0"),
+        *("fe80::%eth0/64", "fe80::1%eth0", "::ffff:10.0.0.0/104", "::ffff:10.0.0.1"),
     ),
     "RELAY_WEB_HOST": ("http://localhost", "two words", "a/b"),
     "RELAY_WEB_PORT": ("http", "65536", "-1", "80.0"),

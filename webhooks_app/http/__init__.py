@@ -52,9 +52,9 @@ What an answer is
 
 Sent once more
     A server may close a kept connection at the moment in which a request is on its way there. If a connection
-    that has carried an answer before ends before a byte of the next one, the request is sent once more, on a
-    new connection, under the same deadline. The server may have seen it: webhooks are delivered at least once
-    anyway, under one id.
+    that has carried an answer before ends before a byte of the next one, or brings a 408, which is how some
+    say so, the request is sent once more, on a new connection, under the same deadline. The server may have
+    seen it: webhooks are delivered at least once anyway, under one id.
 
 Whose addresses
     A name is resolved when a connection is opened, at most `resolving.KEPT_SECONDS` before; each address is

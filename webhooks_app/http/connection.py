@@ -15,6 +15,8 @@ LIFE_SECONDS: Final = 300.0
 """So long a connection is used: a name that leads elsewhere is followed by then, however busy it is."""
 
 _WRITTEN: Final = Stage.WRITTEN
+_TIMED_OUT: Final = 408
+"""So some say that they close a connection on which nothing came for a while."""
 _SAYINGS: Final = {
     Failure.PROTOCOL: "What was answered is no HTTP.",
     Failure.TOO_LARGE: "The headers of the answer are too large.",
@@ -31,7 +33,7 @@ class Owner(Protocol):
         """There will be no answer."""
 
     def again(self, exchange: Exchange) -> None:
-        """The connection had been closed before it was asked."""
+        """The connection had been closed, or its end was said, before it was asked."""
 
     def anew(self, exchange: Exchange) -> None:
         """The connection has ended, and nothing was written."""
@@ -109,6 +111,10 @@ class Connection(asyncio.Protocol):
         if found is False:
             return
         self._exchange = None
+        if self._reading.status == _TIMED_OUT and self._had_ended(exchange):
+            self.abort()
+            self._owner.again(exchange)
+            return
         now = time.monotonic()
         seconds = now - exchange.since
         if found is True:
@@ -135,15 +141,23 @@ class Connection(asyncio.Protocol):
         self._part()
         if exchange is None:
             pass
-        elif self._reading.status is not None:
-            self._owner.end(exchange, self._reading.answer(time.monotonic() - exchange.since))
         elif self._is_used and exchange.stage is not _WRITTEN:
             self._owner.anew(exchange)
-        elif self._is_used and not self._reading.has_come and not exchange.is_again:
+        elif self._had_ended(exchange):
             self._owner.again(exchange)
+        elif self._reading.status is not None:
+            if exc is None:
+                self._reading.end()
+            self._owner.end(exchange, self._reading.answer(time.monotonic() - exchange.since))
         else:
             self._owner.fail(exchange, failures.of_end(exc))
         self._owner.lost(self)
+
+    def _had_ended(self, exchange: Exchange) -> bool:
+        """Whether it was closed, or was about to be, before it was asked for the first time."""
+        if not self._is_used or exchange.is_again:
+            return False
+        return not self._reading.has_come or self._reading.status == _TIMED_OUT
 
     def let_go(self) -> Answer | None:
         """The time of what is under way is up. What has come of its answer, if its head has."""

@@ -16,8 +16,13 @@ MOST_BYTES: Final = 64 << 10
 """Of an answer that are read, with its head. What is longer is cut off, and its connection ends."""
 
 _HEARD: Final = {name.encode(): name for name in HEARD}
-_BEGINNINGS: Final = frozenset("".join(name[0] + name[0].upper() for name in HEARD).encode())
+_LENGTH: Final = b"content-length"
+_CODING: Final = b"transfer-encoding"
+_BEGINNINGS: Final = frozenset(
+    "".join(name[0] + name[0].upper() for name in (*HEARD, _LENGTH.decode(), _CODING.decode())).encode()
+)
 _SWITCHING: Final = 101
+_NO_CONTENT: Final = 204
 
 
 class _TooLarge(Exception):
@@ -39,7 +44,7 @@ class Reading:
 
     __slots__ = (
         *("status", "is_whole", "can_stay", "_body", "_heard", "_left", "_head_left", "_is_interim"),
-        "_parser",
+        *("_parser", "_says_body", "_says_end"),
     )
 
     def __init__(self) -> None:
@@ -56,6 +61,7 @@ class Reading:
         self._left = MOST_BYTES
         self._head_left = MOST_HEAD
         self._is_interim = False
+        self._says_body = self._says_end = False
 
     @property
     def has_come(self) -> int:
@@ -86,6 +92,11 @@ class Reading:
             return Failure.TOO_LARGE if self.status is None else True
         return False
 
+    def end(self) -> None:
+        """The connection has ended, and was not broken off: a body that says no other end has this one."""
+        if self.status is not None and not self._says_end:
+            self.is_whole = True
+
     def answer(self, seconds: float) -> Answer:
         """What has come. The head of an answer has."""
         if self.is_whole and self._heard is None:
@@ -113,11 +124,20 @@ class Reading:
         self._head_left -= len(name) + len(value) + 4
         if self._head_left < 0:
             raise _TooLarge
-        # Called for each of them, and nearly none begins so.
-        if name[0] in _BEGINNINGS and self.status is None and name.lower() in _HEARD:
+        # Called for each of them, and few begin so.
+        if name[0] not in _BEGINNINGS or self.status is not None:
+            return
+        name = name.lower()
+        if name == _LENGTH:
+            self._says_end = True
+            self._says_body = value != b"0"
+        elif name == _CODING:
+            self._says_end = value.lower().endswith(b"chunked")
+            self._says_body = True
+        elif name in _HEARD:
             if self._heard is None:
                 self._heard = {}
-            self._heard[_HEARD[name.lower()]] = value[:MOST_KEPT].decode("latin-1")
+            self._heard[_HEARD[name]] = value[:MOST_KEPT].decode("latin-1")
 
     def on_headers_complete(self) -> None:
         """A head is complete. Of what is not final nothing is kept."""
@@ -127,6 +147,7 @@ class Reading:
         self._is_interim = status < 200 and status != _SWITCHING
         if self._is_interim:
             self._heard = None
+            self._says_body = self._says_end = False
         else:
             self.status = status
 
@@ -140,4 +161,6 @@ class Reading:
         """An answer has come to its end."""
         if not self._is_interim:
             self.is_whole = True
-            self.can_stay = self._parser.should_keep_alive()
+            # This status has no body. What says that there is one may send it, in front of the next answer.
+            has_more = self._says_body and self.status == _NO_CONTENT
+            self.can_stay = self._parser.should_keep_alive() and not has_more

@@ -14,6 +14,7 @@ from relaycore.sending.answers import Answer, Failure
 from tests.unit.webhooks_app.http.endpoints import HERE, OK, run
 from tests.unit.webhooks_app.http.test_reading import (
     BROKEN_BEHIND_THE_HEAD,
+    CUT,
     MORE_THAN_ASKED,
     NO_HTTP,
     WHOLE,
@@ -24,7 +25,7 @@ from webhooks_app.http.pool import Pool
 from webhooks_app.http.room import Room
 from webhooks_app.http.target import Target
 
-ANSWERS = [OK] * 8 + [*WHOLE, *MORE_THAN_ASKED, *WITHOUT_END, *BROKEN_BEHIND_THE_HEAD, *NO_HTTP]
+ANSWERS = [OK] * 8 + [*WHOLE, *MORE_THAN_ASKED, *WITHOUT_END, *CUT, *BROKEN_BEHIND_THE_HEAD, *NO_HTTP]
 TARGETS = [Target(read(f"http://127.0.0.1/{number}"), max_connections=2) for number in range(3)]
 
 

@@ -14,6 +14,7 @@ from tests.unit.webhooks_app.http.endpoints import (
     HERE,
     OK,
     Endpoint,
+    Script,
     answer_ok,
     answering,
     ask,
@@ -187,6 +188,76 @@ def test_what_nobody_asked_for_ends_a_kept_connection() -> None:
             await until(lambda: endpoint.open == 0)
             assert (await ask(client, target)).status == 200
             assert endpoint.made == 2
+
+    run(story)
+
+
+def timing_out(head: bytes, *, at_once: bool) -> Script:
+    """The first connection carries one request, and the second one is told that nothing has come in time."""
+
+    async def script(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = endpoint.made
+        while True:
+            await endpoint.request(reader)
+            if number == 1 and (at_once or len(endpoint.requests) > 1):
+                writer.write(head)
+                return
+            writer.write(OK)
+
+    return script
+
+
+@pytest.mark.parametrize("more", [b"content-length: 0\r\n", b"connection: close\r\n", b""])
+def test_a_timeout_of_a_kept_connection_costs_no_attempt(more: bytes) -> None:
+    """Some servers say so before they close one that is idle, when a request may be on its way."""
+    head = b"HTTP/1.1 408 Request Timeout\r\n" + more + b"\r\n"
+
+    async def story() -> None:
+        async with serving(timing_out(head, at_once=False)) as endpoint, sending() as client:
+            target = endpoint.target()
+            assert [(await ask(client, target)).status for _ in range(3)] == [200] * 3
+            assert (endpoint.made, len(endpoint.requests)) == (2, 4)
+        async with serving(timing_out(head, at_once=True)) as endpoint, sending() as client:
+            assert (await ask(client, endpoint.target())).status == 408, "it had carried nothing before"
+        always = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n"
+        async with serving(answering(OK, always)) as endpoint, sending() as client:
+            target = endpoint.target()
+            assert (await ask(client, target)).status == 200
+            assert (await ask(client, target)).status == 408, "once more, and not for ever"
+            assert len(endpoint.requests) == 3
+
+    run(story)
+
+
+def test_a_body_that_ends_with_the_connection_has_come_to_its_end() -> None:
+    async def story() -> None:
+        for head, detail in (
+            (b"HTTP/1.0 200 OK\r\n\r\nok", ""),
+            (b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nok", CUT),
+        ):
+            async with serving(answering(head, then_close=True)) as endpoint, sending() as client:
+                answer = await ask(client, endpoint.target())
+                assert (answer.status, answer.body, answer.detail) == (200, b"ok", detail)
+
+    run(story)
+
+
+CUT = "The body of the answer did not come to its end."
+
+
+def test_what_no_content_has_behind_it_is_not_the_next_answer() -> None:
+    async def talks(endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await endpoint.request(reader)
+            writer.write(b"HTTP/1.1 204 No Content\r\ncontent-length: 5\r\n\r\n")
+            await asyncio.sleep(0.05)
+            writer.write(b"hello")
+
+    async def story() -> None:
+        async with serving(talks) as endpoint, sending() as client:
+            target = endpoint.target(max_connections=1)
+            answers = [ask(client, target) for _ in range(3)]
+            assert [(await one).status for one in answers] == [204] * 3
 
     run(story)
 

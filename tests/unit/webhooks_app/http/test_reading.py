@@ -20,6 +20,10 @@ WHOLE: dict[bytes, tuple[int, bytes, bool]] = {
     b"HTTP/1.1 500\r\ncontent-length: 0\r\n\r\n": (500, b"", True),
     b"HTTP/1.1 999 Odd\r\ncontent-length: 0\r\n\r\n": (999, b"", True),
     b"HTTP/1.1 204 No Content\r\n\r\n": (204, b"", True),
+    b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n": (204, b"", True),
+    b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n": (204, b"", False),
+    b"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n": (204, b"", False),
+    b"HTTP/1.1 103 Early Hints\r\ncontent-length: 5\r\n\r\nHTTP/1.1 204 OK\r\n\r\n": (204, b"", True),
     b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n": (304, b"", True),
     b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok": (200, b"ok", False),
     b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\nok": (200, b"ok", True),
@@ -53,12 +57,21 @@ MORE_THAN_ASKED: dict[bytes, tuple[int, bytes]] = {
 
 WITHOUT_END: dict[bytes, tuple[int, bytes]] = {
     H + b"\r\nhello": (200, b"hello"),
-    H + b"content-length: 9\r\n\r\nhello": (200, b"hello"),
     b"HTTP/1.0 503 No\r\n\r\nhello": (503, b"hello"),
-    CHUNKED + b"5\r\nhello\r\n": (200, b"hello"),
     H + b"transfer-encoding: gzip\r\n\r\nhello": (200, b"hello"),
+    H + b"transfer-encoding: chunked, gzip\r\n\r\nhello": (200, b"hello"),
+    b"HTTP/1.1 103 X\r\ncontent-length: 9\r\n\r\n" + H + b"\r\nhello": (200, b"hello"),
 }
-"""The head is there. The end of the connection is the end of the body, or cuts it."""
+"""The head is there. The end of the connection is the end of the body."""
+
+CUT: dict[bytes, tuple[int, bytes]] = {
+    H + b"content-length: 9\r\n\r\nhello": (200, b"hello"),
+    H + b"Content-Length: 9\r\n\r\n": (200, b""),
+    CHUNKED + b"5\r\nhello\r\n": (200, b"hello"),
+    CHUNKED: (200, b""),
+    H + b"Transfer-Encoding: gzip, Chunked\r\n\r\n5\r\nhello\r\n": (200, b"hello"),
+}
+"""The head is there. The end of the connection cuts the body."""
 
 BROKEN_BEHIND_THE_HEAD = (
     CHUNKED + b"zz\r\nok\r\n0\r\n\r\n",
@@ -130,12 +143,17 @@ def test_what_comes_behind_an_answer_is_not_the_next_one(data: bytes, meant: tup
     assert (reading.status, reading.answer(0).body, reading.can_stay) == (*meant, False)
 
 
-@pytest.mark.parametrize(("data", "meant"), WITHOUT_END.items())
+@pytest.mark.parametrize(("data", "meant"), [*WITHOUT_END.items(), *CUT.items()])
 def test_the_end_of_the_connection_may_be_that_of_the_body(data: bytes, meant: tuple[int, bytes]) -> None:
     for pieces in ([data], [data[n : n + 1] for n in range(len(data))]):
         reading, found = read(*pieces)
         assert found is False
         assert (reading.status, reading.answer(0).body) == meant
+        assert reading.answer(0).detail == "The body of the answer did not come to its end."
+        reading.end()
+        answer = reading.answer(0)
+        assert (answer.status, answer.body) == meant
+        assert (answer.detail == "") == (data in WITHOUT_END)
 
 
 @pytest.mark.parametrize("data", BROKEN_BEHIND_THE_HEAD)
