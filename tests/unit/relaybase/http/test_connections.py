@@ -127,6 +127,42 @@ def test_a_head_behind_such_a_body_still_has_its_bounds() -> None:
     asyncio.run(talk())
 
 
+async def _waits(scope: Any, receive: Any, send: Any) -> None:
+    """Never answers."""
+    await asyncio.Event().wait()
+
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def test_a_head_that_comes_while_a_request_is_under_way_has_its_bounds() -> None:
+    async def talk() -> None:
+        connection, wire = await _connected(_waits)
+        connection.data_received(GET)
+        connection.data_received(b"GET / HTTP/1.1\r\nx: ")
+        for _ in range(MOST_HEAD_BYTES // 1024):
+            assert not wire.is_closed
+            connection.data_received(b"x" * 1024)
+        assert (wire.statuses(), wire.is_closed) == ([], True)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_requests_that_come_while_one_is_under_way_are_no_head() -> None:
+    async def talk() -> None:
+        connection, wire = await _connected(_waits)
+        for count in (1, 10, MOST_HEAD_BYTES // len(GET) + 1):
+            connection.data_received(GET * count)
+        connection.data_received(HEAD)
+        connection.data_received(b"x" * BODY_BYTES)
+        connection.data_received(GET[:20])
+        assert (wire.statuses(), wire.is_closed) == ([], False)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
 PAUSE = 0.1
 
 
