@@ -30,7 +30,7 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from relaybase.http import websockets
 from relaybase.http.bodies import PAUSE_SECONDS
@@ -41,6 +41,9 @@ HEAD_SECONDS: Final = 10.0
 """From the end of an answer, or from connecting, until the next headers are complete."""
 
 MOST_HEAD_BYTES: Final = 64 << 10
+
+_MOST_BEHIND: Final = 8
+"""Requests that wait behind one. With more nothing is read, so it is not seen either that the client goes."""
 
 WAITING: Final = Crowd(512, 256)
 """Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
@@ -66,6 +69,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = self._heads = 0
         self._is_in_body = False
         self._look_later: asyncio.TimerHandle | None = None
+        self._under_way: RequestResponseCycle | None = None
         self._left, self._since = 0, 0.0
         """Bytes of answers that have not gone out, and since when they are not fewer."""
         self.on_stop: Callable[[], object] | None = None
@@ -80,6 +84,10 @@ class Connection(HttpToolsProtocol):
         """It is not there any more."""
         self._go_on()
         self._look_no_more()
+        # uvicorn tells the request that came last, which may not have begun.
+        if (cycle := self._under_way) is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -108,6 +116,12 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:
             self.cycle.transport = HeadFirst(self.cycle, self.loop)  # type: ignore[assignment]
+        if 0 < len(self.pipeline) <= _MOST_BEHIND:
+            self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
 
     def handle_websocket_upgrade(self) -> None:
         """From now on it is somebody else's, and so is what waits to go out."""

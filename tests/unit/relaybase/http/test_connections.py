@@ -25,6 +25,7 @@ class Wire(asyncio.Transport):
         self.is_closed = False
         self.left = 0
         """Bytes that have been written and not sent."""
+        self.is_read = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
@@ -45,10 +46,10 @@ class Wire(asyncio.Transport):
         self.left, self.is_closed = 0, True
 
     def pause_reading(self) -> None:
-        pass
+        self.is_read = False
 
     def resume_reading(self) -> None:
-        pass
+        self.is_read = True
 
     def statuses(self) -> list[bytes]:
         return [part[:3] for part in self.written.split(b"HTTP/1.1 ")[1:]]
@@ -158,6 +159,37 @@ def test_requests_that_come_while_one_is_under_way_are_no_head() -> None:
         connection.data_received(b"x" * BODY_BYTES)
         connection.data_received(GET[:20])
         assert (wire.statuses(), wire.is_closed) == ([], False)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_goes_while_another_request_of_its_waits_behind_is_noticed() -> None:
+    gone = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    async def talk() -> None:
+        connection, wire = await _connected(waits)
+        connection.data_received(GET)
+        await asyncio.sleep(0)
+        connection.data_received(GET)
+        assert wire.is_read
+        connection.connection_lost(None)
+        async with asyncio.timeout(5):
+            await gone.wait()
+
+    asyncio.run(talk())
+
+
+def test_not_many_requests_are_read_behind_one() -> None:
+    async def talk() -> None:
+        connection, wire = await _connected(_waits)
+        connection.data_received(GET * 100)
+        assert not wire.is_read
         connection.connection_lost(None)
 
     asyncio.run(talk())
