@@ -4,7 +4,8 @@ uvicorn gives a connection all the time in the world until the headers of a requ
 all the bytes. So whoever waits for a request here (a new connection, one that has its answer, one whose
 headers trickle in) has `HEAD_SECONDS` for its headers, which have `MOST_HEAD_BYTES`; and there are bounds
 for all who wait: `Crowd`. A request that is under way does not count; its body has bounds of its own
-(`bodies`). uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
+(`bodies`). A head that comes meanwhile has as many bytes: with more it is cut, in the middle of an answer.
+uvicorn itself closes one that is idle after an answer, `--timeout-keep-alive`.
 
 What is answered and not read is held here for as long as the client likes, too. So a connection of whose
 answer nothing has gone out for `bodies.PAUSE_SECONDS` is cut, whoever has made the answer. It is looked at
@@ -29,7 +30,7 @@ import termios
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from relaybase.http import websockets
 from relaybase.http.bodies import PAUSE_SECONDS
@@ -40,6 +41,9 @@ HEAD_SECONDS: Final = 10.0
 """From the end of an answer, or from connecting, until the next headers are complete."""
 
 MOST_HEAD_BYTES: Final = 64 << 10
+
+_MOST_BEHIND: Final = 8
+"""Requests that wait behind one. With more nothing is read, so it is not seen either that the client goes."""
 
 WAITING: Final = Crowd(512, 256)
 """Connections. Those of a proxy have one peer: it keeps fewer than these for later."""
@@ -62,9 +66,10 @@ class Connection(HttpToolsProtocol):
         self.ws_protocol_class = websockets.Connection
         self._place: Place | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._head_bytes = self._heads = 0
         self._is_in_body = False
         self._look_later: asyncio.TimerHandle | None = None
+        self._under_way: RequestResponseCycle | None = None
         self._left, self._since = 0, 0.0
         """Bytes of answers that have not gone out, and since when they are not fewer."""
         self.on_stop: Callable[[], object] | None = None
@@ -79,22 +84,31 @@ class Connection(HttpToolsProtocol):
         """It is not there any more."""
         self._go_on()
         self._look_no_more()
+        # uvicorn tells the request that came last, which may not have begun.
+        if (cycle := self._under_way) is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Something has come."""
         # What comes of a body after its answer belongs to no head, and neither does the piece in which it
         # ends: of a head that begins in the same piece only what comes after that is counted.
-        was_in_body = self._is_in_body
+        was_in_body, heads = self._is_in_body, self._heads
         super().data_received(data)
-        if self._place is not None and not was_in_body and not self._is_in_body:
+        if self._heads == heads and not was_in_body and not self._is_in_body:
             self._head_bytes += len(data)
-            if self._head_bytes > MOST_HEAD_BYTES:
+            if self._head_bytes <= MOST_HEAD_BYTES or self.transport.is_closing():
+                return
+            if self._place is None:  # An answer is under way, in which nothing else can be said.
+                self.break_off()
+            else:
                 self._close(b"431 Request Header Fields Too Large")
 
     def on_headers_complete(self) -> None:
         """A request has begun."""
         self._is_in_body = True
+        self._heads, self._head_bytes = self._heads + 1, 0
         self._go_on()
         scope: dict[str, Any] = cast(Any, self.scope)
         scope.setdefault("extensions", {})[_EXTENSION] = self
@@ -102,6 +116,12 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:
             self.cycle.transport = HeadFirst(self.cycle, self.loop)  # type: ignore[assignment]
+        if 0 < len(self.pipeline) <= _MOST_BEHIND:
+            self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._under_way = cycle
+        super()._start_asgi_task(cycle, app)
 
     def handle_websocket_upgrade(self) -> None:
         """From now on it is somebody else's, and so is what waits to go out."""

@@ -25,6 +25,7 @@ class Wire(asyncio.Transport):
         self.is_closed = False
         self.left = 0
         """Bytes that have been written and not sent."""
+        self.is_read = True
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default
@@ -45,10 +46,10 @@ class Wire(asyncio.Transport):
         self.left, self.is_closed = 0, True
 
     def pause_reading(self) -> None:
-        pass
+        self.is_read = False
 
     def resume_reading(self) -> None:
-        pass
+        self.is_read = True
 
     def statuses(self) -> list[bytes]:
         return [part[:3] for part in self.written.split(b"HTTP/1.1 ")[1:]]
@@ -122,6 +123,73 @@ def test_a_head_behind_such_a_body_still_has_its_bounds() -> None:
         connection.data_received(b"x" * BODY_BYTES + b"GET / HTTP/1.1\r\nx: ")
         connection.data_received(b"x" * (MOST_HEAD_BYTES + 1))
         assert (wire.statuses(), wire.is_closed) == ([b"404", b"431"], True)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+async def _waits(scope: Any, receive: Any, send: Any) -> None:
+    """Never answers."""
+    await asyncio.Event().wait()
+
+
+GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
+
+
+def test_a_head_that_comes_while_a_request_is_under_way_has_its_bounds() -> None:
+    async def talk() -> None:
+        connection, wire = await _connected(_waits)
+        connection.data_received(GET)
+        connection.data_received(b"GET / HTTP/1.1\r\nx: ")
+        for _ in range(MOST_HEAD_BYTES // 1024):
+            assert not wire.is_closed
+            connection.data_received(b"x" * 1024)
+        assert (wire.statuses(), wire.is_closed) == ([], True)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_requests_that_come_while_one_is_under_way_are_no_head() -> None:
+    async def talk() -> None:
+        connection, wire = await _connected(_waits)
+        for count in (1, 10, MOST_HEAD_BYTES // len(GET) + 1):
+            connection.data_received(GET * count)
+        connection.data_received(HEAD)
+        connection.data_received(b"x" * BODY_BYTES)
+        connection.data_received(GET[:20])
+        assert (wire.statuses(), wire.is_closed) == ([], False)
+        connection.connection_lost(None)
+
+    asyncio.run(talk())
+
+
+def test_a_client_that_goes_while_another_request_of_its_waits_behind_is_noticed() -> None:
+    gone = asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    async def talk() -> None:
+        connection, wire = await _connected(waits)
+        connection.data_received(GET)
+        await asyncio.sleep(0)
+        connection.data_received(GET)
+        assert wire.is_read
+        connection.connection_lost(None)
+        async with asyncio.timeout(5):
+            await gone.wait()
+
+    asyncio.run(talk())
+
+
+def test_not_many_requests_are_read_behind_one() -> None:
+    async def talk() -> None:
+        connection, wire = await _connected(_waits)
+        connection.data_received(GET * 100)
+        assert not wire.is_read
         connection.connection_lost(None)
 
     asyncio.run(talk())
