@@ -9,7 +9,8 @@ find_python = for modules in sys,ensurepip sys; do \
 		"$$python" -E -c "import $$modules; sys.exit(sys.version_info < (3, 11))" 2>/dev/null && break 2; \
 		python=; \
 	done; done; \
-	test -n "$$python" || { echo "relay: Python 3.11 or newer is needed, and not found." >&2; exit 1; }
+	test -n "$$python" || { echo "relay: Python 3.11 or newer is needed, and $(or $(PYTHON),python3) is not:" \
+		"say which one to take by PYTHON=/path/to/python3.11" >&2; exit 1; }
 is_port_free = @$(find_python); exec "$$python" -I relaystack/ports.py
 install = @$(find_python); exec "$$python" -I relaystack/virtualenv.py .
 

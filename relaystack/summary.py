@@ -32,7 +32,7 @@ See a message arrive. Paste into another terminal, in this directory:
   {setting}{python} {manage} publish orders "hello"
   curl -sS {authorization} '{web}/api/v1/messages?channel=orders'
 
-The second line is the same as this one; a bare machine has no redis-cli. Your publishers use that address:
+Your publishers use the address of Redis. With redis-cli, if you have it, the second line is this one:
 
   redis-cli -u {shlex.quote(redis_url)} PUBLISH orders "hello"
 

@@ -78,7 +78,8 @@ def test_make_says_which_python_it_needs() -> None:
         ["make", "venv", "PYTHON=false"], cwd=ROOT, check=False, text=True, capture_output=True
     )
     assert result.returncode != 0
-    assert "relay: Python 3.11 or newer is needed, and not found." in result.stderr
+    assert "relay: Python 3.11 or newer is needed, and " in result.stderr
+    assert "is not: say which one to take by PYTHON=/path/to/python3.11" in result.stderr
 
 
 def test_make_says_which_package_debian_needs(tmp_path: Path) -> None:
