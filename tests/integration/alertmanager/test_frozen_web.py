@@ -72,11 +72,16 @@ def _nobody_notes_anything() -> Iterator[None]:
         other.rollback()
 
 
+_WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE NOT granted AND relation = 'alert_transitions'::regclass AND query LIKE 'INSERT%'
+"""
+"""Whoever tells what stands there would delete."""
+
+
 def _is_waited_for() -> bool:
     with connection.cursor() as sql:
-        sql.execute(
-            "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'alert_transitions'::regclass"
-        )
+        sql.execute(_WAITING)
         return bool(sql.fetchone()[0])
 
 

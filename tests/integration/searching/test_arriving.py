@@ -103,7 +103,8 @@ def test_what_others_bring_makes_nobody_look(world: World, monkeypatch: pytest.M
     channel, key = deployment.news_channel(0), deployment.seal_key(0)
 
     def tell(upto: str) -> None:
-        assert world.redis.publish(channel, news.stored(upto, [b"bills"], key)) == 1
+        # Others may hear it too: a web process that an earlier test had is not gone at once.
+        assert world.redis.publish(channel, news.stored(upto, [b"bills"], key))
 
     monkeypatch.setattr(stored, "look", look)
     monkeypatch.setattr(arriving, "_LOOK_SECONDS", 60.0)
