@@ -12,8 +12,9 @@ from django.db import transaction
 
 from access_app import audit
 from messages_app.models import Quarantined
+from relaycore.storing.batching import batched
 
-_AT_ONCE = 500
+AT_ONCE = 500
 
 
 def acknowledge(found: Any) -> int:
@@ -40,8 +41,8 @@ def _decide(action: str, found: Any, carry_out: Any) -> int:
     done = 0
     # By hundreds: what comes meanwhile is not in what was decided on.
     ids = list(found.values_list("pk", flat=True))
-    for at in range(0, len(ids), _AT_ONCE):
-        some = Quarantined.objects.filter(pk__in=ids[at : at + _AT_ONCE])
+    for few in batched(ids, AT_ONCE):
+        some = Quarantined.objects.filter(pk__in=few)
         with transaction.atomic():
             for channel, pk in some.values_list("channel", "pk"):
                 audit.record(action, [str(pk)], channel=channel)

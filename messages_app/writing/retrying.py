@@ -19,18 +19,18 @@ from access_app import audit
 from leases_app import partitioning
 from messages_app import beside
 from messages_app.models import Quarantined
+from messages_app.setting_aside import AT_ONCE
 from relaybase.connections import shared_redis
 from relaybase.redis import appending
 from relaycore import envelope
 from relaycore.channels import partition_of
 from relaycore.errors import NotRetried, one_line
 from relaycore.storing import known
+from relaycore.storing.batching import batched
 from relaycore.storing.retrying import Row, Standing, mark
 from relaycore.times import to_milliseconds
 
 log = logging.getLogger(__name__)
-
-_AT_ONCE = 500
 
 _AWAY = "Redis does not take it. Try again in a moment."
 _GONE = "It is not in quarantine any more: it was stored, or somebody has discarded it."
@@ -83,8 +83,8 @@ def put_back(found: Any) -> PutBack:
     done = PutBack()
     # By hundreds: a payload may have a megabyte.
     ids = list(found.order_by("position").values_list("pk", flat=True))
-    for at in range(0, len(ids), _AT_ONCE):
-        for entry in Quarantined.objects.filter(pk__in=ids[at : at + _AT_ONCE]).order_by("position"):
+    for few in batched(ids, AT_ONCE):
+        for entry in Quarantined.objects.filter(pk__in=few).order_by("position"):
             try:
                 retry(entry)
                 done.sent += 1
@@ -114,7 +114,7 @@ def retry(entry: Quarantined) -> None:
         raise NotRetried(why_not)
     layout = partitioning.layout()
     partition = partition_of(channel, layout.partitions)
-    standing = standings([entry])[entry.pk]
+    standing = _standings([entry], layout.partitions)[entry.pk]
     if standing is None:
         raise NotRetried(_GONE)
     if not standing.may_be_sent:
@@ -161,7 +161,7 @@ def progress(entry: Quarantined) -> str:
     """
     if not _is_sent(entry):
         return ""
-    standing = standings([entry])[entry.pk]
+    standing = _standings([entry], partitioning.recorded())[entry.pk]
     if standing is None:
         return _GONE
     return {Standing.ON_ITS_WAY: _ON_ITS_WAY, Standing.LOST: _LOST}.get(standing, "")
@@ -171,8 +171,10 @@ def sent_again(entries: Collection[Quarantined]) -> dict[Any, str | None]:
     """As `progress`, in a word (`SENT_AGAIN`) for each, by its id; None: it was not, or was refused since."""
     words: dict[Any, str | None] = {entry.pk: None for entry in entries if not _is_sent(entry)}
     sent = [entry for entry in entries if _is_sent(entry)]
+    if not sent:
+        return words
     try:
-        found = standings(sent)
+        found = _standings(sent, partitioning.recorded())
     except redis.RedisError as exc:
         log.warning("nobody knows what has become of messages that were sent again: %s", one_line(exc))
         return words | {entry.pk: "unknown" for entry in sent}
@@ -183,13 +185,14 @@ def _is_sent(entry: Quarantined) -> bool:
     return bool(entry.channel) and _row(entry.position, entry.sent).is_sent
 
 
-def standings(entries: Iterable[Quarantined]) -> dict[Any, Standing | None]:
+def _standings(entries: Iterable[Quarantined], partitions: int) -> dict[Any, Standing | None]:
     """Where each is now, by its id; None: it is in quarantine no more. Each has a channel.
+
+    partitions: into how many everything is divided
 
     Raises:
         redis.RedisError: Redis does not say up to where everything is stored.
     """
-    partitions = partitioning.layout().partitions
     where = {entry.pk: partition_of(entry.channel or "", partitions) for entry in entries}
     # In this order: whoever is stored, or refused again, meanwhile would be taken for lost.
     below = {one: known.watermark(beside.look(shared_redis(), one)) for one in set(where.values())}

@@ -13,8 +13,6 @@ from relaybase.pages import pretty
 from relaycore.errors import one_line
 from relaycore.storing.batching import batched
 
-_AT_ONCE = 500
-
 
 class Command(BaseCommand):
     """`list`, `retry`, `acknowledge`, `discard`."""
@@ -52,7 +50,7 @@ class Command(BaseCommand):
         found = Quarantined.objects.defer("payload").order_by("-quarantined_at", "-pk")
         found = found if channel is None else found.filter(channel=channel)
         found = found if acknowledged else found.filter(acknowledged_at=None)
-        for entries in batched(found.iterator(), _AT_ONCE):
+        for entries in batched(found.iterator(), setting_aside.AT_ONCE):
             sent_again = retrying.sent_again(entries)
             for entry in entries:
                 self._line(entry, sent_again[entry.pk])
