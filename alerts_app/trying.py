@@ -18,12 +18,11 @@ from alerts_app.models import Rule
 from alerts_app.silencing import forces
 from channels_app.models import Channel
 from messages_app.searching import history, watermark
-from relaycore.alerting import rules
+from relaycore.alerting import rules, speaking
 from relaycore.alerting.causes import at_of
 from relaycore.alerting.items import Input, Made
 from relaycore.alerting.trying import Comparison, Found, Trial
 from relaycore.position import at_millisecond
-from relaycore.publishing import producers
 from relaycore.storing import known
 from relaycore.times import from_milliseconds, to_milliseconds
 
@@ -157,8 +156,7 @@ class _Messages:
                     self.is_all, self.upto = False, position
                     return
                 count += 1
-                said = document.get("attributes") or {}, document.get("produced_by") or ""
-                yield Input(position, document["message"], *said)
+                yield Input.of(document)
 
 
 def _told(rule: Rule, above: str, below: str) -> dict[bytes, dict[str, Any]]:
@@ -167,7 +165,7 @@ def _told(rule: Rule, above: str, below: str) -> dict[bytes, dict[str, Any]]:
         "channel": rule.to.channel,
         "position": {"$gte": above},
         "attributes.rule": rule.uuid.hex,
-        "produced_by": {"$regex": f"^{producers.RULES}"},
+        "produced_by": {"$regex": speaking.RULES},
     }
     found = (
         history.collection().find(wanted, hint="channel_position").sort("position", 1).limit(MOST_MESSAGES)

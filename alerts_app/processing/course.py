@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from alerts_app.processing.frontiers import InForce
 from alerts_app.processing.known import KnownRule
@@ -146,7 +146,7 @@ class Course:
         while not self._read:
             if self._reached or (page := self._take_page()) is None:
                 return False
-            self._read.extend(map(_input, page.messages))
+            self._read.extend(map(Input.of, page.messages))
             if page.is_at_tail and self._asked is not None and page.turn >= self._asked[0]:
                 _, passed, mark = self._asked
                 self._asked, self._reached = None, reached(page.below, passed.last_id, mark)
@@ -158,8 +158,3 @@ class Course:
         except BaseException:
             self._asked = None  # Whatever it was to show: it is to be asked again.
             raise
-
-
-def _input(document: dict[str, Any]) -> Input:
-    said = document.get("attributes") or {}, document.get("produced_by") or ""
-    return Input(document["position"], document["message"], *said)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 State = dict[str, Any]
 """What is kept of one key: JSON, with integers of 64 bits, whole characters. Replaced, never changed."""
@@ -23,6 +23,12 @@ class Input(NamedTuple):
     message: str | bytes
     attributes: Mapping[str, str] = {}
     produced_by: str = ""
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """As MongoDB has it."""
+        said = document.get("attributes") or {}, document.get("produced_by") or ""
+        return cls(document["position"], document["message"], *said)
 
     @property
     def at(self) -> int:

@@ -22,8 +22,9 @@ from relaycore.publishing import producers
 
 Attributes = Mapping[str, str] | None
 
-PATTERN: Final = f"^{producers.RULES}|^{producers.PEOPLE}$"
-"""Of MongoDB's: whoever may speak, and perhaps others."""
+RULES: Final = f"^{producers.RULES}"
+PATTERN: Final = f"{RULES}|^{producers.PEOPLE}$"
+"""Of MongoDB's: rules, and whoever may speak, and perhaps others."""
 
 
 def is_by_a_rule(produced_by: str | None, attributes: Attributes) -> bool:

@@ -93,10 +93,7 @@ class Alerts:
     def inputs(self) -> list[Input]:
         """What has come in, as it is stored."""
         found = self.messages.find({"channel": self.channel}).sort("position")
-        return [
-            Input(one["position"], one["message"], one.get("attributes") or {}, one.get("produced_by") or "")
-            for one in found
-        ]
+        return list(map(Input.of, found))
 
     def wanted(self, until: int) -> dict[bytes, str]:
         """What the function says of the log, once time has come to this (ms), by id."""
