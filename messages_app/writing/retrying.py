@@ -19,14 +19,12 @@ from access_app import audit
 from leases_app import partitioning
 from messages_app import beside
 from messages_app.models import Quarantined
-from messages_app.setting_aside import AT_ONCE
 from relaybase.connections import shared_redis
 from relaybase.redis import appending
 from relaycore import envelope
 from relaycore.channels import partition_of
 from relaycore.errors import NotRetried, one_line
 from relaycore.storing import known
-from relaycore.storing.batching import batched
 from relaycore.storing.retrying import Row, Standing, mark
 from relaycore.times import to_milliseconds
 
@@ -81,19 +79,20 @@ def put_back(found: Any) -> PutBack:
         django.db.Error: PostgreSQL or MongoDB does not answer.
     """
     done = PutBack()
-    # By hundreds: a payload may have a megabyte.
-    ids = list(found.order_by("position").values_list("pk", flat=True))
-    for few in batched(ids, AT_ONCE):
-        for entry in Quarantined.objects.filter(pk__in=few).order_by("position"):
-            try:
-                retry(entry)
-                done.sent += 1
-            except NotRetried as exc:
-                done.refused[str(exc)] += 1
-            except redis.RedisError as exc:
-                log.warning("a message in quarantine is not put back: %s", one_line(exc))
-                done.refused[_AWAY] += 1
-                return done
+    # One at a time: a payload may have a megabyte.
+    for key in list(found.order_by("position").values_list("pk", flat=True)):
+        entry = Quarantined.objects.filter(pk=key).first()
+        if entry is None:
+            continue  # It was stored or discarded meanwhile.
+        try:
+            retry(entry)
+            done.sent += 1
+        except NotRetried as exc:
+            done.refused[str(exc)] += 1
+        except redis.RedisError as exc:
+            log.warning("a message in quarantine is not put back: %s", one_line(exc))
+            done.refused[_AWAY] += 1
+            break
     return done
 
 
